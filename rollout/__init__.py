@@ -1,0 +1,1 @@
+"""The rollout controller; today only its seam to the Pulumi engine."""
