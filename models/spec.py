@@ -1,0 +1,172 @@
+"""What a model's az ml files say, as plain frozen values: the seam between the loader and the Pulumi program.
+
+No Pulumi, no Azure client and no file is touched here. `release_digest` fixes which of these values make a release;
+what only sizes or labels a deployment (instances, autoscale, tags, description) is not part of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a model's files: where, what, the value received, the rule, the fix."""
+
+    file: str  # as a person finds it: relative to the folder above the model's, e.g. fraud-detection/blue.yml
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        """Return the problem as one line."""
+        return f"{self.file}: {self.what}. {self.fix}"
+
+
+class ModelError(ValueError):
+    """Everything that is wrong with one model, together."""
+
+    def __init__(self, model: str, problems: tuple[Problem, ...]) -> None:
+        self.model = model
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.file, problem.what)))
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"model {model}: {count}\n{lines}")
+
+
+class AssetKind(StrEnum):
+    """What a local asset is in Azure ML: it decides the resource that declares it."""
+
+    MODEL = "model"
+    CODE = "code"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetReference:
+    """An asset that somebody else registered: `azureml:<name>:<version>`, `azureml://registries/...` or an ARM id."""
+
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAsset:
+    """A file or folder of this repository, identified by its content; it must be published before it is declared."""
+
+    kind: AssetKind
+    path: Path  # absolute, on this machine; never part of a digest
+    name: str  # last segment of the path: a model is mounted under it
+    digest: str  # sha256 hex of relative paths and bytes (of a model: and of its name)
+    asset_type: str  # of a model: custom_model | mlflow_model | triton_model; of code: "code"
+    files: tuple[str, ...]  # relative POSIX paths, sorted; for a single file its own name
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentSpec:
+    """An inline environment: an image and, on top of it, a conda file's text."""
+
+    image: str
+    conda_file: str | None  # the file's text
+    name: str | None  # as written inline; None = anonymous in az ml, so the program names it
+    inference_config: Mapping[str, Any] | None  # ARM shape
+    digest: str  # sha256 hex of image, conda file and inference config: the EnvironmentVersion's version
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoscaleSpec:
+    """`scale_settings: target_utilization` of a managed deployment, which Azure Monitor autoscale carries out."""
+
+    min_instances: int
+    max_instances: int
+    target_cpu_percent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentitySpec:
+    """`identity` of endpoint.yml."""
+
+    type: str  # "SystemAssigned" | "UserAssigned"
+    resource_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSpec:
+    """endpoint.yml without weights, which belong to the stack."""
+
+    auth_mode: str  # "Key" | "AMLToken" | "AADToken"
+    description: str | None
+    tags: Mapping[str, str]
+    properties: Mapping[str, str]
+    identity: IdentitySpec | None  # None: the file says nothing
+    public_network_access: str | None  # "Enabled" | "Disabled" | None: the file says nothing
+    compute: str | None  # set: a Kubernetes endpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentSpec:
+    """<deployment>.yml: what azure-ai-ml would send, with local assets taken out of the body."""
+
+    name: str
+    body: Mapping[
+        str, Any
+    ]  # ARM `properties`, camelCase, without model, codeConfiguration, environmentId, scaleSettings
+    instance_type: str
+    instance_count: int
+    tags: Mapping[str, str]
+    model: LocalAsset | AssetReference | None
+    code: LocalAsset | AssetReference | None
+    scoring_script: str | None
+    environment: EnvironmentSpec | AssetReference | None
+    autoscale: AutoscaleSpec | None
+    release: str = field(default="", compare=False)  # release_digest of the file as written, 64 hex characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A folder of models/: one endpoint and the deployments asked for."""
+
+    name: str
+    endpoint: EndpointSpec
+    deployments: Mapping[str, DeploymentSpec]
+
+
+NOT_PART_OF_A_RELEASE = frozenset({"description", "properties", "scaleSettings"})
+
+
+def release_digest(deployment: DeploymentSpec, sku: str | None = None) -> str:
+    """Return the digest of what serves: 64 hex characters, the same on every machine.
+
+    `sku` is the stack's override of the instance type. Model, code, environment, SKU, environment variables, request
+    settings, probes and every other setting that reaches the container are in it; instances, autoscale, tags and
+    texts are not.
+    """
+    body = {key: value for key, value in deployment.body.items() if key not in NOT_PART_OF_A_RELEASE}
+    body["instanceType"] = sku or deployment.instance_type
+    return digest_of(
+        {
+            "release": 1,  # raise when the meaning of this digest changes
+            "body": body,
+            "model": _asset(deployment.model),
+            "code": _asset(deployment.code),
+            "scoring_script": deployment.scoring_script,
+            "environment": _asset(deployment.environment),
+        }
+    )
+
+
+def digest_of(value: Any) -> str:
+    """Return the sha256 of a JSON value in one canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _asset(asset: LocalAsset | AssetReference | EnvironmentSpec | None) -> Any:
+    if asset is None:
+        return None
+    if isinstance(asset, AssetReference):
+        return {"reference": asset.reference}
+    if isinstance(asset, EnvironmentSpec):
+        return {"content": asset.digest}
+    return {"content": asset.digest, "type": asset.asset_type}
