@@ -1,13 +1,47 @@
 """Every Azure name of a stack, computed from team, stack, subscription and the key in the stack config.
 
 Pure: the same inputs give the same names on every machine, so the program can ask Azure about a resource before it
-declares it. Each name respects the limits of its resource type; what is too long is cut and gets a hash of the whole.
+declares it. Each name respects the limits of its resource type; what is too long is cut and ends in a hash of the
+whole, so that two long names never meet. Names that are unique in all of Azure carry the stack's `suffix`.
 It knows no Pulumi and asks nobody whether a name is taken.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+MAX_ENDPOINT_NAME = 32
+"""Azure ML's limit for endpoint and deployment names."""
+
+NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+"""Lower-case letters, digits and single dashes, a letter first. Azure allows capitals too; ids that differ only in case
+are the same resource to ARM and different ones to Pulumi, so this program does without."""
+
+ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
+"""Tags of the resource group record which endpoints the stack declares, so that a removed one can be asked for."""
+
+
+def endpoint_name(key: str, stack: str, explicit_name: str | None = None) -> str:
+    """The endpoint's name in Azure: the explicit one, else `<key>-<stack>`. Never cut: settings refuse what is too long."""
+    return explicit_name or f"{key}-{_dashed(stack)}"
+
+
+def endpoint_tags(endpoints: Mapping[str, str]) -> dict[str, str]:
+    """The resource group's tags for the declared endpoints, given as {name in Azure: key in the stack config}."""
+    return {f"{ENDPOINT_TAG_PREFIX}{name}": key for name, key in sorted(endpoints.items())}
+
+
+def endpoints_from_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The endpoints that the last update declared, read back from the resource group's tags: {name: key}."""
+    return {
+        tag.removeprefix(ENDPOINT_TAG_PREFIX): key
+        for tag, key in sorted(tags.items())
+        if tag.startswith(ENDPOINT_TAG_PREFIX)
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,39 +52,139 @@ class Names:
     stack: str
     subscription_id: str
 
+    @cached_property
+    def suffix(self) -> str:
+        """Six hex digits that belong to this subscription, team and stack."""
+        return _hash(f"{self.subscription_id.lower()}/{self.team}/{self.stack}", 6)
+
     @property
-    def suffix(self) -> str: raise NotImplementedError
+    def base(self) -> str:
+        """`<team>-<stack>`, the part that all names share."""
+        return f"{_dashed(self.team)}-{_dashed(self.stack)}"
+
     @property
-    def resource_group(self) -> str: raise NotImplementedError
+    def resource_group(self) -> str:
+        """Up to 90 characters."""
+        return _cut(f"rg-{self.base}", 90)
+
     @property
-    def workspace(self) -> str: raise NotImplementedError
+    def workspace(self) -> str:
+        """3 to 33 characters, unique in the group."""
+        return _cut(f"mlw-{self.base}", 33)
+
     @property
-    def workspace_identity(self) -> str: raise NotImplementedError
+    def workspace_identity(self) -> str:
+        """3 to 128 characters."""
+        return _cut(f"id-{self.base}-workspace", 128)
+
     @property
-    def storage_account(self) -> str: raise NotImplementedError
+    def storage_account(self) -> str:
+        """3 to 24 lower-case letters and digits, unique in Azure."""
+        return self._globally_unique("st", 24)
+
     @property
-    def key_vault(self) -> str: raise NotImplementedError
+    def key_vault(self) -> str:
+        """3 to 24 characters, unique in Azure, a letter first."""
+        return f"{_cut(f'kv-{self.base}', 24 - 7)}-{self.suffix}"
+
     @property
-    def container_registry(self) -> str: raise NotImplementedError
+    def container_registry(self) -> str:
+        """5 to 50 letters and digits, unique in Azure."""
+        return self._globally_unique("cr", 50)
+
     @property
-    def log_analytics(self) -> str: raise NotImplementedError
+    def log_analytics(self) -> str:
+        """4 to 63 characters."""
+        return _cut(f"log-{self.base}", 63)
+
     @property
-    def application_insights(self) -> str: raise NotImplementedError
+    def application_insights(self) -> str:
+        """Up to 255 characters."""
+        return _cut(f"appi-{self.base}", 255)
+
     @property
-    def virtual_network(self) -> str: raise NotImplementedError
+    def virtual_network(self) -> str:
+        """2 to 64 characters."""
+        return _cut(f"vnet-{self.base}", 64)
+
     @property
-    def image_build_compute(self) -> str: raise NotImplementedError
-    def subnet(self, purpose: str) -> str: raise NotImplementedError
-    def network_security_group(self, purpose: str) -> str: raise NotImplementedError
-    def private_endpoint(self, purpose: str) -> str: raise NotImplementedError
-    def diagnostic_setting(self, purpose: str) -> str: raise NotImplementedError
-    def endpoint(self, key: str, explicit_name: str | None = None) -> str: raise NotImplementedError
-    def endpoint_identity(self, key: str) -> str: raise NotImplementedError
-    def autoscale(self, endpoint: str, deployment: str) -> str: raise NotImplementedError
+    def image_build_compute(self) -> str:
+        """Compute names are unique in the workspace only, 3 to 24 characters."""
+        return "image-build"
+
+    def subnet(self, purpose: str) -> str:
+        """Up to 80 characters, unique in the network."""
+        return _cut(f"snet-{purpose}", 80)
+
+    def network_security_group(self, purpose: str) -> str:
+        """Up to 80 characters."""
+        return _cut(f"nsg-{self.base}-{purpose}", 80)
+
+    def private_endpoint(self, purpose: str) -> str:
+        """2 to 64 characters."""
+        return _cut(f"pe-{self.base}-{purpose}", 64)
+
+    def diagnostic_setting(self, purpose: str) -> str:
+        """Up to 260 characters, unique on the resource it watches."""
+        return _cut(f"diag-{purpose}", 260)
+
+    def endpoint(self, key: str, explicit_name: str | None = None) -> str:
+        """The endpoint's name, unique in the Azure region; settings have checked its length."""
+        return endpoint_name(key, self.stack, explicit_name)
+
+    def endpoint_identity(self, key: str) -> str:
+        """3 to 128 characters."""
+        return _cut(f"id-{self.base}-{key}", 128)
+
+    def autoscale(self, endpoint: str, deployment: str) -> str:
+        """Autoscale settings are unique in the group; up to 260 characters."""
+        return _cut(f"as-{endpoint}-{deployment}", 260)
+
     @property
-    def resource_group_id(self) -> str: raise NotImplementedError
+    def resource_group_id(self) -> str:
+        """ARM id of the group."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+
     @property
-    def workspace_id(self) -> str: raise NotImplementedError
-    def endpoint_id(self, endpoint_name: str) -> str: raise NotImplementedError
-    def deployment_id(self, endpoint_name: str, deployment: str) -> str: raise NotImplementedError
-    def endpoint_identity_id(self, key: str) -> str: raise NotImplementedError
+    def workspace_id(self) -> str:
+        """ARM id of the workspace."""
+        return self._id("Microsoft.MachineLearningServices", "workspaces", self.workspace)
+
+    def endpoint_id(self, endpoint_name: str) -> str:
+        """ARM id of an online endpoint, by its name in Azure."""
+        return f"{self.workspace_id}/onlineEndpoints/{endpoint_name}"
+
+    def deployment_id(self, endpoint_name: str, deployment: str) -> str:
+        """ARM id of an online deployment."""
+        return f"{self.endpoint_id(endpoint_name)}/deployments/{deployment}"
+
+    def endpoint_identity_id(self, key: str) -> str:
+        """ARM id of the identity that the program makes for an endpoint."""
+        return self._id("Microsoft.ManagedIdentity", "userAssignedIdentities", self.endpoint_identity(key))
+
+    @property
+    def workspace_identity_id(self) -> str:
+        """ARM id of the workspace's identity."""
+        return self._id("Microsoft.ManagedIdentity", "userAssignedIdentities", self.workspace_identity)
+
+    def _id(self, provider: str, resource_type: str, name: str) -> str:
+        return f"{self.resource_group_id}/providers/{provider}/{resource_type}/{name}"
+
+    def _globally_unique(self, prefix: str, limit: int) -> str:
+        return f"{prefix}{self.base.replace('-', '')}"[: limit - 6] + self.suffix
+
+
+def _dashed(text: str) -> str:
+    """Lower-case, with single dashes for everything that is not a letter or digit (stack names may have `_` and `.`)."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _hash(text: str, digits: int) -> str:
+    return sha256(text.encode()).hexdigest()[:digits]
+
+
+def _cut(name: str, limit: int) -> str:
+    """The name itself, or as much of it as leaves room for a dash and six digits of its hash."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 7].rstrip('-')}-{_hash(name, 6)}"
