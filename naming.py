@@ -26,7 +26,7 @@ ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
 
 
 def endpoint_name(key: str, stack: str, explicit_name: str | None = None) -> str:
-    """The endpoint's name in Azure: the explicit one, else `<key>-<stack>`. Never cut: settings refuse what is too long."""
+    """The endpoint's name in Azure: the explicit one, else `<key>-<stack>`. Never cut: settings refuse a long one."""
     return explicit_name or f"{key}-{_dashed(stack)}"
 
 
@@ -175,7 +175,7 @@ class Names:
 
 
 def _dashed(text: str) -> str:
-    """Lower-case, with single dashes for everything that is not a letter or digit (stack names may have `_` and `.`)."""
+    """Lower-case, with a dash for whatever is not a letter or digit (stack names may have `_` and `.`)."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 

@@ -1,19 +1,30 @@
 """The only reader of `pulumi.Config`: the stack file in, one frozen `Settings` or one `SettingsError` out.
 
-Everything that is wrong with the file is reported together, each line with key, value, rule and fix. It does not know
-the az ml YAML of the models, nor what is live in Azure.
+Everything that is wrong with the file is reported together, sorted by key; each line has key, value, rule and fix. The
+rules about single values are fields of the models in `stack_config.py`; here are those between sections, and the words.
+It does not know the az ml YAML of the models, nor what is live in Azure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date
 
 import pulumi
+from pulumi.runtime.config import CONFIG
+from pydantic import ValidationError
 
+from config_errors import explain
+from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, endpoint_name
+from skus import SkuError, check_sku
 from stack_config import (
+    MAX_MIRROR_PERCENT,
     AutoscaleSettings,
     DeploymentSettings,
     EndpointSettings,
+    GateSettings,
     Limits,
     Network,
     PlanSettings,
@@ -21,12 +32,15 @@ from stack_config import (
     ScheduleSettings,
     Settings,
     StepSettings,
+    Violation,
 )
+from weights import DeclaredWeights
 
 __all__ = [
     "AutoscaleSettings",
     "DeploymentSettings",
     "EndpointSettings",
+    "GateSettings",
     "Limits",
     "Network",
     "PlanSettings",
@@ -39,16 +53,147 @@ __all__ = [
     "parse_settings",
 ]
 
+NAMESPACE = "sluice"
+LOCATION = "azure-native:location"
+STRUCTURED = frozenset({"limits", "endpoints", "rollout"})
+"""Keys whose values are mappings: Pulumi hands them over as JSON text."""
+
 
 class SettingsError(pulumi.RunError):
-    """The stack file is refused; the message lists everything that is wrong with it."""
+    """The stack file is refused; `violations` has every reason, sorted by key."""
 
-
-def parse_settings(raw: Mapping[str, object], *, stack: str) -> Settings:
-    """Check the `sluice:` keys of a stack file (without the prefix, plus `location`) and return them typed."""
-    raise NotImplementedError
+    def __init__(self, violations: Collection[Violation], *, stack: str) -> None:
+        self.violations = tuple(sorted(set(violations)))
+        count = "1 problem" if len(self.violations) == 1 else f"{len(self.violations)} problems"
+        lines = "".join(f"\n  {violation}" for violation in self.violations)
+        super().__init__(f"The config of stack {stack} has {count}; nothing was changed:{lines}")
 
 
 def load_settings() -> Settings:
     """Read the running stack's config."""
-    raise NotImplementedError
+    raw: dict[str, object] = {}
+    for full_key, text in CONFIG.get().items():
+        namespace, _, key = full_key.partition(":")
+        if full_key == LOCATION:
+            raw["location"] = text
+        elif namespace == NAMESPACE:
+            raw[key] = _structured(text) if key in STRUCTURED else text
+    return parse_settings(raw, stack=pulumi.get_stack(), today=date.today())
+
+
+def parse_settings(raw: Mapping[str, object], *, stack: str, today: date | None = None) -> Settings:
+    """Check the `sluice:` keys of a stack file (without the prefix, plus `location`) and return them typed.
+
+    `today` decides which VM sizes are retired; without it, all whose retirement is announced are.
+    """
+    violations: list[Violation] = []
+    settings: Settings | None = None
+    try:
+        # JSON mode is strict about types and still reads arrays and enumerations, as a stack file has them.
+        settings = Settings.model_validate_json(json.dumps({"stack": stack, **raw}, default=str))
+    except ValidationError as error:
+        violations += explain(error, stack=stack)
+    violations += _between_sections(raw, stack=stack, today=today or date.max)
+    if settings is None or violations:
+        raise SettingsError(violations, stack=stack)
+    return settings
+
+
+def _structured(text: object) -> object:
+    """A mapping, or the text itself, which the models then refuse as not a mapping."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> Iterator[Violation]:
+    """What no single section can know. Works on the raw values, so that it reports beside the models' errors."""
+    endpoints = _mapping(raw.get("endpoints"))
+    yield from _endpoint_names(endpoints, stack)
+    yield from _skus(endpoints, stack, today)
+    yield from _rollouts(_mapping(raw.get("rollout")), endpoints, _max_mirror(raw), stack)
+
+
+def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Violation]:
+    seen: dict[str, str] = {}
+    for key, value in endpoints.items():
+        explicit = _mapping(value).get("name")
+        if explicit is not None and not isinstance(explicit, str):
+            continue
+        name = endpoint_name(key, stack, explicit)
+        if explicit is None and re.match(NAME_PATTERN, key) and not _is_endpoint_name(name):
+            yield Violation(
+                f"sluice:endpoints.{key}",
+                f'would be named "{name}" in Azure ({len(name)} characters); a name has 3 to {MAX_ENDPOINT_NAME} '
+                f"lower-case letters, digits and single dashes. "
+                f"Set sluice:endpoints.{key}.name in Pulumi.{stack}.yaml.",
+            )
+        if name in seen:
+            yield Violation(
+                f"sluice:endpoints.{key}",
+                f'must have another name in Azure than sluice:endpoints.{seen[name]}, got "{name}" twice. '
+                f"Set sluice:endpoints.{key}.name in Pulumi.{stack}.yaml.",
+            )
+        seen.setdefault(name, key)
+
+
+def _is_endpoint_name(name: str) -> bool:
+    return 3 <= len(name) <= MAX_ENDPOINT_NAME and re.match(NAME_PATTERN, name) is not None
+
+
+def _skus(endpoints: Mapping[str, object], stack: str, today: date) -> Iterator[Violation]:
+    for key, value in endpoints.items():
+        for name, deployment in _mapping(_mapping(value).get("deployments")).items():
+            sku = _mapping(deployment).get("sku")
+            if not isinstance(sku, str):
+                continue
+            try:
+                check_sku(sku, today)
+            except SkuError as error:
+                path = f"sluice:endpoints.{key}.deployments.{name}.sku"
+                yield Violation(path, f"{error} Fix it in Pulumi.{stack}.yaml.")
+
+
+def _rollouts(
+    rollout: Mapping[str, object], endpoints: Mapping[str, object], max_mirror: int, stack: str
+) -> Iterator[Violation]:
+    for key, value in rollout.items():
+        if key not in endpoints:
+            declared = ", ".join(sorted(endpoints)) or "none"
+            yield Violation(
+                f"sluice:rollout.{key}",
+                f"names an endpoint that sluice:endpoints does not declare (declared: {declared}). "
+                f"Fix it in Pulumi.{stack}.yaml.",
+            )
+            continue
+        section, deployments = _mapping(value), _mapping(_mapping(endpoints[key]).get("deployments"))
+        yield from DeclaredWeights(
+            stack=stack,
+            key=key,
+            traffic=_mapping(section.get("traffic")),
+            mirror=_mapping(section.get("mirror")),
+            deployments=deployments.keys(),
+            max_mirror=max_mirror,
+        ).violations()
+        stable = section.get("stable")
+        if isinstance(stable, str) and stable not in deployments:
+            declared = ", ".join(sorted(deployments)) or "none"
+            yield Violation(
+                f"sluice:rollout.{key}.stable",
+                f'must be a deployment of sluice:endpoints.{key}.deployments ({declared}), got "{stable}". '
+                f"Fix it in Pulumi.{stack}.yaml.",
+            )
+
+
+def _max_mirror(raw: Mapping[str, object]) -> int:
+    """The stack's limit if it is one at all; the models report it otherwise."""
+    value = _mapping(raw.get("limits")).get("max_mirror")
+    return value if isinstance(value, int) and not isinstance(value, bool) else MAX_MIRROR_PERCENT
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    """The value, or nothing to check if the models report that it is no mapping."""
+    return value if isinstance(value, Mapping) else {}

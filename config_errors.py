@@ -1,0 +1,144 @@
+"""Pydantic's errors about the stack config, in words for the person who wrote the file.
+
+Each becomes a `Violation`: the key as it stands in the stack file, what was expected, the value received, the fix.
+Errors about the weights themselves are left out: `weights.py` says more about them than a type error can.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from naming import NAME_PATTERN
+from stack_config import Settings, Violation
+
+_EXPECTED = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} entry",
+    "too_long": "must have at most {max_length} entries",
+}
+
+_PATTERNS = {
+    NAME_PATTERN: "must be lower-case letters, digits and single dashes, with a letter first",
+    r"^[a-z][a-z0-9]*$": "must be a region's short name, such as westeurope",
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'must be a time "HH:MM" in quotes',
+    r"^[A-Za-z0-9][A-Za-z0-9 .()+-]*$": 'must be a Windows time zone name, such as "W. Europe Standard Time"',
+    r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
+}
+
+_ONLY_KEY = "[key]"
+
+
+def explain(error: ValidationError, *, stack: str) -> Iterator[Violation]:
+    """One violation for each of pydantic's errors, except those about single weights."""
+    for detail in error.errors(include_url=False):
+        path = [part for part in detail["loc"] if part != _ONLY_KEY]
+        if not _is_weight(path) and not _is_echo(detail):
+            yield Violation(_key(path), f"{_sentence(detail, path)} {_fix(path, stack)}")
+
+
+def _is_weight(path: list[int | str]) -> bool:
+    return len(path) == 4 and path[0] == "rollout" and path[2] in ("traffic", "mirror")
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    """A list whose entries are all wrong counts as too short as well."""
+    return detail["type"] == "too_short" and bool(detail["input"])
+
+
+def _key(path: list[int | str]) -> str:
+    if path == ["location"]:
+        return "azure-native:location"
+    head, *rest = path or ["", ""]
+    return f"sluice:{head}" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+
+
+def _fix(path: list[int | str], stack: str) -> str:
+    if len(path) == 1 and path[0] in ("team", "network", "location"):
+        example = {"team": "payments", "network": "private", "location": "westeurope"}[str(path[0])]
+        return f"Run: pulumi config set {_key(path)} {example} --stack {stack}"
+    return f"Fix it in Pulumi.{stack}.yaml."
+
+
+def _sentence(detail: ErrorDetails, path: list[int | str]) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "missing":
+        return "is missing, and there is no default."
+    if kind == "extra_forbidden":
+        return _unknown_key(path)
+    if kind == "string_pattern_mismatch":
+        return f"{_PATTERNS[context['pattern']]}, got {_value(detail)}."
+    if kind in _EXPECTED:
+        expected = _EXPECTED[kind].format(**context).replace("'", "")
+        return f"{expected}, got {_value(detail)}."
+    return f"{detail['msg']}."  # the models' own rules, which are worded there
+
+
+def _value(detail: ErrorDetails) -> str:
+    """The value as it would be written in YAML's flow style, with a word on the two usual slips."""
+    value = detail["input"]
+    text = json.dumps(value, default=str)
+    if len(text) > 60:
+        text = f"{text[:57]}..."
+    if value is None:
+        return (
+            "nothing (write {} for an empty mapping)" if "mapping" in _EXPECTED.get(detail["type"], "") else "nothing"
+        )
+    if isinstance(value, str) and detail["type"] in ("int_type", "float_type", "bool_type"):
+        return f"{text}, which is a text: leave out the quotes"
+    return text
+
+
+def _unknown_key(path: list[int | str]) -> str:
+    from difflib import get_close_matches  # only when there is an error to explain
+
+    known = _known_keys(path[:-1])
+    close = get_close_matches(str(path[-1]).lower(), known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"is not a known key (known here: {', '.join(known)}).{hint}"
+
+
+def _known_keys(path: list[int | str]) -> list[str]:
+    """The fields of the model at this place, in the order of the models."""
+    model: Any = Settings
+    for part in path:
+        model = (
+            _model_in(model.model_fields[part].annotation) if _is_model(model) and part in model.model_fields else model
+        )
+    return [name for name in model.model_fields if name not in ("stack", "location")]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model inside `dict[str, Model]`, `tuple[Model, ...]` or `Model | None`."""
+    if _is_model(annotation):
+        return annotation
+    if get_origin(annotation) in (dict, tuple, Union, UnionType) or get_args(annotation):
+        models = [found for part in get_args(annotation) if (found := _model_in(part)) is not None]
+        return models[0] if models else None
+    return None
+
+
+def _is_model(candidate: object) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
