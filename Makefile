@@ -1,0 +1,44 @@
+# Every target sets up what it needs first; a second set-up takes no time. `make help` lists them.
+# Set-up needs Python >= 3.11 and the package registries; name another interpreter with PYTHON=...
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit check format bench schema lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## virtual environment and Pulumi CLI; does only what is not done yet
+	@test -n "$(PYTHON)" || { echo "setup: error: there is no Python 3.11 or later on PATH." >&2; \
+	  echo "  Fix: install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m toolchain setup
+
+demo: setup ## the whole story on this machine, in about two minutes
+	@$(BIN)/sluice demo
+
+test: setup ## all tests, first those without a CLI, then the integration tests
+	@$(BIN)/python -m pytest
+
+unit: setup ## the tests that need neither CLI nor local Azure; seconds
+	@$(BIN)/python -m pytest -m "not integration"
+
+check: setup ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup ## rewrite the sources as `make check` wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## benchmarks: tables and JSON
+	@$(BIN)/python -m bench
+
+schema: setup ## write docs/stack-config.schema.json from the settings models
+	$(BIN)/python -m settings schema
+
+lock: ## lock the packages anew; UPGRADE=1 takes newer versions
+	@$(PYTHON) -m toolchain lock $(if $(UPGRADE),--upgrade)

@@ -1,0 +1,16 @@
+"""`python3 -m toolchain setup|path|lock`: set-up on a bare Python; see `make help` for the commands around it."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older Python is told so)
+    found = "{}.{}".format(*sys.version_info[:2])
+    sys.exit(
+        "setup: error: this is Python " + found + "; the project needs Python 3.11 or later.\n"
+        "  Fix: install one and repeat, naming it if it is not `python3`: make PYTHON=python3.11 ..."
+    )
+
+from toolchain.setup import main
+
+sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""Builds the Pulumi CLI from its Go modules, for machines that reach package registries only (docs/adr/0001).
+
+A plain `go install` of the CLI is refused, since its go.mod has replace directives; `wrapper/` is a module of our own
+that requires it, for which they do not count. `wrapper/go.sum` pins every module by hash. Go keeps what it has
+downloaded and compiled, so a build that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from toolchain.cache import require_disk
+from toolchain.console import ToolchainError, is_disk_failure, is_network_failure, last_lines, run, say
+from toolchain.pulumi import HERE, INSTALL_YOURSELF, VERSION
+from toolchain.versions import Version, of_program, show
+
+MINIMUM_GO: Version = (1, 25, 11)  # what the CLI's modules declare
+CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
+VERSION_SYMBOL = f"{SDK_MODULE}/go/common/version.Version"
+# The official scripts that the language host starts; plain files of the SDK's module.
+SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
+INSTALL_GO = f"install Go {show(MINIMUM_GO)} or later (https://go.dev/dl) and put it on PATH, or {INSTALL_YOURSELF}"
+BUILD_GIB = 3.5  # Go's module and build caches after the build, 3.0 GiB measured
+
+
+def build(target: Path, environment: Mapping[str, str]) -> None:
+    """Fills `target` with `pulumi` and the official scripts of its Python SDK."""
+    go = find_go(environment)
+    variables = {
+        **environment,
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=mod",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+    }
+    module = target / "module"
+    shutil.copytree(HERE / "wrapper", module)
+    caches = json.loads(_go([go, "env", "-json", "GOCACHE", "GOMODCACHE"], module, variables, doing="asking Go"))
+    if not Path(caches["GOMODCACHE"], "github.com/pulumi").exists():  # else most of it is there already
+        for cache in caches.values():
+            require_disk(Path(cache), BUILD_GIB, purpose="building the Pulumi CLI")
+    say(f"building the Pulumi CLI {show(VERSION)} with Go: about 3 minutes on 2 cores, once per machine")
+    flags = f"-s -w -X {VERSION_SYMBOL}={show(VERSION)}"
+    _go([go, "build", "-ldflags", flags, "-o", target / "pulumi", CLI_PACKAGE], module, variables, doing="building")
+    sdk = Path(
+        _go([go, "list", "-m", "-f", "{{.Dir}}", SDK_MODULE], module, variables, doing="finding the SDK").strip()
+    )
+    for script in SCRIPTS:
+        shutil.copyfile(sdk / script, target / Path(script).name)
+        (target / Path(script).name).chmod(0o755)
+    shutil.rmtree(module)
+
+
+def find_go(environment: Mapping[str, str]) -> str:
+    """The `go` on PATH (or in its usual place), if it is recent enough."""
+    go = shutil.which("go", path=environment.get("PATH")) or shutil.which("go", path="/usr/local/go/bin")
+    if go is None:
+        raise ToolchainError("building the Pulumi CLI needs Go, and there is no `go` on PATH", INSTALL_GO)
+    version = of_program([go, "env", "GOVERSION"], {**environment, "GOTOOLCHAIN": "local"})
+    if version is None or version < MINIMUM_GO:
+        known = show(version) if version else "of unknown version"
+        raise ToolchainError(
+            f"building the Pulumi CLI needs Go {show(MINIMUM_GO)}; {go} is {known}: too old", INSTALL_GO
+        )
+    return go
+
+
+def _go(command: list[str | Path], module: Path, variables: Mapping[str, str], *, doing: str) -> str:
+    code, output = run(command, doing=doing, environment=variables, folder=module)
+    if code == 0:
+        return output
+    what = f"building the Pulumi CLI with Go failed:\n{last_lines(output)}"
+    if is_disk_failure(output):
+        fix = (
+            "the disk is full: free some GiB (or move GOCACHE and GOMODCACHE to another disk), then repeat: it goes on"
+        )
+    elif "SECURITY ERROR" in output or "checksum mismatch" in output:
+        fix = "a module is not what toolchain/wrapper/go.sum pins: check the proxy in GOPROXY; do not use this build"
+    elif is_network_failure(output) or ": reading http" in output:
+        fix = f"set GOPROXY (and HTTPS_PROXY) to a Go module proxy in reach, then repeat; or {INSTALL_YOURSELF}"
+    elif "signal: killed" in output:
+        fix = "the compiler was killed, most likely for want of memory (about 2 GiB); close something, then repeat"
+    else:
+        fix = INSTALL_YOURSELF
+    raise ToolchainError(what, fix)

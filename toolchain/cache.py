@@ -1,0 +1,87 @@
+"""The folder outside the checkout that holds what set-up made, and how to write into it safely.
+
+Two processes at once: one takes the lock and works, the other says that it waits. A kill at any moment: everything is
+made in a staging folder and renamed when complete, so what has its final name is whole; the next one with the lock
+clears what a killed one left. Locks are the operating system's (flock), so they end with their process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from toolchain.console import ToolchainError, say
+
+STAGING_PREFIX = ".staging-"
+GIB = 1024**3
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """`$XDG_CACHE_HOME/sluice`, by default ~/.cache/sluice."""
+    base = environment.get("XDG_CACHE_HOME", "")
+    # The XDG specification has relative paths ignored.
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "sluice"
+
+
+@contextmanager
+def locked(cache: Path, name: str, *, doing: str) -> Iterator[None]:
+    """Holds the lock `name`; waits for another process that holds it, and says so."""
+    file = cache / "locks" / f"{name}.lock"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ToolchainError(
+            f"cannot write to the cache folder {cache}: {error.strerror}",
+            "make it writable, or set XDG_CACHE_HOME to a folder that is",
+        ) from error
+    with os.fdopen(descriptor, "r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = lock.read().strip() or "unknown"
+            say(f"another set-up (process {owner}) is {doing}; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            say("the other set-up has ended; going on")
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A folder to fill; it gets the name `target` when the block ends well, and is removed otherwise.
+
+    Only with the lock held: it clears what killed processes left beside `target`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in target.parent.glob(f"{STAGING_PREFIX}{target.name}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(prefix=f"{STAGING_PREFIX}{target.name}-", dir=target.parent))
+    staging.chmod(0o755)
+    try:
+        yield staging
+        if target.exists():  # incomplete or damaged, else nobody would be making it again
+            target.rename(staging.with_name(f"{staging.name}-old"))
+        staging.rename(target)
+        shutil.rmtree(staging.with_name(f"{staging.name}-old"), ignore_errors=True)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def require_disk(folder: Path, gib: float, *, purpose: str) -> None:
+    """Fails while there is time if the disk of `folder` has no room for `purpose`."""
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free / GIB
+    if free < gib:
+        raise ToolchainError(
+            f"{purpose} needs {gib:g} GiB on the disk of {folder}, and {free:.1f} GiB are free",
+            "free some space, or set XDG_CACHE_HOME (and for Go: GOCACHE, GOMODCACHE) to a folder on another disk",
+        )

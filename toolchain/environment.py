@@ -1,0 +1,101 @@
+"""Makes the project's virtual environment: exactly the locked packages, compiled, and the project itself, editable.
+
+A stamp in the environment says what it was made from; while that is unchanged there is nothing to do. An environment
+without a stamp, or with an old one, is brought up to date in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from toolchain.cache import cache_folder, locked, require_disk
+from toolchain.console import run_or_fail, say
+from toolchain.uv import find_uv, uv_environment
+from toolchain.versions import of_program
+
+STAMP = ".sluice-setup"
+LOCK = "requirements-dev.lock"
+SIZE_GIB = 1.5  # 0.9 GiB installed, compiled; the rest is uv's download on its way
+
+
+def ensure_environment(root: Path, environment: Mapping[str, str]) -> bool:
+    """Makes or updates `<root>/.venv`. Returns whether there was anything to do."""
+    folder = root / ".venv"
+    if _is_current(root, folder):
+        return False
+    name = f"environment-{hashlib.sha256(str(root).encode()).hexdigest()[:12]}"
+    with locked(cache_folder(environment), name, doing=f"working on {folder}"):
+        if _is_current(root, folder):
+            return False
+        _make(root, folder, environment)
+    return True
+
+
+def fingerprint(root: Path) -> str:
+    """What the environment is made from: the lock, the project's own metadata and its place."""
+    digest = hashlib.sha256(str(root).encode())
+    for file in (LOCK, "pyproject.toml"):
+        digest.update((root / file).read_bytes())
+    return digest.hexdigest()
+
+
+def _is_current(root: Path, folder: Path) -> bool:
+    try:
+        stamp = (folder / STAMP).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    # exists() follows the link to the base interpreter, which an upgrade of Python may have removed.
+    return stamp == fingerprint(root) and (folder / "bin" / "python").exists()
+
+
+def _make(root: Path, folder: Path, environment: Mapping[str, str]) -> None:
+    uv = find_uv(environment)
+    variables = uv_environment(environment)
+    python = folder / "bin" / "python"
+    if (of_program([python, "--version"]) or (0, 0, 0)) < (3, 11, 0):
+        require_disk(folder, SIZE_GIB, purpose="the virtual environment")
+        say(f"making {folder} with {sys.executable}")
+        shutil.rmtree(folder, ignore_errors=True)
+        run_or_fail(
+            [uv, "venv", "--quiet", "--python", _base_interpreter(), folder],
+            doing="making the virtual environment",
+            fix="see above, then repeat",
+            environment=variables,
+        )
+    (folder / STAMP).unlink(missing_ok=True)
+    say(f"installing the packages of {LOCK} (about a minute when nothing is cached)")
+    run_or_fail(
+        [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", root / LOCK],
+        doing="installing packages",
+        fix="see above, then repeat: what is downloaded stays",
+        environment=variables,
+    )
+    # Without bytecode every preview compiles megabytes of SDK again, and where PYTHONDONTWRITEBYTECODE is set (many
+    # containers, CI) Python never writes it by itself. This compiles all of the environment, not the project alone.
+    say("installing the project itself, editable, and compiling everything to bytecode")
+    project: list[str | Path] = ["--no-deps", "--no-build-isolation", "--editable", root]
+    run_or_fail(
+        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *project],
+        doing="installing the project",
+        fix="see above, then repeat",
+        environment=variables,
+    )
+    run_or_fail(
+        [python, "-m", "pip", "--version"],
+        doing="checking that pip is there (the official language host calls it)",
+        fix=f"add pip to {LOCK} again",
+        environment=variables,
+    )
+    staging = folder / f"{STAMP}.{os.getpid()}"
+    staging.write_text(fingerprint(root), encoding="utf-8")
+    staging.replace(folder / STAMP)
+
+
+def _base_interpreter() -> str:
+    """The interpreter that runs this, or the one it was made from if it is itself a virtual environment's."""
+    return str(getattr(sys, "_base_executable", "") or sys.executable)

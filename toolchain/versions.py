@@ -1,0 +1,45 @@
+"""Reads the versions that programs print, to compare them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+Version = tuple[int, int, int]
+
+PROBE_SECONDS = 20.0
+
+
+def parse(text: str) -> Version | None:
+    """The first version in `text` ("v3.259.0", "go1.26", "uv 0.13.9 (...)"), or None.
+
+    A pre-release counts as the version before the one it announces: "3.260.0-alpha.1" is not yet 3.260.0.
+    """
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?(rc\d|beta\d|-(?:alpha|beta|rc|dev)[.\w]*)?", text)
+    if match is None:
+        return None
+    major, minor, patch = int(match[1]), int(match[2]), int(match[3] or 0)
+    return (major, minor, patch - 1) if match[4] else (major, minor, patch)
+
+
+def show(version: Version) -> str:
+    """The usual spelling."""
+    return ".".join(str(part) for part in version)
+
+
+def of_program(command: list[str | Path], environment: dict[str, str] | None = None) -> Version | None:
+    """The version that a program prints, or None if it does not run or prints none."""
+    try:
+        answer = subprocess.run(
+            [str(part) for part in command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PROBE_SECONDS,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return parse(answer.stdout) if answer.returncode == 0 else None
