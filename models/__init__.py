@@ -1,1 +1,1 @@
-"""What is served: one folder per model with the files `az ml` users have, and the loader and publisher of those files."""
+"""What is served: one folder per model with the files `az ml` users have, their loader and publisher."""

@@ -1,11 +1,25 @@
 """Loads models/<model>/ with azure-ai-ml's own loaders, and catches what they silently alter or let through.
 
-`load_model` is what the Pulumi program and the command line use. It reads files only: it neither uploads nor asks Azure.
+`load_model` is what the Pulumi program and the command line use. It reads files only: it neither uploads nor asks
+Azure. The parts: document.py reads YAML, azureml.py asks azure-ai-ml and remembers, checks.py knows the library's
+holes, content.py digests files, assets.py tells local assets from references; here they are put together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from models import azureml
+from models.assets import AssetError, code_of, environment_of, model_of
+from models.checks import (
+    Finding,
+    check_deployment,
+    check_endpoint,
+    did_you_mean,
+    has_target_utilization,
+    is_kubernetes,
+)
+from models.document import Document, DocumentError, read_document
 from models.spec import (
     AssetKind,
     AssetReference,
@@ -19,6 +33,7 @@ from models.spec import (
     ModelError,
     Problem,
     release_digest,
+    with_release,
 )
 
 __all__ = [
@@ -33,11 +48,219 @@ __all__ = [
     "Model",
     "ModelError",
     "Problem",
+    "list_deployments",
     "load_model",
     "release_digest",
 ]
 
+ENDPOINT = "endpoint"
+SUFFIXES = (".yml", ".yaml")
+NO_DEPLOYMENTS = frozenset({ENDPOINT, "conda", "environment", "release.lock"})
+DEFAULT_TARGET_CPU_PERCENT = 70  # azure-ai-ml's and Azure's default of target_utilization_percentage
+
+
+def list_deployments(folder: Path) -> list[str]:
+    """Return the deployments that a model's folder describes: its YAML files that name an endpoint, sorted."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix in SUFFIXES and path.stem not in NO_DEPLOYMENTS:
+            try:
+                describes = "endpoint_name" in read_document(path).content
+            except DocumentError:
+                describes = True  # loading it says what is wrong
+            if describes:
+                found.append(path.stem)
+    return found
+
 
 def load_model(folder: Path, deployments: Iterable[str]) -> Model:
     """Return the model of a folder with the deployments named; raise ModelError with everything that is wrong."""
-    raise NotImplementedError
+    folder = folder.resolve()
+    reader = _Reader(folder)
+    if not folder.is_dir():
+        there = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+        fix = f"Make the folder, or correct the key in sluice:endpoints.{did_you_mean(folder.name, there)}"
+        reader.report(f"{folder.name}/", Finding(field="", what="the model's folder does not exist", fix=fix))
+        raise ModelError(folder.name, tuple(reader.problems))
+    return reader.read(list(dict.fromkeys(deployments)))
+
+
+class _Reader:
+    """Reads one model's folder and gathers what is wrong with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def report(self, file: str, *findings: Finding) -> None:
+        """Note problems of one file."""
+        for finding in findings:
+            problem = Problem(file=file, what=finding.what, fix=finding.fix, field=finding.field)
+            if problem not in self.problems:
+                self.problems.append(problem)
+
+    def read(self, names: list[str]) -> Model:
+        """Return the model, or raise ModelError."""
+        documents = {name: document for name in [ENDPOINT, *names] if (document := self._document(name))}
+        kubernetes = ENDPOINT in documents and bool(documents[ENDPOINT].content.get("compute"))
+        for name, document in documents.items():
+            if name == ENDPOINT:
+                self.report(self._label(document), *check_endpoint(document.content, self.folder.name))
+            else:
+                found = check_deployment(document.content, name=name, model=self.folder.name, kubernetes=kubernetes)
+                self.report(self._label(document), *found)
+        results = self._ask_azure_ml(documents)
+        specs = {
+            name: spec
+            for name in names
+            if name in results
+            if (spec := self._deployment(documents[name], results[name]))
+        }
+        if self.problems:
+            raise ModelError(self.folder.name, tuple(self.problems))
+        return Model(name=self.folder.name, endpoint=_endpoint(results[ENDPOINT]), deployments=specs)
+
+    def _label(self, document: Document) -> str:
+        return f"{self.folder.name}/{document.path.name}"
+
+    def _document(self, name: str) -> Document | None:
+        paths = [path for suffix in SUFFIXES if (path := self.folder / f"{name}{suffix}").is_file()]
+        label = f"{self.folder.name}/{name}.yml"
+        if len(paths) == 2:
+            self.report(label, Finding(field="", what=f"{name}.yaml exists too", fix="Keep one of the two files"))
+        if not paths:
+            what = (
+                "the file that describes the endpoint is missing"
+                if name == ENDPOINT
+                else f"deployment {name} has no file"
+            )
+            hint = "" if name == ENDPOINT else did_you_mean(name, list_deployments(self.folder))
+            self.report(label, Finding(field="", what=what, fix=f"Add {name}.yml in az ml's format.{hint}"))
+            return None
+        try:
+            return read_document(paths[0])
+        except DocumentError as error:
+            self.report(label, Finding(field="", what=str(error), fix="Correct the file"))
+            return None
+
+    def _ask_azure_ml(self, documents: Mapping[str, Document]) -> dict[str, dict[str, Any]]:
+        """Return azure-ai-ml's results; what it refuses is a problem unless the same field is reported already."""
+        requests = [
+            azureml.Request(
+                kind=ENDPOINT if name == ENDPOINT else "deployment",
+                document=document,
+                content=_carried(document.content),
+            )
+            for name, document in documents.items()
+        ]
+        results = {}
+        for (name, document), loaded in zip(documents.items(), azureml.load(requests), strict=True):
+            label = self._label(document)
+            if loaded.result is not None:
+                results[name] = loaded.result
+            for error in loaded.errors:
+                field = error.partition(":")[0]
+                if not self._reported(label, field):
+                    fix = "Correct it as az ml's schema asks"
+                    self.report(label, Finding(field=field, what=f"az ml refuses the file: {error}", fix=fix))
+        return results
+
+    def _reported(self, label: str, field: str) -> bool:
+        """Tell whether a file's field, or a part of it, is reported already."""
+        fields = [problem.field for problem in self.problems if problem.file == label and problem.field]
+        return any(own == field or own.startswith(f"{field}.") or field.startswith(f"{own}.") for own in fields)
+
+    def _deployment(self, document: Document, result: Mapping[str, Any]) -> DeploymentSpec | None:
+        label = self._label(document)
+        assets: dict[str, Any] = {}
+        for field, find in (("model", model_of), ("code", code_of), ("environment", environment_of)):
+            try:
+                assets[field] = find(self.folder, result)
+            except AssetError as error:
+                if not self._reported(label, "code_configuration" if field == "code" else field):
+                    self.report(label, *error.findings)
+        if len(assets) < 3:
+            return None
+        self.report(label, *_check_completeness(**assets))
+        body = dict(result["properties"])
+        managed = not is_kubernetes(document.content)
+        if managed:
+            body.pop("scaleSettings", None)  # managed endpoints know the default only
+        if access := body.get("egressPublicNetworkAccess"):
+            body["egressPublicNetworkAccess"] = access.capitalize()  # as the service answers it
+        autoscale = _autoscale(document.content) if managed else None
+        count = autoscale.min_instances if autoscale and result["capacity"] is None else result["capacity"]
+        code = result["code"] or {}
+        return with_release(
+            DeploymentSpec(
+                name=document.path.stem,
+                body=body,
+                instance_type=body.get("instanceType") or "",
+                instance_count=count or 0,  # 0 and None are problems already
+                tags=result["tags"],
+                scoring_script=code.get("scoring_script"),
+                autoscale=autoscale,
+                **assets,
+            )
+        )
+
+
+def _carried(content: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the content without what azure-ai-ml stumbles over and this program has an answer to; None: nothing is."""
+    stumbles = {"data_collector"}  # TypeError without collections; refused by the checks in any case
+    if has_target_utilization(content) and not is_kubernetes(content):
+        stumbles.add("scale_settings")  # becomes Azure Monitor autoscale
+    if not content.get("identity"):
+        stumbles.add("identity")  # TypeError when empty; refused by the checks
+    if stumbles.isdisjoint(content):
+        return None
+    return {key: value for key, value in content.items() if key not in stumbles}
+
+
+def _check_completeness(model: Any, code: Any, environment: Any) -> Iterator[Finding]:
+    """Yield what azure-ai-ml lets through and no deployment could start with."""
+    custom = isinstance(model, LocalAsset) and model.asset_type == "custom_model"
+    own_server = isinstance(environment, EnvironmentSpec) and environment.inference_config is not None
+    if code is None and (custom or model is None) and not own_server and not isinstance(environment, AssetReference):
+        yield Finding(
+            field="code_configuration",
+            what="there is no scoring script, and only an MLflow model or an inference_config can do without",
+            fix="Add code_configuration with code and scoring_script",
+        )
+    if environment is None and (code is not None or custom):
+        yield Finding(
+            field="environment",
+            what="environment is missing, and only an MLflow model without a script can do without",
+            fix="Add environment with image and conda_file",
+        )
+
+
+def _autoscale(content: Mapping[str, Any]) -> AutoscaleSpec | None:
+    settings = content.get("scale_settings")
+    if not isinstance(settings, dict) or not has_target_utilization(dict(content)):
+        return None
+    values = [
+        settings.get("min_instances"),
+        settings.get("max_instances"),
+        settings.get("target_utilization_percentage", DEFAULT_TARGET_CPU_PERCENT),
+    ]
+    if not all(isinstance(value, int) for value in values):
+        return None  # reported by the checks
+    low, high, target = values
+    return AutoscaleSpec(min_instances=low, max_instances=high, target_cpu_percent=target)
+
+
+def _endpoint(result: Mapping[str, Any]) -> EndpointSpec:
+    properties, identity = result["properties"], result["identity"]
+    access = properties.get("publicNetworkAccess")
+    return EndpointSpec(
+        auth_mode=properties["authMode"],
+        description=properties.get("description"),
+        tags=result["tags"],
+        properties=properties.get("properties") or {},
+        identity=IdentitySpec(type=identity["type"], resource_ids=tuple(identity.get("userAssignedIdentities") or ()))
+        if identity
+        else None,
+        public_network_access=access.capitalize() if access else None,
+        compute=result["compute"],
+    )

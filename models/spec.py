@@ -7,7 +7,7 @@ what only sizes or labels a deployment (instances, autoscale, tags, description)
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ class Problem:
     file: str  # as a person finds it: relative to the folder above the model's, e.g. fraud-detection/blue.yml
     what: str
     fix: str
+    field: str = ""  # of the file, dotted; "" when it is about more than one field
 
     def __str__(self) -> str:
         """Return the problem as one line."""
@@ -46,9 +47,16 @@ class AssetKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AssetReference:
-    """An asset that somebody else registered: `azureml:<name>:<version>`, `azureml://registries/...` or an ARM id."""
+    """An asset that somebody else registered."""
 
-    reference: str
+    reference: str  # as azure-ai-ml gives it: <name>:<version>, azureml://registries/... or an ARM id
+
+    def resource_id(self, workspace_id: str, collection: str) -> str:
+        """Return what Azure takes; `collection` is models, codes or environments."""
+        if self.reference.startswith(("azureml://", "/")):
+            return self.reference
+        name, _, version = self.reference.partition(":")
+        return f"{workspace_id}/{collection}/{name}/versions/{version}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +140,12 @@ class Model:
     deployments: Mapping[str, DeploymentSpec]
 
 
-NOT_PART_OF_A_RELEASE = frozenset({"description", "properties", "scaleSettings"})
+NOT_PART_OF_A_RELEASE = frozenset({"description", "properties", "scaleSettings", "instanceType"})
+
+
+def with_release(deployment: DeploymentSpec) -> DeploymentSpec:
+    """Return the deployment with the digest of its own file."""
+    return replace(deployment, release=release_digest(deployment))
 
 
 def release_digest(deployment: DeploymentSpec, sku: str | None = None) -> str:
@@ -142,11 +155,12 @@ def release_digest(deployment: DeploymentSpec, sku: str | None = None) -> str:
     settings, probes and every other setting that reaches the container are in it; instances, autoscale, tags and
     texts are not.
     """
-    body = {key: value for key, value in deployment.body.items() if key not in NOT_PART_OF_A_RELEASE}
-    body["instanceType"] = sku or deployment.instance_type
+    # Empty values are left out: whether azure-ai-ml writes them down depends on its version.
+    body = {key: value for key, value in deployment.body.items() if key not in NOT_PART_OF_A_RELEASE and value}
     return digest_of(
         {
             "release": 1,  # raise when the meaning of this digest changes
+            "sku": (sku or deployment.instance_type).lower(),
             "body": body,
             "model": _asset(deployment.model),
             "code": _asset(deployment.code),

@@ -1,6 +1,6 @@
 """Makes the artefacts of this folder from a seeded synthetic data set, and prints how good each colour is.
 
-Run it in the environment of conda.yml, with the scikit-learn that serves (a pickle is read by the version that wrote it):
+Run it in the environment of conda.yml, with the scikit-learn that serves (a pickle is for the version that wrote it):
 
     uv venv --python 3.11 /tmp/fraud && uv pip install --python /tmp/fraud/bin/python <the pip lines of conda.yml>
     /tmp/fraud/bin/python models/fraud-detection/train.py
@@ -76,7 +76,9 @@ def make_pipeline(classifier: object, *, unknown: str, scale: bool) -> Pipeline:
     """Return encoder and classifier; `unknown` decides about a category that training never saw."""
     encoder = OneHotEncoder(handle_unknown=unknown, sparse_output=False)
     numbers = StandardScaler() if scale else "passthrough"
-    columns = ColumnTransformer([("numbers", numbers, NUMBERS), ("categories", encoder, CATEGORIES)], sparse_threshold=0)
+    columns = ColumnTransformer(
+        [("numbers", numbers, NUMBERS), ("categories", encoder, CATEGORIES)], sparse_threshold=0
+    )
     return Pipeline([("columns", columns), ("classifier", classifier)])
 
 

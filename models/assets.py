@@ -1,0 +1,111 @@
+"""Tells a deployment's local assets, which must be published, from references to what others registered."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models.checks import Finding
+from models.content import ContentError, local_asset
+from models.scoring_script import check_scoring_script
+from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset, digest_of
+
+
+class AssetError(ValueError):
+    """An asset of a deployment cannot be used."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+        super().__init__("; ".join(finding.what for finding in findings))
+
+
+def model_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetReference | None:
+    """Return the model of azure-ai-ml's result for a deployment in `folder`."""
+    model = result["model"]
+    if model is None or isinstance(model, str):
+        return _reference(model)
+    path = model["path"]
+    if path is None or "://" in path:
+        what = (
+            "model has no path" if path is None else f"model.path is {path!r}, which is not a file of this repository"
+        )
+        fix = "Write path: ./<file or folder>, or register the model and write model: azureml:<name>:<version>"
+        raise AssetError(Finding(field="model", what=what, fix=fix))
+    local = (folder / path).resolve()
+    if not local.exists():
+        raise AssetError(_absent("model.path", path))
+    return _local(AssetKind.MODEL, local, model["type"], "model.path")
+
+
+def code_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetReference | None:
+    """Return the scoring code; a local script must be one that the inference server can start."""
+    code = result["code"]
+    if code is None:
+        return None
+    where, script = code["code"], code["scoring_script"]
+    if not where or not script:
+        what = f"code_configuration has no {'code' if not where else 'scoring_script'}"
+        fix = "Write both: code: ./src and scoring_script: score.py"
+        raise AssetError(Finding(field="code_configuration", what=what, fix=fix))
+    if where.startswith(("azureml:", "/subscriptions/")):
+        return _reference(where.removeprefix("azureml:") if not where.startswith("azureml://") else where)
+    local = (folder / where).resolve()
+    field = "code_configuration.code"
+    if "://" in where or not local.is_dir():
+        if local.exists():
+            fix = "Name the folder that holds the script"
+            raise AssetError(Finding(field=field, what=f"{field} is {where!r}, which is no folder", fix=fix))
+        raise AssetError(_absent(field, where))
+    asset = _local(AssetKind.CODE, local, "code", field)
+    field = "code_configuration.scoring_script"
+    if Path(script).as_posix() not in asset.files:
+        what = f"{field} is {script!r}, which is not among the files of {where}"
+        fix = "Name a script below that folder, which no ignore file leaves out"
+        raise AssetError(Finding(field=field, what=what, fix=fix))
+    problems = check_scoring_script(local / script)
+    if problems:
+        raise AssetError(*(Finding(field=field, what=what, fix=fix) for what, fix in problems))
+    return asset
+
+
+def environment_of(folder: Path, result: Mapping[str, Any]) -> EnvironmentSpec | AssetReference | None:
+    """Return the environment; an inline one by its content."""
+    environment = result["environment"]
+    if environment is None or isinstance(environment, str):
+        return _reference(environment)
+    properties = environment["properties"]
+    image, conda_file = properties.get("image"), properties.get("condaFile")
+    inference_config = properties.get("inferenceConfig")
+    if not image:
+        raise AssetError(Finding(field="environment.image", what="environment.image is missing", fix="Name an image"))
+    content = {
+        "image": image,
+        # By meaning, not by text: azure-ai-ml writes the file anew, and another version may write it otherwise.
+        "conda": yaml.safe_load(conda_file) if conda_file else None,
+        "inference_config": inference_config,
+    }
+    return EnvironmentSpec(
+        image=image,
+        conda_file=conda_file,
+        name=environment["name"],
+        inference_config=inference_config,
+        digest=digest_of(content),
+    )
+
+
+def _reference(reference: str | None) -> AssetReference | None:
+    return None if reference is None else AssetReference(reference=reference)
+
+
+def _local(kind: AssetKind, path: Path, asset_type: str, field: str) -> LocalAsset:
+    try:
+        return local_asset(kind, path, asset_type)
+    except ContentError as error:
+        raise AssetError(Finding(field=field, what=f"{field}: {error}", fix="Then try again")) from error
+
+
+def _absent(field: str, path: str) -> Finding:
+    return Finding(
+        field=field, what=f"{field} is {path!r}, which does not exist", fix="Correct the path (from the file)"
+    )

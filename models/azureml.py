@@ -1,0 +1,128 @@
+"""Loads az ml YAML with azure-ai-ml itself, in a process of its own, and remembers the result.
+
+The library costs 1.4 s and 130 MiB to import, reads cloud settings from the environment while it is imported (and may
+ask the network for them), and writes warnings; loading a file needs none of that, so the caller's process stays free of
+it. A result is kept in the user's cache under the content of everything it was made from, the library's version
+included: a hit starts no process. Only successes are kept. What the library lets through is checked elsewhere.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models.cache import cache_folder, write_atomically
+from models.document import Document
+
+FORMAT = 1  # raise when the shape of a remembered result changes
+TIMEOUT_SECONDS = 120.0  # the import takes 1.4 s, 4.4 s without bytecode, more on a loaded runner
+
+# They lead azure-ai-ml to a cloud other than the public one and make it ask for that cloud's addresses on import.
+CLOUD_VARIABLES = ("ARM_CLOUD_METADATA_URL", "AZUREML_CURRENT_CLOUD", "AZUREML_DEV_URL_MFE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One file for azure-ai-ml."""
+
+    kind: str  # "endpoint" | "deployment"
+    document: Document
+    content: dict[str, Any] | None = None  # instead of the file's own: without what azure-ai-ml cannot carry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """What azure-ai-ml made of one file: the body it would send, and the assets it found; or why it refuses it."""
+
+    result: dict[str, Any] | None
+    errors: tuple[str, ...] = ()
+
+
+class LibraryError(RuntimeError):
+    """azure-ai-ml could not be run at all: an installation problem, not one of the file."""
+
+
+def load(requests: Sequence[Request]) -> list[Loaded]:
+    """Return azure-ai-ml's result for each file, from the cache where its content is known."""
+    keys = [_key(request) for request in requests]
+    loaded = [_remembered(key) for key in keys]
+    missing = [index for index, one in enumerate(loaded) if one is None]
+    if missing:
+        for index, fresh in zip(missing, _run([requests[index] for index in missing]), strict=True):
+            loaded[index] = fresh
+            if fresh.result is not None:
+                write_atomically(_entry(keys[index]), json.dumps(fresh.result))
+    return [one for one in loaded if one is not None]
+
+
+def library_version() -> str:
+    """Return what identifies the installed azure-ai-ml, without importing it."""
+    spec = importlib.util.find_spec("azure.ai.ml")
+    if spec is None or spec.origin is None:
+        raise LibraryError("azure-ai-ml is not installed in this environment. Install the project's requirements.lock")
+    return Path(spec.origin).with_name("_version.py").read_text(encoding="utf-8")
+
+
+def _key(request: Request) -> str:
+    folder = request.document.path.parent
+    read: dict[str, str | None] = {}
+    for path in request.document.read_files():
+        name = os.path.relpath(path, folder).replace(os.sep, "/")
+        read[name] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    made_from = [FORMAT, library_version(), request.kind, request.document.path.name, _text(request), read]
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _text(request: Request) -> str:
+    if request.content is None:
+        return request.document.text
+    return yaml.safe_dump(request.content, sort_keys=True, allow_unicode=True)
+
+
+def _entry(key: str) -> Path:
+    return cache_folder() / "models" / key
+
+
+def _remembered(key: str) -> Loaded | None:
+    try:
+        result = json.loads(_entry(key).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Loaded(result=result) if isinstance(result, dict) else None
+
+
+def _run(requests: list[Request]) -> list[Loaded]:
+    """Let azure-ai-ml load the files in a child process."""
+    environment = {name: value for name, value in os.environ.items() if name not in CLOUD_VARIABLES}
+    question = [
+        {"kind": request.kind, "path": str(request.document.path), "text": _text(request)} for request in requests
+    ]
+    try:
+        child = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "models.azureml_process"],
+            input=json.dumps(question),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=Path(__file__).resolve().parents[1],
+            env=environment | {"PYTHONIOENCODING": "utf-8"},
+            timeout=TIMEOUT_SECONDS,
+            check=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LibraryError(f"azure-ai-ml did not answer within {TIMEOUT_SECONDS:.0f} s. Try again") from error
+    except (OSError, subprocess.CalledProcessError) as error:
+        told = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        raise LibraryError(
+            f"azure-ai-ml cannot be run: {told[-1] if told else error}. Install the project's requirements.lock again"
+        ) from error
+    answers = json.loads(child.stdout.splitlines()[-1])
+    return [Loaded(result=answer.get("result"), errors=tuple(answer.get("errors", ()))) for answer in answers]

@@ -1,0 +1,263 @@
+"""What azure-ai-ml silently alters or lets through in az ml YAML, refused with the field, the value and the fix.
+
+Each check reads the file as written; azure-ai-ml's own refusals come from azure-ai-ml. The reasons are facts about
+azure-ai-ml 1.35.2, seen by running it, unless a comment says otherwise.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+TARGET_UTILIZATION = "target_utilization"
+
+# Azure's limit for managed endpoints, from its documentation; azure-ai-ml sends anything.
+MAX_REQUEST_TIMEOUT_MS = {"managed": 180_000, "kubernetes": 300_000}
+
+PROBES = ("liveness_probe", "readiness_probe")
+PROBE_NUMBERS = ("initial_delay", "period", "timeout", "success_threshold", "failure_threshold")
+REQUEST_NUMBERS = ("request_timeout_ms", "max_concurrent_requests_per_instance", "max_queue_wait_ms")
+ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One refused field of one file."""
+
+    field: str
+    what: str
+    fix: str
+
+
+def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
+    """Yield what is wrong with endpoint.yml; `model` is the folder's name."""
+    if "name" in content and content["name"] != model:
+        yield Finding(
+            field="name",
+            what=f"name is {content['name']!r}, but the folder and the stack's key are {model!r}",
+            fix=f"Write name: {model} (the name in Azure comes from the stack, which may set another)",
+        )
+    for field in ("traffic", "mirror_traffic"):
+        if content.get(field):
+            yield Finding(
+                field=field,
+                what=f"{field} is {content[field]!r}, but weights belong to the stack, which is their only owner",
+                fix=f"Remove {field} here and set sluice:rollout.{model}.{field.removesuffix('_traffic')} instead",
+            )
+    if "identity" in content:
+        yield from _check_identity(content["identity"])
+    if "tags" in content:
+        yield from _check_texts("tags", content["tags"])
+    if "properties" in content:
+        yield from _check_texts("properties", content["properties"])
+
+
+def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernetes: bool) -> Iterator[Finding]:
+    """Yield what is wrong with a deployment's file; `kubernetes` is what the endpoint is."""
+    if "name" in content and content["name"] != name:
+        yield Finding(
+            field="name",
+            what=f"name is {content['name']!r}, but the file and the stack call the deployment {name!r}",
+            fix=f"Write name: {name}",
+        )
+    if "endpoint_name" in content and content["endpoint_name"] != model:
+        yield Finding(
+            field="endpoint_name",
+            what=f"endpoint_name is {content['endpoint_name']!r}, but the file belongs to {model!r}",
+            fix=f"Write endpoint_name: {model}",
+        )
+    yield from _check_kind(content, kubernetes)
+    yield from _check_numbers(content, kubernetes)
+    yield from _check_scale_settings(content.get("scale_settings"), kubernetes)
+    for field in ("environment_variables", "tags", "properties"):
+        if field in content:
+            yield from _check_texts(field, content[field])
+    yield from _check_reference("model", content.get("model"))
+    yield from _check_reference("environment", content.get("environment"))
+    yield from _check_environment(content.get("environment"))
+    if "data_collector" in content:
+        yield Finding(
+            field="data_collector",
+            what="data_collector needs data assets, which az ml creates on the way and this program does not declare",
+            fix="Remove data_collector; log from the scoring script, or use app_insights_enabled: true",
+        )
+    if content.get("private_network_connection"):
+        yield Finding(
+            field="private_network_connection",
+            what="private_network_connection is the retired name of a preview setting",
+            fix="Write egress_public_network_access: disabled",
+        )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ' Did you mean x?' or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def has_target_utilization(content: dict[str, Any]) -> bool:
+    """Tell whether the file asks for autoscale the way az ml's Kubernetes deployments do."""
+    settings = content.get("scale_settings")
+    return isinstance(settings, dict) and settings.get("type") == TARGET_UTILIZATION
+
+
+def is_kubernetes(content: dict[str, Any]) -> bool:
+    """Tell whether a deployment's file uses the Kubernetes schema."""
+    return content.get("type") == "kubernetes"
+
+
+def _check_identity(identity: Any) -> Iterator[Finding]:
+    if not isinstance(identity, dict) or not identity:
+        yield Finding(
+            field="identity",
+            what=f"identity is {identity!r}",
+            fix="Write type: system_assigned or type: user_assigned below it, or remove it: then one is made",
+        )
+    elif identity.get("type") == "user_assigned" and not identity.get("user_assigned_identities"):
+        yield Finding(
+            field="identity.user_assigned_identities",
+            what="identity is user_assigned without an identity",
+            fix="List user_assigned_identities: [{resource_id: <ARM id>}], or remove identity: then one is made",
+        )
+
+
+def _check_kind(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
+    if content.get("type", "managed") not in ("managed", "kubernetes"):
+        yield Finding(
+            field="type",
+            what=f"type is {content['type']!r}; azure-ai-ml takes all but kubernetes, in lower case, for managed",
+            fix="Write type: managed or type: kubernetes",
+        )
+    elif is_kubernetes(content) != kubernetes:
+        here, there = ("kubernetes", "managed") if not kubernetes else ("managed", "kubernetes")
+        yield Finding(
+            field="type",
+            what=f"this is a {here} deployment, but endpoint.yml describes a {there} endpoint",
+            fix="Write type: kubernetes here and compute: in endpoint.yml, or neither",
+        )
+    if "instance_count" not in content and not has_target_utilization(content):
+        yield Finding(field="instance_count", what="instance_count is missing", fix="Write instance_count: 1 or more")
+
+
+def _check_numbers(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
+    yield from _check_whole("instance_count", content)
+    settings = content.get("request_settings")
+    if isinstance(settings, dict):
+        for name in REQUEST_NUMBERS:
+            yield from _check_whole(f"request_settings.{name}", settings)
+        limit = MAX_REQUEST_TIMEOUT_MS["kubernetes" if kubernetes else "managed"]
+        timeout = settings.get("request_timeout_ms", 0)
+        if _is_whole(timeout) and timeout > limit:
+            yield Finding(
+                field="request_settings.request_timeout_ms",
+                what=f"request_settings.request_timeout_ms is {timeout}; Azure allows at most {limit}",
+                fix=f"Write {limit} or less",
+            )
+    for probe in PROBES:
+        numbers = content.get(probe)
+        if isinstance(numbers, dict):
+            for name in PROBE_NUMBERS:
+                yield from _check_whole(f"{probe}.{name}", numbers)
+
+
+def _check_whole(
+    field: str, content: dict[str, Any], minimum: int = 1, maximum: int | None = None
+) -> Iterator[Finding]:
+    """Whole numbers: azure-ai-ml cuts 33.3 to 33, takes "2" and true, lets 0 and -3 through, and never sends 0 s."""
+    name = field.rpartition(".")[2]
+    if name not in content:
+        return
+    value = content[name]
+    if _is_whole(value) and value >= minimum and (maximum is None or value <= maximum):
+        return
+    rule = f"a whole number of at least {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
+    why = "" if value != 0 or isinstance(value, bool) else "; azure-ai-ml drops a 0 or sends it unchecked"
+    fix = f"Write {minimum} or more" if maximum is None else f"Write {minimum} to {maximum}"
+    if name != "instance_count" and value == 0:
+        fix += ", or remove it: then Azure's default holds"
+    yield Finding(field=field, what=f"{field} must be {rule}, got {value!r}{why}", fix=fix)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
+    if not isinstance(settings, dict) or settings.get("type") != TARGET_UTILIZATION:
+        return
+    where = "scale_settings"
+    for name in ("min_instances", "max_instances"):
+        if name in settings:
+            yield from _check_whole(f"{where}.{name}", settings)
+        else:
+            yield Finding(field=f"{where}.{name}", what=f"{where}.{name} is missing", fix="Write 1 or more")
+    yield from _check_whole(f"{where}.target_utilization_percentage", settings, 1, 100)
+    low, high = settings.get("min_instances", 0), settings.get("max_instances", 0)
+    if _is_whole(low) and _is_whole(high) and low > high:
+        yield Finding(
+            field=f"{where}.min_instances",
+            what=f"{where}: min_instances {low} is above max_instances {high}",
+            fix="Write a minimum that is not above the maximum",
+        )
+    if kubernetes:
+        return
+    known = {"type", "min_instances", "max_instances", "target_utilization_percentage"}
+    for name in settings.keys() - known:
+        yield Finding(
+            field=f"{where}.{name}",
+            what=f"{where}.{name} has no counterpart in Azure Monitor autoscale, which scales a managed deployment",
+            fix="Remove it",
+        )
+
+
+def _check_texts(field: str, values: Any) -> Iterator[Finding]:
+    """Texts: azure-ai-ml sends a YAML number or truth value as such, where Azure's API takes texts only."""
+    if not isinstance(values, dict):
+        return  # azure-ai-ml refuses it
+    for name, value in values.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            yield Finding(
+                field=f"{field}.{name}",
+                what=f"{field}.{name} must be a text, got {value!r} ({type(value).__name__})",
+                fix=f'Put it in quotes: {name}: "{value}"',
+            )
+
+
+def _check_reference(field: str, value: Any) -> Iterator[Finding]:
+    """References: without a version azure-ai-ml fails late or takes what is newest, so a release would not be fixed."""
+    if not isinstance(value, str) or value.startswith("file:"):
+        return
+    moving = "@" in value or "/labels/" in value
+    match = ASSET_REFERENCE.fullmatch(value)
+    unversioned = match is not None and "/" not in match["rest"] and ":" not in match["rest"]
+    if moving or unversioned:
+        yield Finding(
+            field=field,
+            what=f"{field} is {value!r}, which names no version, so that a release could change by itself",
+            fix=f"Write azureml:<name>:<version>; az ml {field} list --name <name> shows the versions",
+        )
+    elif not value.startswith(("azureml:", "azureml://")):
+        yield Finding(
+            field=field,
+            what=f"{field} is {value!r}, which is no reference",
+            fix=f"Write azureml:<name>:<version>, azureml://registries/..., or a mapping with "
+            f"{'path' if field == 'model' else 'image'}:",
+        )
+
+
+def _check_environment(environment: Any) -> Iterator[Finding]:
+    if not isinstance(environment, dict):
+        return
+    if "build" in environment:
+        yield Finding(
+            field="environment.build",
+            what="environment.build needs a Docker build context, which this program does not publish",
+            fix="Build and push the image, and name it as environment.image",
+        )
+    elif not environment.get("image"):
+        yield Finding(
+            field="environment.image",
+            what="environment.image is missing",
+            fix="Name an image, e.g. mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:<tag>",
+        )

@@ -1,0 +1,94 @@
+"""Reads one az ml YAML file as text and as plain values; finds the further files that azure-ai-ml would read for it.
+
+It checks what YAML readers let through in silence (a key written twice); what the keys mean is not its business.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class DocumentError(ValueError):
+    """A file is no readable YAML mapping; the message says where and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One YAML file of a model."""
+
+    path: Path
+    text: str
+    content: dict[str, Any]
+
+    def read_files(self) -> list[Path]:
+        """Return the files that azure-ai-ml reads besides this one: conda files and `file:` links, and theirs."""
+        found: set[Path] = set()
+        _collect(self.content, self.path.parent, found)
+        return sorted(found)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C reader where it is built
+    """SafeLoader that refuses a key written twice, of which YAML readers silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping of a node."""
+        seen = set()
+        for key_node, _ in node.value:
+            key = (key_node.tag, key_node.value if isinstance(key_node.value, str) else id(key_node))
+            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    "while reading a mapping",
+                    node.start_mark,
+                    f"key {key_node.value!r} is written twice",
+                    key_node.start_mark,
+                )
+            seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+
+def read_document(path: Path) -> Document:
+    """Return a YAML file that holds one mapping. Raises DocumentError."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DocumentError(f"the file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"the file is not UTF-8 text (byte {error.start})") from error
+    try:
+        content = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise DocumentError(f"the YAML cannot be read: {_one_line(error)}") from error
+    except RecursionError as error:
+        raise DocumentError("the YAML is nested too deeply") from error
+    if not isinstance(content, dict):
+        kind = "empty" if content is None else f"a {type(content).__name__}"
+        raise DocumentError(f"the file must hold keys and values, it is {kind}")
+    return Document(path=path, text=text, content=content)
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else str(problem)
+
+
+def _collect(value: Any, folder: Path, found: set[Path]) -> None:
+    if isinstance(value, dict):
+        conda_file = value.get("conda_file")
+        if isinstance(conda_file, str):
+            found.add(folder / conda_file.removeprefix("file:"))
+        for child in value.values():
+            _collect(child, folder, found)
+    elif isinstance(value, list):
+        for child in value:
+            _collect(child, folder, found)
+    elif isinstance(value, str) and value.startswith("file:"):
+        linked = folder / value.removeprefix("file:")
+        if linked not in found:
+            found.add(linked)
+            with contextlib.suppress(DocumentError):  # azure-ai-ml says what is wrong with it
+                _collect(read_document(linked).content, linked.parent, found)

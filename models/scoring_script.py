@@ -1,0 +1,55 @@
+"""Reads a scoring script as text: does it parse, does it define init() and run(data)? It is never imported here."""
+
+import ast
+from pathlib import Path
+
+
+def check_scoring_script(path: Path) -> list[tuple[str, str]]:
+    """Return (what is wrong, fix) for a script that the inference server could not start or call."""
+    try:
+        tree = ast.parse(path.read_bytes(), filename=path.name)
+    except SyntaxError as error:
+        return [(f"scoring script {path.name}, line {error.lineno}: {error.msg}", "Correct the script")]
+    except (OSError, ValueError, RecursionError) as error:
+        return [(f"scoring script {path.name} cannot be read: {error}", "Save it as UTF-8 Python")]
+    names = _top_level(tree.body)
+    if "*" in names:
+        return []  # `from module import *`: only an import could tell
+    problems = [
+        (f"scoring script {path.name} defines no {name}()", f"Define def {signature} at the top level of {path.name}")
+        for name, signature in (("init", "init()"), ("run", "run(raw_data)"))
+        if name not in names
+    ]
+    run = names.get("run")
+    if isinstance(run, (ast.FunctionDef, ast.AsyncFunctionDef)) and not _takes_an_argument(run):
+        problems.append((f"run() of {path.name} takes no argument", "Define def run(raw_data): it gets the request"))
+    return problems
+
+
+def _takes_an_argument(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    arguments = function.args
+    return bool(arguments.posonlyargs or arguments.args or arguments.vararg or arguments.kwarg or arguments.kwonlyargs)
+
+
+def _top_level(body: list[ast.stmt]) -> dict[str, ast.AST]:
+    """Return the names that a module binds, also below if, try and with."""
+    names: dict[str, ast.AST] = {}
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names[node.name] = node
+            case ast.Import() | ast.ImportFrom():
+                names.update({alias.asname or alias.name.partition(".")[0]: node for alias in node.names})
+            case ast.Assign():
+                targets = [name for target in node.targets for name in ast.walk(target)]
+                names.update({name.id: node for name in targets if isinstance(name, ast.Name)})
+            case ast.AnnAssign(target=ast.Name(id=name)) if node.value is not None:
+                names[name] = node
+            case ast.If() | ast.For() | ast.While():
+                names |= _top_level(node.body) | _top_level(node.orelse)
+            case ast.With():
+                names |= _top_level(node.body)
+            case ast.Try():
+                handlers = [statement for handler in node.handlers for statement in handler.body]
+                names |= _top_level(node.body + handlers + node.orelse + node.finalbody)
+    return names
