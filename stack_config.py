@@ -87,18 +87,21 @@ class Capacity(Section):
     def _not_below_min(cls, value: int, info: ValidationInfo) -> int:
         if value < info.data.get("min", value):
             raise PydanticCustomError(
-                "max_below_min", "must not be below min, got max={max}, min={min}", {"max": value, **info.data}
+                "max_below_min",
+                "must not be below min, got max={max}, min={min}",
+                {"max": value, "min": info.data["min"]},
             )
         return value
 
     @field_validator("default")
     @classmethod
     def _between(cls, value: int, info: ValidationInfo) -> int:
-        if not info.data.get("min", value) <= value <= max(info.data.get("max", value), info.data.get("min", value)):
+        bounds = info.data
+        if {"min", "max"} <= bounds.keys() and not bounds["min"] <= value <= bounds["max"]:
             raise PydanticCustomError(
                 "default_outside",
                 "must be between min and max, got default={default}, min={min}, max={max}",
-                {"min": "?", "max": "?", **info.data, "default": value},
+                {"default": value, "min": bounds["min"], "max": bounds["max"]},
             )
         return value
 
