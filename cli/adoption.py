@@ -1,0 +1,224 @@
+"""Which resources a dead update left in Azure, and whether they are this stack's: the reading half of `sluice recover`.
+
+Ids are computed from a resource's type and inputs, as azure-native does. It reads Azure and plain state documents; it
+writes neither.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cli.arm import ArmClient
+from cli.errors import WaitingError
+from localazure.catalog import by_token
+from rollout.events import Change
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the engine's mark for a value that only the update will know
+OWNER_TAGS = ("sluice:stack", "sluice:team")
+FINAL_STATES = frozenset({"succeeded", "failed", "canceled", ""})
+POLL_SECONDS = 2.0
+GROUP_API_VERSION = "2021-04-01"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A resource that the state does not have and Azure may have."""
+
+    urn: str
+    type: str
+    parent_urn: str | None
+    provider: str
+    inputs: Mapping[str, Any]
+    custom: bool = True
+
+    @property
+    def name(self) -> str:
+        """The logical name."""
+        return self.urn.rsplit("::", 1)[-1]
+
+    @property
+    def provider_urn(self) -> str:
+        """The provider that manages it."""
+        return self.provider.rpartition("::")[0]
+
+    @property
+    def version(self) -> str | None:
+        """The version that the engine writes into the name of a default provider."""
+        found = re.search(r"::default_(\d+)_(\d+)_(\d+)$", self.provider_urn)
+        return ".".join(found.groups()) if found else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """An operation that the state says was under way when the update died."""
+
+    type: str
+    candidate: Candidate
+    id: str | None
+
+    @property
+    def creates(self) -> bool:
+        """Whether a resource may exist that the state does not have."""
+        return self.type == "creating"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A candidate that exists in Azure and is this stack's."""
+
+    candidate: Candidate
+    id: str
+
+
+def resources(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The resources of an exported state; none for a stack that was never updated."""
+    return list((state.get("deployment") or {}).get("resources") or [])
+
+
+def pending_operations(state: Mapping[str, Any]) -> list[Operation]:
+    """The interrupted operations of an exported state."""
+    return [
+        Operation(type=entry["type"], candidate=_from_state(entry["resource"]), id=entry["resource"].get("id") or None)
+        for entry in (state.get("deployment") or {}).get("pending_operations") or []
+    ]
+
+
+def _from_state(resource: Mapping[str, Any]) -> Candidate:
+    return Candidate(
+        urn=resource["urn"],
+        type=resource["type"],
+        parent_urn=resource.get("parent"),
+        provider=resource.get("provider", ""),
+        inputs=resource.get("inputs") or {},
+        custom=bool(resource.get("custom")),
+    )
+
+
+def candidate_of(change: Change) -> Candidate:
+    """A planned creation, as a candidate."""
+    return Candidate(
+        urn=change.urn,
+        type=change.type,
+        parent_urn=change.parent or None,
+        provider=change.provider,
+        inputs=change.inputs,
+        custom=change.custom,
+    )
+
+
+def missing_components(
+    found: Iterable[Found], planned: Iterable[Candidate], state: Mapping[str, Any]
+) -> list[Candidate]:
+    """The components above what was found that the state lacks too, outermost first."""
+    present = {resource["urn"] for resource in resources(state)}
+    components = {item.urn: item for item in planned if not item.custom}
+    missing: dict[str, Candidate] = {}
+    for item in found:
+        chain = []
+        parent = item.candidate.parent_urn
+        while parent and parent not in present and parent in components:
+            chain.append(components[parent])
+            parent = components[parent].parent_urn
+        missing.update((component.urn, component) for component in reversed(chain))
+    return [component for component in missing.values() if component.type != "pulumi:pulumi:Stack"]
+
+
+class Finder:
+    """Looks candidates up in Azure, waiting for what is still under way there."""
+
+    def __init__(
+        self, arm: ArmClient, subscription_id: str, stack: str, wait_seconds: float, say: Callable[[str], None]
+    ) -> None:
+        self.arm = arm
+        self.subscription_id = subscription_id
+        self.stack = stack
+        self.wait_seconds = wait_seconds
+        self.say = say
+        self.refused: dict[str, str] = {}
+        self._own_groups: dict[str, bool] = {}
+
+    def find(self, candidate: Candidate) -> Found | None:
+        """The candidate's resource, once Azure is done with it; None when there is none or it is not this stack's."""
+        resource_id = self.id_of(candidate)
+        api_version = self._api_version(candidate.type)
+        if resource_id is None or api_version is None or candidate.urn in self.refused:
+            return None
+        live = self._settled(resource_id, api_version)
+        if live is None:
+            return None
+        if not self._is_own(candidate, resource_id, live):
+            self.refused[candidate.urn] = (
+                f"{resource_id} exists, but does not carry the tags of stack {self.stack}: it is not taken over. "
+                "Delete or rename it, or import it by hand with `pulumi import`."
+            )
+            return None
+        return Found(candidate=candidate, id=str(live.get("id", resource_id)))
+
+    def wait_for(self, operation: Operation) -> None:
+        """Wait until Azure has ended what the dead update had asked for."""
+        resource_id = operation.id or self.id_of(operation.candidate)
+        api_version = self._api_version(operation.candidate.type)
+        if resource_id and api_version:
+            self._settled(resource_id, api_version)
+
+    def exists(self, type_: str, resource_id: str) -> bool:
+        """Whether Azure has the resource."""
+        api_version = self._api_version(type_)
+        return api_version is not None and self._settled(resource_id, api_version) is not None
+
+    def id_of(self, candidate: Candidate) -> str | None:
+        """The ARM id that creating the candidate leads to; None for an unknown input or a type that is not Azure's."""
+        kind = by_token(candidate.type)
+        if kind is None:
+            return None
+        values = {"subscriptionId": self.subscription_id, **candidate.inputs}
+        resource_id = kind.path
+        for parameter in kind.parameters:
+            value = values.get(parameter)
+            if not isinstance(value, str) or UNKNOWN in value or not value:
+                return None
+            resource_id = resource_id.replace(f"{{{parameter}}}", value.strip("/"))
+        return resource_id
+
+    def _settled(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+        deadline = time.monotonic() + self.wait_seconds
+        told = False
+        while True:
+            live = self.arm.get(resource_id, api_version)
+            status = str(((live or {}).get("properties") or {}).get("provisioningState") or "")
+            if live is None or status.lower() in FINAL_STATES:
+                return live
+            if not told:
+                self.say(f"waiting for Azure: {resource_id} is {status}")
+                told = True
+            if time.monotonic() > deadline:
+                raise WaitingError(
+                    f"{resource_id} is still {status} after {self.wait_seconds / 60:.0f} minutes. "
+                    "Run `sluice recover` again later; nothing is lost by waiting."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _is_own(self, candidate: Candidate, resource_id: str, live: Mapping[str, Any]) -> bool:
+        declared = candidate.inputs.get("tags") or {}
+        expected = {tag: declared[tag] for tag in OWNER_TAGS if tag in declared}
+        if expected:
+            tags = live.get("tags") or {}
+            return all(tags.get(tag) == value for tag, value in expected.items())
+        return self._is_own_group(resource_id)  # sub-resources have no tags: their group tells whose they are
+
+    def _is_own_group(self, resource_id: str) -> bool:
+        found = re.match(r"/subscriptions/[^/]+/resourceGroups/[^/]+", resource_id, re.IGNORECASE)
+        if found is None:
+            return False
+        group_id = found.group(0).lower()
+        if group_id not in self._own_groups:
+            group = self.arm.get(found.group(0), GROUP_API_VERSION) or {}
+            self._own_groups[group_id] = (group.get("tags") or {}).get("sluice:stack") == self.stack
+        return self._own_groups[group_id]
+
+    @staticmethod
+    def _api_version(type_: str) -> str | None:
+        kind = by_token(type_)
+        return kind.api_version if kind else None

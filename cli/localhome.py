@@ -1,0 +1,142 @@
+"""The folder of one local Azure: where its files are, and whether its server runs.
+
+The server holds a file lock while it lives, and the kernel drops that lock with the process: so a server.json left by a
+killed server is never taken for a running one. This starts and ends nothing.
+"""
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.errors import UnavailableError, UsageError
+from cli.project import project_root
+
+HOME_VARIABLE = "SLUICE_LOCAL_HOME"
+MARKER = "This folder is the local Azure of `sluice local`; `sluice local reset` deletes it.\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running local Azure, as its server.json says."""
+
+    pid: int
+    https: str
+    http: str
+    version: str
+    started: str
+
+    @property
+    def port(self) -> int:
+        """The HTTPS port; HTTP is the next one."""
+        return int(self.https.rsplit(":", 1)[1])
+
+
+@dataclass(frozen=True)
+class LocalHome:
+    """Paths below the home folder."""
+
+    path: Path
+
+    @property
+    def server_file(self) -> Path:
+        """Address and process of the running server."""
+        return self.path / "server.json"
+
+    @property
+    def port_file(self) -> Path:
+        """The port this local Azure had last; it keeps it, so that addresses in a stack's outputs stay true."""
+        return self.path / "port"
+
+    @property
+    def server_log(self) -> Path:
+        """What the server writes."""
+        return self.path / "logs" / "server.log"
+
+    @property
+    def ca_bundle(self) -> Path:
+        """System certificates plus the local authority."""
+        return self.path / "ca-bundle.pem"
+
+    @property
+    def pulumi_home(self) -> Path:
+        """PULUMI_HOME: plugins and credentials of this local Azure only."""
+        return self.path / "pulumi"
+
+    @property
+    def state(self) -> Path:
+        """Folder of the file backend."""
+        return self.path / "state"
+
+    @property
+    def stacks(self) -> Path:
+        """Copied stack files."""
+        return self.path / "stacks"
+
+    @property
+    def release_locks(self) -> Path:
+        """Release locks of rehearsals."""
+        return self.path / "locks"
+
+    def create(self) -> None:
+        """Make the folder and mark it as ours; refuses a folder that holds something else."""
+        marker = self.path / "README.txt"
+        if self.path.is_dir() and any(self.path.iterdir()) and not marker.is_file() and not self.looks_like_home():
+            raise UsageError(f"{self.path} is not empty and no local Azure's home. Give another --home.")
+        try:
+            (self.path / "logs").mkdir(parents=True, exist_ok=True)
+            marker.write_text(MARKER)
+        except OSError as error:
+            raise UnavailableError(f"cannot write to {self.path}: {error.strerror}. Free space or fix it.") from error
+
+    def looks_like_home(self) -> bool:
+        """Whether a local Azure has lived here: nothing else is ever deleted."""
+        marker = self.path / "README.txt"
+        return (marker.is_file() and marker.read_text() == MARKER) or (self.path / "azure.db").is_file()
+
+    def is_running(self) -> bool:
+        """Whether a server holds this home's lock."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def server(self) -> Server | None:
+        """The running and ready server; None when there is none, whatever a stale server.json says."""
+        if not self.is_running():
+            return None
+        try:
+            record: dict[str, Any] = json.loads(self.server_file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None  # it holds the lock but is not ready yet
+        return Server(
+            pid=int(record["pid"]),
+            https=str(record["https"]),
+            http=str(record["http"]),
+            version=str(record["version"]),
+            started=str(record["started"]),
+        )
+
+    def require_server(self) -> Server:
+        """The running server, or the error that names the way to one."""
+        server = self.server()
+        if server is None:
+            raise UnavailableError(
+                f"the local Azure in {self.path} is not running. Start it with `sluice local start`."
+            )
+        return server
+
+
+def local_home(asked: Path | None) -> LocalHome:
+    """The home: `--home`, else SLUICE_LOCAL_HOME, else .sluice/local in the checkout."""
+    named = asked or os.environ.get(HOME_VARIABLE)
+    return LocalHome(Path(named).expanduser().absolute() if named else project_root() / ".sluice" / "local")

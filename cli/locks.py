@@ -1,0 +1,83 @@
+"""Locks of the file backend: which update holds a stack, and whether that update still lives.
+
+The file backend keeps one JSON file per running update (pid, host, user, time); a killed CLI leaves its file behind.
+Only `file://` backends are read: of other backends a lock cannot be judged from here. It removes nothing.
+"""
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from cli import processes
+
+
+class Owner(StrEnum):
+    """What is known about the process that wrote a lock."""
+
+    DEAD = "dead"
+    ALIVE = "alive"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """One lock file."""
+
+    file: Path
+    pid: int
+    user: str
+    host: str
+    taken: datetime
+
+    @property
+    def owner(self) -> Owner:
+        """Dead only if it was this host's process and that is gone, or its number now belongs to a later one."""
+        if self.host != socket.gethostname():
+            return Owner.ELSEWHERE
+        return Owner.ALIVE if processes.is_alive_since(self.pid, self.taken.timestamp()) else Owner.DEAD
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}, process {self.pid}, since {self.taken:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+
+
+def backend_folder(environment: "os._Environ[str] | dict[str, str]", project_backend: str | None = None) -> Path | None:
+    """The folder of a file backend; None for every other kind."""
+    url = environment.get("PULUMI_BACKEND_URL") or project_backend or _logged_in_backend(environment)
+    if not url or not url.startswith("file://"):
+        return None
+    path = url.removeprefix("file://").split("?")[0]
+    return Path(path).expanduser().absolute()
+
+
+def stack_locks(backend: Path, project: str, stack: str) -> list[Lock]:
+    """Every lock of the stack; a file that vanishes or is cut short belongs to an update just starting or ending."""
+    locks = []
+    for file in sorted((backend / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json")):
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            continue
+        taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
+        locks.append(Lock(file, int(content["pid"]), content["username"], content["hostname"], taken))
+    return locks
+
+
+def _microseconds(text: str) -> str:
+    """Go writes nanoseconds, `datetime` before Python 3.12 reads at most microseconds."""
+    head, dot, rest = text.partition(".")
+    if not dot:
+        return text
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    return f"{head}.{digits[:6]:0<6}{rest[len(digits) :]}"
+
+
+def _logged_in_backend(environment: "os._Environ[str] | dict[str, str]") -> str | None:
+    home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    try:
+        return str(json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current") or "") or None
+    except (FileNotFoundError, ValueError):
+        return None

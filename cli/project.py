@@ -1,0 +1,71 @@
+"""Which project and stack a command is about: `--stack`, else PULUMI_STACK, else the selected one.
+
+It reads Pulumi.yaml's name and asks the CLI for the selected stack; it changes neither.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rollout.engine import PulumiEngine
+
+PROJECT_FILE = "Pulumi.yaml"
+
+
+def project_root() -> Path:
+    """The folder of Pulumi.yaml, from the working directory upwards, else the checkout that holds this package."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    return Path(__file__).resolve().parent.parent
+
+
+def project_name(root: Path) -> str:
+    """The project's name as Pulumi.yaml says."""
+    file = root / PROJECT_FILE
+    if not file.is_file():
+        raise UsageError(f"no {PROJECT_FILE} in {root}. Run sluice inside a checkout of the project.")
+    found = re.search(r"^name:\s*[\"']?([A-Za-z0-9_.-]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        raise UsageError(f"{file} has no `name:` line. Restore it from the repository.")
+    return found.group(1)
+
+
+def add_stack_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--stack`."""
+    parser.add_argument("--stack", "-s", help="stack; default: PULUMI_STACK, else the selected one")
+
+
+def stack_name(asked: str | None) -> str:
+    """The stack a command is about, without organization and project."""
+    name = asked or os.environ.get("PULUMI_STACK") or _selected_stack()
+    return name.rsplit("/", 1)[-1]
+
+
+def engine_for(options: argparse.Namespace) -> "PulumiEngine":
+    """The engine of the stack that the command line names."""
+    from rollout.engine import PulumiEngine
+
+    return PulumiEngine(project_root(), stack_name(options.stack))
+
+
+def _selected_stack() -> str:
+    answer = subprocess.run(
+        ["pulumi", "--non-interactive", "stack", "--show-name"],
+        cwd=project_root(),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+    )
+    name = answer.stdout.strip()
+    if answer.returncode != 0 or not name:
+        raise UsageError("no stack is named and none is selected. Give --stack, or run `pulumi stack select`.")
+    return name

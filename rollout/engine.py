@@ -1,0 +1,266 @@
+"""The seam to the Pulumi engine: one stack of one project, driven through the `pulumi` command.
+
+Results come from the engine's event log and from commands that print JSON; text for people is only ever passed on
+inside an error. It decides nothing about weights, knows no Azure, and takes the environment it is given.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rollout.errors import EngineFailed, EngineLocked, EngineRefused, EngineUnavailable
+from rollout.events import Outcome, Preview, outcome_of, read_events
+
+STACK_NOT_FOUND = 6  # exit codes of the CLI's contract (cmd/exit_codes.go)
+AUTHENTICATION_FAILED = 3
+# No JSON exists for these two: the CLI ends before the engine starts and prints one line for people.
+LOCKED_MARKS = ("currently locked by", "Another update is currently in progress")
+
+EventSink = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedResource:
+    """A resource that exists in the cloud and is to enter the state; a component has no id and exists only there."""
+
+    urn: str
+    type: str
+    id: str | None = None
+    parent_urn: str | None = None
+    provider_urn: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How one `pulumi` process ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    events: tuple[dict[str, Any], ...]
+    seconds: float
+
+
+class PulumiEngine:
+    """One stack, driven by the Pulumi CLI found on the environment's PATH."""
+
+    def __init__(self, project: Path, stack: str, environment: Mapping[str, str] | None = None) -> None:
+        self.project = project
+        self.stack = stack
+        self.environment = {
+            **(os.environ if environment is None else environment),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DEBUG_COMMANDS": "true",  # --event-log exists only with it
+        }
+
+    def preview(self, *, refresh: bool = False, on_event: EventSink | None = None) -> Preview:
+        """What an update would change."""
+        outcome = self._operate("preview", ["--refresh"] if refresh else [], on_event)
+        return Preview(**vars(outcome))
+
+    def up(self, *, skip_preview: bool = True, refresh: bool = False, on_event: EventSink | None = None) -> Outcome:
+        """Make the cloud as declared."""
+        flags = ["--yes", *(["--skip-preview"] if skip_preview else []), *(["--refresh"] if refresh else [])]
+        return self._operate("up", flags, on_event)
+
+    def refresh(self, *, targets: Sequence[str] = (), on_event: EventSink | None = None) -> Outcome:
+        """Make the state (of `targets`, URNs, only) as the cloud is; the changes are what had drifted."""
+        flags = [flag for urn in targets for flag in ("--target", urn)]
+        return self._operate("refresh", ["--yes", "--skip-preview", *flags], on_event)
+
+    def destroy(self, *, on_event: EventSink | None = None) -> Outcome:
+        """Delete everything in the state."""
+        return self._operate("destroy", ["--yes", "--skip-preview"], on_event)
+
+    def import_resources(self, resources: Sequence[ImportedResource]) -> Outcome:
+        """Take existing resources into the state; their parents must be in it already."""
+        document = import_document(resources)
+        with tempfile.TemporaryDirectory(prefix="sluice-import-") as folder:
+            file = Path(folder) / "import.json"
+            file.write_text(json.dumps(document))
+            flags = ["--file", str(file), "--yes", "--skip-preview", "--generate-code=false", "--protect=false"]
+            return self._operate("import", flags, None)
+
+    def export(self) -> dict[str, Any]:
+        """The stack's state as the backend holds it; secrets stay encrypted."""
+        return dict(self._json("stack", "export"))
+
+    def import_(self, state: Mapping[str, Any]) -> None:
+        """Replace the stack's state."""
+        with tempfile.TemporaryDirectory(prefix="sluice-state-") as folder:
+            file = Path(folder) / "state.json"
+            file.write_text(json.dumps(state))
+            self._checked("stack", "import", "--file", str(file))
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs; secrets are masked."""
+        return dict(self._json("stack", "output", "--json"))
+
+    def config(self) -> dict[str, Any]:
+        """The stack's configuration, keys with their namespace, structured values as they are in the file."""
+        values = self._json("config", "--json")
+        return {
+            key: json.loads(entry["value"]) if "objectValue" in entry else entry.get("value")
+            for key, entry in values.items()
+        }
+
+    def config_set(self, path: str, value: int | str | bool) -> None:
+        """Set one value, e.g. `sluice:rollout.fraud-detection.traffic.green` to 50."""
+        self.config_set_all({path: value})
+
+    def config_set_all(self, values: Mapping[str, int | str | bool]) -> None:
+        """Set several values in one write of the stack file."""
+        flags = []
+        for path, value in values.items():
+            text = json.dumps(value) if isinstance(value, bool) else str(value)
+            flags += ["--plaintext", f"{path}={text}"]
+        self._checked("config", "set-all", "--path", *flags)
+
+    def config_remove(self, path: str) -> None:
+        """Remove one value, e.g. a colour's weight."""
+        self._checked("config", "rm", "--path", path)
+
+    def version(self) -> str:
+        """The CLI's version, without a leading v."""
+        return self._checked("version", stack=False).stdout.strip().removeprefix("v")
+
+    def _json(self, *arguments: str) -> Any:
+        return json.loads(self._checked(*arguments).stdout)
+
+    def _checked(self, *arguments: str, stack: bool = True) -> Finished:
+        finished = self._run([*arguments, *(["--stack", self.stack] if stack else [])])
+        if finished.returncode != 0:
+            raise self._startup_error(" ".join(arguments[:2]), finished)
+        return finished
+
+    def _operate(self, operation: str, flags: Sequence[str], on_event: EventSink | None) -> Outcome:
+        with tempfile.TemporaryDirectory(prefix="sluice-events-") as folder:
+            log = Path(folder) / "events.jsonl"
+            arguments = [operation, "--stack", self.stack, *flags, "--suppress-outputs", "--event-log", str(log)]
+            finished = self._run(arguments, log, on_event)
+        outcome = outcome_of(finished.events)
+        if finished.returncode == 0:
+            return outcome
+        if not finished.events or not outcome.errors:
+            raise self._startup_error(operation, finished)
+        text = "\n".join(outcome.errors)
+        where = f"pulumi {operation} of stack {self.stack}"
+        if outcome.failed or any(change.custom for change in outcome.done):
+            raise EngineFailed(f"{where} failed:\n{text}", errors=outcome.errors, log=finished.stdout)
+        raise EngineRefused(
+            f"{where} was refused, nothing changed:\n{text}", errors=outcome.errors, log=finished.stdout
+        )
+
+    def _startup_error(self, operation: str, finished: Finished) -> Exception:
+        said = (finished.stderr.strip() or finished.stdout.strip()).removeprefix("error: ")
+        where = f"pulumi {operation} of stack {self.stack}"
+        if any(mark in said for mark in LOCKED_MARKS):
+            return EngineLocked(f"{where}: {said}\nIf that update died, run `sluice recover --stack {self.stack}`.")
+        if finished.returncode == STACK_NOT_FOUND:
+            fix = f"Create it with `pulumi stack init {self.stack}`, or check PULUMI_BACKEND_URL."
+            return EngineUnavailable(f"{where}: {said}\n{fix}")
+        if finished.returncode == AUTHENTICATION_FAILED:
+            return EngineUnavailable(f"{where}: {said}\nLog in with `pulumi login`.")
+        return EngineUnavailable(
+            f"{where} ended with exit code {finished.returncode}: {said or 'no message'}", log=said
+        )
+
+    def _run(self, arguments: Sequence[str], log: Path | None = None, on_event: EventSink | None = None) -> Finished:
+        command = shutil.which("pulumi", path=self.environment.get("PATH"))
+        if command is None:
+            raise EngineUnavailable("no pulumi command on PATH. Run `make setup`, or install the Pulumi CLI.")
+        started = time.monotonic()
+        # Files, not pipes: a plugin that outlives a killed CLI would hold a pipe open and this call with it.
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            process = subprocess.Popen(
+                [command, "--non-interactive", "--color", "never", *arguments],
+                cwd=self.project,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,  # Ctrl-C reaches the CLI once, through _wait: a second one makes it drop state
+            )
+            events = _wait(process, log, on_event)
+            stdout.seek(0)
+            stderr.seek(0)
+            return Finished(
+                returncode=process.returncode,
+                stdout=stdout.read().decode(errors="replace"),
+                stderr=stderr.read().decode(errors="replace"),
+                events=tuple(events),
+                seconds=time.monotonic() - started,
+            )
+
+
+def import_document(resources: Sequence[ImportedResource]) -> dict[str, Any]:
+    """The file that `pulumi import --file` reads; parents are named by keys, not by their names, which may repeat."""
+    keys = {resource.urn: f"new{number}" for number, resource in enumerate(resources)}
+    known: dict[str, str] = {}
+    entries = []
+    for resource in resources:
+        entry: dict[str, Any] = {
+            "type": resource.type,
+            "name": keys[resource.urn],
+            "logicalName": resource.urn.rsplit("::", 1)[-1],
+        }
+        if resource.id is None:
+            entry["component"] = True
+        else:
+            entry["id"] = resource.id
+        if resource.provider_urn:
+            entry["provider"] = known.setdefault(resource.provider_urn, f"known{len(known)}")
+        elif resource.version:
+            entry["version"] = resource.version
+        parent = resource.parent_urn
+        if parent in keys:
+            entry["parent"] = keys[parent]
+        elif parent:
+            entry["parent"] = known.setdefault(parent, f"known{len(known)}")
+        entries.append(entry)
+    return {"nameTable": {key: urn for urn, key in known.items()}, "resources": entries}
+
+
+def _wait(process: "subprocess.Popen[bytes]", log: Path | None, on_event: EventSink | None) -> list[dict[str, Any]]:
+    """Wait for the CLI, handing events on as they are written; Ctrl-C asks it to stop in order and waits for that."""
+    events: list[dict[str, Any]] = []
+    try:
+        if log is None or on_event is None:
+            process.wait()
+        else:
+            _follow(process, log, on_event)
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    if log is not None and log.exists():
+        with log.open(encoding="utf-8") as lines:
+            events = read_events(lines)
+    return events
+
+
+def _follow(process: "subprocess.Popen[bytes]", log: Path, on_event: EventSink) -> None:
+    """Hand each event on once, as soon as its line is complete."""
+    position = 0
+    while True:
+        ended = process.poll() is not None
+        if log.exists():
+            with log.open("rb") as stream:
+                stream.seek(position)
+                text = stream.read()
+            complete = text[: text.rfind(b"\n") + 1]
+            position += len(complete)
+            for event in read_events(complete.decode().splitlines(keepends=True)):
+                on_event(event)
+        if ended:
+            return
+        time.sleep(0.1)

@@ -1,0 +1,161 @@
+"""What the engine said, read from its event log: changes, diagnostics and the summary, as plain values.
+
+Only JSON is read (the log holds one engine event per line). It starts no process; `rollout.engine` does.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ENDPOINT_TYPE = "azure-native:machinelearningservices:OnlineEndpoint"
+# What the engine reports for a resource that it leaves as it is.
+QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "read-discard", "remove-pending-replace", "read-replacement"})
+# A replacement arrives as several events (create-replacement, replace, delete-replaced); one of them is the change.
+REPLACE_PARTS = frozenset({"create-replacement", "delete-replaced", "discard-replaced", "import-replacement"})
+PROGRAM_ENDED = "an unhandled error occurred: program exited"
+_COLOUR = re.compile(r"<\{%.*?%\}>")
+_TRAFFIC = re.compile(r"properties\.(traffic|mirrorTraffic)($|[.\[])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One resource that the engine plans to change, or has changed."""
+
+    op: str
+    urn: str
+    type: str
+    name: str
+    custom: bool = True
+    parent: str = ""
+    provider: str = ""
+    diffs: tuple[str, ...] = ()
+    old_inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        detail = f" [{', '.join(self.diffs)}]" if self.diffs else ""
+        return f"{self.op} {self.type} {self.name}{detail}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnostic:
+    """A message of the engine, the program or the provider, without colour marks."""
+
+    severity: str
+    message: str
+    urn: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything one operation reported."""
+
+    changes: tuple[Change, ...] = ()
+    failed: tuple[Change, ...] = ()
+    done: tuple[Change, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """The error messages, each once, in order; that the program ended is said only when nothing else is."""
+        messages = dict.fromkeys(item.message for item in self.diagnostics if item.severity == "error")
+        reasons = [message for message in messages if not message.startswith(PROGRAM_ENDED)]
+        return tuple(reasons or messages)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Outcome):
+    """What an update would do."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would change."""
+        return not self.changes
+
+    def is_one_traffic_update(self, endpoint: str) -> bool:
+        """Exactly one resource changes, in place: that endpoint (its Azure name), and of it only the weights."""
+        if len(self.changes) != 1:
+            return False
+        change = self.changes[0]
+        return (
+            change.op == "update"
+            and change.type == ENDPOINT_TYPE
+            and change.inputs.get("endpointName") == endpoint
+            and bool(change.diffs)
+            and all(_TRAFFIC.match(path) for path in change.diffs)
+        )
+
+
+def change_of(metadata: Mapping[str, Any]) -> Change:
+    """The step that an engine event describes."""
+    urn = str(metadata["urn"])
+    state = metadata.get("new") or metadata.get("old") or {}
+    details = metadata.get("detailedDiff") or {}
+    return Change(
+        op=str(metadata["op"]),
+        urn=urn,
+        type=str(metadata["type"]),
+        name=urn.rsplit("::", 1)[-1],
+        custom=bool(state.get("custom")),
+        parent=state.get("parent") or "",
+        provider=state.get("provider") or metadata.get("provider") or "",
+        diffs=tuple(sorted(details)) or tuple(metadata.get("diffs") or ()),
+        old_inputs=(metadata.get("old") or {}).get("inputs") or {},
+        inputs=(metadata.get("new") or {}).get("inputs") or {},
+    )
+
+
+def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """The events of a log; a last line cut short by a kill is left out."""
+    events = []
+    for line in lines:
+        if not line.endswith("\n"):
+            break
+        if line.strip():
+            events.append(json.loads(line))
+    return events
+
+
+def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
+    """Fold the events of one operation; of a preview and the update after it in one log, the update counts."""
+    changes: dict[tuple[str, str], Change] = {}
+    done: dict[tuple[str, str], Change] = {}
+    failed: list[Change] = []
+    diagnostics: list[Diagnostic] = []
+    counts: Mapping[str, int] = {}
+    for event in events:
+        if "preludeEvent" in event:
+            changes, done, failed = {}, {}, []
+        elif "resourcePreEvent" in event:
+            change = change_of(event["resourcePreEvent"]["metadata"])
+            if change.op not in QUIET_OPERATIONS | REPLACE_PARTS:
+                changes[change.urn, change.op] = change
+        elif "resOutputsEvent" in event:
+            change = change_of(event["resOutputsEvent"]["metadata"])
+            if change.op == "refresh":
+                # A refresh of a resource says what it found only afterwards; the planning pass says nothing.
+                if change.diffs:
+                    changes[change.urn, change.op] = change
+            elif change.op not in QUIET_OPERATIONS and not event["resOutputsEvent"].get("planning"):
+                done[change.urn, change.op] = change
+        elif "resOpFailedEvent" in event:
+            failed.append(change_of(event["resOpFailedEvent"]["metadata"]))
+        elif "diagnosticEvent" in event:
+            diagnostic = event["diagnosticEvent"]
+            text = _COLOUR.sub("", diagnostic["message"]).strip()
+            if text and diagnostic["severity"] != "debug" and not diagnostic.get("ephemeral"):
+                diagnostics.append(
+                    Diagnostic(severity=diagnostic["severity"], message=text, urn=diagnostic.get("urn", ""))
+                )
+        elif "summaryEvent" in event:
+            counts = event["summaryEvent"]["resourceChanges"]
+    return Outcome(
+        changes=tuple(changes.values()),
+        failed=tuple(failed),
+        done=tuple(done.values()),
+        diagnostics=tuple(diagnostics),
+        counts=counts,
+    )
