@@ -181,8 +181,8 @@ class EndpointSettings(Section):
 
     name: Name | None = None
     """Name in Azure, unique in the region. Default: <key>-<stack>."""
-    deployments: dict[Name, DeploymentSettings] = Field(default_factory=dict)
-    """Deployments (colours) by name; each is a file models/<key>/<name>.yml."""
+    deployments: Annotated[dict[Name, DeploymentSettings], Field(max_length=20)] = Field(default_factory=dict)
+    """Deployments (colours) by name, at most Azure's 20; each is a file models/<key>/<name>.yml."""
 
 
 class StepSettings(Section):

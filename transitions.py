@@ -10,111 +10,36 @@ error. A way back to the stable colour is limited by nothing but the existence o
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
+from endpoint_state import (
+    DeclaredDeployment,
+    DeclaredEndpoint,
+    LiveDeployment,
+    LiveEndpoint,
+    LiveState,
+    Transition,
+)
 from stack_config import Limits, Violation
 from weights import DeclaredWeights, nonzero, show, whole_percents
+
+__all__ = [
+    "DeclaredDeployment",
+    "DeclaredEndpoint",
+    "LiveDeployment",
+    "LiveEndpoint",
+    "LiveState",
+    "Transition",
+    "TransitionError",
+    "validate_removal",
+    "validate_transition",
+]
 
 HEALTHY = frozenset({"succeeded", "scaling"})
 """States in which a deployment can be given requests. Autoscale puts a serving deployment into Scaling."""
 
 UNFINISHED = frozenset({"creating", "deleting"})
 """States in which Azure refuses other operations on the resource, and the program cannot know what it will become."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveDeployment:
-    """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none."""
-
-    name: str
-    provisioning_state: str
-    release: str | None = None
-    instances: int | None = None
-
-    @property
-    def state(self) -> str:
-        """The provisioning state in lower case."""
-        return self.provisioning_state.lower()
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveEndpoint:
-    """An endpoint as Azure describes it; `identity_ids` are lower-cased ARM ids, none for a system-assigned identity."""
-
-    name: str
-    provisioning_state: str
-    auth_mode: str
-    identity_ids: frozenset[str] = frozenset()
-    traffic: Mapping[str, int] = field(default_factory=dict)
-    mirror: Mapping[str, int] = field(default_factory=dict)
-    deployments: Mapping[str, LiveDeployment] = field(default_factory=dict)
-
-    @property
-    def state(self) -> str:
-        """The provisioning state in lower case."""
-        return self.provisioning_state.lower()
-
-
-@dataclass(frozen=True, kw_only=True)
-class LiveState:
-    """What the program read before it declared anything: is there a workspace, and the endpoint in it."""
-
-    workspace_exists: bool
-    endpoint: LiveEndpoint | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeclaredDeployment:
-    """A deployment as the stack file and its az ml YAML declare it; `instances` is the autoscale minimum, if any."""
-
-    release: str
-    allow_live_change: bool = False
-    instances: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeclaredEndpoint:
-    """An endpoint as declared; `key` is its key in the stack file of `stack`, `name` its name in Azure."""
-
-    stack: str
-    key: str
-    name: str
-    auth_mode: str
-    identity_ids: frozenset[str] = frozenset()
-    traffic: Mapping[str, int] = field(default_factory=dict)
-    mirror: Mapping[str, int] = field(default_factory=dict)
-    deployments: Mapping[str, DeclaredDeployment] = field(default_factory=dict)
-    kubernetes: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Transition:
-    """What this update may declare.
-
-    `traffic` and `mirror` are what the endpoint's PUT carries now, zeros left out; `deployments` the names to declare;
-    `replaced` those of them that are deleted and created anew (failed, or another release, at 0 %); `replaces_endpoint`
-    says that the endpoint itself must be (another identity or auth mode while it serves nothing); `waiting` says in
-    words what is declared but held back; `next` is the command that continues, None when nothing is held back.
-    """
-
-    traffic: Mapping[str, int]
-    mirror: Mapping[str, int]
-    deployments: tuple[str, ...]
-    replaced: frozenset[str] = frozenset()
-    replaces_endpoint: bool = False
-    waiting: tuple[str, ...] = ()
-    next: str | None = None
-
-    @property
-    def settled(self) -> bool:
-        """After this update Azure is what the stack file says."""
-        return not self.waiting
-
-    @property
-    def protected(self) -> bool:
-        """The endpoint has live or mirror weight after this update: the engine must not delete what carries it."""
-        return bool(self.traffic or self.mirror)
 
 
 class TransitionError(ValueError):
@@ -147,9 +72,10 @@ def validate_removal(live: Iterable[LiveEndpoint], declared_names: Collection[st
     violations = [
         Violation(
             "sluice:endpoints",
-            f'no longer declares the endpoint "{endpoint.name}", which has live weights {show(nonzero(endpoint.traffic))}'
-            f" and mirrors {show(nonzero(endpoint.mirror))}. An endpoint is removed or renamed at 0 percent only. Declare "
-            f"it again in Pulumi.{stack}.yaml, set its weights to 0, run pulumi up --stack {stack}, then remove it.",
+            f'no longer declares the endpoint "{endpoint.name}", which has live weights '
+            f"{show(nonzero(endpoint.traffic))} and mirrors {show(nonzero(endpoint.mirror))}. An endpoint is removed or "
+            f"renamed at 0 percent only. Declare it again in Pulumi.{stack}.yaml, set its weights to 0, "
+            f"run pulumi up --stack {stack}, then remove it.",
         )
         for endpoint in live
         if endpoint.name not in declared_names and (nonzero(endpoint.traffic) or nonzero(endpoint.mirror))
@@ -174,8 +100,6 @@ class _Change:
         self.live_mirror = nonzero(live.endpoint.mirror) if live.endpoint else {}
         self.existing: Mapping[str, LiveDeployment] = live.endpoint.deployments if live.endpoint else {}
 
-    # -- words ---------------------------------------------------------------------------------------------------
-
     @property
     def _rollout(self) -> str:
         return f"sluice:rollout.{self.declared.key}"
@@ -199,8 +123,6 @@ class _Change:
         if name in self.live_mirror:
             parts.append(f"{self.live_mirror[name]} percent of them mirrored")
         return " and ".join(parts)
-
-    # -- facts ---------------------------------------------------------------------------------------------------
 
     def _carries(self, name: str) -> bool:
         return name in self.live_weights or name in self.live_mirror
@@ -251,8 +173,6 @@ class _Change:
             return f"is {live.provisioning_state} in Azure, not Succeeded"
         return None
 
-    # -- rules ---------------------------------------------------------------------------------------------------
-
     def declaration_violations(self) -> Iterator[Violation]:
         """What is wrong whatever is live."""
         declared = self.declared
@@ -292,9 +212,9 @@ class _Change:
         if endpoint.state == "failed" and not (self.live_weights or self.live_mirror or self.existing):
             yield Violation(
                 key,
-                f'failed to be created in Azure as "{endpoint.name}", and Azure accepts no deployment on such an endpoint. '
-                f"It has none and serves nothing: delete it (az ml online-endpoint delete --name {endpoint.name}), then "
-                f"run pulumi refresh and {self._up}.",
+                f'failed to be created in Azure as "{endpoint.name}", and Azure accepts no deployment on such an '
+                f"endpoint. It has none and serves nothing: delete it (az ml online-endpoint delete "
+                f"--name {endpoint.name}), then run pulumi refresh and {self._up}.",
             )
         if self.live_weights or self.live_mirror:
             yield from self._serving_endpoint_violations(endpoint, key)
@@ -306,8 +226,8 @@ class _Change:
         if self._other_auth_mode:
             yield Violation(
                 key,
-                f"must not change its auth mode from {endpoint.auth_mode} to {self.declared.auth_mode} {serving}: Azure "
-                f"ignores the change. Restore auth_mode in {file}, or {zero}.",
+                f"must not change its auth mode from {endpoint.auth_mode} to {self.declared.auth_mode} {serving}: "
+                f"Azure ignores the change. Restore auth_mode in {file}, or {zero}.",
             )
         if self._other_identity:
             was = ", ".join(sorted(endpoint.identity_ids)) or "a system-assigned identity"
@@ -327,9 +247,9 @@ class _Change:
                 if self._carries(name) and live.release is not None:
                     yield Violation(
                         self._deployment(name),
-                        f"must stay declared while it gets {self._carried(name)}: a deployment is removed at 0 percent only. "
-                        f"Declare it again in Pulumi.{self.declared.stack}.yaml, set its weight to 0, run {self._up}, then "
-                        "remove it.",
+                        f"must stay declared while it gets {self._carried(name)}: a deployment is removed at 0 percent "
+                        f"only. Declare it again in Pulumi.{self.declared.stack}.yaml, set its weight to 0, "
+                        f"run {self._up}, then remove it.",
                     )
                 continue
             if live.state == "deleting":
@@ -346,8 +266,8 @@ class _Change:
         else:
             found = f"got {declared.release[:12]} over {live.release[:12]}"
         return (
-            f"must keep its release while it gets {self._carried(name)}, {found}. Add a deployment under another name, or "
-            f"set its weight to 0 and run {self._up} first. Who knows what they do sets allow_live_change: true for it "
+            f"must keep its release while it gets {self._carried(name)}, {found}. Add a deployment under another name, "
+            f"or set its weight to 0 and run {self._up} first. Who knows what they do sets allow_live_change: true for it "
             f"in Pulumi.{self.declared.stack}.yaml."
         )
 
@@ -363,10 +283,10 @@ class _Change:
                 if name != self.stable and rise > self.limits.max_step:
                     yield Violation(
                         f"{self._rollout}.traffic.{name}",
-                        f"must not rise by more than {self.limits.max_step} percent in one update (sluice:limits.max_step),"
-                        f" got {self.live_weights.get(name, 0)} to {weight}. Take a smaller step in "
-                        f"Pulumi.{self.declared.stack}.yaml; only the stable deployment ({self.stable or 'none is set'}) "
-                        "may jump.",
+                        f"must not rise by more than {self.limits.max_step} percent in one update "
+                        f"(sluice:limits.max_step), got {self.live_weights.get(name, 0)} to {weight}. Take a smaller "
+                        f"step in Pulumi.{self.declared.stack}.yaml; only the stable deployment "
+                        f"({self.stable or 'none is set'}) may jump.",
                     )
             yield from self._capacity_violations(name, weight, rise, declared)
         for name, weight in self.wanted_mirror.items():
@@ -406,8 +326,6 @@ class _Change:
                 f"must say who gets the requests of an endpoint that serves, got nothing for {show(unnamed)}. Declare "
                 f"these weights, or {{{zeros}}} to stop serving, in Pulumi.{self.declared.stack}.yaml.",
             )
-
-    # -- answer --------------------------------------------------------------------------------------------------
 
     def transition(self) -> Transition:
         """What may be declared now; called only when no rule is broken."""

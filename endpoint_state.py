@@ -1,0 +1,106 @@
+"""An endpoint with its deployments: as Azure has it, as it is declared, and what an update may make of the two.
+
+Plain frozen values; `transitions.py` compares them, `components/` fills them in and acts on the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveDeployment:
+    """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none."""
+
+    name: str
+    provisioning_state: str
+    release: str | None = None
+    instances: int | None = None
+
+    @property
+    def state(self) -> str:
+        """The provisioning state in lower case."""
+        return self.provisioning_state.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveEndpoint:
+    """An endpoint as Azure describes it; `identity_ids` are lower-cased ARM ids, none for a system-assigned one."""
+
+    name: str
+    provisioning_state: str
+    auth_mode: str
+    identity_ids: frozenset[str] = frozenset()
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    mirror: Mapping[str, int] = field(default_factory=dict)
+    deployments: Mapping[str, LiveDeployment] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """The provisioning state in lower case."""
+        return self.provisioning_state.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveState:
+    """What the program read before it declared anything: is there a workspace, and the endpoint in it."""
+
+    workspace_exists: bool
+    endpoint: LiveEndpoint | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredDeployment:
+    """A deployment as the stack file and its az ml YAML declare it.
+
+    `release` is what its `sluice:release` tag will say; `instances` is the autoscale minimum, if there is autoscale.
+    """
+
+    release: str
+    allow_live_change: bool = False
+    instances: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredEndpoint:
+    """An endpoint as declared; `key` is its key in the stack file of `stack`, `name` its name in Azure."""
+
+    stack: str
+    key: str
+    name: str
+    auth_mode: str
+    identity_ids: frozenset[str] = frozenset()
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    mirror: Mapping[str, int] = field(default_factory=dict)
+    deployments: Mapping[str, DeclaredDeployment] = field(default_factory=dict)
+    kubernetes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """What this update may declare.
+
+    `traffic` and `mirror` are what the endpoint's PUT carries now, zeros left out; `deployments` the names to declare;
+    `replaced` those of them that are deleted and created anew (failed, or another release, at 0 %); `replaces_endpoint`
+    says that the endpoint itself must be (another identity or auth mode while it serves nothing); `waiting` says in
+    words what is declared but held back; `next` is the command that continues, None when nothing is held back.
+    """
+
+    traffic: Mapping[str, int]
+    mirror: Mapping[str, int]
+    deployments: tuple[str, ...]
+    replaced: frozenset[str] = frozenset()
+    replaces_endpoint: bool = False
+    waiting: tuple[str, ...] = ()
+    next: str | None = None
+
+    @property
+    def settled(self) -> bool:
+        """After this update Azure is what the stack file says."""
+        return not self.waiting
+
+    @property
+    def protected(self) -> bool:
+        """The endpoint has live or mirror weight after this update: the engine must not delete what carries it."""
+        return bool(self.traffic or self.mirror)
