@@ -1,67 +1,172 @@
 """The data plane as the control plane sees it: deploy, scale, remove, route, logs, status.
 
-It ties environments, instances and router together and owns their order. It stores nothing durable: after a restart
+It ties environments, deployments and router together and owns their order. It stores nothing durable: after a restart
 the control plane deploys and routes again from its own store, and `start` first ends what an earlier process left.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import shutil
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
+from localazure.scoring import processes
+from localazure.scoring.calls import Target
+from localazure.scoring.deployments import Deployment
+from localazure.scoring.dispatch import Dispatcher
+from localazure.scoring.environments import EnvironmentCache, default_cache_folder
+from localazure.scoring.router import Observer, Router
+from localazure.scoring.sockets import socket_folder
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting, Probe
+from localazure.scoring.traffic import ServedRequest, Totals
 
-__all__ = ["DeploymentFailed", "DeploymentSpec", "EndpointRouting", "Probe", "ScoringPlane"]
+__all__ = ["DeploymentFailed", "DeploymentSpec", "EndpointRouting", "Probe", "ScoringPlane", "default_cache_folder"]
+
+_Key = tuple[str, str]
 
 
 class ScoringPlane:
     """Every deployment of this local Azure. All methods run on one event loop."""
 
     def __init__(self, home: Path, environments_cache: Path) -> None:
+        self._folder = home.resolve() / "deployments"
         self._home = home
-        self._environments_cache = environments_cache
+        self._environments = EnvironmentCache(environments_cache)
+        self._deployments: dict[_Key, Deployment] = {}
+        self._totals: defaultdict[_Key, Totals] = defaultdict(Totals)
+        self._routings: dict[str, EndpointRouting] = {}
+        self._router = Router()
+        self._router.observe(self._count)
+        self._sockets: Path | None = None
 
     async def start(self) -> None:
         """End the processes that a killed predecessor left behind (and only those)."""
-        raise NotImplementedError
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._sockets = socket_folder(self._home)
+        await asyncio.to_thread(self._clear)
 
     async def close(self) -> None:
-        """End every process this plane started."""
-        raise NotImplementedError
+        """End every process this plane started; requests under way are not waited for."""
+        await self._router.close()
+        await asyncio.gather(*(deployment.stop(drain=False) for deployment in self._deployments.values()))
+        self._deployments.clear()
 
     async def deploy(self, spec: DeploymentSpec) -> None:
         """Make the deployment run as `spec` says and return when it is ready; idempotent.
 
-        Raises `DeploymentFailed`; the deployment then has no instances, its logs stay readable.
+        Raises `DeploymentFailed`. What served before goes on serving then, and the logs tell of the failure.
         """
-        raise NotImplementedError
+        deployment = self._known(spec.endpoint, spec.deployment)
+        async with deployment.changing:
+            if self._deployments.get(_key(spec.endpoint, spec.deployment)) is not deployment:
+                raise DeploymentFailed("OperationCanceled", f"deployment {spec.deployment} was removed meanwhile.")
+            current = deployment.spec
+            if current is not None and replace(spec, instance_count=current.instance_count) == current:
+                if spec.instance_count != current.instance_count:
+                    await deployment.scale(spec.instance_count)
+                return
+            if current is None:  # callers are told that it is not ready, not that it does not exist
+                self._attach(spec, Dispatcher(1, 1))
+            try:
+                dispatcher = await deployment.start(spec)
+            except OSError as exc:
+                raise DeploymentFailed("ResourceNotReady", f"the deployment cannot be started: {exc}.") from exc
+            self._attach(spec, dispatcher)
+            await deployment.retire_old()
 
     async def scale(self, endpoint: str, deployment: str, instance_count: int) -> None:
-        """Change the number of instances; returns when the new ones are ready and the old ones have drained."""
-        raise NotImplementedError
+        """Change the number of instances; returns when the new ones are ready and the old ones have drained.
+
+        KeyError for a deployment that does not run.
+        """
+        known = self._deployments[_key(endpoint, deployment)]
+        async with known.changing:
+            await known.scale(instance_count)
 
     async def remove(self, endpoint: str, deployment: str) -> None:
         """Drain and end a deployment; unknown names are already removed."""
-        raise NotImplementedError
+        key = _key(endpoint, deployment)
+        known = self._deployments.get(key)
+        if known is None:
+            return
+        async with known.changing:
+            self._router.detach(endpoint, deployment)
+            await known.stop(drain=True)
+            self._deployments.pop(key, None)
+            self._totals.pop(key, None)
+            await asyncio.to_thread(shutil.rmtree, self._deployment_folder(key), ignore_errors=True)
 
     def route(self, routing: EndpointRouting) -> None:
         """Create or change an endpoint's routing, effective for the next request."""
-        raise NotImplementedError
+        self._routings[routing.endpoint.lower()] = routing
+        self._router.route(routing)
 
     def unroute(self, endpoint: str) -> None:
         """Forget an endpoint; its deployments are not touched."""
-        raise NotImplementedError
+        self._routings.pop(endpoint.lower(), None)
+        self._router.unroute(endpoint)
 
     async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str:
         """Text as getLogs answers it; `container` is InferenceServer or StorageInitializer. KeyError when unknown."""
-        raise NotImplementedError
+        known = self._deployments[_key(endpoint, deployment)]
+        return await asyncio.to_thread(known.logs, container, tail)
+
+    def observe(self, observer: Observer) -> None:
+        """Call `observer` with every served request (metrics, traffic logs)."""
+        self._router.observe(observer)
 
     def routes(self) -> list[web.RouteDef]:
         """The data plane's HTTP routes, for the server to mount."""
-        raise NotImplementedError
+        return self._router.routes()
 
     def status(self) -> dict[str, Any]:
-        """Per endpoint and deployment: instances, process ids, requests, errors, latency."""
-        raise NotImplementedError
+        """Per endpoint and deployment: instances, process ids, requests, errors, latency. No keys."""
+        endpoints: dict[str, Any] = {
+            name: {"traffic": dict(routing.traffic), "mirror": dict(routing.mirror), "deployments": {}}
+            for name, routing in sorted(self._routings.items())
+        }
+        for (endpoint, deployment), known in sorted(self._deployments.items()):
+            entry = endpoints.setdefault(endpoint, {"traffic": {}, "mirror": {}, "deployments": {}})
+            totals = self._totals.get((endpoint, deployment), Totals())
+            entry["deployments"][deployment] = known.status() | totals.summary()
+        return endpoints
+
+    def _known(self, endpoint: str, deployment: str) -> Deployment:
+        if self._sockets is None:
+            raise RuntimeError("ScoringPlane.start() must be awaited before deploy()")
+        key = _key(endpoint, deployment)
+        if key not in self._deployments:
+            folder = self._deployment_folder(key)
+            folder.mkdir(parents=True, exist_ok=True)
+            label = hashlib.sha256("/".join(key).encode()).hexdigest()[:10]
+            self._deployments[key] = Deployment(folder, self._sockets, self._environments, label)
+        return self._deployments[key]
+
+    def _deployment_folder(self, key: _Key) -> Path:
+        for name in key:  # the control plane has checked them; a folder is removed by this name, so once more
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"endpoint and deployment names are letters, digits, '-' and '_', got {name!r}")
+        return self._folder / key[0] / key[1]
+
+    def _attach(self, spec: DeploymentSpec, dispatcher: Dispatcher) -> None:
+        self._router.attach(Target(spec.endpoint, spec.deployment, dispatcher, spec.request_timeout_seconds))
+
+    def _clear(self) -> None:
+        processes.end_orphans(list(self._folder.glob("*/*/*.pid")))
+        for left in self._folder.glob("*/*/revision-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        for socket in self._sockets.glob("*.sock") if self._sockets else ():
+            socket.unlink(missing_ok=True)
+
+    def _count(self, served: ServedRequest) -> None:
+        self._totals[served.endpoint.lower(), served.deployment.lower()].add(served)
+
+
+def _key(endpoint: str, deployment: str) -> _Key:
+    return endpoint.lower(), deployment.lower()

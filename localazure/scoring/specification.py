@@ -7,7 +7,7 @@ knows ARM's JSON, ids or api-versions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +61,8 @@ class EndpointRouting:
     """Key | AMLToken | AADToken, in any case."""
     primary_key: str = field(default="", repr=False)
     secondary_key: str = field(default="", repr=False)
+    accepts_token: Callable[[str], bool] | None = field(default=None, repr=False, compare=False)
+    """For AMLToken and AADToken: whether a bearer token opens this endpoint. Without it such endpoints answer 501."""
 
 
 class DeploymentFailed(Exception):

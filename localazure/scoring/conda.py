@@ -1,0 +1,149 @@
+"""Reads a conda file and says which Python and which PyPI requirements it asks for.
+
+Pure: no network, no processes. Conda packages are taken for PyPI packages, with the few names that differ in a table;
+channels and builds have no meaning here. What is dropped or changed is returned as notes for the build log.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import yaml
+
+from localazure.scoring.specification import DeploymentFailed
+
+# conda-forge and Anaconda names whose PyPI name differs. Extend it when a public package is met that is missing.
+PYPI_NAMES = {
+    "blas": None,
+    "cpuonly": None,
+    "matplotlib-base": "matplotlib",
+    "msgpack-python": "msgpack",
+    "opencv": "opencv-python-headless",
+    "py-lightgbm": "lightgbm",
+    "py-opencv": "opencv-python-headless",
+    "py-xgboost": "xgboost",
+    "pytables": "tables",
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "ruamel_yaml": "ruamel.yaml",
+    "ucrt": None,
+    "vc": None,
+}
+_CONDA_NAME = re.compile(r"^(?:[^:\s]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(.*)$")
+_CLAUSE = re.compile(r"^(==|=|>=|<=|>|<|!=|~=)?\s*(\d+(?:\.\d+)*)(\.?\*)?$")
+
+
+@dataclass(frozen=True)
+class CondaRequirements:
+    """What a conda file asks for, in pip's language."""
+
+    python: str
+    """Version specification of Python as written, "" when the file names none."""
+    requirements: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_conda_file(text: str) -> CondaRequirements:
+    """Translate a conda file; raises `DeploymentFailed` (ImageBuildFailure) with what is wrong in it."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise _refused(f"it is not valid YAML: {exc}") from exc
+    if not isinstance(document, dict):
+        raise _refused(f"it must be a mapping with the key 'dependencies', got {type(document).__name__}")
+    dependencies = document.get("dependencies") or []
+    if not isinstance(dependencies, list):
+        raise _refused(f"'dependencies' must be a list, got {type(dependencies).__name__}")
+    python, requirements, notes = "", [], []
+    if channels := document.get("channels"):
+        notes.append(f"channels {channels} are ignored: packages come from the Python package index")
+    for entry in dependencies:
+        if isinstance(entry, str):
+            name, version = _split(entry)
+            if name == "python":
+                python = version
+                continue
+            line, note = _pypi_requirement(name, version)
+            requirements += [line] if line else []
+            notes += [note] if note else []
+        elif isinstance(entry, dict) and set(entry) == {"pip"} and isinstance(entry["pip"], list):
+            requirements += [_pip_line(line) for line in entry["pip"]]
+        else:
+            raise _refused(f"a dependency must be text or one 'pip:' list, got {entry!r}")
+    return CondaRequirements(python, tuple(requirements), tuple(notes))
+
+
+def python_satisfies(specification: str, version: tuple[int, ...]) -> bool:
+    """Whether a Python version (major, minor, patch) fits a conda specification such as 3.11, =3.11.*, >=3.9,<3.12."""
+    return all(_clause_holds(clause.strip(), version) for clause in specification.split(",") if clause.strip())
+
+
+def python_distance(specification: str, version: tuple[int, ...]) -> tuple[int, int]:
+    """How far a Python version is from the one named first: by minor version, newer preferred on a tie."""
+    named = re.search(r"(\d+)\.(\d+)", specification)
+    if named is None:
+        return (0, -version[1])
+    return (abs(version[1] - int(named[2])), -version[1])
+
+
+def _clause_holds(clause: str, version: tuple[int, ...]) -> bool:
+    matched = _CLAUSE.match(clause)
+    if matched is None:
+        raise _refused(f"Python version {clause!r} is not understood. Write it as python=3.11 or python>=3.10,<3.12")
+    operator, wanted = matched[1] or "=", tuple(int(part) for part in matched[2].split("."))
+    have = version[: len(wanted)]
+    match operator:
+        case "=" | "==":
+            return have == wanted  # conda's = is a prefix match; == of a short version is used the same way
+        case "!=":
+            return have != wanted
+        case ">=":
+            return version >= wanted
+        case ">":
+            return version > wanted
+        case "<=":
+            return version <= wanted or have == wanted
+        case "<":
+            return version < wanted
+        case _:
+            return version >= wanted and version[: len(wanted) - 1] == wanted[:-1]
+
+
+def _split(entry: str) -> tuple[str, str]:
+    matched = _CONDA_NAME.match(entry.strip())
+    if matched is None:
+        raise _refused(f"dependency {entry!r} is not understood. Write it as name=version")
+    return matched[1].lower(), matched[2].strip()
+
+
+def _pypi_requirement(name: str, version: str) -> tuple[str | None, str | None]:
+    pypi = PYPI_NAMES.get(name, name)
+    if pypi is None:
+        return None, f"conda package {name} is ignored: PyPI packages bring what it stands for"
+    note = f"conda package {name} is taken from PyPI" + (f" as {pypi}" if pypi != name else "")
+    # A conda match is name[=version[=build]] or "name version build"; the build has no meaning outside conda.
+    words = version.split()
+    version = words[0] if words and words[0] not in {"=", "==", ">=", "<=", ">", "<", "!=", "~="} else "".join(words)
+    if not version or version == "*":
+        return pypi, note
+    exact = re.match(r"^(={1,2})?([0-9][^=<>!~,*]*)(?:=[^=]+)?$", version)
+    if exact:
+        if exact[1] == "==" or version.count("=") >= 2:
+            return f"{pypi}=={exact[2]}", note
+        return f"{pypi}=={exact[2]}.*", note
+    return f"{pypi}{re.sub(r'^=(?=[0-9])', '==', version)}", note
+
+
+def _pip_line(line: object) -> str:
+    if not isinstance(line, str) or "\n" in line:
+        raise _refused(f"a line of 'pip:' must be one line of text, got {line!r}")
+    if line.strip().startswith(("-r", "--requirement", "-c", "--constraint", "-e", "--editable")):
+        raise _refused(
+            f"{line!r} names another file, but only the conda file itself reaches the image build. List the packages"
+        )
+    return line.strip()
+
+
+def _refused(why: str) -> DeploymentFailed:
+    return DeploymentFailed("ImageBuildFailure", f"the environment's conda file cannot be used: {why}.")

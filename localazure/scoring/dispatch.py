@@ -1,0 +1,160 @@
+"""Hands the requests of one deployment to its instances, within the service's limits.
+
+An instance works on `max_concurrent` requests at a time, the others wait in the order they came; above
+2 * max_concurrent * instances requests in all, more are refused. A retired instance gets no new request and finishes
+those it has. No HTTP here, and no processes: a backend is whatever has an `address`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Iterable
+
+
+class Saturated(Exception):
+    """The deployment already has as many requests as the service allows."""
+
+
+class NoInstance(Exception):
+    """No instance of the deployment is ready."""
+
+
+class Backend:
+    """One instance in the rotation."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.active = 0
+        self.retired = False
+        self._idle: asyncio.Event | None = None
+
+    async def drained(self, timeout_seconds: float) -> bool:
+        """Wait until the last request is done; False when that takes longer than the timeout."""
+        if self.active == 0:
+            return True
+        self._idle = self._idle or asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), timeout_seconds)
+        return self.active == 0
+
+    def _finished(self) -> None:
+        self.active -= 1
+        if self.active == 0 and self._idle is not None:
+            self._idle.set()
+
+
+class Dispatcher:
+    """The queue of one deployment."""
+
+    def __init__(self, max_concurrent: int, instance_count: int) -> None:
+        self.max_concurrent = max(1, max_concurrent)
+        self.instance_count = max(1, instance_count)
+        """As declared: the limit does not shrink while an instance restarts."""
+        self.in_flight = 0
+        self._backends: list[Backend] = []
+        self._waiting: deque[asyncio.Future[Backend]] = deque()
+        self._turn = 0
+
+    @property
+    def ready(self) -> int:
+        """How many instances take requests."""
+        return len(self._backends)
+
+    @property
+    def backends(self) -> tuple[Backend, ...]:
+        """The instances that take requests."""
+        return tuple(self._backends)
+
+    @property
+    def limit(self) -> int:
+        """How many requests the deployment holds at most, running and waiting."""
+        return 2 * self.max_concurrent * self.instance_count
+
+    def add(self, backend: Backend) -> None:
+        """Take an instance into the rotation."""
+        if backend not in self._backends:
+            backend.retired = False
+            self._backends.append(backend)
+            self._hand_out()
+
+    def retire(self, backend: Backend) -> None:
+        """Take an instance out of the rotation; its requests go on."""
+        backend.retired = True
+        if backend in self._backends:
+            self._backends.remove(backend)
+        if not self._backends:
+            while self._waiting:
+                waiter = self._waiting.popleft()
+                if not waiter.done():
+                    waiter.set_exception(NoInstance())
+
+    async def acquire(self, deadline: float, exclude: Iterable[Backend] = ()) -> Backend:
+        """A place at an instance, at once or after waiting; every place must be given back with `release`.
+
+        Raises `NoInstance`, `Saturated`, or TimeoutError at the deadline (loop time).
+        """
+        if not self._backends:
+            raise NoInstance
+        if self.in_flight >= self.limit:
+            raise Saturated
+        self.in_flight += 1
+        try:
+            backend = None if self._waiting else self._free(exclude)
+            if backend is None:
+                backend = await self._wait(deadline)
+            else:
+                backend.active += 1
+            return backend
+        except BaseException:
+            self.in_flight -= 1
+            raise
+
+    def release(self, backend: Backend) -> None:
+        """Give a place back; it goes to the request that has waited longest."""
+        self.in_flight -= 1
+        backend._finished()
+        if self._waiting:
+            self._hand_out()
+
+    async def _wait(self, deadline: float) -> Backend:
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Backend] = loop.create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await waiter
+        except BaseException:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                waiter.result()._finished()  # it came too late: the next one in the queue gets the place
+                self._hand_out()
+            else:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(waiter)
+            raise
+
+    def _hand_out(self) -> None:
+        while self._waiting:
+            backend = self._free(())
+            if backend is None:
+                return
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                backend.active += 1
+                waiter.set_result(backend)
+
+    def _free(self, exclude: Iterable[Backend]) -> Backend | None:
+        """The least busy instance with a free place, taking turns among equals."""
+        best: Backend | None = None
+        self._turn += 1
+        count = len(self._backends)
+        for offset in range(count):
+            backend = self._backends[(self._turn + offset) % count]
+            if backend.active < self.max_concurrent and (best is None or backend.active < best.active):
+                if exclude and backend in exclude:
+                    continue
+                best = backend
+                if best.active == 0:
+                    break
+        return best

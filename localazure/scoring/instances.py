@@ -1,0 +1,231 @@
+"""One instance of a deployment: a real azureml-inference-server-http process behind a unix socket.
+
+It is started the way Microsoft's own command line does inside (gunicorn, the server's WSGI entry), but on a socket that
+only this user can reach: the command line always listens on all interfaces. An instance that ends is started again,
+with growing pauses; one that fails its liveness probe is killed first. Whether requests go to it is told by callbacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from localazure.scoring import processes, upstream
+from localazure.scoring.specification import DeploymentFailed, Probe
+
+_LOGGER = logging.getLogger(__name__)
+_START_POLL_SECONDS = 0.05
+_LOG_TAIL_LINES = 60
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
+_RESTART_PAUSES_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+_HEALTHY_AFTER_SECONDS = 60.0
+# Besides these, nothing of this process reaches a model: no tokens, no certificates, no Pulumi settings.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "HTTP_PROXY", "HTTPS_PROXY")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceSpec:
+    """What every instance of a deployment has in common."""
+
+    python: Path
+    app_root: Path
+    environment: Mapping[str, str]
+    liveness: Probe
+    readiness: Probe
+    stop_grace_seconds: float
+
+
+class Instance:
+    """A process that is kept running from `start` to `stop`."""
+
+    def __init__(
+        self, number: int, spec: InstanceSpec, socket: Path, pid_file: Path, log: Path, on_ready: Callable[[bool], None]
+    ) -> None:
+        self.number = number
+        self.socket = socket
+        self.log = log
+        self.ready = False
+        self.restarts = 0
+        self._spec = spec
+        self._pid_file = pid_file
+        self._on_ready = on_ready
+        self._process: processes.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        running = self._process is not None and self._process.process.returncode is None
+        return self._process.pid if running and self._process is not None else None
+
+    async def start(self) -> None:
+        """Start and wait until the server answers; raises `DeploymentFailed` with the end of its log."""
+        try:
+            process = await self._launch()
+            await self._await_ready(process)
+        except BaseException:
+            await asyncio.shield(self._end_process())
+            raise
+        self._set_ready(True)
+        self._keeper = asyncio.create_task(self._keep(process), name=f"keep {self.socket.name}")
+
+    async def stop(self) -> None:
+        """End the process; it is not started again."""
+        self._set_ready(False)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        await self._end_process()
+        self.socket.unlink(missing_ok=True)
+
+    def log_tail(self, lines: int = _LOG_TAIL_LINES) -> str:
+        """The last lines of the server's output."""
+        return tail(self.log, lines)
+
+    async def _launch(self) -> processes.Process:
+        self.socket.unlink(missing_ok=True)
+        environment = self._spec.environment
+        command = [str(self._spec.python), "-m", "gunicorn", "--bind", f"unix:{self.socket}"]
+        command += ["--workers", environment.get("WORKER_COUNT", "1")]
+        command += ["--timeout", environment.get("WORKER_TIMEOUT", "300")]
+        command += ["--access-logfile", "-", "--error-logfile", os.devnull]
+        command += ["--no-control-socket"] if _has_control_socket(self._spec.python) else []
+        command += ["--preload"] if environment.get("WORKER_PRELOAD", "").lower() == "true" else []
+        command += ["azureml_inference_server_http.server.entry:app"]
+        try:
+            with self.log.open("ab") as output:
+                self._process = await processes.start(
+                    command,
+                    pid_file=self._pid_file,
+                    output=output,
+                    environment=self._process_environment(),
+                    folder=self._spec.app_root,
+                )
+        except OSError as exc:
+            raise DeploymentFailed("ResourceNotReady", f"the inference server cannot be started: {exc}.") from exc
+        return self._process
+
+    def _process_environment(self) -> dict[str, str]:
+        inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        path = f"{self._spec.python.parent}:/usr/local/bin:/usr/bin:/bin"
+        return {"PATH": path, "LANG": "C.UTF-8", **inherited, **self._spec.environment}
+
+    async def _await_ready(self, process: processes.Process) -> None:
+        probe = self._spec.readiness
+        patience = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        while loop.time() < deadline:
+            if process.process.returncode is not None:
+                code = await process.wait()
+                raise DeploymentFailed(
+                    "ResourceNotReady",
+                    f"the inference server ended with exit code {code} before it was ready. End of its log:\n"
+                    + self.log_tail(),
+                )
+            if self.socket.exists() and await self._healthy(min(deadline, loop.time() + probe.timeout_seconds)):
+                return
+            await asyncio.sleep(_START_POLL_SECONDS)
+        raise DeploymentFailed(
+            "ResourceNotReady",
+            f"the readiness probe had no success within {patience:.0f} s. End of the server's log:\n{self.log_tail()}",
+        )
+
+    async def _healthy(self, deadline: float) -> bool:
+        request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        try:
+            reply = await upstream.send(str(self.socket), request, deadline=deadline)
+        except upstream.UpstreamError:
+            return False
+        reply.close()
+        return reply.status == 200
+
+    async def _keep(self, process: processes.Process) -> None:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            started = loop.time()
+            await self._watch(process)
+            self._set_ready(False)
+            failures = 0 if loop.time() - started > _HEALTHY_AFTER_SECONDS else failures + 1
+            pause = _RESTART_PAUSES_SECONDS[min(failures, len(_RESTART_PAUSES_SECONDS)) - 1] if failures else 0.0
+            while True:
+                await asyncio.sleep(pause)
+                self.restarts += 1
+                try:
+                    process = await self._launch()
+                    await self._await_ready(process)
+                except DeploymentFailed as exc:
+                    _LOGGER.warning("instance %s could not be restarted: %s", self.socket.name, exc.code)
+                    await self._end_process()
+                    failures += 1
+                    pause = _RESTART_PAUSES_SECONDS[min(failures, len(_RESTART_PAUSES_SECONDS)) - 1]
+                else:
+                    break
+            self._set_ready(True)
+
+    async def _watch(self, process: processes.Process) -> None:
+        """Return when the process has ended, by itself or because its liveness probe failed too often."""
+        probe = self._spec.liveness
+        failed = 0
+        ended = asyncio.ensure_future(process.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait({ended}, timeout=probe.period_seconds)
+                if done:
+                    _LOGGER.warning("instance %s ended with exit code %s", self.socket.name, ended.result())
+                    return
+                self._limit_log()
+                alive = await self._healthy(asyncio.get_running_loop().time() + probe.timeout_seconds)
+                failed = 0 if alive else failed + 1
+                if failed >= probe.failure_threshold:
+                    _LOGGER.warning("instance %s failed its liveness probe %d times", self.socket.name, failed)
+                    await process.end(self._spec.stop_grace_seconds)
+                    return
+        finally:
+            ended.cancel()
+
+    def _limit_log(self) -> None:
+        """Keep the log below its limit: the file is appended to, so the process goes on at its new end."""
+        with contextlib.suppress(OSError):
+            if self.log.stat().st_size > LOG_LIMIT_BYTES:
+                kept = tail_bytes(self.log, LOG_LIMIT_BYTES // 4)
+                self.log.with_suffix(".old.log").write_bytes(kept)
+                os.truncate(self.log, 0)
+
+    async def _end_process(self) -> None:
+        if self._process is not None:
+            await self._process.end(self._spec.stop_grace_seconds)
+
+    def _set_ready(self, ready: bool) -> None:
+        if ready != self.ready:
+            self.ready = ready
+            self._on_ready(ready)
+
+
+def tail(path: Path, lines: int) -> str:
+    """The last lines of a file; reads no more of it than they can need."""
+    text = tail_bytes(path, min(lines * 1000, LOG_LIMIT_BYTES)).decode("utf-8", "replace")
+    return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+
+
+def tail_bytes(path: Path, count: int) -> bytes:
+    """The last bytes of a file; nothing when it does not exist."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - count))
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def _has_control_socket(python: Path) -> bool:
+    """Gunicorn has one since 25.1, at a path that all instances of a user share, and refuses the option before."""
+    return any(python.parent.parent.glob("lib/python*/site-packages/gunicorn/ctl"))

@@ -1,0 +1,214 @@
+"""The HTTP face of the endpoints: who may call, and which deployment answers.
+
+Weights change between two requests, never within one: each request looks at one immutable route. Copies for a shadow
+deployment are sent on the side and their answers dropped. What statuses and texts look like is in `replies.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from localazure.scoring import authorization, upstream
+from localazure.scoring.calls import Call, Target, exchange, read_body
+from localazure.scoring.dispatch import Dispatcher
+from localazure.scoring.replies import (
+    DEPLOYMENT_HEADER,
+    NO_WEIGHT,
+    TIMEOUT,
+    Refusal,
+    caller_headers,
+    caller_status,
+)
+from localazure.scoring.specification import EndpointRouting
+from localazure.scoring.traffic import ServedRequest
+
+Observer = Callable[[ServedRequest], None]
+
+
+@dataclass(frozen=True)
+class _Route:
+    routing: EndpointRouting
+    weights: tuple[tuple[str, int], ...]
+    total: int
+    shadows: tuple[tuple[str, int], ...]
+
+
+class Router:
+    """Routes of all endpoints. Give it a seeded `random.Random` to make the split reproducible."""
+
+    def __init__(self, chance: random.Random | None = None) -> None:
+        self._random = (chance or random.Random()).random
+        self._routes: dict[str, _Route] = {}
+        self._targets: dict[tuple[str, str], Target] = {}
+        self._observers: list[Observer] = []
+        self._copies: set[asyncio.Task[None]] = set()
+
+    def observe(self, observer: Observer) -> None:
+        """Call `observer` after every request to a deployment."""
+        self._observers.append(observer)
+
+    def attach(self, target: Target) -> None:
+        """Make a deployment known, or replace what is known of it."""
+        self._targets[_key(target.endpoint, target.deployment)] = target
+
+    def detach(self, endpoint: str, deployment: str) -> None:
+        """Forget a deployment; requests that it already has go on."""
+        self._targets.pop(_key(endpoint, deployment), None)
+
+    def route(self, routing: EndpointRouting) -> None:
+        """Set an endpoint's routing, effective for the next request."""
+        weights = tuple((name, weight) for name, weight in routing.traffic.items() if weight > 0)
+        shadows = tuple((name, percent) for name, percent in routing.mirror.items() if percent > 0)
+        total = sum(weight for _, weight in weights)
+        self._routes[routing.endpoint.lower()] = _Route(routing, weights, total, shadows)
+
+    def unroute(self, endpoint: str) -> None:
+        """Forget an endpoint."""
+        self._routes.pop(endpoint.lower(), None)
+
+    async def close(self) -> None:
+        """End the copies that are still on their way."""
+        for task in list(self._copies):
+            task.cancel()
+        await asyncio.gather(*self._copies, return_exceptions=True)
+
+    def routes(self) -> list[web.RouteDef]:
+        """What the HTTP server mounts."""
+        score, swagger = self._handler("/score"), self._handler("/swagger.json")
+        scoring = [web.route(method, "/endpoints/{endpoint}/score", score) for method in ("POST", "GET", "OPTIONS")]
+        return [*scoring, web.route("GET", "/endpoints/{endpoint}/swagger.json", swagger)]
+
+    def _handler(self, model_path: str) -> Callable[[web.Request], Coroutine[None, None, web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            request_id = _request_id(request.headers.get("x-request-id"))
+            try:
+                return await self._answer(request, model_path, request_id)
+            except Refusal as exc:
+                return exc.response(request_id)
+
+        return handle
+
+    async def _answer(self, request: web.Request, model_path: str, request_id: str) -> web.StreamResponse:
+        started, clock = time.time(), time.perf_counter()
+        route = self._routes.get(request.match_info["endpoint"].lower())
+        if route is None:
+            raise Refusal(404, "There is no endpoint with this name on this local Azure.")
+        authorization.check(route.routing, request.headers.get("Authorization"))
+        named = request.headers.get(DEPLOYMENT_HEADER)
+        target = self._choose(route, named)
+        body = await read_body(request)
+        query = request.rel_url.raw_query_string
+        path = f"{model_path}?{query}" if query else model_path
+        direct = named is not None
+        call = Call(request.method, path, request.raw_headers, body, request_id, direct, started, clock)
+        if route.shadows and not direct:
+            self._mirror(route, target, call)
+        return await self._forward(request, target, call)
+
+    def _choose(self, route: _Route, named: str | None) -> Target:
+        """By header, whatever the weight; else by chance, in proportion to the live weights."""
+        endpoint = route.routing.endpoint
+        if named is not None:
+            target = self._targets.get(_key(endpoint, named))
+            if target is None:
+                raise Refusal(404, f"The endpoint has no deployment with the name {named!a}.")
+            return target
+        if not route.weights:
+            raise Refusal(404, NO_WEIGHT)
+        chosen, point = route.weights[-1][0], self._random() * route.total
+        for name, weight in route.weights:
+            point -= weight
+            if point < 0:
+                chosen = name
+                break
+        # After a restart a weight may be back before its deployment: nothing is ready then, which is a 503.
+        return self._targets.get(_key(endpoint, chosen)) or Target(endpoint, chosen, Dispatcher(1, 1), 5.0)
+
+    async def _forward(self, request: web.Request, target: Target, call: Call) -> web.StreamResponse:
+        deadline = asyncio.get_running_loop().time() + target.timeout_seconds
+        try:
+            backend, reply = await exchange(target, call, deadline)
+        except Refusal as exc:
+            self._report(call.served(target, status=exc.status, model_status=None, response_bytes=len(exc.text)))
+            return exc.response(call.request_id, target.deployment)
+        sent, status = 0, caller_status(reply)
+        try:
+            headers = caller_headers(reply, target.deployment, call.request_id)
+            body = reply.whole_body
+            if body is not None:
+                sent = len(body)
+                return web.Response(status=status, body=body, headers=headers)
+            response = web.StreamResponse(status=status, headers=headers)
+            try:
+                async for chunk in reply.chunks():
+                    if not response.prepared:
+                        await response.prepare(request)
+                    await response.write(chunk)
+                    sent += len(chunk)
+                if not response.prepared:
+                    await response.prepare(request)
+                await response.write_eof()
+            except upstream.UpstreamError as exc:
+                timeout = isinstance(exc, upstream.UpstreamTimeout)
+                refusal = Refusal(408, TIMEOUT) if timeout else Refusal(502, f"The model's answer broke off: {exc}.")
+                status = refusal.status
+                if not response.prepared:
+                    return refusal.response(call.request_id, target.deployment)
+                if request.transport is not None:  # too late for a status; a broken connection, never a short body
+                    request.transport.abort()
+            return response
+        finally:
+            reply.close()
+            target.dispatcher.release(backend)
+            self._report(call.served(target, status=status, model_status=reply.status, response_bytes=sent))
+
+    def _mirror(self, route: _Route, live: Target, call: Call) -> None:
+        """Send copies to the shadows, by chance and without waiting; their answers are dropped."""
+        for name, percent in route.shadows:
+            shadow = self._targets.get(_key(route.routing.endpoint, name))
+            if shadow is not None and shadow is not live and self._random() * 100 < percent:
+                task = asyncio.create_task(self._copy(shadow, call.copied()))
+                self._copies.add(task)
+                task.add_done_callback(self._copies.discard)
+
+    async def _copy(self, shadow: Target, call: Call) -> None:
+        deadline = asyncio.get_running_loop().time() + shadow.timeout_seconds
+        try:
+            backend, reply = await exchange(shadow, call, deadline)
+        except Refusal as exc:
+            status = exc.status
+            self._report(call.served(shadow, status=status, model_status=None, response_bytes=0, mirrored=True))
+            return
+        sent, status = 0, caller_status(reply)
+        try:
+            async for chunk in reply.chunks():
+                sent += len(chunk)
+        except upstream.UpstreamError as exc:
+            status = 408 if isinstance(exc, upstream.UpstreamTimeout) else 502
+        finally:
+            reply.close()
+            shadow.dispatcher.release(backend)
+            model_status = reply.status
+            served = call.served(shadow, status=status, model_status=model_status, response_bytes=sent, mirrored=True)
+            self._report(served)
+
+    def _report(self, served: ServedRequest) -> None:
+        for observer in self._observers:
+            observer(served)
+
+
+def _key(endpoint: str, deployment: str) -> tuple[str, str]:
+    return endpoint.lower(), deployment.lower()
+
+
+def _request_id(given: str | None) -> str:
+    if given and len(given) <= 128 and given.isascii() and given.isprintable():
+        return given
+    return str(uuid.uuid4())

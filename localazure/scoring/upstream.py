@@ -1,0 +1,289 @@
+"""One HTTP exchange with a model server over its unix socket.
+
+Made for this one peer: a connection per request (gunicorn's sync worker closes it anyway), no redirects, no cookies,
+no decompression. A general client costs about as much time as the whole router may add. The response body is handed
+on as it arrives, with back-pressure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+_HEAD_LIMIT = 64 * 1024
+_BUFFER_LIMIT = 1024 * 1024
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?")
+
+
+class UpstreamError(Exception):
+    """The model server gave no (whole) answer; `sent` tells whether it may have seen the request."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class UpstreamTimeout(UpstreamError):
+    """The time of the request is over."""
+
+
+class Reply:
+    """Status and headers of an answer; the body comes from `read_all` or `chunks`, once."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], exchange: _Exchange) -> None:
+        self.status = status
+        self.headers = headers
+        self._exchange = exchange
+
+    @property
+    def whole_body(self) -> bytes | None:
+        """The body, when all of it is already there."""
+        return self._exchange.taken() if self._exchange.ended else None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives; raises `UpstreamError` when it breaks off."""
+        while True:
+            chunk = self._exchange.taken()
+            if chunk:
+                yield chunk
+            elif self._exchange.ended:
+                return
+            else:
+                await self._exchange.more()
+
+    def close(self) -> None:
+        """Give the connection up, finished or not."""
+        self._exchange.close()
+
+
+async def send(path: str, request: bytes, *, deadline: float, body_expected: bool = True) -> Reply:
+    """Send one serialised request; returns when the head of the answer is there. `deadline` is in loop time."""
+    loop = asyncio.get_running_loop()
+    try:
+        _, exchange = await loop.create_unix_connection(lambda: _Exchange(loop, request, deadline, body_expected), path)
+    except OSError as exc:
+        raise UpstreamError(f"cannot connect to the model server: {exc}", sent=False) from exc
+    try:
+        status, headers = await exchange.head
+    except BaseException:
+        exchange.close()
+        raise
+    return Reply(status, headers, exchange)
+
+
+class _Exchange(asyncio.Protocol):
+    def __init__(self, loop: asyncio.AbstractEventLoop, request: bytes, deadline: float, body_expected: bool) -> None:
+        self.head: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] = loop.create_future()
+        self.ended = False
+        self._loop = loop
+        self._request = request
+        self._body_expected = body_expected
+        self._buffer = bytearray()
+        self._chunks: list[bytes] = []
+        self._buffered = 0
+        self._paused = False
+        self._body: _Body | None = None
+        self._failure: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._timer = loop.call_at(deadline, self._expire)
+
+    # What the reader of the reply uses.
+
+    def taken(self) -> bytes:
+        if not self._chunks:
+            return b""
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._buffered = 0
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    async def more(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def close(self) -> None:
+        self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        if self.head.done() and not self.head.cancelled():
+            self.head.exception()  # marks it as seen
+        else:
+            self.head.cancel()
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self._body is not None:
+            self._feed(data)
+            return
+        self._buffer += data
+        while self._body is None:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._buffer) > _HEAD_LIMIT:
+                    self._fail(UpstreamError(f"the model server's headers exceed {_HEAD_LIMIT} bytes", sent=True))
+                return
+            head, rest = bytes(self._buffer[:end]), bytes(self._buffer[end + 4 :])
+            self._buffer.clear()
+            try:
+                status, headers = _parse_head(head)
+                if status < 200:  # an interim answer; the real one follows
+                    self._buffer += rest
+                    continue
+                self._body = _body_of(status, headers, self._body_expected)
+            except ValueError as exc:
+                self._fail(UpstreamError(f"the model server's answer is not HTTP: {exc}", sent=True))
+                return
+            self._feed(rest)
+            if not self.head.done():
+                self.head.set_result((status, headers))
+
+    def eof_received(self) -> None:
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._body is not None and not self.ended and exc is None and self._body.until_close:
+            self._end()
+        elif not self.ended:
+            self._fail(UpstreamError(f"the model server broke the connection ({exc or 'closed early'})", sent=True))
+
+    def _feed(self, data: bytes) -> None:
+        assert self._body is not None
+        if self.ended:
+            return
+        try:
+            chunk, done = self._body.feed(data)
+        except ValueError as exc:
+            self._fail(UpstreamError(f"the model server's body is not HTTP: {exc}", sent=True))
+            return
+        if chunk:
+            self._chunks.append(chunk)
+            self._buffered += len(chunk)
+        if done:
+            self._end()
+        elif self._buffered > _BUFFER_LIMIT and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def _end(self) -> None:
+        self.ended = True
+        self._timer.cancel()
+        if self._transport is not None:
+            self._transport.close()
+        self._wake()
+
+    def _expire(self) -> None:
+        self._fail(UpstreamTimeout("no answer in time", sent=True))
+
+    def _fail(self, failure: UpstreamError) -> None:
+        if self._failure is not None or self.ended:
+            return
+        self._failure = failure
+        self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        if not self.head.done():
+            self.head.set_exception(failure)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(failure)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class _Body:
+    """Takes a body out of its framing: counted (`left`), until close, or chunked."""
+
+    def __init__(self, left: int | None, chunked: bool) -> None:
+        self.until_close = left is None and not chunked
+        self._left = left
+        self._chunked = chunked
+        self._buffer = bytearray()
+        self._chunk_left = 0
+        self._trailers = False
+
+    def feed(self, data: bytes) -> tuple[bytes, bool]:
+        """The payload in `data`, and whether it was the end."""
+        if self._chunked:
+            return self._feed_chunked(data)
+        if self._left is None:
+            return data, False
+        payload = data[: self._left]
+        self._left -= len(payload)
+        return payload, self._left == 0
+
+    def _feed_chunked(self, data: bytes) -> tuple[bytes, bool]:
+        self._buffer += data
+        payload = bytearray()
+        while True:
+            if self._chunk_left > 0:
+                # A chunk is followed by CRLF, which is counted with it and cut off.
+                part = bytes(self._buffer[: self._chunk_left])
+                del self._buffer[: len(part)]
+                before, self._chunk_left = self._chunk_left, self._chunk_left - len(part)
+                payload += part[: max(0, before - 2)]
+                if self._chunk_left > 0:
+                    return bytes(payload), False
+            end = self._buffer.find(b"\r\n")
+            if end < 0:
+                if len(self._buffer) > _HEAD_LIMIT:
+                    raise ValueError("a chunk's size line is too long")
+                return bytes(payload), False
+            line = bytes(self._buffer[:end])
+            del self._buffer[: end + 2]
+            if self._trailers:
+                if not line:
+                    return bytes(payload), True
+                continue
+            size = int(line.partition(b";")[0].strip() or b"x", 16)
+            if size < 0:
+                raise ValueError("negative chunk size")
+            if size == 0:
+                self._trailers = True
+            else:
+                self._chunk_left = size + 2
+
+
+def _parse_head(head: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
+    first, *lines = head.split(b"\r\n")
+    matched = _STATUS_LINE.fullmatch(first)
+    if matched is None:
+        raise ValueError(f"status line {first[:80]!r}")
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not name or name != name.strip():
+            raise ValueError(f"header line {line[:80]!r}")
+        headers.append((name, value.strip()))
+    return int(matched[1]), headers
+
+
+def _body_of(status: int, headers: list[tuple[bytes, bytes]], body_expected: bool) -> _Body:
+    lengths = {value for name, value in headers if name.lower() == b"content-length"}
+    codings = [value.lower() for name, value in headers if name.lower() == b"transfer-encoding"]
+    if not body_expected or status in (204, 304):
+        return _Body(0, chunked=False)
+    if codings:
+        if codings != [b"chunked"]:
+            raise ValueError(f"transfer encoding {codings!r}")
+        return _Body(None, chunked=True)
+    if len(lengths) > 1 or any(not value.isdigit() for value in lengths):
+        raise ValueError(f"content length {sorted(lengths)!r}")
+    return _Body(int(lengths.pop()), chunked=False) if lengths else _Body(None, chunked=False)
