@@ -73,8 +73,8 @@ def validate_removal(live: Iterable[LiveEndpoint], declared_names: Collection[st
         Violation(
             "sluice:endpoints",
             f'no longer declares the endpoint "{endpoint.name}", which has live weights '
-            f"{show(nonzero(endpoint.traffic))} and mirrors {show(nonzero(endpoint.mirror))}. An endpoint is removed or "
-            f"renamed at 0 percent only. Declare it again in Pulumi.{stack}.yaml, set its weights to 0, "
+            f"{show(nonzero(endpoint.traffic))} and mirrors {show(nonzero(endpoint.mirror))}. An endpoint is removed "
+            f"or renamed at 0 percent only. Declare it again in Pulumi.{stack}.yaml, set its weights to 0, "
             f"run pulumi up --stack {stack}, then remove it.",
         )
         for endpoint in live
@@ -267,8 +267,8 @@ class _Change:
             found = f"got {declared.release[:12]} over {live.release[:12]}"
         return (
             f"must keep its release while it gets {self._carried(name)}, {found}. Add a deployment under another name, "
-            f"or set its weight to 0 and run {self._up} first. Who knows what they do sets allow_live_change: true for it "
-            f"in Pulumi.{self.declared.stack}.yaml."
+            f"or set its weight to 0 and run {self._up} first. Who knows what they do sets allow_live_change: true "
+            f"for it in Pulumi.{self.declared.stack}.yaml."
         )
 
     def weight_violations(self) -> Iterator[Violation]:
