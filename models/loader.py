@@ -20,6 +20,7 @@ from models.checks import (
     is_kubernetes,
 )
 from models.document import Document, DocumentError, read_document
+from models.errors import ModelError, ModelFilesError, Problem
 from models.spec import (
     AssetKind,
     AssetReference,
@@ -30,8 +31,6 @@ from models.spec import (
     IdentitySpec,
     LocalAsset,
     Model,
-    ModelError,
-    Problem,
     release_digest,
     with_release,
 )
@@ -47,6 +46,7 @@ __all__ = [
     "LocalAsset",
     "Model",
     "ModelError",
+    "ModelFilesError",
     "Problem",
     "list_deployments",
     "load_model",
@@ -81,7 +81,7 @@ def load_model(folder: Path, deployments: Iterable[str]) -> Model:
         there = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
         fix = f"Make the folder, or correct the key in sluice:endpoints.{did_you_mean(folder.name, there)}"
         reader.report(f"{folder.name}/", Finding(field="", what="the model's folder does not exist", fix=fix))
-        raise ModelError(folder.name, tuple(reader.problems))
+        raise ModelFilesError(folder.name, reader.problems)
     return reader.read(list(dict.fromkeys(deployments)))
 
 
@@ -117,7 +117,7 @@ class _Reader:
             if (spec := self._deployment(documents[name], results[name]))
         }
         if self.problems:
-            raise ModelError(self.folder.name, tuple(self.problems))
+            raise ModelFilesError(self.folder.name, self.problems)
         return Model(name=self.folder.name, endpoint=_endpoint(results[ENDPOINT]), deployments=specs)
 
     def _label(self, document: Document) -> str:

@@ -13,31 +13,6 @@ from pathlib import Path
 from typing import Any
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One thing that is wrong in a model's files: where, what, the value received, the rule, the fix."""
-
-    file: str  # as a person finds it: relative to the folder above the model's, e.g. fraud-detection/blue.yml
-    what: str
-    fix: str
-    field: str = ""  # of the file, dotted; "" when it is about more than one field
-
-    def __str__(self) -> str:
-        """Return the problem as one line."""
-        return f"{self.file}: {self.what}. {self.fix}"
-
-
-class ModelError(ValueError):
-    """Everything that is wrong with one model, together."""
-
-    def __init__(self, model: str, problems: tuple[Problem, ...]) -> None:
-        self.model = model
-        self.problems = tuple(sorted(problems, key=lambda problem: (problem.file, problem.what)))
-        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
-        lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(f"model {model}: {count}\n{lines}")
-
-
 class AssetKind(StrEnum):
     """What a local asset is in Azure ML: it decides the resource that declares it."""
 

@@ -1,0 +1,68 @@
+"""What can be wrong with a model's files or with what is published of them.
+
+ModelError              the model cannot be used; nothing was changed; `problems` has every reason it knows
+├── LockError           the release lock cannot be read or written
+├── NotPublishedError   content that a stack declares is not published to it, or has changed since
+└── PublishError        publishing did not succeed; what was uploaded stays and is found again
+    ├── NoUploadRightError      the caller has no right to write to the storage account
+    ├── OutsideNetworkError     the storage account does not talk to the caller's network
+    └── StorageUnavailableError the storage account cannot be reached or fails
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a model's files: where, what with value and rule, the fix."""
+
+    file: str  # as a person finds it: from the folder above the model's, e.g. fraud-detection/blue.yml
+    what: str
+    fix: str
+    field: str = ""  # of the file, dotted; "" when it is about more than one field
+
+    def __str__(self) -> str:
+        """Return the problem as one line."""
+        return f"{self.file}: {self.what}. {self.fix}."
+
+
+class ModelError(ValueError):
+    """The model cannot be used; the message lists everything that is wrong."""
+
+    problems: tuple[Problem, ...] = ()
+
+
+class ModelFilesError(ModelError):
+    """Everything that is wrong with one model's files, together."""
+
+    def __init__(self, model: str, problems: Iterable[Problem]) -> None:
+        self.model = model
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.file, problem.what)))
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        super().__init__(f"The files of model {model} have {count}; nothing was changed:{lines}")
+
+
+class LockError(ModelError):
+    """The release lock cannot be read or written."""
+
+
+class NotPublishedError(ModelError):
+    """Content that a stack declares is not published to it, or has changed since."""
+
+
+class PublishError(ModelError):
+    """Publishing did not succeed; what was uploaded stays and is found again."""
+
+
+class NoUploadRightError(PublishError):
+    """The caller has no right to write to the storage account."""
+
+
+class OutsideNetworkError(PublishError):
+    """The storage account does not talk to the caller's network."""
+
+
+class StorageUnavailableError(PublishError):
+    """The storage account cannot be reached or fails."""
