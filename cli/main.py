@@ -78,6 +78,7 @@ def _exit_code_of(error: Exception) -> ExitCode | None:
         ("rollout.errors", "EngineError", ExitCode.UNAVAILABLE),
         ("models.errors", "ModelError", ExitCode.USAGE),
         ("settings", "SettingsError", ExitCode.USAGE),
+        ("toolchain.console", "ToolchainError", ExitCode.UNAVAILABLE),
     ):
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and isinstance(error, kind):

@@ -1,0 +1,223 @@
+"""`sluice doctor`: what is wrong with this machine's set-up or with a stack, and the command that fixes it.
+
+Every check stands alone, so that one problem does not hide the next. It only reads: CLI, packages, plugin, login, Azure,
+local Azure, and, when a stack is known, its file and its locks.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from cli.errors import CommandError, ExitCode, UsageError
+from cli.locks import Owner, backend_folder, stack_locks
+from cli.project import add_stack_argument, project_name, project_root, stack_name
+
+PACKAGES = ("pulumi", "pulumi-azure-native", "azure-ai-ml", "azure-identity", "azure-storage-blob")
+PLUGIN = "azure-native"
+
+
+class Health(StrEnum):
+    """How a check ended."""
+
+    GOOD = "good"
+    NOTE = "note"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    health: Health
+    text: str
+    fix: str | None = None
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `sluice doctor`."""
+    parser = subparsers.add_parser("doctor", help="say what is wrong with this set-up, and the command that fixes it")
+    add_stack_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run every check; exit code 1 if one found a problem."""
+    findings = list(examine(options.stack, os.environ))
+    sick = any(finding.health is Health.PROBLEM for finding in findings)
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        return ExitCode.FAILED if sick else ExitCode.DONE
+    for finding in findings:
+        print(f"{finding.health.upper():8} {finding.check}: {finding.text}")
+        if finding.fix:
+            print(f"         fix: {finding.fix}")
+    return ExitCode.FAILED if sick else ExitCode.DONE
+
+
+def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """All findings, in the order in which they should be fixed."""
+    checks: list[tuple[str, Callable[[], Finding]]] = [
+        ("pulumi cli", lambda: _check_cli(environment)),
+        ("packages", _check_packages),
+        ("azure-native plugin", lambda: _check_plugin(environment)),
+        ("backend", lambda: _check_backend(environment)),
+        ("local Azure", _check_local_azure),
+        ("login", _check_login),
+        ("azure", lambda: _check_azure(environment)),
+    ]
+    for name, check in checks:
+        yield _guarded(name, check)
+    try:
+        known = stack_name(stack)
+    except (CommandError, OSError):
+        yield Finding(
+            "stack", Health.NOTE, "none is named or selected, so none was looked at", "sluice doctor --stack dev"
+        )
+        return
+    yield _guarded("stack file", lambda: _check_stack_file(known))
+    yield _guarded("locks", lambda: _check_locks(known, dict(environment)))
+
+
+def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
+    """A check that cannot be made is a problem of its own and stops no other check."""
+    try:
+        return check()
+    except CommandError as error:
+        return Finding(name, Health.PROBLEM, str(error))
+
+
+def _check_cli(environment: Mapping[str, str]) -> Finding:
+    from toolchain.pulumi import look
+    from toolchain.versions import show
+
+    found, passed_over = look(environment)
+    if found is None:
+        return Finding("pulumi cli", Health.PROBLEM, "; ".join(passed_over) or "there is none", "make setup")
+    text = f"{show(found.version)} ({found.origin}), {found.path}"
+    return Finding("pulumi cli", Health.NOTE if passed_over else Health.GOOD, "; ".join([text, *passed_over]))
+
+
+def _check_packages() -> Finding:
+    lock = project_root() / "requirements.lock"
+    if not lock.is_file():
+        return Finding("packages", Health.NOTE, f"there is no {lock} to compare with")
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    wrong = []
+    for name in PACKAGES:
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            installed = "missing"
+        if installed != locked.get(name, installed):
+            wrong.append(f"{name} is {installed}, the lock says {locked[name]}")
+    if wrong:
+        return Finding("packages", Health.PROBLEM, "; ".join(wrong), "make setup")
+    return Finding("packages", Health.GOOD, ", ".join(f"{name} {locked.get(name, '?')}" for name in PACKAGES))
+
+
+def _check_plugin(environment: Mapping[str, str]) -> Finding:
+    version = importlib.metadata.version(f"pulumi-{PLUGIN}")
+    home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    file = home / "plugins" / f"resource-{PLUGIN}-v{version}" / f"pulumi-resource-{PLUGIN}"
+    if file.exists():
+        return Finding("azure-native plugin", Health.GOOD, f"{version}, {file}")
+    fix = f"pulumi plugin install resource {PLUGIN} {version}"
+    if environment.get("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "").lower() in ("1", "true"):
+        return Finding("azure-native plugin", Health.PROBLEM, f"{version} is not in {home}", fix)
+    text = f"{version} is not in {home}; the CLI downloads it when it first needs it"
+    return Finding("azure-native plugin", Health.NOTE, text, fix)
+
+
+def _check_backend(environment: Mapping[str, str]) -> Finding:
+    folder = backend_folder(dict(environment))
+    if folder is None:
+        if environment.get("PULUMI_BACKEND_URL") or environment.get("PULUMI_ACCESS_TOKEN"):
+            return Finding("backend", Health.GOOD, environment.get("PULUMI_BACKEND_URL") or "Pulumi Cloud, by token")
+        home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
+        if (home / "credentials.json").is_file():
+            return Finding("backend", Health.GOOD, f"as `pulumi login` left it in {home}")
+        return Finding("backend", Health.PROBLEM, "the CLI is not logged in to any backend", "pulumi login")
+    if not folder.is_dir():
+        return Finding("backend", Health.PROBLEM, f"the folder {folder} does not exist", f"mkdir -p {folder}")
+    if not os.access(folder, os.W_OK):
+        return Finding("backend", Health.PROBLEM, f"the folder {folder} is not writable", f"chmod u+w {folder}")
+    return Finding("backend", Health.GOOD, f"folder {folder}")
+
+
+def _check_local_azure() -> Finding:
+    from cli.localhome import local_home
+    from cli.localserver import is_healthy
+
+    home = local_home(None)
+    server = home.server()
+    if server is None:
+        pointed_at_it = "SLUICE_LOCAL_ARM" in os.environ
+        health = Health.PROBLEM if pointed_at_it else Health.NOTE
+        why = ", but this shell points at it" if pointed_at_it else ""
+        return Finding("local Azure", health, f"does not run in {home.path}{why}", "sluice local start")
+    if not is_healthy(server):
+        text = f"process {server.pid} does not answer on {server.https}"
+        return Finding("local Azure", Health.PROBLEM, text, "sluice local stop && sluice local start")
+    wanted = os.environ.get("SLUICE_LOCAL_ARM")
+    if wanted and wanted != server.https:
+        text = f"runs on {server.https}, but this shell points at {wanted}"
+        return Finding("local Azure", Health.PROBLEM, text, 'eval "$(sluice local env)"')
+    return Finding("local Azure", Health.GOOD, f"runs on {server.https}, process {server.pid}")
+
+
+def _check_login() -> Finding:
+    from cli.arm import ArmClient
+
+    arm = ArmClient()
+    try:
+        arm.token  # noqa: B018  asking for it is the check
+    except CommandError as error:
+        return Finding("login", Health.PROBLEM, str(error), "az login")
+    return Finding("login", Health.GOOD, f"a token for {arm.base_url}")
+
+
+def _check_azure(environment: Mapping[str, str]) -> Finding:
+    from cli.arm import ArmClient
+
+    subscription = environment.get("ARM_SUBSCRIPTION_ID") or environment.get("AZURE_SUBSCRIPTION_ID")
+    if not subscription:
+        fix = "export ARM_SUBSCRIPTION_ID=$(az account show --query id --output tsv)"
+        return Finding("azure", Health.NOTE, "no subscription is set in this shell", fix)
+    arm = ArmClient()
+    if arm.get(f"/subscriptions/{subscription}", "2022-12-01") is None:
+        fix = "az account list --output table"
+        return Finding("azure", Health.PROBLEM, f"subscription {subscription} does not exist for this login", fix)
+    return Finding("azure", Health.GOOD, f"subscription {subscription} on {arm.base_url}")
+
+
+def _check_stack_file(stack: str) -> Finding:
+    from cli.release import read_settings
+    from settings import SettingsError
+
+    try:
+        read_settings(stack)
+    except (SettingsError, UsageError) as error:
+        return Finding("stack file", Health.PROBLEM, str(error))
+    return Finding("stack file", Health.GOOD, f"stack {stack} is well formed")
+
+
+def _check_locks(stack: str, environment: dict[str, str]) -> Finding:
+    folder = backend_folder(environment)
+    if folder is None:
+        return Finding("locks", Health.NOTE, "only a file backend's locks can be seen from here")
+    locks = stack_locks(folder, project_name(project_root()), stack)
+    dead = [lock for lock in locks if lock.owner is Owner.DEAD]
+    if dead:
+        text = f"stack {stack} is locked by a dead update ({dead[0]})"
+        return Finding("locks", Health.PROBLEM, text, f"sluice recover --stack {stack}")
+    if locks:
+        return Finding("locks", Health.NOTE, f"an update of stack {stack} runs ({locks[0]})")
+    return Finding("locks", Health.GOOD, f"stack {stack} is not locked")

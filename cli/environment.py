@@ -1,0 +1,196 @@
+"""The environment that points plain `pulumi`, azure-ai-ml and azure-identity of one shell at a local Azure.
+
+It computes variables and writes only below the local Azure's home (certificate bundle, plugin, copy of a stack file);
+the work tree stays as it is. What it overrides is kept by the shell itself in SLUICE_SAVED_*, so that `--unset` gives
+it back and no value of another login is ever printed.
+"""
+
+import os
+import shlex
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.errors import UnavailableError
+from cli.localhome import HOME_VARIABLE, LocalHome
+from localazure.identity import CLIENT_ID, CLOUD_NAME, SUBSCRIPTION_ID, TENANT_ID
+from toolchain import cli_environment
+
+SAVED = "SLUICE_SAVED_"
+EXPORTED = (
+    "PULUMI_HOME",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_CONFIG_PASSPHRASE",
+    "PULUMI_SKIP_UPDATE_CHECK",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
+    "ARM_SUBSCRIPTION_ID",
+    "ARM_TENANT_ID",
+    "ARM_CLIENT_ID",
+    "ARM_USE_MSI",
+    "ARM_METADATA_HOSTNAME",
+    "ARM_DISABLE_INSTANCE_DISCOVERY",
+    "ARM_CLOUD_METADATA_URL",
+    "AZUREML_CURRENT_CLOUD",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "AZURE_TOKEN_CREDENTIALS",
+    "AZURE_SUBSCRIPTION_ID",
+    "SLUICE_LOCAL_ARM",
+    HOME_VARIABLE,
+    "SLUICE_RELEASE_LOCKS",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE",
+    "NO_PROXY",
+    "no_proxy",
+    "PATH",
+)
+# Each of these would win over, or mix with, the variables set below.
+REMOVED = (
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_TENANT_ID",
+    "AZURE_USERNAME",
+    "AZURE_PASSWORD",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+    "IDENTITY_SERVER_THUMBPRINT",
+    "IMDS_ENDPOINT",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
+    "ARM_CLIENT_SECRET",
+    "ARM_CLIENT_CERTIFICATE_PATH",
+    "ARM_CLIENT_CERTIFICATE_PASSWORD",
+    "ARM_ENVIRONMENT",
+    "ARM_OIDC_TOKEN",
+    "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_USE_OIDC",
+    "AZUREML_DEV_URL_MFE",
+    "PULUMI_CONFIG_PASSPHRASE_FILE",
+    "PULUMI_DEBUG_PROVIDERS",
+)
+STACK_VARIABLES = ("PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE")
+LOOPBACK = "localhost,127.0.0.1"
+
+
+@dataclass(frozen=True)
+class LocalEnvironment:
+    """Variables to set and to unset."""
+
+    exports: Mapping[str, str]
+    removed: tuple[str, ...] = REMOVED
+    notes: tuple[str, ...] = field(default=())
+
+    def applied_to(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """The environment for a child process."""
+        kept = {name: value for name, value in environment.items() if name not in self.removed}
+        return {**kept, **self.exports}
+
+    def shell_lines(self, environment: Mapping[str, str]) -> list[str]:
+        """Lines for `eval` in a POSIX shell that has `environment`."""
+        lines = []
+        for name in (*self.exports, *self.removed):
+            if name in environment and SAVED + name not in environment:
+                lines.append(f'export {SAVED}{name}="${name}"')
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in self.exports.items()]
+        lines += [f"unset {name}" for name in self.removed]
+        return lines
+
+
+def unset_lines(environment: Mapping[str, str]) -> list[str]:
+    """Lines for `eval` that undo `shell_lines`: saved values come back, everything else is unset."""
+    lines = []
+    for name in (*EXPORTED, *STACK_VARIABLES):
+        if SAVED + name in environment:
+            lines += [f'export {name}="${SAVED}{name}"', f"unset {SAVED}{name}"]
+        elif name != "PATH":
+            lines.append(f"unset {name}")
+    for name in REMOVED:
+        if SAVED + name in environment:
+            lines += [f'export {name}="${SAVED}{name}"', f"unset {SAVED}{name}"]
+    return lines
+
+
+def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool = False) -> LocalEnvironment:
+    """The environment of the running local Azure in `home`, with a stack of its own if one is named."""
+    server = home.require_server()
+    bundle = str(write_ca_bundle(home, os.environ))
+    prepare_pulumi_home(home)
+    exports = {
+        "PULUMI_HOME": str(home.pulumi_home),
+        "PULUMI_BACKEND_URL": f"file://{home.state}",
+        "PULUMI_CONFIG_PASSPHRASE": "",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "ARM_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
+        "ARM_TENANT_ID": TENANT_ID,
+        "ARM_CLIENT_ID": CLIENT_ID,
+        "ARM_USE_MSI": "true",
+        "ARM_METADATA_HOSTNAME": server.https.removeprefix("https://"),
+        "ARM_DISABLE_INSTANCE_DISCOVERY": "true",
+        "ARM_CLOUD_METADATA_URL": f"{server.https}/metadata/endpoints?api-version=2022-09-01",
+        "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
+        "IDENTITY_ENDPOINT": f"{server.http}/msi/token",
+        "IDENTITY_HEADER": "local",
+        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
+        "SLUICE_LOCAL_ARM": server.https,
+        HOME_VARIABLE: str(home.path),
+        "SLUICE_RELEASE_LOCKS": str(home.release_locks),
+        "REQUESTS_CA_BUNDLE": bundle,
+        "SSL_CERT_FILE": bundle,
+        "CURL_CA_BUNDLE": bundle,
+        "NO_PROXY": _no_proxy(os.environ.get(f"{SAVED}NO_PROXY", os.environ.get("NO_PROXY", ""))),
+        "no_proxy": _no_proxy(os.environ.get(f"{SAVED}no_proxy", os.environ.get("no_proxy", ""))),
+        "PATH": cli_environment(os.environ)["PATH"],
+    }
+    if stack is None:
+        return LocalEnvironment(exports)
+    from cli.localstack import copy_stack
+
+    environment = LocalEnvironment(exports)
+    copied = copy_stack(home, stack, environment.applied_to(os.environ), fresh=fresh)
+    exports |= {"PULUMI_STACK": stack, "PULUMI_OPTION_CONFIG_FILE": str(copied.file)}
+    return LocalEnvironment(exports, notes=copied.notes)
+
+
+def write_ca_bundle(home: LocalHome, environment: Mapping[str, str]) -> Path:
+    """System certificates (as the caller's environment names them) plus the local authority, in one file."""
+    local = home.path / "ca.pem"
+    if not local.is_file():
+        raise UnavailableError(
+            f"{local} is missing. Restart the local Azure: `sluice local stop`, `sluice local start`."
+        )
+    named = environment.get(f"{SAVED}SSL_CERT_FILE") or environment.get("SSL_CERT_FILE")
+    if not named or Path(named) == home.ca_bundle:
+        named = ssl.get_default_verify_paths().cafile
+    system = Path(named).read_text(encoding="utf-8") if named and Path(named).is_file() else _certifi()
+    text = f"{system.rstrip()}\n{local.read_text(encoding='utf-8')}"
+    if not home.ca_bundle.is_file() or home.ca_bundle.read_text(encoding="utf-8") != text:
+        temporary = home.ca_bundle.with_suffix(f".{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(home.ca_bundle)
+    return home.ca_bundle
+
+
+def _certifi() -> str:
+    import certifi
+
+    return Path(certifi.where()).read_text(encoding="utf-8")
+
+
+def prepare_pulumi_home(home: LocalHome) -> None:
+    """Folders of the file backend and the plugin stand-in; nothing outside the home."""
+    from localazure.provider.install import install_plugin
+
+    home.state.mkdir(parents=True, exist_ok=True)
+    home.release_locks.mkdir(parents=True, exist_ok=True)
+    install_plugin(home.pulumi_home)
+
+
+def _no_proxy(current: str) -> str:
+    return f"{current},{LOOPBACK}" if current else LOOPBACK

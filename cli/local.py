@@ -1,0 +1,181 @@
+"""`sluice local`: the local Azure as a background process: start, stop, status, reset, env, logs.
+
+The server is a process of its own session, known by the lock it holds, so that a stale record is never believed and
+only our own process is ever ended. What the local Azure does is not here but in `localazure`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from cli import processes
+from cli.errors import ExitCode, UsageError
+from cli.localhome import local_home
+
+FOLLOW_SECONDS = 0.3
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `sluice local` and its commands."""
+    parser = subparsers.add_parser("local", help="run the local Azure")
+    commands = parser.add_subparsers(dest="local_command", metavar="COMMAND", required=True)
+
+    start = _command(commands, "start", run_start, "start it in the background and wait until it is ready")
+    start.add_argument(
+        "--port", type=int, help="HTTPS port (HTTP is the next one); default: the last one, else a free one"
+    )
+    start.add_argument(
+        "--outside-network",
+        action="store_true",
+        help="count the caller as outside the private network (storage says 403)",
+    )
+    start.add_argument("--json", action="store_true", help="print the address as JSON")
+
+    _command(commands, "stop", run_stop, "end it and every model process")
+
+    status = _command(commands, "status", run_status, "say whether it runs, where, and what it serves")
+    status.add_argument("--json", action="store_true", help="print the facts as JSON")
+
+    reset = _command(commands, "reset", run_reset, "stop it and delete everything it holds")
+    reset.add_argument("--yes", "-y", action="store_true", help="do not ask")
+
+    env = _command(commands, "env", run_env, 'print export lines: eval "$(sluice local env)"')
+    env.add_argument("--stack", "-s", help="also a copy of this stack's file, selected")
+    env.add_argument(
+        "--fresh", action="store_true", help="with --stack: copy the file again, edits of the copy are lost"
+    )
+    env.add_argument("--unset", action="store_true", help="print the lines that undo it")
+    env.add_argument("--json", action="store_true", help="print the variables as JSON")
+
+    logs = _command(commands, "logs", run_logs, "print what the server wrote")
+    logs.add_argument("--tail", "-n", type=int, default=100, metavar="LINES")
+    logs.add_argument("--follow", "-f", action="store_true")
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: object, summary: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    parser.add_argument("--home", type=Path, help="its folder; default: SLUICE_LOCAL_HOME, else .sluice/local")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run_start(options: argparse.Namespace) -> int:
+    """Start, or say that it runs already."""
+    from cli.localserver import start
+
+    home = local_home(options.home)
+    server, started = start(home, port=options.port, outside_network=options.outside_network, say=_say)
+    if options.json:
+        print(json.dumps({**vars(server), "home": str(home.path), "already_running": not started}))
+        return ExitCode.DONE
+    _say("the local Azure is ready:" if started else "the local Azure is running already:")
+    print(f"  Azure Resource Manager, models, blobs  {server.https}")
+    print(f"  the same without TLS                   {server.http}")
+    print(f"  home {home.path}, process {server.pid}")
+    print(f'Next: eval "$(sluice local env{_home_flag(options)})"')
+    return ExitCode.DONE
+
+
+def run_stop(options: argparse.Namespace) -> int:
+    """Stop; one that does not run is already stopped."""
+    from cli.localserver import stop
+
+    home = local_home(options.home)
+    print("stopped." if stop(home, say=_say) else f"no local Azure runs in {home.path}.")
+    return ExitCode.DONE
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """Facts about the server; exit code 4 when it does not run."""
+    from cli.localserver import live_status
+
+    home = local_home(options.home)
+    server = home.server()
+    if server is None:
+        if options.json:
+            print(json.dumps({"running": False, "home": str(home.path)}))
+        else:
+            state = "is starting" if home.is_running() else "does not run"
+            print(f"the local Azure in {home.path} {state}. Start it with `sluice local start{_home_flag(options)}`.")
+        return ExitCode.UNAVAILABLE
+    facts = {"running": True, "home": str(home.path), **vars(server)}
+    facts["resident_mib"] = processes.resident_mib(server.pid)
+    facts["serving"] = live_status(server)
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return ExitCode.DONE
+    print(f"running since {server.started}: {server.https} and {server.http}, process {server.pid}")
+    if facts["resident_mib"] is not None:
+        print(f"resident memory {facts['resident_mib']:.0f} MiB, home {home.path}")
+    print(json.dumps(facts["serving"], indent=2))
+    return ExitCode.DONE
+
+
+def run_reset(options: argparse.Namespace) -> int:
+    """Delete the home folder, never another one."""
+    from cli.localserver import stop
+
+    home = local_home(options.home)
+    if not home.path.exists():
+        print(f"there is nothing in {home.path}.")
+        return ExitCode.DONE
+    if not home.looks_like_home():
+        raise UsageError(f"{home.path} is no local Azure's home: nothing is deleted. Check --home.")
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise UsageError("reset deletes everything and nobody can be asked here. Give --yes.")
+        answer = input(f"Delete every resource, model and state in {home.path}? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            print("nothing was deleted.")
+            return ExitCode.WAITING
+    stop(home, say=_say)
+    shutil.rmtree(home.path)
+    print(f"deleted {home.path}.")
+    return ExitCode.DONE
+
+
+def run_env(options: argparse.Namespace) -> int:
+    """Lines for `eval`; everything for people goes to stderr."""
+    from cli.environment import local_environment, unset_lines
+
+    if options.unset:
+        print("\n".join(unset_lines(os.environ)))
+        return ExitCode.DONE
+    if options.fresh and not options.stack:
+        raise UsageError("--fresh copies a stack file again: it needs --stack.")
+    environment = local_environment(local_home(options.home), options.stack, fresh=options.fresh)
+    if options.json:
+        print(json.dumps({"set": dict(environment.exports), "unset": list(environment.removed)}, indent=2))
+    else:
+        print("\n".join(environment.shell_lines(os.environ)))
+    for note in environment.notes:
+        _say(note)
+    return ExitCode.DONE
+
+
+def run_logs(options: argparse.Namespace) -> int:
+    """The end of the server's log, and with --follow what comes."""
+    home = local_home(options.home)
+    if not home.server_log.is_file():
+        raise UsageError(f"there is no log in {home.path}: the local Azure was never started there.")
+    with home.server_log.open(encoding="utf-8", errors="replace") as stream:
+        sys.stdout.writelines(stream.readlines()[-options.tail :] if options.tail else [])
+        while options.follow:
+            sys.stdout.write(stream.read())
+            sys.stdout.flush()
+            time.sleep(FOLLOW_SECONDS)
+    return ExitCode.DONE
+
+
+def _home_flag(options: argparse.Namespace) -> str:
+    return f" --home {options.home}" if options.home else ""
+
+
+def _say(text: str) -> None:
+    print(f"sluice: {text}", file=sys.stderr, flush=True)

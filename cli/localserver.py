@@ -1,0 +1,230 @@
+"""Starts and ends the local Azure's server process.
+
+One start at a time per home (a file lock): of two, one wins and the other finds it running. The server is ended by its
+own shutdown request first, then by signal, and only the process that holds this home's lock and runs `localazure`.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cli import processes
+from cli.errors import CommandError, UnavailableError, UsageError
+from cli.localhome import LocalHome, Server
+
+DEFAULT_PORT = 18443
+PORTS_TRIED = 100
+READY_SECONDS = 60.0
+SLOW_SECONDS = 3.0
+STOP_SECONDS = 20.0
+POLL_SECONDS = 0.05
+LOG_LINES_SHOWN = 15
+
+Say = Callable[[str], None]
+
+
+def start(home: LocalHome, *, port: int | None, outside_network: bool, say: Say) -> tuple[Server, bool]:
+    """The running server, and whether this call started it."""
+    if port is not None and not 1 <= port <= 65534:
+        raise UsageError(f"--port must be 1 to 65534 (HTTP takes the next one), got {port}.")
+    home.create()
+    with _one_start_at_a_time(home):
+        running = _wait_for_one_that_starts(home)
+        if running is not None:
+            if port not in (None, running.port):
+                raise UsageError(
+                    f"the local Azure in {home.path} runs on port {running.port}, not {port}. Run `sluice local stop` "
+                    "first, or give another --home."
+                )
+            return running, False
+        chosen = port if port is not None else _free_port(home)
+        _check_port(chosen)
+        server = _spawn(home, chosen, outside_network, say)
+        home.port_file.write_text(f"{chosen}\n")
+        return server, True
+
+
+def stop(home: LocalHome, *, say: Say) -> bool:
+    """End the server and wait until it is gone; whether there was one."""
+    if not home.path.is_dir():
+        return False
+    deadline = time.monotonic() + STOP_SECONDS
+    if not home.is_running():
+        home.server_file.unlink(missing_ok=True)
+        return False
+    server = home.server()
+    if server is not None:
+        with contextlib.suppress(OSError):
+            _request(f"{server.http}/_local/shutdown", method="POST", token=_token(home))
+        if _gone(home, deadline):
+            return True
+    pid = _server_pid(home)
+    for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+        say(f"the server does not end by itself, sending {number.name} to process {pid}")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        if _gone(home, time.monotonic() + seconds):
+            home.server_file.unlink(missing_ok=True)
+            return True
+    raise CommandError(f"process {pid} of the local Azure in {home.path} does not end. End it by hand: kill -9 {pid}")
+
+
+def live_status(server: Server) -> dict[str, Any]:
+    """What the server says about what it serves."""
+    try:
+        answer: dict[str, Any] = json.loads(_request(f"{server.http}/_local/status"))
+        return answer
+    except (OSError, ValueError) as error:
+        raise UnavailableError(
+            f"the local Azure (process {server.pid}) does not answer on {server.http}: {error}. "
+            "See `sluice local logs`; `sluice local stop` ends it."
+        ) from error
+
+
+def is_healthy(server: Server) -> bool:
+    """Whether the server answers."""
+    try:
+        _request(f"{server.http}/_local/health")
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _one_start_at_a_time(home: LocalHome) -> Iterator[None]:
+    with (home.path / "start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _wait_for_one_that_starts(home: LocalHome) -> Server | None:
+    """The running server; one that was started by hand and is not ready yet is waited for."""
+    deadline = time.monotonic() + READY_SECONDS
+    while home.is_running():
+        server = home.server()
+        if server is not None:
+            return server
+        if time.monotonic() > deadline:
+            raise UnavailableError(f"a server holds {home.path} but is not ready. See `sluice local logs`.")
+        time.sleep(POLL_SECONDS)
+    home.server_file.unlink(missing_ok=True)
+    return None
+
+
+def _spawn(home: LocalHome, port: int, outside_network: bool, say: Say) -> Server:
+    command = [sys.executable, "-m", "localazure", "--home", str(home.path), "--port", str(port)]
+    if outside_network:
+        command.append("--outside-network")
+    try:
+        log = home.server_log.open("ab")
+    except OSError as error:
+        raise UnavailableError(f"cannot write {home.server_log}: {error.strerror}. Free space or fix it.") from error
+    with log:
+        size = log.tell()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=home.path
+        )
+    started = time.monotonic()
+    told = False
+    try:
+        while time.monotonic() - started < READY_SECONDS:
+            server = home.server()
+            if server is not None and server.pid == process.pid and is_healthy(server):
+                return server
+            if process.poll() is not None:
+                raise UnavailableError(
+                    f"the local Azure ended with exit code {process.returncode} before it was ready:\n"
+                    f"{_log_since(home, size)}"
+                )
+            if not told and time.monotonic() - started > SLOW_SECONDS:
+                say("waiting for the local Azure to be ready")
+                told = True
+            time.sleep(POLL_SECONDS)
+        raise UnavailableError(
+            f"the local Azure was not ready after {READY_SECONDS:.0f} seconds:\n{_log_since(home, size)}"
+        )
+    except BaseException:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+        raise
+
+
+def _free_port(home: LocalHome) -> int:
+    """The port this home had last, else the first free pair from the default on."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(home.port_file.read_text())
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + 2 * PORTS_TRIED, 2):
+        if _is_free(port) and _is_free(port + 1):
+            return port
+    raise UnavailableError(
+        f"no free pair of ports from {DEFAULT_PORT} to {DEFAULT_PORT + 2 * PORTS_TRIED}. Give --port."
+    )
+
+
+def _check_port(port: int) -> None:
+    taken = [number for number in (port, port + 1) if not _is_free(number)]
+    if taken:
+        raise UsageError(
+            f"port {' and '.join(map(str, taken))} on 127.0.0.1 is taken by another program (the local Azure needs "
+            f"{port} and {port + 1}). Give another one with --port, or end that program."
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _log_since(home: LocalHome, size: int) -> str:
+    with home.server_log.open("rb") as stream:
+        stream.seek(size)
+        lines = stream.read().decode(errors="replace").splitlines()
+    return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(it wrote nothing)"
+
+
+def _gone(home: LocalHome, deadline: float) -> bool:
+    while home.is_running():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _server_pid(home: LocalHome) -> int:
+    """The process to signal: the recorded one, if it really is this home's server."""
+    try:
+        pid = int(json.loads(home.server_file.read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError, KeyError) as error:
+        raise CommandError(
+            f"a process holds {home.path}/lock but did not say which. It may be starting: try again."
+        ) from error
+    if "localazure" not in processes.command_line(pid):
+        raise CommandError(f"process {pid} is not the local Azure that {home.server_file} names. End it by hand.")
+    return pid
+
+
+def _token(home: LocalHome) -> str:
+    return ""
+
+
+def _request(url: str, *, method: str = "GET", token: str = "") -> str:
+    request = urllib.request.Request(url, method=method, headers={"X-Local-Token": token} if token else {})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy stands in between
+    with opener.open(request, timeout=10) as answer:
+        return str(answer.read().decode())
