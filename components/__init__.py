@@ -1,1 +1,4 @@
-"""Pulumi ComponentResources, one noun per module. No Azure name, no stack config and no branching on environment here."""
+"""Pulumi components, one noun per module: what a stack consists of in Azure.
+
+Names come from `naming`, which change is allowed from `transitions`; nothing here reads the stack config.
+"""

@@ -1,0 +1,53 @@
+"""The Pulumi program: settings, then components, then exports. `components/assessment.py` decides what it may do."""
+
+from pathlib import Path
+
+import pulumi
+
+from components.assessment import declare_stack
+from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
+from components.placement import Placement
+from components.platform import Platform, PlatformArgs
+from naming import endpoint_tags
+from settings import Network, load_settings
+
+settings = load_settings()
+declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models")
+public = settings.network is Network.PUBLIC
+
+placement = Placement(
+    names=declaration.names,
+    location=settings.location,
+    tenant_id=declaration.caller.tenant_id,
+    tags={"sluice:team": settings.team, "sluice:stack": settings.stack},
+)
+platform = Platform(
+    "platform",
+    PlatformArgs(
+        placement=placement,
+        enable_public_access=public,
+        guarded=not public,
+        serving=declaration.serving,
+        group_tags=endpoint_tags({endpoint.name: endpoint.key for endpoint in declaration.endpoints}),
+    ),
+)
+endpoints = {
+    endpoint.key: OnlineEndpoint(
+        endpoint.key,
+        OnlineEndpointArgs(
+            placement=placement,
+            host=platform.host,
+            enable_public_access=public,
+            guarded=not public,
+            declaration=endpoint,
+        ),
+        opts=pulumi.ResourceOptions(depends_on=[platform]),
+    )
+    for endpoint in declaration.endpoints
+}
+
+pulumi.export("endpoints", {key: endpoint.summary for key, endpoint in endpoints.items()})
+pulumi.export(
+    "workspace",
+    {"id": platform.workspace_id, "name": platform.workspace_name, "studio_url": platform.studio_url},
+)

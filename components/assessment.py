@@ -1,0 +1,255 @@
+"""Checks what the stack config and the az ml files declare against what is live, and says what this update may declare.
+
+Everything that is wrong with any endpoint is raised as one `DeclarationError` before a resource is declared, so that a
+refusal changes nothing, with `--skip-preview` too. The rules about weights are in `transitions`; no resource is made
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+import pulumi
+
+from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
+from components.live import LiveStack, read_caller, read_stack
+from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, LiveState, Transition
+from models.errors import ModelError
+from models.loader import load_model
+from models.release import read_lock, require_published
+from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
+from naming import Names
+from skus import SkuError, check_sku
+from stack_config import AutoscaleSettings, DeploymentSettings, EndpointSettings, Network, RolloutSettings, Settings
+from transitions import TransitionError, validate_removal, validate_transition
+
+__all__ = ["DeclarationError", "declare_stack"]
+
+T = TypeVar("T")
+
+
+class DeclarationError(pulumi.RunError):
+    """The declared change is refused; the message lists every reason."""
+
+    def __init__(self, problems: list[str], *, stack: str) -> None:
+        self.problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"The change of stack {stack} has {count}; nothing was changed:{lines}")
+
+
+def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
+    """Load the models, read Azure, and say what to declare; raise `DeclarationError` with everything that is wrong."""
+    problems: list[str] = []
+    models = {
+        key: model
+        for key, endpoint in settings.endpoints.items()
+        if (model := _collect(problems, lambda k=key, e=endpoint: load_model(models_folder / k, e.deployments)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    }
+    caller = read_caller()
+    names = Names(team=settings.team, stack=settings.stack, subscription_id=caller.subscription_id)
+    declared_names = {names.endpoint(key, endpoint.name): key for key, endpoint in settings.endpoints.items()}
+    live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
+    problems += _move_problems(settings, live)
+    _collect(problems, lambda: validate_removal(live.undeclared, declared_names, stack=settings.stack))
+    drafts = [
+        _Draft(settings, names, live, key, name, models[key], models_folder / key)
+        for name, key in declared_names.items()
+        if key in models
+    ]
+    endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
+    if problems:
+        raise DeclarationError(problems, stack=settings.stack)
+    return StackDeclaration(caller=caller, names=names, endpoints=tuple(endpoints))
+
+
+def _collect(problems: list[str], step: Callable[[], T]) -> T | None:
+    """Do one step; what it refuses joins the other problems, and the program goes on to find more."""
+    try:
+        return step()
+    except TransitionError as error:
+        problems += [str(violation) for violation in error.violations]
+    except ModelError as error:
+        problems += [f"models/{problem}" for problem in error.problems] or [str(error)]
+    return None
+
+
+def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
+    """Another region means another resource group, and the end of everything in the old one."""
+    serving = [e.name for e in (*live.endpoints.values(), *live.undeclared) if e.traffic or e.mirror]
+    if live.location is not None and _region(live.location) != _region(settings.location) and serving:
+        yield (
+            f'azure-native:location must stay "{live.location}" while {", ".join(serving)} serves, got '
+            f'"{settings.location}": Azure cannot move a resource group. Restore it in Pulumi.{settings.stack}.yaml, '
+            "or declare another stack for the other region."
+        )
+
+
+def _region(location: str) -> str:
+    return location.replace(" ", "").lower()
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """One endpoint, its files loaded, its live state read, not checked yet."""
+
+    settings: Settings
+    names: Names
+    live: LiveStack
+    key: str
+    name: str
+    model: Model
+    folder: Path
+
+    @property
+    def _endpoint(self) -> EndpointSettings:
+        return self.settings.endpoints[self.key]
+
+    @property
+    def _rollout(self) -> RolloutSettings:
+        return self.settings.rollout.get(self.key, RolloutSettings())
+
+    def declare(self, problems: list[str]) -> EndpointDeclaration | None:
+        """Check the endpoint; None if something is wrong, which `problems` then holds."""
+        before = len(problems)
+        problems += self._file_problems()
+        live = self.live.endpoints.get(self.name)
+        state = LiveState(workspace_exists=self.live.workspace_exists, endpoint=live)
+        transition = _collect(
+            problems,
+            lambda: validate_transition(state, self._declared(), self._rollout.stable, self.settings.limits),
+        )
+        published = _collect(problems, lambda: self._published(transition.deployments if transition else ()))
+        if transition is None or published is None or len(problems) > before:
+            return None
+        weights = [self._rollout.traffic, self._rollout.mirror, *_carried(transition, live)]
+        return EndpointDeclaration(
+            key=self.key,
+            name=self.name,
+            model=self.model,
+            transition=transition,
+            serving=any(any(each.values()) for each in weights),
+            next=self._next(transition),
+            deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),
+        )
+
+    def _declared(self) -> DeclaredEndpoint:
+        own, declared = self.names.endpoint_identity_id(self.key), self.model.endpoint.identity
+        identities = (own,) if declared is None else declared.resource_ids
+        return DeclaredEndpoint(
+            stack=self.settings.stack,
+            key=self.key,
+            name=self.name,
+            auth_mode=self.model.endpoint.auth_mode,
+            identity_ids=frozenset(identity_id.lower() for identity_id in identities),
+            traffic=self._rollout.traffic,
+            mirror=self._rollout.mirror,
+            deployments={
+                name: DeclaredDeployment(
+                    release=self._release(name),
+                    allow_live_change=deployment.allow_live_change,
+                    instances=_least_instances(self.model.deployments[name], deployment),
+                )
+                for name, deployment in self._endpoint.deployments.items()
+            },
+            kubernetes=self.model.endpoint.compute is not None,
+        )
+
+    def _release(self, name: str) -> str:
+        sku = self._endpoint.deployments[name].sku
+        return release_digest(self.model.deployments[name], sku)[:DIGEST_DIGITS]
+
+    def _file_problems(self) -> Iterator[str]:
+        """What is wrong in az ml files only because of this stack or of today."""
+        for name, spec in self.model.deployments.items():
+            file = f"models/{self.key}/{name}.yml"
+            if self._endpoint.deployments[name].sku is None and self.model.endpoint.compute is None:
+                try:
+                    check_sku(spec.instance_type, date.today())
+                except SkuError as error:
+                    yield f"{file}: instance_type: {error}"
+            if self.settings.network is Network.PRIVATE and spec.body.get("egressPublicNetworkAccess") == "Disabled":
+                yield (
+                    f"{file}: egress_public_network_access must not be disabled in a private stack: that is the older "
+                    "network of single deployments, and the workspace has a managed one. Remove the line."
+                )
+
+    def _published(self, deployments: tuple[str, ...]) -> dict[str, str]:
+        """URI by digest of all local content that the deployments need."""
+        specs = [self.model.deployments[name] for name in deployments]
+        assets = {
+            f"{spec.name}: {asset.kind}": asset
+            for spec in specs
+            for asset in (spec.model, spec.code)
+            if isinstance(asset, LocalAsset)
+        }
+        if not assets:
+            return {}
+        found = require_published(
+            read_lock(self.folder),
+            self.settings.stack,
+            assets,
+            workspace_id=self.names.workspace_id,
+            workspace_guid=self.live.workspace_guid,
+        )
+        return {asset.digest: asset.uri for asset in found.values()}
+
+    def _next(self, transition: Transition) -> str | None:
+        local = any(
+            isinstance(a, LocalAsset) for spec in self.model.deployments.values() for a in (spec.model, spec.code)
+        )
+        if transition.next is None or self.live.workspace_exists or not local:
+            return transition.next
+        # Content is published to the workspace's storage, so it can only be done once that exists.
+        return f"sluice release publish {self.key} --stack {self.settings.stack} && {transition.next}"
+
+    def _deployment(self, name: str, transition: Transition, published: Mapping[str, str]) -> DeploymentDeclaration:
+        spec, chosen = self.model.deployments[name], self._endpoint.deployments[name]
+        live = self.live.endpoints.get(self.name)
+        found = live.deployments.get(name) if live else None
+        failed_again = found is not None and found.state == "failed" and name in transition.replaced
+        return DeploymentDeclaration(
+            name=name,
+            spec=spec,
+            release=self._release(name),
+            instance_type=chosen.sku or spec.instance_type,
+            instances=_first_instances(spec, chosen),
+            autoscale=_autoscale(spec, chosen),
+            published=published,
+            attempt=self.live.attempts.get((self.name, name), 0) + failed_again,
+            serving=any(name in weights for weights in _carried(transition, live)),
+            weight=transition.traffic.get(name, 0),
+            mirror=transition.mirror.get(name, 0),
+        )
+
+
+def _carried(transition: Transition, live: LiveEndpoint | None) -> list[Mapping[str, int]]:
+    """Weights that are not 0, after this update and now."""
+    after: list[Mapping[str, int]] = [transition.traffic, transition.mirror]
+    return [*after, live.traffic, live.mirror] if live else after
+
+
+def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSettings | None:
+    """The stack file decides; else `scale_settings: target_utilization` of the az ml file."""
+    if chosen.autoscale is not None or spec.autoscale is None:
+        return chosen.autoscale
+    return AutoscaleSettings(
+        min=spec.autoscale.min_instances,
+        max=spec.autoscale.max_instances,
+        default=spec.autoscale.min_instances,
+        target_cpu_percent=spec.autoscale.target_cpu_percent,
+    )
+
+
+def _first_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:
+    autoscale = _autoscale(spec, chosen)
+    return chosen.instances or (autoscale.default if autoscale else spec.instance_count)
+
+
+def _least_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:
+    autoscale = _autoscale(spec, chosen)
+    return autoscale.min if autoscale else _first_instances(spec, chosen)

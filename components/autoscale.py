@@ -1,0 +1,180 @@
+"""Azure Monitor autoscale of one deployment: out quickly on load, in slowly, within bounds that schedules may change.
+
+A managed deployment cannot scale itself (its scale type is always Default), and it cannot scale to zero.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import monitor
+
+from components.placement import Placement
+from stack_config import AutoscaleSettings, ScheduleSettings
+
+__all__ = ["Autoscale", "AutoscaleArgs"]
+
+STEP_OUT, STEP_IN = 2, 1
+"""Instances added or removed at once, as in Microsoft's reference policy for online endpoints."""
+WINDOW_OUT, WINDOW_IN = "PT5M", "PT30M"
+"""What is averaged before a decision: the shortest that Azure allows, and long enough to outlast a lull."""
+COOLDOWN_OUT, COOLDOWN_IN = "PT20M", "PT1H"
+"""A new instance takes 12 to 18 minutes until it serves; before that more load must not add a third and a fourth."""
+IN_FRACTION = 0.4
+"""Scale in below this part of the threshold for scaling out (reference policy: 30 of 70)."""
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoscaleArgs:
+    """Inputs of an `Autoscale`."""
+
+    placement: Placement
+    """*Required.* Names, region and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group that holds the setting."""
+    setting_name: str
+    """*Required.* Azure name, unique in the group."""
+    endpoint_id: pulumi.Input[str]
+    """*Required.* ARM id of the endpoint, whose metrics count requests."""
+    deployment_id: pulumi.Input[str]
+    """*Required.* ARM id of the deployment that is scaled."""
+    deployment_name: str
+    """*Required.* Its name, which tells its requests from those of the endpoint's other deployments."""
+    settings: AutoscaleSettings
+    """*Required.* Bounds, thresholds and schedules."""
+
+
+class Autoscale(pulumi.ComponentResource):
+    """An autoscale setting of one online deployment."""
+
+    def __init__(self, name: str, args: AutoscaleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:Autoscale", name, {}, opts)
+        monitor.AutoscaleSetting(
+            f"{name}-setting",
+            autoscale_setting_name=args.setting_name,
+            name=args.setting_name,
+            resource_group_name=args.resource_group_name,
+            location=args.placement.location,
+            enabled=True,
+            target_resource_uri=args.deployment_id,
+            profiles=_profiles(args),
+            tags=args.placement.tags,
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        self.register_outputs({})
+
+
+def _profiles(args: AutoscaleArgs) -> list[monitor.AutoscaleProfileArgs]:
+    """The default profile, and for each schedule one that starts it and one that ends it.
+
+    A recurring profile has no end of its own: it lasts until another one starts. So the default is said again at each
+    end, under the name by which Azure and its portal know it as the default.
+    """
+    settings = args.settings
+    capacity = _capacity(settings.min, settings.max, settings.default)
+    rules = _rules(args)
+    profiles = [monitor.AutoscaleProfileArgs(name="default", capacity=capacity, rules=rules)]
+    for schedule in settings.schedules:
+        end_days = _end_days(schedule)
+        profiles += [
+            monitor.AutoscaleProfileArgs(
+                name=json.dumps(
+                    {"name": "Auto created default scale condition", "for": schedule.name}, separators=(",", ":")
+                ),
+                capacity=capacity,
+                rules=rules,
+                recurrence=_weekly(end_days, schedule.end, schedule.timezone),
+            ),
+            monitor.AutoscaleProfileArgs(
+                name=schedule.name,
+                capacity=_capacity(schedule.min, schedule.max, schedule.default),
+                rules=rules,
+                recurrence=_weekly(schedule.days, schedule.start, schedule.timezone),
+            ),
+        ]
+    return profiles
+
+
+def _end_days(schedule: ScheduleSettings) -> Sequence[str]:
+    """The days on which a schedule ends: the next ones if it runs past midnight ("HH:MM" compares as text)."""
+    if schedule.end > schedule.start:
+        return schedule.days
+    return [WEEKDAYS[(WEEKDAYS.index(day) + 1) % len(WEEKDAYS)] for day in schedule.days]
+
+
+def _weekly(days: Sequence[str], time: str, timezone: str) -> monitor.RecurrenceArgs:
+    hours, minutes = (int(part) for part in time.split(":"))
+    return monitor.RecurrenceArgs(
+        frequency=monitor.RecurrenceFrequency.WEEK,
+        schedule=monitor.RecurrentScheduleArgs(time_zone=timezone, days=list(days), hours=[hours], minutes=[minutes]),
+    )
+
+
+def _capacity(minimum: int, maximum: int, default: int) -> monitor.ScaleCapacityArgs:
+    """Azure takes these numbers as text; the default counts when the metrics cannot be read."""
+    return monitor.ScaleCapacityArgs(minimum=str(minimum), maximum=str(maximum), default=str(default))
+
+
+def _rules(args: AutoscaleArgs) -> list[monitor.ScaleRuleArgs]:
+    """Any rule scales out; all of those that scale in must agree (Azure's order of evaluation)."""
+    rules = _pair(
+        threshold=args.settings.target_cpu_percent,
+        metric_name="CpuUtilizationPercentage",
+        metric_resource_uri=args.deployment_id,
+    )
+    if args.settings.requests_per_instance_per_minute is not None:
+        rules += _pair(
+            threshold=args.settings.requests_per_instance_per_minute,
+            metric_name="RequestsPerMinute",
+            metric_resource_uri=args.endpoint_id,
+            divide_per_instance=True,
+            dimensions=[
+                monitor.ScaleRuleMetricDimensionArgs(
+                    dimension_name="deployment",
+                    operator=monitor.ScaleRuleMetricDimensionOperationType.EQUALS,
+                    values=[args.deployment_name],
+                )
+            ],
+        )
+    return rules
+
+
+def _pair(
+    *,
+    threshold: int,
+    metric_name: str,
+    metric_resource_uri: pulumi.Input[str],
+    divide_per_instance: bool | None = None,
+    dimensions: list[monitor.ScaleRuleMetricDimensionArgs] | None = None,
+) -> list[monitor.ScaleRuleArgs]:
+    """A rule that scales out above a threshold, and one that scales in well below it."""
+
+    def rule(
+        direction: str, operator: str, limit: float, window: str, step: int, cooldown: str
+    ) -> monitor.ScaleRuleArgs:
+        return monitor.ScaleRuleArgs(
+            metric_trigger=monitor.MetricTriggerArgs(
+                metric_name=metric_name,
+                metric_resource_uri=metric_resource_uri,
+                dimensions=dimensions,
+                divide_per_instance=divide_per_instance,
+                statistic=monitor.MetricStatisticType.AVERAGE,
+                time_aggregation=monitor.TimeAggregationType.AVERAGE,
+                time_grain="PT1M",
+                time_window=window,
+                operator=operator,
+                threshold=limit,
+            ),
+            scale_action=monitor.ScaleActionArgs(
+                direction=direction, type=monitor.ScaleType.CHANGE_COUNT, value=str(step), cooldown=cooldown
+            ),
+        )
+
+    return [
+        rule("Increase", "GreaterThan", float(threshold), WINDOW_OUT, STEP_OUT, COOLDOWN_OUT),
+        rule("Decrease", "LessThan", float(int(threshold * IN_FRACTION)), WINDOW_IN, STEP_IN, COOLDOWN_IN),
+    ]

@@ -1,0 +1,85 @@
+"""What one update declares, as plain frozen values: the seam between checking a change and making resources of it.
+
+`assessment.py` fills these in, the components act on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.live import Caller
+from endpoint_state import Transition
+from models.spec import DeploymentSpec, Model
+from naming import Names
+from stack_config import AutoscaleSettings
+
+__all__ = ["DIGEST_DIGITS", "DeploymentDeclaration", "EndpointDeclaration", "StackDeclaration"]
+
+DIGEST_DIGITS = 16
+"""How much of a digest goes into tags and asset versions: enough to tell apart all that a team ever releases."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentDeclaration:
+    """One deployment as this update declares it."""
+
+    name: str
+    """Name in Azure."""
+    spec: DeploymentSpec
+    """Its az ml file."""
+    release: str
+    """Digest of what it serves, as its tag says it."""
+    instance_type: str
+    """VM size; on Kubernetes the instance type."""
+    instances: int
+    """How many instances; with autoscale the first count only."""
+    autoscale: AutoscaleSettings | None
+    """How its instances follow the load; None: they do not."""
+    published: Mapping[str, str]
+    """Where its local content lies: URI by digest."""
+    attempt: int
+    """How many times it was made anew because its creation had failed."""
+    serving: bool
+    """It has live or mirror weight, now or after this update."""
+    weight: int
+    """Percent of live requests after this update."""
+    mirror: int
+    """Percent of live requests mirrored to it after this update."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointDeclaration:
+    """One endpoint as this update declares it."""
+
+    key: str
+    """Key in the stack config; also the folder in models/."""
+    name: str
+    """Name in Azure."""
+    model: Model
+    """Its az ml files."""
+    transition: Transition
+    """What this update may do."""
+    serving: bool
+    """A weight is not 0, in Azure, in this update or in the stack config."""
+    next: str | None
+    """Command that continues when something waits."""
+    deployments: tuple[DeploymentDeclaration, ...]
+    """The deployments of this update, in the order of the stack file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackDeclaration:
+    """All that one update declares."""
+
+    caller: Caller
+    """Subscription and tenant."""
+    names: Names
+    """The stack's Azure names."""
+    endpoints: tuple[EndpointDeclaration, ...]
+    """The endpoints, in the order of the stack file."""
+
+    @property
+    def serving(self) -> bool:
+        """Any endpoint has a weight that is not 0."""
+        return any(endpoint.serving for endpoint in self.endpoints)

@@ -1,0 +1,81 @@
+"""A user-assigned managed identity together with everything it may do.
+
+User-assigned, because its rights must exist before what uses it: a managed network is provisioned, and an endpoint
+reads its model, while they are being created. Azure grants nothing to such an identity by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import managedidentity
+
+from components.placement import Placement
+from components.role_assignment import Role, assign_role
+
+__all__ = ["Grant", "Identity", "IdentityArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """One right of an identity."""
+
+    suffix: str
+    """*Required.* Ends the logical name of the assignment; unique per identity, stable for life."""
+    role: Role
+    """*Required.* What it may do."""
+    scope: pulumi.Input[str]
+    """*Required.* ARM id on which it may do it."""
+    scope_name: str
+    """*Required.* Azure name of the scope, known before it exists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityArgs:
+    """Inputs of an `Identity`."""
+
+    placement: Placement
+    """*Required.* Names, region and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group that holds the identity."""
+    identity_name: str
+    """*Required.* Azure name."""
+    grants: Sequence[Grant]
+    """*Required.* All that it may do."""
+
+
+class Identity(pulumi.ComponentResource):
+    """A user-assigned identity with its role assignments; depend on it to wait until all of them exist."""
+
+    id: pulumi.Output[str]
+    """ARM id of the identity."""
+    principal_id: pulumi.Output[str]
+    """Object id that roles are assigned to."""
+
+    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:Identity", name, {}, opts)
+        names = args.placement.names
+        identity = managedidentity.UserAssignedIdentity(
+            f"{name}-identity",
+            resource_name_=args.identity_name,
+            resource_group_name=args.resource_group_name,
+            location=args.placement.location,
+            tags=args.placement.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        for grant in args.grants:
+            assign_role(
+                f"{name}-{grant.suffix}",
+                role=grant.role,
+                principal_id=identity.principal_id,
+                identity_id=f"{names.resource_group_id}/{args.identity_name}",
+                scope=grant.scope,
+                scope_name=grant.scope_name,
+                names=names,
+                parent=self,
+            )
+        self.id = identity.id
+        self.principal_id = identity.principal_id
+        self.register_outputs({"id": self.id, "principalId": self.principal_id})

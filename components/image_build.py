@@ -1,0 +1,71 @@
+"""The small cluster on which a private workspace builds images; it runs only while an image is built.
+
+It lives in the workspace's managed network. Training and batch compute are not declared here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+
+from components.placement import Placement
+
+__all__ = ["ImageBuildCluster", "ImageBuildClusterArgs"]
+
+VM_SIZE = "Standard_DS3_v2"
+"""The smallest size that Microsoft recommends for Azure ML."""
+IDLE_BEFORE_SCALE_DOWN = "PT5M"
+"""ISO 8601: two images built one after the other share a node."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBuildClusterArgs:
+    """Inputs of an `ImageBuildCluster`."""
+
+    placement: Placement
+    """*Required.* Names, region and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group of the workspace."""
+    workspace_name: pulumi.Input[str]
+    """*Required.* Workspace that builds images."""
+    identity_id: pulumi.Input[str]
+    """*Required.* ARM id of an identity that may push to the workspace's registry."""
+
+
+class ImageBuildCluster(pulumi.ComponentResource):
+    """A cluster of zero or one node, without a public address."""
+
+    def __init__(self, name: str, args: ImageBuildClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:ImageBuildCluster", name, {}, opts)
+        ml.Compute(
+            f"{name}-cluster",
+            compute_name=args.placement.names.image_build_compute,
+            workspace_name=args.workspace_name,
+            resource_group_name=args.resource_group_name,
+            location=args.placement.location,
+            identity=ml.ManagedServiceIdentityArgs(
+                type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[args.identity_id]
+            ),
+            properties=ml.AmlComputeArgs(
+                compute_type="AmlCompute",
+                description="Builds the images of deployments",
+                disable_local_auth=True,
+                properties=ml.AmlComputePropertiesArgs(
+                    os_type=ml.OsType.LINUX,
+                    vm_size=VM_SIZE,
+                    vm_priority=ml.VmPriority.DEDICATED,
+                    enable_node_public_ip=False,
+                    remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,
+                    scale_settings=ml.ScaleSettingsArgs(
+                        min_node_count=0, max_node_count=1, node_idle_time_before_scale_down=IDLE_BEFORE_SCALE_DOWN
+                    ),
+                ),
+            ),
+            tags=args.placement.tags,
+            opts=pulumi.ResourceOptions(
+                parent=self, custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m")
+            ),
+        )
+        self.register_outputs({})

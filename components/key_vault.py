@@ -1,0 +1,70 @@
+"""The workspace's key vault: Azure roles instead of access policies, soft delete, purge protection where asked.
+
+It holds what Azure ML puts there (connection secrets, endpoint keys). The program stores nothing in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import keyvault
+
+from components.placement import Placement
+
+__all__ = ["KeyVault", "KeyVaultArgs"]
+
+GUARDED_RETENTION_DAYS = 90
+"""Azure's maximum; the period cannot be changed later."""
+RETENTION_DAYS = 7
+"""Azure's minimum: a vault that is made anew often should free its name soon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyVaultArgs:
+    """Inputs of a `KeyVault`."""
+
+    placement: Placement
+    """*Required.* Names, region, tenant and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group that holds the vault."""
+    enable_public_access: bool
+    """*Required.* Whether callers outside the private network reach it; they still need a role."""
+    guarded: bool
+    """*Required.* Protect it in the state, and against purging for 90 days. Purge protection cannot be taken back."""
+
+
+class KeyVault(pulumi.ComponentResource):
+    """A key vault that only Azure roles open."""
+
+    id: pulumi.Output[str]
+    """ARM id of the vault."""
+
+    def __init__(self, name: str, args: KeyVaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:KeyVault", name, {}, opts)
+        public = args.enable_public_access
+        vault = keyvault.Vault(
+            f"{name}-vault",
+            vault_name=args.placement.names.key_vault,
+            resource_group_name=args.resource_group_name,
+            location=args.placement.location,
+            properties=keyvault.VaultPropertiesArgs(
+                tenant_id=args.placement.tenant_id,
+                sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
+                enable_rbac_authorization=True,
+                enable_soft_delete=True,
+                soft_delete_retention_in_days=GUARDED_RETENTION_DAYS if args.guarded else RETENTION_DAYS,
+                # Azure takes true or nothing; false is refused.
+                enable_purge_protection=True if args.guarded else None,
+                public_network_access="Enabled" if public else "Disabled",
+                network_acls=keyvault.NetworkRuleSetArgs(
+                    default_action=keyvault.NetworkRuleAction.ALLOW if public else keyvault.NetworkRuleAction.DENY,
+                    # Without it the creation of an endpoint with key authentication fails.
+                    bypass=keyvault.NetworkRuleBypassOptions.AZURE_SERVICES,
+                ),
+            ),
+            tags=args.placement.tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.guarded),
+        )
+        self.id = vault.id
+        self.register_outputs({"id": self.id})

@@ -1,0 +1,119 @@
+"""One deployment of an online endpoint: one release on its own instances.
+
+Its weight belongs to the endpoint. A deployment that serves is updated in place or not at all; at 0 % a changed or
+failed one is deleted and created anew, because Azure changes neither a VM size nor anything that failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+
+from components.autoscale import Autoscale, AutoscaleArgs
+from components.declaration import DeploymentDeclaration
+from components.live import ATTEMPT_TAG, RELEASE_TAG
+from components.placement import Placement
+from components.release_assets import ReleaseAssets
+
+__all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineDeploymentArgs:
+    """Inputs of an `OnlineDeployment`."""
+
+    placement: Placement
+    """*Required.* Names, region and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group of the workspace."""
+    workspace_name: pulumi.Input[str]
+    """*Required.* Workspace of the endpoint."""
+    endpoint: ml.OnlineEndpoint
+    """*Required.* Endpoint that it belongs to, and is deleted with."""
+    endpoint_name: str
+    """*Required.* The endpoint's Azure name."""
+    assets: ReleaseAssets
+    """*Required.* Model, code and environment that it may refer to."""
+    declaration: DeploymentDeclaration
+    """*Required.* Release, size and weight."""
+
+
+class OnlineDeployment(pulumi.ComponentResource):
+    """A deployment with its autoscale setting; depend on it to wait until Azure takes another change."""
+
+    id: pulumi.Output[str]
+    """ARM id of the deployment."""
+
+    def __init__(self, name: str, args: OnlineDeploymentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:OnlineDeployment", name, {}, opts)
+        declaration = args.declaration
+        deployment = ml.OnlineDeployment(
+            f"{name}-deployment",
+            deployment_name=declaration.name,
+            endpoint_name=args.endpoint.name,
+            workspace_name=args.workspace_name,
+            resource_group_name=args.resource_group_name,
+            location=args.placement.location,
+            properties=_properties(args),
+            sku=ml.SkuArgs(name="Default", capacity=declaration.instances),
+            tags=_tags(args),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=declaration.serving,
+                deleted_with=args.endpoint,
+                delete_before_replace=True,
+                replace_on_changes=(
+                    [] if declaration.serving else [f'tags["{tag}"]' for tag in (RELEASE_TAG, ATTEMPT_TAG)]
+                ),
+                # Autoscale owns the count from the first instance on.
+                ignore_changes=["sku.capacity"] if declaration.autoscale else [],
+                custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="30m"),
+            ),
+        )
+        if declaration.autoscale:
+            Autoscale(
+                f"{name}-autoscale",
+                AutoscaleArgs(
+                    placement=args.placement,
+                    resource_group_name=args.resource_group_name,
+                    setting_name=args.placement.names.autoscale(args.endpoint_name, declaration.name),
+                    endpoint_id=args.endpoint.id,
+                    deployment_id=deployment.id,
+                    deployment_name=declaration.name,
+                    settings=declaration.autoscale,
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        self.id = deployment.id
+        self.register_outputs({"id": self.id})
+
+
+def _properties(args: OnlineDeploymentArgs) -> dict[str, Any]:
+    """The body that az ml would send (ARM's names, which the SDK passes on as they are), with ids put in."""
+    spec, assets = args.declaration.spec, args.assets
+    body: dict[str, Any] = {**spec.body, "instanceType": args.declaration.instance_type}
+    # Microsoft: do not set it when the workspace has a managed network. Enabled is the default anyway.
+    if body.get("egressPublicNetworkAccess") == "Enabled":
+        del body["egressPublicNetworkAccess"]
+    if spec.model is not None:
+        body["model"] = assets.id_of("models", spec.model)
+    if spec.environment is not None:
+        body["environmentId"] = assets.id_of("environments", spec.environment)
+    if spec.code is not None:
+        body["codeConfiguration"] = {
+            "codeId": assets.id_of("codes", spec.code),
+            "scoringScript": spec.scoring_script,
+        }
+    return body
+
+
+def _tags(args: OnlineDeploymentArgs) -> dict[str, str]:
+    declaration = args.declaration
+    tags = {**declaration.spec.tags, **args.placement.tags, RELEASE_TAG: declaration.release}
+    if declaration.attempt:
+        # A failed creation changes no input, so the next update would leave it; another number makes it a new one.
+        tags[ATTEMPT_TAG] = str(declaration.attempt)
+    return tags

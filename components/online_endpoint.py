@@ -1,0 +1,191 @@
+"""An online endpoint: identity, live weights, logs, and its deployments.
+
+Its PUT always carries `traffic` and `mirrorTraffic`, whatever else changes, because Azure reads their absence as 0 %.
+Which weights are allowed is decided before (`assessment.py`); nothing is checked here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+from pulumi_azure_native import monitor
+
+from components.declaration import DeploymentDeclaration, EndpointDeclaration
+from components.identity import Grant, Identity, IdentityArgs
+from components.online_deployment import OnlineDeployment, OnlineDeploymentArgs
+from components.placement import Placement
+from components.platform import EndpointHost
+from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
+from components.role_assignment import Role
+
+__all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
+
+LOG_CATEGORIES = ("AmlOnlineEndpointConsoleLog", "AmlOnlineEndpointEventLog", "AmlOnlineEndpointTrafficLog")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineEndpointArgs:
+    """Inputs of an `OnlineEndpoint`."""
+
+    placement: Placement
+    """*Required.* Names, region and tags."""
+    host: EndpointHost
+    """*Required.* The platform that it stands on."""
+    enable_public_access: bool
+    """*Required.* False: it is reached through the workspace's private endpoint only, whatever endpoint.yml says."""
+    guarded: bool
+    """*Required.* Protect it against deletion, whatever it serves."""
+    declaration: EndpointDeclaration
+    """*Required.* Weights and deployments of this update."""
+
+
+class OnlineEndpoint(pulumi.ComponentResource):
+    """An endpoint with its deployments, which are created one after another."""
+
+    summary: dict[str, Any]
+    """What the stack's output says of it."""
+
+    def __init__(self, name: str, args: OnlineEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:OnlineEndpoint", name, {}, opts)
+        self._name = name
+        self._args = args
+        declaration = args.declaration
+        endpoint = self._endpoint()
+        monitor.DiagnosticSetting(
+            f"{name}-logs",
+            name=args.placement.names.diagnostic_setting("logs"),
+            resource_uri=endpoint.id,
+            workspace_id=args.host.log_analytics_id,
+            logs=[monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in LOG_CATEGORIES],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        assets = ReleaseAssets(
+            name,
+            ReleaseAssetsArgs(
+                placement=args.placement,
+                resource_group_name=args.host.resource_group_name,
+                workspace_name=args.host.workspace_name,
+                asset_name=declaration.key,
+                deployments=declaration.deployments,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        deployments: dict[str, OnlineDeployment] = {}
+        previous: OnlineDeployment | None = None
+        for each in declaration.deployments:
+            # Azure takes one change of an endpoint at a time.
+            previous = self._deployment(each, endpoint, assets, after=previous)
+            deployments[each.name] = previous
+        self.summary = {
+            "id": endpoint.id,
+            "scoring_uri": endpoint.properties.apply(lambda properties: properties.scoring_uri),
+            "auth_mode": declaration.model.endpoint.auth_mode,
+            "deployments": {
+                each.name: {
+                    "id": deployments[each.name].id,
+                    "weight": each.weight,
+                    "mirror": each.mirror,
+                    "instances": each.instances,
+                    "sku": each.instance_type,
+                    "release": each.release,
+                }
+                for each in declaration.deployments
+            },
+            "settled": declaration.transition.settled,
+            "next": declaration.next,
+        }
+        self.register_outputs({"id": endpoint.id})
+
+    def _endpoint(self) -> ml.OnlineEndpoint:
+        args, declaration = self._args, self._args.declaration
+        spec, transition = declaration.model.endpoint, declaration.transition
+        public = args.enable_public_access and spec.public_network_access != "Disabled"
+        identity, rights = self._identity()
+        return ml.OnlineEndpoint(
+            f"{self._name}-endpoint",
+            endpoint_name=declaration.name,
+            workspace_name=args.host.workspace_name,
+            resource_group_name=args.host.resource_group_name,
+            location=args.placement.location,
+            identity=identity,
+            properties=ml.OnlineEndpointPropertiesArgs(
+                auth_mode=spec.auth_mode,
+                compute=spec.compute,
+                description=spec.description,
+                properties=spec.properties,
+                public_network_access=(
+                    ml.PublicNetworkAccessType.ENABLED if public else ml.PublicNetworkAccessType.DISABLED
+                ),
+                traffic=transition.traffic,
+                mirror_traffic=transition.mirror,
+            ),
+            tags={**spec.tags, **args.placement.tags},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.guarded or declaration.serving,
+                depends_on=rights,
+                delete_before_replace=True,
+                # Azure ignores both in an update. Only an endpoint that serves nothing is replaced for them.
+                replace_on_changes=["identity", "properties.authMode"] if transition.replaces_endpoint else [],
+                custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="60m"),
+            ),
+        )
+
+    def _identity(self) -> tuple[ml.ManagedServiceIdentityArgs, list[pulumi.Resource]]:
+        """The identity of endpoint.yml, whose rights are its owner's affair; else one made for this endpoint."""
+        args, declared = self._args, self._args.declaration.model.endpoint.identity
+        if declared is not None:
+            ids = list(declared.resource_ids) or None
+            return ml.ManagedServiceIdentityArgs(type=declared.type, user_assigned_identities=ids), []
+        names = args.placement.names
+        identity = Identity(
+            self._name,
+            IdentityArgs(
+                placement=args.placement,
+                resource_group_name=args.host.resource_group_name,
+                identity_name=names.endpoint_identity(args.declaration.key),
+                grants=[
+                    Grant(
+                        suffix="pull-images",
+                        role=Role.ACR_PULL,
+                        scope=args.host.container_registry_id,
+                        scope_name=names.container_registry,
+                    ),
+                    Grant(
+                        suffix="read-models",
+                        role=Role.STORAGE_BLOB_DATA_READER,
+                        scope=args.host.storage_account_id,
+                        scope_name=names.storage_account,
+                    ),
+                ],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        user_assigned = ml.ManagedServiceIdentityType.USER_ASSIGNED
+        return ml.ManagedServiceIdentityArgs(type=user_assigned, user_assigned_identities=[identity.id]), [identity]
+
+    def _deployment(
+        self,
+        declaration: DeploymentDeclaration,
+        endpoint: ml.OnlineEndpoint,
+        assets: ReleaseAssets,
+        *,
+        after: OnlineDeployment | None,
+    ) -> OnlineDeployment:
+        args = self._args
+        return OnlineDeployment(
+            f"{self._name}-{declaration.name}",
+            OnlineDeploymentArgs(
+                placement=args.placement,
+                resource_group_name=args.host.resource_group_name,
+                workspace_name=args.host.workspace_name,
+                endpoint=endpoint,
+                endpoint_name=args.declaration.name,
+                assets=assets,
+                declaration=declaration,
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[after] if after else []),
+        )

@@ -1,0 +1,174 @@
+"""Everything an endpoint stands on: resource group, monitoring, storage, vault, registry, workspace, private network.
+
+It knows whether the stack is public or private; the components it is made of know only whether they are reachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_azure_native import resources
+
+from components.container_registry import ContainerRegistry, ContainerRegistryArgs
+from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
+from components.key_vault import KeyVault, KeyVaultArgs
+from components.monitoring import Monitoring, MonitoringArgs
+from components.placement import Placement
+from components.storage import Storage, StorageArgs
+from components.workspace import Workspace, WorkspaceArgs
+
+__all__ = ["SUBSCRIPTION_TAG", "EndpointHost", "Platform", "PlatformArgs"]
+
+SUBSCRIPTION_TAG = "sluice:subscription"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointHost:
+    """What an endpoint needs to know of the platform."""
+
+    resource_group_name: pulumi.Output[str]
+    """Group of the workspace."""
+    workspace_name: pulumi.Output[str]
+    """Workspace that the endpoint belongs to."""
+    storage_account_id: pulumi.Output[str]
+    """ARM id of the account that models and code are read from."""
+    container_registry_id: pulumi.Output[str]
+    """ARM id of the registry that images are pulled from."""
+    log_analytics_id: pulumi.Output[str]
+    """ARM id of the Log Analytics workspace that gets the endpoint's logs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformArgs:
+    """Inputs of a `Platform`."""
+
+    placement: Placement
+    """*Required.* Names, region, tenant and tags."""
+    enable_public_access: bool
+    """*Required.* False puts everything behind private endpoints."""
+    guarded: bool
+    """*Required.* Protect group, workspace and vault against deletion, whatever is served."""
+    serving: bool
+    """*Required.* A weight is not 0: protect group and workspace while that is so."""
+    group_tags: Mapping[str, str] = field(default_factory=dict)
+    """*Optional.* Tags of the resource group alone; none by default."""
+
+
+class Platform(pulumi.ComponentResource):
+    """The platform of one stack; depend on it to wait until deployments can be created."""
+
+    host: EndpointHost
+    """What endpoints are built on."""
+    workspace_id: pulumi.Output[str]
+    """ARM id of the workspace."""
+    workspace_name: pulumi.Output[str]
+    """Azure name of the workspace."""
+    studio_url: pulumi.Output[str]
+    """Where people look at the workspace."""
+
+    def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:Platform", name, {}, opts)
+        placement, public = args.placement, args.enable_public_access
+        group = self._resource_group(name, args)
+        monitoring = Monitoring(
+            f"{name}-monitoring",
+            MonitoringArgs(placement=placement, resource_group_name=group.name),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        storage = Storage(
+            f"{name}-storage",
+            StorageArgs(placement=placement, resource_group_name=group.name, enable_public_access=public),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        vault = KeyVault(
+            f"{name}-vault",
+            KeyVaultArgs(
+                placement=placement, resource_group_name=group.name, enable_public_access=public, guarded=args.guarded
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        registry = ContainerRegistry(
+            f"{name}-registry",
+            ContainerRegistryArgs(placement=placement, resource_group_name=group.name, enable_public_access=public),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        workspace = Workspace(
+            f"{name}-ml",
+            WorkspaceArgs(
+                placement=placement,
+                resource_group_name=group.name,
+                resource_group_id=group.id,
+                storage_account_id=storage.id,
+                key_vault_id=vault.id,
+                container_registry_id=registry.id,
+                application_insights_id=monitoring.application_insights_id,
+                enable_public_access=public,
+                protect=args.guarded or args.serving,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.host = EndpointHost(
+            resource_group_name=group.name,
+            workspace_name=workspace.workspace_name,
+            storage_account_id=storage.id,
+            container_registry_id=registry.id,
+            log_analytics_id=monitoring.log_analytics_id,
+        )
+        if not public:
+            self._close(name, args, workspace, vault_id=vault.id)
+        self.workspace_id = workspace.id
+        self.workspace_name = workspace.workspace_name
+        self.studio_url = workspace.id.apply(
+            lambda workspace_id: f"https://ml.azure.com/home?wsid={workspace_id}&tid={placement.tenant_id}"
+        )
+        self.register_outputs({"workspaceId": self.workspace_id, "studioUrl": self.studio_url})
+
+    def _resource_group(self, name: str, args: PlatformArgs) -> resources.ResourceGroup:
+        names = args.placement.names
+        return resources.ResourceGroup(
+            f"{name}-group",
+            resource_group_name=names.resource_group,
+            location=args.placement.location,
+            tags={**args.placement.tags, **args.group_tags, SUBSCRIPTION_TAG: names.subscription_id},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.guarded or args.serving,
+                delete_before_replace=True,
+                # Ids in the state hold the subscription, inputs do not: signed in to another one, an update would
+                # reset the endpoints of the first. With this the engine wants to replace the group, and `protect`
+                # stops it before anything is changed.
+                replace_on_changes=[f'tags["{SUBSCRIPTION_TAG}"]'],
+            ),
+        )
+
+    def _close(self, name: str, args: PlatformArgs, workspace: Workspace, *, vault_id: pulumi.Output[str]) -> None:
+        # Imported here, because the SDK's network module takes longer to import than all others together and a public
+        # stack does without.
+        from components.private_access import PrivateAccess, PrivateAccessArgs
+
+        access = PrivateAccess(
+            f"{name}-access",
+            PrivateAccessArgs(
+                placement=args.placement,
+                resource_group_name=self.host.resource_group_name,
+                workspace_id=workspace.id,
+                storage_account_id=self.host.storage_account_id,
+                key_vault_id=vault_id,
+                container_registry_id=self.host.container_registry_id,
+                workspace_principal_id=workspace.identity.principal_id,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        ImageBuildCluster(
+            f"{name}-image-build",
+            ImageBuildClusterArgs(
+                placement=args.placement,
+                resource_group_name=self.host.resource_group_name,
+                workspace_name=self.host.workspace_name,
+                identity_id=workspace.identity.id,
+            ),
+            # Azure ML refuses nodes without a public address in a workspace without a private endpoint.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[access, workspace], deleted_with=workspace.resource),
+        )

@@ -1,0 +1,106 @@
+"""The way into a private stack: a network, and private endpoints to workspace, storage, vault and registry.
+
+Deployments do not pass through here; they use the private endpoints that the managed network makes for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import network
+
+from components.placement import Placement
+from components.private_network import ZONES, PrivateNetwork, PrivateNetworkArgs
+from components.role_assignment import Role, assign_role
+
+__all__ = ["PrivateAccess", "PrivateAccessArgs"]
+
+STORAGE_GROUPS = ("blob", "file", "queue", "table")
+"""Batch endpoints need queue and table."""
+READ_BY_WORKSPACE = ("blob", "file")
+"""The workspace looks these private endpoints up when the account has no public address."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateAccessArgs:
+    """Inputs of a `PrivateAccess`."""
+
+    placement: Placement
+    """*Required.* Names, region and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group that holds network and private endpoints."""
+    workspace_id: pulumi.Input[str]
+    """*Required.* ARM id of the workspace."""
+    storage_account_id: pulumi.Input[str]
+    """*Required.* ARM id of its storage account."""
+    key_vault_id: pulumi.Input[str]
+    """*Required.* ARM id of its vault."""
+    container_registry_id: pulumi.Input[str]
+    """*Required.* ARM id of its registry."""
+    workspace_principal_id: pulumi.Input[str]
+    """*Required.* Object id of the workspace's identity."""
+
+
+class PrivateAccess(pulumi.ComponentResource):
+    """A virtual network from which everything of the stack is reached; depend on it to wait for the last endpoint."""
+
+    def __init__(self, name: str, args: PrivateAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:PrivateAccess", name, {}, opts)
+        self._name = name
+        self._args = args
+        self._network = PrivateNetwork(
+            name,
+            PrivateNetworkArgs(placement=args.placement, resource_group_name=args.resource_group_name),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        names = args.placement.names
+        self._private_endpoint("workspace", args.workspace_id, "amlworkspace")
+        self._private_endpoint("vault", args.key_vault_id, "vault")
+        self._private_endpoint("registry", args.container_registry_id, "registry")
+        for group_id in STORAGE_GROUPS:
+            endpoint = self._private_endpoint(f"storage-{group_id}", args.storage_account_id, group_id)
+            if group_id in READ_BY_WORKSPACE:
+                assign_role(
+                    f"{name}-storage-{group_id}-reader",
+                    role=Role.READER,
+                    principal_id=args.workspace_principal_id,
+                    identity_id=f"{names.resource_group_id}/{names.workspace_identity}",
+                    scope=endpoint.id,
+                    scope_name=names.private_endpoint(f"storage-{group_id}"),
+                    names=names,
+                    parent=self,
+                )
+        self.register_outputs({})
+
+    def _private_endpoint(self, purpose: str, target_id: pulumi.Input[str], group_id: str) -> network.PrivateEndpoint:
+        args = self._args
+        endpoint_name = args.placement.names.private_endpoint(purpose)
+        endpoint = network.PrivateEndpoint(
+            f"{self._name}-{purpose}",
+            private_endpoint_name=endpoint_name,
+            resource_group_name=args.resource_group_name,
+            location=args.placement.location,
+            subnet=network.SubnetArgs(id=self._network.endpoint_subnet_id),
+            private_link_service_connections=[
+                network.PrivateLinkServiceConnectionArgs(
+                    name=endpoint_name, private_link_service_id=target_id, group_ids=[group_id]
+                )
+            ],
+            tags=args.placement.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        network.PrivateDnsZoneGroup(
+            f"{self._name}-{purpose}-dns",
+            private_dns_zone_group_name="default",
+            private_endpoint_name=endpoint.name,
+            resource_group_name=args.resource_group_name,
+            private_dns_zone_configs=[
+                network.PrivateDnsZoneConfigArgs(
+                    name=zone.replace(".", "-"), private_dns_zone_id=self._network.zone_ids[zone]
+                )
+                for zone in ZONES[group_id]
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return endpoint

@@ -1,0 +1,108 @@
+"""What deployments are made of, as Azure ML assets: model, code and environment versions.
+
+A version is the digest of the content, so it never changes once it exists. Local content lies where the release lock
+says; nothing is uploaded here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+
+from components.declaration import DIGEST_DIGITS, DeploymentDeclaration
+from components.placement import Placement
+from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset
+
+__all__ = ["ReleaseAssets", "ReleaseAssetsArgs"]
+
+_NAME_AND_VERSION = re.compile(r"(?:azureml:)?(?P<name>[^:/@]+):(?P<version>[^:/@]+)")
+"""`azureml:<name>:<version>`: an asset of the workspace itself. Everything else that az ml takes is an id already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseAssetsArgs:
+    """Inputs of `ReleaseAssets`."""
+
+    placement: Placement
+    """*Required.* Names and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group of the workspace."""
+    workspace_name: pulumi.Input[str]
+    """*Required.* Workspace that holds the assets."""
+    asset_name: str
+    """*Required.* Name of every asset in it; the kind and the version tell them apart."""
+    deployments: Sequence[DeploymentDeclaration]
+    """*Required.* Whose assets to declare; what two of them share is declared once."""
+
+
+class ReleaseAssets(pulumi.ComponentResource):
+    """The assets of one endpoint's deployments."""
+
+    def __init__(self, name: str, args: ReleaseAssetsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:ReleaseAssets", name, {}, opts)
+        self._name = name
+        self._args = args
+        self._ids: dict[str, pulumi.Output[str]] = {}
+        published = {digest: uri for deployment in args.deployments for digest, uri in deployment.published.items()}
+        for deployment in args.deployments:
+            for asset in (deployment.spec.model, deployment.spec.code, deployment.spec.environment):
+                if isinstance(asset, LocalAsset | EnvironmentSpec) and asset.digest not in self._ids:
+                    self._ids[asset.digest] = self._declare(asset, published)
+        self.register_outputs({})
+
+    def id_of(self, kind: str, asset: LocalAsset | EnvironmentSpec | AssetReference | None) -> pulumi.Input[str] | None:
+        """Return the id that a deployment refers to; `kind` is the asset's collection: models, codes, environments."""
+        if asset is None:
+            return None
+        if isinstance(asset, LocalAsset | EnvironmentSpec):
+            return self._ids[asset.digest]
+        named = _NAME_AND_VERSION.fullmatch(asset.reference)
+        if named is None:
+            return asset.reference
+        workspace_id = self._args.placement.names.workspace_id
+        return f"{workspace_id}/{kind}/{named['name']}/versions/{named['version']}"
+
+    def _declare(self, asset: LocalAsset | EnvironmentSpec, published: Mapping[str, str]) -> pulumi.Output[str]:
+        at = {
+            "name": self._args.asset_name,
+            "version": asset.digest[:DIGEST_DIGITS],
+            "workspace_name": self._args.workspace_name,
+            "resource_group_name": self._args.resource_group_name,
+            "opts": pulumi.ResourceOptions(parent=self),
+        }
+        # The logical name ends in the version: new content is a new resource, and the old one goes only after the
+        # deployment that used it.
+        name, tags = f"{self._name}-{{}}-{at['version']}", self._args.placement.tags
+        version: ml.EnvironmentVersion | ml.ModelVersion | ml.CodeVersion
+        if isinstance(asset, EnvironmentSpec):
+            version = ml.EnvironmentVersion(
+                name.format("environment"),
+                properties=ml.EnvironmentVersionPropertiesArgs(
+                    image=asset.image,
+                    conda_file=asset.conda_file,
+                    inference_config=dict(asset.inference_config) if asset.inference_config else None,
+                    os_type=ml.OperatingSystemType.LINUX,
+                    tags=tags,
+                ),
+                **at,
+            )
+        elif asset.kind is AssetKind.MODEL:
+            version = ml.ModelVersion(
+                name.format("model"),
+                properties=ml.ModelVersionPropertiesArgs(
+                    model_uri=published[asset.digest], model_type=asset.asset_type, tags=tags
+                ),
+                **at,
+            )
+        else:
+            version = ml.CodeVersion(
+                name.format("code"),
+                properties=ml.CodeVersionPropertiesArgs(code_uri=published[asset.digest], tags=tags),
+                **at,
+            )
+        version_id: pulumi.Output[str] = version.id
+        return version_id

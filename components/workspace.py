@@ -1,0 +1,145 @@
+"""The Azure ML workspace: identity-based access to its storage, its own identity, and a managed network when private.
+
+It declares no compute (image_build.py) and no private endpoint (private_access.py). The managed network lets
+deployments reach the internet (conda and PyPI packages); approving single hosts needs a billed firewall.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import machinelearningservices as ml
+
+from components.identity import Grant, Identity, IdentityArgs
+from components.placement import Placement
+from components.role_assignment import Role, assign_role
+
+__all__ = ["Workspace", "WorkspaceArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceArgs:
+    """Inputs of a `Workspace`."""
+
+    placement: Placement
+    """*Required.* Names, region and tags."""
+    resource_group_name: pulumi.Input[str]
+    """*Required.* Group that holds the workspace."""
+    resource_group_id: pulumi.Input[str]
+    """*Required.* ARM id of that group."""
+    storage_account_id: pulumi.Input[str]
+    """*Required.* Account of the default datastores; Azure cannot change it later."""
+    key_vault_id: pulumi.Input[str]
+    """*Required.* Vault for the workspace's secrets; Azure cannot change it later."""
+    container_registry_id: pulumi.Input[str]
+    """*Required.* Registry for built images."""
+    application_insights_id: pulumi.Input[str]
+    """*Required.* Where deployments send telemetry."""
+    enable_public_access: bool
+    """*Required.* False: no public address, and a managed network that is provisioned with the workspace."""
+    protect: bool
+    """*Required.* The engine refuses to delete or replace it."""
+
+
+class Workspace(pulumi.ComponentResource):
+    """An Azure ML workspace with its identity."""
+
+    id: pulumi.Output[str]
+    """ARM id of the workspace."""
+    workspace_name: pulumi.Output[str]
+    """Azure name of the workspace."""
+    identity: Identity
+    """What the workspace acts as."""
+
+    def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("sluice:index:Workspace", name, {}, opts)
+        names = args.placement.names
+        public = args.enable_public_access
+        self.identity = Identity(
+            name,
+            IdentityArgs(
+                placement=args.placement,
+                resource_group_name=args.resource_group_name,
+                identity_name=names.workspace_identity,
+                grants=_grants(args),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.resource = ml.Workspace(
+            f"{name}-workspace",
+            workspace_name=names.workspace,
+            resource_group_name=args.resource_group_name,
+            location=args.placement.location,
+            kind="Default",
+            sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
+            friendly_name=names.workspace,
+            storage_account=args.storage_account_id,
+            key_vault=args.key_vault_id,
+            container_registry=args.container_registry_id,
+            application_insights=args.application_insights_id,
+            system_datastores_auth_mode=ml.SystemDatastoresAuthMode.IDENTITY,
+            identity=ml.ManagedServiceIdentityArgs(
+                type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[self.identity.id]
+            ),
+            primary_user_assigned_identity=self.identity.id,
+            v1_legacy_mode=False,
+            public_network_access=(
+                ml.PublicNetworkAccessType.ENABLED if public else ml.PublicNetworkAccessType.DISABLED
+            ),
+            managed_network=(
+                None
+                if public
+                else ml.ManagedNetworkSettingsArgs(isolation_mode=ml.IsolationMode.ALLOW_INTERNET_OUTBOUND)
+            ),
+            # Azure provisions a managed network when it is first needed, but a deployment does not count as a need.
+            provision_network_now=None if public else True,
+            # The registry's own builder cannot reach a private registry. The cluster is declared after the workspace;
+            # its name may be given before (Microsoft's end-to-end-secure quickstart does so).
+            image_build_compute=None if public else names.image_build_compute,
+            tags=args.placement.tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.protect,
+                depends_on=[self.identity],
+                custom_timeouts=pulumi.CustomTimeouts(create="90m", update="90m", delete="60m"),
+            ),
+        )
+        assign_role(
+            f"{name}-contributor",
+            role=Role.CONTRIBUTOR,
+            principal_id=self.identity.principal_id,
+            identity_id=f"{names.resource_group_id}/{names.workspace_identity}",
+            scope=self.resource.id,
+            scope_name=names.workspace,
+            names=names,
+            parent=self,
+        )
+        self.id = self.resource.id
+        self.workspace_name = self.resource.name
+        self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
+
+
+def _grants(args: WorkspaceArgs) -> list[Grant]:
+    """What Microsoft lists for a user-assigned workspace identity, on each resource rather than on the group."""
+    names = args.placement.names
+    storage, vault = (args.storage_account_id, names.storage_account), (args.key_vault_id, names.key_vault)
+    registry = (args.container_registry_id, names.container_registry)
+    insights = (args.application_insights_id, names.application_insights)
+    rights = [
+        ("storage-contributor", Role.CONTRIBUTOR, storage),
+        ("storage-blob-data", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, storage),
+        ("storage-file-data", Role.STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR, storage),
+        ("vault-contributor", Role.CONTRIBUTOR, vault),
+        ("vault-administrator", Role.KEY_VAULT_ADMINISTRATOR, vault),
+        ("registry-contributor", Role.CONTRIBUTOR, registry),
+        ("insights-contributor", Role.CONTRIBUTOR, insights),
+    ]
+    if not args.enable_public_access:
+        # On the group, because one of the connections to approve leads to the workspace, which does not exist yet.
+        group = (args.resource_group_id, names.resource_group)
+        rights.append(("connection-approver", Role.NETWORK_CONNECTION_APPROVER, group))
+    return [
+        Grant(suffix=suffix, role=role, scope=scope, scope_name=scope_name)
+        for suffix, role, (scope, scope_name) in rights
+    ]
