@@ -19,7 +19,7 @@ def pulumi_cli() -> Path:
 
     Raises `toolchain.console.ToolchainError`, whose text says what to do, if there is none.
     """
-    from toolchain.pulumi import select
+    from toolchain.selection import select
 
     return select(os.environ).path
 
@@ -30,7 +30,7 @@ def cli_environment(environment: Mapping[str, str]) -> dict[str, str]:
     The engine takes its language host from PATH before it looks beside itself, so without this an older Pulumi on PATH
     would lend its host to a newer engine.
     """
-    from toolchain.pulumi import select
+    from toolchain.selection import select
 
     folder = str(select(environment).path.parent)
     path = environment.get("PATH", os.defpath)

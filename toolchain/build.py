@@ -14,7 +14,7 @@ from pathlib import Path
 
 from toolchain.cache import require_disk
 from toolchain.console import ToolchainError, is_disk_failure, is_network_failure, last_lines, run, say
-from toolchain.pulumi import HERE, INSTALL_YOURSELF, VERSION
+from toolchain.selection import HERE, INSTALL_YOURSELF, VERSION
 from toolchain.versions import Version, of_program, show
 
 MINIMUM_GO: Version = (1, 25, 11)  # what the CLI's modules declare

@@ -17,7 +17,7 @@ from typing import IO
 
 from toolchain.cache import require_disk
 from toolchain.console import ToolchainError, say
-from toolchain.pulumi import VERSION
+from toolchain.selection import VERSION
 from toolchain.versions import show
 
 SOURCES = (
@@ -40,6 +40,8 @@ def download(target: Path, sources: tuple[str, ...] = SOURCES) -> None:
             return
         except (OSError, ValueError, tarfile.TarError) as error:
             problems.append(f"{source}: {getattr(error, 'reason', None) or error}")
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
     raise ToolchainError("; ".join(problems), BY_HAND)
 
 

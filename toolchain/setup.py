@@ -12,7 +12,7 @@ from toolchain.build import build
 from toolchain.console import ToolchainError, fail, run_or_fail, say
 from toolchain.download import download
 from toolchain.environment import ensure_environment
-from toolchain.pulumi import ensure_cli, select
+from toolchain.selection import ensure_cli, select
 from toolchain.uv import find_uv, uv_environment
 from toolchain.versions import show
 

@@ -12,15 +12,9 @@ PROBE_SECONDS = 20.0
 
 
 def parse(text: str) -> Version | None:
-    """The first version in `text` ("v3.259.0", "go1.26", "uv 0.13.9 (...)"), or None.
-
-    A pre-release counts as the version before the one it announces: "3.260.0-alpha.1" is not yet 3.260.0.
-    """
-    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?(rc\d|beta\d|-(?:alpha|beta|rc|dev)[.\w]*)?", text)
-    if match is None:
-        return None
-    major, minor, patch = int(match[1]), int(match[2]), int(match[3] or 0)
-    return (major, minor, patch - 1) if match[4] else (major, minor, patch)
+    """The first version in `text` ("v3.259.0", "go1.26"), or None. Marks of pre-releases are ignored."""
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return None if match is None else (int(match[1]), int(match[2]), int(match[3] or 0))
 
 
 def show(version: Version) -> str:

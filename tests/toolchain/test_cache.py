@@ -1,0 +1,113 @@
+"""The cache: two processes at once, and a kill at any moment, leave it whole."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from toolchain.cache import cache_folder, locked, require_disk, staged
+from toolchain.console import ToolchainError
+
+ROOT = Path(__file__).parents[2]
+
+# A set-up whose download writes down that it ran, and takes as long as it is told to.
+SET_UP = """
+import sys, time
+from pathlib import Path
+from toolchain.selection import ensure_cli
+
+cache, log, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+
+def download(target):
+    with log.open("a") as file:
+        file.write("started\\n")
+    for name in ("pulumi", "pulumi-language-python"):
+        (target / name).write_text("#!/bin/sh\\necho v3.259.0\\n")
+        (target / name).chmod(0o755)
+        time.sleep(seconds)
+
+def build(target, environment):
+    raise AssertionError("not needed")
+
+print(ensure_cli({"XDG_CACHE_HOME": cache, "PATH": "/usr/bin:/bin"}, download, build).path)
+"""
+
+
+def start_set_up(cache: Path, log: Path, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SET_UP, str(cache), str(log), str(seconds)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_until_started(log: Path) -> None:
+    deadline = time.monotonic() + 10
+    while not log.exists():
+        assert time.monotonic() < deadline, "set-up did not start"
+        time.sleep(0.02)
+
+
+def test_of_two_processes_one_works_and_the_other_says_that_it_waits(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    first = start_set_up(tmp_path, log, 0.4)
+    wait_until_started(log)
+    second = start_set_up(tmp_path, log, 0.4)
+    outputs = [process.communicate(timeout=30)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert log.read_text() == "started\n"
+    assert f"another set-up (process {first.pid}) is getting the Pulumi CLI; waiting for it" in outputs[1]
+    assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
+
+
+def test_a_killed_set_up_leaves_nothing_half_made_and_the_next_one_completes_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    killed = start_set_up(tmp_path, log, 30)
+    wait_until_started(log)
+    killed.kill()
+    killed.communicate()
+    folder = tmp_path / "sluice" / "pulumi"
+    assert [entry.name for entry in folder.iterdir() if not entry.name.startswith(".staging-")] == []
+    next_one = start_set_up(tmp_path, log, 0)
+    output, _ = next_one.communicate(timeout=30)
+    assert next_one.returncode == 0, output
+    assert "waiting" not in output
+    assert [entry.name for entry in folder.iterdir()] == ["3.259.0-official"]
+
+
+def test_a_folder_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    with pytest.raises(FileNotFoundError), staged(target) as staging:
+        (staging / "half" / "nothing").touch()
+    assert list(tmp_path.iterdir()) == []
+    with staged(target) as staging:
+        (staging / "whole").touch()
+        assert not target.exists()
+    assert [entry.name for entry in target.iterdir()] == ["whole"]
+
+
+def test_a_damaged_folder_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "damaged").touch()
+    with staged(target) as staging:
+        (staging / "whole").touch()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["target"]
+    assert [entry.name for entry in target.iterdir()] == ["whole"]
+
+
+def test_the_cache_is_where_xdg_says_and_never_relative() -> None:
+    assert cache_folder({"XDG_CACHE_HOME": "/elsewhere"}) == Path("/elsewhere/sluice")
+    assert cache_folder({"XDG_CACHE_HOME": "relative"}) == Path.home() / ".cache" / "sluice"
+    assert cache_folder({}) == Path.home() / ".cache" / "sluice"
+
+
+def test_a_cache_that_cannot_be_written_says_how_to_move_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ToolchainError, match=r"cannot write to the cache folder .*\n.*XDG_CACHE_HOME"):
+        locked(tmp_path / "file", "pulumi", doing="trying").__enter__()
+
+
+def test_no_disk_is_said_before_the_work_begins(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError, match=r"building needs 1e\+09 GiB on the disk of .*, and .* are free"):
+        require_disk(tmp_path / "not" / "yet" / "there", 1e9, purpose="building")
+    require_disk(tmp_path, 0, purpose="nothing")
