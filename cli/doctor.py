@@ -1,7 +1,7 @@
 """`sluice doctor`: what is wrong with this machine's set-up or with a stack, and the command that fixes it.
 
-Every check stands alone, so that one problem does not hide the next. It only reads: CLI, packages, plugin, login, Azure,
-local Azure, and, when a stack is known, its file and its locks.
+Every check stands alone, so that one problem does not hide the next. It only reads: CLI, packages, plugin, login,
+Azure, local Azure and, when a stack is known, its file and its locks.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _check_cli(environment: Mapping[str, str]) -> Finding:
-    from toolchain.pulumi import look
+    from toolchain.selection import look
     from toolchain.versions import show
 
     found, passed_over = look(environment)

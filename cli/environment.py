@@ -93,8 +93,9 @@ class LocalEnvironment:
     def shell_lines(self, environment: Mapping[str, str]) -> list[str]:
         """Lines for `eval` in a POSIX shell that has `environment`."""
         lines = []
-        for name in (*self.exports, *self.removed):
-            if name in environment and SAVED + name not in environment:
+        evaluated_before = "SLUICE_LOCAL_ARM" in environment  # then what is set is ours, and the rest is saved already
+        for name in (*EXPORTED, *STACK_VARIABLES, *self.removed):
+            if name in environment and not evaluated_before:
                 lines.append(f'export {SAVED}{name}="${name}"')
         lines += [f"export {name}={shlex.quote(value)}" for name, value in self.exports.items()]
         lines += [f"unset {name}" for name in self.removed]

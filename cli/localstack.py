@@ -35,9 +35,9 @@ def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, f
     """Copy the stack file unless a copy is there (its edits survive), and create the stack unless it exists."""
     root = project_root()
     project = project_name(root)
-    source = root / f"Pulumi.{stack}.yaml"
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", stack):
         raise UsageError(f"{stack!r} is no stack name: letters, digits, '-', '_' and '.' are allowed.")
+    source = root / f"Pulumi.{stack}.yaml"
     if not source.is_file():
         known = sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
         raise UsageError(f"there is no {source.name} in {root}. Stacks with a file: {', '.join(known) or 'none'}.")

@@ -1,0 +1,77 @@
+"""Whose lock it is decides whether it may go: only a dead process's, and a used-again number is not that process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cli.locks import Owner, backend_folder, stack_locks
+
+
+def write_lock(backend: Path, *, pid: int, host: str | None = None, taken: datetime | None = None) -> Path:
+    folder = backend / ".pulumi" / "locks" / "organization" / "sluice" / "dev"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{pid}.json"
+    stamp = (taken or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.123456789Z")
+    content = {"pid": pid, "username": "ann", "hostname": host or socket.gethostname(), "timestamp": stamp}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def owner(backend: Path) -> Owner:
+    (lock,) = stack_locks(backend, "sluice", "dev")
+    return lock.owner
+
+
+def test_a_process_that_is_gone_is_dead(tmp_path: Path) -> None:
+    write_lock(tmp_path, pid=dead_process())
+    assert owner(tmp_path) is Owner.DEAD
+
+
+def test_a_living_process_is_alive(tmp_path: Path) -> None:
+    write_lock(tmp_path, pid=os.getpid())
+    assert owner(tmp_path) is Owner.ALIVE
+
+
+def test_a_number_that_a_later_process_got_is_dead(tmp_path: Path) -> None:
+    write_lock(tmp_path, pid=os.getpid(), taken=datetime.now(UTC) - timedelta(days=30))
+    assert owner(tmp_path) is Owner.DEAD
+
+
+def test_another_machines_process_cannot_be_judged(tmp_path: Path) -> None:
+    write_lock(tmp_path, pid=dead_process(), host="elsewhere")
+    assert owner(tmp_path) is Owner.ELSEWHERE
+
+
+def test_a_lock_that_is_just_being_written_is_no_lock_yet(tmp_path: Path) -> None:
+    write_lock(tmp_path, pid=1).write_text('{"pid": 1')
+    assert stack_locks(tmp_path, "sluice", "dev") == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"PULUMI_BACKEND_URL": "file:///state?no_tmp_dir=true"}, Path("/state")),
+        ({"PULUMI_BACKEND_URL": "file://~"}, Path.home()),
+        ({"PULUMI_BACKEND_URL": "azblob://container"}, None),
+        ({"PULUMI_HOME": "/nowhere"}, None),
+    ],
+)
+def test_only_a_file_backend_has_a_folder(environment: dict[str, str], folder: Path | None) -> None:
+    assert backend_folder(environment) == folder
+
+
+def test_the_backend_that_login_left_is_found(tmp_path: Path) -> None:
+    (tmp_path / "credentials.json").write_text(json.dumps({"current": "file:///from/login"}))
+    assert backend_folder({"PULUMI_HOME": str(tmp_path)}) == Path("/from/login")

@@ -1,0 +1,81 @@
+"""The command as a whole: exit codes, one message per error, and a start that is fast."""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli import main as command
+from cli.errors import CommandError, UnavailableError, UsageError, WaitingError
+from rollout.errors import EngineFailed, EngineLocked, EngineRefused
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def ending_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    def run(_: argparse.Namespace) -> int:
+        raise error
+
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(run=run)
+    monkeypatch.setattr(command, "_parser", lambda _: parser)
+    return command.main([])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CommandError("x"), 1),
+        (EngineFailed("x"), 1),
+        (UsageError("x"), 2),
+        (EngineRefused("x"), 2),
+        (WaitingError("x"), 3),
+        (UnavailableError("x"), 4),
+        (EngineLocked("x"), 4),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code_and_no_traceback(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ending_with(error, monkeypatch) == code
+    said = capsys.readouterr().err
+    assert said.startswith("sluice: ")
+    assert "Traceback" not in said
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ZeroDivisionError):
+        ending_with(ZeroDivisionError(), monkeypatch)
+
+
+@pytest.mark.parametrize("words", [["unknown"], [], ["local"], ["invoke", "endpoint"]])
+def test_wrong_use_is_exit_code_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(words)
+    assert ended.value.code == 2
+
+
+def test_help_lists_every_command_and_loads_none() -> None:
+    code = (
+        "import sys, cli.main\n"
+        "try: cli.main.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'pulumi', 'pydantic', 'azure', 'aiohttp', 'yaml', 'cli.local', 'cli.demo'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    started = time.perf_counter()
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 2  # measured 0.1 s; a loaded machine gets air
+    for name in command.COMMANDS:
+        assert f"    {name}" in answer.stdout
+
+
+def test_every_listed_command_exists() -> None:
+    for name in command.COMMANDS:
+        with pytest.raises(SystemExit) as ended:
+            command.main([name, "--help"])
+        assert ended.value.code == 0

@@ -1,0 +1,233 @@
+"""What `sluice recover` does with what a dead update left: lock, pending creates, refused creates, half replacements.
+
+The engine and Azure are played by objects that record; tests/integration kills real updates.
+"""
+
+import copy
+import json
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import adoption
+from cli.arm import ArmClient
+from cli.errors import WaitingError
+from cli.recover import Report, recover
+from rollout.engine import ImportedResource
+from rollout.errors import EngineRefused
+from rollout.events import Change, Outcome, Preview
+
+SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
+GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg"
+WORKSPACE_ID = f"{GROUP_ID}/providers/Microsoft.MachineLearningServices/workspaces/ws"
+ENDPOINT_ID = f"{WORKSPACE_ID}/onlineEndpoints/fraud-dev"
+ENDPOINT = "azure-native:machinelearningservices:OnlineEndpoint"
+PROVIDER = "urn:pulumi:dev::sluice::pulumi:providers:azure-native::default_3_29_0::some-id"
+PARENT = "urn:pulumi:dev::sluice::sluice:index:Endpoint::fraud"
+URN = f"urn:pulumi:dev::sluice::sluice:index:Endpoint${ENDPOINT}::fraud"
+TAGS = {"sluice:stack": "dev", "sluice:team": "payments"}
+INPUTS = {"resourceGroupName": "rg", "workspaceName": "ws", "endpointName": "fraud-dev", "tags": TAGS}
+
+
+class FakeArm(ArmClient):
+    """Azure as a dictionary; a list of answers is given one after another, the last for ever."""
+
+    def __init__(self, **resources: Any) -> None:
+        super().__init__()
+        self.resources: dict[str, list[dict[str, Any] | None]] = {}
+        self.holds(GROUP_ID, {"id": GROUP_ID, "tags": TAGS})
+
+    def holds(self, resource_id: str, *answers: dict[str, Any] | None) -> "FakeArm":
+        self.resources[resource_id.lower()] = list(answers)
+        return self
+
+    def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+        answers = self.resources.get(resource_id.lower(), [None])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+class FakeEngine:
+    """A stack whose state is a document; imports and repairs change it as the real engine does."""
+
+    stack = "dev"
+    environment: dict[str, str]
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        (project / "Pulumi.yaml").write_text("name: sluice\n")
+        self.environment = {"PULUMI_BACKEND_URL": f"file://{project}", "ARM_SUBSCRIPTION_ID": SUBSCRIPTION}
+        self.resources: list[dict[str, Any]] = [{"urn": PARENT, "type": "sluice:index:Endpoint"}]
+        self.pending: list[dict[str, Any]] = []
+        self.planned: list[Change] = []
+        self.imported: list[ImportedResource] = []
+        self.refreshed: list[str] = []
+        self.refuses: str | None = None
+
+    def export(self) -> dict[str, Any]:
+        return copy.deepcopy({"deployment": {"resources": self.resources, "pending_operations": self.pending}})
+
+    def import_(self, state: dict[str, Any]) -> None:
+        self.resources, self.pending = state["deployment"]["resources"], state["deployment"]["pending_operations"]
+
+    def import_resources(self, resources: list[ImportedResource]) -> Outcome:
+        self.imported += resources
+        self.resources += [{"urn": item.urn, "type": item.type, "id": item.id} for item in resources]
+        return Outcome()
+
+    def preview(self) -> Preview:
+        if self.refuses:
+            raise EngineRefused(self.refuses)
+        known = {resource["urn"] for resource in self.resources}
+        return Preview(changes=tuple(change for change in self.planned if change.urn not in known))
+
+    def refresh(self, *, targets: list[str]) -> Outcome:
+        self.refreshed += targets
+        return Outcome()
+
+    def config(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> FakeEngine:
+    return FakeEngine(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adoption, "POLL_SECONDS", 0.0)
+
+
+def live(status: str = "Succeeded", tags: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"id": ENDPOINT_ID, "tags": TAGS if tags is None else tags, "properties": {"provisioningState": status}}
+
+
+def creating(**inputs: Any) -> dict[str, Any]:
+    resource = {"urn": URN, "type": ENDPOINT, "custom": True, "parent": PARENT, "provider": PROVIDER}
+    return {"type": "creating", "resource": {**resource, "inputs": {**INPUTS, **inputs}}}
+
+
+def planned(urn: str = URN, **inputs: Any) -> Change:
+    return Change(
+        op="create", urn=urn, type=ENDPOINT, name="fraud", parent=PARENT, provider=PROVIDER, inputs={**INPUTS, **inputs}
+    )
+
+
+def repaired(engine: FakeEngine, arm: FakeArm, wait_seconds: float = 60) -> Report:
+    return recover(engine, arm, wait_seconds=wait_seconds)  # type: ignore[arg-type]  # plays the engine
+
+
+def test_a_create_that_azure_finished_enters_the_state_under_its_parent(engine: FakeEngine) -> None:
+    engine.pending = [creating()]
+    report = repaired(engine, FakeArm().holds(ENDPOINT_ID, live()))
+    (entry,) = engine.imported
+    assert (entry.urn, entry.id, entry.parent_urn, entry.version) == (URN, ENDPOINT_ID, PARENT, "3.29.0")
+    assert engine.pending == []
+    assert not report.left
+
+
+def test_a_create_that_azure_still_works_on_is_waited_for(engine: FakeEngine) -> None:
+    engine.pending = [creating()]
+    report = repaired(engine, FakeArm().holds(ENDPOINT_ID, live("Creating"), live("Creating"), live()))
+    assert len(engine.imported) == 1
+    assert any("waiting for Azure" in text for text in report.done)
+
+
+def test_waiting_has_an_end_that_says_what_to_do(engine: FakeEngine) -> None:
+    engine.pending = [creating()]
+    with pytest.raises(WaitingError, match="Run `sluice recover` again"):
+        repaired(engine, FakeArm().holds(ENDPOINT_ID, live("Creating")), wait_seconds=0)
+
+
+def test_a_create_that_never_reached_azure_is_forgotten(engine: FakeEngine) -> None:
+    engine.pending = [creating()]
+    repaired(engine, FakeArm())
+    assert engine.imported == []
+    assert engine.pending == []
+
+
+def test_a_create_that_a_later_update_was_refused_is_found_by_preview(engine: FakeEngine) -> None:
+    engine.planned = [planned()]
+    repaired(engine, FakeArm().holds(ENDPOINT_ID, live()))
+    assert [item.id for item in engine.imported] == [ENDPOINT_ID]
+
+
+def test_what_carries_another_stacks_tags_is_not_taken_over(engine: FakeEngine) -> None:
+    engine.planned = [planned()]
+    arm = FakeArm().holds(ENDPOINT_ID, live(tags={"sluice:stack": "prod", "sluice:team": "payments"}))
+    report = repaired(engine, arm)
+    assert engine.imported == []
+    assert "does not carry the tags of stack dev" in report.left[0]
+
+
+def test_without_tags_of_its_own_the_resource_group_tells_whose_it_is(engine: FakeEngine) -> None:
+    engine.planned = [planned(tags=None)]
+    foreign = FakeArm().holds(ENDPOINT_ID, live(tags={})).holds(GROUP_ID, {"id": GROUP_ID, "tags": {}})
+    assert repaired(engine, foreign).left
+    assert engine.imported == []
+    repaired(engine, FakeArm().holds(ENDPOINT_ID, live(tags={})))
+    assert len(engine.imported) == 1
+
+
+def test_a_name_that_only_the_update_will_know_waits_for_the_next_preview(engine: FakeEngine) -> None:
+    engine.planned = [planned(workspaceName=adoption.UNKNOWN)]
+    repaired(engine, FakeArm().holds(ENDPOINT_ID, live()))
+    assert engine.imported == []
+
+
+def test_a_finished_replacement_is_kept_with_the_inputs_it_was_made_from(engine: FakeEngine) -> None:
+    old = {"urn": URN, "type": ENDPOINT, "id": ENDPOINT_ID, "inputs": {"release": "old"}, "pendingReplacement": True}
+    engine.resources.append(old)
+    engine.pending = [creating(release="new")]
+    repaired(engine, FakeArm().holds(ENDPOINT_ID, live()))
+    kept = next(resource for resource in engine.resources if resource["urn"] == URN)
+    assert "pendingReplacement" not in kept
+    assert kept["inputs"]["release"] == "new"
+    assert engine.refreshed == [URN]
+    assert engine.imported == []
+
+
+def test_a_program_that_refuses_is_left_to_a_person_and_pending_creates_are_still_adopted(engine: FakeEngine) -> None:
+    engine.pending = [creating()]
+    engine.refuses = "weights sum to 95"
+    report = repaired(engine, FakeArm().holds(ENDPOINT_ID, live()))
+    assert len(engine.imported) == 1
+    assert report.left == ["weights sum to 95"]
+
+
+def write_lock(engine: FakeEngine, pid: int, host: str) -> Path:
+    folder = engine.project / ".pulumi" / "locks" / "organization" / "sluice" / "dev"
+    folder.mkdir(parents=True)
+    file = folder / "x.json"
+    content = {"pid": pid, "username": "ann", "hostname": host, "timestamp": datetime.now(UTC).isoformat()}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def test_a_dead_updates_lock_goes_and_a_living_ones_stays(engine: FakeEngine) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    file = write_lock(engine, process.pid, socket.gethostname())
+    with pytest.raises(WaitingError, match="is running"):
+        repaired(engine, FakeArm())
+    assert file.exists()
+    process.communicate(b"\n")
+    report = repaired(engine, FakeArm())
+    assert not file.exists()
+    assert "removed the lock of a dead update" in report.done[0]
+
+
+def test_another_machines_lock_stays(engine: FakeEngine) -> None:
+    file = write_lock(engine, 1, "elsewhere")
+    with pytest.raises(WaitingError, match="pulumi cancel --stack dev"):
+        repaired(engine, FakeArm())
+    assert file.exists()
+
+
+def test_nothing_to_repair_changes_nothing(engine: FakeEngine) -> None:
+    report = repaired(engine, FakeArm())
+    assert (report.done, report.left, engine.imported) == ([], [], [])
