@@ -107,5 +107,7 @@ def _local(kind: AssetKind, path: Path, asset_type: str, field: str) -> LocalAss
 
 def _absent(field: str, path: str) -> Finding:
     return Finding(
-        field=field, what=f"{field} is {path!r}, which does not exist", fix="Correct the path (from the file)"
+        field=field,
+        what=f"{field} is {path!r}, which does not exist",
+        fix="Correct the path; it counts from the folder of this file",
     )

@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 TARGET_UTILIZATION = "target_utilization"
@@ -88,6 +89,22 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
             what="private_network_connection is the retired name of a preview setting",
             fix="Write egress_public_network_access: disabled",
         )
+
+
+def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Finding]:
+    """Yield the files that a deployment names and that are not there: azure-ai-ml's words for it are a traceback."""
+    named = {}
+    for field, key in (("model", "path"), ("environment", "conda_file")):
+        inline = content.get(field)
+        if isinstance(inline, dict) and isinstance(inline.get(key), str):
+            named[f"{field}.{key}"] = inline[key]
+    for field, path in named.items():
+        if "://" not in path and not (folder / path.removeprefix("file:")).exists():
+            yield Finding(
+                field=field,
+                what=f"{field} is {path!r}, which does not exist",
+                fix="Correct the path; it counts from the folder of this file",
+            )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -220,7 +237,7 @@ def _check_texts(field: str, values: Any) -> Iterator[Finding]:
             yield Finding(
                 field=f"{field}.{name}",
                 what=f"{field}.{name} must be a text, got {value!r} ({type(value).__name__})",
-                fix=f'Put it in quotes: {name}: "{value}"',
+                fix=f'Put it in quotes: {name}: "{str(value).lower() if isinstance(value, bool) else value}"',
             )
 
 

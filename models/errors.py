@@ -24,7 +24,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the problem as one line."""
-        return f"{self.file}: {self.what}. {self.fix}."
+        return f"{self.file}: {self.what.rstrip('.')}. {self.fix.rstrip('.')}."
 
 
 class ModelError(ValueError):

@@ -15,6 +15,7 @@ from models.checks import (
     Finding,
     check_deployment,
     check_endpoint,
+    check_paths,
     did_you_mean,
     has_target_utilization,
     is_kubernetes,
@@ -108,7 +109,7 @@ class _Reader:
                 self.report(self._label(document), *check_endpoint(document.content, self.folder.name))
             else:
                 found = check_deployment(document.content, name=name, model=self.folder.name, kubernetes=kubernetes)
-                self.report(self._label(document), *found)
+                self.report(self._label(document), *found, *check_paths(document.content, self.folder))
         results = self._ask_azure_ml(documents)
         specs = {
             name: spec
@@ -160,6 +161,10 @@ class _Reader:
                 results[name] = loaded.result
             for error in loaded.errors:
                 field = error.partition(":")[0]
+                if field.startswith(
+                    ("model.", "environment.")
+                ):  # of the alternatives that azure-ai-ml tried: one is enough
+                    field = field.partition(".")[0]
                 if not self._reported(label, field):
                     fix = "Correct it as az ml's schema asks"
                     self.report(label, Finding(field=field, what=f"az ml refuses the file: {error}", fix=fix))
