@@ -31,13 +31,16 @@ class ResourceType:
     """azure-native's type token, for example `azure-native:keyvault:Vault`."""
     path: str
     """ARM path template with azure-native's parameter names."""
-    api_version: str
-    """The version that azure-native 3.29 sends unless the program names another."""
     operation: str | None = None
-    """How a PUT ends: None at once (200 or 201), "mfe" (online endpoints and deployments), "workspace" and "compute" (their
-    own operations), "generic" (201 with `Azure-AsyncOperation`), "location" (202 with `Location`)."""
+    """How a PUT ends: None at once (200 or 201), "mfe" (online endpoints and deployments), "workspace" and "compute"
+    (operations of their own), "generic" (201 with `Azure-AsyncOperation`), "location" (202 with `Location`)."""
     deletion: str | None = None
     """How a DELETE ends, in the same words."""
+
+    @property
+    def api_version(self) -> str:
+        """The version that azure-native 3.29 sends."""
+        return _API_VERSIONS[self.token]
 
     @cached_property
     def arm(self) -> str:
@@ -59,8 +62,8 @@ class ResourceType:
 
     @property
     def auto_name(self) -> str:
-        """What azure-native calls a resource that the program does not name: "uuid", "random" (the logical name and 8 hex
-        digits) for a resource that has no parent of its own provider, else "copy" (the logical name).
+        """How azure-native names a resource that the program does not: "uuid", "random" (the logical name and 8 hex
+        digits) if it has no parent of its own provider, else "copy" (the logical name).
         """
         if self.name_parameter in _NAMED_BY_UUID:
             return "uuid"
@@ -88,10 +91,7 @@ _API_VERSIONS = _load_api_versions()
 
 
 def _type(token: str, path: str, operation: str | None = None, deletion: str | None = None) -> ResourceType:
-    token = f"azure-native:{token}"
-    return ResourceType(
-        token=token, path=path, api_version=_API_VERSIONS[token], operation=operation, deletion=deletion
-    )
+    return ResourceType(token=f"azure-native:{token}", path=path, operation=operation, deletion=deletion)
 
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = (

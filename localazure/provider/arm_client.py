@@ -1,0 +1,265 @@
+"""HTTPS to the local control plane: requests, tokens, retries, long-running operations.
+
+Keep-alive connections, one per thread. Follows azure-native's client_azcore.go and azcore's pollers: what is retried,
+how a long operation is followed, which status ends it. A local extension: `Retry-After` may be a fraction of a
+second.
+"""
+
+import http.client
+import json
+import os
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from localazure.provider.errors import ArmError, CancelledError, PluginError, UnreachableError, arm_error
+
+PUT_POLL_SECONDS = 10.0
+DELETE_POLL_SECONDS = 30.0
+"""How long to wait between two looks at an operation whose answers carry no `Retry-After`."""
+RETRY_SECONDS = (20.0, 60.0, 120.0)
+"""How long to wait before a request is repeated; an answer's `Retry-After` wins."""
+OPERATION_SECONDS = 2 * 3600.0
+"""The longest operation, unless the resource's `custom_timeouts` say otherwise."""
+_SOCKET_SECONDS = 300.0
+_RETRIED = (408, 429, 500, 502, 503, 504)
+_DEFAULT_TOKEN_SECONDS = 300.0
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    @property
+    def json(self) -> Json:
+        """The body as an object; empty if it has none."""
+        try:
+            value = json.loads(self.body) if self.body else None
+        except ValueError:
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def retry_after(self, default: float) -> float:
+        """Seconds that the service asks to wait."""
+        try:
+            return max(0.0, float(self.headers.get("retry-after", "")))
+        except ValueError:
+            return default
+
+    def error_code(self) -> str:
+        """The code of an error answer."""
+        return arm_error(self.status, self.body).code
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the local Azure is and how to prove who one is; from the environment (`sluice local env`)."""
+
+    base_url: str
+    ca_file: str | None
+    identity_endpoint: str
+    identity_header: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """What the shell says."""
+        names = ("SLUICE_LOCAL_ARM", "IDENTITY_ENDPOINT", "IDENTITY_HEADER")
+        missing = [name for name in names if not environment.get(name)]
+        if missing:
+            raise UnreachableError(
+                f"this azure-native plugin is the local Azure's stand-in, but {', '.join(missing)} is not set, so it does "
+                'not know where the local Azure is. Run `sluice local start` and `eval "$(sluice local env)"` in this '
+                "shell, or unset PULUMI_HOME to use the real azure-native."
+            )
+        base, endpoint, header = (environment[name] for name in names)
+        return cls(base.rstrip("/"), environment.get("SSL_CERT_FILE") or None, endpoint, header)
+
+
+class ArmClient:
+    """Talks to the control plane for every thread of the plugin."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+        self._context: ssl.SSLContext | None = None
+        self._connections = threading.local()
+        self._token_lock = threading.Lock()
+        self._tokens: dict[str, tuple[str, float]] = {}
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Ends every wait of this client, now and later, with `CancelledError`."""
+        self._cancelled.set()
+
+    def token(self, audience: str | None = None) -> str:
+        """A bearer token of the caller, from the local managed identity."""
+        audience = audience or f"{self._surroundings.base_url}/"
+        with self._token_lock:
+            token, expires = self._tokens.get(audience, ("", 0.0))
+            if expires > time.time() + 60:
+                return token
+            query = urllib.parse.urlencode({"api-version": "2019-08-01", "resource": audience})
+            url = f"{self._surroundings.identity_endpoint}?{query}"
+            answer = self._send("GET", url, None, {"X-IDENTITY-HEADER": self._surroundings.identity_header})
+            if answer.status != 200:
+                raise arm_error(answer.status, answer.body)
+            token = str(answer.json["access_token"])
+            expires = float(answer.json.get("expires_on", time.time() + _DEFAULT_TOKEN_SECONDS))
+            self._tokens[audience] = (token, expires)
+            return token
+
+    def get(self, path: str, api_version: str) -> Json:
+        """The resource at a path."""
+        answer = self._request("GET", path, api_version)
+        if answer.status != 200:
+            raise arm_error(answer.status, answer.body)
+        return answer.json
+
+    def find(self, path: str, api_version: str) -> Answer:
+        """The answer to a GET, whatever its status."""
+        return self._request("GET", path, api_version)
+
+    def post(self, path: str, api_version: str, body: Json) -> Any:
+        """The result of an action."""
+        answer = self._request("POST", path, api_version, body)
+        if answer.status not in (200, 201):
+            raise arm_error(answer.status, answer.body)
+        return json.loads(answer.body) if answer.body else {}
+
+    def put(self, path: str, api_version: str, body: Json) -> Answer:
+        """Sends a body; the operation that it starts, if any, is for `follow`."""
+        answer = self._request("PUT", path, api_version, body)
+        if answer.status not in (200, 201, 202):
+            raise arm_error(answer.status, answer.body)
+        return answer
+
+    def follow_put(self, answer: Answer, path: str, api_version: str, timeout: float) -> None:
+        """Waits until the operation that a PUT started has ended well."""
+        self._follow(answer, path, api_version, PUT_POLL_SECONDS, timeout)
+
+    def delete(self, path: str, api_version: str, timeout: float, *, asynchronous: bool) -> None:
+        """Deletes a resource and waits until it is gone; a resource that is not there is deleted."""
+        answer = self._request("DELETE", path, api_version)
+        if answer.status == 404:
+            return
+        if answer.status not in (200, 202, 204):
+            raise arm_error(answer.status, answer.body)
+        try:
+            if asynchronous:
+                self._follow(answer, None, api_version, DELETE_POLL_SECONDS, timeout)
+        except ArmError as error:
+            if error.status != 404:
+                raise
+
+    def _follow(self, answer: Answer, path: str | None, api_version: str, pause: float, timeout: float) -> None:
+        """azcore's choice of a poller: `Azure-AsyncOperation`, else `Location`, else the provisioning state."""
+        deadline = time.monotonic() + timeout
+        status_url, location = answer.headers.get("azure-asyncoperation"), answer.headers.get("location")
+        url = status_url or (location if answer.status == 202 else None) or path
+        done = url is None or (url == path and self._resource_settled(answer))
+        while not done:
+            if time.monotonic() > deadline:
+                raise PluginError(f"operation timed out after {timeout:.0f} s")
+            self._wait(answer.retry_after(pause))
+            assert url is not None  # else it was done
+            answer = self._request("GET", url, api_version if "api-version=" not in url else None)
+            if answer.status >= 400:
+                raise arm_error(answer.status, answer.body)
+            if status_url:
+                done = self._operation_ended(answer)
+            else:
+                done = answer.status != 202 and self._resource_settled(answer)
+
+    @staticmethod
+    def _operation_ended(answer: Answer) -> bool:
+        state = str(answer.json.get("status", "")).lower()
+        if state in ("failed", "canceled", "cancelled"):
+            raise arm_error(answer.status, answer.body)
+        return state == "succeeded"
+
+    @staticmethod
+    def _resource_settled(answer: Answer) -> bool:
+        properties = answer.json.get("properties")
+        state = properties.get("provisioningState") if isinstance(properties, dict) else None
+        if not isinstance(state, str) or answer.status == 204:
+            return True
+        if state.lower() in ("failed", "canceled", "cancelled"):
+            raise arm_error(answer.status, answer.body)
+        return state.lower() == "succeeded"
+
+    def _wait(self, seconds: float) -> None:
+        if self._cancelled.wait(seconds):
+            raise CancelledError("context canceled")
+
+    def _request(self, method: str, path: str, api_version: str | None, body: Json | None = None) -> Answer:
+        if api_version is not None:
+            path += ("&" if "?" in path else "?") + urllib.parse.urlencode({"api-version": api_version})
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {self.token()}"}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json; charset=utf-8"
+        for delay in (*RETRY_SECONDS, None):
+            answer = self._send(method, path, payload, headers)
+            conflict = answer.status == 409 and answer.error_code() == "AnotherOperationInProgress"
+            if delay is None or not (answer.status in _RETRIED or conflict):
+                return answer
+            self._wait(answer.retry_after(delay))
+        raise AssertionError("the last attempt returns")
+
+    def _send(self, method: str, url: str, payload: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """One exchange; a connection that the server closed meanwhile is opened anew, once."""
+        target = urllib.parse.urlsplit(urllib.parse.urljoin(self._surroundings.base_url + "/", url))
+        # Every request goes to the known address, never to a host that an answer names: it carries a token.
+        base = urllib.parse.urlsplit(self._surroundings.base_url)
+        path = urllib.parse.quote(target.path, safe="/%:@!$&'()*+,;=~") + (f"?{target.query}" if target.query else "")
+        for attempt in (1, 2):
+            connection, is_new = self._connection(base)
+            try:
+                connection.request(method, path, body=payload, headers=dict(headers))
+                response = connection.getresponse()
+                content = response.read()
+                return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, content)
+            except (http.client.HTTPException, OSError) as error:
+                self._connections.kept = None
+                connection.close()
+                if is_new or attempt == 2:
+                    raise self._unreachable(error) from error
+        raise AssertionError("the second attempt returns or raises")
+
+    def _connection(self, base: urllib.parse.SplitResult) -> tuple[http.client.HTTPConnection, bool]:
+        kept: http.client.HTTPConnection | None = getattr(self._connections, "kept", None)
+        if kept is not None:
+            return kept, False
+        host, port = base.hostname or "localhost", base.port
+        if base.scheme == "http":
+            connection = http.client.HTTPConnection(host, port, timeout=_SOCKET_SECONDS)
+        else:
+            if self._context is None:
+                self._context = ssl.create_default_context(cafile=self._surroundings.ca_file)
+            connection = http.client.HTTPSConnection(host, port, timeout=_SOCKET_SECONDS, context=self._context)
+        self._connections.kept = connection
+        return connection, True
+
+    def _unreachable(self, error: Exception) -> UnreachableError:
+        url = self._surroundings.base_url
+        if isinstance(error, ssl.SSLCertVerificationError):
+            fix = 'SSL_CERT_FILE must name a file that holds the local CA: `eval "$(sluice local env)"`.'
+        else:
+            fix = "Run `sluice local start` (or `sluice local status`, `sluice local logs`)."
+        return UnreachableError(f"the local Azure at {url} does not answer: {error or type(error).__name__}. {fix}")
+
+
+def client_from_environment() -> ArmClient:
+    """The client of this process."""
+    return ArmClient(Surroundings.from_environment(os.environ))

@@ -1,0 +1,30 @@
+"""Puts the plugin where the engine looks for azure-native 3.29: into the plugin folder of a private PULUMI_HOME.
+
+The project file needs no line for it. The engine skips a folder that is a symbolic link, so the folder is real.
+"""
+
+import os
+import shlex
+from pathlib import Path
+
+# Kept in step with servicer.VERSION by a test; importing it here would load gRPC into every caller.
+VERSION = "3.29.0"
+NAME = "pulumi-resource-azure-native"
+
+
+def install(pulumi_home: Path, python: Path) -> Path:
+    """Writes the executable that starts the plugin with an interpreter; returns its path.
+
+    Safe to repeat and when two processes do it at once.
+    """
+    folder = pulumi_home / "plugins" / f"resource-azure-native-v{VERSION}"
+    folder.mkdir(parents=True, exist_ok=True)
+    # `exec`, so that the engine is the parent of the plugin; -P, so that the user's folder is not searched for modules.
+    root = Path(__file__).resolve().parents[2]
+    command = f"PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(str(python))} -P -m localazure.provider"
+    script = folder / NAME
+    draft = folder / f".{NAME}.{os.getpid()}"
+    draft.write_text(f'#!/bin/sh\n{command} "$@"\n')
+    draft.chmod(0o755)
+    draft.replace(script)
+    return script
