@@ -1,8 +1,10 @@
 # Every target sets up what it needs first; a second set-up takes no time. `make help` lists them.
 # Set-up needs Python >= 3.11 and the package registries; name another interpreter with PYTHON=...
 
-PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+endif
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -38,7 +40,8 @@ bench: setup ## benchmarks: tables and JSON
 	@$(BIN)/python -m bench
 
 schema: setup ## write docs/stack-config.schema.json from the settings models
-	$(BIN)/python -m settings schema
+	@$(BIN)/python -m config_schema > docs/.stack-config.schema.json
+	@mv docs/.stack-config.schema.json docs/stack-config.schema.json
 
 lock: ## lock the packages anew; UPGRADE=1 takes newer versions
 	@$(PYTHON) -m toolchain lock $(if $(UPGRADE),--upgrade)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older Python is told so)
@@ -12,5 +13,9 @@ if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older Python is 
     )
 
 from toolchain.setup import main
+
+if sys.platform != "win32":
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end like Ctrl-C does: together with a compiler under way
+        signal.signal(number, signal.default_int_handler)
 
 sys.exit(main(sys.argv[1:]))

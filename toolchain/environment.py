@@ -68,7 +68,7 @@ def _make(root: Path, folder: Path, environment: Mapping[str, str]) -> None:
     python = folder / "bin" / "python"
     if (of_program([python, "--version"]) or (0, 0, 0)) < (3, 11, 0):
         require_disk(folder, SIZE_GIB, purpose="the virtual environment")
-        say(f"making {folder} with {sys.executable}")
+        say(f"making {folder} with {_base_interpreter()}")
         shutil.rmtree(folder, ignore_errors=True)
         run_or_fail(
             [uv, "venv", "--quiet", "--python", _base_interpreter(), folder],
