@@ -299,8 +299,9 @@ class _Change:
         if obstacle is not None:
             yield Violation(
                 f"{self._rollout}.{section}.{name}",
-                f"must be 0 for now, got {weight}: {name} {obstacle}. Set it to 0, run {self._up}, and give it weight "
-                f"in a later update, once it is Succeeded. {self._fix}",
+                f"must be 0 for now, got {weight}: {name} {obstacle}. Set it to 0 in "
+                f"Pulumi.{self.declared.stack}.yaml, run {self._up}, and give it weight in a later update, once it is "
+                "Succeeded.",
             )
 
     def _capacity_violations(

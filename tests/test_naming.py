@@ -1,0 +1,111 @@
+"""Names are the same on every machine, within Azure's limits, and different where the inputs are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, Names, endpoint_name, endpoint_tags, endpoints_from_tags
+
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+NAMES = Names(team="payments", stack="prod", subscription_id=SUBSCRIPTION)
+
+LIMITS = {
+    "resource_group": r"^[a-z0-9-]{1,90}$",
+    "workspace": r"^[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}$",
+    "workspace_identity": r"^[a-z0-9][a-z0-9-]{2,127}$",
+    "storage_account": r"^[a-z0-9]{3,24}$",
+    "key_vault": r"^[a-z](-?[a-z0-9])*$",
+    "container_registry": r"^[a-z0-9]{5,50}$",
+    "log_analytics": r"^[a-z0-9][a-z0-9-]{2,61}[a-z0-9]$",
+    "application_insights": r"^[a-z0-9-]{1,255}$",
+    "virtual_network": r"^[a-z0-9][a-z0-9-]{1,63}$",
+    "image_build_compute": r"^[a-z][a-z0-9-]{2,23}$",
+}
+LENGTHS = {"key_vault": 24}
+
+
+def test_names_of_an_ordinary_stack_can_be_read():
+    assert NAMES.resource_group == "rg-payments-prod"
+    assert NAMES.workspace == "mlw-payments-prod"
+    assert NAMES.storage_account == f"stpaymentsprod{NAMES.suffix}"
+    assert NAMES.key_vault == f"kv-payments-prod-{NAMES.suffix}"
+    assert NAMES.endpoint("fraud-detection") == "fraud-detection-prod"
+    assert NAMES.endpoint_identity("fraud-detection") == "id-payments-prod-fraud-detection"
+    assert NAMES.autoscale("fraud-detection-prod", "blue") == "as-fraud-detection-prod-blue"
+
+
+def test_the_suffix_never_changes():
+    """It is part of names that hold data: another formula would replace storage, vault and registry."""
+    assert NAMES.suffix == "9cef77"
+
+
+def test_an_explicit_endpoint_name_wins():
+    assert NAMES.endpoint("fraud-detection", "payments-fraud") == "payments-fraud"
+
+
+def test_ids_nest():
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-payments-prod"
+    workspace = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/mlw-payments-prod"
+    assert NAMES.resource_group_id == group
+    assert NAMES.workspace_id == workspace
+    assert NAMES.endpoint_id("e") == f"{workspace}/onlineEndpoints/e"
+    assert NAMES.deployment_id("e", "blue") == f"{workspace}/onlineEndpoints/e/deployments/blue"
+    identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    assert NAMES.endpoint_identity_id("fraud") == f"{identities}/id-payments-prod-fraud"
+    assert NAMES.workspace_identity_id == f"{identities}/id-payments-prod-workspace"
+
+
+@pytest.mark.parametrize("field", ["team", "stack", "subscription_id"])
+def test_globally_unique_names_differ_with_every_input(field):
+    other = replace(NAMES, **{field: "other"})
+    for name in ("storage_account", "key_vault", "container_registry"):
+        assert getattr(other, name) != getattr(NAMES, name)
+
+
+def test_the_case_of_a_subscription_id_does_not_matter():
+    assert replace(NAMES, subscription_id="ABC").suffix == replace(NAMES, subscription_id="abc").suffix
+
+
+def test_long_names_that_differ_at_the_end_stay_different():
+    teams = ["a" * 24, "a" * 23 + "b"]
+    workspaces = {Names(team=team, stack="production", subscription_id="s").workspace for team in teams}
+    assert len(workspaces) == 2
+
+
+def test_stack_names_may_have_characters_that_azure_does_not_take():
+    assert endpoint_name("fraud", "Team_A.prod") == "fraud-team-a-prod"
+
+
+def test_endpoints_are_recorded_in_tags_and_read_back():
+    tags = {"sluice:team": "payments", **endpoint_tags({"fraud-prod": "fraud", "churn-eu": "churn"})}
+    assert tags == {
+        "sluice:team": "payments",
+        "sluice:endpoint:churn-eu": "churn",
+        "sluice:endpoint:fraud-prod": "fraud",
+    }
+    assert endpoints_from_tags(tags) == {"churn-eu": "churn", "fraud-prod": "fraud"}
+
+
+teams = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(lambda team: 2 <= len(team) <= 24)
+stacks = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,98}", fullmatch=True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(teams, stacks)
+def test_every_name_is_within_azures_limits(team, stack):
+    names = Names(team=team, stack=stack, subscription_id=SUBSCRIPTION)
+    for attribute, pattern in LIMITS.items():
+        name = getattr(names, attribute)
+        assert re.match(pattern, name), (attribute, name)
+        assert len(name) <= LENGTHS.get(attribute, 255)
+    assert len(names.private_endpoint("x" * 80)) <= 64
+    assert len(names.network_security_group("x" * 80)) <= 80
+    assert len(names.subnet("x" * 100)) <= 80
+    assert len(names.autoscale("e" * MAX_ENDPOINT_NAME, "d" * MAX_ENDPOINT_NAME)) <= 260
+    assert len(names.endpoint_identity("k" * MAX_ENDPOINT_NAME)) <= 128
+    assert len(names.diagnostic_setting("workspace")) <= 260

@@ -1,0 +1,424 @@
+"""The stack file is read strictly, and whatever is wrong with it is said at once: key, value, rule, fix."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pulumi
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pulumi.runtime.config import CONFIG
+
+from config_schema import render, stack_file_schema
+from settings import Network, SettingsError, load_settings, parse_settings
+
+TODAY = date(2026, 1, 1)
+SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "stack-config.schema.json"
+ROLLOUT = "sluice:rollout.fraud-detection"
+DEPLOYMENTS = "sluice:endpoints.fraud-detection.deployments"
+
+COMPLETE: dict[str, Any] = {
+    "team": "payments",
+    "network": "private",
+    "location": "westeurope",
+    "limits": {"max_step": 25, "max_mirror": 30, "min_live_instances": 3},
+    "endpoints": {
+        "fraud-detection": {
+            "deployments": {
+                "blue": {},
+                "green": {
+                    "instances": 3,
+                    "sku": "Standard_DS3_v2",
+                    "allow_live_change": False,
+                    "autoscale": {
+                        "min": 3,
+                        "max": 10,
+                        "default": 3,
+                        "target_cpu_percent": 60,
+                        "requests_per_instance_per_minute": 600,
+                        "schedules": [
+                            {
+                                "name": "weekend",
+                                "days": ["Saturday", "Sunday"],
+                                "start": "00:00",
+                                "end": "23:59",
+                                "timezone": "W. Europe Standard Time",
+                                "min": 1,
+                                "max": 3,
+                                "default": 1,
+                            }
+                        ],
+                    },
+                },
+            }
+        }
+    },
+    "rollout": {
+        "fraud-detection": {
+            "stable": "blue",
+            "traffic": {"blue": 100, "green": 0},
+            "mirror": {"green": 20},
+            "plan": {
+                "steps": [
+                    {"mirror": 20, "bake": "10m"},
+                    {"weight": 10, "bake": "5m"},
+                    {"weight": 25, "bake": "5m"},
+                    {"weight": 100, "bake": "30m"},
+                ],
+                "gates": {
+                    "error_rate": {"max": 0.01, "vs_stable": 1.5},
+                    "latency_p95": {"max_ms": 300, "vs_stable": 1.3},
+                },
+            },
+        }
+    },
+}
+
+
+def config(path: str = "", value: object = None) -> dict[str, Any]:
+    """The complete config with one value put at a dotted path, or taken away if the value is `...`."""
+    raw = copy.deepcopy(COMPLETE)
+    place: Any = raw
+    *parents, last = path.split(".") if path else [""]
+    for part in parents:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    if value is ...:
+        del place[last]
+    elif path:
+        place[int(last) if isinstance(place, list) else last] = value
+    return raw
+
+
+def problems(raw: dict[str, Any], stack: str = "prod") -> list[str]:
+    with pytest.raises(SettingsError) as refusal:
+        parse_settings(raw, stack=stack, today=TODAY)
+    return [str(violation) for violation in refusal.value.violations]
+
+
+# -- what is accepted ------------------------------------------------------------------------------------------------
+
+
+def test_a_complete_config_is_read_as_written():
+    read = parse_settings(COMPLETE, stack="prod", today=TODAY)
+    assert (read.stack, read.team, read.location, read.network) == ("prod", "payments", "westeurope", Network.PRIVATE)
+    assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (25, 30, 3)
+    blue, green = read.endpoints["fraud-detection"].deployments.values()
+    assert (blue.instances, blue.sku, blue.autoscale, blue.allow_live_change) == (None, None, None, False)
+    assert green.autoscale is not None
+    assert green.autoscale.schedules[0].days == ("Saturday", "Sunday")
+    rollout = read.rollout["fraud-detection"]
+    assert (rollout.stable, rollout.traffic, rollout.mirror) == ("blue", {"blue": 100, "green": 0}, {"green": 20})
+    assert rollout.plan is not None
+    assert [step.weight for step in rollout.plan.steps] == [None, 10, 25, 100]
+    assert rollout.plan.gates["latency_p95"].max_ms == 300
+
+
+def test_the_smallest_config_gets_the_documented_defaults():
+    read = parse_settings({"team": "payments", "network": "public", "location": "westeurope"}, stack="dev")
+    assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (50, 50, 1)
+    assert (read.endpoints, read.rollout) == ({}, {})
+
+
+def test_settings_are_frozen():
+    read = parse_settings(COMPLETE, stack="prod", today=TODAY)
+    with pytest.raises(ValueError, match="frozen"):
+        read.team = "other"  # type: ignore[misc]  # that is the point
+
+
+# -- weights ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weight", "shown"), [(33.5, "33.5"), (33.0, "33.0"), ("90", '"90"'), (True, "true"), (-1, "-1"), (101, "101")]
+)
+@pytest.mark.parametrize("section", ["traffic", "mirror"])
+def test_only_whole_percents_are_weights(section, weight, shown):
+    assert (
+        f"{ROLLOUT}.{section}.green must be a whole number of percent from 0 to 100, got {shown}. "
+        "Fix it in Pulumi.prod.yaml."
+    ) in problems(config(f"rollout.fraud-detection.{section}.green", weight))
+
+
+def test_a_wrong_sum_is_one_error_in_the_projects_words():
+    assert problems(config("rollout.fraud-detection", {"traffic": {"blue": 90, "green": 5}})) == [
+        f"{ROLLOUT}.traffic must sum to 0 or 100 percent, got 95 (blue=90, green=5). Fix it in Pulumi.prod.yaml."
+    ]
+
+
+@pytest.mark.parametrize(("name", "hint"), [("gren", "Did you mean green?"), ("Green", "Names are lower-case.")])
+def test_a_weight_names_a_declared_deployment(name, hint):
+    (error,) = (e for e in problems(config("rollout.fraud-detection.traffic", {"blue": 90, name: 10})) if "names" in e)
+    assert error.startswith(f"{ROLLOUT}.traffic.{name} names a deployment that {DEPLOYMENTS} does not declare")
+    assert "(declared: blue, green)" in error
+    assert hint in error
+
+
+@pytest.mark.parametrize(
+    ("mirror", "expected"),
+    [
+        ({"green": 31}, "must be at most 30 percent (sluice:limits.max_mirror), got 31"),
+        ({"green": 51}, "must be at most 30 percent (sluice:limits.max_mirror), got 51"),
+        ({"blue": 20}, "must be 0 while blue has live weight, got 20 (live 100)"),
+        ({"green": 20, "blue": 10}, "must name exactly one deployment, got 2 (green=20, blue=10)"),
+    ],
+)
+def test_a_mirror_names_one_other_colour_within_the_limit(mirror, expected):
+    assert any(expected in error for error in problems(config("rollout.fraud-detection.mirror", mirror)))
+
+
+def test_a_rollout_names_a_declared_endpoint():
+    assert problems(config("rollout.fraud", {})) == [
+        "sluice:rollout.fraud names an endpoint that sluice:endpoints does not declare (declared: fraud-detection). "
+        "Fix it in Pulumi.prod.yaml."
+    ]
+
+
+def test_stable_is_a_declared_deployment():
+    assert problems(config("rollout.fraud-detection.stable", "red")) == [
+        f'{ROLLOUT}.stable must be a deployment of {DEPLOYMENTS} (blue, green), got "red". Fix it in Pulumi.prod.yaml.'
+    ]
+
+
+# -- single values ---------------------------------------------------------------------------------------------------
+
+GREEN = "endpoints.fraud-detection.deployments.green"
+PLAN = "rollout.fraud-detection.plan"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("team", ..., "sluice:team is missing, and there is no default. Run: pulumi config set sluice:team payments"),
+        (
+            "location",
+            ...,
+            "azure-native:location is missing, and there is no default. Run: pulumi config set azure-nat",
+        ),
+        (
+            "location",
+            "West Europe",
+            "azure-native:location must be a region's short name, such as westeurope, got \"We",
+        ),
+        ("network", "open", 'sluice:network must be public or private, got "open". Run: pulumi config set sluice:netw'),
+        ("team", "Pay", 'sluice:team must be lower-case letters, digits and single dashes, with a letter first, got "'),
+        ("team", "p", 'sluice:team must have at least 2 characters, got "p"'),
+        ("teem", "x", "sluice:teem is not a known key (known here: team, network, limits, endpoints, rollout). Did yo"),
+        ("limits", "50", 'sluice:limits must be a mapping, got "50". Fix it in Pulumi.prod.yaml.'),
+        ("limits.max_step", 0, "sluice:limits.max_step must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
+        ("limits.max_mirror", 51, "sluice:limits.max_mirror must be at most 50, got 51."),
+        ("limits.max_step", "25", 'sluice:limits.max_step must be a whole number, got "25", which is a text: leave ou'),
+        ("limits.max_stepp", 1, "sluice:limits.max_stepp is not a known key (known here: max_step, max_mirror, min_li"),
+        ("endpoints", [], "sluice:endpoints must be a mapping, got []."),
+        ("endpoints.fraud-detection.deployments.Red", {}, f"{DEPLOYMENTS}.Red must be lower-case letters, digits and "),
+        ("endpoints.fraud-detection.deployments.re", {}, f"{DEPLOYMENTS}.re must have at least 3 characters"),
+        ("endpoints.fraud-detection.deployments.r--d", {}, f"{DEPLOYMENTS}.r--d must be lower-case letters, digits an"),
+        ("endpoints.fraud-detection.deployments.red", None, f"{DEPLOYMENTS}.red must be a mapping, got nothing (write"),
+        (f"{GREEN}.instance", 3, f"{DEPLOYMENTS}.green.instance is not a known key (known here: instances, sku, allow"),
+        (f"{GREEN}.instances", 0, f"{DEPLOYMENTS}.green.instances must be at least 1, got 0. Fix it in Pulumi.prod.ya"),
+        (f"{GREEN}.instances", 51, f"{DEPLOYMENTS}.green.instances must be at most 50, got 51."),
+        (f"{GREEN}.instances", 2, f"{DEPLOYMENTS}.green.autoscale must have room for the first count of instances, go"),
+        (f"{GREEN}.instances", True, f"{DEPLOYMENTS}.green.instances must be a whole number, got true."),
+        (f"{GREEN}.allow_live_change", "yes", f"{DEPLOYMENTS}.green.allow_live_change must be true or false, got "),
+        (f"{GREEN}.sku", "Standard_NC6s_v3", f"{DEPLOYMENTS}.green.sku names the SKU Standard_NC6s_v3, which Azure re"),
+        (
+            f"{GREEN}.sku",
+            "Standard_DS33_v2",
+            f'{DEPLOYMENTS}.green.sku names the SKU "Standard_DS33_v2", which is not ',
+        ),
+        (f"{GREEN}.autoscale.max", 2, f"{DEPLOYMENTS}.green.autoscale.max must not be below min, got max=2, min=3."),
+        (f"{GREEN}.autoscale.default", 11, f"{DEPLOYMENTS}.green.autoscale.default must be between min and max, got d"),
+        (f"{GREEN}.autoscale.target_cpu_percent", 0, f"{DEPLOYMENTS}.green.autoscale.target_cpu_percent must be at le"),
+        (f"{GREEN}.autoscale.schedules.0.days", [], f"{DEPLOYMENTS}.green.autoscale.schedules[0].days must have at le"),
+        (f"{GREEN}.autoscale.schedules.0.days", ["Sun"], f"{DEPLOYMENTS}.green.autoscale.schedules[0].days[0] must be"),
+        (f"{GREEN}.autoscale.schedules.0.start", "8:00", f"{DEPLOYMENTS}.green.autoscale.schedules[0].start must be "),
+        (f"{GREEN}.autoscale.schedules.0.end", "00:00", f"{DEPLOYMENTS}.green.autoscale.schedules[0].end must be anot"),
+        (f"{GREEN}.autoscale.schedules.0.timezone", "Europe/Paris", f"{DEPLOYMENTS}.green.autoscale.schedules[0].time"),
+        (f"{GREEN}.autoscale.schedules.0.min", 4, f"{DEPLOYMENTS}.green.autoscale.schedules[0].max must not be below"),
+        ("endpoints.fraud-detection.name", "Fraud", "sluice:endpoints.fraud-detection.name must be lower-case letters"),
+        ("endpoints.fraud-detection.name", "f" * 33, "sluice:endpoints.fraud-detection.name must have at most 32 char"),
+        (f"{PLAN}.steps.0", {"bake": "5m"}, f"{ROLLOUT}.plan.steps[0] must have either mirror or weight, not both"),
+        (f"{PLAN}.steps.0.bake", "10", f"{ROLLOUT}.plan.steps[0].bake must be a duration, such as 90s, 10m, 2h or 1d"),
+        (f"{PLAN}.steps.1.weight", 30, f"{ROLLOUT}.plan.steps must raise the weight with every step, from above 0 up"),
+        (f"{PLAN}.steps.3.weight", 99, f"{ROLLOUT}.plan.steps must raise the weight with every step, from above 0 up"),
+        (f"{PLAN}.steps.1", {"mirror": 5, "weight": 1, "bake": "5m"}, f"{ROLLOUT}.plan.steps[1] must have either mir"),
+        (f"{PLAN}.steps", [], f"{ROLLOUT}.plan.steps must have at least 1 entry, got []."),
+        (f"{PLAN}.gates.errors", {"max": 1}, f"{ROLLOUT}.plan.gates.errors must be error_rate, latency_p50,"),
+        (f"{PLAN}.gates.error_rate", {}, f"{ROLLOUT}.plan.gates.error_rate must have a bound (max, max_ms or vs_stab"),
+        (f"{PLAN}.gates.error_rate", {"max_ms": 3}, f"{ROLLOUT}.plan.gates must bound error_rate by max, not by max_"),
+        ("rollout.fraud-detection.stabel", "blue", f"{ROLLOUT}.stabel is not a known key (known here: stable, traffic"),
+    ],
+)
+def test_an_impossible_value_is_refused_in_one_line(path, value, expected):
+    errors = problems(config(path, value))
+    assert len([error for error in errors if error.startswith(expected)]) == 1, errors
+    assert all(error.endswith((".", "prod")) for error in errors)
+    assert len(errors) <= 2  # a broken name may also be missed elsewhere
+
+
+def test_mirror_steps_come_first():
+    steps = [{"weight": 100, "bake": "1m"}, {"mirror": 5, "bake": "1m"}]
+    assert problems(config(f"{PLAN}.steps", steps)) == [
+        f"{ROLLOUT}.plan.steps must mirror before it gives live weight. Fix it in Pulumi.prod.yaml."
+    ]
+
+
+def test_a_computed_endpoint_name_over_32_characters_is_refused():
+    raw = config("rollout", {}) | {"endpoints": {"fraud-detection-for-merchants": {}}}
+    assert problems(raw) == [
+        'sluice:endpoints.fraud-detection-for-merchants would be named "fraud-detection-for-merchants-prod" in Azure '
+        "(34 characters); a name has 3 to 32 lower-case letters, digits and single dashes. "
+        "Set sluice:endpoints.fraud-detection-for-merchants.name in Pulumi.prod.yaml."
+    ]
+    raw["endpoints"]["fraud-detection-for-merchants"]["name"] = "fraud-merchants"
+    assert parse_settings(raw, stack="prod").endpoints["fraud-detection-for-merchants"].name == "fraud-merchants"
+
+
+def test_two_endpoints_do_not_share_a_name():
+    raw = config("endpoints.other", {"name": "fraud-detection-prod"})
+    assert problems(raw) == [
+        "sluice:endpoints.other must have another name in Azure than sluice:endpoints.fraud-detection, got "
+        '"fraud-detection-prod" twice. Set sluice:endpoints.other.name in Pulumi.prod.yaml.'
+    ]
+
+
+def test_a_size_may_be_used_before_it_retires_and_never_by_default():
+    raw = config(f"{GREEN}.sku", "Standard_NC6s_v3")
+    parse_settings(raw, stack="prod", today=date(2025, 9, 29))
+    with pytest.raises(SettingsError, match="retired on 2025-09-30"):
+        parse_settings(raw, stack="prod")
+
+
+def test_everything_that_is_wrong_is_reported_together_and_sorted():
+    raw = config(f"{GREEN}.autoscale", {"min": 5, "max": 3, "default": 3, "target_cpu_percent": "high"})
+    raw["network"] = "open"
+    raw["rollout"]["fraud-detection"]["traffic"] = {"blue": 33.5, "green": "90", "amber": True}
+    raw["rollout"]["churn"] = {}
+    del raw["team"]
+    errors = problems(raw)
+    assert [error.split(" ")[0] for error in errors] == [
+        f"{DEPLOYMENTS}.green.autoscale.max",
+        f"{DEPLOYMENTS}.green.autoscale.target_cpu_percent",
+        "sluice:network",
+        "sluice:rollout.churn",
+        f"{ROLLOUT}.traffic.amber",
+        f"{ROLLOUT}.traffic.amber",
+        f"{ROLLOUT}.traffic.blue",
+        f"{ROLLOUT}.traffic.green",
+        "sluice:team",
+    ]
+
+
+def test_the_error_ends_the_program_without_a_stack_trace_and_counts():
+    with pytest.raises(
+        pulumi.RunError, match=r"^The config of stack dev has 1 problem; nothing was changed:\n  sluice:t"
+    ):
+        parse_settings(config("team", ...), stack="dev", today=TODAY)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 200)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+PATHS = [
+    "team", "network", "limits", "limits.max_step", "endpoints", "endpoints.fraud-detection",
+    "endpoints.fraud-detection.deployments", GREEN, f"{GREEN}.instances", f"{GREEN}.sku", f"{GREEN}.autoscale",
+    f"{GREEN}.autoscale.max", f"{GREEN}.autoscale.schedules", "rollout", "rollout.fraud-detection",
+    "rollout.fraud-detection.stable", "rollout.fraud-detection.traffic", "rollout.fraud-detection.traffic.green",
+    "rollout.fraud-detection.mirror", PLAN, f"{PLAN}.steps", f"{PLAN}.steps.0", f"{PLAN}.gates", "unknown",
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(PATHS), json_values)
+def test_no_value_anywhere_breaks_the_reader(path, value):
+    """Whatever a stack file holds, the answer is settings or a SettingsError in words, never another exception."""
+    with suppress(SettingsError):
+        parse_settings(config(path, value), stack="prod", today=TODAY)
+
+
+# -- from the engine -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def engine_config() -> Iterator[dict[str, Any]]:
+    """The config as the engine hands it over: texts, mappings as JSON."""
+    values: dict[str, Any] = {}
+    before = CONFIG.set(values)
+    yield values
+    CONFIG.reset(before)
+
+
+def test_the_running_stacks_config_is_read(engine_config, monkeypatch):
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
+    for key, value in COMPLETE.items():
+        name = "azure-native:location" if key == "location" else f"sluice:{key}"
+        engine_config[name] = value if isinstance(value, str) else json.dumps(value)
+    engine_config["other:team"] = "somebody else's key"
+    assert load_settings() == parse_settings(COMPLETE, stack="prod", today=TODAY)
+
+
+def test_an_unknown_key_and_a_text_in_place_of_a_mapping_are_refused(engine_config, monkeypatch):
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
+    engine_config |= {
+        "sluice:team": "payments",
+        "sluice:network": "public",
+        "azure-native:location": "westeurope",
+        "sluice:endpoint": "{}",
+        "sluice:limits": "none",
+    }
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+    unknown, limits = (str(violation) for violation in refusal.value.violations)
+    assert unknown.startswith("sluice:endpoint is not a known key")
+    assert "Did you mean endpoints?" in unknown
+    assert limits == 'sluice:limits must be a mapping, got "none". Fix it in Pulumi.dev.yaml.'
+
+
+# -- the schema for editors ------------------------------------------------------------------------------------------
+
+
+def as_stack_file(raw: dict[str, Any]) -> dict[str, Any]:
+    keys = {("azure-native:location" if key == "location" else f"sluice:{key}"): value for key, value in raw.items()}
+    return {"encryptionsalt": "v1:...", "config": keys | {"other:key": 1}}
+
+
+def test_the_schema_file_is_up_to_date():
+    assert SCHEMA_FILE.read_text() == render(), "run: python -m config_schema > docs/stack-config.schema.json"
+
+
+def test_the_schema_accepts_what_the_program_accepts():
+    jsonschema.Draft7Validator.check_schema(stack_file_schema())
+    jsonschema.Draft7Validator(stack_file_schema()).validate(as_stack_file(COMPLETE))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("team", ...),
+        ("network", "open"),
+        ("endpoint", {}),
+        ("limits.max_miror", 1),
+        (f"{GREEN}.instances", 0),
+        ("endpoints.fraud-detection.deployments.Blue", {}),
+        ("rollout.fraud-detection.traffic.green", 33.5),
+        ("rollout.fraud-detection.traffic.green", "90"),
+        ("rollout.fraud-detection.mirror.green", 51),
+        (f"{PLAN}.steps.0.bake", "soon"),
+    ],
+)
+def test_the_schema_marks_slips_in_the_editor(path, value):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(stack_file_schema()).validate(as_stack_file(config(path, value)))
