@@ -163,7 +163,8 @@ def _check_unchanged(asset: LocalAsset) -> None:
 
 def _explain(error: "AzureError", destination: Destination, model: str, stack: str) -> NoReturn:
     """Turn an error of the storage account into one that says what to do. Codes are from Microsoft's documentation."""
-    status, code = getattr(error, "status_code", None), str(getattr(error, "error_code", None) or "")
+    status, code = getattr(error, "status_code", None), getattr(error, "error_code", None) or ""
+    code = str(getattr(code, "value", code))  # an enumeration where the library knows the code
     account, again = destination.storage_account, f"run `sluice release publish {model} --stack {stack}` again"
     told = f"storage account {account} answered {status} {code}".rstrip()
     if status == 403 and code == "AuthorizationPermissionMismatch":

@@ -1,0 +1,95 @@
+"""A blob service of a few lines on 127.0.0.1, for the real azure-storage-blob: keeps blobs, and fails when told to."""
+
+import re
+import threading
+from base64 import b64decode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+DATED = {"ETag": '"1"', "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
+
+
+class BlobServer:
+    """What is stored, what was asked, and the next failure."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, tuple[bytes, dict[str, str]]] = {}
+        self.requests: list[str] = []
+        self.failure: tuple[int, str] | None = None
+        self.uploads_until_failure = 0
+        self.blocks: dict[str, bytes] = {}
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.http.server_address[1]}/account/"
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+    def fail(self, status: int, code: str, *, after_uploads: int = 0) -> None:
+        self.failure, self.uploads_until_failure = (status, code), after_uploads
+
+    def _handler(server) -> type[BaseHTTPRequestHandler]:  # `self` is the request below
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def do_HEAD(self) -> None:
+                self._answer()
+
+            def do_PUT(self) -> None:
+                self._answer()
+
+            def _answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                url = urlsplit(self.path)
+                path, query = unquote(url.path).removeprefix("/account/"), parse_qs(url.query)
+                server.requests.append(f"{self.command} {path}")
+                if server.failure and (server.uploads_until_failure == 0):
+                    return self._send(server.failure[0], {"x-ms-error-code": server.failure[1]})
+                if self.command == "HEAD":
+                    return self._head(path)
+                metadata = {
+                    name.lower().removeprefix("x-ms-meta-"): value
+                    for name, value in self.headers.items()
+                    if name.lower().startswith("x-ms-meta-")
+                }
+                if query.get("comp") == ["block"]:
+                    server.blocks[f"{path}?{query['blockid'][0]}"] = body
+                elif query.get("comp") == ["blocklist"]:
+                    ids = re.findall(r"<Latest>(.*?)</Latest>", body.decode())
+                    assert all(b64decode(one) for one in ids)
+                    server.blobs[path] = (b"".join(server.blocks[f"{path}?{one}"] for one in ids), metadata)
+                else:
+                    server.blobs[path] = (body, metadata)
+                if server.failure:
+                    server.uploads_until_failure -= 1
+                return self._send(201, DATED)
+
+            def _head(self, path: str) -> None:
+                if path not in server.blobs:
+                    return self._send(404, {"x-ms-error-code": "BlobNotFound"})
+                content, metadata = server.blobs[path]
+                headers = {f"x-ms-meta-{name}": value for name, value in metadata.items()}
+                headers |= {
+                    "x-ms-blob-type": "BlockBlob",
+                    "ETag": '"1"',
+                    "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT",
+                }
+                return self._send(200, headers, length=len(content))
+
+            def _send(self, status: int, headers: dict[str, str], length: int = 0) -> None:
+                self.send_response(status)
+                for name, value in {**headers, "Content-Length": str(length)}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+        return Handler
