@@ -1,0 +1,80 @@
+"""`python -m localazure --home HOME --port PORT`: the local Azure in the foreground, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import logging.handlers
+import os
+import sys
+from pathlib import Path
+
+from localazure.arm.control_plane import Options
+from localazure.server import Server, StartError
+
+DEFAULT_PORT = 18443
+_LOG_BYTES = 5 << 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parsed = _parser().parse_args(arguments)
+    home = parsed.home.absolute()
+    options = Options(
+        outside_network=parsed.outside_network,
+        caller_without_data_roles=parsed.caller_without_data_roles,
+        keep_omitted_traffic=parsed.keep_omitted_traffic,
+    )
+    try:
+        _log_to(home)
+        asyncio.run(_run(home, parsed.port, options))
+    except StartError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _run(home: Path, port: int, options: Options) -> None:
+    from localazure.scoring.plane import ScoringPlane
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice" / "environments"
+    server = Server(home, port, ScoringPlane(home, cache), options)
+    await server.run(ready=lambda url: print(f"local Azure ready on {url}", flush=True))
+
+
+def _log_to(home: Path) -> None:
+    """Warnings and milestones to HOME/logs/server.log; requests are not logged."""
+    folder = home / "logs"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handler = logging.handlers.RotatingFileHandler(folder / "server.log", maxBytes=_LOG_BYTES, backupCount=2)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("aiohttp.access").disabled = True
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localazure", description="A local Azure for rehearsals, on 127.0.0.1."
+    )
+    parser.add_argument("--home", type=Path, required=True, help="folder that holds all its state")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="HTTPS; plain HTTP is the next one; 0 = any free pair"
+    )
+    parser.add_argument(
+        "--outside-network",
+        action="store_true",
+        help="the caller is outside of private networks: closed storage answers 403",
+    )
+    parser.add_argument(
+        "--caller-without-data-roles", action="store_true", help="the caller needs a role assignment to use blobs"
+    )
+    parser.add_argument(
+        "--keep-omitted-traffic",
+        action="store_true",
+        help="an endpoint PUT without traffic keeps the weights (default: it resets them, as documented)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

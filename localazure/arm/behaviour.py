@@ -1,0 +1,296 @@
+"""How one resource type behaves; the default is what every ARM type does: keep what was sent, under ARM's rules.
+
+A subclass per type adds defaults, rules, side effects and actions. Handlers are synchronous on purpose: one that does
+not await cannot be interleaved with another, so reading, checking and writing are one step.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from localazure.arm.errors import BadRequest, Conflict, NotEmulated, NotFound
+from localazure.arm.operations import COMPUTE, GENERIC, LOCATION, MFE, WORKSPACE, Commit, Operation
+from localazure.arm.reply import NULL, Reply, Request
+from localazure.arm.resource_id import RESOURCE_GROUP_TYPE, ResourceId
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+if TYPE_CHECKING:
+    from localazure.arm.control_plane import ControlPlane
+
+OPERATION_TIMEOUT = {"x-ms-async-operation-timeout": "PT30M"}
+# Written by the service; what clients send under these names is ignored, as ARM does.
+READ_ONLY = ("id", "name", "type", "systemData", "etag")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the catalog knows of a type: its spelling and how its PUT and DELETE end."""
+
+    arm: str
+    operation: str | None = None
+    deletion: str | None = None
+
+
+Action = Callable[[Request, Resource], Reply | Awaitable[Reply]]
+
+
+class Behaviour:
+    """A stored-only resource type."""
+
+    tracked: ClassVar[bool] = True
+    """Whether it has a location of its own, which is then required and cannot change."""
+
+    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
+        self.plane = plane
+        self.store = plane.store
+        self.shape = shape
+        plane.operations.handle(f"{shape.arm}.put", self.finish_put)
+        plane.operations.handle(f"{shape.arm}.delete", self.finish_delete)
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """POST actions by lower-cased name."""
+        return {}
+
+    # What subclasses change
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        """Raise when the PUT breaks a rule of the service."""
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        """`properties` as stored: what was sent plus the service's own."""
+        return copy.deepcopy(request.sent_properties)
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        """Set what the service adds outside `properties`."""
+
+    def created(self, resource: Resource) -> None:
+        """Side effects of a new resource, in the same transaction."""
+
+    def read(self, resource: Resource) -> dict[str, Any]:
+        """The body of a GET."""
+        return resource.body
+
+    def check_delete(self, resource: Resource) -> None:
+        """Raise when the service refuses the deletion at once."""
+
+    async def before_delete(self, resource: Resource) -> None:
+        """Slow part of a deletion (ends processes); must be idempotent."""
+
+    def removed(self, resource: Resource) -> None:
+        """Side effects of a removed resource, in the same transaction; also called when a parent takes it along."""
+
+    def restore(self) -> None:
+        """After a start: tell the data plane what the store holds."""
+
+    # Reading
+
+    def get(self, request: Request) -> Reply:
+        return Reply(200, self.read(self.find(request.id, "read")))
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        children = self.store.children(parent_id, self.shape.arm)
+        return Reply(200, {"value": [self.read(child) for child in children]})
+
+    def find(self, resource_id: ResourceId, verb: str) -> Resource:
+        """The stored resource, or ARM's 404 for the first thing on the way to it that is missing."""
+        resource = self.store.get(resource_id.text)
+        if resource is None:
+            self.require_parent(resource_id, verb)
+            raise NotFound.resource(resource_id.relative, resource_id.resource_group)
+        return resource
+
+    def require_parent(self, resource_id: ResourceId, verb: str = "write") -> Resource | None:
+        """The resource that must exist before this one; None for what hangs directly on a subscription."""
+        group = resource_id.resource_group
+        if group and resource_id.type != RESOURCE_GROUP_TYPE:
+            group_id = "/".join(resource_id.text.split("/")[:5])
+            if self.store.get(group_id) is None:
+                raise NotFound.resource_group(group)
+        parent_id = ResourceId(resource_id.parent)
+        if not parent_id.type:
+            return None
+        parent = self.plane.find_container(parent_id)
+        if parent is None:
+            relative_type = resource_id.type_as_written.partition("/")[2]
+            raise NotFound.parent(relative_type, parent_id.text, verb)
+        return parent
+
+    # Writing
+
+    def put(self, request: Request) -> Reply:
+        existing = self.store.get(request.id.text)
+        parent = self.require_parent(request.id)
+        if existing is not None and self.store.running_operations(existing.id):
+            raise Conflict("Conflict", f"Another operation is running on {existing.id}; try again when it has ended.")
+        location = self.location_of(request, existing)
+        self.check(request, existing)
+        resource = copy.deepcopy(existing) if existing else Resource(id=self.canonical_id(request.id, parent), body={})
+        family = self.shape.operation
+        with self.store.transaction():
+            resource.body = self.body(request, existing, resource, location)
+            if family is None or family == LOCATION:
+                # The storage service answers 202 with an empty body; here nothing is left to wait for.
+                self.mark_provisioned(resource)
+            else:
+                resource.properties["provisioningState"] = "Updating" if existing else "Creating"
+            self.store.save(resource)
+            if existing is None:
+                self.created(resource)
+            if family is None or family == LOCATION:
+                return Reply(200 if existing else 201, self.read(resource))
+            operation = self.start(request, resource, "put", family)
+        return self.accepted_put(operation, resource, existing)
+
+    def accepted_put(self, operation: Operation, resource: Resource, existing: Resource | None) -> Reply:
+        headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
+        timing = self.plane.timing
+        if operation.family == WORKSPACE:
+            # Recorded with the 2021 api-version only: 202, no body.
+            headers |= {"Location": self.plane.operations.result_url(operation), "Retry-After": timing.poll_seconds}
+            return Reply(202, headers=headers)
+        headers["Retry-After"] = timing.integer_poll_seconds if operation.family == COMPUTE else timing.poll_seconds
+        return Reply(200 if existing and operation.family == GENERIC else 201, self.read(resource), headers)
+
+    async def finish_put(self, operation: Operation) -> Commit | None:
+        def commit() -> None:
+            resource = self.store.get(operation.target)
+            if resource is not None:
+                self.mark_provisioned(resource)
+                self.provisioned(resource)
+                self.store.save(resource)
+
+        return commit
+
+    def provisioned(self, resource: Resource) -> None:
+        """Change a resource at the end of its PUT."""
+
+    def delete(self, request: Request) -> Reply:
+        resource = self.store.get(request.id.text)
+        if resource is None:
+            # Recorded for no service; ARM itself answers 204 for what is not there.
+            return Reply(204)
+        if self.store.running_operations(resource.id):
+            raise Conflict("Conflict", f"Another operation is running on {resource.id}; try again when it has ended.")
+        self.check_delete(resource)
+        family = self.shape.deletion
+        with self.store.transaction():
+            if family is None:
+                self.plane.remove_tree(resource)
+                return Reply(200)
+            operation = self.start(request, resource, "delete", family)
+        return self.accepted_delete(operation)
+
+    def accepted_delete(self, operation: Operation) -> Reply:
+        operations = self.plane.operations
+        headers = {"Location": operations.result_url(operation), "Retry-After": self.plane.timing.integer_poll_seconds}
+        if operation.family != LOCATION:
+            headers["Azure-AsyncOperation"] = operations.status_url(operation)
+        if operation.family == MFE:
+            headers |= OPERATION_TIMEOUT
+            return Reply(202, NULL, headers)
+        return Reply(202, headers=headers)
+
+    async def finish_delete(self, operation: Operation) -> Commit | None:
+        resource = self.store.get(operation.target)
+        if resource is None:
+            return None
+        for below in [*self.store.under(resource.id), resource]:
+            await self.plane.behaviour(below.resource_id.type).before_delete(below)
+        return lambda: self.plane.remove_tree(resource)
+
+    def patch(self, request: Request) -> Reply:
+        raise NotEmulated(f"PATCH of {self.shape.arm}")
+
+    def act(self, action: str, request: Request) -> Reply | Awaitable[Reply]:
+        handler = self.actions.get(action.lower())
+        if handler is None:
+            raise NotEmulated(f"The action {action} of {self.shape.arm}")
+        return handler(request, self.find(request.id, "action"))
+
+    def start(
+        self,
+        request: Request,
+        resource: Resource,
+        verb: str,
+        family: str,
+        *,
+        prefix: str = "",
+        payload: dict[str, Any] | None = None,
+    ) -> Operation:
+        return self.plane.operations.start(
+            f"{self.shape.arm}.{verb}",
+            family=family,
+            target=resource.id,
+            namespace=self.shape.arm.partition("/")[0],
+            subscription=resource.resource_id.subscription,
+            location=self.plane.location_for(resource),
+            api_version=request.api_version,
+            prefix=prefix,
+            payload=payload,
+        )
+
+    # Parts of a body
+
+    def canonical_id(self, requested: ResourceId, parent: Resource | None) -> str:
+        """The id as ARM stores it: parent as the parent is spelled, type as the catalog spells it, name as sent."""
+        base = parent.id if parent else ResourceId(requested.parent).text
+        segments = self.shape.arm.split("/")
+        if len(segments) == 2:
+            return f"{base}/providers/{segments[0]}/{segments[1]}/{requested.name}"
+        return f"{base}/{segments[-1]}/{requested.name}"
+
+    def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        body: dict[str, Any] = {"id": resource.id, "name": resource.name, "type": self.shape.arm}
+        if location:
+            body["location"] = location
+        kept = {key: value for key, value in request.body.items() if key not in (*READ_ONLY, "location", "properties")}
+        body |= copy.deepcopy(kept)
+        if self.tracked:
+            body.setdefault("tags", {})
+        resource.body = body | {"properties": self.properties(request, existing)}
+        if "identity" in body:
+            resource.body["identity"] = self.plane.identities.resolve(body["identity"], existing)
+        self.complete_body(resource, request)
+        return resource.body
+
+    def location_of(self, request: Request, existing: Resource | None) -> str:
+        sent = request.body.get("location")
+        if sent is not None and not isinstance(sent, str):
+            raise BadRequest("InvalidRequestContent", f"location must be text, got {sent!r}.")
+        location = (sent or "").replace(" ", "").lower()
+        if not self.tracked:
+            return location
+        if existing is None:
+            if not location:
+                # Known code; the wording is from memory of ARM.
+                raise BadRequest("LocationRequired", "The location property is required for this definition.")
+            return location
+        current = str(existing.body.get("location", ""))
+        if location and location != current:
+            # Known code; the wording is from memory of ARM.
+            raise Conflict(
+                "InvalidResourceLocation",
+                f"The resource '{existing.name}' already exists in location '{current}' in resource group "
+                f"'{existing.resource_id.resource_group}'. A resource with the same name cannot be created in location "
+                f"'{location}'. Please select a new resource name.",
+            )
+        return current
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        resource.properties["provisioningState"] = "Succeeded"
+
+    def system_data(self, existing: Resource | None, caller: str, *, with_types: bool = False) -> dict[str, Any]:
+        now = time_text(self.plane.clock())
+        before = existing.body.get("systemData", {}) if existing else {}
+        data = {"createdAt": before.get("createdAt", now), "createdBy": before.get("createdBy", caller)}
+        if with_types:
+            data["createdByType"] = "User"
+        data["lastModifiedAt"] = now
+        if with_types:
+            data |= {"lastModifiedBy": caller, "lastModifiedByType": "User"}
+        return data

@@ -1,0 +1,148 @@
+"""The control plane's parts, wired: store, operations, scoring plane, identities and one behaviour per resource type.
+
+Behaviours reach each other and the data plane only through this object. It knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+import uuid
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localazure import identity
+from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.errors import NotEmulated
+from localazure.arm.operations import Operations
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.roles import Identities, Roles
+from localazure.arm.scoring import Scoring
+from localazure.arm.store import Resource, Store
+from localazure.arm.timing import Clock, Timing
+from localazure.catalog import RESOURCE_TYPES
+from localazure.storage.blobs import BlobStore
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a rehearsal may switch."""
+
+    outside_network: bool = False
+    """The caller counts as outside of private networks: storage without public access answers 403."""
+    caller_without_data_roles: bool = False
+    """The caller needs a role assignment to read or write blobs; otherwise it may do everything."""
+    keep_omitted_traffic: bool = False
+    """An endpoint PUT without `traffic` keeps the weights. Documented is the reset; no recording shows the case."""
+
+
+class ControlPlane:
+    """All state and rules of one local Azure."""
+
+    def __init__(
+        self,
+        home: Path,
+        base_url: str,
+        scoring: Scoring,
+        *,
+        options: Options | None = None,
+        clock: Clock = time.time,
+        timing: Timing | None = None,
+    ) -> None:
+        self.home = home
+        self.base_url = base_url
+        self.scoring = scoring
+        self.options = options or Options()
+        self.clock = clock
+        self.timing = timing or Timing()
+        self.store = Store(home / "azure.db")
+        self.operations = Operations(self.store, clock, self.timing, base_url)
+        self.blobs = BlobStore(home / "blobs", self.store, clock)
+        self.identities = Identities(self.store)
+        self.roles = Roles(self.store)
+        self.token_secret = self._token_secret()
+        self._background: set[asyncio.Task[None]] = set()
+        self._behaviours: dict[str, Behaviour] = {}
+        self._register()
+
+    def _register(self) -> None:
+        # Here and not above: the behaviours' modules import this one for its type.
+        from localazure.arm.namespaces import BEHAVIOURS, EXTRA_SHAPES
+
+        shapes = [Shape(kind.arm, kind.operation, kind.deletion) for kind in RESOURCE_TYPES]
+        for shape in [*shapes, *EXTRA_SHAPES]:
+            kind = BEHAVIOURS.get(shape.arm.lower(), Behaviour)
+            self._behaviours[shape.arm.lower()] = kind(self, shape)
+
+    def _token_secret(self) -> str:
+        secret = self.store.setting("token_secret")
+        if secret is None:
+            secret = secrets.token_hex(32)
+            self.store.set_setting("token_secret", secret)
+        return secret
+
+    async def start(self) -> None:
+        """Bring the data plane to what the store says and go on with interrupted operations."""
+        for behaviour in self._behaviours.values():
+            behaviour.restore()
+        self.operations.resume()
+
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def close(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.operations.close()
+        self.store.close()
+
+    def behaviour(self, arm_type: str) -> Behaviour:
+        """Raises NotEmulated for a type that the catalog does not have."""
+        behaviour = self._behaviours.get(arm_type.lower())
+        if behaviour is None:
+            raise NotEmulated(f"The resource type {arm_type}")
+        return behaviour
+
+    def knows_type(self, arm_type: str) -> bool:
+        return arm_type.lower() in self._behaviours
+
+    def find_container(self, resource_id: ResourceId) -> Resource | None:
+        return self.store.get(resource_id.text)
+
+    def remove_tree(self, resource: Resource) -> None:
+        """Forget a resource and all below it, with their side effects."""
+        with self.store.transaction():
+            for below in reversed(self.store.under(resource.id)):
+                self.behaviour(below.resource_id.type).removed(below)
+                self.store.delete(below.id)
+            self.behaviour(resource.resource_id.type).removed(resource)
+            self.store.delete(resource.id)
+
+    def location_for(self, resource: Resource) -> str:
+        """The region that an operation's URL names: the resource's, else that of what contains it."""
+        current: Resource | None = resource
+        while current is not None:
+            if location := str(current.body.get("location", "")):
+                return location
+            current = self.store.get(current.resource_id.parent)
+        return "global"
+
+    def storage_account(self, name: str) -> Resource | None:
+        """Account names are unique in all of Azure."""
+        accounts = self.store.of_type("microsoft.storage/storageaccounts")
+        return next((account for account in accounts if account.name.lower() == name.lower()), None)
+
+    def caller_may_use_blobs(self, account: Resource, write: bool) -> bool:
+        if not self.options.caller_without_data_roles:
+            return True
+        return self.roles.allows_blobs({identity.CALLER_OBJECT_ID}, account.id, write=write)
+
+
+def new_guid() -> str:
+    return str(uuid.uuid4())

@@ -1,0 +1,141 @@
+"""What ARM and its services answer when they refuse.
+
+    ArmError                     status, code, message as sent
+    |- Unauthorized              no Authorization header
+    |- BadRequest                the request breaks a rule
+    |- NotFound                  the resource, or something it names
+    |- Conflict                  not now, or not over what is there
+    |- NotEmulated               Azure would do it, this local Azure does not (501, never retried, never "absent")
+
+    OperationFailed              an accepted operation that ends with `status: Failed`
+
+Texts known verbatim from recordings or Microsoft's own pages are marked as such where they are raised; all others are
+plain words of this project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+COVERAGE_HINT = "What the local Azure does is listed in localazure/COVERAGE.md."
+
+
+class ArmError(Exception):
+    """An answer with an error body."""
+
+    status = 400
+
+    def __init__(
+        self, code: str, message: str, *, details: Sequence[Mapping[str, Any]] = (), status: int | None = None
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.details = [dict(detail) for detail in details]
+        self.headers: dict[str, str] = {}
+        if status is not None:
+            self.status = status
+
+    def body(self) -> dict[str, Any]:
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.details:
+            error["details"] = self.details
+        return {"error": error}
+
+
+class Unauthorized(ArmError):
+    """No credentials came with the request."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+        self.headers["WWW-Authenticate"] = 'Bearer authorization_uri="", error="invalid_token"'
+
+
+class BadRequest(ArmError):
+    """The request breaks a rule of the service."""
+
+    status = 400
+
+
+class NotFound(ArmError):
+    """The resource, its parent or its group does not exist."""
+
+    status = 404
+
+    @classmethod
+    def resource(cls, relative: str, resource_group: str) -> NotFound:
+        """ARM's own 404, verbatim."""
+        error = cls(
+            "ResourceNotFound",
+            f"The Resource '{relative}' under resource group '{resource_group}' was not found. "
+            "For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+        )
+        error.headers["x-ms-failure-cause"] = "gateway"
+        return error
+
+    @classmethod
+    def resource_group(cls, name: str) -> NotFound:
+        """Known code; the wording is from memory of ARM."""
+        error = cls("ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
+        error.headers["x-ms-failure-cause"] = "gateway"
+        return error
+
+    @classmethod
+    def parent(cls, relative_type: str, parent: str, verb: str) -> NotFound:
+        """Known code; the wording is from memory of ARM."""
+        return cls(
+            "ParentResourceNotFound",
+            f"Failed to perform '{verb}' on resource(s) of type '{relative_type}', "
+            f"because the parent resource '{parent}' could not be found.",
+        )
+
+    @classmethod
+    def service(cls, code: str, message: str, *, outer: str = "NotFound") -> NotFound:
+        """A 404 of the Machine Learning service itself, in its recorded shape."""
+        details = [{"code": code, "message": message, "details": [], "additionalInfo": []}]
+        return cls(outer, "The specified resource was not found.", details=details)
+
+
+class Conflict(ArmError):
+    """Another operation is running, or the name is taken."""
+
+    status = 409
+
+
+class NotEmulated(ArmError):
+    """This local Azure does not do that, and says so."""
+
+    status = 501
+
+    def __init__(self, what: str) -> None:
+        super().__init__("NotEmulated", f"{what} is not emulated by the local Azure. {COVERAGE_HINT}")
+
+
+def inferencing_refusal(text: str) -> BadRequest:
+    """The wrapping in which users report refusals of the inferencing backend (seen in issues, not recorded)."""
+    detail = {"code": "InferencingClientCallFailed", "message": text, "details": [], "additionalInfo": []}
+    return BadRequest("BadRequest", "The request is invalid.", details=[detail])
+
+
+def validation_text(field: str, text: str) -> str:
+    """The JSON text that the inferencing backend puts into its message for failed validations."""
+    return json.dumps({"errors": {field: [text]}, "title": "One or more validation errors occurred."})
+
+
+class OperationFailed(Exception):
+    """An accepted operation ends with `status: Failed` and this error."""
+
+    def __init__(self, code: str, message: str, *, additional_info: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(f"{code}: {message}")
+        self.commit: Callable[[], None] | None = None
+        """What to store together with the failure."""
+        self.error: dict[str, Any] = {
+            "code": code,
+            "message": message,
+            "details": [],
+            "additionalInfo": [dict(info) for info in additional_info],
+        }

@@ -1,0 +1,40 @@
+"""One module per Azure namespace: what a type does beyond being stored.
+
+A type of the catalog that no module here names is stored only.
+"""
+
+from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.namespaces import (
+    authorization,
+    container_registry,
+    insights,
+    key_vault,
+    machine_learning,
+    managed_identity,
+    network,
+    operational_insights,
+    resources,
+    storage,
+)
+
+_MODULES = (
+    authorization,
+    container_registry,
+    insights,
+    key_vault,
+    machine_learning,
+    managed_identity,
+    network,
+    operational_insights,
+    resources,
+    storage,
+)
+
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    arm_type.lower(): behaviour for module in _MODULES for arm_type, behaviour in module.BEHAVIOURS.items()
+}
+
+# Types that clients of the service use and the program never declares, so the catalog does not hold them.
+EXTRA_SHAPES: tuple[Shape, ...] = machine_learning.EXTRA_SHAPES
+
+__all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]

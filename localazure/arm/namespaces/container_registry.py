@@ -1,0 +1,39 @@
+"""Microsoft.ContainerRegistry: registries. No images are stored; only rights to pull are checked, for deployments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.errors import BadRequest
+from localazure.arm.reply import Request
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+
+class Registries(Behaviour):
+    """A container registry."""
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        sku = request.body.get("sku") or (existing.body.get("sku") if existing else None)
+        if not isinstance(sku, dict) or sku.get("name") not in ("Basic", "Standard", "Premium"):
+            raise BadRequest("InvalidSku", f"sku.name must be Basic, Standard or Premium, got {sku!r}.")
+        closed = str(request.sent_properties.get("publicNetworkAccess", "Enabled")).lower() == "disabled"
+        if closed and sku["name"] != "Premium":
+            # The rule is documented, the wording is ours.
+            raise BadRequest("InvalidSku", "publicNetworkAccess Disabled needs a registry with sku.name Premium.")
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        defaults: dict[str, Any] = {"adminUserEnabled": False, "publicNetworkAccess": "Enabled"}
+        properties = defaults | super().properties(request, existing)
+        now = time_text(self.plane.clock())
+        created = existing.properties["creationDate"] if existing else now
+        return properties | {"loginServer": f"{request.id.name.lower()}.azurecr.localhost", "creationDate": created}
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        sku = resource.body.get("sku")
+        if isinstance(sku, dict):
+            sku["tier"] = sku["name"]
+
+
+BEHAVIOURS = {"Microsoft.ContainerRegistry/registries": Registries}

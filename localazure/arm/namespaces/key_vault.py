@@ -1,0 +1,45 @@
+"""Microsoft.KeyVault: vaults. No secrets are served; soft delete and purge protection are stored without effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.errors import BadRequest
+from localazure.arm.reply import Request
+from localazure.arm.store import Resource
+
+
+class Vaults(Behaviour):
+    """A key vault."""
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        for field in ("tenantId", "sku"):
+            if not request.sent_properties.get(field):
+                raise BadRequest("BadRequest", f"properties.{field} of a key vault is required.")
+        before = existing.properties if existing else {}
+        if before.get("enablePurgeProtection") and request.sent_properties.get("enablePurgeProtection") is False:
+            # The rule is documented, the wording is ours.
+            raise BadRequest("BadRequest", "properties.enablePurgeProtection cannot be turned off again.")
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        defaults: dict[str, Any] = {
+            "accessPolicies": [],
+            "enabledForDeployment": False,
+            "enableSoftDelete": True,
+            "softDeleteRetentionInDays": 90,
+            "publicNetworkAccess": "Enabled",
+        }
+        properties = defaults | super().properties(request, existing)
+        return properties | {"vaultUri": f"https://{request.id.name.lower()}.vault.localhost/"}
+
+
+def trusted_services_blocked(vault: Resource) -> bool:
+    """Whether the vault's network rules keep Azure's own services out (`bypass` other than AzureServices)."""
+    rules = vault.properties.get("networkAcls") or {}
+    closed = str(vault.properties.get("publicNetworkAccess", "Enabled")).lower() == "disabled"
+    restricted = closed or str(rules.get("defaultAction", "Allow")).lower() == "deny"
+    return restricted and str(rules.get("bypass", "AzureServices")).lower() != "azureservices"
+
+
+BEHAVIOURS = {"Microsoft.KeyVault/vaults": Vaults}

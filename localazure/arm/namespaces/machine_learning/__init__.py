@@ -1,0 +1,44 @@
+"""Microsoft.MachineLearningServices: workspaces, datastores, computes, assets, online endpoints and deployments."""
+
+from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.namespaces.machine_learning.assets import (
+    AssetContainers,
+    CodeVersions,
+    DataVersions,
+    EnvironmentVersions,
+    ModelVersions,
+)
+from localazure.arm.namespaces.machine_learning.computes import Computes
+from localazure.arm.namespaces.machine_learning.datastores import Datastores
+from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments
+from localazure.arm.namespaces.machine_learning.endpoints import OnlineEndpoints
+from localazure.arm.namespaces.machine_learning.workspaces import Workspaces
+
+_WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
+
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    _WORKSPACES: Workspaces,
+    f"{_WORKSPACES}/datastores": Datastores,
+    f"{_WORKSPACES}/computes": Computes,
+    f"{_WORKSPACES}/codes": AssetContainers,
+    f"{_WORKSPACES}/models": AssetContainers,
+    f"{_WORKSPACES}/environments": AssetContainers,
+    f"{_WORKSPACES}/data": AssetContainers,
+    f"{_WORKSPACES}/codes/versions": CodeVersions,
+    f"{_WORKSPACES}/models/versions": ModelVersions,
+    f"{_WORKSPACES}/environments/versions": EnvironmentVersions,
+    f"{_WORKSPACES}/data/versions": DataVersions,
+    f"{_WORKSPACES}/onlineEndpoints": OnlineEndpoints,
+    f"{_WORKSPACES}/onlineEndpoints/deployments": OnlineDeployments,
+}
+
+EXTRA_SHAPES: tuple[Shape, ...] = (
+    Shape(f"{_WORKSPACES}/datastores"),
+    Shape(f"{_WORKSPACES}/codes"),
+    Shape(f"{_WORKSPACES}/models"),
+    Shape(f"{_WORKSPACES}/environments"),
+    Shape(f"{_WORKSPACES}/data"),
+    Shape(f"{_WORKSPACES}/data/versions"),
+)
+
+__all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]

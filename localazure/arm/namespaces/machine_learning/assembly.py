@@ -1,0 +1,204 @@
+"""From a deployment's ARM body to what the scoring plane needs: files on disk, probes in seconds, rights to pull.
+
+Reads the store and the blob folder, changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from localazure.arm.control_plane import ControlPlane
+from localazure.arm.errors import BadRequest, NotEmulated
+from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
+from localazure.arm.store import Resource, Store
+from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
+
+ROLES_MISSING = "Startup task failed due to authorization error / incorrect role assignments on resource"
+# Set by the service for the container; clients that read a deployment and send it back send these along.
+SERVICE_VARIABLES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AML_APP_ROOT")
+_MODEL_ROOT = "azureml-models"
+_APPLICATION_ROOT = "/var/azureml-app"
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_DATASTORE_URI = re.compile(
+    r"azureml://(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/(?P<workspace>[^/]+)/)?"
+    r"datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)",
+    re.IGNORECASE,
+)
+_REFERENCES = {"model": "models", "environmentId": "environments"}
+
+
+def check_references(store: Store, sent: dict[str, Any]) -> None:
+    """Raise when a deployment names an asset that does not exist, or one that cannot be had here.
+
+    `ResourceNotFound` is a documented code for deployments; that it comes at once, and the wording, are ours.
+    """
+    named = {field: sent.get(field) for field in _REFERENCES}
+    named["codeConfiguration.codeId"] = (sent.get("codeConfiguration") or {}).get("codeId")
+    for field, value in named.items():
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            raise BadRequest("BadRequest", f"{field} must be the id of an asset version, got {value!r}.")
+        if value.lower().startswith("azureml://registries/"):
+            raise NotEmulated(f"An asset of a registry ({field} = {value})")
+        if store.get(value.removeprefix("azureml:")) is None:
+            raise BadRequest("ResourceNotFound", f"{field} names {value}, which does not exist.")
+
+
+def seconds_of(duration: Any) -> float:
+    """Seconds of an ISO 8601 duration (days and smaller)."""
+    match = _DURATION.fullmatch(str(duration))
+    if match is None or str(duration) in ("P", "PT"):
+        raise BadRequest("BadRequest", f"{duration!r} is not an ISO 8601 duration such as PT5S.")
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def check_numbers(properties: dict[str, Any]) -> None:
+    """Raise when a duration or a count of a deployment cannot be read."""
+    requests = properties["requestSettings"]
+    for field in ("requestTimeout", "maxQueueWait"):
+        seconds_of(requests[field])
+    _whole("requestSettings.maxConcurrentRequestsPerInstance", requests["maxConcurrentRequestsPerInstance"])
+    for name in ("livenessProbe", "readinessProbe"):
+        for field in ("timeout", "period", "initialDelay"):
+            seconds_of(properties[name][field])
+        for field in ("successThreshold", "failureThreshold"):
+            _whole(f"{name}.{field}", properties[name][field])
+
+
+def _whole(field: str, value: Any) -> None:
+    whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    if not whole or value < 1:
+        raise BadRequest("BadRequest", f"{field} must be a whole number of at least 1, got {value!r}.")
+
+
+class Assembly:
+    """One deployment with what it refers to."""
+
+    def __init__(self, plane: ControlPlane, deployment: Resource) -> None:
+        self._plane = plane
+        self._store = plane.store
+        self._deployment = deployment
+        self._properties = deployment.properties
+        workspace = self._store.get(workspace_id_of(deployment.resource_id))
+        endpoint = self._store.get(deployment.resource_id.parent)
+        assert workspace is not None
+        assert endpoint is not None
+        self._workspace = workspace
+        self._endpoint = endpoint
+
+    def missing_roles(self) -> str:
+        """What the endpoint's identity may not read; empty when it may read all it needs.
+
+        A system-assigned identity gets its roles from the service; a user-assigned one only from role assignments.
+        """
+        kind = str((self._endpoint.body.get("identity") or {}).get("type", ""))
+        if "UserAssigned" not in kind:
+            return ""
+        holders = principals(self._endpoint)
+        missing = []
+        storage = self._workspace.properties.get("storageAccount")
+        if storage and not self._plane.roles.allows(holders, str(storage), BLOB_READERS):
+            missing.append(f"Storage Blob Data Reader on {storage}")
+        registry = self._workspace.properties.get("containerRegistry")
+        if registry and not self._plane.roles.allows(holders, str(registry), IMAGE_PULLERS):
+            missing.append(f"AcrPull on {registry}")
+        return ", ".join(missing)
+
+    def specification(self) -> DeploymentSpec:
+        """Raises DeploymentFailed when a file that the deployment needs is not there."""
+        properties = self._properties
+        code = properties.get("codeConfiguration") or {}
+        model, environment = self._asset(properties.get("model")), self._asset(properties.get("environmentId"))
+        code_version = self._asset(code.get("codeId"))
+        requests = properties["requestSettings"]
+        variables = properties["environmentVariables"].items()
+        return DeploymentSpec(
+            endpoint=self._endpoint.name,
+            deployment=self._deployment.name,
+            instance_count=int(self._deployment.body["sku"]["capacity"]),
+            conda_file=environment.private.get("condaFile") if environment else None,
+            image=environment.properties.get("image") if environment else None,
+            code_folder=self._files(code_version.properties["codeUri"], code_version.id) if code_version else None,
+            scoring_script=code.get("scoringScript"),
+            model_folder=self._files(model.properties["modelUri"], model.id) if model else None,
+            model_mount=self._model_mount(),
+            environment_variables={name: str(value) for name, value in variables if name not in SERVICE_VARIABLES},
+            request_timeout_seconds=seconds_of(requests["requestTimeout"]),
+            max_concurrent_requests_per_instance=int(requests["maxConcurrentRequestsPerInstance"]),
+            max_queue_wait_seconds=seconds_of(requests["maxQueueWait"]),
+            liveness_probe=_probe(properties["livenessProbe"]),
+            readiness_probe=_probe(properties["readinessProbe"]),
+            app_insights=properties["appInsightsEnabled"],
+        )
+
+    def added_variables(self) -> dict[str, str]:
+        """The environment variables that the service adds after success (recorded since 2024)."""
+        added = {}
+        if self._properties.get("model"):
+            added["AZUREML_MODEL_DIR"] = f"{_APPLICATION_ROOT}/{self._model_mount()}"
+        code = self._properties.get("codeConfiguration") or {}
+        version = self._asset(code.get("codeId"))
+        if version is not None:
+            added["AZUREML_ENTRY_SCRIPT"] = str(code.get("scoringScript"))
+            folder = str(version.properties["codeUri"]).rstrip("/").rsplit("/", 1)[-1]
+            added["AML_APP_ROOT"] = f"{_APPLICATION_ROOT}/{folder}"
+        return added
+
+    def _model_mount(self) -> str:
+        model = self._properties.get("model")
+        if not model:
+            return f"{_MODEL_ROOT}/model/1"
+        segments = str(model).split("/")
+        return f"{_MODEL_ROOT}/{segments[-3]}/{segments[-1]}"
+
+    def _asset(self, asset_id: Any) -> Resource | None:
+        if not asset_id:
+            return None
+        asset = self._store.get(str(asset_id).removeprefix("azureml:"))
+        if asset is None:
+            raise DeploymentFailed("ResourceNotFound", f"{asset_id} does not exist.")
+        return asset
+
+    def _files(self, uri: str, asset_id: str) -> Path:
+        path = self._local_path(str(uri))
+        if path is None:
+            raise DeploymentFailed("NotEmulated", f"The local Azure cannot read {uri} (of {asset_id}).")
+        if not path.exists():
+            raise DeploymentFailed("ResourceNotFound", f"There are no files at {uri} (of {asset_id}).")
+        return path
+
+    def _local_path(self, uri: str) -> Path | None:
+        """Where a URI's content lies on disk; None for places that this local Azure does not serve."""
+        base = f"{self._plane.base_url}/"
+        if uri.lower().startswith(base):
+            account, _, rest = uri[len(base) :].partition("/")
+            container, _, path = rest.partition("/")
+            return self._plane.blobs.path(account, container, path.rstrip("/"))
+        match = _DATASTORE_URI.fullmatch(uri)
+        if match is None:
+            return None
+        workspace_id = self._workspace.id
+        if match["workspace"] and match["workspace"].lower() != self._workspace.name.lower():
+            workspace_id = (
+                f"{self._workspace.resource_id.parent}/providers/{self._workspace.body['type']}/{match['workspace']}"
+            )
+        datastore = self._store.get(f"{workspace_id}/datastores/{match['datastore']}")
+        if datastore is None:
+            raise DeploymentFailed("ResourceNotFound", f"Could not find datastore: {match['datastore']}.")
+        shown = datastore.properties
+        return self._plane.blobs.path(shown["accountName"], shown["containerName"], match["path"].rstrip("/"))
+
+
+def _probe(shown: dict[str, Any]) -> Probe:
+    return Probe(
+        initial_delay_seconds=seconds_of(shown["initialDelay"]),
+        period_seconds=seconds_of(shown["period"]),
+        timeout_seconds=seconds_of(shown["timeout"]),
+        success_threshold=int(shown["successThreshold"]),
+        failure_threshold=int(shown["failureThreshold"]),
+    )

@@ -1,0 +1,238 @@
+"""Asset versions of a workspace: codes, models, environments, data. All synchronous, with the recorded status codes.
+
+Containers (`models/{name}`) come into being with their first version. Not done: archiving, labels, registries, and the
+`flavors` that the service reads from MLflow models.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable
+from typing import Any
+
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.control_plane import new_guid
+from localazure.arm.errors import BadRequest, NotFound
+from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.store import Resource
+from localazure.storage.signatures import container_signature
+
+_UPLOAD_SECONDS = 24 * 3600
+
+
+class AssetContainers(Behaviour):
+    """All versions of one asset."""
+
+    tracked = False
+
+    def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        body = super().body(request, existing, resource, location)
+        body["systemData"] = self.system_data(existing, request.caller, with_types=True)
+        return body
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        return _asset_defaults() | super().properties(request, existing)
+
+    def find(self, resource_id: ResourceId, verb: str) -> Resource:
+        container = self.store.get(resource_id.text)
+        if container is None:
+            self.require_parent(resource_id, verb)
+            raise missing_container(resource_id)
+        return container
+
+
+class AssetVersions(Behaviour):
+    """One version of an asset."""
+
+    tracked = False
+    required: tuple[str, ...] = ()
+    immutable: tuple[str, ...] = ()
+    defaults: dict[str, Any] = {}  # noqa: RUF012  # replaced, never changed, by subclasses
+
+    def require_parent(self, resource_id: ResourceId, verb: str = "write") -> Resource | None:
+        if verb != "write":
+            return super().require_parent(resource_id, verb)
+        container_id = ResourceId(resource_id.parent)
+        container = self.store.get(container_id.text)
+        if container is None:
+            kind = self.plane.behaviour(container_id.type)
+            request = Request("PUT", container_id, "", {}, {}, "")
+            kind.put(request)
+            container = self.store.get(container_id.text)
+        return container
+
+    def find(self, resource_id: ResourceId, verb: str) -> Resource:
+        version = self.store.get(resource_id.text)
+        if version is None:
+            container_id = ResourceId(resource_id.parent)
+            self.plane.behaviour(container_id.type).find(container_id, verb)
+            raise NotFound.resource(resource_id.relative, resource_id.resource_group)
+        return version
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        sent = request.sent_properties
+        for field in self.required:
+            if not isinstance(sent.get(field), str) or not sent[field]:
+                raise BadRequest("UserError", f"properties.{field} is required and must be text.")
+        for field in self.immutable:
+            before = existing.properties.get(field) if existing else None
+            if before is not None and self.stored(field, sent.get(field)) != before:
+                # The recorded wording of this rule, there for another asset.
+                kind = self.shape.arm.split("/")[-2].removesuffix("s")
+                raise BadRequest(
+                    "UserError",
+                    f'Failed to update {kind} {request.id.parent.rsplit("/", 1)[-1]} since field "{field}" is '
+                    "immutable, try specifying a new version.",
+                )
+
+    def stored(self, field: str, value: Any) -> Any:
+        """How the service writes a field that it normalises."""
+        return value
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = _asset_defaults() | self.defaults | super().properties(request, existing)
+        if existing is not None:
+            properties["isAnonymous"] = existing.properties["isAnonymous"]
+        for field in list(properties):
+            properties[field] = self.stored(field, properties[field])
+        return properties
+
+    def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        body = super().body(request, existing, resource, location)
+        body["systemData"] = self.system_data(existing, request.caller, with_types=True)
+        return body
+
+    def put(self, request: Request) -> Reply:
+        reply = super().put(request)
+        if reply.status == 201:
+            reply.headers["Location"] = f"{self.plane.base_url}{reply.body['id']}?api-version={request.api_version}"
+        return reply
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        container_id = ResourceId(parent_id)
+        if self.store.get(parent_id) is None:
+            self.plane.behaviour(container_id.type).find(container_id, "read")
+        versions = self.store.children(parent_id, self.shape.arm)
+        if "createdtime desc" in request.query.get("$orderBy", ""):
+            versions.reverse()
+        top = request.query.get("$top", "")
+        shown = versions[: int(top)] if top.isdigit() else versions
+        return Reply(200, {"value": [version.body for version in shown]})
+
+
+class CodeVersions(AssetVersions):
+    """A folder of code in blob storage."""
+
+    required = ("codeUri",)
+    immutable = ("codeUri",)
+
+    def act(self, action: str, request: Request) -> Reply | Awaitable[Reply]:
+        if action.lower() == "startpendingupload":
+            # Before the version exists: it names the place for its files.
+            return self._start_pending_upload(request)
+        return super().act(action, request)
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        wanted = request.query.get("hash")
+        if wanted is None:
+            return super().list_children(parent_id, request)
+        # Recorded: matches in any code container of the workspace.
+        workspace = workspace_id_of(ResourceId(parent_id)).lower() + "/"
+        versions = [version for version in self.store.of_type(self.shape.arm) if version.key.startswith(workspace)]
+        found = [v.body for v in versions if (v.properties.get("properties") or {}).get("hash_sha256") == wanted]
+        return Reply(200, {"value": found})
+
+    def _start_pending_upload(self, request: Request) -> Reply:
+        workspace = self.store.get(workspace_id_of(request.id))
+        if workspace is None:
+            raise NotFound.resource(request.id.relative, request.id.resource_group)
+        account = self.store.get(str(workspace.properties["storageAccount"]))
+        if account is None:
+            raise NotFound("UserError", "The workspace's storage account does not exist.")
+        upload = new_guid()
+        container = f"{upload[:8]}-{new_guid()}"
+        self.plane.blobs.create_container(account.name, container)
+        uri = f"{account.properties['primaryEndpoints']['blob']}{container}"
+        until = self.plane.clock() + _UPLOAD_SECONDS
+        signature = container_signature(account.name, container, account.private["keys"][0], until, "rcwl")
+        answer = {
+            "blobReferenceForConsumption": {
+                "blobUri": uri,
+                "storageAccountArmId": account.id,
+                "credential": {"credentialType": "SAS", "sasUri": f"{uri}?{signature}"},
+            },
+            "pendingUploadId": upload,
+            "pendingUploadType": "None",  # as recorded, whatever was asked for
+        }
+        return Reply(200, answer)
+
+
+class ModelVersions(AssetVersions):
+    """A model's files."""
+
+    required = ("modelUri",)
+    immutable = ("modelUri",)
+    # azure-ai-ml needs `flavors` to be an object.
+    defaults = {"flavors": {}, "modelType": "custom_model", "jobName": None, "stage": "Development"}  # noqa: RUF012  # see base
+
+    def stored(self, field: str, value: Any) -> Any:
+        if field == "modelUri" and isinstance(value, str):
+            return re.sub("/resourcegroups/", "/resourceGroups/", value, count=1, flags=re.IGNORECASE)
+        return value
+
+
+class EnvironmentVersions(AssetVersions):
+    """An image, or a conda file on top of one."""
+
+    defaults = {"environmentType": "UserCreated", "osType": "Linux", "autoRebuild": "Disabled", "stage": "Development"}  # noqa: RUF012  # see base
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        sent = request.sent_properties
+        if not any(sent.get(field) for field in ("image", "condaFile", "build")):
+            raise BadRequest(
+                "UserError", "An environment needs properties.image, properties.condaFile or properties.build."
+            )
+
+    def stored(self, field: str, value: Any) -> Any:
+        """Recorded: a conda file is sent as YAML and comes back as JSON text."""
+        if field != "condaFile" or not isinstance(value, str):
+            return value
+        import yaml  # not needed to start
+
+        try:
+            document = yaml.safe_load(value)
+        except yaml.YAMLError as exc:
+            raise BadRequest("UserError", f"properties.condaFile is not YAML: {exc}") from exc
+        return json.dumps(document, indent=2)
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        # The text as sent, comments included: environments are built from it.
+        resource.private["condaFile"] = request.sent_properties.get("condaFile")
+
+    def put(self, request: Request) -> Reply:
+        reply = super().put(request)
+        reply.status = 201  # recorded, for an existing version too
+        return reply
+
+
+class DataVersions(AssetVersions):
+    """A data asset."""
+
+    required = ("dataUri",)
+
+
+def missing_container(container_id: ResourceId) -> NotFound:
+    """404 for a container without versions, in the recorded words where there are any."""
+    kind = container_id.type.rsplit("/", 1)[-1]
+    if kind == "environments":
+        return NotFound("UserError", f"No environment exists for name: {container_id.name}, version: , label: ")
+    singular = {"models": "Model", "codes": "Code", "data": "Data"}[kind]
+    message = f"{singular} container with name: {container_id.name} not found."
+    return NotFound.service(f"{singular}NotFound", message, outer="UserError")
+
+
+def _asset_defaults() -> dict[str, Any]:
+    return {"description": None, "tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}

@@ -1,0 +1,302 @@
+"""Managed online deployments: create, replace, delete, logs, and the hand-over to the scoring plane.
+
+A PUT replaces (an omitted description is cleared), its answer already shows the new values, and the service's defaults
+are in it from the start, as recorded since 2024. Kubernetes deployments and quota are not emulated; data collection is
+stored without effect.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+from localazure.arm.behaviour import Action, Shape
+from localazure.arm.control_plane import ControlPlane
+from localazure.arm.errors import BadRequest, NotEmulated, OperationFailed, inferencing_refusal
+from localazure.arm.namespaces.machine_learning.assembly import ROLES_MISSING, Assembly, check_numbers, check_references
+from localazure.arm.namespaces.machine_learning.names import check_name
+from localazure.arm.namespaces.machine_learning.online import MAX_INSTANCES, OnlineResource, read_choice, read_tags
+from localazure.arm.namespaces.machine_learning.workspaces import network_is_ready, workspace_id_of
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.reply import Reply, Request
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
+
+log = logging.getLogger(__name__)
+
+_ENDPOINT_FAILED = (  # verbatim, from users' reports
+    "This endpoint has not been created successfully or is in deleting provisioning state. "
+    "Please recreate endpoint and then try again to create deployment."
+)
+_PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
+_REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
+_CONTAINERS = ("InferenceServer", "StorageInitializer", "ModelDataCollector")
+_DEFAULT_TAIL = 5000
+
+
+class OnlineDeployments(OnlineResource):
+    """A managed online deployment."""
+
+    prefix = "odidp"
+    family_noun = "deployment"
+
+    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
+        super().__init__(plane, shape)
+        self._running: dict[tuple[str, str], DeploymentSpec] = {}
+        """What runs in this process's data plane, by endpoint and deployment; empty after a start."""
+
+    # PUT
+
+    def put(self, request: Request) -> Reply:
+        existing = self.store.get(request.id.text)
+        endpoint = self.require_parent(request.id)
+        assert endpoint is not None
+        self.refuse_while_busy(request.id)
+        location = self.location_of(request, existing)
+        self._check(request, existing, endpoint)
+        resource = existing or Resource(id=self.canonical_id(request.id, endpoint), body={})
+        resource.body = self._body(request, existing, resource, location)
+        check_numbers(resource.properties)
+        with self.store.transaction():
+            operation = self.begin(request, resource, "put")
+            self.store.save(resource)
+        return self.put_reply(operation, request, resource.body)
+
+    def _check(self, request: Request, existing: Resource | None, endpoint: Resource) -> None:
+        sent, name = request.sent_properties, request.id.name
+        if existing is None:
+            check_name("a deployment", name)
+        elif existing.properties["provisioningState"] == "Failed" and not existing.private.get("succeeded"):
+            raise inferencing_refusal(
+                # Verbatim, from users' reports.
+                f"Specified deployment [{existing.name}] failed during initial provisioning and is in an unrecoverable "
+                "state. Delete and re-create."
+            )
+        if endpoint.properties["scoringUri"] is None:
+            raise inferencing_refusal(_ENDPOINT_FAILED)
+        if str(sent.get("endpointComputeType", "")).lower() == "kubernetes":
+            raise NotEmulated("An online deployment on Kubernetes")
+        if str(sent.get("endpointComputeType", "")).lower() != "managed":
+            raise BadRequest(
+                "BadRequest", f"endpointComputeType must be Managed, got {sent.get('endpointComputeType')!r}."
+            )
+        scale = (sent.get("scaleSettings") or {}).get("scaleType", "Default")
+        if str(scale).lower() != "default":
+            # The rule is documented, the wording is ours.
+            raise BadRequest("BadRequest", f"A managed deployment supports scaleType Default only, got {scale!r}.")
+        self._check_capacity(request)
+        self._check_immutable(sent, existing)
+        check_references(self.store, sent)
+        workspace = self.store.get(workspace_id_of(request.id))
+        assert workspace is not None
+        if not network_is_ready(workspace):
+            raise BadRequest(
+                "WorkspaceManagedNetworkNotReady",
+                f"The managed network of workspace {workspace.name} is not provisioned. Provision it "
+                "(provisionNetworkNow when the workspace is created, or the action provisionManagedNetwork) or create "
+                "a compute first.",
+            )
+
+    def _check_capacity(self, request: Request) -> None:
+        sku = request.body.get("sku")
+        if sku is None:
+            return
+        capacity: Any = sku.get("capacity", 1) if isinstance(sku, dict) else None
+        whole = type(capacity) is int or (isinstance(capacity, float) and capacity.is_integer())
+        if not isinstance(sku, dict) or not sku.get("name") or not whole or not 1 <= capacity <= MAX_INSTANCES:
+            raise BadRequest("BadRequest", f"sku needs a name and a capacity from 1 to {MAX_INSTANCES}, got {sku!r}.")
+
+    def _check_immutable(self, sent: dict[str, Any], existing: Resource | None) -> None:
+        for field in ("instanceType", "egressPublicNetworkAccess"):
+            before = existing.properties.get(field) if existing else None
+            if before is not None and sent.get(field) is not None and str(sent[field]).lower() != str(before).lower():
+                # Documented as immutable, the wording is ours.
+                raise BadRequest(
+                    "BadRequest", f"{field} of a deployment cannot be changed from {before} to {sent[field]}."
+                )
+
+    def _body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        sent = request.sent_properties
+        before = existing.properties if existing else {}
+        properties: dict[str, Any] = {
+            "description": sent.get("description"),
+            "properties": {**(before.get("properties") or {}), **(sent.get("properties") or {})},
+            "codeConfiguration": sent.get("codeConfiguration"),
+            "environmentId": sent.get("environmentId"),
+            "environmentVariables": dict(sent.get("environmentVariables") or {}),
+            "scaleSettings": {"scaleType": "Default"},
+            "requestSettings": _REQUESTS | (before.get("requestSettings") or {}) | _given(sent.get("requestSettings")),
+            "modelMountPath": sent.get("modelMountPath"),
+            "appInsightsEnabled": bool(sent.get("appInsightsEnabled", False)),
+            "livenessProbe": _PROBE | _given(sent.get("livenessProbe")),
+            "readinessProbe": _PROBE | _given(sent.get("readinessProbe")),
+            "provisioningState": "Updating" if existing else "Creating",
+            "instanceType": sent.get("instanceType") or before.get("instanceType") or "Standard_F4s_v2",
+            "model": sent.get("model"),
+            "egressPublicNetworkAccess": read_choice(
+                "egressPublicNetworkAccess",
+                sent.get("egressPublicNetworkAccess"),
+                ("Enabled", "Disabled"),
+                before.get("egressPublicNetworkAccess", "Enabled"),
+            ),
+            "dataCollector": sent.get("dataCollector"),
+            "endpointComputeType": "Managed",
+        }
+        if sent.get("startupProbe"):
+            properties["startupProbe"] = _PROBE | _given(sent["startupProbe"])
+        sku_before = existing.body["sku"] if existing else {"name": "Default", "capacity": 1}
+        sku = {"tier": "Standard", **sku_before, **_given(request.body.get("sku"))}
+        return {
+            "id": resource.id,
+            "name": resource.name,
+            "type": self.shape.arm,
+            "properties": properties,
+            "systemData": self.system_data(existing, request.caller),
+            "tags": read_tags(request.body, {}),
+            "location": location,
+            "kind": "Managed",
+            "sku": {"name": sku["name"], "tier": sku["tier"], "capacity": int(sku["capacity"])},
+        }
+
+    def patch_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
+        self._check_capacity(request)
+        if "tags" in request.body:
+            resource.body["tags"] = read_tags(request.body, {})
+        capacity = (request.body.get("sku") or {}).get("capacity")
+        if capacity is not None:
+            resource.body["sku"]["capacity"] = int(capacity)
+        return {}
+
+    # Operations
+
+    async def finish_put(self, operation: Operation) -> Commit | None:
+        deployment = self.store.get(operation.target)
+        if deployment is None:
+            return None
+        assembly = Assembly(self.plane, deployment)
+        try:
+            if missing := assembly.missing_roles():
+                raise DeploymentFailed("BadArgument", f"{ROLES_MISSING} ({missing})")
+            await self._run(assembly.specification())
+        except DeploymentFailed as failed:
+            failure = OperationFailed(failed.code, failed.message)
+            failure.commit = self.commit_state(operation, "Failed")
+            raise failure from failed
+
+        def commit() -> None:
+            current = self.store.get(operation.target)
+            if current is not None:
+                current.properties["provisioningState"] = "Succeeded"
+                # Recorded since 2024: the service adds these variables.
+                current.properties["environmentVariables"] |= assembly.added_variables()
+                current.private["succeeded"] = True
+                self.store.save(current)
+
+        return commit
+
+    async def _run(self, spec: DeploymentSpec) -> None:
+        """Bring the data plane to `spec`; only scales when nothing but the number of instances differs."""
+        key = (spec.endpoint, spec.deployment)
+        running = self._running.get(key)
+        if running is not None and _same_but_count(running, spec):
+            if running.instance_count != spec.instance_count:
+                await self.plane.scoring.scale(spec.endpoint, spec.deployment, spec.instance_count)
+        else:
+            self._running.pop(key, None)
+            await self.plane.scoring.deploy(spec)
+        self._running[key] = spec
+
+    async def finish_delete(self, operation: Operation) -> Commit | None:
+        deployment = self.store.get(operation.target)
+        if deployment is None:
+            return None
+        endpoint = self.store.get(self.endpoint_id(deployment.resource_id))
+        weights = endpoint.properties["traffic"] if endpoint else {}
+        weight = next((value for name, value in weights.items() if name.lower() == deployment.name.lower()), 0)
+        if weight and endpoint is not None:
+            failure = _has_traffic(operation, deployment, endpoint, weight, self.plane.clock())
+            failure.commit = self.commit_state(operation, "Failed", touch=True)
+            raise failure
+        return await super().finish_delete(operation)
+
+    async def before_delete(self, resource: Resource) -> None:
+        endpoint_name = _endpoint_name(resource)
+        self._running.pop((endpoint_name, resource.name), None)
+        await self.plane.scoring.remove(endpoint_name, resource.name)
+
+    def restore(self) -> None:
+        """Start again what ran before; deployments with a running operation are started by that."""
+        for deployment in self.store.of_type(self.shape.arm):
+            busy = self.store.running_operations(deployment.id)
+            if deployment.private.get("succeeded") and not busy:
+                self.plane.run_in_background(self._redeploy(deployment))
+
+    async def _redeploy(self, deployment: Resource) -> None:
+        try:
+            await self._run(Assembly(self.plane, deployment).specification())
+        except DeploymentFailed as failed:
+            # Azure's state stays: what was provisioned is now unhealthy, and requests to it fail.
+            log.error("%s did not start again: %s", deployment.id, failed)
+
+    # Logs, skus
+
+    @property
+    def actions(self) -> dict[str, Action]:
+        return {"getlogs": self._get_logs}
+
+    async def _get_logs(self, request: Request, deployment: Resource) -> Reply:
+        container = read_choice("containerType", request.body.get("containerType"), _CONTAINERS, _CONTAINERS[0])
+        tail = request.body.get("tail")
+        lines = (
+            int(tail) if isinstance(tail, int | float) and not isinstance(tail, bool) and tail > 0 else _DEFAULT_TAIL
+        )
+        try:
+            content = await self.plane.scoring.logs(_endpoint_name(deployment), deployment.name, container, lines)
+        except KeyError:
+            content = ""
+        return Reply(200, {"content": content})
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        reply = super().list_children(parent_id, request)
+        reply.body["value"].reverse()  # recorded: newest first
+        return reply
+
+
+def _endpoint_name(deployment: Resource) -> str:
+    return deployment.id.split("/")[-3]
+
+
+def _given(sent: Any) -> dict[str, Any]:
+    """The fields of an object that are really there."""
+    return {key: value for key, value in sent.items() if value is not None} if isinstance(sent, dict) else {}
+
+
+def _same_but_count(one: DeploymentSpec, other: DeploymentSpec) -> bool:
+    return replace(one, instance_count=other.instance_count) == other
+
+
+def _has_traffic(
+    operation: Operation, deployment: Resource, endpoint: Resource, weight: int, now: float
+) -> OperationFailed:
+    """The recorded refusal, quotation marks included (of a Kubernetes endpoint; of managed ones none is recorded)."""
+    message = (
+        f"\"Can't delete deployment [{deployment.name}] with non-zero traffic weight, Current traffic [{weight}]. "
+        f'Remove the traffic for this deployment on endpoint [{endpoint.name}] and try again"'
+    )
+    code = "InferencingClientCallFailed"
+    guid = operation.id.rsplit(":", 1)[-1]
+    service = f"/api{workspace_id_of(endpoint.resource_id)}/services/{deployment.name}-{endpoint.name}"
+    info = {
+        "id": guid,
+        "operationType": "AmlArcService",
+        "state": "Failed",
+        "createdTime": time_text(operation.started),
+        "endTime": time_text(now),
+        "error": {"code": code, "statusCode": 400, "message": message, "details": []},
+        "resourceLocation": service,
+        "operationLog": "",
+        "parentRequestId": guid,
+    }
+    return OperationFailed(code, message, additional_info=[{"type": "MmsOperation", "info": info}])

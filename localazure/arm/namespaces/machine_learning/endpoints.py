@@ -1,0 +1,287 @@
+"""Online endpoints: create, the recorded merge of an update, keys and tokens, routing.
+
+A PUT merges: an omitted description stays, another authMode is ignored, tags and weights are replaced. An omitted
+`traffic` resets the weights (documented, not recorded; an option keeps them). Kubernetes endpoints are not emulated.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from localazure import identity
+from localazure.arm.behaviour import Action, Shape
+from localazure.arm.control_plane import ControlPlane
+from localazure.arm.errors import BadRequest, NotEmulated, OperationFailed, inferencing_refusal, validation_text
+from localazure.arm.namespaces.key_vault import trusted_services_blocked
+from localazure.arm.namespaces.machine_learning.names import check_name
+from localazure.arm.namespaces.machine_learning.online import OnlineResource, read_choice, read_tags
+from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.reply import Reply, Request
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+from localazure.scoring.specification import EndpointRouting
+
+DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+_AUTH_MODES = ("Key", "AMLToken", "AADToken")
+_TOKEN_SECONDS = 24 * 3600  # recorded
+_REFRESH_SECONDS = 12 * 3600  # recorded
+# Verbatim, from users' reports.
+_NAME_TAKEN = (
+    "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "
+    "Try some other name."
+)
+
+
+class OnlineEndpoints(OnlineResource):
+    """An online endpoint."""
+
+    prefix = "oeidp"
+    family_noun = "endpoint"
+
+    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
+        super().__init__(plane, shape)
+        plane.operations.handle(f"{shape.arm}.regenerateKeys", self._finish_regenerate)
+
+    # PUT
+
+    def put(self, request: Request) -> Reply:
+        existing = self.store.get(request.id.text)
+        workspace = self.require_parent(request.id)
+        assert workspace is not None
+        self.refuse_while_busy(request.id)
+        location = self.location_of(request, existing)
+        sent = request.sent_properties
+        if sent.get("compute"):
+            raise NotEmulated("An online endpoint on Kubernetes (properties.compute)")
+        auth_mode = read_choice("authMode", sent.get("authMode"), _AUTH_MODES, "")
+        if not auth_mode and existing is None:
+            raise BadRequest("BadRequest", f"properties.authMode is required, one of {', '.join(_AUTH_MODES)}.")
+        traffic, mirror = self._read_weights(request, existing)
+        if existing is None:
+            resource = self._create(request, workspace, location, auth_mode)
+            payload: dict[str, Any] = {}
+        else:
+            resource, payload = existing, self._changes(request, existing)
+        payload |= {"traffic": traffic, "mirrorTraffic": mirror}
+        with self.store.transaction():
+            operation = self.begin(request, resource, "put", payload)
+            resource.properties["provisioningState"] = "Updating" if existing else "Creating"
+            resource.body["systemData"]["lastModifiedAt"] = time_text(self.plane.clock())
+            self.store.save(resource)
+        # Recorded: the answer to an update is the old resource; the new values show when the operation has ended.
+        return self.put_reply(operation, request, resource.body)
+
+    def _read_weights(self, request: Request, existing: Resource | None) -> tuple[dict[str, int], dict[str, int]]:
+        sent = request.sent_properties
+        keep = self.plane.options.keep_omitted_traffic and existing is not None
+        before = existing.properties if existing and keep else {}
+        traffic = read_weights("traffic", sent.get("traffic", before.get("traffic")))
+        mirror = read_weights("mirrorTraffic", sent.get("mirrorTraffic", before.get("mirrorTraffic")))
+        deployments = self.store.children(existing.id, DEPLOYMENTS) if existing else []
+        check_weights(traffic, mirror, [deployment.name for deployment in deployments])
+        return traffic, mirror
+
+    def _create(self, request: Request, workspace: Resource, location: str, auth_mode: str) -> Resource:
+        name = request.id.name
+        check_name("an endpoint", name)
+        others = self.store.of_type(self.shape.arm)
+        if any(other.name.lower() == name.lower() for other in others):
+            # Azure: unique per region. Here in all regions, because the data plane's addresses have none.
+            raise inferencing_refusal(validation_text("", _NAME_TAKEN))
+        sent = request.sent_properties
+        resource = Resource(id=self.canonical_id(request.id, workspace), body={})
+        bag = dict(sent.get("properties") or {})
+        bag["azureml.onlineendpointid"] = resource.id.lower()
+        resource.body = {
+            "id": resource.id,
+            "name": name,
+            "type": self.shape.arm,
+            "properties": {
+                "description": sent.get("description"),
+                "properties": bag,
+                "scoringUri": None,
+                "swaggerUri": None,
+                "authMode": auth_mode,
+                "provisioningState": "Creating",
+                "compute": None,
+                "publicNetworkAccess": self._public_access(sent, "Enabled"),
+                "traffic": {},
+                "mirrorTraffic": {},
+            },
+            "systemData": self.system_data(None, request.caller),
+            "tags": read_tags(request.body, {}),
+            "location": location,
+            "kind": "Managed",
+            "identity": self.plane.identities.resolve(request.body.get("identity") or {"type": "SystemAssigned"}, None),
+        }
+        keys = sent.get("keys") if isinstance(sent.get("keys"), dict) else {}
+        resource.private = {kind: (keys or {}).get(kind) or _new_key() for kind in ("primaryKey", "secondaryKey")}
+        return resource
+
+    def _changes(self, request: Request, existing: Resource) -> dict[str, Any]:
+        """What an update asks for. Identity and authMode of an endpoint never change: the first is documented, that
+        the second is ignored without a word is recorded; so both are ignored here."""
+        sent, before = request.sent_properties, existing.properties
+        description = sent["description"] if sent.get("description") is not None else before["description"]
+        bag = {**(sent.get("properties") or {}), **before["properties"]}  # keys can be added, not altered (documented)
+        bag.pop("AzureAsyncOperationUri", None)
+        return {
+            "description": description,
+            "tags": read_tags(request.body, existing.body["tags"]),
+            "publicNetworkAccess": self._public_access(sent, before["publicNetworkAccess"]),
+            "bag": bag,
+        }
+
+    def _public_access(self, sent: dict[str, Any], default: str) -> str:
+        return read_choice("publicNetworkAccess", sent.get("publicNetworkAccess"), ("Enabled", "Disabled"), default)
+
+    async def finish_put(self, operation: Operation) -> Commit:
+        endpoint = self.store.get(operation.target)
+        if endpoint is not None and endpoint.properties["scoringUri"] is None:
+            self._check_vault(operation, endpoint)
+        return lambda: self._apply(operation)
+
+    def _check_vault(self, operation: Operation, endpoint: Resource) -> None:
+        """Documented: keys cannot be stored when the vault keeps Azure's own services out. Code and words are ours."""
+        workspace = self.store.get(endpoint.resource_id.parent)
+        vault = self.store.get(str(workspace.properties["keyVault"])) if workspace else None
+        if vault is not None and endpoint.properties["authMode"] == "Key" and trusted_services_blocked(vault):
+            failure = OperationFailed(
+                "BadArgument",
+                f"The keys of endpoint {endpoint.name} cannot be stored: the network rules of key vault {vault.name} "
+                "must have bypass AzureServices.",
+            )
+            failure.commit = self.commit_state(operation, "Failed", touch=True)
+            raise failure
+
+    def _apply(self, operation: Operation) -> None:
+        endpoint = self.store.get(operation.target)
+        if endpoint is None:
+            return
+        properties, payload = endpoint.properties, operation.payload
+        for field in ("description", "publicNetworkAccess", "traffic", "mirrorTraffic"):
+            if field in payload:
+                properties[field] = payload[field]
+        if "bag" in payload:
+            properties["properties"] = payload["bag"] | properties["properties"]
+        if "tags" in payload:
+            endpoint.body["tags"] = payload["tags"]
+        base = f"{self.plane.base_url}/endpoints/{endpoint.name}"
+        properties |= {
+            "scoringUri": f"{base}/score",
+            "swaggerUri": f"{base}/swagger.json",
+            "provisioningState": "Succeeded",
+        }
+        endpoint.body["systemData"]["lastModifiedAt"] = time_text(self.plane.clock())  # recorded: the end
+        self.store.save(endpoint)
+        self.route(endpoint)
+
+    # Data plane
+
+    def route(self, endpoint: Resource) -> None:
+        """Make the stored weights and keys effective."""
+        names = {item.name.lower(): item.name for item in self.store.children(endpoint.id, DEPLOYMENTS)}
+        properties = endpoint.properties
+        routing = EndpointRouting(
+            endpoint=endpoint.name,
+            traffic={names.get(key.lower(), key): weight for key, weight in properties["traffic"].items() if weight},
+            mirror={
+                names.get(key.lower(), key): weight for key, weight in properties["mirrorTraffic"].items() if weight
+            },
+            auth_mode=properties["authMode"],
+            primary_key=endpoint.private["primaryKey"],
+            secondary_key=endpoint.private["secondaryKey"],
+        )
+        self.plane.scoring.route(routing)
+
+    def restore(self) -> None:
+        for endpoint in self.store.of_type(self.shape.arm):
+            if endpoint.properties["scoringUri"] is not None:
+                self.route(endpoint)
+
+    def removed(self, resource: Resource) -> None:
+        self.plane.scoring.unroute(resource.name)
+
+    # Keys and tokens
+
+    @property
+    def actions(self) -> dict[str, Action]:
+        return {"listkeys": self._list_keys, "regeneratekeys": self._regenerate_keys, "token": self._token}
+
+    def _list_keys(self, request: Request, endpoint: Resource) -> Reply:
+        if endpoint.properties["authMode"] != "Key":
+            return Reply(200, {"primaryKey": None, "secondaryKey": None})  # recorded for AADToken
+        return Reply(200, {kind: endpoint.private[kind] for kind in ("primaryKey", "secondaryKey")})
+
+    def _regenerate_keys(self, request: Request, endpoint: Resource) -> Reply:
+        kind = read_choice("keyType", request.body.get("keyType"), ("Primary", "Secondary"), "")
+        if not kind:
+            raise BadRequest("BadRequest", "keyType is required, Primary or Secondary.")
+        self.refuse_while_busy(request.id)
+        field, value = f"{kind.lower()}Key", request.body.get("keyValue")
+        # azure-ai-ml sends the key it wants to be rid of as keyValue; taken at its word nothing would change.
+        fresh = value if isinstance(value, str) and value and value != endpoint.private[field] else _new_key()
+        with self.store.transaction():
+            operation = self.begin(request, endpoint, "regenerateKeys", {field: fresh})
+            self.store.save(endpoint)
+        return self.accepted_post(operation)
+
+    async def _finish_regenerate(self, operation: Operation) -> Commit:
+        def commit() -> None:
+            endpoint = self.store.get(operation.target)
+            if endpoint is not None:
+                endpoint.private |= operation.payload
+                operation.payload = {}
+                self.store.save(endpoint)
+                self.route(endpoint)
+
+        return commit
+
+    def _token(self, request: Request, endpoint: Resource) -> Reply:
+        if endpoint.properties["authMode"] == "Key":
+            raise BadRequest("BadRequest", f"Endpoint {endpoint.name} uses keys; it has no tokens.")
+        workspace = self.store.get(endpoint.resource_id.parent)
+        now = int(self.plane.clock())
+        actions = ["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"]
+        claims = {
+            "canRefresh": "False",
+            "workspaceId": workspace.properties["workspaceId"] if workspace else "",
+            "tid": identity.TENANT_ID,
+            "oid": identity.CALLER_OBJECT_ID,
+            "actions": json.dumps(actions),
+            "endpointName": endpoint.name,
+            "serviceId": endpoint.name,
+            "exp": now + _TOKEN_SECONDS,
+            "iss": "azureml",
+            "aud": "azureml",
+        }
+        # Signed with the endpoint's own key, so that the data plane can check it; the service uses RS256 (recorded).
+        token = identity.encode_token(claims, endpoint.private["primaryKey"])
+        answer = {
+            "accessToken": token,
+            "tokenType": "Bearer",
+            "expiryTimeUtc": now + _TOKEN_SECONDS,
+            "refreshAfterTimeUtc": now + _REFRESH_SECONDS,
+        }
+        return Reply(200, answer)
+
+    # List, delete
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        reply = super().list_children(parent_id, request)
+        reply.body["value"].reverse()  # recorded: newest first
+        return reply
+
+    async def finish_delete(self, operation: Operation) -> Commit | None:
+        endpoint = self.store.get(operation.target)
+        if endpoint is not None:
+            # No request may reach a deployment that is about to go.
+            self.plane.scoring.unroute(endpoint.name)
+        return await super().finish_delete(operation)
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,140 @@
+"""What online endpoints and their deployments have in common: the recorded `mfe` protocol and its bookkeeping."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, ClassVar
+
+from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour
+from localazure.arm.errors import BadRequest, Conflict, NotEmulated
+from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.operations import MFE, Commit, Operation
+from localazure.arm.reply import NULL, Reply, Request
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+OPERATION_URI = "AzureAsyncOperationUri"
+MAX_INSTANCES = 50
+
+
+class OnlineResource(Behaviour):
+    """An online endpoint or deployment."""
+
+    prefix: ClassVar[str]
+    """Of operation ids: oeidp or odidp, as since 2024."""
+    family_noun: ClassVar[str]
+
+    def endpoint_id(self, resource_id: ResourceId) -> str:
+        """The endpoint that a request is about."""
+        return "/".join(resource_id.text.split("/")[:11])
+
+    def refuse_while_busy(self, resource_id: ResourceId) -> None:
+        """One operation at a time on an endpoint and its deployments.
+
+        A conflict is documented (for Kubernetes endpoints); its wording is ours.
+        """
+        endpoint_id = self.endpoint_id(resource_id)
+        running = self.store.running_operations(endpoint_id)
+        if running:
+            raise Conflict(
+                "Conflict",
+                f"Another operation is running on {running[0]['target']}. Operations on one endpoint and its "
+                "deployments run one at a time; try again when it has ended.",
+            )
+
+    def begin(
+        self, request: Request, resource: Resource, verb: str, payload: dict[str, Any] | None = None
+    ) -> Operation:
+        """Start an operation and note it on the resource; belongs in a transaction that saves the resource."""
+        workspace = self.store.get(workspace_id_of(resource.resource_id))
+        assert workspace is not None  # parents were checked
+        prefix = f"{self.prefix}:{workspace.properties['workspaceId']}:"
+        operation = self.start(request, resource, verb, MFE, prefix=prefix, payload=payload)
+        bag = resource.properties.setdefault("properties", {})
+        bag[OPERATION_URI] = self.plane.operations.status_url(operation)
+        return operation
+
+    def put_reply(self, operation: Operation, request: Request, body: dict[str, Any]) -> Reply:
+        """Recorded: 201 for a create and for an update, with these three headers. Retry-After is our deviation."""
+        headers = {
+            "Azure-AsyncOperation": self.plane.operations.status_url(operation),
+            "Location": f"{self.plane.base_url}{body['id']}?api-version={request.api_version}",
+            "Retry-After": self.plane.timing.poll_seconds,
+            **OPERATION_TIMEOUT,
+        }
+        return Reply(201, copy.deepcopy(body), headers)
+
+    def delete(self, request: Request) -> Reply:
+        resource = self.store.get(request.id.text)
+        if resource is None:
+            return Reply(204)  # not recorded; azure-ai-ml takes it for done
+        self.refuse_while_busy(request.id)
+        with self.store.transaction():
+            resource.properties["provisioningState"] = "Deleting"
+            operation = self.begin(request, resource, "delete")
+            self.store.save(resource)
+        return self.accepted_delete(operation)
+
+    def patch(self, request: Request) -> Reply:
+        """Recorded for tags: 202 with `Location` only."""
+        resource = self.find(request.id, "write")
+        unknown = sorted(set(request.body) - {"tags", "sku"})
+        if unknown:
+            raise NotEmulated(f"PATCH of {', '.join(unknown)} of an online {self.family_noun}")
+        self.refuse_while_busy(request.id)
+        with self.store.transaction():
+            operation = self.begin(request, resource, "put", self.patch_payload(request, resource))
+            resource.properties["provisioningState"] = "Updating"
+            self.store.save(resource)
+        return self.accepted_post(operation)
+
+    def patch_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
+        """What `finish_put` needs to know of a PATCH; may change the resource."""
+        return {"tags": _tags(request.body.get("tags"))}
+
+    def accepted_post(self, operation: Operation) -> Reply:
+        """Recorded for PATCH and regenerateKeys: `Location` alone and a body `null`."""
+        headers = {
+            "Location": self.plane.operations.result_url(operation),
+            "Retry-After": self.plane.timing.integer_poll_seconds,
+        }
+        if operation.kind.endswith(".put"):
+            headers |= OPERATION_TIMEOUT
+        return Reply(202, NULL, headers)
+
+    def commit_state(self, operation: Operation, state: str, *, touch: bool = False) -> Commit:
+        """Store the final provisioning state of the operation's target."""
+
+        def commit() -> None:
+            resource = self.store.get(operation.target)
+            if resource is not None:
+                resource.properties["provisioningState"] = state
+                if touch:
+                    resource.body["systemData"]["lastModifiedAt"] = time_text(self.plane.clock())
+                self.store.save(resource)
+
+        return commit
+
+
+def read_choice(field: str, sent: Any, choices: tuple[str, ...], default: str) -> str:
+    """One of `choices` in its own spelling: clients send `disabled`, the service answers `Disabled` (recorded)."""
+    if sent is None:
+        return default
+    for choice in choices:
+        if isinstance(sent, str) and sent.lower() == choice.lower():
+            return choice
+    raise BadRequest("BadRequest", f"properties.{field} must be one of {', '.join(choices)}, got {sent!r}.")
+
+
+def read_tags(body: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """Tags replace tags (recorded); leaving them out keeps them, as with the other fields of a merge (not recorded)."""
+    return _tags(body["tags"]) if body.get("tags") is not None else before
+
+
+def _tags(sent: Any) -> dict[str, Any]:
+    if sent is None:
+        return {}
+    if not isinstance(sent, dict) or not all(isinstance(value, str | None) for value in sent.values()):
+        raise BadRequest("BadRequest", f"tags must be an object of texts, got {sent!r}.")
+    return dict(sent)

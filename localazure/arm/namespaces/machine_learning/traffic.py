@@ -1,0 +1,56 @@
+"""Rules for the weights of an endpoint. Pure.
+
+The rules are documented (sum 0 or 100, existing deployments only, mirror at most 50 % to one deployment, live XOR
+mirror); how the service words a refusal, and that it refuses with status 400 rather than in the operation, is not
+verified. The words here are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from localazure.arm.errors import BadRequest
+
+MAX_MIRROR_PERCENT = 50
+
+
+def read_weights(field: str, sent: Any) -> dict[str, int]:
+    """Whole percents by deployment. Raises BadRequest for anything else."""
+    if sent is None:
+        return {}
+    if not isinstance(sent, dict):
+        raise BadRequest("BadRequest", f"properties.{field} must be an object of deployment names and percents.")
+    weights = {}
+    for name, value in sent.items():
+        # 50.0 is JSON for 50 where every number is a double; 33.5, "50" and true are not percents.
+        whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+        if not whole or not 0 <= value <= 100:
+            raise BadRequest(
+                "BadRequest", f"properties.{field}.{name} must be a whole percent from 0 to 100, got {value!r}."
+            )
+        weights[name] = int(value)
+    return weights
+
+
+def check_weights(traffic: Mapping[str, int], mirror: Mapping[str, int], deployments: Collection[str]) -> None:
+    """Raise one BadRequest with every rule that the weights break."""
+    known = {name.lower() for name in deployments}
+    problems = []
+    for field, weights in (("traffic", traffic), ("mirrorTraffic", mirror)):
+        missing = sorted(name for name in weights if name.lower() not in known)
+        if missing:
+            problems.append(f"{field} names deployments that do not exist: {', '.join(missing)}")
+    total = sum(traffic.values())
+    if total not in (0, 100):
+        problems.append(f"traffic must sum to 0 or 100 percent, got {total}")
+    mirrored = [name for name, weight in mirror.items() if weight]
+    if len(mirrored) > 1:
+        problems.append(f"mirrorTraffic must go to one deployment, got {', '.join(mirrored)}")
+    if sum(mirror.values()) > MAX_MIRROR_PERCENT:
+        problems.append(f"mirrorTraffic must be at most {MAX_MIRROR_PERCENT} percent, got {sum(mirror.values())}")
+    both = [name for name in mirrored if traffic.get(name)]
+    if both:
+        problems.append(f"{', '.join(both)} would receive both live and mirrored traffic")
+    if problems:
+        raise BadRequest("BadRequest", "The traffic of the endpoint is refused: " + "; ".join(problems) + ".")

@@ -1,0 +1,190 @@
+"""Machine Learning workspaces: their GUID, default datastores and managed network.
+
+Keys, connections, diagnosis, notebooks and outbound rules as resources are not emulated. A new workspace gets its
+containers in the storage account, as in Azure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from localazure import identity
+from localazure.arm.behaviour import Action, Behaviour, Shape
+from localazure.arm.control_plane import ControlPlane, new_guid
+from localazure.arm.errors import BadRequest
+from localazure.arm.operations import WORKSPACE, Commit, Operation
+from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+TYPE = "Microsoft.MachineLearningServices/workspaces"
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}")
+_ISOLATION_MODES = ("Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
+_REFERENCES = {
+    "storageAccount": "microsoft.storage/storageaccounts",
+    "keyVault": "microsoft.keyvault/vaults",
+    "applicationInsights": "microsoft.insights/components",
+    "containerRegistry": "microsoft.containerregistry/registries",
+}
+_FIXED = ("storageAccount", "keyVault", "hbiWorkspace")
+READY = "Active"
+
+
+class Workspaces(Behaviour):
+    """A workspace."""
+
+    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
+        super().__init__(plane, shape)
+        plane.operations.handle(f"{shape.arm}.provisionNetwork", self._finish_provisioning)
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        if not _NAME.fullmatch(request.id.name):
+            raise BadRequest("InvalidWorkspaceName", f"{request.id.name!r} is not a workspace name: {_NAME.pattern}.")
+        sent = request.sent_properties
+        before = existing.properties if existing else {}
+        for field, type_ in _REFERENCES.items():
+            value = sent.get(field)
+            if value is None:
+                if field in ("storageAccount", "keyVault") and not before.get(field):
+                    raise BadRequest("BadRequest", f"properties.{field} of a workspace is required.")
+                continue
+            target = self.store.get(str(value))
+            if target is None or target.resource_id.type != type_:
+                raise BadRequest("BadRequest", f"properties.{field} names {value}, which does not exist.")
+            if field in _FIXED and before.get(field) and str(before[field]).lower() != str(value).lower():
+                raise BadRequest("BadRequest", f"properties.{field} of a workspace cannot be changed after creation.")
+        self._check_network(sent.get("managedNetwork"), before.get("managedNetwork") or {})
+        if not isinstance(request.body.get("identity") or (existing and existing.body.get("identity")), dict):
+            raise BadRequest("BadRequest", "A workspace needs an identity, for example {'type': 'SystemAssigned'}.")
+
+    def _check_network(self, sent: Any, before: dict[str, Any]) -> None:
+        mode = sent.get("isolationMode") if isinstance(sent, dict) else None
+        if mode is None:
+            return
+        if mode not in _ISOLATION_MODES:
+            raise BadRequest(
+                "BadRequest", f"managedNetwork.isolationMode must be one of {_ISOLATION_MODES}, got {mode!r}."
+            )
+        current = before.get("isolationMode", "Disabled")
+        if _ISOLATION_MODES.index(mode) < _ISOLATION_MODES.index(current):
+            # The one-way ratchet is documented, the wording is ours.
+            raise BadRequest("BadRequest", f"managedNetwork.isolationMode cannot go from {current} back to {mode}.")
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        before = existing.properties if existing else {}
+        workspace_guid = before.get("workspaceId") or new_guid()
+        location = request.body.get("location") or (existing.body.get("location") if existing else "")
+        defaults: dict[str, Any] = {
+            "friendlyName": request.id.name,
+            "description": "",
+            "hbiWorkspace": False,
+            "imageBuildCompute": None,
+            "v1LegacyMode": False,
+            "softDeleteEnabled": False,
+            "containerRegistry": None,
+            "storageHnsEnabled": False,
+            "linkedModelInventoryArmId": None,
+            "privateLinkCount": 0,
+            "publicNetworkAccess": "Enabled",
+            "enableDataIsolation": False,
+            "systemDatastoresAuthMode": "accesskey",
+        }
+        kept = {field: before[field] for field in _REFERENCES if before.get(field)}
+        properties = defaults | kept | super().properties(request, existing)
+        provision = properties.pop("provisionNetworkNow", None)
+        properties["managedNetwork"] = self._network(properties.get("managedNetwork"), before.get("managedNetwork"))
+        if provision and existing is None and properties["managedNetwork"]["isolationMode"] != "Disabled":
+            # `provisionNetworkNow` acts when the workspace is created and never later (documented).
+            properties["managedNetwork"]["status"] = {"status": READY, "sparkReady": False}
+        host = self.plane.base_url.removeprefix("https://")
+        return properties | {
+            "workspaceId": workspace_guid,
+            "tenantId": identity.TENANT_ID,
+            "notebookInfo": {
+                "resourceId": workspace_guid.replace("-", ""),
+                "fqdn": host,
+                "isPrivateLinkEnabled": False,
+            },
+            "discoveryUrl": f"{self.plane.base_url}/discovery",
+            "mlFlowTrackingUri": f"azureml://{host}/mlflow/v1.0{request.id.text}",
+            "creationTime": before.get("creationTime") or time_text(self.plane.clock()),
+            "provisionedLocation": location,
+        }
+
+    def _network(self, sent: Any, before: dict[str, Any] | None) -> dict[str, Any]:
+        network = {"isolationMode": "Disabled"} | (before or {})
+        if isinstance(sent, dict):
+            rules = {**(before or {}).get("outboundRules", {}), **(sent.get("outboundRules") or {})}
+            network |= {key: value for key, value in sent.items() if key not in ("status", "networkId")}
+            if rules:
+                network["outboundRules"] = rules
+        if network["isolationMode"] != "Disabled":
+            network.setdefault("networkId", new_guid())
+            network.setdefault("status", {"status": "Inactive", "sparkReady": False})
+        return network
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        before = self.store.get(resource.id)
+        body = resource.body
+        body["sku"] = {"name": "Basic", "tier": "Basic"} | (body.get("sku") or {})
+        body.setdefault("kind", "Default")
+        if "identity" not in body and before is not None:
+            body["identity"] = before.body["identity"]
+        body["systemData"] = self.system_data(before, request.caller, with_types=True)
+        body["etag"] = None
+
+    def created(self, resource: Resource) -> None:
+        from localazure.arm.namespaces.machine_learning.datastores import create_default_datastores
+
+        create_default_datastores(self.plane, resource)
+
+    @property
+    def actions(self) -> dict[str, Action]:
+        return {"provisionmanagednetwork": self._provision_network}
+
+    def _provision_network(self, request: Request, workspace: Resource) -> Reply:
+        operation = self.plane.operations.start(
+            f"{self.shape.arm}.provisionNetwork",
+            family=WORKSPACE,
+            target=workspace.id,
+            namespace="Microsoft.MachineLearningServices",
+            subscription=request.id.subscription,
+            location=self.plane.location_for(workspace),
+            api_version=request.api_version,
+        )
+        operations = self.plane.operations
+        headers = {
+            "Azure-AsyncOperation": operations.status_url(operation),
+            "Location": operations.result_url(operation),
+            "Retry-After": self.plane.timing.integer_poll_seconds,
+        }
+        return Reply(202, headers=headers)
+
+    async def _finish_provisioning(self, operation: Operation) -> Commit:
+        def commit() -> None:
+            workspace = self.store.get(operation.target)
+            if workspace is not None:
+                make_network_ready(workspace)
+                self.store.save(workspace)
+            operation.result = {"status": READY, "sparkReady": False}
+
+        return commit
+
+
+def make_network_ready(workspace: Resource) -> None:
+    """The managed network is provisioned, by hand or by the first compute."""
+    network = workspace.properties["managedNetwork"]
+    if network["isolationMode"] != "Disabled":
+        network["status"] = {"status": READY, "sparkReady": False}
+
+
+def network_is_ready(workspace: Resource) -> bool:
+    network = workspace.properties.get("managedNetwork") or {}
+    return bool(network.get("isolationMode", "Disabled") == "Disabled" or network["status"]["status"] == READY)
+
+
+def workspace_id_of(resource_id: ResourceId) -> str:
+    """The id of the workspace that a resource below it belongs to."""
+    return "/".join(resource_id.text.split("/")[:9])

@@ -1,0 +1,29 @@
+"""Microsoft.ManagedIdentity: user-assigned identities, each with its own principal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localazure import identity
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.control_plane import new_guid
+from localazure.arm.reply import Request
+from localazure.arm.store import Resource
+
+
+class UserAssignedIdentities(Behaviour):
+    """An identity that resources share."""
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        before = existing.properties if existing else {}
+        return super().properties(request, existing) | {
+            "tenantId": identity.TENANT_ID,
+            "principalId": before.get("principalId") or new_guid(),
+            "clientId": before.get("clientId") or new_guid(),
+        }
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        """Identities have no provisioning state."""
+
+
+BEHAVIOURS = {"Microsoft.ManagedIdentity/userAssignedIdentities": UserAssignedIdentities}

@@ -1,0 +1,174 @@
+"""Microsoft.Network: virtual networks, subnets, security groups, private endpoints, private DNS.
+
+References are checked and private endpoints are approved at once. No packet is filtered: isolation cannot be shown on
+one machine.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.control_plane import new_guid
+from localazure.arm.errors import BadRequest
+from localazure.arm.reply import Request
+from localazure.arm.store import Resource
+
+SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
+
+
+class NetworkResource(Behaviour):
+    """Common part: a resource GUID, and references that must exist."""
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        before = existing.properties if existing else {}
+        return super().properties(request, existing) | {"resourceGuid": before.get("resourceGuid") or new_guid()}
+
+    def require(self, referenced: Any, request: Request) -> None:
+        """Raise when `referenced`, an object with an `id`, names a resource that does not exist."""
+        target = referenced.get("id") if isinstance(referenced, dict) else None
+        if isinstance(target, str) and self.store.get(target) is None:
+            # Known code; the wording is from memory of ARM.
+            raise BadRequest(
+                "InvalidResourceReference",
+                f"Resource {target} referenced by resource {request.id.text} was not found. Please make sure that the "
+                "referenced resource exists, and that both resources are in the same region.",
+            )
+
+
+class VirtualNetworks(NetworkResource):
+    """A virtual network; its subnets are resources of their own, also when they come inside its body."""
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        space = (request.sent_properties.get("addressSpace") or {}).get("addressPrefixes")
+        if not isinstance(space, list) or not space:
+            raise BadRequest(
+                "InvalidRequestFormat", "properties.addressSpace.addressPrefixes must name at least one range."
+            )
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = super().properties(request, existing)
+        properties.pop("subnets", None)
+        return properties
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        subnets = request.sent_properties.get("subnets")
+        if subnets is None:
+            # Azure takes an omitted list for an empty one, azure-native therefore fills it in from a GET. Kept here.
+            return
+        wanted = {str(subnet["name"]).lower(): subnet for subnet in subnets}
+        for present in self.store.children(resource.id, SUBNETS):
+            if present.name.lower() not in wanted:
+                self.store.delete(present.id)
+        for subnet in wanted.values():
+            subnet_id = f"{resource.id}/subnets/{subnet['name']}"
+            properties = copy.deepcopy(subnet.get("properties") or {}) | {"provisioningState": "Succeeded"}
+            body = {"id": subnet_id, "name": subnet["name"], "type": SUBNETS, "properties": properties}
+            before = self.store.get(subnet_id)
+            self.store.save(Resource(id=subnet_id, body=body, sequence=before.sequence if before else 0))
+
+    def read(self, resource: Resource) -> dict[str, Any]:
+        subnets = [subnet.body for subnet in self.store.children(resource.id, SUBNETS)]
+        return resource.body | {"properties": resource.properties | {"subnets": subnets}}
+
+
+class Subnets(NetworkResource):
+    """A subnet."""
+
+    tracked = False
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        sent = request.sent_properties
+        if not sent.get("addressPrefix") and not sent.get("addressPrefixes"):
+            raise BadRequest("InvalidRequestFormat", "properties.addressPrefix of a subnet is required.")
+        self.require(sent.get("networkSecurityGroup"), request)
+
+
+class SecurityGroups(NetworkResource):
+    """A network security group; its rules get ids and are otherwise only stored."""
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = {"securityRules": []} | super().properties(request, existing)
+        for rule in properties["securityRules"]:
+            rule["id"] = f"{request.id.text}/securityRules/{rule.get('name')}"
+            rule.setdefault("properties", {})["provisioningState"] = "Succeeded"
+        return properties
+
+
+class PrivateEndpoints(NetworkResource):
+    """A private endpoint; its connections are approved at once."""
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        sent = request.sent_properties
+        if not isinstance(sent.get("subnet"), dict):
+            raise BadRequest("InvalidRequestFormat", "properties.subnet of a private endpoint is required.")
+        self.require(sent["subnet"], request)
+        for connection in sent.get("privateLinkServiceConnections") or []:
+            target = (connection.get("properties") or {}).get("privateLinkServiceId")
+            self.require({"id": target}, request)
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = {"customDnsConfigs": [], "ipConfigurations": []} | super().properties(request, existing)
+        for kind in ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections"):
+            for connection in properties.get(kind) or []:
+                connection["id"] = f"{request.id.text}/{kind}/{connection.get('name')}"
+                state = {"status": "Approved", "description": "", "actionsRequired": "None"}
+                shown = connection.setdefault("properties", {})
+                shown |= {"provisioningState": "Succeeded", "privateLinkServiceConnectionState": state}
+        before = existing.properties if existing else {}
+        interface = (
+            f"{request.id.parent}/providers/Microsoft.Network/networkInterfaces/{request.id.name}.nic.{new_guid()}"
+        )
+        properties["networkInterfaces"] = before.get("networkInterfaces") or [{"id": interface}]
+        return properties
+
+
+class DnsZoneGroups(NetworkResource):
+    """Which private DNS zones hold the records of a private endpoint."""
+
+    tracked = False
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        for entry in request.sent_properties.get("privateDnsZoneConfigs") or []:
+            zone = (entry.get("properties") or {}).get("privateDnsZoneId")
+            self.require({"id": zone}, request)
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = super().properties(request, existing)
+        del properties["resourceGuid"]
+        for entry in properties.get("privateDnsZoneConfigs") or []:
+            entry.setdefault("properties", {}).setdefault("recordSets", [])
+        return properties
+
+
+class PrivateZones(Behaviour):
+    """A private DNS zone; it answers no queries."""
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        links = self.store.children(request.id.text, "Microsoft.Network/privateDnsZones/virtualNetworkLinks")
+        counts = {"numberOfRecordSets": 1, "maxNumberOfRecordSets": 25000, "numberOfVirtualNetworkLinks": len(links)}
+        return super().properties(request, existing) | counts
+
+
+class VirtualNetworkLinks(NetworkResource):
+    """Makes a zone visible in a virtual network."""
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        self.require(request.sent_properties.get("virtualNetwork"), request)
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = {"registrationEnabled": False} | super().properties(request, existing)
+        del properties["resourceGuid"]
+        return properties | {"virtualNetworkLinkState": "Completed"}
+
+
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    "Microsoft.Network/virtualNetworks": VirtualNetworks,
+    "Microsoft.Network/virtualNetworks/subnets": Subnets,
+    "Microsoft.Network/networkSecurityGroups": SecurityGroups,
+    "Microsoft.Network/privateEndpoints": PrivateEndpoints,
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": DnsZoneGroups,
+    "Microsoft.Network/privateDnsZones": PrivateZones,
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": VirtualNetworkLinks,
+}

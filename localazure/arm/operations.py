@@ -1,0 +1,249 @@
+"""Long-running operations: durable, resumable, in the three URL families that Azure's services use.
+
+An operation is a row in the store and, while it runs, one asyncio task. Its handler must be idempotent: after a crash
+it is run again from the start with the same document. What the handler returns is applied in the transaction that ends
+the operation, so that a resource never says Succeeded while its operation says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from localazure.arm.errors import ArmError, NotFound, OperationFailed
+from localazure.arm.reply import Reply
+from localazure.arm.store import Store
+from localazure.arm.timing import Clock, Timing, time_text
+
+log = logging.getLogger(__name__)
+
+# Families, in the catalog's words.
+MFE = "mfe"
+WORKSPACE = "workspace"
+COMPUTE = "compute"
+GENERIC = "generic"
+LOCATION = "location"
+
+_STATUS_SEGMENT = {
+    MFE: "mfeOperationsStatus",
+    WORKSPACE: "workspaceOperationsStatus",
+    COMPUTE: "computeOperationsStatus",
+    GENERIC: "operationStatuses",
+    LOCATION: "operationStatuses",
+}
+_RESULT_SEGMENT = _STATUS_SEGMENT | {
+    MFE: "mfeOperationResults",
+    COMPUTE: "computeOperationResults",
+    GENERIC: "operationResults",
+    LOCATION: "operationResults",
+}
+OPERATION_SEGMENTS = frozenset(name.lower() for name in (*_STATUS_SEGMENT.values(), *_RESULT_SEGMENT.values()))
+
+NO_TIME = "0001-01-01T00:00:00+00:00"  # recorded as endTime of a running operation since 2024
+
+
+@dataclass
+class Operation:
+    """One operation. `payload` is what its handler needs besides the target."""
+
+    id: str
+    family: str
+    kind: str
+    target: str
+    namespace: str
+    subscription: str
+    location: str
+    api_version: str
+    started: float
+    payload: dict[str, Any] = field(default_factory=dict)
+    status: str = "Running"
+    ended: float | None = None
+    error: dict[str, Any] | None = None
+    result: Any = None
+    """What `Location` answers at the end of a workspace or generic operation."""
+
+
+Commit = Callable[[], None]
+Handler = Callable[[Operation], Awaitable["Commit | None"]]
+
+
+class Operations:
+    """Starts, runs, resumes and shows operations."""
+
+    def __init__(self, store: Store, clock: Clock, timing: Timing, base_url: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._timing = timing
+        self._base_url = base_url
+        self._handlers: dict[str, Handler] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def handle(self, kind: str, handler: Handler) -> None:
+        self._handlers[kind] = handler
+
+    def start(
+        self,
+        kind: str,
+        *,
+        family: str,
+        target: str,
+        namespace: str,
+        subscription: str,
+        location: str,
+        api_version: str,
+        prefix: str = "",
+        payload: dict[str, Any] | None = None,
+    ) -> Operation:
+        """Record an operation and run it soon. Belongs in the transaction that changes its target."""
+        operation = Operation(
+            id=f"{prefix}{uuid.uuid4()}",
+            family=family,
+            kind=kind,
+            target=target,
+            namespace=namespace,
+            subscription=subscription,
+            location=location or "global",
+            api_version=api_version,
+            started=self._clock(),
+            payload=payload or {},
+        )
+        self._save(operation)
+        # Not before the caller's transaction is over: a rolled back operation is not found then.
+        asyncio.get_running_loop().call_soon(self._launch, operation.id)
+        return operation
+
+    def resume(self) -> int:
+        """Run again what an earlier process left running; returns how many."""
+        documents = self._store.running_operations()
+        for document in documents:
+            self._launch(document["id"])
+        return len(documents)
+
+    async def close(self) -> None:
+        """Stop the tasks; the operations stay running in the store and go on at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def running_on(self, scope_id: str) -> list[Operation]:
+        return [Operation(**document) for document in self._store.running_operations(scope_id)]
+
+    # Running
+
+    def _launch(self, operation_id: str) -> None:
+        document = self._store.operation(operation_id)
+        if document is None or document["status"] != "Running":
+            return
+        task = asyncio.get_running_loop().create_task(self._run(Operation(**document)), name=operation_id)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, operation: Operation) -> None:
+        wait = operation.started + self._timing.seconds(operation.kind) - self._clock()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        try:
+            commit = await self._handlers[operation.kind](operation)
+            with self._store.transaction():
+                if commit:
+                    commit()
+                self._end(operation, "Succeeded")
+        except OperationFailed as failure:
+            operation.error = failure.error
+            with self._store.transaction():
+                if failure.commit:
+                    failure.commit()
+                self._end(operation, "Failed")
+        except Exception:
+            # An answer is better than a client that polls for ever; the log says what happened.
+            log.exception("operation %s (%s on %s) crashed", operation.id, operation.kind, operation.target)
+            operation.error = OperationFailed("InternalServerError", "The local Azure failed; see its log.").error
+            self._end(operation, "Failed")
+
+    def _end(self, operation: Operation, status: str) -> None:
+        operation.status = status
+        operation.ended = self._clock()
+        self._save(operation)
+
+    def _save(self, operation: Operation) -> None:
+        running = operation.status == "Running"
+        self._store.save_operation(operation.id, operation.target, running, asdict(operation))
+
+    # What clients see
+
+    def status_url(self, operation: Operation) -> str:
+        """The value of `Azure-AsyncOperation`."""
+        suffix = "&type=async" if operation.family == WORKSPACE else ""
+        return self._url(operation, _STATUS_SEGMENT[operation.family]) + suffix
+
+    def result_url(self, operation: Operation) -> str:
+        """The value of `Location` of a DELETE, PATCH or POST."""
+        suffix = "&type=location" if operation.family == WORKSPACE else ""
+        return self._url(operation, _RESULT_SEGMENT[operation.family]) + suffix
+
+    def _url(self, operation: Operation, segment: str) -> str:
+        return f"{self._base_url}{self._path(operation, segment)}?api-version={operation.api_version}"
+
+    def _path(self, operation: Operation, segment: str) -> str:
+        scope = f"/subscriptions/{operation.subscription}/providers/{operation.namespace}"
+        return f"{scope}/locations/{operation.location}/{segment}/{operation.id}"
+
+    def show(self, segment: str, operation_id: str, query_type: str) -> Reply:
+        """Answer a GET of a status or result URL."""
+        document = self._store.operation(operation_id)
+        if document is None:
+            guid = operation_id.rsplit(":", 1)[-1]
+            raise NotFound.service("OperationNotFound", f"There is no operation with id {guid}")
+        operation = Operation(**document)
+        wants_result = segment.lower().endswith("results") or query_type == "location"
+        if operation.family == MFE:
+            reply = Reply(200, self._mfe_body(operation, segment))
+            if wants_result and operation.status == "Running":
+                reply.status = 202
+        elif wants_result:
+            reply = self._result_reply(operation)
+        else:
+            reply = Reply(200, self._plain_body(operation, segment))
+        if operation.status == "Running":
+            reply.headers["Retry-After"] = self._timing.poll_seconds
+        return reply
+
+    def _mfe_body(self, operation: Operation, segment: str) -> dict[str, Any]:
+        body: dict[str, Any] = {"error": operation.error} if operation.error else {}
+        words = {"Running": "Updating"}
+        ended = time_text(operation.ended) if operation.ended else NO_TIME
+        return body | {
+            "id": self._path(operation, segment),
+            "name": operation.id,
+            "status": words.get(operation.status, operation.status),
+            "startTime": time_text(operation.started),
+            "endTime": ended,
+            "percentComplete": 0.0,  # recorded since 2024, at Succeeded too
+        }
+
+    def _plain_body(self, operation: Operation, segment: str) -> dict[str, Any]:
+        words = {"Running": "InProgress"}
+        body: dict[str, Any] = {"status": words.get(operation.status, operation.status)}
+        if operation.status == "Succeeded":
+            body["percentComplete"] = 100.0
+        if operation.error:
+            body["error"] = operation.error
+        if operation.family != WORKSPACE:
+            body = {"id": self._path(operation, segment), "name": operation.id} | body
+        return body
+
+    def _result_reply(self, operation: Operation) -> Reply:
+        if operation.status == "Running":
+            headers = {"Location": self.result_url(operation), "Azure-AsyncOperation": self.status_url(operation)}
+            return Reply(202, headers=headers)
+        if operation.error:
+            error = ArmError(operation.error["code"], operation.error["message"])
+            return Reply(error.status, error.body())
+        if operation.result is not None:
+            return Reply(200, operation.result)
+        target = self._store.get(operation.target)
+        return Reply(200, target.body) if target else Reply(200 if operation.family == WORKSPACE else 204)

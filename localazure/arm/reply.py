@@ -1,0 +1,43 @@
+"""Request and answer of the control plane as plain values, without HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from localazure.arm.resource_id import ResourceId
+
+
+class JsonNull:
+    """The four-byte body `null` that the service sends with 202, as opposed to an empty body."""
+
+
+NULL = JsonNull()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One authenticated ARM request about one resource, or about a type of children (`id` is then the parent)."""
+
+    method: str
+    id: ResourceId
+    api_version: str
+    body: dict[str, Any]
+    query: Mapping[str, str]
+    caller: str
+    """Who asks: for systemData."""
+
+    @property
+    def sent_properties(self) -> dict[str, Any]:
+        properties = self.body.get("properties")
+        return properties if isinstance(properties, dict) else {}
+
+
+@dataclass
+class Reply:
+    """One answer; `body` None is an empty body, NULL is the JSON word null."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,109 @@
+"""Identities and role assignments: who a resource is, and what it may read.
+
+Only the checks that decide whether a deployment starts or a blob may be touched. Roles are known by their GUIDs;
+permissions inside role definitions, deny assignments, groups and conditions are not evaluated.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from localazure import identity
+from localazure.arm.errors import BadRequest
+from localazure.arm.resource_id import is_within
+from localazure.arm.store import Resource, Store
+
+USER_ASSIGNED_TYPE = "microsoft.managedidentity/userassignedidentities"
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+ACR_PUSH = "8311e382-0749-4cb8-b61a-304f252e45ec"
+
+BLOB_WRITERS = frozenset({BLOB_DATA_OWNER, BLOB_DATA_CONTRIBUTOR})
+BLOB_READERS = BLOB_WRITERS | {BLOB_DATA_READER}
+# AcrPush contains pulling; Owner and Contributor of a registry may pull as well.
+IMAGE_PULLERS = frozenset({ACR_PULL, ACR_PUSH, OWNER, CONTRIBUTOR})
+
+
+class Identities:
+    """Gives resources their principals."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def resolve(self, sent: Any, existing: Resource | None) -> dict[str, Any]:
+        """The identity block as Azure answers it. Raises BadRequest for an unknown type or identity."""
+        if not isinstance(sent, dict):
+            raise BadRequest("InvalidRequestContent", f"identity must be an object, got {sent!r}.")
+        kinds = {part.strip().lower() for part in str(sent.get("type", "")).split(",")}
+        if kinds == {"none"}:
+            return {"type": "None"}
+        if not kinds or not kinds <= {"systemassigned", "userassigned"}:
+            raise BadRequest(
+                "InvalidIdentityType",
+                f"identity.type must be SystemAssigned, UserAssigned, both separated by a comma, or None; "
+                f"got {sent.get('type')!r}.",
+            )
+        before = (existing.body.get("identity") or {}) if existing else {}
+        resolved: dict[str, Any] = {}
+        if kinds == {"systemassigned", "userassigned"}:
+            resolved["type"] = "SystemAssigned,UserAssigned"
+        else:
+            resolved["type"] = "SystemAssigned" if kinds == {"systemassigned"} else "UserAssigned"
+        if "systemassigned" in kinds:
+            resolved["principalId"] = before.get("principalId") or str(uuid.uuid4())
+            resolved["tenantId"] = identity.TENANT_ID
+        if "userassigned" in kinds:
+            resolved["userAssignedIdentities"] = self._user_assigned(sent.get("userAssignedIdentities"))
+        return resolved
+
+    def _user_assigned(self, sent: Any) -> dict[str, Any]:
+        ids = [key for key, value in sent.items() if value is not None] if isinstance(sent, dict) else sent
+        if not isinstance(ids, list) or not ids:
+            raise BadRequest(
+                "InvalidRequestContent", "identity.userAssignedIdentities must name at least one identity."
+            )
+        answer = {}
+        for resource_id in ids:
+            resource = self._store.get(str(resource_id))
+            if resource is None or resource.resource_id.type != USER_ASSIGNED_TYPE:
+                raise BadRequest(
+                    "FailedIdentityOperation",
+                    f"The user-assigned identity '{resource_id}' does not exist. Create it first.",
+                )
+            shown = resource.properties
+            answer[str(resource_id)] = {"principalId": shown["principalId"], "clientId": shown["clientId"]}
+        return answer
+
+
+def principals(resource: Resource) -> set[str]:
+    """Object ids of a resource's identities."""
+    block = resource.body.get("identity") or {}
+    found = {block["principalId"]} if block.get("principalId") else set()
+    return found | {entry["principalId"] for entry in (block.get("userAssignedIdentities") or {}).values()}
+
+
+class Roles:
+    """Answers questions about role assignments in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def allows(self, principal_ids: set[str], scope_id: str, roles: frozenset[str]) -> bool:
+        """Whether one of the principals holds one of the roles on the scope or above it."""
+        for assignment in self._store.of_type("microsoft.authorization/roleassignments"):
+            shown = assignment.properties
+            role = str(shown.get("roleDefinitionId", "")).rsplit("/", 1)[-1].lower()
+            if shown.get("principalId") in principal_ids and role in roles:
+                scope = str(shown.get("scope", "")).lower()
+                if is_within(scope_id.lower(), scope):
+                    return True
+        return False
+
+    def allows_blobs(self, principal_ids: set[str], account_id: str, *, write: bool) -> bool:
+        return self.allows(principal_ids, account_id, BLOB_WRITERS if write else BLOB_READERS)

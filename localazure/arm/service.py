@@ -1,0 +1,203 @@
+"""ARM over HTTP: authentication, api-version, paths, JSON, and which behaviour answers.
+
+Everything that needs no resource type is here; rules of types are in `localazure.arm.namespaces`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Mapping
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from localazure import identity
+from localazure.arm.control_plane import ControlPlane
+from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized
+from localazure.arm.namespaces.resources import ResourceGroups
+from localazure.arm.operations import OPERATION_SEGMENTS
+from localazure.arm.reply import JsonNull, Reply, Request
+from localazure.arm.resource_id import ResourceId, split_path
+
+_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
+_READS = ("GET", "HEAD")
+
+
+class ArmService:
+    """Answers every request below /subscriptions."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+
+    async def handle(self, http: web.Request) -> web.Response:
+        try:
+            reply = await self._answer(http)
+        except ArmError as error:
+            reply = Reply(error.status, error.body(), error.headers)
+        return self._response(http, reply)
+
+    async def _answer(self, http: web.Request) -> Reply:
+        if not http.headers.get("Authorization"):
+            raise Unauthorized
+        api_version = _read_api_version(http.query)
+        segments = split_path(unquote(http.rel_url.raw_path, errors="strict"))
+        body = _read_json(await http.read()) if http.method in ("PUT", "PATCH", "POST") else {}
+        if len(segments) == 1:
+            return Reply(200, {"value": [_subscription()]})
+        if segments[1].lower() != identity.SUBSCRIPTION_ID:
+            # Known code; the wording is from memory of ARM.
+            raise NotFound("SubscriptionNotFound", f"The subscription '{segments[1]}' could not be found.")
+        if len(segments) == 2:
+            return Reply(200, _subscription())
+        reply = self._route(http, segments, api_version, body)
+        return await reply if inspect.isawaitable(reply) else reply
+
+    def _route(
+        self, http: web.Request, segments: list[str], api_version: str, body: dict[str, Any]
+    ) -> Reply | Awaitable[Reply]:
+        lower = [segment.lower() for segment in segments]
+        if (
+            len(segments) == 8
+            and lower[2] == "providers"
+            and lower[4] == "locations"
+            and lower[6] in OPERATION_SEGMENTS
+        ):
+            return self._plane.operations.show(segments[6], segments[7], http.query.get("type", ""))
+        path = "/" + "/".join(segments)
+        resource_id = ResourceId(path)
+
+        def request_for(target: ResourceId) -> Request:
+            return Request(http.method, target, api_version, body, http.query, identity.CALLER_NAME)
+
+        if resource_id.type:
+            return self._resource(request_for(resource_id))
+        if lower[2:] == ["resourcegroups"]:
+            return self._plane.behaviour("microsoft.resources/resourcegroups").list_children(
+                "", request_for(resource_id)
+            )
+        if len(segments) == 5 and lower[2] == "resourcegroups" and lower[4] == "resources" and http.method == "GET":
+            return self._list_group(ResourceId("/" + "/".join(segments[:4])))
+        if http.method == "GET":
+            return self._list(resource_id, request_for)
+        if http.method == "POST":
+            target = ResourceId("/" + "/".join(segments[:-1]))
+            if target.type:
+                return self._plane.behaviour(target.type).act(segments[-1], request_for(target))
+        return _refuse(http.method, path)
+
+    def _resource(self, request: Request) -> Reply:
+        behaviour = self._plane.behaviour(request.id.type)
+        if request.method in _READS:
+            reply = behaviour.get(request)
+            return reply if request.method == "GET" else Reply(204)
+        writers = {"PUT": behaviour.put, "PATCH": behaviour.patch, "DELETE": behaviour.delete}
+        if request.method not in writers:
+            _refuse(request.method, request.id.text)
+        return writers[request.method](request)
+
+    def _list(self, collection: ResourceId, request_for: Any) -> Reply:
+        """GET of a path that ends in a type: children of a resource, or all of a type in a group or subscription."""
+        scope, _, rest = collection.text.rpartition("/providers/")
+        namespace, *segments = rest.split("/")
+        if not scope or len(segments) % 2 == 0:
+            return _refuse("GET", collection.text)
+        arm_type = "/".join([namespace, *segments[0::2]])
+        behaviour = self._plane.behaviour(arm_type)
+        parent = f"{scope}/providers/{namespace}/" + "/".join(segments[:-1]) if len(segments) > 1 else scope
+        parent_id = ResourceId(parent)
+        if not parent_id.type:
+            found = [item for item in self._plane.store.of_type(arm_type) if item.key.startswith(scope.lower() + "/")]
+            return Reply(200, {"value": [behaviour.read(item) for item in found]})
+        self._require_container(parent_id, arm_type)
+        return behaviour.list_children(parent, request_for(parent_id))
+
+    def _require_container(self, parent_id: ResourceId, arm_type: str) -> None:
+        """Lists below a missing resource are ARM's 404; containers of assets answer for themselves."""
+        if arm_type.lower().endswith("/versions"):
+            parent_id = ResourceId(parent_id.parent)
+        if self._plane.store.get(parent_id.text) is None:
+            self._plane.behaviour(parent_id.type).find(parent_id, "read")
+
+    def _list_group(self, group_id: ResourceId) -> Reply:
+        groups = self._plane.behaviour(group_id.type)
+        assert isinstance(groups, ResourceGroups)
+        return Reply(200, {"value": groups.list_contents(groups.find(group_id, "read"))})
+
+    def _response(self, http: web.Request, reply: Reply) -> web.Response:
+        request_id = str(uuid.uuid4())
+        headers = {
+            "Cache-Control": "no-cache",
+            "Pragma": "no-cache",
+            "Expires": "-1",
+            "X-Content-Type-Options": "nosniff",
+            "x-ms-request-id": request_id,
+            "x-ms-correlation-request-id": request_id,
+            "x-ms-routing-request-id": f"LOCAL:{request_id}",
+            **reply.headers,
+        }
+        if client_id := http.headers.get("x-ms-client-request-id"):
+            headers["x-ms-client-request-id"] = client_id
+        if reply.body is None:
+            return web.Response(status=reply.status, headers=headers)
+        text = "null" if isinstance(reply.body, JsonNull) else json.dumps(reply.body)
+        return web.Response(status=reply.status, text=text, headers=headers, content_type="application/json")
+
+
+def _refuse(method: str, path: str) -> NoReturn:
+    raise NotEmulated(f"{method} {path[:200]}")
+
+
+def _read_api_version(query: Mapping[str, str]) -> str:
+    version = next((value for name, value in query.items() if name.lower() == "api-version"), "")
+    if not version:
+        # Known code and wording of ARM, from memory.
+        raise BadRequest(
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )
+    if not _API_VERSION.fullmatch(version):
+        raise BadRequest("InvalidApiVersionParameter", f"The api-version '{version[:40]}' is invalid.")
+    return version
+
+
+def _read_json(raw: bytes) -> dict[str, Any]:
+    if not raw.strip():
+        return {}
+    try:
+        body = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as exc:
+        # Known code; the wording is ours.
+        raise BadRequest(
+            "InvalidRequestContent", "The request content was invalid: it is not a JSON document."
+        ) from exc
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise BadRequest("InvalidRequestContent", "The request content was invalid: it is not a JSON object.")
+    properties = body.get("properties")
+    if properties is not None and not isinstance(properties, dict):
+        raise BadRequest("InvalidRequestContent", "The request content was invalid: properties is not an object.")
+    return body
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _subscription() -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/{identity.SUBSCRIPTION_ID}",
+        "subscriptionId": identity.SUBSCRIPTION_ID,
+        "tenantId": identity.TENANT_ID,
+        "displayName": "Local Azure",
+        "state": "Enabled",
+    }
+
+
+def is_arm_path(path: str) -> bool:
+    """Whether a request belongs here; ARM does not care about case."""
+    return path.lower().lstrip("/").split("/", 1)[0] == "subscriptions"

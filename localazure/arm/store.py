@@ -1,0 +1,244 @@
+"""The durable store: resources, operations, blobs' properties and a few settings in one SQLite file.
+
+WAL, one connection, used from the event loop only: every statement takes well under a millisecond, and a handler that
+does not await is therefore atomic. A committed write survives kill -9 of the process (`synchronous=NORMAL` gives up
+only what a power cut takes). It knows nothing of ARM's rules.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localazure.arm.resource_id import ResourceId
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+    key TEXT PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, parent TEXT NOT NULL,
+    sequence INTEGER NOT NULL, body TEXT NOT NULL, private TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS resources_by_parent ON resources (parent, type, sequence);
+CREATE INDEX IF NOT EXISTS resources_by_type ON resources (type, sequence);
+CREATE TABLE IF NOT EXISTS operations (
+    id TEXT PRIMARY KEY, target TEXT NOT NULL, running INTEGER NOT NULL, document TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS operations_running ON operations (target) WHERE running = 1;
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS containers (
+    account TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blobs (
+    account TEXT NOT NULL, container TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (account, container, name)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass
+class Resource:
+    """One stored resource. `body` is what GET may show, `private` what it never shows (keys, bookkeeping)."""
+
+    id: str
+    body: dict[str, Any]
+    private: dict[str, Any] = field(default_factory=dict)
+    sequence: int = 0
+
+    @property
+    def resource_id(self) -> ResourceId:
+        return ResourceId(self.id)
+
+    @property
+    def key(self) -> str:
+        return self.id.lower()
+
+    @property
+    def name(self) -> str:
+        return self.resource_id.name
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        properties = self.body.setdefault("properties", {})
+        assert isinstance(properties, dict)
+        return properties
+
+
+class Store:
+    """Reads and writes the SQLite file at `path` (created with mode 0600: it holds keys)."""
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.execute("PRAGMA busy_timeout=5000")
+        self._depth = 0
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, SCHEMA_VERSION):
+            raise RuntimeError(
+                f"{path} was written by another version of the local Azure (schema {version}, this one reads "
+                f"{SCHEMA_VERSION}). Start over with `sluice local reset`."
+            )
+        self._connection.executescript(_SCHEMA)
+        self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; may be nested. Must not contain an await."""
+        if self._depth == 0:
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.execute("ROLLBACK")
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            self._connection.execute("COMMIT")
+
+    # Resources
+
+    def get(self, resource_id: str) -> Resource | None:
+        row = self._connection.execute(
+            "SELECT id, body, private, sequence FROM resources WHERE key = ?", (resource_id.lower(),)
+        ).fetchone()
+        return _resource(row) if row else None
+
+    def save(self, resource: Resource) -> None:
+        with self.transaction():
+            if not resource.sequence:
+                last = self._connection.execute("SELECT COALESCE(MAX(value), '0') FROM settings WHERE name='sequence'")
+                resource.sequence = int(last.fetchone()[0]) + 1
+                self.set_setting("sequence", str(resource.sequence))
+            resource_id = resource.resource_id
+            self._connection.execute(
+                "INSERT INTO resources (key, id, type, parent, sequence, body, private) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET id=excluded.id, body=excluded.body, private=excluded.private",
+                (
+                    resource.key,
+                    resource.id,
+                    resource_id.type,
+                    resource_id.parent.lower(),
+                    resource.sequence,
+                    json.dumps(resource.body),
+                    json.dumps(resource.private),
+                ),
+            )
+
+    def delete(self, resource_id: str) -> None:
+        self._connection.execute("DELETE FROM resources WHERE key = ?", (resource_id.lower(),))
+
+    def children(self, parent_id: str, type_: str) -> list[Resource]:
+        """Direct children of one type, oldest first."""
+        return self._select("parent = ? AND type = ?", parent_id.lower(), type_.lower())
+
+    def of_type(self, type_: str) -> list[Resource]:
+        return self._select("type = ?", type_.lower())
+
+    def under(self, scope_id: str) -> list[Resource]:
+        """Everything below a scope (not the scope itself), extension resources included."""
+        prefix = scope_id.lower().rstrip("/") + "/"
+        return self._select("key >= ? AND key < ?", prefix, prefix[:-1] + "0")  # "0" is the character after "/"
+
+    def _select(self, where: str, *arguments: str) -> list[Resource]:
+        # `where` is one of the constant texts above; values are always bound.
+        rows = self._connection.execute(
+            f"SELECT id, body, private, sequence FROM resources WHERE {where} ORDER BY sequence", arguments
+        )
+        return [_resource(row) for row in rows]
+
+    def count_resources(self) -> int:
+        return int(self._connection.execute("SELECT COUNT(*) FROM resources").fetchone()[0])
+
+    # Operations
+
+    def save_operation(self, operation_id: str, target: str, running: bool, document: dict[str, Any]) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO operations (id, target, running, document) VALUES (?, ?, ?, ?)",
+            (operation_id, target.lower(), int(running), json.dumps(document)),
+        )
+
+    def operation(self, operation_id: str) -> dict[str, Any] | None:
+        row = self._connection.execute("SELECT document FROM operations WHERE id = ?", (operation_id,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def running_operations(self, scope_id: str | None = None) -> list[dict[str, Any]]:
+        """Running operations on a resource or below it; all without `scope_id`."""
+        if scope_id is None:
+            rows = self._connection.execute("SELECT document FROM operations WHERE running = 1")
+        else:
+            key = scope_id.lower()
+            rows = self._connection.execute(
+                "SELECT document FROM operations WHERE running = 1 AND (target = ? OR (target >= ? AND target < ?))",
+                (key, key + "/", key + "0"),
+            )
+        return [json.loads(row[0]) for row in rows]
+
+    # Settings
+
+    def setting(self, name: str) -> str | None:
+        row = self._connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def set_setting(self, name: str, value: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", (name, value))
+
+    # Blob properties (the content is in files, see localazure/storage)
+
+    def container(self, account: str, name: str) -> dict[str, Any] | None:
+        return self._document("containers WHERE account=? AND name=?", account, name)
+
+    def save_container(self, account: str, name: str, document: dict[str, Any]) -> None:
+        values = (account, name, json.dumps(document))
+        self._connection.execute("INSERT OR REPLACE INTO containers VALUES (?, ?, ?)", values)
+
+    def containers(self, account: str) -> list[tuple[str, dict[str, Any]]]:
+        sql = "SELECT name, document FROM containers WHERE account=? ORDER BY name"
+        return [(row[0], json.loads(row[1])) for row in self._connection.execute(sql, (account,))]
+
+    def delete_container(self, account: str, name: str) -> None:
+        with self.transaction():
+            self._connection.execute("DELETE FROM blobs WHERE account=? AND container=?", (account, name))
+            self._connection.execute("DELETE FROM containers WHERE account=? AND name=?", (account, name))
+
+    def blob(self, account: str, container: str, name: str) -> dict[str, Any] | None:
+        return self._document("blobs WHERE account=? AND container=? AND name=?", account, container, name)
+
+    def save_blob(self, account: str, container: str, name: str, document: dict[str, Any]) -> None:
+        values = (account, container, name, json.dumps(document))
+        self._connection.execute("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", values)
+
+    def delete_blob(self, account: str, container: str, name: str) -> None:
+        where = "DELETE FROM blobs WHERE account=? AND container=? AND name=?"
+        self._connection.execute(where, (account, container, name))
+
+    def blobs(self, account: str, container: str, prefix: str, after: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Blobs in name order whose name starts with `prefix` and is greater than `after`."""
+        rows = self._connection.execute(
+            "SELECT name, document FROM blobs WHERE account=? AND container=? AND name >= ? AND name > ? ORDER BY name",
+            (account, container, prefix, after),
+        )
+        for name, document in rows:
+            if not name.startswith(prefix):
+                return
+            yield name, json.loads(document)
+
+    def _document(self, where: str, *arguments: str) -> dict[str, Any] | None:
+        row = self._connection.execute(f"SELECT document FROM {where}", arguments).fetchone()
+        return json.loads(row[0]) if row else None
+
+
+def _resource(row: tuple[str, str, str, int]) -> Resource:
+    return Resource(id=row[0], body=json.loads(row[1]), private=json.loads(row[2]), sequence=row[3])

@@ -1,0 +1,135 @@
+"""Who the local Azure is: subscription, tenant, caller; its tokens and its cloud metadata document.
+
+Tokens are JWTs signed with a secret of the installation (HS256), so that they look right to clients that read them;
+the control plane accepts any bearer token, because everybody who reaches the loopback address may do everything.
+Nothing here is a real account. The scoring plane does check keys and tokens.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000001"
+TENANT_ID = "00000000-0000-4000-8000-000000000002"
+CALLER_OBJECT_ID = "00000000-0000-4000-8000-000000000003"
+CLIENT_ID = "00000000-0000-4000-8000-000000000004"
+CALLER_NAME = "Local User"
+CLOUD_NAME = "LocalAzure"
+"""Value of AZUREML_CURRENT_CLOUD; must differ from the names of Microsoft's clouds."""
+TOKEN_SECONDS = 24 * 3600
+
+
+def encode_token(claims: dict[str, Any], secret: str) -> str:
+    """A signed JWT."""
+    parts = [_encode({"alg": "HS256", "typ": "JWT", "kid": "local"}), _encode(claims)]
+    signed = ".".join(parts).encode()
+    return ".".join([*parts, _text(hmac.new(secret.encode(), signed, hashlib.sha256).digest())])
+
+
+def decode_token(token: str, secret: str, now: float) -> dict[str, Any] | None:
+    """The claims of a token that this secret signed and that has not expired, else None."""
+    head, _, signature = token.rpartition(".")
+    expected = _text(hmac.new(secret.encode(), head.encode(), hashlib.sha256).digest())
+    if not hmac.compare_digest(signature.encode(), expected.encode()):
+        return None
+    try:
+        claims = json.loads(_bytes(head.rpartition(".")[2]))
+    except ValueError:
+        return None
+    return claims if isinstance(claims, dict) and claims.get("exp", 0) > now else None
+
+
+def caller_token(audience: str, base_url: str, secret: str, now: float) -> str:
+    """An access token of the one caller, with the claims that clients read."""
+    issued = int(now)
+    claims = {
+        "aud": audience,
+        "iss": f"{base_url}/{TENANT_ID}/",
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + TOKEN_SECONDS,
+        "appid": CLIENT_ID,
+        "idtyp": "app",
+        "oid": CALLER_OBJECT_ID,
+        "sub": CALLER_OBJECT_ID,
+        "tid": TENANT_ID,
+        "ver": "1.0",
+    }
+    return encode_token(claims, secret)
+
+
+def managed_identity_answer(resource: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
+    """What an App Service answers on IDENTITY_ENDPOINT."""
+    return {
+        "access_token": caller_token(resource, base_url, secret, now),
+        "client_id": CLIENT_ID,
+        "expires_on": str(int(now) + TOKEN_SECONDS),
+        "resource": resource,
+        "token_type": "Bearer",
+    }
+
+
+def token_answer(scope: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
+    """What Microsoft Entra ID answers to a client credentials request."""
+    audience = scope.split(" ")[0].removesuffix("/.default")
+    seconds = TOKEN_SECONDS - 1
+    token = caller_token(audience, base_url, secret, now)
+    return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+
+
+def openid_configuration(base_url: str, tenant: str) -> dict[str, Any]:
+    """The discovery document that MSAL asks for."""
+    base = f"{base_url}/{tenant}"
+    return {
+        "token_endpoint": f"{base}/oauth2/v2.0/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+        "issuer": f"{base}/v2.0",
+        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+        "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+        "tenant_region_scope": None,
+    }
+
+
+def cloud_metadata(base_url: str, api_version: str) -> Any:
+    """The cloud metadata document: one object since api-version 2022-09-01, a list of clouds before.
+
+    azure-ai-ml, azure-native and go-azure-sdk each read a part of it. `resourceManager` must not end in a slash.
+    """
+    host = base_url.removeprefix("https://")
+    cloud = {
+        "name": CLOUD_NAME,
+        "portal": base_url,
+        "gallery": f"{base_url}/",
+        "graph": f"{base_url}/",
+        "graphAudience": f"{base_url}/",
+        "resourceManager": base_url,
+        "microsoftGraphResourceId": f"{base_url}/",
+        "authentication": {
+            "loginEndpoint": f"{base_url}/",
+            "audiences": [f"{base_url}/", base_url],
+            "tenant": "common",
+            "identityProvider": "AAD",
+        },
+        "suffixes": {
+            "storage": host,
+            "keyVaultDns": "vault.localhost",
+            "acrLoginServer": "azurecr.localhost",
+        },
+    }
+    return cloud if api_version >= "2022-09-01" else [cloud]
+
+
+def _encode(value: dict[str, Any]) -> str:
+    return _text(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _text(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

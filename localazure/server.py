@@ -1,0 +1,333 @@
+"""The local Azure's process: one event loop, HTTPS and HTTP on 127.0.0.1, everything below one home folder.
+
+It owns start (lock, ports, certificates, readiness file), dispatch to the parts, and a graceful stop. It writes no
+access log: requests carry keys and tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import hmac
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from localazure import identity
+from localazure.arm.control_plane import ControlPlane, Options
+from localazure.arm.errors import ArmError, NotEmulated
+from localazure.arm.scoring import Scoring
+from localazure.arm.service import ArmService, is_arm_path
+from localazure.certificates import ensure_certificates, server_context
+from localazure.storage.service import BlobService
+
+log = logging.getLogger(__name__)
+
+VERSION = "0.1.0"
+HOST = "127.0.0.1"
+MAX_BODY_BYTES = 4 << 20  # ARM's limit; uploads of blobs are streamed and have their own
+SHUTDOWN_SECONDS = 5.0
+_ACCOUNT_LENGTH = range(3, 25)
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+class DataPlane(Scoring, Protocol):
+    """The scoring plane as the process needs it."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def routes(self) -> list[web.RouteDef]: ...
+
+    def status(self) -> dict[str, Any]: ...
+
+
+@dataclass
+class Server:
+    """One local Azure. `run` returns after a stop was asked for."""
+
+    home: Path
+    port: int
+    scoring: DataPlane
+    options: Options = field(default_factory=Options)
+
+    def __post_init__(self) -> None:
+        self._stop = asyncio.Event()
+        self._started = time.time()
+        self._token = ""
+        self._plane: ControlPlane | None = None
+
+    async def run(self, ready: Callable[[str], None] | None = None) -> None:
+        """Start, serve until stopped, clean up."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = hold_lock(self.home)
+        try:
+            sockets = bind_ports(self.port)
+            try:
+                await self._serve(sockets, ready)
+            finally:
+                for bound in sockets:
+                    bound.close()
+        finally:
+            (self.home / "server.json").unlink(missing_ok=True)
+            os.close(lock)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def _serve(self, sockets: tuple[socket.socket, socket.socket], ready: Callable[[str], None] | None) -> None:
+        port = sockets[0].getsockname()[1]
+        base_url = f"https://localhost:{port}"
+        ensure_certificates(self.home)
+        self._token = control_token(self.home)
+        self._plane = ControlPlane(self.home, base_url, self.scoring, options=self.options)
+        await self.scoring.start()
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        try:
+            await self._plane.start()
+            await runner.setup()
+            await web.SockSite(runner, sockets[0], ssl_context=server_context(self.home)).start()
+            await web.SockSite(runner, sockets[1]).start()
+            self._handle_signals()
+            self._write_ready_file(base_url, f"http://localhost:{port + 1}")
+            log.info("ready on %s", base_url)
+            if ready:
+                ready(base_url)
+            await self._stop.wait()
+            log.info("stopping")
+        finally:
+            await runner.cleanup()
+            await self.scoring.close()
+            await self._plane.close()
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                loop.add_signal_handler(number, self.stop)
+            except (RuntimeError, ValueError):
+                return  # not in the main thread: whoever started us stops us
+
+    def _write_ready_file(self, https: str, http: str) -> None:
+        document = {"pid": os.getpid(), "https": https, "http": http, "version": VERSION, "started": self._started}
+        temporary = self.home / f".server.json.{os.getpid()}"
+        temporary.write_text(json.dumps(document))
+        temporary.replace(self.home / "server.json")
+
+    # HTTP
+
+    def _application(self) -> web.Application:
+        assert self._plane is not None
+        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_guard])
+        self._arm = ArmService(self._plane)
+        self._blobs = BlobService(self._plane)
+        application.add_routes(
+            [
+                web.get("/_local/health", self._health),
+                web.get("/_local/status", self._status),
+                web.post("/_local/shutdown", self._shutdown),
+                web.get("/metadata/endpoints", self._metadata),
+                web.get("/msi/token", self._managed_identity),
+                web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid),
+                web.get("/{tenant}/.well-known/openid-configuration", self._openid),
+                web.post("/{tenant}/oauth2/v2.0/token", self._token_endpoint),
+                web.post("/{tenant}/oauth2/token", self._token_endpoint),
+            ]
+        )
+        application.add_routes(self.scoring.routes())
+        application.router.add_route("*", "/{path:.*}", self._dispatch)
+        return application
+
+    async def _dispatch(self, request: web.Request) -> web.StreamResponse:
+        """Paths that no fixed route takes: ARM by its first segment, else the blob service."""
+        path = request.rel_url.raw_path
+        if is_arm_path(path):
+            return await self._arm.handle(request)
+        account, _, rest = path.strip("/").partition("/")
+        if len(account) in _ACCOUNT_LENGTH and account.isalnum() and (rest or request.query):
+            return await self._blobs.handle(request, account, rest)
+        error = NotEmulated(f"{request.method} {path[:200]}")
+        return web.json_response(error.body(), status=error.status)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok", "version": VERSION, "pid": os.getpid()})
+
+    async def _status(self, request: web.Request) -> web.Response:
+        assert self._plane is not None
+        running = self._plane.store.running_operations()
+        status = {
+            "version": VERSION,
+            "pid": os.getpid(),
+            "started": self._started,
+            "home": str(self.home),
+            "resources": self._plane.store.count_resources(),
+            "operations": [{"kind": item["kind"], "target": item["target"]} for item in running],
+            "outside_network": self.options.outside_network,
+            "memory_mib": _memory_mib(),
+            "scoring": self.scoring.status(),
+        }
+        return web.json_response(status)
+
+    async def _shutdown(self, request: web.Request) -> web.Response:
+        given = request.headers.get("X-Local-Token", "")
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            error = ArmError(
+                "Forbidden", f"Send the content of {self.home}/control.token as X-Local-Token.", status=403
+            )
+            return web.json_response(error.body(), status=403)
+        asyncio.get_running_loop().call_later(0.05, self.stop)
+        return web.json_response({"status": "stopping"}, status=202)
+
+    # Identity
+
+    async def _metadata(self, request: web.Request) -> web.Response:
+        plane = self._require_plane()
+        version = request.query.get("api-version", "2019-05-01")
+        return web.json_response(identity.cloud_metadata(plane.base_url, version))
+
+    async def _managed_identity(self, request: web.Request) -> web.Response:
+        if "X-IDENTITY-HEADER" not in request.headers:
+            # An App Service refuses such requests as well: they may come from a page or a redirect.
+            return web.json_response(
+                {"error": "invalid_request", "error_description": "X-IDENTITY-HEADER is missing."}, status=401
+            )
+        plane = self._require_plane()
+        resource = request.query.get("resource", "").removesuffix("/.default")
+        answer = identity.managed_identity_answer(resource, plane.base_url, plane.token_secret, plane.clock())
+        return web.json_response(answer)
+
+    async def _openid(self, request: web.Request) -> web.Response:
+        base_url = self._require_plane().base_url
+        return web.json_response(identity.openid_configuration(base_url, request.match_info["tenant"]))
+
+    async def _token_endpoint(self, request: web.Request) -> web.Response:
+        plane = self._require_plane()
+        form = await request.post()
+        scope = str(form.get("scope") or form.get("resource") or "")
+        if not scope:
+            return web.json_response({"error": "invalid_request", "error_description": "scope is missing."}, status=400)
+        return web.json_response(identity.token_answer(scope, plane.base_url, plane.token_secret, plane.clock()))
+
+    def _require_plane(self) -> ControlPlane:
+        assert self._plane is not None
+        return self._plane
+
+
+@web.middleware
+async def _guard(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Local names only, and errors in ARM's form."""
+    host = request.host.rsplit(":", 1)[0].lower()
+    if host not in ("localhost", HOST) and not host.endswith(".localhost"):
+        # A web page that points its own name at 127.0.0.1 must not reach a server that trusts its callers.
+        error = ArmError("InvalidHost", f"The local Azure answers to localhost, not to {host[:100]!r}.", status=421)
+        return web.json_response(error.body(), status=421)
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        # Known code; the wording is ours.
+        error = ArmError(
+            "RequestContentTooLarge", f"The request content is larger than {MAX_BODY_BYTES} bytes.", status=413
+        )
+    except (web.HTTPException, asyncio.CancelledError, ConnectionError):
+        raise
+    except UnicodeDecodeError:
+        error = ArmError("InvalidRequestUri", "The path is not UTF-8.", status=400)
+    except Exception:
+        # Without the query: it may carry a signature.
+        log.exception("%s %s failed", request.method, request.path)
+        error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
+    return web.json_response(error.body(), status=error.status)
+
+
+def hold_lock(home: Path) -> int:
+    """Take the home folder for this process. Raises StartError with the holder's id."""
+    descriptor = os.open(home / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StartError(
+            f"A local Azure is already running in {home} (process {holder}). Use it, end it with `sluice local stop`, "
+            "or choose another folder with --home."
+        ) from exc
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor
+
+
+def bind_ports(port: int) -> tuple[socket.socket, socket.socket]:
+    """Sockets for HTTPS on `port` and HTTP on the next one; 0 picks a free pair. Raises StartError."""
+    attempts = 1 if port else 50
+    for attempt in range(attempts):
+        bound: list[socket.socket] = []
+        try:
+            first = _bind(port)
+            bound.append(first)
+            bound.append(_bind(first.getsockname()[1] + 1))
+        except (OSError, OverflowError) as exc:
+            for one in bound:
+                one.close()
+            if attempt + 1 < attempts:
+                continue
+            taken = port + len(bound)
+            why = "is taken" if getattr(exc, "errno", None) == errno.EADDRINUSE else f"cannot be used ({exc})"
+            raise StartError(
+                f"Port {taken} on {HOST} {why}. The local Azure needs {port} (HTTPS) and {port + 1} (HTTP); choose "
+                "others with --port."
+            ) from exc
+        return bound[0], bound[1]
+    raise AssertionError("unreachable")
+
+
+def _bind(port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((HOST, port))
+        # Listening already: a second process must not be able to bind and wait.
+        bound.listen(128)
+    except BaseException:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
+
+
+def control_token(home: Path) -> str:
+    """The secret that lets a caller stop the server; made once, mode 0600."""
+    path = home / "control.token"
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        token = secrets.token_urlsafe(32)
+        file.write(token)
+    return token
+
+
+def _memory_mib() -> float | None:
+    """Resident memory of this process; None where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError):
+        return None
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20), 1)

@@ -1,0 +1,366 @@
+"""The blob service over HTTP, as azure-storage-blob uses it: `https://localhost:<port>/<account>/<container>/<blob>`.
+
+Block blobs only. Not emulated, and refused as such: append and page blobs, copies, leases, snapshots, versions, tags,
+batches, shared-key authorization and user delegation keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from localazure.storage.access import Access, Target
+from localazure.storage.blobs import BlobStore
+from localazure.storage.errors import BlobError, not_emulated
+from localazure.storage.xml import block_list_ids, list_blobs_xml, list_containers_xml
+
+if TYPE_CHECKING:
+    from localazure.arm.control_plane import ControlPlane
+
+MAX_UPLOAD_BYTES = 5000 << 20  # the service's limit for one PUT of a block blob
+MAX_XML_BYTES = 16 << 20
+MAX_PAGE = 5000
+_CHUNK = 1 << 18
+_REFUSED_HEADERS = ("x-ms-copy-source", "x-ms-lease-action", "x-ms-structured-body", "x-ms-encryption-key")
+_REFUSED_QUERY = ("snapshot", "versionid")
+# Request header -> name under which it is kept and answered.
+_CONTENT_HEADERS = {
+    "x-ms-blob-content-type": "Content-Type",
+    "x-ms-blob-content-encoding": "Content-Encoding",
+    "x-ms-blob-content-language": "Content-Language",
+    "x-ms-blob-content-disposition": "Content-Disposition",
+    "x-ms-blob-cache-control": "Cache-Control",
+}
+
+Handler = Callable[[web.Request, Target], Awaitable[web.StreamResponse]]
+
+
+class BlobService:
+    """Answers requests whose first path segment is a storage account."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+        self._blobs: BlobStore = plane.blobs
+        self._access = Access(plane)
+        self._container_handlers: dict[tuple[str, str], Handler] = {
+            ("PUT", ""): self._create_container,
+            ("GET", ""): self._container_properties,
+            ("HEAD", ""): self._container_properties,
+            ("GET", "metadata"): self._container_properties,
+            ("DELETE", ""): self._delete_container,
+            ("GET", "list"): self._list_blobs,
+            ("PUT", "metadata"): self._set_container_metadata,
+        }
+        self._blob_handlers: dict[tuple[str, str], Handler] = {
+            ("PUT", ""): self._put_blob,
+            ("PUT", "block"): self._put_block,
+            ("PUT", "blocklist"): self._put_block_list,
+            ("PUT", "metadata"): self._set_metadata,
+            ("PUT", "properties"): self._set_properties,
+            ("GET", ""): self._get_blob,
+            ("GET", "metadata"): self._head_blob,
+            ("HEAD", ""): self._head_blob,
+            ("HEAD", "metadata"): self._head_blob,
+            ("DELETE", ""): self._delete_blob,
+        }
+
+    async def handle(self, request: web.Request, account_name: str, path: str) -> web.StreamResponse:
+        """One request; `path` is the escaped rest after the account."""
+        try:
+            container, _, blob = path.strip("/").partition("/")
+            account = self._plane.storage_account(account_name)
+            if account is None:
+                raise BlobError(404, "ResourceNotFound", f"There is no storage account named {account_name}.")
+            target = Target(account, unquote(container), unquote(blob, errors="strict"))
+            self._refuse_unknown(request)
+            handler = self._handler(request, target)
+            self._access.check(request, target)
+            response = await handler(request, target)
+        except BlobError as error:
+            body = error.body() if request.method != "HEAD" else b""
+            response = web.Response(
+                status=error.status, body=body, headers=error.headers, content_type="application/xml"
+            )
+        except UnicodeDecodeError:
+            response = web.Response(status=400, headers={"x-ms-error-code": "InvalidUri"})
+        if not response.prepared:
+            self._add_common_headers(request, response)
+        return response
+
+    def _add_common_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["x-ms-request-id"] = str(uuid.uuid4())
+        response.headers["x-ms-version"] = request.headers.get("x-ms-version", "2021-12-02")
+        if client_id := request.headers.get("x-ms-client-request-id"):
+            response.headers["x-ms-client-request-id"] = client_id
+
+    def _refuse_unknown(self, request: web.Request) -> None:
+        for header in _REFUSED_HEADERS:
+            if header in request.headers:
+                raise not_emulated(f"The header {header}")
+        for name in _REFUSED_QUERY:
+            if name in request.query:
+                raise not_emulated(f"The query parameter {name}")
+
+    def _handler(self, request: web.Request, target: Target) -> Handler:
+        kind, component = request.query.get("restype", ""), request.query.get("comp", "")
+        found: Handler | None = None
+        if not target.container:
+            found = self._list_containers if (request.method, component, kind) == ("GET", "list", "") else None
+        elif not target.blob:
+            found = self._container_handlers.get((request.method, component)) if kind == "container" else None
+        elif not kind:
+            found = self._blob_handlers.get((request.method, component))
+        if found is None:
+            raise not_emulated(f"{request.method} with restype={kind!r} comp={component!r}")
+        return found
+
+    # Containers
+
+    async def _list_containers(self, request: web.Request, target: Target) -> web.Response:
+        found = self._blobs.list_containers(target.account.name, request.query.get("prefix", ""))
+        return _xml(list_containers_xml(self._endpoint(target), found))
+
+    async def _create_container(self, request: web.Request, target: Target) -> web.Response:
+        document = self._blobs.create_container(target.account.name, target.container)
+        return web.Response(status=201, headers=_stamp(document))
+
+    async def _container_properties(self, request: web.Request, target: Target) -> web.Response:
+        document = self._blobs.container(target.account.name, target.container)
+        headers = _stamp(document) | _metadata_headers(document)
+        headers |= {"x-ms-lease-status": "unlocked", "x-ms-lease-state": "available"}
+        return web.Response(headers=headers)
+
+    async def _set_container_metadata(self, request: web.Request, target: Target) -> web.Response:
+        document = self._blobs.container(target.account.name, target.container)
+        document["metadata"] = _read_metadata(request)
+        self._plane.store.save_container(target.account.name, target.container, document)
+        return web.Response(headers=_stamp(document))
+
+    async def _delete_container(self, request: web.Request, target: Target) -> web.Response:
+        self._blobs.delete_container(target.account.name, target.container)
+        return web.Response(status=202)
+
+    async def _list_blobs(self, request: web.Request, target: Target) -> web.Response:
+        query = request.query
+        wanted = query.get("maxresults", "")
+        limit = min(int(wanted), MAX_PAGE) if wanted.isdigit() and int(wanted) else MAX_PAGE
+        page = self._blobs.list_blobs(
+            target.account.name,
+            target.container,
+            query.get("prefix", ""),
+            query.get("delimiter", ""),
+            query.get("marker", ""),
+            limit,
+        )
+        with_metadata = "metadata" in query.get("include", "").split(",")
+        return _xml(list_blobs_xml(self._endpoint(target), target.container, query, page, with_metadata))
+
+    def _endpoint(self, target: Target) -> str:
+        return f"{self._plane.base_url}/{target.account.name}/"
+
+    # Reading blobs
+
+    async def _head_blob(self, request: web.Request, target: Target) -> web.Response:
+        document = self._blobs.properties(*target.names)
+        _check_conditions(request, document)
+        response = web.Response(headers=_blob_headers(document))
+        response.content_length = document["size"] if request.method == "HEAD" else 0
+        return response
+
+    async def _get_blob(self, request: web.Request, target: Target) -> web.StreamResponse:
+        document = self._blobs.properties(*target.names)
+        _check_conditions(request, document)
+        start, end, partial = _read_range(request, document["size"])
+        headers = _blob_headers(document)
+        headers["Content-Length"] = str(end - start)
+        if partial:
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{document['size']}"
+            headers["x-ms-blob-content-md5"] = document["md5"]
+            headers.pop("Content-MD5", None)
+        response = web.StreamResponse(status=206 if partial else 200, headers=headers)
+        self._add_common_headers(request, response)
+        path = self._blobs.path(*target.names)
+        with path.open("rb") as file:
+            await response.prepare(request)
+            file.seek(start)
+            left = end - start
+            while left:
+                chunk = file.read(min(_CHUNK, left))
+                if not chunk:
+                    break  # replaced under us: the client sees a short body and tries again
+                left -= len(chunk)
+                await response.write(chunk)
+        await response.write_eof()
+        return response
+
+    # Writing blobs
+
+    async def _put_blob(self, request: web.Request, target: Target) -> web.Response:
+        kind = request.headers.get("x-ms-blob-type", "")
+        if kind != "BlockBlob":
+            raise not_emulated(f"A blob of type {kind!r}")
+        self._blobs.container(target.account.name, target.container)
+        self._blobs.path(*target.names)
+        _check_write_conditions(request, self._blobs.find(*target.names))
+        upload = self._blobs.new_upload(target.account.name, target.container)
+        size, md5 = await self._receive(request, upload)
+        _check_write_conditions(request, self._blobs.find(*target.names), upload)
+        return self._commit(request, target, upload, size, md5)
+
+    async def _put_block(self, request: web.Request, target: Target) -> web.Response:
+        self._blobs.container(target.account.name, target.container)
+        path = self._blobs.block_path(*target.names, request.query.get("blockid", ""))
+        upload = self._blobs.new_upload(target.account.name, target.container)
+        _, md5 = await self._receive(request, upload)
+        upload.replace(path)
+        return web.Response(status=201, headers={"Content-MD5": md5, "x-ms-request-server-encrypted": "true"})
+
+    async def _put_block_list(self, request: web.Request, target: Target) -> web.Response:
+        if (request.content_length or 0) > MAX_XML_BYTES:
+            raise BlobError(413, "RequestBodyTooLarge", "The request body is too large.")
+        block_ids = block_list_ids(await request.content.read(MAX_XML_BYTES))
+        _check_write_conditions(request, self._blobs.find(*target.names))
+        upload, size, md5 = await asyncio.to_thread(self._blobs.assemble, *target.names, block_ids)
+        _check_write_conditions(request, self._blobs.find(*target.names), upload)
+        response = self._commit(request, target, upload, size, md5)
+        self._blobs.discard_blocks(*target.names)
+        return response
+
+    async def _receive(self, request: web.Request, upload: Path) -> tuple[int, str]:
+        """Write the request's body to a file; size and MD5. Leaves no file behind when it fails."""
+        digest, size = hashlib.md5(usedforsecurity=False), 0
+        try:
+            with upload.open("wb") as file:
+                async for chunk in request.content.iter_chunked(_CHUNK):
+                    size += len(chunk)
+                    if size > MAX_UPLOAD_BYTES:
+                        raise BlobError(413, "RequestBodyTooLarge", "The request body is too large.")
+                    file.write(chunk)
+                    digest.update(chunk)
+            md5 = base64.b64encode(digest.digest()).decode()
+            sent = request.headers.get("Content-MD5")
+            if sent and sent != md5:
+                raise BlobError(400, "Md5Mismatch", "The MD5 value specified in the request did not match the content.")
+        except BaseException:
+            upload.unlink(missing_ok=True)
+            raise
+        return size, md5
+
+    def _commit(self, request: web.Request, target: Target, upload: Path, size: int, md5: str) -> web.Response:
+        headers = {"metadata": _read_metadata(request), "headers": _read_content_headers(request)}
+        document = self._blobs.commit_upload(*target.names, upload, size, md5, headers)
+        answer = _stamp(document) | {"Content-MD5": md5, "x-ms-request-server-encrypted": "true"}
+        return web.Response(status=201, headers=answer)
+
+    async def _set_metadata(self, request: web.Request, target: Target) -> web.Response:
+        _check_conditions(request, self._blobs.properties(*target.names))
+        document = self._blobs.update(*target.names, {"metadata": _read_metadata(request)})
+        return web.Response(headers=_stamp(document))
+
+    async def _set_properties(self, request: web.Request, target: Target) -> web.Response:
+        _check_conditions(request, self._blobs.properties(*target.names))
+        document = self._blobs.update(*target.names, {"headers": _read_content_headers(request)})
+        return web.Response(headers=_stamp(document))
+
+    async def _delete_blob(self, request: web.Request, target: Target) -> web.Response:
+        _check_conditions(request, self._blobs.properties(*target.names))
+        self._blobs.delete(*target.names)
+        return web.Response(status=202, headers={"x-ms-delete-type-permanent": "true"})
+
+
+def _xml(text: str) -> web.Response:
+    return web.Response(body=text.encode(), content_type="application/xml")
+
+
+def _stamp(document: dict[str, Any]) -> dict[str, str]:
+    return {"ETag": document["etag"], "Last-Modified": formatdate(document["modified"], usegmt=True)}
+
+
+def _blob_headers(document: dict[str, Any]) -> dict[str, str]:
+    headers: dict[str, str] = _stamp(document) | {"Content-Type": "application/octet-stream"} | document["headers"]
+    return (
+        headers
+        | _metadata_headers(document)
+        | {
+            "Accept-Ranges": "bytes",
+            "Content-MD5": document["md5"],
+            "x-ms-blob-type": "BlockBlob",
+            "x-ms-creation-time": formatdate(document["created"], usegmt=True),
+            "x-ms-lease-state": "available",
+            "x-ms-lease-status": "unlocked",
+            "x-ms-server-encrypted": "true",
+        }
+    )
+
+
+def _metadata_headers(document: dict[str, Any]) -> dict[str, str]:
+    return {f"x-ms-meta-{name}": value for name, value in document["metadata"].items()}
+
+
+def _read_metadata(request: web.Request) -> dict[str, str]:
+    prefix = "x-ms-meta-"
+    return {name[len(prefix) :]: value for name, value in request.headers.items() if name.lower().startswith(prefix)}
+
+
+def _read_content_headers(request: web.Request) -> dict[str, str]:
+    headers = {kept: request.headers[sent] for sent, kept in _CONTENT_HEADERS.items() if sent in request.headers}
+    if "Content-Type" not in headers and request.headers.get("Content-Type"):
+        headers["Content-Type"] = request.headers["Content-Type"]
+    return headers
+
+
+def _check_conditions(request: web.Request, document: dict[str, Any]) -> None:
+    match = request.headers.get("If-Match")
+    if match and match not in ("*", document["etag"]):
+        raise _condition_not_met()
+    none_match = request.headers.get("If-None-Match")
+    if none_match and none_match in ("*", document["etag"]):
+        if request.method in ("GET", "HEAD"):
+            raise BlobError(
+                304, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."
+            )
+        raise _condition_not_met()
+
+
+def _check_write_conditions(request: web.Request, document: dict[str, Any] | None, upload: Path | None = None) -> None:
+    """As above for a blob that may not exist; drops the upload when the write is refused."""
+    error: BlobError | None = None
+    if request.headers.get("If-None-Match") == "*" and document is not None:
+        error = BlobError(409, "BlobAlreadyExists", "The specified blob already exists.")
+    match = request.headers.get("If-Match")
+    if match and (document is None or match not in ("*", document["etag"])):
+        error = _condition_not_met()
+    if error is not None:
+        if upload is not None:
+            upload.unlink(missing_ok=True)
+        raise error
+
+
+def _condition_not_met() -> BlobError:
+    return BlobError(412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.")
+
+
+def _read_range(request: web.Request, size: int) -> tuple[int, int, bool]:
+    """Start, end (exclusive) and whether a part was asked for."""
+    text = request.headers.get("x-ms-range") or request.headers.get("Range")
+    if not text:
+        return 0, size, False
+    first, _, last = text.removeprefix("bytes=").partition("-")
+    if not first.isdigit() or (last and not last.isdigit()):
+        raise BlobError(
+            400, "InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format."
+        )
+    start, end = int(first), min(int(last) + 1, size) if last else size
+    if start >= size or end <= start:
+        message = "The range specified is invalid for the current size of the resource."
+        raise BlobError(416, "InvalidRange", message, {"Content-Range": f"bytes */{size}"})
+    return start, end, True
