@@ -5,6 +5,7 @@ cloud describes itself there), else from ARM_ENVIRONMENT, else it is the public 
 """
 
 import json
+import logging
 import os
 import ssl
 import time
@@ -56,6 +57,9 @@ class ArmClient:
         from azure.core.exceptions import ClientAuthenticationError
         from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 
+        # It logs every way that it tried and in vain, at length; the error below says what matters.
+        logging.getLogger("azure.identity").addHandler(logging.NullHandler())
+        logging.getLogger("azure.identity").propagate = False
         credential = self._given_credential or DefaultAzureCredential()
         try:
             return credential.get_token(f"{self.base_url}/.default").token

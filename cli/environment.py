@@ -8,6 +8,7 @@ it back and no value of another login is ever printed.
 import os
 import shlex
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,7 @@ class LocalEnvironment:
             if name in environment and not evaluated_before:
                 lines.append(f'export {SAVED}{name}="${name}"')
         lines += [f"export {name}={shlex.quote(value)}" for name, value in self.exports.items()]
-        lines += [f"unset {name}" for name in self.removed]
+        lines.append(f"unset {' '.join(self.removed)}")
         return lines
 
 
@@ -186,11 +187,11 @@ def _certifi() -> str:
 
 def prepare_pulumi_home(home: LocalHome) -> None:
     """Folders of the file backend and the plugin stand-in; nothing outside the home."""
-    from localazure.provider.install import install_plugin
+    from localazure.provider.install import install
 
     home.state.mkdir(parents=True, exist_ok=True)
     home.release_locks.mkdir(parents=True, exist_ok=True)
-    install_plugin(home.pulumi_home)
+    install(home.pulumi_home, Path(sys.executable))
 
 
 def _no_proxy(current: str) -> str:

@@ -13,7 +13,7 @@ import ssl
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Load:
     def __init__(
         self,
         uri: str,
-        body: bytes,
+        bodies: Sequence[bytes],
         *,
         key: str | None,
         clients: int = 4,
@@ -90,7 +90,7 @@ class Load:
         if not 1 <= clients <= MAX_CLIENTS:
             raise UsageError(f"clients must be 1 to {MAX_CLIENTS}, got {clients}.")
         self.uri = uri
-        self.body = body
+        self.bodies = bodies
         self.clients = clients
         self.pause_seconds = pause_seconds
         self.timeout_seconds = timeout_seconds
@@ -101,7 +101,8 @@ class Load:
             self.headers[DEPLOYMENT_HEADER] = deployment
         self.total = Tally()
         self.window = Tally()
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._sent = 0
 
     def restart_window(self) -> Tally:
         """Close the current counting window and open the next; the total goes on."""
@@ -109,8 +110,8 @@ class Load:
         return closed
 
     def stop(self) -> None:
-        """Let every client finish its current request and end."""
-        self._stopping.set()
+        """Let every client finish its current request and end; any thread may call it."""
+        self._stopping = True
 
     async def run(self, *, requests: int | None = None, seconds: float | None = None) -> Tally:
         """Send until `requests` are sent, `seconds` have passed, or `stop` is called."""
@@ -125,7 +126,7 @@ class Load:
     async def _client(
         self, session: aiohttp.ClientSession, remaining: list[int | None], deadline: float | None
     ) -> None:
-        while not self._stopping.is_set() and (deadline is None or time.monotonic() < deadline):
+        while not self._stopping and (deadline is None or time.monotonic() < deadline):
             if remaining[0] is not None:
                 if remaining[0] <= 0:
                     return
@@ -135,9 +136,11 @@ class Load:
                 await asyncio.sleep(self.pause_seconds)
 
     async def _send(self, session: aiohttp.ClientSession) -> None:
+        body = self.bodies[self._sent % len(self.bodies)]
+        self._sent += 1
         started = time.perf_counter()
         try:
-            async with session.post(self.uri, data=self.body, headers=self.headers) as answer:
+            async with session.post(self.uri, data=body, headers=self.headers) as answer:
                 await answer.read()
                 status, headers = answer.status, answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -159,6 +162,18 @@ def _count(tally: Tally, status: int, headers: Mapping[str, str], latency_ms: fl
             tally.errors_by_deployment[deployment] += 1
 
 
+def read_bodies(file: Path) -> list[bytes]:
+    """The request of a JSON file, or every line of a .jsonl file, sent in turn."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read the request file {file}: {error.strerror}.") from error
+    bodies = [line for line in content.splitlines() if line.strip()] if file.suffix == ".jsonl" else [content]
+    if not bodies:
+        raise UsageError(f"{file} holds no request: one JSON document per line is expected.")
+    return bodies
+
+
 def _trust() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
 
@@ -167,7 +182,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add `sluice load`."""
     parser = subparsers.add_parser("load", help="send requests and count the answers per deployment")
     parser.add_argument("uri", metavar="SCORING_URI")
-    parser.add_argument("--request-file", type=Path, required=True)
+    parser.add_argument("--request-file", type=Path, required=True, help="JSON, or .jsonl: one per line, in turn")
     parser.add_argument("--deployment", help="send straight to this deployment, by header")
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--requests", type=int, help="default 200, unless --seconds is given")
@@ -179,16 +194,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(options: argparse.Namespace) -> int:
     """Send, count, print; fails when a request failed."""
-    try:
-        body = options.request_file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the request file {options.request_file}: {error.strerror}.") from error
+    bodies = read_bodies(options.request_file)
     requests = 200 if options.requests is None and options.seconds is None else options.requests
 
     async def send() -> Tally:
         load = Load(
             options.uri,
-            body,
+            bodies,
             key=os.environ.get(KEY_VARIABLE),
             clients=options.clients,
             deployment=options.deployment,

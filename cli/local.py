@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 from cli import processes
@@ -17,6 +18,12 @@ from cli.errors import ExitCode, UsageError
 from cli.localhome import local_home
 
 FOLLOW_SECONDS = 0.3
+# Behaviours of the server that a rehearsal can choose; `python -m localazure --help` has them too.
+SERVER_FLAGS = {
+    "--outside-network": "count the caller as outside the private network: closed storage answers 403",
+    "--caller-without-data-roles": "the caller needs a role assignment to use blobs",
+    "--keep-omitted-traffic": "a PUT of an endpoint without traffic keeps the weights instead of resetting them",
+}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,11 +35,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     start.add_argument(
         "--port", type=int, help="HTTPS port (HTTP is the next one); default: the last one, else a free one"
     )
-    start.add_argument(
-        "--outside-network",
-        action="store_true",
-        help="count the caller as outside the private network (storage says 403)",
-    )
+    for flag, meaning in SERVER_FLAGS.items():
+        start.add_argument(flag, action="store_true", help=meaning)
     start.add_argument("--json", action="store_true", help="print the address as JSON")
 
     _command(commands, "stop", run_stop, "end it and every model process")
@@ -70,7 +74,8 @@ def run_start(options: argparse.Namespace) -> int:
     from cli.localserver import start
 
     home = local_home(options.home)
-    server, started = start(home, port=options.port, outside_network=options.outside_network, say=_say)
+    flags = [flag for flag in SERVER_FLAGS if getattr(options, flag.removeprefix("--").replace("-", "_"))]
+    server, started = start(home, port=options.port, flags=flags, say=_say)
     if options.json:
         print(json.dumps({**vars(server), "home": str(home.path), "already_running": not started}))
         return ExitCode.DONE
@@ -101,19 +106,36 @@ def run_status(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps({"running": False, "home": str(home.path)}))
         else:
-            state = "is starting" if home.is_running() else "does not run"
+            state = "is starting" if home.holder() is not None else "does not run"
             print(f"the local Azure in {home.path} {state}. Start it with `sluice local start{_home_flag(options)}`.")
         return ExitCode.UNAVAILABLE
-    facts = {"running": True, "home": str(home.path), **vars(server)}
-    facts["resident_mib"] = processes.resident_mib(server.pid)
-    facts["serving"] = live_status(server)
+    live = live_status(server)
+    instances = [
+        {"endpoint": endpoint, "deployment": name, **instance, "rss_mib": processes.resident_mib(instance["pid"])}
+        for endpoint, facts in live["scoring"].items()
+        for name, deployment in facts["deployments"].items()
+        for instance in deployment["instances"]
+    ]
     if options.json:
+        facts = {
+            "running": True,
+            "home": str(home.path),
+            "server": {**vars(server), "rss_mib": live["memory_mib"]},
+            "instances": instances,
+            "azure": live,
+        }
         print(json.dumps(facts, indent=2))
         return ExitCode.DONE
-    print(f"running since {server.started}: {server.https} and {server.http}, process {server.pid}")
-    if facts["resident_mib"] is not None:
-        print(f"resident memory {facts['resident_mib']:.0f} MiB, home {home.path}")
-    print(json.dumps(facts["serving"], indent=2))
+    started = datetime.fromtimestamp(server.started)
+    print(f"running since {started:%Y-%m-%d %H:%M:%S}: {server.https} and {server.http}, process {server.pid}")
+    print(f"home {home.path}, {live['resources']} resources, resident memory {live['memory_mib']} MiB")
+    for endpoint, facts in live["scoring"].items():
+        print(f"endpoint {endpoint}: traffic {facts['traffic'] or 'none'}, mirror {facts['mirror'] or 'none'}")
+        for name, deployment in facts["deployments"].items():
+            pids = ", ".join(
+                str(one["pid"]) for one in instances if (one["endpoint"], one["deployment"]) == (endpoint, name)
+            )
+            print(f"  {name}: {deployment['state']}, processes {pids or 'none'}")
     return ExitCode.DONE
 
 

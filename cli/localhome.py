@@ -1,16 +1,18 @@
 """The folder of one local Azure: where its files are, and whether its server runs.
 
-The server holds a file lock while it lives, and the kernel drops that lock with the process: so a server.json left by a
-killed server is never taken for a running one. This starts and ends nothing.
+The server holds a file lock while it lives, and the kernel drops that lock with the process: so a server.json left by
+a killed server is never taken for a running one. This starts and ends nothing.
 """
 
 import fcntl
 import json
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cli import processes
 from cli.errors import UnavailableError, UsageError
 from cli.project import project_root
 
@@ -26,7 +28,7 @@ class Server:
     https: str
     http: str
     version: str
-    started: str
+    started: float
 
     @property
     def port(self) -> int:
@@ -54,6 +56,16 @@ class LocalHome:
     def server_log(self) -> Path:
         """What the server writes."""
         return self.path / "logs" / "server.log"
+
+    @property
+    def console_log(self) -> Path:
+        """What the server printed since its last start."""
+        return self.path / "logs" / "console.log"
+
+    @property
+    def control_token(self) -> Path:
+        """The secret that lets a caller stop the server."""
+        return self.path / "control.token"
 
     @property
     def ca_bundle(self) -> Path:
@@ -86,7 +98,8 @@ class LocalHome:
         if self.path.is_dir() and any(self.path.iterdir()) and not marker.is_file() and not self.looks_like_home():
             raise UsageError(f"{self.path} is not empty and no local Azure's home. Give another --home.")
         try:
-            (self.path / "logs").mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.path / "logs").mkdir(mode=0o700, exist_ok=True)
             marker.write_text(MARKER)
         except OSError as error:
             raise UnavailableError(f"cannot write to {self.path}: {error.strerror}. Free space or fix it.") from error
@@ -96,35 +109,43 @@ class LocalHome:
         marker = self.path / "README.txt"
         return (marker.is_file() and marker.read_text() == MARKER) or (self.path / "azure.db").is_file()
 
-    def is_running(self) -> bool:
-        """Whether a server holds this home's lock."""
+    def holder(self) -> int | None:
+        """The process that holds this home's lock, ready or still starting; None when there is none."""
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR)
         except FileNotFoundError:
-            return False
+            return None
         try:
+            text = os.read(descriptor, 32).decode(errors="replace").strip()
+            # The lock is tried only when its writer seems to live: trying takes it for a moment, and a server that is
+            # just starting must not find it taken.
+            if not text.isdecimal() or not processes.is_alive_since(int(text), time.time()):
+                return None
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
+            return int(text)
         finally:
             os.close(descriptor)
-        return False
+        return None
 
-    def server(self) -> Server | None:
-        """The running and ready server; None when there is none, whatever a stale server.json says."""
-        if not self.is_running():
-            return None
+    def record(self) -> Server | None:
+        """What server.json says; a killed server leaves it behind."""
         try:
             record: dict[str, Any] = json.loads(self.server_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
-            return None  # it holds the lock but is not ready yet
+            return None
         return Server(
             pid=int(record["pid"]),
             https=str(record["https"]),
             http=str(record["http"]),
             version=str(record["version"]),
-            started=str(record["started"]),
+            started=float(record["started"]),
         )
+
+    def server(self) -> Server | None:
+        """The running and ready server; None when there is none, whatever a stale server.json says."""
+        record = self.record()
+        return record if record is not None and self.holder() == record.pid else None
 
     def require_server(self) -> Server:
         """The running server, or the error that names the way to one."""

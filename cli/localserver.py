@@ -1,7 +1,7 @@
 """Starts and ends the local Azure's server process.
 
 One start at a time per home (a file lock): of two, one wins and the other finds it running. The server is ended by its
-own shutdown request first, then by signal, and only the process that holds this home's lock and runs `localazure`.
+own shutdown request first, then by signal, and only the process that holds this home's lock.
 """
 
 import contextlib
@@ -15,10 +15,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from cli import processes
 from cli.errors import CommandError, UnavailableError, UsageError
 from cli.localhome import LocalHome, Server
 
@@ -26,15 +26,16 @@ DEFAULT_PORT = 18443
 PORTS_TRIED = 100
 READY_SECONDS = 60.0
 SLOW_SECONDS = 3.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 15.0
+CHECKOUT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.05
 LOG_LINES_SHOWN = 15
 
 Say = Callable[[str], None]
 
 
-def start(home: LocalHome, *, port: int | None, outside_network: bool, say: Say) -> tuple[Server, bool]:
-    """The running server, and whether this call started it."""
+def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: Say) -> tuple[Server, bool]:
+    """The running server, and whether this call started it; `flags` are the server's own."""
     if port is not None and not 1 <= port <= 65534:
         raise UsageError(f"--port must be 1 to 65534 (HTTP takes the next one), got {port}.")
     home.create()
@@ -49,7 +50,7 @@ def start(home: LocalHome, *, port: int | None, outside_network: bool, say: Say)
             return running, False
         chosen = port if port is not None else _free_port(home)
         _check_port(chosen)
-        server = _spawn(home, chosen, outside_network, say)
+        server = _spawn(home, chosen, flags, say)
         home.port_file.write_text(f"{chosen}\n")
         return server, True
 
@@ -58,22 +59,22 @@ def stop(home: LocalHome, *, say: Say) -> bool:
     """End the server and wait until it is gone; whether there was one."""
     if not home.path.is_dir():
         return False
-    deadline = time.monotonic() + STOP_SECONDS
-    if not home.is_running():
+    pid = home.holder()
+    if pid is None:
         home.server_file.unlink(missing_ok=True)
         return False
-    server = home.server()
-    if server is not None:
+    server = home.record()
+    if server is not None and server.pid == pid:
         with contextlib.suppress(OSError):
-            _request(f"{server.http}/_local/shutdown", method="POST", token=_token(home))
-        if _gone(home, deadline):
+            token = home.control_token.read_text(encoding="utf-8").strip()
+            _request(f"{server.http}/_local/shutdown", method="POST", token=token)
+        if _gone(home, STOP_SECONDS):
             return True
-    pid = _server_pid(home)
-    for number, seconds in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
-        say(f"the server does not end by itself, sending {number.name} to process {pid}")
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
+        say(f"the server does not end by itself: {number.name} to process {pid}")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        if _gone(home, time.monotonic() + seconds):
+        if _gone(home, seconds):
             home.server_file.unlink(missing_ok=True)
             return True
     raise CommandError(f"process {pid} of the local Azure in {home.path} does not end. End it by hand: kill -9 {pid}")
@@ -110,7 +111,7 @@ def _one_start_at_a_time(home: LocalHome) -> Iterator[None]:
 def _wait_for_one_that_starts(home: LocalHome) -> Server | None:
     """The running server; one that was started by hand and is not ready yet is waited for."""
     deadline = time.monotonic() + READY_SECONDS
-    while home.is_running():
+    while home.holder() is not None:
         server = home.server()
         if server is not None:
             return server
@@ -121,38 +122,32 @@ def _wait_for_one_that_starts(home: LocalHome) -> Server | None:
     return None
 
 
-def _spawn(home: LocalHome, port: int, outside_network: bool, say: Say) -> Server:
-    command = [sys.executable, "-m", "localazure", "--home", str(home.path), "--port", str(port)]
-    if outside_network:
-        command.append("--outside-network")
+def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server:
+    command = [sys.executable, "-m", "localazure", "--home", str(home.path), "--port", str(port), *flags]
     try:
-        log = home.server_log.open("ab")
+        log = home.console_log.open("wb")
     except OSError as error:
-        raise UnavailableError(f"cannot write {home.server_log}: {error.strerror}. Free space or fix it.") from error
+        raise UnavailableError(f"cannot write {home.console_log}: {error.strerror}. Free space or fix it.") from error
     with log:
-        size = log.tell()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=home.path
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=CHECKOUT
         )
     started = time.monotonic()
     told = False
     try:
         while time.monotonic() - started < READY_SECONDS:
-            server = home.server()
+            server = home.record()
             if server is not None and server.pid == process.pid and is_healthy(server):
                 return server
             if process.poll() is not None:
                 raise UnavailableError(
-                    f"the local Azure ended with exit code {process.returncode} before it was ready:\n"
-                    f"{_log_since(home, size)}"
+                    f"the local Azure ended with exit code {process.returncode} before it was ready:\n{_printed(home)}"
                 )
             if not told and time.monotonic() - started > SLOW_SECONDS:
                 say("waiting for the local Azure to be ready")
                 told = True
             time.sleep(POLL_SECONDS)
-        raise UnavailableError(
-            f"the local Azure was not ready after {READY_SECONDS:.0f} seconds:\n{_log_since(home, size)}"
-        )
+        raise UnavailableError(f"the local Azure was not ready after {READY_SECONDS:.0f} seconds:\n{_printed(home)}")
     except BaseException:
         if process.poll() is None:
             process.terminate()
@@ -191,36 +186,18 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _log_since(home: LocalHome, size: int) -> str:
-    with home.server_log.open("rb") as stream:
-        stream.seek(size)
-        lines = stream.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(it wrote nothing)"
+def _printed(home: LocalHome) -> str:
+    lines = home.console_log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(it printed nothing)"
 
 
-def _gone(home: LocalHome, deadline: float) -> bool:
-    while home.is_running():
+def _gone(home: LocalHome, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while home.holder() is not None:
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)
     return True
-
-
-def _server_pid(home: LocalHome) -> int:
-    """The process to signal: the recorded one, if it really is this home's server."""
-    try:
-        pid = int(json.loads(home.server_file.read_text(encoding="utf-8"))["pid"])
-    except (OSError, ValueError, KeyError) as error:
-        raise CommandError(
-            f"a process holds {home.path}/lock but did not say which. It may be starting: try again."
-        ) from error
-    if "localazure" not in processes.command_line(pid):
-        raise CommandError(f"process {pid} is not the local Azure that {home.server_file} names. End it by hand.")
-    return pid
-
-
-def _token(home: LocalHome) -> str:
-    return ""
 
 
 def _request(url: str, *, method: str = "GET", token: str = "") -> str:

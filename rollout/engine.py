@@ -53,9 +53,21 @@ class Finished:
 class PulumiEngine:
     """One stack, driven by the Pulumi CLI found on the environment's PATH."""
 
-    def __init__(self, project: Path, stack: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        project: Path,
+        stack: str,
+        environment: Mapping[str, str] | None = None,
+        *,
+        interrupt_grace_seconds: float | None = None,
+    ) -> None:
+        """`interrupt_grace_seconds` is how long the CLI may finish what is under way after Ctrl-C (None: no limit).
+
+        Cutting it short loses state, so only somebody who throws the stack away sets it.
+        """
         self.project = project
         self.stack = stack
+        self.interrupt_grace_seconds = interrupt_grace_seconds
         self.environment = {
             **(os.environ if environment is None else environment),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -190,7 +202,7 @@ class PulumiEngine:
                 stderr=stderr,
                 start_new_session=True,  # Ctrl-C reaches the CLI once, through _wait: a second one makes it drop state
             )
-            events = _wait(process, log, on_event)
+            events = self._wait(process, log, on_event)
             stdout.seek(0)
             stderr.seek(0)
             return Finished(
@@ -200,6 +212,35 @@ class PulumiEngine:
                 events=tuple(events),
                 seconds=time.monotonic() - started,
             )
+
+    def _wait(
+        self, process: "subprocess.Popen[bytes]", log: Path | None, on_event: EventSink | None
+    ) -> list[dict[str, Any]]:
+        """Wait for the CLI, handing events on as they are written; Ctrl-C asks it to stop in order."""
+        try:
+            if log is None or on_event is None:
+                process.wait()
+            else:
+                _follow(process, log, on_event)
+        except BaseException:
+            self._interrupt(process)
+            raise
+        if log is None or not log.exists():
+            return []
+        with log.open(encoding="utf-8") as lines:
+            return read_events(lines)
+
+    def _interrupt(self, process: "subprocess.Popen[bytes]") -> None:
+        """The first SIGINT lets the CLI finish and save what is under way; a second, of an impatient user, cuts it."""
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(self.interrupt_grace_seconds)
+            except KeyboardInterrupt:
+                continue
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def import_document(resources: Sequence[ImportedResource]) -> dict[str, Any]:
@@ -228,24 +269,6 @@ def import_document(resources: Sequence[ImportedResource]) -> dict[str, Any]:
             entry["parent"] = known.setdefault(parent, f"known{len(known)}")
         entries.append(entry)
     return {"nameTable": {key: urn for urn, key in known.items()}, "resources": entries}
-
-
-def _wait(process: "subprocess.Popen[bytes]", log: Path | None, on_event: EventSink | None) -> list[dict[str, Any]]:
-    """Wait for the CLI, handing events on as they are written; Ctrl-C asks it to stop in order and waits for that."""
-    events: list[dict[str, Any]] = []
-    try:
-        if log is None or on_event is None:
-            process.wait()
-        else:
-            _follow(process, log, on_event)
-    except BaseException:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        raise
-    if log is not None and log.exists():
-        with log.open(encoding="utf-8") as lines:
-            events = read_events(lines)
-    return events
 
 
 def _follow(process: "subprocess.Popen[bytes]", log: Path, on_event: EventSink) -> None:

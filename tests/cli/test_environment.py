@@ -12,7 +12,7 @@ from cli.environment import EXPORTED, REMOVED, LocalEnvironment, local_environme
 from cli.errors import UnavailableError
 from cli.localhome import LocalHome, Server
 
-SERVER = Server(pid=1, https="https://localhost:18443", http="http://localhost:18444", version="0", started="now")
+SERVER = Server(pid=1, https="https://localhost:18443", http="http://localhost:18444", version="0", started=0.0)
 
 
 @pytest.fixture

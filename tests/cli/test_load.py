@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from cli.errors import UsageError
-from cli.load import DEPLOYMENT_HEADER, Load, Tally
+from cli.load import DEPLOYMENT_HEADER, Load, Tally, read_bodies
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,7 +35,7 @@ def test_answers_are_counted_per_deployment_and_status() -> None:
         green = len(seen) % 4 == 0
         return web.Response(status=500 if green else 200, headers={DEPLOYMENT_HEADER: "green" if green else "blue"})
 
-    tally = asyncio.run(against(handler, lambda uri: Load(uri, b"{}", key="k", clients=3).run(requests=40)))
+    tally = asyncio.run(against(handler, lambda uri: Load(uri, [b"{}"], key="k", clients=3).run(requests=40)))
     assert tally.requests == len(seen) == 40
     assert tally.split_percent() == {"blue": 75.0, "green": 25.0}
     assert tally.statuses == {200: 30, 500: 10}
@@ -47,7 +48,7 @@ def test_a_window_counts_afresh_and_the_total_goes_on() -> None:
         return web.Response(headers={DEPLOYMENT_HEADER: "blue"})
 
     async def use(uri: str) -> Tally:
-        load = Load(uri, b"{}", key=None, clients=1)
+        load = Load(uri, [b"{}"], key=None, clients=1)
         await load.run(requests=5)
         first = load.restart_window()
         await load.run(requests=3)
@@ -63,11 +64,24 @@ def test_a_connection_that_breaks_is_a_failure_and_not_an_answer() -> None:
         request.transport.close()
         return web.Response()
 
-    tally = asyncio.run(against(handler, lambda uri: Load(uri, b"{}", key=None, clients=1).run(requests=2)))
+    tally = asyncio.run(against(handler, lambda uri: Load(uri, [b"{}"], key=None, clients=1).run(requests=2)))
     assert tally.failed == 2
     assert tally.split_percent() == {}
 
 
 def test_the_number_of_clients_is_bounded() -> None:
     with pytest.raises(UsageError, match="1 to 64, got 65"):
-        Load("http://127.0.0.1", b"", key=None, clients=65)
+        Load("http://127.0.0.1", [b""], key=None, clients=65)
+
+
+def test_the_lines_of_a_jsonl_file_are_sent_in_turn(tmp_path: Path) -> None:
+    file = tmp_path / "traffic.jsonl"
+    file.write_text('{"a": 1}\n\n{"a": 2}\n')
+    seen: list[bytes] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(await request.read())
+        return web.Response()
+
+    asyncio.run(against(handler, lambda uri: Load(uri, read_bodies(file), key=None, clients=1).run(requests=3)))
+    assert seen == [b'{"a": 1}', b'{"a": 2}', b'{"a": 1}']

@@ -1,0 +1,81 @@
+"""`sluice demo`: the whole story on a local Azure of its own, in about two minutes, told while it happens.
+
+Deploy, serve, promote a better version under load, roll a bad one back: every change of traffic is previewed first and
+must be exactly one update. It runs in a temporary folder with its own ports and deletes both at the end, on Ctrl-C too;
+the repository and the user's own local Azure are not touched. `cli.story` has the single acts.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from cli.errors import ExitCode
+from cli.localhome import LocalHome
+from cli.project import project_root
+
+STACK = "dev"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `sluice demo`."""
+    parser = subparsers.add_parser("demo", help="the whole story on the local Azure: deploy, promote, roll back")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell the story and clean up."""
+    from cli.story import Story
+
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    started = time.monotonic()
+    with _stage() as home:
+        story = Story(project_root(), home, STACK)
+        try:
+            story.tell()
+        finally:
+            story.close()
+    print(f"\nDone in {time.monotonic() - started:.0f} s. Nothing is left running; the repository is as it was.")
+    return ExitCode.DONE
+
+
+@contextmanager
+def _stage() -> Iterator[LocalHome]:
+    """A running local Azure in a temporary folder, pointed at by this process's environment."""
+    from cli.environment import local_environment
+    from cli.localserver import start, stop
+
+    for name in [name for name in os.environ if name.startswith("PULUMI_")]:
+        del os.environ[name]  # a stack or a backend that the caller's shell has selected is not the demo's
+    home = LocalHome(Path(tempfile.mkdtemp(prefix="sluice-demo-")))
+    try:
+        print("A local Azure: Resource Manager, storage and scoring on 127.0.0.1, real inference servers.")
+        server, _ = start(home, port=None, say=_say)
+        print(f"  {server.https}, process {server.pid}, home {home.path}", flush=True)
+        environment = local_environment(home, STACK)
+        variables = environment.applied_to(os.environ)
+        os.environ.clear()
+        os.environ.update(variables)
+        print(f"  the stack file is a copy: {variables['PULUMI_OPTION_CONFIG_FILE']}")
+        yield home
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave processes behind
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("\nCleaning up: ending the local Azure and its model processes, deleting its folder.", flush=True)
+        stop(home, say=_say)
+        shutil.rmtree(home.path, ignore_errors=True)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,201 @@
+"""The acts of `sluice demo`: what a person would type, done through the same code, with its outcome told.
+
+It assumes an environment that points at a throw-away Azure and a stack file that is a copy. It starts no server.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cli.errors import CommandError
+from cli.invoke import invoke
+from cli.load import Load, Tally, read_bodies
+from cli.localhome import LocalHome
+from cli.workspace import EndpointAddress, address_in, ml_client
+from rollout.engine import PulumiEngine
+from rollout.events import change_of
+
+MODEL = "fraud-detection"
+DEPLOYMENTS = f"sluice:endpoints.{MODEL}.deployments"
+ROLLOUT = f"sluice:rollout.{MODEL}"
+CLIENTS = 4
+PAUSE_SECONDS = 0.02  # of each client between two requests: a laptop's two cores also run the engine
+WINDOW_REQUESTS = 300
+WINDOW_SECONDS = 30.0
+SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
+
+
+class Story:
+    """One telling, on one stack."""
+
+    def __init__(self, project: Path, home: LocalHome, stack: str) -> None:
+        self.project = project
+        self.home = home
+        self.engine = PulumiEngine(project, stack, interrupt_grace_seconds=5)
+        self.sample = project / "models" / MODEL / "sample-request.json"
+        self.traffic = project / "models" / MODEL / "sample-traffic.jsonl"
+        self.load: BackgroundLoad | None = None
+        self.act = 0
+
+    def tell(self) -> None:
+        """All acts."""
+        self._title("The platform and an endpoint", "pulumi up")
+        self._up()
+        self._title("Model and code, uploaded by content hash", f"sluice release publish {MODEL}")
+        self._publish()
+        self._title("Blue, the first version, enters at 0 %", "pulumi up")
+        self._up()
+        self._title("Blue gets all traffic", "pulumi up")
+        self._up(one_traffic_update=True)
+        self._score(None)
+        self._title("Green, a better version, enters at 0 % and is tested by header", "pulumi up")
+        self.engine.config_set(f"{DEPLOYMENTS}.green.instances", 1)
+        self._up()
+        self._score("green")
+        self._title("Green is promoted under continuous load", "pulumi up, three times")
+        self.load = BackgroundLoad(*self._target(), bodies=read_bodies(self.traffic))
+        for green in (10, 50, 100):
+            self._move({"blue": 100 - green, "green": green})
+        promoted = self.load.load.total
+        self._require_none_failed(promoted, "by three changes of traffic")
+        self._title("Blue has no traffic and is removed", "pulumi up")
+        self.engine.config_set(f"{ROLLOUT}.stable", "green")
+        self.engine.config_remove(f"{ROLLOUT}.traffic.blue")
+        self.engine.config_remove(f"{DEPLOYMENTS}.blue")
+        self._up()
+        self._title("Amber, a defective version, enters at 0 % and gets 10 %", "pulumi up, twice")
+        self.engine.config_set(f"{DEPLOYMENTS}.amber.instances", 1)
+        self._up()
+        bad = self._move({"green": 90, "amber": 10})
+        self._title("Amber fails: traffic goes back", "pulumi up")
+        print(f"  requests that amber failed in that time: {bad.errors_by_deployment['amber']}")
+        if not bad.errors_by_deployment["amber"]:
+            raise CommandError("amber was expected to fail on part of the traffic, and did not.")
+        self._move({"green": 100, "amber": 0})
+        self.load.stop()
+        total = self.load.load.total
+        caused = total.failed - total.errors_by_deployment["amber"]
+        print(f"  {total.requests} requests in all; failed by amber itself {total.errors_by_deployment['amber']},")
+        print(f"  failed by changes of traffic {caused}")
+        if caused:
+            raise CommandError(f"{caused} requests failed while traffic changed: {total.facts()}")
+        self._title("Declared and live are the same", "pulumi preview --refresh")
+        preview = self.engine.preview(refresh=True)
+        if not preview.is_empty:
+            raise CommandError("the last preview is not empty: " + "; ".join(map(str, preview.changes)))
+        print("  no changes")
+
+    def close(self) -> None:
+        """End the load."""
+        if self.load is not None:
+            self.load.stop()
+
+    def _title(self, text: str, command: str) -> None:
+        self.act += 1
+        print(f"\n{self.act:2}. {text}\n    $ {command}", flush=True)
+
+    def _up(self, *, one_traffic_update: bool = False) -> None:
+        if one_traffic_update:
+            self._require_one_update()
+        started = time.monotonic()
+        self.engine.up(on_event=_tell_change)
+        endpoint = self.engine.outputs()["endpoints"][MODEL]
+        weights = {name: facts["weight"] for name, facts in endpoint["deployments"].items()}
+        print(f"  {time.monotonic() - started:.0f} s; weights {weights or 'none'}, settled {endpoint['settled']}")
+        if endpoint["next"]:
+            print(f"  next: {endpoint['next']}", flush=True)
+
+    def _require_one_update(self) -> None:
+        name = self._address().name
+        preview = self.engine.preview()
+        if not preview.is_one_traffic_update(name):
+            changes = "\n".join(f"  {change}" for change in preview.changes)
+            raise CommandError(f"the preview should be one update of {name}'s traffic, it is:\n{changes}")
+        (change,) = preview.changes
+        print(f"  preview: 1 update, {change.name} {', '.join(change.diffs)}", flush=True)
+
+    def _move(self, weights: Mapping[str, int]) -> Tally:
+        """Declare the weights, preview exactly one update, apply it, and compare the observed split."""
+        assert self.load is not None
+        print(f"  declared: {_percents(weights)}")
+        self.engine.config_set_all({f"{ROLLOUT}.traffic.{name}": weight for name, weight in weights.items()})
+        self._require_one_update()
+        self.engine.up()
+        tally = self.load.window_of(WINDOW_REQUESTS, WINDOW_SECONDS)
+        print(f"  observed: {_percents(tally.split_percent())} of {tally.requests} requests", flush=True)
+        for name, weight in weights.items():
+            _require_close(name, weight, tally)
+        return tally
+
+    def _publish(self) -> None:
+        from cli.main import main
+
+        if main(["release", "publish", MODEL, "--stack", self.engine.stack]) != 0:
+            raise CommandError(f"publishing {MODEL} failed, see above.")
+
+    def _score(self, deployment: str | None) -> None:
+        flag = f" --deployment {deployment}" if deployment else ""
+        print(f"    $ sluice invoke {MODEL} --request-file {self.sample.relative_to(self.project)}{flag}")
+        print(f"  {invoke(self._address(), self.sample, deployment)}", flush=True)
+
+    def _address(self) -> EndpointAddress:
+        return address_in(self.engine.outputs()["endpoints"], MODEL, self.engine.stack)
+
+    def _target(self) -> tuple[str, str]:
+        """Scoring URI and key."""
+        uri = self.engine.outputs()["endpoints"][MODEL]["scoring_uri"]
+        address = self._address()
+        key = ml_client(address).online_endpoints.get_keys(address.name).primary_key
+        return str(uri), str(key)
+
+    def _require_none_failed(self, tally: Tally, cause: str) -> None:
+        print(f"  requests failed {cause}: {tally.failed} of {tally.requests}", flush=True)
+        if tally.failed:
+            raise CommandError(f"requests failed {cause}: {tally.facts()}")
+
+
+class BackgroundLoad:
+    """Continuous load from another thread."""
+
+    def __init__(self, uri: str, key: str, *, bodies: list[bytes]) -> None:
+        self.load = Load(uri, bodies, key=key, clients=CLIENTS, pause_seconds=PAUSE_SECONDS)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self.load.run()), daemon=True)
+        self._thread.start()
+
+    def window_of(self, requests: int, seconds: float) -> Tally:
+        """Count from now until so many answers are in; fails if they do not come."""
+        self.load.restart_window()
+        deadline = time.monotonic() + seconds
+        while self.load.window.requests < requests:
+            if time.monotonic() > deadline:
+                raise CommandError(f"{self.load.window.requests} of {requests} requests answered in {seconds:.0f} s.")
+            time.sleep(0.05)
+        return self.load.restart_window()
+
+    def stop(self) -> None:
+        """End it and wait for the requests that are under way."""
+        self.load.stop()
+        self._thread.join()
+
+
+def _tell_change(event: Mapping[str, Any]) -> None:
+    if "resOutputsEvent" not in event:
+        return
+    change = change_of(event["resOutputsEvent"]["metadata"])
+    if change.custom and change.op in SIGNS and not change.type.startswith("pulumi:"):
+        print(f"  {SIGNS[change.op]} {change.type.removeprefix('azure-native:')} {change.name}", flush=True)
+
+
+def _percents(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:g} %" for name, weight in weights.items() if weight) or "nothing"
+
+
+def _require_close(name: str, weight: int, tally: Tally) -> None:
+    """Within four standard deviations of a fair draw: chance alone leaves that once in sixteen thousand."""
+    share, answered = weight / 100, sum(tally.deployments.values())
+    allowed = 4 * (answered * share * (1 - share)) ** 0.5
+    if abs(tally.deployments[name] - answered * share) > allowed:
+        raise CommandError(f"{name} has {weight} % declared, but answered {tally.deployments[name]} of {answered}.")
