@@ -8,11 +8,16 @@ the program checks: sums of weights, references between sections and what is liv
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+import stack_config
 from stack_config import StackConfig
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -37,8 +42,10 @@ def stack_file_schema() -> dict[str, Any]:
     """The schema of a whole stack file."""
     config = StackConfig.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_EditorSchema)
     definitions: dict[str, JsonSchemaValue] = config["$defs"]
-    for definition in definitions.values():
+    _describe(StackConfig, config)
+    for name, definition in definitions.items():
         definition.pop("title", None)
+        _describe(getattr(stack_config, name), definition)
     keys = {f"sluice:{key}": schema for key, schema in config["properties"].items()}
     known = "|".join(key.removeprefix("sluice:") for key in keys)
     return {
@@ -63,6 +70,33 @@ def stack_file_schema() -> dict[str, Any]:
         },
         "required": ["config"],
         "definitions": definitions,
+    }
+
+
+def _describe(model: type, schema: JsonSchemaValue) -> None:
+    """Give each field the docstring that stands under it in the source, its own or inherited."""
+    for parent in model.__mro__:
+        for name, text in _field_docstrings().get(parent.__name__, {}).items():
+            if name in schema.get("properties", {}):
+                schema["properties"][name].setdefault("description", text)
+
+
+@cache
+def _field_docstrings() -> dict[str, dict[str, str]]:
+    """The docstrings of all fields of all models: {model: {field: text}}."""
+    tree = ast.parse(inspect.getsource(stack_config))
+    return {
+        statement.name: {
+            field.target.id: inspect.cleandoc(text.value.value)
+            for field, text in pairwise(statement.body)
+            if isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        }
+        for statement in tree.body
+        if isinstance(statement, ast.ClassDef)
     }
 
 
