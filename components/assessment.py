@@ -126,13 +126,12 @@ class _Draft:
         published = _collect(problems, lambda: self._published(transition.deployments if transition else ()))
         if transition is None or published is None or len(problems) > before:
             return None
-        weights = [self._rollout.traffic, self._rollout.mirror, *_carried(transition, live)]
         return EndpointDeclaration(
             key=self.key,
             name=self.name,
             model=self.model,
             transition=transition,
-            serving=any(any(each.values()) for each in weights),
+            serving=transition.protected,
             next=self._next(transition),
             deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),
         )

@@ -61,7 +61,8 @@ class EndpointDeclaration:
     transition: Transition
     """What this update may do."""
     serving: bool
-    """A weight is not 0, in Azure, in this update or in the stack config."""
+    """It has live or mirror weight after this update, so the engine must not delete it. Not before: then an endpoint
+    that was set to 0 could not be removed by the next update."""
     next: str | None
     """Command that continues when something waits."""
     deployments: tuple[DeploymentDeclaration, ...]

@@ -62,7 +62,8 @@ class OnlineDeployment(pulumi.ComponentResource):
             tags=_tags(args),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=declaration.serving,
+                # What it carries after this update: at 0 % it can be left out of the next one.
+                protect=bool(declaration.weight or declaration.mirror),
                 deleted_with=args.endpoint,
                 delete_before_replace=True,
                 replace_on_changes=(
