@@ -8,9 +8,11 @@ from components.assessment import declare_stack
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from components.placement import Placement
 from components.platform import Platform, PlatformArgs
+from components.version_aliases import omit_version_aliases
 from naming import endpoint_tags
 from settings import Network, load_settings
 
+omit_version_aliases()
 settings = load_settings()
 declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models")
 public = settings.network is Network.PUBLIC

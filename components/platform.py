@@ -166,9 +166,9 @@ class Platform(pulumi.ComponentResource):
             ImageBuildClusterArgs(
                 placement=args.placement,
                 resource_group_name=self.host.resource_group_name,
-                workspace_name=self.host.workspace_name,
+                workspace=workspace.resource,
                 identity_id=workspace.identity.id,
             ),
             # Azure ML refuses nodes without a public address in a workspace without a private endpoint.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[access, workspace], deleted_with=workspace.resource),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[access, workspace]),
         )

@@ -51,6 +51,8 @@ class Workspace(pulumi.ComponentResource):
     """Azure name of the workspace."""
     identity: Identity
     """What the workspace acts as."""
+    resource: ml.Workspace
+    """The workspace itself, for what is deleted with it."""
 
     def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Workspace", name, {}, opts)

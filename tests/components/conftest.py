@@ -1,0 +1,135 @@
+"""Fixtures for components: a placement, an empty Azure, and declarations of a small invented model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
+from components.placement import Placement
+from endpoint_state import Transition
+from models.spec import AssetKind, DeploymentSpec, EndpointSpec, EnvironmentSpec, LocalAsset, Model, release_digest
+from naming import Names
+from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, FakeAzure
+
+
+def placement_of(stack: str) -> Placement:
+    return Placement(
+        names=Names(team="payments", stack=stack, subscription_id=SUBSCRIPTION_ID),
+        location="westeurope",
+        tenant_id=TENANT_ID,
+        tags={"sluice:team": "payments", "sluice:stack": stack},
+    )
+
+
+@pytest.fixture
+def placement() -> Placement:
+    return placement_of("dev")
+
+
+@pytest.fixture
+def azure(placement: Placement) -> FakeAzure:
+    return FakeAzure(placement.names)
+
+
+def local_asset(kind: AssetKind, content: str) -> LocalAsset:
+    digest = (content.encode().hex() * 64)[:64]
+    return LocalAsset(
+        kind=kind,
+        path=Path("/models") / content,
+        name=content,
+        digest=digest,
+        asset_type="custom_model" if kind is AssetKind.MODEL else "code",
+        files=("file",),
+    )
+
+
+def deployment_spec(name: str, **changes: Any) -> DeploymentSpec:
+    values: dict[str, Any] = {
+        "name": name,
+        "body": {"endpointComputeType": "Managed", "environmentVariables": {"a_b": "c"}, "properties": {}},
+        "instance_type": "Standard_DS3_v2",
+        "instance_count": 1,
+        "tags": {"kind": "test"},
+        "model": local_asset(AssetKind.MODEL, "weights"),
+        "code": local_asset(AssetKind.CODE, "code"),
+        "scoring_script": "score.py",
+        "environment": EnvironmentSpec(
+            image="image:1", conda_file="dependencies: []", name=None, inference_config=None, digest="e" * 64
+        ),
+        "autoscale": None,
+    }
+    return DeploymentSpec(**{**values, **changes})
+
+
+def endpoint_spec(**changes: Any) -> EndpointSpec:
+    values: dict[str, Any] = {
+        "auth_mode": "Key",
+        "description": "A test",
+        "tags": {"domain": "tests"},
+        "properties": {},
+        "identity": None,
+        "public_network_access": None,
+        "compute": None,
+    }
+    return EndpointSpec(**{**values, **changes})
+
+
+def model_of(*deployments: DeploymentSpec, **endpoint: Any) -> Model:
+    return Model(
+        name="fraud", endpoint=endpoint_spec(**endpoint), deployments={each.name: each for each in deployments}
+    )
+
+
+@pytest.fixture
+def declare() -> Callable[..., EndpointDeclaration]:
+    """Returns a function that declares the endpoint `fraud` with one deployment per keyword: its weight."""
+
+    def declare(
+        weights: Mapping[str, int] | None = None,
+        *,
+        mirror: Mapping[str, int] | None = None,
+        serving: bool | None = None,
+        replaces_endpoint: bool = False,
+        changes: Mapping[str, Mapping[str, Any]] | None = None,
+        **endpoint: Any,
+    ) -> EndpointDeclaration:
+        weights, mirror = weights or {}, mirror or {}
+        specs = {name: deployment_spec(name) for name in weights}
+        traffic = {name: weight for name, weight in weights.items() if weight}
+        deployments = []
+        for name, spec in specs.items():
+            values: dict[str, Any] = {
+                "name": name,
+                "spec": spec,
+                "release": release_digest(spec)[:DIGEST_DIGITS],
+                "instance_type": spec.instance_type,
+                "instances": 2,
+                "autoscale": None,
+                "published": {
+                    asset.digest: f"uri://{asset.name}"
+                    for asset in (spec.model, spec.code)
+                    if isinstance(asset, LocalAsset)
+                },
+                "attempt": 0,
+                "serving": bool(weights[name] or mirror.get(name)),
+                "weight": weights[name],
+                "mirror": mirror.get(name, 0),
+            }
+            deployments.append(DeploymentDeclaration(**{**values, **(changes or {}).get(name, {})}))
+        return EndpointDeclaration(
+            key="fraud",
+            name="fraud-dev",
+            model=model_of(*specs.values(), **endpoint),
+            transition=Transition(
+                traffic=traffic, mirror=mirror, deployments=tuple(weights), replaces_endpoint=replaces_endpoint
+            ),
+            serving=bool(traffic or mirror) if serving is None else serving,
+            next=None,
+            deployments=tuple(deployments),
+        )
+
+    return declare

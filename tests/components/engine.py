@@ -1,0 +1,276 @@
+"""Runs Pulumi programs without an engine: records what they declare and answers their reads of Azure.
+
+`deploy` is the only way in; it owns the event loop and leaves no Pulumi state behind. Nothing is checked here, and
+nothing is refused that a real engine would refuse (protection, replacement).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pulumi
+from pulumi.runtime import mocks, settings
+from pulumi.runtime.rpc import deserialize_properties
+
+from components.version_aliases import omit_version_aliases
+from naming import Names
+
+SUBSCRIPTION_ID = "00000000-0000-4000-8000-00000000abcd"
+TENANT_ID = "00000000-0000-4000-8000-00000000ffff"
+NAME_INPUTS = (
+    "deploymentName",
+    "endpointName",
+    "computeName",
+    "version",
+    "subnetName",
+    "virtualNetworkLinkName",
+    "privateDnsZoneGroupName",
+    "privateEndpointName",
+    "privateZoneName",
+    "networkSecurityGroupName",
+    "virtualNetworkName",
+    "roleAssignmentName",
+    "autoscaleSettingName",
+    "resourceName",
+    "registryName",
+    "vaultName",
+    "accountName",
+    "workspaceName",
+    "name",
+    "resourceGroupName",
+)
+"""Inputs that hold a resource's own Azure name, the most specific first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """One resource as the program registered it."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: Mapping[str, Any]
+    protect: bool
+    deleted_with: str
+    delete_before_replace: bool
+    replace_on_changes: tuple[str, ...]
+    ignore_changes: tuple[str, ...]
+    depends_on: frozenset[str]
+
+    @property
+    def id(self) -> str:
+        """What the recording engine says is the resource's ARM id."""
+        return f"/ids/{self.type}/{self.name}"
+
+
+class InvokeFailed(grpc.RpcError):
+    """A failed read, as the engine hands it to the program."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._text = text
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return self._text
+
+
+@dataclass
+class FakeAzure:
+    """What reads of Azure find. Everything that was not added is absent."""
+
+    names: Names
+    failures: dict[str, str] = field(default_factory=dict)
+    """Text of the failure by function token (`azure-native:machinelearningservices:getWorkspace`)."""
+    reads: list[str] = field(default_factory=list)
+    _found: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+
+    def add_group(self, *, location: str = "westeurope", tags: Mapping[str, str] | None = None) -> None:
+        name = self.names.resource_group
+        self._found["getResourceGroup", name] = {"name": name, "location": location, "tags": dict(tags or {})}
+
+    def add_workspace(self, *, guid: str = "guid-1") -> None:
+        self._found["getWorkspace", self.names.workspace] = {"name": self.names.workspace, "workspaceId": guid}
+
+    def add_endpoint(
+        self,
+        name: str,
+        *,
+        traffic: Mapping[str, int] | None = None,
+        mirror: Mapping[str, int] | None = None,
+        state: str = "Succeeded",
+        auth_mode: str = "Key",
+        identity_ids: tuple[str, ...] = (),
+    ) -> None:
+        properties = {
+            "authMode": auth_mode,
+            "provisioningState": state,
+            "traffic": dict(traffic or {}),
+            "mirrorTraffic": dict(mirror or {}),
+        }
+        identity = {"type": "UserAssigned", "userAssignedIdentities": {one: {} for one in identity_ids}}
+        self._found["getOnlineEndpoint", name] = {"name": name, "properties": properties, "identity": identity}
+
+    def add_deployment(
+        self, endpoint: str, name: str, *, state: str = "Succeeded", tags: Mapping[str, str] | None = None
+    ) -> None:
+        self._found["getOnlineDeployment", endpoint, name] = {
+            "name": name,
+            "properties": {"endpointComputeType": "Managed", "provisioningState": state},
+            "sku": {"name": "Default", "capacity": 1},
+            "tags": dict(tags or {}),
+        }
+
+    def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        self.reads.append(token)
+        if token in self.failures:
+            raise InvokeFailed(self.failures[token])
+        function = token.rsplit(":", 1)[-1]
+        if function == "getClientConfig":
+            return {
+                "clientId": "client",
+                "objectId": "object",
+                "subscriptionId": self.names.subscription_id,
+                "tenantId": TENANT_ID,
+            }
+        key = {
+            "getResourceGroup": ("resourceGroupName",),
+            "getWorkspace": ("workspaceName",),
+            "getOnlineEndpoint": ("endpointName",),
+            "getOnlineDeployment": ("endpointName", "deploymentName"),
+        }[function]
+        found = self._found.get((function, *(args[part] for part in key)))
+        if found is None:
+            raise InvokeFailed('request failed /x: Status=404 Code="ResourceNotFound" Message="It was not found."')
+        return found
+
+
+class _Recorder(mocks.Mocks):
+    def __init__(self, azure: FakeAzure) -> None:
+        self.azure = azure
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        return self.azure.answer(args.token, args.args)
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if not args.custom:
+            return None, {}
+        name = next((args.inputs[key] for key in NAME_INPUTS if key in args.inputs), args.name)
+        state = {**args.inputs, "name": name, "principalId": f"principal-of-{args.name}"}
+        if args.typ.endswith(":OnlineEndpoint"):
+            state["properties"] = {**args.inputs["properties"], "scoringUri": f"https://{name}/score"}
+        identity = args.inputs.get("identity") or {}
+        if "userAssignedIdentities" in identity:
+            # A list in requests, a map in answers.
+            state["identity"] = {
+                **identity,
+                "userAssignedIdentities": {i: {} for i in identity["userAssignedIdentities"]},
+            }
+        return f"/ids/{args.typ}/{args.name}", state
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, recorder: _Recorder) -> None:
+        super().__init__(recorder)
+        self.registrations: list[Registration] = []
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        self.registrations.append(
+            Registration(
+                urn=response.urn,
+                type=request.type,
+                name=request.name,
+                inputs=deserialize_properties(request.object),
+                protect=request.protect,
+                deleted_with=request.deletedWith,
+                delete_before_replace=request.deleteBeforeReplace,
+                replace_on_changes=tuple(request.replaceOnChanges),
+                ignore_changes=tuple(request.ignoreChanges),
+                depends_on=frozenset(request.dependencies),
+            )
+        )
+        return response
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """What one run of a program declared."""
+
+    registrations: tuple[Registration, ...]
+    outputs: Mapping[str, Any]
+
+    def of_type(self, kind: str) -> list[Registration]:
+        """All resources whose type ends in `:<kind>`, by name."""
+        found = [one for one in self.registrations if one.type.endswith(f":{kind}")]
+        return sorted(found, key=lambda one: one.name)
+
+    def one(self, kind: str, name: str | None = None) -> Registration:
+        """The only resource of a type, or the one with a logical name."""
+        (found,) = [one for one in self.of_type(kind) if name in (None, one.name)]
+        return found
+
+    def tree(self) -> str:
+        """All resources, sorted: parents, type, logical name, and what guards them."""
+        return "\n".join(sorted(self._line(one) for one in self.registrations)) + "\n"
+
+    def _line(self, one: Registration) -> str:
+        path, name = one.urn.split("::")[2:4]
+        *parents, own = (kind.removeprefix("azure-native:").removeprefix("sluice:index:") for kind in path.split("$"))
+        marks = " [protect]" if one.protect else ""
+        marks += f" [with {one.deleted_with.rsplit('::', 1)[-1]}]" if one.deleted_with else ""
+        return f"{'/'.join([*parents, own])} {name}{marks}"
+
+
+def deploy(
+    program: Callable[[], object],
+    azure: FakeAzure,
+    *,
+    config: Mapping[str, object] | None = None,
+    stack: str = "dev",
+    preview: bool = False,
+) -> Deployment:
+    """Run a program once and return what it declared; what it raises comes out."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # The mock monitor answers in worker threads and opens an event loop in each; with one thread there is one to close.
+    worker = ThreadPoolExecutor(1)
+    loop.set_default_executor(worker)
+    monitor = _Monitor(_Recorder(azure))
+    try:
+        mocks.set_mocks(_Recorder(azure), project="sluice", stack=stack, preview=preview, monitor=monitor)
+        texts = {key: one if isinstance(one, str) else json.dumps(one) for key, one in (config or {}).items()}
+        pulumi.runtime.set_all_config(texts)
+        outputs: dict[str, Any] = {}
+
+        @pulumi.runtime.test
+        def run() -> pulumi.Output[None]:
+            omit_version_aliases()
+            program()
+            root = settings.get_root_resource()
+            declared = pulumi.Output.from_input(dict(root.outputs) if root else {})
+            return declared.apply(outputs.update)
+
+        run()
+        return Deployment(registrations=tuple(monitor.registrations), outputs=outputs)
+    finally:
+        pulumi.runtime.set_all_config({})
+        settings.reset_options()
+        worker.submit(_close_event_loop).result()
+        worker.shutdown()
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _close_event_loop() -> None:
+    with suppress(RuntimeError):  # there is none
+        asyncio.get_event_loop().close()

@@ -1,0 +1,116 @@
+"""Autoscale: out on load, in slowly, and schedules that end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from components.autoscale import Autoscale, AutoscaleArgs
+from components.placement import Placement
+from stack_config import AutoscaleSettings, ScheduleSettings
+from tests.components.engine import FakeAzure, deploy
+
+NIGHT = ScheduleSettings(
+    name="night", days=("Friday", "Sunday"), start="22:30", end="06:00", timezone="UTC", min=1, max=2, default=1
+)
+OFFICE = ScheduleSettings(
+    name="office",
+    days=("Monday",),
+    start="08:00",
+    end="18:15",
+    timezone="W. Europe Standard Time",
+    min=5,
+    max=9,
+    default=5,
+)
+
+
+def setting(azure: FakeAzure, placement: Placement, **settings: Any) -> dict[str, Any]:
+    args = AutoscaleArgs(
+        placement=placement,
+        resource_group_name="rg",
+        setting_name="as",
+        endpoint_id="/endpoint",
+        deployment_id="/endpoint/blue",
+        deployment_name="blue",
+        settings=AutoscaleSettings(**{"min": 3, "max": 10, "default": 4, **settings}),
+    )
+    return dict(deploy(lambda: Autoscale("one", args), azure).one("AutoscaleSetting").inputs)
+
+
+def directions(profile: dict[str, Any]) -> list[tuple[str, str, float, str]]:
+    return [
+        (
+            rule["metricTrigger"]["metricName"],
+            rule["scaleAction"]["direction"],
+            rule["metricTrigger"]["threshold"],
+            rule["metricTrigger"]["operator"],
+        )
+        for rule in profile["rules"]
+    ]
+
+
+def test_by_default_only_the_cpu_decides(azure: FakeAzure, placement: Placement) -> None:
+    (profile,) = setting(azure, placement)["profiles"]
+    assert directions(profile) == [
+        ("CpuUtilizationPercentage", "Increase", 70, "GreaterThan"),
+        ("CpuUtilizationPercentage", "Decrease", 28, "LessThan"),
+    ]
+
+
+def test_bounds_are_text_as_azure_wants_them(azure: FakeAzure, placement: Placement) -> None:
+    (profile,) = setting(azure, placement)["profiles"]
+    assert profile["capacity"] == {"minimum": "3", "maximum": "10", "default": "4"}
+
+
+def test_it_watches_and_scales_the_deployment(azure: FakeAzure, placement: Placement) -> None:
+    inputs = setting(azure, placement)
+    assert inputs["enabled"] is True
+    assert inputs["targetResourceUri"] == "/endpoint/blue"
+    triggers = [rule["metricTrigger"] for rule in inputs["profiles"][0]["rules"]]
+    assert {trigger["metricResourceUri"] for trigger in triggers} == {"/endpoint/blue"}
+
+
+def test_requests_count_per_instance_and_for_this_deployment_only(azure: FakeAzure, placement: Placement) -> None:
+    (profile,) = setting(azure, placement, requests_per_instance_per_minute=600)["profiles"]
+    assert directions(profile)[2:] == [
+        ("RequestsPerMinute", "Increase", 600, "GreaterThan"),
+        ("RequestsPerMinute", "Decrease", 240, "LessThan"),
+    ]
+    trigger = profile["rules"][2]["metricTrigger"]
+    assert trigger["metricResourceUri"] == "/endpoint"
+    assert trigger["dividePerInstance"] is True
+    assert trigger["dimensions"] == [{"dimensionName": "deployment", "operator": "Equals", "values": ["blue"]}]
+
+
+def test_it_scales_in_slower_than_out(azure: FakeAzure, placement: Placement) -> None:
+    (profile,) = setting(azure, placement)["profiles"]
+    out, back = profile["rules"]
+    assert (out["scaleAction"]["value"], back["scaleAction"]["value"]) == ("2", "1")
+    assert (out["scaleAction"]["cooldown"], back["scaleAction"]["cooldown"]) == ("PT20M", "PT1H")
+    assert (out["metricTrigger"]["timeWindow"], back["metricTrigger"]["timeWindow"]) == ("PT5M", "PT30M")
+
+
+def test_a_schedule_ends_because_the_default_starts_again(azure: FakeAzure, placement: Placement) -> None:
+    default, end, start = setting(azure, placement, schedules=(OFFICE,))["profiles"]
+    assert "recurrence" not in default
+    assert start["name"] == "office"
+    assert start["capacity"] == {"minimum": "5", "maximum": "9", "default": "5"}
+    week = {"timeZone": "W. Europe Standard Time", "days": ["Monday"]}
+    assert start["recurrence"] == {"frequency": "Week", "schedule": {**week, "hours": [8], "minutes": [0]}}
+    assert end["name"] == '{"name":"Auto created default scale condition","for":"office"}'
+    assert json.loads(end["name"])["for"] == start["name"]
+    assert end["capacity"] == default["capacity"]
+    assert end["rules"] == default["rules"]
+    assert end["recurrence"] == {"frequency": "Week", "schedule": {**week, "hours": [18], "minutes": [15]}}
+
+
+def test_a_schedule_past_midnight_ends_on_the_following_days(azure: FakeAzure, placement: Placement) -> None:
+    _, end, start = setting(azure, placement, schedules=(NIGHT,))["profiles"]
+    assert start["recurrence"]["schedule"]["days"] == ["Friday", "Sunday"]
+    assert end["recurrence"]["schedule"]["days"] == ["Saturday", "Monday"]
+
+
+def test_schedules_keep_within_azures_twenty_profiles(azure: FakeAzure, placement: Placement) -> None:
+    schedules = tuple(NIGHT.model_copy(update={"name": f"night-{number}"}) for number in range(9))
+    assert len(setting(azure, placement, schedules=schedules)["profiles"]) == 19

@@ -1,0 +1,74 @@
+"""Identities and role assignments: exactly the rights named, under names that are the same in every run."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pulumi
+import pytest
+
+from components.identity import Grant, Identity, IdentityArgs
+from components.placement import Placement
+from components.role_assignment import Role
+from tests.components.engine import SUBSCRIPTION_ID, Deployment, FakeAzure, deploy
+
+
+def identity(azure: FakeAzure, placement: Placement, *grants: Grant, identity_name: str = "id-one") -> Deployment:
+    args = IdentityArgs(placement=placement, resource_group_name="rg", identity_name=identity_name, grants=grants)
+    return deploy(lambda: Identity("one", args), azure)
+
+
+PULL = Grant(suffix="pull", role=Role.ACR_PULL, scope="/registry", scope_name="registry")
+READ = Grant(suffix="read", role=Role.STORAGE_BLOB_DATA_READER, scope="/storage", scope_name="storage")
+
+
+def test_an_identity_has_the_rights_it_was_given_and_no_other(azure: FakeAzure, placement: Placement) -> None:
+    deployment = identity(azure, placement, PULL, READ)
+    assert [(one.inputs["scope"], one.inputs["roleDefinitionId"]) for one in deployment.of_type("RoleAssignment")] == [
+        (
+            "/registry",
+            f"/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{PULL.role}",
+        ),
+        ("/storage", f"/subscriptions/{SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/{READ.role}"),
+    ]
+
+
+def test_rights_go_to_the_identitys_principal_without_a_look_up_in_entra(
+    azure: FakeAzure, placement: Placement
+) -> None:
+    assignment = identity(azure, placement, PULL).one("RoleAssignment").inputs
+    assert assignment["principalId"] == "principal-of-one-identity"
+    assert assignment["principalType"] == "ServicePrincipal"
+
+
+def test_the_name_of_an_assignment_is_the_same_in_every_run(azure: FakeAzure, placement: Placement) -> None:
+    first, second = (identity(azure, placement, PULL).one("RoleAssignment").inputs for _ in range(2))
+    assert first["roleAssignmentName"] == second["roleAssignmentName"]
+    assert UUID(first["roleAssignmentName"]).version == 5
+
+
+@pytest.mark.parametrize(
+    ("other", "identity_name"),
+    [
+        (Grant(suffix="pull", role=Role.READER, scope="/registry", scope_name="registry"), "id-one"),
+        (Grant(suffix="pull", role=Role.ACR_PULL, scope="/registry", scope_name="another"), "id-one"),
+        (PULL, "id-two"),
+    ],
+)
+def test_another_role_scope_or_identity_has_another_assignment(
+    azure: FakeAzure, placement: Placement, other: Grant, identity_name: str
+) -> None:
+    first = identity(azure, placement, PULL).one("RoleAssignment").inputs
+    second = identity(azure, placement, other, identity_name=identity_name).one("RoleAssignment").inputs
+    assert first["roleAssignmentName"] != second["roleAssignmentName"]
+
+
+def test_who_depends_on_an_identity_waits_for_its_rights(azure: FakeAzure, placement: Placement) -> None:
+    args = IdentityArgs(placement=placement, resource_group_name="rg", identity_name="id", grants=[PULL])
+
+    def program() -> None:
+        one = Identity("one", args)
+        Identity("two", args, opts=pulumi.ResourceOptions(depends_on=[one]))
+
+    deployment = deploy(program, azure)
+    assert deployment.one("RoleAssignment", "one-pull").urn in deployment.one("Identity", "two").depends_on

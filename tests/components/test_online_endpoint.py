@@ -1,0 +1,220 @@
+"""Endpoints and deployments: weights in every PUT, one deployment after another, replaced only at 0 percent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.declaration import EndpointDeclaration
+from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
+from components.placement import Placement
+from components.platform import EndpointHost
+from models.spec import IdentitySpec
+from stack_config import AutoscaleSettings
+from tests.components.engine import Deployment, FakeAzure, deploy
+from tests.components.golden import assert_golden
+
+Declare = Callable[..., EndpointDeclaration]
+
+
+@pytest.fixture
+def endpoint(azure: FakeAzure, placement: Placement) -> Callable[..., Deployment]:
+    """Returns a function that deploys a declaration, with changes to the component's arguments."""
+
+    def endpoint(declaration: EndpointDeclaration, **changes: Any) -> Deployment:
+        def program() -> None:
+            host = EndpointHost(
+                resource_group_name=pulumi.Output.from_input("rg"),
+                workspace_name=pulumi.Output.from_input("ws"),
+                storage_account_id=pulumi.Output.from_input("/storage"),
+                container_registry_id=pulumi.Output.from_input("/registry"),
+                log_analytics_id=pulumi.Output.from_input("/logs"),
+            )
+            args = {"placement": placement, "host": host, "enable_public_access": True, "guarded": False, **changes}
+            made = OnlineEndpoint("fraud", OnlineEndpointArgs(declaration=declaration, **args))
+            pulumi.export("summary", made.summary)
+
+        return deploy(program, azure)
+
+    return endpoint
+
+
+Deploy = Callable[..., Deployment]
+
+
+def test_an_endpoint_with_two_colours_is_this_tree(declare: Declare, endpoint: Deploy) -> None:
+    autoscale = AutoscaleSettings(min=2, max=4, default=2)
+    deployment = endpoint(declare({"blue": 100, "green": 0}, changes={"blue": {"autoscale": autoscale}}))
+    assert_golden("online-endpoint", deployment.tree())
+
+
+@pytest.mark.parametrize(
+    ("weights", "traffic"),
+    [({}, {}), ({"blue": 0}, {}), ({"blue": 100}, {"blue": 100}), ({"a": 90, "b": 10}, {"a": 90, "b": 10})],
+)
+def test_the_put_always_carries_both_kinds_of_weights(
+    declare: Declare, endpoint: Deploy, weights: dict[str, int], traffic: dict[str, int]
+) -> None:
+    properties = endpoint(declare(weights)).one("OnlineEndpoint", "fraud-endpoint").inputs["properties"]
+    assert properties["traffic"] == traffic
+    assert properties["mirrorTraffic"] == {}
+
+
+def test_mirrored_weights_are_declared(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 100, "green": 0}, mirror={"green": 20}))
+    assert deployment.one("OnlineEndpoint", "fraud-endpoint").inputs["properties"]["mirrorTraffic"] == {"green": 20}
+
+
+def test_an_endpoint_gets_an_identity_that_may_pull_images_and_read_models_and_nothing_else(
+    declare: Declare, endpoint: Deploy
+) -> None:
+    deployment = endpoint(declare())
+    rights = {
+        (one.inputs["scope"], one.inputs["roleDefinitionId"].rsplit("/", 1)[-1])
+        for one in deployment.of_type("RoleAssignment")
+    }
+    assert rights == {
+        ("/registry", "7f951dda-4ed3-4680-a7ca-43fe172d538d"),
+        ("/storage", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+    }
+    made = deployment.one("OnlineEndpoint", "fraud-endpoint")
+    assert made.inputs["identity"]["userAssignedIdentities"] == [deployment.one("UserAssignedIdentity").id]
+    assert {one.urn for one in deployment.of_type("RoleAssignment")} <= made.depends_on
+
+
+@pytest.mark.parametrize(
+    ("identity", "expected"),
+    [
+        (IdentitySpec(type="SystemAssigned"), {"type": "SystemAssigned"}),
+        (
+            IdentitySpec(type="UserAssigned", resource_ids=("/own",)),
+            {"type": "UserAssigned", "userAssignedIdentities": ["/own"]},
+        ),
+    ],
+)
+def test_the_identity_of_endpoint_yml_is_honoured_and_gets_no_rights_from_here(
+    declare: Declare, endpoint: Deploy, identity: IdentitySpec, expected: dict[str, Any]
+) -> None:
+    deployment = endpoint(declare(identity=identity))
+    assert deployment.one("OnlineEndpoint", "fraud-endpoint").inputs["identity"] == expected
+    assert deployment.of_type("RoleAssignment") == []
+    assert deployment.of_type("UserAssignedIdentity") == []
+
+
+@pytest.mark.parametrize(
+    ("enable_public_access", "file", "expected"),
+    [
+        (True, None, "Enabled"),
+        (True, "Disabled", "Disabled"),
+        (False, None, "Disabled"),
+        (False, "Enabled", "Disabled"),
+    ],
+)
+def test_a_private_stack_has_no_public_endpoint_whatever_the_file_says(
+    declare: Declare, endpoint: Deploy, enable_public_access: bool, file: str | None, expected: str
+) -> None:
+    deployment = endpoint(declare(public_network_access=file), enable_public_access=enable_public_access)
+    properties = deployment.one("OnlineEndpoint", "fraud-endpoint").inputs["properties"]
+    assert properties["publicNetworkAccess"] == expected
+
+
+def test_deployments_are_made_one_after_another(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 100, "green": 0, "amber": 0}))
+    blue, green = (deployment.one("OnlineDeployment", f"fraud-{name}-deployment").urn for name in ("blue", "green"))
+    assert blue in deployment.one("OnlineDeployment", "fraud-green").depends_on
+    assert green in deployment.one("OnlineDeployment", "fraud-amber").depends_on
+
+
+def test_a_deployment_is_deleted_with_its_endpoint_and_before_it_is_replaced(
+    declare: Declare, endpoint: Deploy
+) -> None:
+    deployment = endpoint(declare({"blue": 0}))
+    blue = deployment.one("OnlineDeployment", "fraud-blue-deployment")
+    assert blue.deleted_with == deployment.one("OnlineEndpoint", "fraud-endpoint").urn
+    assert blue.delete_before_replace is True
+
+
+def test_a_changed_or_failed_deployment_is_replaced_at_0_percent_only(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 100, "green": 0}))
+    blue = deployment.one("OnlineDeployment", "fraud-blue-deployment")
+    green = deployment.one("OnlineDeployment", "fraud-green-deployment")
+    assert blue.replace_on_changes == ()
+    assert green.replace_on_changes == ('tags["sluice:release"]', 'tags["sluice:attempt"]')
+    assert (blue.protect, green.protect) == (True, False)
+
+
+def test_a_deployment_made_anew_says_so_in_a_tag(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 0, "green": 0}, changes={"green": {"attempt": 2}}))
+    blue = deployment.one("OnlineDeployment", "fraud-blue-deployment").inputs["tags"]
+    green = deployment.one("OnlineDeployment", "fraud-green-deployment").inputs["tags"]
+    assert "sluice:attempt" not in blue
+    assert green["sluice:attempt"] == "2"
+    assert len(blue["sluice:release"]) == 16
+    assert blue["kind"] == "test"
+    assert blue["sluice:team"] == "payments"
+
+
+def test_the_body_is_what_az_ml_would_send_with_ids_put_in(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 0}))
+    assert deployment.one("OnlineDeployment", "fraud-blue-deployment").inputs["properties"] == {
+        "endpointComputeType": "Managed",
+        "environmentVariables": {"a_b": "c"},
+        "properties": {},
+        "instanceType": "Standard_DS3_v2",
+        "model": deployment.one("ModelVersion").id,
+        "environmentId": deployment.one("EnvironmentVersion").id,
+        "codeConfiguration": {"codeId": deployment.one("CodeVersion").id, "scoringScript": "score.py"},
+    }
+
+
+def test_the_instance_count_belongs_to_autoscale_once_there_is_one(declare: Declare, endpoint: Deploy) -> None:
+    autoscale = AutoscaleSettings(min=2, max=4, default=2)
+    deployment = endpoint(declare({"blue": 100, "green": 0}, changes={"blue": {"autoscale": autoscale}}))
+    assert deployment.one("OnlineDeployment", "fraud-blue-deployment").ignore_changes == ("sku.capacity",)
+    assert deployment.one("OnlineDeployment", "fraud-green-deployment").ignore_changes == ()
+    setting = deployment.one("AutoscaleSetting").inputs
+    assert setting["targetResourceUri"] == deployment.one("OnlineDeployment", "fraud-blue-deployment").id
+    assert setting["autoscaleSettingName"] == "as-fraud-dev-blue"
+
+
+@pytest.mark.parametrize(
+    ("guarded", "serving", "expected"),
+    [(False, False, False), (False, True, True), (True, False, True)],
+)
+def test_an_endpoint_is_protected_while_it_serves_or_when_guarded(
+    declare: Declare, endpoint: Deploy, guarded: bool, serving: bool, expected: bool
+) -> None:
+    deployment = endpoint(declare({"blue": 0}, serving=serving), guarded=guarded)
+    assert deployment.one("OnlineEndpoint", "fraud-endpoint").protect is expected
+
+
+def test_only_an_endpoint_that_serves_nothing_is_replaced_for_its_identity(declare: Declare, endpoint: Deploy) -> None:
+    kept = endpoint(declare({"blue": 100})).one("OnlineEndpoint", "fraud-endpoint")
+    replaced = endpoint(declare({"blue": 0}, replaces_endpoint=True)).one("OnlineEndpoint", "fraud-endpoint")
+    assert kept.replace_on_changes == ()
+    assert replaced.replace_on_changes == ("identity", "properties.authMode")
+    assert replaced.delete_before_replace is True
+
+
+def test_an_endpoints_logs_go_to_log_analytics(declare: Declare, endpoint: Deploy) -> None:
+    setting = endpoint(declare()).one("DiagnosticSetting").inputs
+    assert setting["workspaceId"] == "/logs"
+    assert [log["category"] for log in setting["logs"] if log["enabled"]] == [
+        "AmlOnlineEndpointConsoleLog",
+        "AmlOnlineEndpointEventLog",
+        "AmlOnlineEndpointTrafficLog",
+    ]
+
+
+def test_the_summary_is_what_people_and_scripts_need(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 90, "green": 10}))
+    summary = deployment.outputs["summary"]
+    assert summary.keys() == {"id", "scoring_uri", "auth_mode", "deployments", "settled", "next"}
+    assert summary["scoring_uri"] == "https://fraud-dev/score"
+    assert (summary["settled"], summary["next"]) == (True, None)
+    green = summary["deployments"]["green"]
+    assert green.keys() == {"id", "weight", "mirror", "instances", "sku", "release"}
+    assert (green["weight"], green["mirror"], green["instances"], green["sku"]) == (10, 0, 2, "Standard_DS3_v2")

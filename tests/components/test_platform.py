@@ -1,0 +1,234 @@
+"""The platform: its resource tree, its secure defaults, and what a private stack adds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components.placement import Placement
+from components.platform import SUBSCRIPTION_TAG, Platform, PlatformArgs
+from tests.components.conftest import placement_of
+from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, Deployment, FakeAzure, deploy
+from tests.components.golden import assert_golden
+
+
+def platform(azure: FakeAzure, placement: Placement, *, public: bool, **changes: Any) -> Deployment:
+    args = PlatformArgs(
+        **{
+            "placement": placement,
+            "enable_public_access": public,
+            "guarded": not public,
+            "serving": False,
+            "group_tags": {"sluice:endpoint:fraud-dev": "fraud"},
+            **changes,
+        }
+    )
+    return deploy(lambda: Platform("platform", args), azure)
+
+
+@pytest.fixture(scope="module")
+def public() -> Deployment:
+    placement = placement_of("dev")
+    return platform(FakeAzure(placement.names), placement, public=True)
+
+
+@pytest.fixture(scope="module")
+def private() -> Deployment:
+    placement = placement_of("dev")
+    return platform(FakeAzure(placement.names), placement, public=False)
+
+
+def test_a_public_platform_is_this_tree(public: Deployment) -> None:
+    assert_golden("platform-public", public.tree())
+
+
+def test_a_private_platform_is_this_tree(private: Deployment) -> None:
+    assert_golden("platform-private", private.tree())
+
+
+@pytest.mark.parametrize("which", ["public", "private"])
+def test_storage_takes_no_keys_no_anonymous_readers_and_no_old_tls(which: str, request: pytest.FixtureRequest) -> None:
+    account = request.getfixturevalue(which).one("StorageAccount").inputs
+    assert account["allowSharedKeyAccess"] is False
+    assert account["allowBlobPublicAccess"] is False
+    assert account["allowCrossTenantReplication"] is False
+    assert account["enableHttpsTrafficOnly"] is True
+    assert account["minimumTlsVersion"] == "TLS1_2"
+
+
+@pytest.mark.parametrize("which", ["public", "private"])
+def test_the_vault_is_opened_by_roles_and_lets_azure_services_in(which: str, request: pytest.FixtureRequest) -> None:
+    vault = request.getfixturevalue(which).one("Vault").inputs["properties"]
+    assert vault["enableRbacAuthorization"] is True
+    assert vault["enableSoftDelete"] is True
+    assert vault["tenantId"] == TENANT_ID
+    assert vault["networkAcls"]["bypass"] == "AzureServices"
+    assert "accessPolicies" not in vault
+
+
+@pytest.mark.parametrize("which", ["public", "private"])
+def test_the_registry_has_no_admin_and_no_anonymous_pull(which: str, request: pytest.FixtureRequest) -> None:
+    registry = request.getfixturevalue(which).one("Registry").inputs
+    assert registry["adminUserEnabled"] is False
+    assert registry["anonymousPullEnabled"] is False
+
+
+@pytest.mark.parametrize("which", ["public", "private"])
+def test_the_workspace_uses_identities_for_its_datastores(which: str, request: pytest.FixtureRequest) -> None:
+    deployment = request.getfixturevalue(which)
+    workspace = deployment.one("Workspace", "platform-ml-workspace").inputs
+    assert workspace["systemDatastoresAuthMode"] == "Identity"
+    assert workspace["identity"]["type"] == "UserAssigned"
+    identity = deployment.one("UserAssignedIdentity").id
+    assert workspace["primaryUserAssignedIdentity"] == identity
+    assert workspace["v1LegacyMode"] is False
+
+
+def test_insights_keep_their_data_in_log_analytics(public: Deployment) -> None:
+    insights = public.one("Component").inputs
+    assert insights["ingestionMode"] == "LogAnalytics"
+    assert insights["workspaceResourceId"] == public.one("Workspace", "platform-monitoring-logs").id
+
+
+def test_a_private_platform_has_no_public_access_anywhere(private: Deployment) -> None:
+    assert private.one("StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
+    assert private.one("StorageAccount").inputs["networkRuleSet"]["defaultAction"] == "Deny"
+    assert private.one("Vault").inputs["properties"]["publicNetworkAccess"] == "Disabled"
+    assert private.one("Vault").inputs["properties"]["networkAcls"]["defaultAction"] == "Deny"
+    assert private.one("Registry").inputs["publicNetworkAccess"] == "Disabled"
+    assert private.one("Workspace", "platform-ml-workspace").inputs["publicNetworkAccess"] == "Disabled"
+
+
+def test_only_a_private_registry_is_premium(public: Deployment, private: Deployment) -> None:
+    assert public.one("Registry").inputs["sku"] == {"name": "Standard"}
+    assert private.one("Registry").inputs["sku"] == {"name": "Premium"}
+
+
+def test_a_private_workspace_has_a_managed_network_that_is_provisioned_at_once(private: Deployment) -> None:
+    workspace = private.one("Workspace", "platform-ml-workspace").inputs
+    assert workspace["managedNetwork"]["isolationMode"] == "AllowInternetOutbound"
+    assert workspace["provisionNetworkNow"] is True
+
+
+def test_a_public_workspace_asks_for_no_network(public: Deployment) -> None:
+    workspace = public.one("Workspace", "platform-ml-workspace").inputs
+    assert workspace.keys().isdisjoint({"managedNetwork", "provisionNetworkNow", "imageBuildCompute"})
+
+
+def test_images_are_built_on_a_cluster_without_public_addresses_that_is_made_after_the_private_endpoints(
+    private: Deployment,
+) -> None:
+    cluster = private.one("Compute")
+    assert (
+        cluster.inputs["computeName"] == private.one("Workspace", "platform-ml-workspace").inputs["imageBuildCompute"]
+    )
+    properties = cluster.inputs["properties"]["properties"]
+    assert properties["enableNodePublicIp"] is False
+    assert properties["scaleSettings"]["minNodeCount"] == 0
+    component = private.one("ImageBuildCluster")
+    assert private.one("PrivateEndpoint", "platform-access-workspace").urn in component.depends_on
+    assert cluster.deleted_with == private.one("Workspace", "platform-ml-workspace").urn
+
+
+@pytest.mark.parametrize(
+    ("purpose", "groups", "zones"),
+    [
+        ("workspace", ["amlworkspace"], ["privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"]),
+        ("vault", ["vault"], ["privatelink.vaultcore.azure.net"]),
+        ("registry", ["registry"], ["privatelink.azurecr.io"]),
+        ("storage-blob", ["blob"], ["privatelink.blob.core.windows.net"]),
+        ("storage-file", ["file"], ["privatelink.file.core.windows.net"]),
+        ("storage-queue", ["queue"], ["privatelink.queue.core.windows.net"]),
+        ("storage-table", ["table"], ["privatelink.table.core.windows.net"]),
+    ],
+)
+def test_a_private_endpoint_fills_its_zones(
+    private: Deployment, purpose: str, groups: list[str], zones: list[str]
+) -> None:
+    endpoint = private.one("PrivateEndpoint", f"platform-access-{purpose}").inputs
+    (connection,) = endpoint["privateLinkServiceConnections"]
+    assert connection["groupIds"] == groups
+    group = private.one("PrivateDnsZoneGroup", f"platform-access-{purpose}-dns").inputs
+    ids = {zone.id: zone.inputs["privateZoneName"] for zone in private.of_type("PrivateZone")}
+    assert [ids[config["privateDnsZoneId"]] for config in group["privateDnsZoneConfigs"]] == zones
+
+
+def test_every_zone_answers_in_the_network(private: Deployment) -> None:
+    linked = {link.inputs["privateZoneName"] for link in private.of_type("VirtualNetworkLink")}
+    assert linked == {zone.inputs["privateZoneName"] for zone in private.of_type("PrivateZone")}
+    assert len(linked) == 8
+
+
+def test_the_subnet_of_private_endpoints_lets_in_only_the_network(private: Deployment) -> None:
+    rules = private.one("NetworkSecurityGroup", "platform-access-endpoints-rules").inputs["securityRules"]
+    allowed = [rule for rule in rules if rule["access"] == "Allow"]
+    assert {rule["sourceAddressPrefix"] for rule in allowed} == {"VirtualNetwork"}
+    assert {(rule["direction"], rule["priority"]) for rule in rules if rule["access"] == "Deny"} == {
+        ("Inbound", 4096),
+        ("Outbound", 4096),
+    }
+
+
+def test_the_workspace_may_read_the_storage_endpoints_and_approve_connections(private: Deployment) -> None:
+    roles = {one.name: one.inputs["roleDefinitionId"].rsplit("/", 1)[-1] for one in private.of_type("RoleAssignment")}
+    assert roles["platform-access-storage-blob-reader"] == "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    assert roles["platform-access-storage-file-reader"] == "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    assert roles["platform-ml-connection-approver"] == "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
+
+
+def test_the_workspace_is_made_after_its_rights(private: Deployment) -> None:
+    needed = {one.urn for one in private.of_type("RoleAssignment") if "Identity$" in one.urn}
+    assert needed
+    assert needed <= private.one("Workspace", "platform-ml-workspace").depends_on
+
+
+@pytest.mark.parametrize(
+    ("serving", "guarded", "protected"),
+    [
+        (False, False, set()),
+        (True, False, {"platform-group", "platform-ml-workspace"}),
+        (False, True, {"platform-group", "platform-ml-workspace", "platform-vault-vault"}),
+    ],
+)
+def test_group_and_workspace_are_protected_while_anything_serves_and_with_the_vault_when_guarded(
+    azure: FakeAzure, placement: Placement, serving: bool, guarded: bool, protected: set[str]
+) -> None:
+    deployment = platform(azure, placement, public=True, serving=serving, guarded=guarded)
+    assert {one.name for one in deployment.registrations if one.protect} == protected
+
+
+def test_purge_protection_and_long_retention_are_for_guarded_vaults_only(
+    public: Deployment, private: Deployment
+) -> None:
+    assert private.one("Vault").inputs["properties"]["enablePurgeProtection"] is True
+    assert private.one("Vault").inputs["properties"]["softDeleteRetentionInDays"] == 90
+    # Azure refuses false.
+    assert "enablePurgeProtection" not in public.one("Vault").inputs["properties"]
+
+
+def test_another_subscription_replaces_the_group_instead_of_updating_what_lies_in_the_first(
+    public: Deployment,
+) -> None:
+    group = public.one("ResourceGroup")
+    assert group.inputs["tags"][SUBSCRIPTION_TAG] == SUBSCRIPTION_ID
+    assert group.replace_on_changes == (f'tags["{SUBSCRIPTION_TAG}"]',)
+
+
+def test_the_group_records_which_endpoints_are_declared(public: Deployment) -> None:
+    assert public.one("ResourceGroup").inputs["tags"]["sluice:endpoint:fraud-dev"] == "fraud"
+
+
+TAGLESS = {"RoleAssignment", "Subnet", "PrivateDnsZoneGroup"}
+
+
+def test_every_resource_that_can_carry_tags_says_whose_it_is(private: Deployment) -> None:
+    for one in private.registrations:
+        if one.type.startswith("azure-native:") and one.type.rsplit(":", 1)[-1] not in TAGLESS:
+            assert one.inputs["tags"]["sluice:team"] == "payments", one.name
+            assert one.inputs["tags"]["sluice:stack"] == "dev", one.name
+
+
+def test_what_has_no_location_of_its_own_is_in_the_stacks_region(private: Deployment) -> None:
+    locations = {one.inputs["location"] for one in private.registrations if "location" in one.inputs}
+    assert locations == {"westeurope", "global"}
