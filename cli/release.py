@@ -6,6 +6,7 @@ address is built by hand. Uploading is models/publisher.py's work.
 
 import argparse
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -53,6 +54,7 @@ def publish_model(options: argparse.Namespace) -> int:
     from models.publisher import as_json, local_assets, publish
     from models.release import read_lock
 
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # its warnings are in the errors, where they matter
     folder, stack = model_folder(options.model), stack_name(options.stack)
     model = load_model(folder, options.deployment or list_deployments(folder))
     lock = read_lock(folder)
@@ -173,7 +175,7 @@ def _find(stack: str) -> tuple["TokenCredential", "Destination"]:
 
 
 def _container(destination: "Destination", credential: "TokenCredential") -> Any:
-    """Return the client of the datastore's container; its own retries are few, because a person waits."""
+    """Return the client of the datastore's container; its retries take seconds, because a person waits."""
     from azure.storage.blob import ContainerClient
 
     return ContainerClient(
@@ -181,6 +183,8 @@ def _container(destination: "Destination", credential: "TokenCredential") -> Any
         container_name=destination.container,
         credential=credential,
         retry_total=3,
+        initial_backoff=1,
+        increment_base=2,
         connection_timeout=10,
         logging_enable=False,
     )
