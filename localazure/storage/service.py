@@ -11,9 +11,8 @@ import base64
 import hashlib
 import uuid
 from collections.abc import Awaitable, Callable
-from email.utils import formatdate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -21,6 +20,16 @@ from aiohttp import web
 from localazure.storage.access import Access, Target
 from localazure.storage.blobs import BlobStore
 from localazure.storage.errors import BlobError, not_emulated
+from localazure.storage.headers import (
+    blob_headers,
+    check_conditions,
+    check_write_conditions,
+    metadata_headers,
+    read_content_headers,
+    read_metadata,
+    read_range,
+    stamp,
+)
 from localazure.storage.xml import block_list_ids, list_blobs_xml, list_containers_xml
 
 if TYPE_CHECKING:
@@ -32,15 +41,6 @@ MAX_PAGE = 5000
 _CHUNK = 1 << 18
 _REFUSED_HEADERS = ("x-ms-copy-source", "x-ms-lease-action", "x-ms-structured-body", "x-ms-encryption-key")
 _REFUSED_QUERY = ("snapshot", "versionid")
-# Request header -> name under which it is kept and answered.
-_CONTENT_HEADERS = {
-    "x-ms-blob-content-type": "Content-Type",
-    "x-ms-blob-content-encoding": "Content-Encoding",
-    "x-ms-blob-content-language": "Content-Language",
-    "x-ms-blob-content-disposition": "Content-Disposition",
-    "x-ms-blob-cache-control": "Cache-Control",
-}
-
 Handler = Callable[[web.Request, Target], Awaitable[web.StreamResponse]]
 
 
@@ -131,19 +131,19 @@ class BlobService:
 
     async def _create_container(self, request: web.Request, target: Target) -> web.Response:
         document = self._blobs.create_container(target.account.name, target.container)
-        return web.Response(status=201, headers=_stamp(document))
+        return web.Response(status=201, headers=stamp(document))
 
     async def _container_properties(self, request: web.Request, target: Target) -> web.Response:
         document = self._blobs.container(target.account.name, target.container)
-        headers = _stamp(document) | _metadata_headers(document)
+        headers = stamp(document) | metadata_headers(document)
         headers |= {"x-ms-lease-status": "unlocked", "x-ms-lease-state": "available"}
         return web.Response(headers=headers)
 
     async def _set_container_metadata(self, request: web.Request, target: Target) -> web.Response:
         document = self._blobs.container(target.account.name, target.container)
-        document["metadata"] = _read_metadata(request)
+        document["metadata"] = read_metadata(request)
         self._plane.store.save_container(target.account.name, target.container, document)
-        return web.Response(headers=_stamp(document))
+        return web.Response(headers=stamp(document))
 
     async def _delete_container(self, request: web.Request, target: Target) -> web.Response:
         self._blobs.delete_container(target.account.name, target.container)
@@ -171,16 +171,15 @@ class BlobService:
 
     async def _head_blob(self, request: web.Request, target: Target) -> web.Response:
         document = self._blobs.properties(*target.names)
-        _check_conditions(request, document)
-        response = web.Response(headers=_blob_headers(document))
-        response.content_length = document["size"] if request.method == "HEAD" else 0
-        return response
+        check_conditions(request, document)
+        length = document["size"] if request.method == "HEAD" else 0
+        return web.Response(headers={**blob_headers(document), "Content-Length": str(length)})
 
     async def _get_blob(self, request: web.Request, target: Target) -> web.StreamResponse:
         document = self._blobs.properties(*target.names)
-        _check_conditions(request, document)
-        start, end, partial = _read_range(request, document["size"])
-        headers = _blob_headers(document)
+        check_conditions(request, document)
+        start, end, partial = read_range(request, document["size"])
+        headers = blob_headers(document)
         headers["Content-Length"] = str(end - start)
         if partial:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{document['size']}"
@@ -210,10 +209,10 @@ class BlobService:
             raise not_emulated(f"A blob of type {kind!r}")
         self._blobs.container(target.account.name, target.container)
         self._blobs.path(*target.names)
-        _check_write_conditions(request, self._blobs.find(*target.names))
+        check_write_conditions(request, self._blobs.find(*target.names))
         upload = self._blobs.new_upload(target.account.name, target.container)
         size, md5 = await self._receive(request, upload)
-        _check_write_conditions(request, self._blobs.find(*target.names), upload)
+        check_write_conditions(request, self._blobs.find(*target.names), upload)
         return self._commit(request, target, upload, size, md5)
 
     async def _put_block(self, request: web.Request, target: Target) -> web.Response:
@@ -228,9 +227,9 @@ class BlobService:
         if (request.content_length or 0) > MAX_XML_BYTES:
             raise BlobError(413, "RequestBodyTooLarge", "The request body is too large.")
         block_ids = block_list_ids(await request.content.read(MAX_XML_BYTES))
-        _check_write_conditions(request, self._blobs.find(*target.names))
+        check_write_conditions(request, self._blobs.find(*target.names))
         upload, size, md5 = await asyncio.to_thread(self._blobs.assemble, *target.names, block_ids)
-        _check_write_conditions(request, self._blobs.find(*target.names), upload)
+        check_write_conditions(request, self._blobs.find(*target.names), upload)
         response = self._commit(request, target, upload, size, md5)
         self._blobs.discard_blocks(*target.names)
         return response
@@ -256,111 +255,26 @@ class BlobService:
         return size, md5
 
     def _commit(self, request: web.Request, target: Target, upload: Path, size: int, md5: str) -> web.Response:
-        headers = {"metadata": _read_metadata(request), "headers": _read_content_headers(request)}
+        headers = {"metadata": read_metadata(request), "headers": read_content_headers(request)}
         document = self._blobs.commit_upload(*target.names, upload, size, md5, headers)
-        answer = _stamp(document) | {"Content-MD5": md5, "x-ms-request-server-encrypted": "true"}
+        answer = stamp(document) | {"Content-MD5": md5, "x-ms-request-server-encrypted": "true"}
         return web.Response(status=201, headers=answer)
 
     async def _set_metadata(self, request: web.Request, target: Target) -> web.Response:
-        _check_conditions(request, self._blobs.properties(*target.names))
-        document = self._blobs.update(*target.names, {"metadata": _read_metadata(request)})
-        return web.Response(headers=_stamp(document))
+        check_conditions(request, self._blobs.properties(*target.names))
+        document = self._blobs.update(*target.names, {"metadata": read_metadata(request)})
+        return web.Response(headers=stamp(document))
 
     async def _set_properties(self, request: web.Request, target: Target) -> web.Response:
-        _check_conditions(request, self._blobs.properties(*target.names))
-        document = self._blobs.update(*target.names, {"headers": _read_content_headers(request)})
-        return web.Response(headers=_stamp(document))
+        check_conditions(request, self._blobs.properties(*target.names))
+        document = self._blobs.update(*target.names, {"headers": read_content_headers(request)})
+        return web.Response(headers=stamp(document))
 
     async def _delete_blob(self, request: web.Request, target: Target) -> web.Response:
-        _check_conditions(request, self._blobs.properties(*target.names))
+        check_conditions(request, self._blobs.properties(*target.names))
         self._blobs.delete(*target.names)
         return web.Response(status=202, headers={"x-ms-delete-type-permanent": "true"})
 
 
 def _xml(text: str) -> web.Response:
     return web.Response(body=text.encode(), content_type="application/xml")
-
-
-def _stamp(document: dict[str, Any]) -> dict[str, str]:
-    return {"ETag": document["etag"], "Last-Modified": formatdate(document["modified"], usegmt=True)}
-
-
-def _blob_headers(document: dict[str, Any]) -> dict[str, str]:
-    headers: dict[str, str] = _stamp(document) | {"Content-Type": "application/octet-stream"} | document["headers"]
-    return (
-        headers
-        | _metadata_headers(document)
-        | {
-            "Accept-Ranges": "bytes",
-            "Content-MD5": document["md5"],
-            "x-ms-blob-type": "BlockBlob",
-            "x-ms-creation-time": formatdate(document["created"], usegmt=True),
-            "x-ms-lease-state": "available",
-            "x-ms-lease-status": "unlocked",
-            "x-ms-server-encrypted": "true",
-        }
-    )
-
-
-def _metadata_headers(document: dict[str, Any]) -> dict[str, str]:
-    return {f"x-ms-meta-{name}": value for name, value in document["metadata"].items()}
-
-
-def _read_metadata(request: web.Request) -> dict[str, str]:
-    prefix = "x-ms-meta-"
-    return {name[len(prefix) :]: value for name, value in request.headers.items() if name.lower().startswith(prefix)}
-
-
-def _read_content_headers(request: web.Request) -> dict[str, str]:
-    headers = {kept: request.headers[sent] for sent, kept in _CONTENT_HEADERS.items() if sent in request.headers}
-    if "Content-Type" not in headers and request.headers.get("Content-Type"):
-        headers["Content-Type"] = request.headers["Content-Type"]
-    return headers
-
-
-def _check_conditions(request: web.Request, document: dict[str, Any]) -> None:
-    match = request.headers.get("If-Match")
-    if match and match not in ("*", document["etag"]):
-        raise _condition_not_met()
-    none_match = request.headers.get("If-None-Match")
-    if none_match and none_match in ("*", document["etag"]):
-        if request.method in ("GET", "HEAD"):
-            raise BlobError(
-                304, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."
-            )
-        raise _condition_not_met()
-
-
-def _check_write_conditions(request: web.Request, document: dict[str, Any] | None, upload: Path | None = None) -> None:
-    """As above for a blob that may not exist; drops the upload when the write is refused."""
-    error: BlobError | None = None
-    if request.headers.get("If-None-Match") == "*" and document is not None:
-        error = BlobError(409, "BlobAlreadyExists", "The specified blob already exists.")
-    match = request.headers.get("If-Match")
-    if match and (document is None or match not in ("*", document["etag"])):
-        error = _condition_not_met()
-    if error is not None:
-        if upload is not None:
-            upload.unlink(missing_ok=True)
-        raise error
-
-
-def _condition_not_met() -> BlobError:
-    return BlobError(412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.")
-
-
-def _read_range(request: web.Request, size: int) -> tuple[int, int, bool]:
-    """Start, end (exclusive) and whether a part was asked for."""
-    text = request.headers.get("x-ms-range") or request.headers.get("Range")
-    if not text:
-        return 0, size, False
-    first, _, last = text.removeprefix("bytes=").partition("-")
-    if not first.isdigit() or (last and not last.isdigit()):
-        raise BlobError(
-            400, "InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format."
-        )
-    start, end = int(first), min(int(last) + 1, size) if last else size
-    if start >= size or end <= start:
-        message = "The range specified is invalid for the current size of the resource."
-        raise BlobError(416, "InvalidRange", message, {"Content-Range": f"bytes */{size}"})
-    return start, end, True
