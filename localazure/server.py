@@ -7,13 +7,10 @@ access log: requests carry keys and tokens.
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
 import hmac
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import time
@@ -30,19 +27,17 @@ from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
 from localazure.certificates import ensure_certificates, server_context
+from localazure.startup import HOST, StartError, bind_ports, control_token, hold_lock
 from localazure.storage.service import BlobService
 
 log = logging.getLogger(__name__)
 
 VERSION = "0.1.0"
-HOST = "127.0.0.1"
 MAX_BODY_BYTES = 4 << 20  # ARM's limit; uploads of blobs are streamed and have their own
 SHUTDOWN_SECONDS = 5.0
 _ACCOUNT_LENGTH = range(3, 25)
 
-
-class StartError(Exception):
-    """The server cannot start; the message says why and what to do."""
+__all__ = ["DataPlane", "Server", "StartError"]
 
 
 class DataPlane(Scoring, Protocol):
@@ -77,6 +72,8 @@ class Server:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = hold_lock(self.home)
         try:
+            # What a killed predecessor left: nobody may take it for a running server.
+            (self.home / "server.json").unlink(missing_ok=True)
             sockets = bind_ports(self.port)
             try:
                 await self._serve(sockets, ready)
@@ -95,11 +92,11 @@ class Server:
         base_url = f"https://localhost:{port}"
         ensure_certificates(self.home)
         self._token = control_token(self.home)
-        self._plane = ControlPlane(self.home, base_url, self.scoring, options=self.options)
-        await self.scoring.start()
+        self._plane = plane = ControlPlane(self.home, base_url, self.scoring, options=self.options)
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         try:
-            await self._plane.start()
+            await self.scoring.start()
+            plane.start()
             await runner.setup()
             await web.SockSite(runner, sockets[0], ssl_context=server_context(self.home)).start()
             await web.SockSite(runner, sockets[1]).start()
@@ -111,9 +108,11 @@ class Server:
             await self._stop.wait()
             log.info("stopping")
         finally:
+            # Operations before processes: one that waits for a deployment must not take its end for a failure.
             await runner.cleanup()
+            await plane.stop()
             await self.scoring.close()
-            await self._plane.close()
+            plane.close()
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -254,74 +253,6 @@ async def _guard(
         log.exception("%s %s failed", request.method, request.path)
         error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
     return web.json_response(error.body(), status=error.status)
-
-
-def hold_lock(home: Path) -> int:
-    """Take the home folder for this process. Raises StartError with the holder's id."""
-    descriptor = os.open(home / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-        os.close(descriptor)
-        raise StartError(
-            f"A local Azure is already running in {home} (process {holder}). Use it, end it with `sluice local stop`, "
-            "or choose another folder with --home."
-        ) from exc
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    return descriptor
-
-
-def bind_ports(port: int) -> tuple[socket.socket, socket.socket]:
-    """Sockets for HTTPS on `port` and HTTP on the next one; 0 picks a free pair. Raises StartError."""
-    attempts = 1 if port else 50
-    for attempt in range(attempts):
-        bound: list[socket.socket] = []
-        try:
-            first = _bind(port)
-            bound.append(first)
-            bound.append(_bind(first.getsockname()[1] + 1))
-        except (OSError, OverflowError) as exc:
-            for one in bound:
-                one.close()
-            if attempt + 1 < attempts:
-                continue
-            taken = port + len(bound)
-            why = "is taken" if getattr(exc, "errno", None) == errno.EADDRINUSE else f"cannot be used ({exc})"
-            raise StartError(
-                f"Port {taken} on {HOST} {why}. The local Azure needs {port} (HTTPS) and {port + 1} (HTTP); choose "
-                "others with --port."
-            ) from exc
-        return bound[0], bound[1]
-    raise AssertionError("unreachable")
-
-
-def _bind(port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((HOST, port))
-        # Listening already: a second process must not be able to bind and wait.
-        bound.listen(128)
-    except BaseException:
-        bound.close()
-        raise
-    bound.setblocking(False)
-    return bound
-
-
-def control_token(home: Path) -> str:
-    """The secret that lets a caller stop the server; made once, mode 0600."""
-    path = home / "control.token"
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        token = secrets.token_urlsafe(32)
-        file.write(token)
-    return token
 
 
 def _memory_mib() -> float | None:

@@ -125,7 +125,7 @@ class Behaviour:
     def put(self, request: Request) -> Reply:
         existing = self.store.get(request.id.text)
         parent = self.require_parent(request.id)
-        if existing is not None and self.store.running_operations(existing.id):
+        if existing is not None and self.store.is_busy(existing.id):
             raise Conflict("Conflict", f"Another operation is running on {existing.id}; try again when it has ended.")
         location = self.location_of(request, existing)
         self.check(request, existing)
@@ -251,9 +251,9 @@ class Behaviour:
         kept = {key: value for key, value in request.body.items() if key not in (*READ_ONLY, "location", "properties")}
         body |= copy.deepcopy(kept)
         if self.tracked:
-            body.setdefault("tags", {})
+            body["tags"] = read_tags(request.body.get("tags"))
         resource.body = body | {"properties": self.properties(request, existing)}
-        if "identity" in body:
+        if body.get("identity") is not None:
             resource.body["identity"] = self.plane.identities.resolve(body["identity"], existing)
         self.complete_body(resource, request)
         return resource.body
@@ -294,3 +294,12 @@ class Behaviour:
         if with_types:
             data |= {"lastModifiedBy": caller, "lastModifiedByType": "User"}
         return data
+
+
+def read_tags(sent: Any) -> dict[str, Any]:
+    """Tags as sent; none when left out. Raises BadRequest for anything but an object of texts."""
+    if sent is None:
+        return {}
+    if not isinstance(sent, dict) or not all(isinstance(value, str | None) for value in sent.values()):
+        raise BadRequest("InvalidRequestContent", "tags must be an object of texts.")
+    return dict(sent)

@@ -84,7 +84,7 @@ class ControlPlane:
             self.store.set_setting("token_secret", secret)
         return secret
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Bring the data plane to what the store says and go on with interrupted operations."""
         for behaviour in self._behaviours.values():
             behaviour.restore()
@@ -95,11 +95,14 @@ class ControlPlane:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
+        """Stop working; what is unfinished goes on at the next start."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.operations.close()
+
+    def close(self) -> None:
         self.store.close()
 
     def behaviour(self, arm_type: str) -> Behaviour:

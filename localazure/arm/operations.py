@@ -129,9 +129,6 @@ class Operations:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def running_on(self, scope_id: str) -> list[Operation]:
-        return [Operation(**document) for document in self._store.running_operations(scope_id)]
-
     # Running
 
     def _launch(self, operation_id: str) -> None:

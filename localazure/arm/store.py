@@ -99,14 +99,15 @@ class Store:
         self._depth += 1
         try:
             yield
+            if self._depth == 1:
+                self._connection.execute("COMMIT")
         except BaseException:
-            self._depth -= 1
-            if self._depth == 0:
+            # A full disk ends the transaction by itself, or leaves it open when the commit fails.
+            if self._depth == 1 and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        self._depth -= 1
-        if self._depth == 0:
-            self._connection.execute("COMMIT")
+        finally:
+            self._depth -= 1
 
     # Resources
 
@@ -173,6 +174,11 @@ class Store:
     def operation(self, operation_id: str) -> dict[str, Any] | None:
         row = self._connection.execute("SELECT document FROM operations WHERE id = ?", (operation_id,)).fetchone()
         return json.loads(row[0]) if row else None
+
+    def is_busy(self, resource_id: str) -> bool:
+        """Whether an operation is running on exactly this resource."""
+        sql = "SELECT 1 FROM operations WHERE running = 1 AND target = ?"
+        return self._connection.execute(sql, (resource_id.lower(),)).fetchone() is not None
 
     def running_operations(self, scope_id: str | None = None) -> list[dict[str, Any]]:
         """Running operations on a resource or below it; all without `scope_id`."""

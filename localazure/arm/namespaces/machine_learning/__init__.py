@@ -10,7 +10,7 @@ from localazure.arm.namespaces.machine_learning.assets import (
 )
 from localazure.arm.namespaces.machine_learning.computes import Computes
 from localazure.arm.namespaces.machine_learning.datastores import Datastores
-from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments
+from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments, Skus
 from localazure.arm.namespaces.machine_learning.endpoints import OnlineEndpoints
 from localazure.arm.namespaces.machine_learning.workspaces import Workspaces
 
@@ -30,6 +30,7 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     f"{_WORKSPACES}/data/versions": DataVersions,
     f"{_WORKSPACES}/onlineEndpoints": OnlineEndpoints,
     f"{_WORKSPACES}/onlineEndpoints/deployments": OnlineDeployments,
+    f"{_WORKSPACES}/onlineEndpoints/deployments/skus": Skus,
 }
 
 EXTRA_SHAPES: tuple[Shape, ...] = (
@@ -39,6 +40,7 @@ EXTRA_SHAPES: tuple[Shape, ...] = (
     Shape(f"{_WORKSPACES}/environments"),
     Shape(f"{_WORKSPACES}/data"),
     Shape(f"{_WORKSPACES}/data/versions"),
+    Shape(f"{_WORKSPACES}/onlineEndpoints/deployments/skus"),
 )
 
 __all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]

@@ -11,12 +11,12 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from localazure.arm.behaviour import Action, Shape
+from localazure.arm.behaviour import Action, Behaviour, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, NotEmulated, OperationFailed, inferencing_refusal
 from localazure.arm.namespaces.machine_learning.assembly import ROLES_MISSING, Assembly, check_numbers, check_references
 from localazure.arm.namespaces.machine_learning.names import check_name
-from localazure.arm.namespaces.machine_learning.online import MAX_INSTANCES, OnlineResource, read_choice, read_tags
+from localazure.arm.namespaces.machine_learning.online import MAX_INSTANCES, OnlineResource, read_choice
 from localazure.arm.namespaces.machine_learning.workspaces import network_is_ready, workspace_id_of
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
@@ -154,7 +154,7 @@ class OnlineDeployments(OnlineResource):
             "type": self.shape.arm,
             "properties": properties,
             "systemData": self.system_data(existing, request.caller),
-            "tags": read_tags(request.body, {}),
+            "tags": read_tags(request.body.get("tags")),
             "location": location,
             "kind": "Managed",
             "sku": {"name": sku["name"], "tier": sku["tier"], "capacity": int(sku["capacity"])},
@@ -163,7 +163,7 @@ class OnlineDeployments(OnlineResource):
     def patch_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
         self._check_capacity(request)
         if "tags" in request.body:
-            resource.body["tags"] = read_tags(request.body, {})
+            resource.body["tags"] = read_tags(request.body.get("tags"))
         capacity = (request.body.get("sku") or {}).get("capacity")
         if capacity is not None:
             resource.body["sku"]["capacity"] = int(capacity)
@@ -262,6 +262,16 @@ class OnlineDeployments(OnlineResource):
         reply = super().list_children(parent_id, request)
         reply.body["value"].reverse()  # recorded: newest first
         return reply
+
+
+class Skus(Behaviour):
+    """Sizes that a deployment can have; the answer is the recorded one, spelling included."""
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        capacity = {"minimum": 1, "maximum": MAX_INSTANCES, "default": 3, "scaleType": "Automatic"}
+        kind = "Microsoft.MachineLearning.Services/endpoints/deployments"
+        sku = {"resourceType": kind, "sku": {"name": "default", "tier": "Standard"}, "capacity": capacity}
+        return Reply(200, {"value": [sku]})
 
 
 def _endpoint_name(deployment: Resource) -> str:

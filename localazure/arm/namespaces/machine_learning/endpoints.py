@@ -11,12 +11,12 @@ import secrets
 from typing import Any
 
 from localazure import identity
-from localazure.arm.behaviour import Action, Shape
+from localazure.arm.behaviour import Action, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, NotEmulated, OperationFailed, inferencing_refusal, validation_text
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
 from localazure.arm.namespaces.machine_learning.names import check_name
-from localazure.arm.namespaces.machine_learning.online import OnlineResource, read_choice, read_tags
+from localazure.arm.namespaces.machine_learning.online import OnlineResource, read_choice
 from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
@@ -112,13 +112,12 @@ class OnlineEndpoints(OnlineResource):
                 "mirrorTraffic": {},
             },
             "systemData": self.system_data(None, request.caller),
-            "tags": read_tags(request.body, {}),
+            "tags": read_tags(request.body.get("tags")),
             "location": location,
             "kind": "Managed",
             "identity": self.plane.identities.resolve(request.body.get("identity") or {"type": "SystemAssigned"}, None),
         }
-        keys = sent.get("keys") if isinstance(sent.get("keys"), dict) else {}
-        resource.private = {kind: (keys or {}).get(kind) or _new_key() for kind in ("primaryKey", "secondaryKey")}
+        resource.private = _keys(sent.get("keys"))
         return resource
 
     def _changes(self, request: Request, existing: Resource) -> dict[str, Any]:
@@ -128,9 +127,11 @@ class OnlineEndpoints(OnlineResource):
         description = sent["description"] if sent.get("description") is not None else before["description"]
         bag = {**(sent.get("properties") or {}), **before["properties"]}  # keys can be added, not altered (documented)
         bag.pop("AzureAsyncOperationUri", None)
+        # Tags replace tags (recorded); leaving them out keeps them, like the other fields of a merge (not recorded).
+        tags = request.body.get("tags")
         return {
             "description": description,
-            "tags": read_tags(request.body, existing.body["tags"]),
+            "tags": existing.body["tags"] if tags is None else read_tags(tags),
             "publicNetworkAccess": self._public_access(sent, before["publicNetworkAccess"]),
             "bag": bag,
         }
@@ -285,3 +286,12 @@ class OnlineEndpoints(OnlineResource):
 
 def _new_key() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _keys(sent: Any) -> dict[str, Any]:
+    """The endpoint's keys: as the creator chose them, else fresh ones."""
+    chosen = sent if isinstance(sent, dict) else {}
+    return {
+        kind: chosen[kind] if isinstance(chosen.get(kind), str) and chosen[kind] else _new_key()
+        for kind in ("primaryKey", "secondaryKey")
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour
+from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour, read_tags
 from localazure.arm.errors import BadRequest, Conflict, NotEmulated
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.operations import MFE, Commit, Operation
@@ -91,7 +91,7 @@ class OnlineResource(Behaviour):
 
     def patch_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
         """What `finish_put` needs to know of a PATCH; may change the resource."""
-        return {"tags": _tags(request.body.get("tags"))}
+        return {"tags": read_tags(request.body.get("tags"))}
 
     def accepted_post(self, operation: Operation) -> Reply:
         """Recorded for PATCH and regenerateKeys: `Location` alone and a body `null`."""
@@ -125,16 +125,3 @@ def read_choice(field: str, sent: Any, choices: tuple[str, ...], default: str) -
         if isinstance(sent, str) and sent.lower() == choice.lower():
             return choice
     raise BadRequest("BadRequest", f"properties.{field} must be one of {', '.join(choices)}, got {sent!r}.")
-
-
-def read_tags(body: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """Tags replace tags (recorded); leaving them out keeps them, as with the other fields of a merge (not recorded)."""
-    return _tags(body["tags"]) if body.get("tags") is not None else before
-
-
-def _tags(sent: Any) -> dict[str, Any]:
-    if sent is None:
-        return {}
-    if not isinstance(sent, dict) or not all(isinstance(value, str | None) for value in sent.values()):
-        raise BadRequest("BadRequest", f"tags must be an object of texts, got {sent!r}.")
-    return dict(sent)
