@@ -125,7 +125,7 @@ def _pypi_requirement(name: str, version: str) -> tuple[str | None, str | None]:
     # A conda match is name[=version[=build]] or "name version build"; the build has no meaning outside conda.
     words = version.split()
     version = words[0] if words and words[0] not in {"=", "==", ">=", "<=", ">", "<", "!=", "~="} else "".join(words)
-    if not version or version == "*":
+    if version.lstrip("=") in {"", "*"}:
         return pypi, note
     exact = re.match(r"^(={1,2})?([0-9][^=<>!~,*]*)(?:=[^=]+)?$", version)
     if exact:

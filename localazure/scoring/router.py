@@ -146,6 +146,7 @@ class Router:
                 sent = len(body)
                 return web.Response(status=status, body=body, headers=headers)
             response = web.StreamResponse(status=status, headers=headers)
+            response.content_length = reply.length
             try:
                 async for chunk in reply.chunks():
                     if not response.prepared:

@@ -12,7 +12,10 @@ import re
 from collections.abc import AsyncIterator
 
 _HEAD_LIMIT = 64 * 1024
-_BUFFER_LIMIT = 1024 * 1024
+_BUFFER_LIMIT = 512 * 1024
+"""A body that is announced as no longer than this is waited for; others are handed on as they arrive."""
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?")
 
 
@@ -31,9 +34,13 @@ class UpstreamTimeout(UpstreamError):
 class Reply:
     """Status and headers of an answer; the body comes from `read_all` or `chunks`, once."""
 
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], exchange: _Exchange) -> None:
+    def __init__(
+        self, status: int, headers: list[tuple[bytes, bytes]], length: int | None, exchange: _Exchange
+    ) -> None:
         self.status = status
         self.headers = headers
+        self.length = length
+        """Of the body, where the server announced it."""
         self._exchange = exchange
 
     @property
@@ -58,23 +65,29 @@ class Reply:
 
 
 async def send(path: str, request: bytes, *, deadline: float, body_expected: bool = True) -> Reply:
-    """Send one serialised request; returns when the head of the answer is there. `deadline` is in loop time."""
+    """Send one serialised request; returns when the answer's head is there, and its body too if that is short.
+
+    `deadline` is in loop time and holds for the body as well.
+    """
     loop = asyncio.get_running_loop()
     try:
         _, exchange = await loop.create_unix_connection(lambda: _Exchange(loop, request, deadline, body_expected), path)
     except OSError as exc:
         raise UpstreamError(f"cannot connect to the model server: {exc}", sent=False) from exc
     try:
-        status, headers = await exchange.head
+        status, headers, length = await exchange.head
     except BaseException:
         exchange.close()
         raise
-    return Reply(status, headers, exchange)
+    return Reply(status, headers, length, exchange)
+
+
+_Head = tuple[int, list[tuple[bytes, bytes]], int | None]
 
 
 class _Exchange(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, request: bytes, deadline: float, body_expected: bool) -> None:
-        self.head: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] = loop.create_future()
+        self.head: asyncio.Future[_Head] = loop.create_future()
         self.ended = False
         self._loop = loop
         self._request = request
@@ -84,6 +97,7 @@ class _Exchange(asyncio.Protocol):
         self._buffered = 0
         self._paused = False
         self._body: _Body | None = None
+        self._answer: _Head | None = None
         self._failure: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -149,9 +163,10 @@ class _Exchange(asyncio.Protocol):
             except ValueError as exc:
                 self._fail(UpstreamError(f"the model server's answer is not HTTP: {exc}", sent=True))
                 return
+            self._answer = (status, headers, self._body.length)
             self._feed(rest)
-            if not self.head.done():
-                self.head.set_result((status, headers))
+            if self._body.length is None or self._body.length > _BUFFER_LIMIT:
+                self._answered()
 
     def eof_received(self) -> None:
         return None
@@ -184,9 +199,14 @@ class _Exchange(asyncio.Protocol):
     def _end(self) -> None:
         self.ended = True
         self._timer.cancel()
+        self._answered()
         if self._transport is not None:
             self._transport.close()
         self._wake()
+
+    def _answered(self) -> None:
+        if self._answer is not None and not self.head.done():
+            self.head.set_result(self._answer)
 
     def _expire(self) -> None:
         self._fail(UpstreamTimeout("no answer in time", sent=True))
@@ -200,6 +220,7 @@ class _Exchange(asyncio.Protocol):
             self._transport.abort()
         if not self.head.done():
             self.head.set_exception(failure)
+            self.head.exception()  # seen: nobody may be left to await it
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(failure)
 
@@ -212,6 +233,7 @@ class _Body:
     """Takes a body out of its framing: counted (`left`), until close, or chunked."""
 
     def __init__(self, left: int | None, chunked: bool) -> None:
+        self.length = left
         self.until_close = left is None and not chunked
         self._left = left
         self._chunked = chunked
@@ -269,7 +291,7 @@ def _parse_head(head: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
     headers = []
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or not name or name != name.strip():
+        if not colon or _TOKEN.fullmatch(name) is None or _CONTROL.search(value) is not None:
             raise ValueError(f"header line {line[:80]!r}")
         headers.append((name, value.strip()))
     return int(matched[1]), headers
