@@ -10,6 +10,7 @@ import importlib
 import inspect
 import json
 import re
+import sys
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -218,10 +219,15 @@ def generated() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Writes the generated files."""
+    """Writes the generated files, or with `--check` only says whether they are up to date."""
+    stale = [path for path, content in generated().items() if not path.exists() or path.read_text() != content]
+    if "--check" in sys.argv[1:]:
+        names = ", ".join(path.name for path in stale)
+        sys.exit(
+            f"{names}: not what the installed SDKs give. Run `python -m localazure.catalog.generate`." if stale else 0
+        )
     for path, content in generated().items():
         path.write_text(content)
-        print(f"{path.name}: {len(content)} bytes")
 
 
 if __name__ == "__main__":

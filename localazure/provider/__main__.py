@@ -1,22 +1,12 @@
-"""`pulumi-resource-azure-native ENGINE_ADDRESS`: serves the plugin on a free port, prints the port, ends with the
-engine.
-"""
+"""`pulumi-resource-azure-native ENGINE_ADDRESS`: prints the port that it serves on, ends with the engine."""
 
 import os
 import signal
 import sys
-from concurrent import futures
 
-import grpc
-
-from localazure.provider.arm_client import ArmClient, Surroundings
 from localazure.provider.engine import Engine
-from localazure.provider.protocol import services
-from localazure.provider.servicer import Servicer
-
-_MESSAGE_BYTES = 400 * 1024 * 1024
-# The engine runs many operations at once, and each long one waits in a thread.
-_THREADS = 64
+from localazure.provider.install import PARENT_VARIABLE
+from localazure.provider.protocol import skip_the_sdk
 
 
 def main() -> None:
@@ -25,14 +15,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     engine = Engine(next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None))
-    limits = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=_THREADS), options=limits)
+    engine.end_with(int(os.environ.get(PARENT_VARIABLE) or os.getppid()))
+    skip_the_sdk()
+    from localazure.provider.arm_client import ArmClient, Surroundings
+    from localazure.provider.server import serve
+    from localazure.provider.servicer import Servicer
+
     servicer = Servicer(engine, dict(os.environ), lambda env: ArmClient(Surroundings.from_environment(env)))
-    services.add_ResourceProviderServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    server, port = serve(servicer)
     print(port, flush=True)  # the first line on stdout is the engine's to read
-    engine.end_with()
     server.wait_for_termination()
 
 

@@ -7,7 +7,6 @@ second.
 
 import http.client
 import json
-import os
 import ssl
 import threading
 import time
@@ -78,9 +77,9 @@ class Surroundings:
         missing = [name for name in names if not environment.get(name)]
         if missing:
             raise UnreachableError(
-                f"this azure-native plugin is the local Azure's stand-in, but {', '.join(missing)} is not set, so it does "
-                'not know where the local Azure is. Run `sluice local start` and `eval "$(sluice local env)"` in this '
-                "shell, or unset PULUMI_HOME to use the real azure-native."
+                f"this azure-native plugin is the local Azure's stand-in, but {', '.join(missing)} is not set, so it "
+                'does not know where the local Azure is. Run `sluice local start` and `eval "$(sluice local env)"` in '
+                "this shell, or unset PULUMI_HOME to use the real azure-native."
             )
         base, endpoint, header = (environment[name] for name in names)
         return cls(base.rstrip("/"), environment.get("SSL_CERT_FILE") or None, endpoint, header)
@@ -93,6 +92,7 @@ class ArmClient:
         self._surroundings = surroundings
         self._context: ssl.SSLContext | None = None
         self._connections = threading.local()
+        self._opened: list[http.client.HTTPConnection] = []
         self._token_lock = threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}
         self._cancelled = threading.Event()
@@ -100,6 +100,11 @@ class ArmClient:
     def cancel(self) -> None:
         """Ends every wait of this client, now and later, with `CancelledError`."""
         self._cancelled.set()
+
+    def close(self) -> None:
+        """Closes the connections of every thread; none may be in use."""
+        for connection in self._opened:
+            connection.close()
 
     def token(self, audience: str | None = None) -> str:
         """A bearer token of the caller, from the local managed identity."""
@@ -167,11 +172,15 @@ class ArmClient:
         status_url, location = answer.headers.get("azure-asyncoperation"), answer.headers.get("location")
         url = status_url or (location if answer.status == 202 else None) or path
         done = url is None or (url == path and self._resource_settled(answer))
+        # The first look is at once: the first answers of the local ARM name whole seconds, because azure-core wants them.
+        polled = False
         while not done:
             if time.monotonic() > deadline:
                 raise PluginError(f"operation timed out after {timeout:.0f} s")
-            self._wait(answer.retry_after(pause))
+            if polled:
+                self._wait(answer.retry_after(pause))
             assert url is not None  # else it was done
+            polled = True
             answer = self._request("GET", url, api_version if "api-version=" not in url else None)
             if answer.status >= 400:
                 raise arm_error(answer.status, answer.body)
@@ -219,10 +228,11 @@ class ArmClient:
 
     def _send(self, method: str, url: str, payload: bytes | None, headers: Mapping[str, str]) -> Answer:
         """One exchange; a connection that the server closed meanwhile is opened anew, once."""
-        target = urllib.parse.urlsplit(urllib.parse.urljoin(self._surroundings.base_url + "/", url))
-        # Every request goes to the known address, never to a host that an answer names: it carries a token.
-        base = urllib.parse.urlsplit(self._surroundings.base_url)
+        target = urllib.parse.urlsplit(url)
         path = urllib.parse.quote(target.path, safe="/%:@!$&'()*+,;=~") + (f"?{target.query}" if target.query else "")
+        # Requests carry tokens: they go to the two known addresses, never to a host that an answer names.
+        is_identity = url.startswith(self._surroundings.identity_endpoint + "?")
+        base = self._surroundings.identity_endpoint if is_identity else self._surroundings.base_url
         for attempt in (1, 2):
             connection, is_new = self._connection(base)
             try:
@@ -231,16 +241,22 @@ class ArmClient:
                 content = response.read()
                 return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, content)
             except (http.client.HTTPException, OSError) as error:
-                self._connections.kept = None
+                self._kept().pop(base, None)
                 connection.close()
                 if is_new or attempt == 2:
-                    raise self._unreachable(error) from error
+                    raise self._unreachable(base, error) from error
         raise AssertionError("the second attempt returns or raises")
 
-    def _connection(self, base: urllib.parse.SplitResult) -> tuple[http.client.HTTPConnection, bool]:
-        kept: http.client.HTTPConnection | None = getattr(self._connections, "kept", None)
-        if kept is not None:
-            return kept, False
+    def _kept(self) -> dict[str, http.client.HTTPConnection]:
+        """The open connections of this thread."""
+        kept: dict[str, http.client.HTTPConnection] = self._connections.__dict__.setdefault("kept", {})
+        return kept
+
+    def _connection(self, url: str) -> tuple[http.client.HTTPConnection, bool]:
+        kept = self._kept()
+        if url in kept:
+            return kept[url], False
+        base = urllib.parse.urlsplit(url)
         host, port = base.hostname or "localhost", base.port
         if base.scheme == "http":
             connection = http.client.HTTPConnection(host, port, timeout=_SOCKET_SECONDS)
@@ -248,18 +264,13 @@ class ArmClient:
             if self._context is None:
                 self._context = ssl.create_default_context(cafile=self._surroundings.ca_file)
             connection = http.client.HTTPSConnection(host, port, timeout=_SOCKET_SECONDS, context=self._context)
-        self._connections.kept = connection
+        kept[url] = connection
+        self._opened.append(connection)
         return connection, True
 
-    def _unreachable(self, error: Exception) -> UnreachableError:
-        url = self._surroundings.base_url
+    def _unreachable(self, url: str, error: Exception) -> UnreachableError:
         if isinstance(error, ssl.SSLCertVerificationError):
             fix = 'SSL_CERT_FILE must name a file that holds the local CA: `eval "$(sluice local env)"`.'
         else:
             fix = "Run `sluice local start` (or `sluice local status`, `sluice local logs`)."
         return UnreachableError(f"the local Azure at {url} does not answer: {error or type(error).__name__}. {fix}")
-
-
-def client_from_environment() -> ArmClient:
-    """The client of this process."""
-    return ArmClient(Surroundings.from_environment(os.environ))

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 _PARENT_SECONDS = 1.0
-_ADDRESS_EVERY = 5
+_ADDRESS_EVERY = 2
 _CONNECT_SECONDS = 3.0
 _MISSES = 2
 _WARNING = 2  # pulumirpc.LogSeverity
@@ -32,16 +32,16 @@ class Engine:
         if self._stub is None:
             import grpc
 
-            from localazure.provider.protocol import load_engine
+            from localazure.provider.protocol import load
 
-            messages, services = load_engine()
+            messages, services = load("engine_pb2"), load("engine_pb2_grpc")
             self._stub = (messages, services.EngineStub(grpc.insecure_channel(self._address)))
         messages, stub = self._stub
         stub.Log(messages.LogRequest(severity=_WARNING, message=message))
 
-    def end_with(self) -> None:
-        """Ends this process when the engine is gone; watched by a thread of its own."""
-        threading.Thread(target=self._watch, args=(os.getppid(),), name="engine-watch", daemon=True).start()
+    def end_with(self, parent: int) -> None:
+        """Ends this process when the engine is gone; `parent` is the process that started this one."""
+        threading.Thread(target=self._watch, args=(parent,), name="engine-watch", daemon=True).start()
 
     def _watch(self, parent: int) -> None:
         ticks = misses = 0

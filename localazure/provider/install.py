@@ -10,6 +10,7 @@ from pathlib import Path
 # Kept in step with servicer.VERSION by a test; importing it here would load gRPC into every caller.
 VERSION = "3.29.0"
 NAME = "pulumi-resource-azure-native"
+PARENT_VARIABLE = "SLUICE_PLUGIN_PARENT"
 
 
 def install(pulumi_home: Path, python: Path) -> Path:
@@ -19,9 +20,11 @@ def install(pulumi_home: Path, python: Path) -> Path:
     """
     folder = pulumi_home / "plugins" / f"resource-azure-native-v{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
-    # `exec`, so that the engine is the parent of the plugin; -P, so that the user's folder is not searched for modules.
+    # `exec`, so that the engine is the parent of the plugin, whose pid is noted before Python's slow start; -P, so that
+    # the user's folder is not searched for modules.
     root = Path(__file__).resolve().parents[2]
-    command = f"PYTHONPATH={shlex.quote(str(root))} exec {shlex.quote(str(python))} -P -m localazure.provider"
+    settings = f"{PARENT_VARIABLE}=$PPID PYTHONPATH={shlex.quote(str(root))}"
+    command = f"{settings} exec {shlex.quote(str(python))} -P -m localazure.provider"
     script = folder / NAME
     draft = folder / f".{NAME}.{os.getpid()}"
     draft.write_text(f'#!/bin/sh\n{command} "$@"\n')

@@ -13,7 +13,7 @@ from localazure.catalog.shapes import Property, ResourceShape, resource_shape
 from localazure.provider import convert
 from localazure.provider.arm_client import OPERATION_SECONDS, ArmClient
 from localazure.provider.diff import merge_changes
-from localazure.provider.errors import ArmError, CancelledError, ExistsError, InitFailedError, PluginError
+from localazure.provider.errors import CancelledError, ExistsError, InitFailedError, PluginError, arm_error
 from localazure.provider.wire import Values
 
 _WHOLE_IDS = ("scope", "resourceUri")
@@ -85,7 +85,7 @@ class Resources:
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise ArmError(answer.status, answer.error_code(), answer.body.decode(errors="replace"))
+            raise arm_error(answer.status, answer.body)
         state = self._outputs(kind, shape, answer.json)
         if inputs is None:
             return state, self._imported_inputs(kind, shape, identifier, answer.json)

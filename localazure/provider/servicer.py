@@ -18,9 +18,13 @@ from localazure.provider.arm_client import ArmClient
 from localazure.provider.engine import Engine
 from localazure.provider.errors import InitFailedError, NotEmulatedError, PluginError
 from localazure.provider.invokes import Invokes
-from localazure.provider.protocol import plugin, provider, services, status
+from localazure.provider.protocol import load
 from localazure.provider.resources import Resources
 from localazure.provider.wire import Values, decode, encode
+
+plugin, provider, status = load("plugin_pb2"), load("provider_pb2"), load("status_pb2")
+services = load("provider_pb2_grpc")
+_Base: Any = services.ResourceProviderServicer
 
 VERSION = "3.29.0"
 """The azure-native whose behaviour this is; the SDK asks for exactly this one."""
@@ -65,7 +69,7 @@ def _kind(urn: str) -> ResourceType:
     return kind
 
 
-class Servicer(services.ResourceProviderServicer):  # type: ignore[misc]  # generated code without types
+class Servicer(_Base):  # type: ignore[misc]  # generated code without types
     """azure-native for the local Azure."""
 
     def __init__(
