@@ -28,8 +28,8 @@ class ImageBuildClusterArgs:
     """*Required.* Names, region and tags."""
     resource_group_name: pulumi.Input[str]
     """*Required.* Group of the workspace."""
-    workspace: ml.Workspace
-    """*Required.* Workspace that builds images, and that the cluster is deleted with."""
+    workspace_name: pulumi.Input[str]
+    """*Required.* Workspace that builds images."""
     identity_id: pulumi.Input[str]
     """*Required.* ARM id of an identity that may push to the workspace's registry."""
 
@@ -42,7 +42,7 @@ class ImageBuildCluster(pulumi.ComponentResource):
         ml.Compute(
             f"{name}-cluster",
             compute_name=args.placement.names.image_build_compute,
-            workspace_name=args.workspace.name,
+            workspace_name=args.workspace_name,
             resource_group_name=args.resource_group_name,
             location=args.placement.location,
             identity=ml.ManagedServiceIdentityArgs(
@@ -66,7 +66,6 @@ class ImageBuildCluster(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                deleted_with=args.workspace,
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m"),
             ),
         )

@@ -32,9 +32,11 @@ class OnlineDeploymentArgs:
     workspace_name: pulumi.Input[str]
     """*Required.* Workspace of the endpoint."""
     endpoint: ml.OnlineEndpoint
-    """*Required.* Endpoint that it belongs to, and is deleted with."""
+    """*Required.* Endpoint that it belongs to, and is deleted with while it serves."""
     endpoint_name: str
     """*Required.* The endpoint's Azure name."""
+    endpoint_is_replaced: bool
+    """*Required.* The endpoint is deleted and made anew in this update, and its deployments with it."""
     assets: ReleaseAssets
     """*Required.* Model, code and environment that it may refer to."""
     declaration: DeploymentDeclaration

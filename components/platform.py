@@ -166,7 +166,7 @@ class Platform(pulumi.ComponentResource):
             ImageBuildClusterArgs(
                 placement=args.placement,
                 resource_group_name=self.host.resource_group_name,
-                workspace=workspace.resource,
+                workspace_name=self.host.workspace_name,
                 identity_id=workspace.identity.id,
             ),
             # Azure ML refuses nodes without a public address in a workspace without a private endpoint.

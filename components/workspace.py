@@ -51,8 +51,6 @@ class Workspace(pulumi.ComponentResource):
     """Azure name of the workspace."""
     identity: Identity
     """What the workspace acts as."""
-    resource: ml.Workspace
-    """The workspace itself, for what is deleted with it."""
 
     def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Workspace", name, {}, opts)
@@ -68,7 +66,7 @@ class Workspace(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.resource = ml.Workspace(
+        workspace = ml.Workspace(
             f"{name}-workspace",
             workspace_name=names.workspace,
             resource_group_name=args.resource_group_name,
@@ -112,13 +110,13 @@ class Workspace(pulumi.ComponentResource):
             role=Role.CONTRIBUTOR,
             principal_id=self.identity.principal_id,
             identity_id=f"{names.resource_group_id}/{names.workspace_identity}",
-            scope=self.resource.id,
+            scope=workspace.id,
             scope_name=names.workspace,
             names=names,
             parent=self,
         )
-        self.id = self.resource.id
-        self.workspace_name = self.resource.name
+        self.id = workspace.id
+        self.workspace_name = workspace.name
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
 
 

@@ -128,13 +128,27 @@ def test_deployments_are_made_one_after_another(declare: Declare, endpoint: Depl
     assert green in deployment.one("OnlineDeployment", "fraud-amber").depends_on
 
 
-def test_a_deployment_is_deleted_with_its_endpoint_and_before_it_is_replaced(
-    declare: Declare, endpoint: Deploy
-) -> None:
-    deployment = endpoint(declare({"blue": 0}))
+def test_a_deployment_that_serves_is_deleted_with_its_endpoint_only(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 100, "green": 0}))
     blue = deployment.one("OnlineDeployment", "fraud-blue-deployment")
+    green = deployment.one("OnlineDeployment", "fraud-green-deployment")
     assert blue.deleted_with == deployment.one("OnlineEndpoint", "fraud-endpoint").urn
-    assert blue.delete_before_replace is True
+    # A refused deletion of the endpoint would otherwise drop green from the state and not from Azure.
+    assert green.deleted_with == ""
+
+
+def test_the_deployments_of_a_replaced_endpoint_go_with_it(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 0}, replaces_endpoint=True))
+    made = deployment.one("OnlineEndpoint", "fraud-endpoint").urn
+    assert deployment.one("OnlineDeployment", "fraud-blue-deployment").deleted_with == made
+
+
+def test_a_deployment_is_deleted_before_it_is_made_anew(declare: Declare, endpoint: Deploy) -> None:
+    deployment = endpoint(declare({"blue": 100, "green": 0}))
+    assert all(
+        deployment.one("OnlineDeployment", f"fraud-{name}-deployment").delete_before_replace
+        for name in ("blue", "green")
+    )
 
 
 def test_a_changed_or_failed_deployment_is_replaced_at_0_percent_only(declare: Declare, endpoint: Deploy) -> None:
