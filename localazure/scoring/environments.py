@@ -181,7 +181,7 @@ def _find_uv() -> str:
 
 def _build_environment(environment: Mapping[str, str]) -> dict[str, str]:
     # The caller's own virtual environment and Python settings would win over the paths given.
-    dropped = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT"}
+    dropped = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "UV_PYTHON"}
     return {key: value for key, value in environment.items() if key not in dropped} | {
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",

@@ -7,9 +7,11 @@ the control plane deploys and routes again from its own store, and `start` first
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import shutil
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,7 @@ class ScoringPlane:
         self._router = Router()
         self._router.observe(self._count)
         self._sockets: Path | None = None
+        self._changes: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """End the processes that a killed predecessor left behind (and only those)."""
@@ -52,7 +55,10 @@ class ScoringPlane:
         await asyncio.to_thread(self._clear)
 
     async def close(self) -> None:
-        """End every process this plane started; requests under way are not waited for."""
+        """End every process this plane started; requests under way are not waited for, changes are cancelled."""
+        for change in self._changes:
+            change.cancel()
+        await asyncio.gather(*self._changes, return_exceptions=True)
         await self._router.close()
         await asyncio.gather(*(deployment.stop(drain=False) for deployment in self._deployments.values()))
         self._deployments.clear()
@@ -62,8 +68,11 @@ class ScoringPlane:
 
         Raises `DeploymentFailed`. What served before goes on serving then, and the logs tell of the failure.
         """
-        deployment = self._known(spec.endpoint, spec.deployment)
-        async with deployment.changing:
+        try:
+            deployment = self._known(spec.endpoint, spec.deployment)
+        except OSError as exc:
+            raise DeploymentFailed("ResourceNotReady", f"the deployment cannot be started: {exc}.") from exc
+        async with self._change(deployment):
             if self._deployments.get(_key(spec.endpoint, spec.deployment)) is not deployment:
                 raise DeploymentFailed("OperationCanceled", f"deployment {spec.deployment} was removed meanwhile.")
             current = deployment.spec
@@ -86,7 +95,7 @@ class ScoringPlane:
         KeyError for a deployment that does not run.
         """
         known = self._deployments[_key(endpoint, deployment)]
-        async with known.changing:
+        async with self._change(known):
             await known.scale(instance_count)
 
     async def remove(self, endpoint: str, deployment: str) -> None:
@@ -95,7 +104,7 @@ class ScoringPlane:
         known = self._deployments.get(key)
         if known is None:
             return
-        async with known.changing:
+        async with self._change(known):
             self._router.detach(endpoint, deployment)
             await known.stop(drain=True)
             self._deployments.pop(key, None)
@@ -136,6 +145,18 @@ class ScoringPlane:
             totals = self._totals.get((endpoint, deployment), Totals())
             entry["deployments"][deployment] = known.status() | totals.summary()
         return endpoints
+
+    @contextlib.asynccontextmanager
+    async def _change(self, deployment: Deployment) -> AsyncIterator[None]:
+        """One change of a deployment at a time, known to `close`."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._changes.add(task)
+        try:
+            async with deployment.changing:
+                yield
+        finally:
+            self._changes.discard(task)
 
     def _known(self, endpoint: str, deployment: str) -> Deployment:
         if self._sockets is None:

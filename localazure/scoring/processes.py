@@ -81,7 +81,7 @@ async def start(
     return Process(process, pid_file)
 
 
-def end_orphans(pid_files: Sequence[Path], grace_seconds: float = 5.0) -> list[int]:
+def end_orphans(pid_files: Sequence[Path], grace_seconds: float = 1.0) -> list[int]:
     """End the groups that the pid files name and remove the files; returns the pids ended. Blocks: call it in a thread.
 
     Only processes that are provably ours are touched: the leader by its start time, members by their marker.

@@ -29,6 +29,9 @@ from localazure.scoring.replies import (
 from localazure.scoring.specification import EndpointRouting
 from localazure.scoring.traffic import ServedRequest
 
+# Paths of the inference server that are reachable from outside, and their methods.
+_PATHS = {"/score": ("POST", "GET", "OPTIONS"), "/swagger.json": ("GET",)}
+
 Observer = Callable[[ServedRequest], None]
 
 
@@ -81,9 +84,11 @@ class Router:
 
     def routes(self) -> list[web.RouteDef]:
         """What the HTTP server mounts."""
-        score, swagger = self._handler("/score"), self._handler("/swagger.json")
-        scoring = [web.route(method, "/endpoints/{endpoint}/score", score) for method in ("POST", "GET", "OPTIONS")]
-        return [*scoring, web.route("GET", "/endpoints/{endpoint}/swagger.json", swagger)]
+        routes = []
+        for path, methods in _PATHS.items():
+            handler = self._handler(path)
+            routes += [web.route(method, f"/endpoints/{{endpoint}}{path}", handler) for method in methods]
+        return [*routes, web.route("*", "/endpoints/{endpoint}/{rest:.*}", _not_served)]
 
     def _handler(self, model_path: str) -> Callable[[web.Request], Coroutine[None, None, web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -203,6 +208,15 @@ class Router:
     def _report(self, served: ServedRequest) -> None:
         for observer in self._observers:
             observer(served)
+
+
+async def _not_served(request: web.Request) -> web.Response:
+    """What the server would otherwise offer to its other services: wrong methods and unknown paths."""
+    methods = _PATHS.get("/" + request.match_info["rest"])
+    if methods is not None:
+        raise web.HTTPMethodNotAllowed(request.method, methods)
+    known = ", ".join(_PATHS)
+    return Refusal(404, f"An endpoint serves {known}, nothing else.").response(str(uuid.uuid4()))
 
 
 def _key(endpoint: str, deployment: str) -> tuple[str, str]:

@@ -46,7 +46,7 @@ class Rig:
             path = self._folder / f"{name}-{number}.sock"
             application = web.Application(client_max_size=0)
             application.router.add_route("*", "/{path:.*}", handler)
-            runner = web.AppRunner(application, access_log=None)
+            runner = web.AppRunner(application, access_log=None, auto_decompress=False)
             await runner.setup()
             self._stack.push_async_callback(runner.cleanup)
             await web.UnixSite(runner, str(path)).start()
@@ -82,6 +82,10 @@ class Rig:
         await self._stack.aclose()
 
 
+async def _elsewhere(request: web.Request) -> web.Response:
+    return web.Response(status=418)
+
+
 @contextlib.asynccontextmanager
 async def _rig() -> AsyncIterator[Rig]:
     router = Router(random.Random(7))
@@ -89,7 +93,8 @@ async def _rig() -> AsyncIterator[Rig]:
         async with ClientSession() as session:
             application = web.Application()
             application.add_routes(router.routes())
-            runner = web.AppRunner(application, access_log=None)
+            application.router.add_route("*", "/{path:.*}", _elsewhere)  # as the local Azure's server has it
+            runner = web.AppRunner(application, access_log=None, auto_decompress=False)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()

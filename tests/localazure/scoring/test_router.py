@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 from collections import Counter
@@ -81,6 +82,34 @@ def test_other_methods_are_405(with_rig):
         await rig.add("blue", echo)
         rig.route(blue=100)
         assert (await rig.score(method="PUT"))[0] == 405
+
+    with_rig(body)
+
+
+def test_other_paths_of_an_endpoint_are_404(with_rig):
+    async def body(rig):
+        await rig.add("blue", echo)
+        rig.route(blue=100)
+        for path in ("/", "/score/", "/score/x", "/other"):
+            rig.url = f"{rig.base}/endpoints/fraud{path}"
+            assert (await rig.score())[0] == 404
+
+    with_rig(body)
+
+
+def test_a_compressed_request_reaches_the_model_as_it_is(with_rig):
+    async def body(rig):
+        seen = {}
+
+        async def handle(request):
+            seen["body"], seen["encoding"] = await request.read(), request.headers["Content-Encoding"]
+            return web.Response(text="ok")
+
+        await rig.add("blue", handle)
+        rig.route(blue=100)
+        packed = gzip.compress(b"[1]")
+        assert (await rig.score(packed, content_encoding="gzip"))[0] == 200
+        assert seen == {"body": packed, "encoding": "gzip"}
 
     with_rig(body)
 
