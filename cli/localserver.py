@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from cli import processes
 from cli.errors import CommandError, UnavailableError, UsageError
 from cli.localhome import LocalHome, Server
 
@@ -28,6 +29,7 @@ READY_SECONDS = 60.0
 SLOW_SECONDS = 3.0
 STOP_SECONDS = 15.0
 CHECKOUT = Path(__file__).resolve().parent.parent
+REQUEST_SECONDS = 10.0
 POLL_SECONDS = 0.05
 LOG_LINES_SHOWN = 15
 
@@ -63,18 +65,19 @@ def stop(home: LocalHome, *, say: Say) -> bool:
     if pid is None:
         home.server_file.unlink(missing_ok=True)
         return False
+    since = time.time()
     server = home.record()
     if server is not None and server.pid == pid:
         with contextlib.suppress(OSError):
             token = home.control_token.read_text(encoding="utf-8").strip()
             _request(f"{server.http}/_local/shutdown", method="POST", token=token)
-        if _gone(home, STOP_SECONDS):
+        if _gone(pid, since, STOP_SECONDS):
             return True
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
         say(f"the server does not end by itself: {number.name} to process {pid}")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        if _gone(home, seconds):
+        if _gone(pid, since, seconds):
             home.server_file.unlink(missing_ok=True)
             return True
     raise CommandError(f"process {pid} of the local Azure in {home.path} does not end. End it by hand: kill -9 {pid}")
@@ -191,9 +194,10 @@ def _printed(home: LocalHome) -> str:
     return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(it printed nothing)"
 
 
-def _gone(home: LocalHome, seconds: float) -> bool:
+def _gone(pid: int, since: float, seconds: float) -> bool:
+    """Whether the process ends in time; it gives up its lock some moments before its end."""
     deadline = time.monotonic() + seconds
-    while home.holder() is not None:
+    while processes.is_alive_since(pid, since):
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)
@@ -203,5 +207,5 @@ def _gone(home: LocalHome, seconds: float) -> bool:
 def _request(url: str, *, method: str = "GET", token: str = "") -> str:
     request = urllib.request.Request(url, method=method, headers={"X-Local-Token": token} if token else {})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy stands in between
-    with opener.open(request, timeout=10) as answer:
+    with opener.open(request, timeout=REQUEST_SECONDS) as answer:
         return str(answer.read().decode())

@@ -54,7 +54,7 @@ def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, f
         f"name would read it too. `sluice local env --stack {stack} --fresh` copies the repository's file again."
     )
     if not (home.state / ".pulumi" / "stacks" / project / f"{stack}.json").is_file():
-        _create_stack(folder, stack, environment)
+        create_stack(folder, stack, environment)
     return CopiedStack(target, tuple(notes))
 
 
@@ -96,7 +96,8 @@ def _write_copy(source: Path, target: Path) -> list[str]:
     return [f"left out of the copy, because only the real stack can decrypt it: {name}" for name in dropped]
 
 
-def _create_stack(folder: Path, stack: str, environment: Mapping[str, str]) -> None:
+def create_stack(folder: Path, stack: str, environment: Mapping[str, str]) -> None:
+    """Create the stack in the backend that the environment names, unless it exists; only `folder` is written to."""
     command = shutil.which("pulumi", path=environment.get("PATH")) or "pulumi"
     variables = {name: value for name, value in environment.items() if not name.startswith("PULUMI_OPTION_")}
     variables.pop("PULUMI_STACK", None)

@@ -30,7 +30,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with (folder / f"Pulumi.{stack}.yaml").open("a") as file:
             file.write("encryptionsalt: v1:copy\n")
 
-    monkeypatch.setattr(localstack, "_create_stack", init)
+    monkeypatch.setattr(localstack, "create_stack", init)
     return root
 
 

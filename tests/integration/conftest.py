@@ -1,0 +1,29 @@
+"""Fixtures: one local Azure for the whole run, and a dev stack that is settled once."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.rehearsal import Azure, Stack, processes_with
+
+if sys.platform != "linux":
+    collect_ignore_glob = ["test_*.py"]  # processes are found by /proc
+
+
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    """A running local Azure; at the end nothing of it may be left."""
+    azure = Azure.started(tmp_path_factory.mktemp("azure"))
+    yield azure
+    azure.stop()
+    left = processes_with(str(azure.home.path))
+    assert not left, f"processes that nobody ended: {left}"
+
+
+@pytest.fixture(scope="session")
+def dev(azure: Azure) -> Stack:
+    """The repository's dev stack, settled: blue at 100 %."""
+    stack = Stack(azure, "dev")
+    stack.settle()
+    return stack

@@ -1,0 +1,267 @@
+"""What the integration tests drive: a local Azure, a copy of the project, and stacks of their own in it.
+
+Everything goes through what a user has: the `sluice` command, `pulumi` by way of `PulumiEngine`, plain HTTP to Azure.
+"""
+
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cli.environment import LocalEnvironment, local_environment
+from cli.localhome import LocalHome
+from cli.localserver import start, stop
+from cli.localstack import create_stack
+from localazure.identity import SUBSCRIPTION_ID
+from naming import Names
+from rollout.engine import PulumiEngine
+from rollout.events import Change, change_of, read_events
+
+ROOT = Path(__file__).resolve().parents[2]
+SLUICE = Path(sys.executable).parent / "sluice"
+MODEL = "fraud-detection"
+PROGRAM = ("*.py", "Pulumi*.yaml", "requirements.lock", "components", "models")
+ML_API = "2025-12-01"
+KILLED_BY_US = -signal.SIGKILL
+
+
+@dataclass
+class Azure:
+    """A running local Azure and how to ask it something."""
+
+    home: LocalHome
+    folder: Path
+
+    @classmethod
+    def started(cls, folder: Path, *flags: str) -> "Azure":
+        home = LocalHome(folder / "home")
+        start(home, port=None, flags=flags, say=lambda text: None)
+        return cls(home, folder)
+
+    def stop(self) -> None:
+        stop(self.home, say=lambda text: None)
+
+    @property
+    def url(self) -> str:
+        return self.home.require_server().https
+
+    def environment(self) -> dict[str, str]:
+        """The variables of a shell after `eval "$(sluice local env)"`, without a stack."""
+        environment: LocalEnvironment = local_environment(self.home)
+        return environment.applied_to({name: os.environ[name] for name in os.environ if not name.startswith("PULUMI_")})
+
+    def request(self, method: str, path: str, body: Any = None, api_version: str = ML_API) -> tuple[int, Any]:
+        """One request to Resource Manager."""
+        request = urllib.request.Request(
+            f"{self.url}{path}?api-version={api_version}",
+            data=None if body is None else json.dumps(body).encode(),
+            method=method,
+            headers={"Authorization": "Bearer test", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, context=self._tls()) as answer:
+                text = answer.read()
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            return error.code, json.loads(text) if text else None
+
+    def get(self, path: str) -> Any:
+        """A resource, which must exist."""
+        status, body = self.request("GET", path)
+        assert status == 200, body
+        return body
+
+    def score(
+        self, uri: str, key: str, body: bytes, deployment: str | None = None
+    ) -> tuple[int, str, Mapping[str, str]]:
+        """One scoring request: status, text, headers."""
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        if deployment:
+            headers["azureml-model-deployment"] = deployment
+        request = urllib.request.Request(uri, data=body, headers=headers)
+        try:
+            with urllib.request.urlopen(request, context=self._tls()) as answer:
+                return answer.status, answer.read().decode(), answer.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(), error.headers
+
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.home.path / "ca.pem"))
+
+
+def copy_project(target: Path) -> Path:
+    """The program in a folder of its own, so that a test may edit its model files."""
+    target.mkdir(parents=True)
+    for pattern in PROGRAM:
+        for source in ROOT.glob(pattern):
+            if source.is_dir():
+                shutil.copytree(source, target / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, target / source.name)
+    (target / ".venv").symlink_to(ROOT / ".venv")
+    return target
+
+
+class Stack:
+    """One stack: its own stack file, state and release locks, on a shared local Azure."""
+
+    def __init__(
+        self, azure: Azure, name: str, *, like: str = "dev", project: Path = ROOT, state: str = "state"
+    ) -> None:
+        self.azure = azure
+        self.name = name
+        self.project = project
+        folder = azure.folder / "stacks" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (azure.folder / state).mkdir(exist_ok=True)
+        (folder / "Pulumi.yaml").write_text("name: sluice\nruntime: python\n")
+        self.file = folder / f"Pulumi.{name}.yaml"
+        if not self.file.exists():
+            shutil.copy2(ROOT / f"Pulumi.{like}.yaml", self.file)
+        environment = azure.environment() | {"PULUMI_BACKEND_URL": f"file://{azure.folder / state}"}
+        environment["SLUICE_RELEASE_LOCKS"] = str(azure.folder / "locks")
+        create_stack(folder, name, environment)
+        self.environment = environment | {"PULUMI_STACK": name, "PULUMI_OPTION_CONFIG_FILE": str(self.file)}
+        self.engine = PulumiEngine(project, name, self.environment)
+        self.names = Names(team="payments", stack=name, subscription_id=SUBSCRIPTION_ID)
+
+    # The stack file
+
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the stack file's `config`."""
+        document = yaml.safe_load(self.file.read_text())
+        change(document["config"])
+        self.file.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def weights(self, **traffic: int) -> None:
+        """Declare weights."""
+        self.edit(lambda config: config["sluice:rollout"][MODEL].update(traffic=traffic))
+
+    def deployment(self, name: str, **settings: Any) -> None:
+        """Declare a colour."""
+        self.edit(lambda config: config["sluice:endpoints"][MODEL]["deployments"].update({name: settings}))
+
+    # Commands
+
+    def sluice(self, *arguments: str, expect: int | None = 0) -> "subprocess.CompletedProcess[str]":
+        """Run `sluice` in this stack's environment, in the project's folder."""
+        done = subprocess.run(
+            [str(SLUICE), *arguments],
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if expect is not None:
+            assert done.returncode == expect, done.stdout + done.stderr
+        return done
+
+    def publish(self, *deployments: str) -> None:
+        """`sluice release publish`."""
+        chosen = [word for name in deployments for word in ("--deployment", name)]
+        self.sluice("release", "publish", MODEL, "--stack", self.name, *chosen)
+
+    def settle(self) -> list[str]:
+        """`pulumi up` until it is settled, doing what the output `next` says; returns the texts of `next`."""
+        said = []
+        for _ in range(4):
+            self.engine.up()
+            endpoint = self.engine.outputs()["endpoints"][MODEL]
+            if endpoint["settled"]:
+                return said
+            said.append(endpoint["next"])
+            if "release publish" in endpoint["next"]:
+                self.publish()
+        raise AssertionError(f"not settled after four updates: {said}")
+
+    def kill_up_when(self, moment: Callable[[Change], bool], *, timeout_seconds: float = 90) -> Change | None:
+        """Start `pulumi up` and kill -9 the CLI as soon as a resource that matches is being worked on.
+
+        Returns that change; None when the update ended before.
+        """
+        log = self.file.with_name(f"killed-{time.monotonic_ns()}.jsonl")
+        command = shutil.which("pulumi", path=self.environment["PATH"])
+        assert command
+        process = subprocess.Popen(
+            [command, "--non-interactive", "up", "--yes", "--skip-preview", "--event-log", str(log)],
+            cwd=self.project,
+            env=self.environment | {"PULUMI_DEBUG_COMMANDS": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            while process.poll() is None and time.monotonic() < deadline:
+                for event in read_events(log.open().readlines()) if log.exists() else []:
+                    if "resourcePreEvent" in event and not event["resourcePreEvent"].get("planning"):
+                        change = change_of(event["resourcePreEvent"]["metadata"])
+                        if moment(change):
+                            return change
+                time.sleep(0.005)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == 0, "the update failed before the moment came"
+        return None
+
+    # What is live
+
+    @property
+    def endpoint_id(self) -> str:
+        return self.names.endpoint_id(self.names.endpoint(MODEL))
+
+    def live_endpoint(self) -> dict[str, Any]:
+        """The endpoint as Azure has it."""
+        return dict(self.azure.get(self.endpoint_id))
+
+    def live_traffic(self) -> dict[str, int]:
+        """The weights that are live, without zeros."""
+        traffic = self.live_endpoint()["properties"].get("traffic") or {}
+        return {name: weight for name, weight in traffic.items() if weight}
+
+    def live_deployments(self) -> dict[str, dict[str, Any]]:
+        """The deployments as Azure has them."""
+        listed = self.azure.get(f"{self.endpoint_id}/deployments")["value"]
+        return {deployment["name"]: deployment for deployment in listed}
+
+    def target(self) -> tuple[str, str]:
+        """Scoring URI and primary key."""
+        status, keys = self.azure.request("POST", f"{self.endpoint_id}/listKeys")
+        assert status == 200, keys
+        return str(self.live_endpoint()["properties"]["scoringUri"]), str(keys["primaryKey"])
+
+    def snapshot(self) -> tuple[Any, Any, Any]:
+        """State and Azure, to prove that a refusal left both alone."""
+        state = self.engine.export()["deployment"]
+        return state.get("resources"), self.live_endpoint(), self.live_deployments()
+
+
+def processes_with(text: str) -> dict[int, str]:
+    """Living processes (Linux) whose environment or command line has a text, e.g. a home folder."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal() or int(folder.name) == os.getpid():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes()
+            if text.encode() in command or text.encode() in (folder / "environ").read_bytes():
+                found[int(folder.name)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+    return {pid: command for pid, command in found.items() if command}
