@@ -29,7 +29,7 @@ platform = Platform(
         placement=placement,
         enable_public_access=public,
         guarded=not public,
-        serving=declaration.serving,
+        protect=declaration.protect,
         group_tags=endpoint_tags({endpoint.name: endpoint.key for endpoint in declaration.endpoints}),
     ),
 )

@@ -60,9 +60,10 @@ class EndpointDeclaration:
     """Its az ml files."""
     transition: Transition
     """What this update may do."""
-    serving: bool
-    """It has live or mirror weight after this update, so the engine must not delete it. Not before: then an endpoint
-    that was set to 0 could not be removed by the next update."""
+    protect: bool
+    """The stack config gives it a weight, so the engine must not delete it. What is live now does not count: an
+    endpoint that is set to 0 can be removed by the next update. What this update holds back does: under another team,
+    stack or subscription everything waits, because nothing is found, and what serves under the old name would go."""
     next: str | None
     """Command that continues when something waits."""
     deployments: tuple[DeploymentDeclaration, ...]
@@ -81,6 +82,6 @@ class StackDeclaration:
     """The endpoints, in the order of the stack file."""
 
     @property
-    def serving(self) -> bool:
-        """Any endpoint has a weight that is not 0."""
-        return any(endpoint.serving for endpoint in self.endpoints)
+    def protect(self) -> bool:
+        """What all endpoints stand on must not be deleted either."""
+        return any(endpoint.protect for endpoint in self.endpoints)

@@ -52,6 +52,7 @@ class OnlineDeployment(pulumi.ComponentResource):
     def __init__(self, name: str, args: OnlineDeploymentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:OnlineDeployment", name, {}, opts)
         declaration = args.declaration
+        weighs = bool(declaration.weight or declaration.mirror)
         deployment = ml.OnlineDeployment(
             f"{name}-deployment",
             deployment_name=declaration.name,
@@ -65,8 +66,10 @@ class OnlineDeployment(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # What it carries after this update: at 0 % it can be left out of the next one.
-                protect=bool(declaration.weight or declaration.mirror),
-                deleted_with=args.endpoint,
+                protect=weighs,
+                # Azure deletes no deployment that has weight, except with its endpoint. One at 0 % is deleted on its
+                # own, so that a refused deletion of the endpoint leaves the state as true as before.
+                deleted_with=args.endpoint if weighs or args.endpoint_is_replaced else None,
                 delete_before_replace=True,
                 replace_on_changes=(
                     [] if declaration.serving else [f'tags["{tag}"]' for tag in (RELEASE_TAG, ATTEMPT_TAG)]

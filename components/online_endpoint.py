@@ -125,7 +125,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
             tags={**spec.tags, **args.placement.tags},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.guarded or declaration.serving,
+                protect=args.guarded or declaration.protect,
                 depends_on=rights,
                 delete_before_replace=True,
                 # Azure ignores both in an update. Only an endpoint that serves nothing is replaced for them.

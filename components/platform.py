@@ -50,8 +50,8 @@ class PlatformArgs:
     """*Required.* False puts everything behind private endpoints."""
     guarded: bool
     """*Required.* Protect group, workspace and vault against deletion, whatever is served."""
-    serving: bool
-    """*Required.* A weight is not 0: protect group and workspace while that is so."""
+    protect: bool
+    """*Required.* Protect group and workspace while an endpoint is to serve."""
     group_tags: Mapping[str, str] = field(default_factory=dict)
     """*Optional.* Tags of the resource group alone; none by default."""
 
@@ -105,7 +105,7 @@ class Platform(pulumi.ComponentResource):
                 container_registry_id=registry.id,
                 application_insights_id=monitoring.application_insights_id,
                 enable_public_access=public,
-                protect=args.guarded or args.serving,
+                protect=args.guarded or args.protect,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -134,7 +134,7 @@ class Platform(pulumi.ComponentResource):
             tags={**args.placement.tags, **args.group_tags, SUBSCRIPTION_TAG: names.subscription_id},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.guarded or args.serving,
+                protect=args.guarded or args.protect,
                 delete_before_replace=True,
                 # Ids in the state hold the subscription, inputs do not: signed in to another one, an update would
                 # reset the endpoints of the first. With this the engine wants to replace the group, and `protect`

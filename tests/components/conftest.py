@@ -92,7 +92,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
         weights: Mapping[str, int] | None = None,
         *,
         mirror: Mapping[str, int] | None = None,
-        serving: bool | None = None,
+        protect: bool = False,
         replaces_endpoint: bool = False,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
         **endpoint: Any,
@@ -127,7 +127,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
             transition=Transition(
                 traffic=traffic, mirror=mirror, deployments=tuple(weights), replaces_endpoint=replaces_endpoint
             ),
-            serving=bool(traffic or mirror) if serving is None else serving,
+            protect=protect,
             next=None,
             deployments=tuple(deployments),
         )

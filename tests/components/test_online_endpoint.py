@@ -195,13 +195,13 @@ def test_the_instance_count_belongs_to_autoscale_once_there_is_one(declare: Decl
 
 
 @pytest.mark.parametrize(
-    ("guarded", "serving", "expected"),
+    ("guarded", "protect", "expected"),
     [(False, False, False), (False, True, True), (True, False, True)],
 )
-def test_an_endpoint_is_protected_while_it_serves_or_when_guarded(
-    declare: Declare, endpoint: Deploy, guarded: bool, serving: bool, expected: bool
+def test_an_endpoint_is_protected_while_it_is_to_serve_or_when_guarded(
+    declare: Declare, endpoint: Deploy, guarded: bool, protect: bool, expected: bool
 ) -> None:
-    deployment = endpoint(declare({"blue": 0}, serving=serving), guarded=guarded)
+    deployment = endpoint(declare({"blue": 0}, protect=protect), guarded=guarded)
     assert deployment.one("OnlineEndpoint", "fraud-endpoint").protect is expected
 
 

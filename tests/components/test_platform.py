@@ -19,7 +19,7 @@ def platform(azure: FakeAzure, placement: Placement, *, public: bool, **changes:
             "placement": placement,
             "enable_public_access": public,
             "guarded": not public,
-            "serving": False,
+            "protect": False,
             "group_tags": {"sluice:endpoint:fraud-dev": "fraud"},
             **changes,
         }
@@ -183,17 +183,17 @@ def test_the_workspace_is_made_after_its_rights(private: Deployment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("serving", "guarded", "protected"),
+    ("protect", "guarded", "protected"),
     [
         (False, False, set()),
         (True, False, {"platform-group", "platform-ml-workspace"}),
         (False, True, {"platform-group", "platform-ml-workspace", "platform-vault-vault"}),
     ],
 )
-def test_group_and_workspace_are_protected_while_anything_serves_and_with_the_vault_when_guarded(
-    azure: FakeAzure, placement: Placement, serving: bool, guarded: bool, protected: set[str]
+def test_group_and_workspace_are_protected_while_anything_is_to_serve_and_with_the_vault_when_guarded(
+    azure: FakeAzure, placement: Placement, protect: bool, guarded: bool, protected: set[str]
 ) -> None:
-    deployment = platform(azure, placement, public=True, serving=serving, guarded=guarded)
+    deployment = platform(azure, placement, public=True, protect=protect, guarded=guarded)
     assert {one.name for one in deployment.registrations if one.protect} == protected
 
 
