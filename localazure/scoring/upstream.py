@@ -8,15 +8,12 @@ on as it arrives, with back-pressure.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 
-_HEAD_LIMIT = 64 * 1024
+from localazure.scoring.framing import HEAD_LIMIT, Body, body_of, parse_head
+
 _BUFFER_LIMIT = 512 * 1024
 """A body that is announced as no longer than this is waited for; others are handed on as they arrive."""
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?")
 
 
 class UpstreamError(Exception):
@@ -64,14 +61,14 @@ class Reply:
         self._exchange.close()
 
 
-async def send(path: str, request: bytes, *, deadline: float, body_expected: bool = True) -> Reply:
+async def send(path: str, request: bytes, *, deadline: float) -> Reply:
     """Send one serialised request; returns when the answer's head is there, and its body too if that is short.
 
     `deadline` is in loop time and holds for the body as well.
     """
     loop = asyncio.get_running_loop()
     try:
-        _, exchange = await loop.create_unix_connection(lambda: _Exchange(loop, request, deadline, body_expected), path)
+        _, exchange = await loop.create_unix_connection(lambda: _Exchange(loop, request, deadline), path)
     except OSError as exc:
         raise UpstreamError(f"cannot connect to the model server: {exc}", sent=False) from exc
     try:
@@ -86,17 +83,16 @@ _Head = tuple[int, list[tuple[bytes, bytes]], int | None]
 
 
 class _Exchange(asyncio.Protocol):
-    def __init__(self, loop: asyncio.AbstractEventLoop, request: bytes, deadline: float, body_expected: bool) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, request: bytes, deadline: float) -> None:
         self.head: asyncio.Future[_Head] = loop.create_future()
         self.ended = False
         self._loop = loop
         self._request = request
-        self._body_expected = body_expected
         self._buffer = bytearray()
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._paused = False
-        self._body: _Body | None = None
+        self._body: Body | None = None
         self._answer: _Head | None = None
         self._failure: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -149,17 +145,17 @@ class _Exchange(asyncio.Protocol):
         while self._body is None:
             end = self._buffer.find(b"\r\n\r\n")
             if end < 0:
-                if len(self._buffer) > _HEAD_LIMIT:
-                    self._fail(UpstreamError(f"the model server's headers exceed {_HEAD_LIMIT} bytes", sent=True))
+                if len(self._buffer) > HEAD_LIMIT:
+                    self._fail(UpstreamError(f"the model server's headers exceed {HEAD_LIMIT} bytes", sent=True))
                 return
             head, rest = bytes(self._buffer[:end]), bytes(self._buffer[end + 4 :])
             self._buffer.clear()
             try:
-                status, headers = _parse_head(head)
+                status, headers = parse_head(head)
                 if status < 200:  # an interim answer; the real one follows
                     self._buffer += rest
                     continue
-                self._body = _body_of(status, headers, self._body_expected)
+                self._body = body_of(status, headers)
             except ValueError as exc:
                 self._fail(UpstreamError(f"the model server's answer is not HTTP: {exc}", sent=True))
                 return
@@ -227,85 +223,3 @@ class _Exchange(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-class _Body:
-    """Takes a body out of its framing: counted (`left`), until close, or chunked."""
-
-    def __init__(self, left: int | None, chunked: bool) -> None:
-        self.length = left
-        self.until_close = left is None and not chunked
-        self._left = left
-        self._chunked = chunked
-        self._buffer = bytearray()
-        self._chunk_left = 0
-        self._trailers = False
-
-    def feed(self, data: bytes) -> tuple[bytes, bool]:
-        """The payload in `data`, and whether it was the end."""
-        if self._chunked:
-            return self._feed_chunked(data)
-        if self._left is None:
-            return data, False
-        payload = data[: self._left]
-        self._left -= len(payload)
-        return payload, self._left == 0
-
-    def _feed_chunked(self, data: bytes) -> tuple[bytes, bool]:
-        self._buffer += data
-        payload = bytearray()
-        while True:
-            if self._chunk_left > 0:
-                # A chunk is followed by CRLF, which is counted with it and cut off.
-                part = bytes(self._buffer[: self._chunk_left])
-                del self._buffer[: len(part)]
-                before, self._chunk_left = self._chunk_left, self._chunk_left - len(part)
-                payload += part[: max(0, before - 2)]
-                if self._chunk_left > 0:
-                    return bytes(payload), False
-            end = self._buffer.find(b"\r\n")
-            if end < 0:
-                if len(self._buffer) > _HEAD_LIMIT:
-                    raise ValueError("a chunk's size line is too long")
-                return bytes(payload), False
-            line = bytes(self._buffer[:end])
-            del self._buffer[: end + 2]
-            if self._trailers:
-                if not line:
-                    return bytes(payload), True
-                continue
-            size = int(line.partition(b";")[0].strip() or b"x", 16)
-            if size < 0:
-                raise ValueError("negative chunk size")
-            if size == 0:
-                self._trailers = True
-            else:
-                self._chunk_left = size + 2
-
-
-def _parse_head(head: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
-    first, *lines = head.split(b"\r\n")
-    matched = _STATUS_LINE.fullmatch(first)
-    if matched is None:
-        raise ValueError(f"status line {first[:80]!r}")
-    headers = []
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or _TOKEN.fullmatch(name) is None or _CONTROL.search(value) is not None:
-            raise ValueError(f"header line {line[:80]!r}")
-        headers.append((name, value.strip()))
-    return int(matched[1]), headers
-
-
-def _body_of(status: int, headers: list[tuple[bytes, bytes]], body_expected: bool) -> _Body:
-    lengths = {value for name, value in headers if name.lower() == b"content-length"}
-    codings = [value.lower() for name, value in headers if name.lower() == b"transfer-encoding"]
-    if not body_expected or status in (204, 304):
-        return _Body(0, chunked=False)
-    if codings:
-        if codings != [b"chunked"]:
-            raise ValueError(f"transfer encoding {codings!r}")
-        return _Body(None, chunked=True)
-    if len(lengths) > 1 or any(not value.isdigit() for value in lengths):
-        raise ValueError(f"content length {sorted(lengths)!r}")
-    return _Body(int(lengths.pop()), chunked=False) if lengths else _Body(None, chunked=False)
