@@ -172,7 +172,8 @@ class ArmClient:
         status_url, location = answer.headers.get("azure-asyncoperation"), answer.headers.get("location")
         url = status_url or (location if answer.status == 202 else None) or path
         done = url is None or (url == path and self._resource_settled(answer))
-        # The first look is at once: the first answers of the local ARM name whole seconds, because azure-core wants them.
+        # The first look is at once: the first answers of the local ARM name whole seconds, because azure-core wants
+        # them.
         polled = False
         while not done:
             if time.monotonic() > deadline:
