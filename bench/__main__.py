@@ -1,0 +1,46 @@
+"""Run the benchmarks and write their numbers: `python -m bench [preview] [weights] [serving] [--runs N] [--json FILE]`.
+
+Every ratio is of two things measured in turn in the same run, on the same machine.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import preview, serving, weights
+from bench.rehearsal import Rehearsal
+
+BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
+    "preview": preview.measure,
+    "weights": weights.measure,
+    "serving": serving.measure,
+}
+
+
+def main() -> int:
+    """Run what is asked for, in one local Azure of its own."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
+    parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - BENCHMARKS.keys())
+    if unknown or options.runs < 1:
+        parser.error(f"unknown benchmark {unknown}" if unknown else f"--runs must be at least 1, got {options.runs}")
+    results: dict[str, Any] = {"machine": platform.platform(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    with Rehearsal() as rehearsal:
+        for name in options.names or BENCHMARKS:
+            results[name] = BENCHMARKS[name](rehearsal, options.runs)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"\nwritten to {options.json}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A local Azure for one benchmark run: started in a temporary folder, driven only through the `sluice` command."""
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SLUICE = Path(sys.executable).parent / "sluice"
+MODEL = "fraud-detection"
+SAMPLE = ROOT / "models" / MODEL / "sample-request.json"
+
+
+class Rehearsal:
+    """Starts at entry, ends and deletes everything at exit."""
+
+    def __enter__(self) -> "Rehearsal":
+        self.folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
+        self.home = self.folder / "azure"
+        self._settled: set[str] = set()
+        self.sluice("local", "start", "--home", str(self.home))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.sluice("local", "stop", "--home", str(self.home))
+        shutil.rmtree(self.folder)
+
+    def sluice(self, *arguments: str, stack: str | None = None) -> str:
+        """Run a `sluice` command and return what it printed."""
+        return self._run([str(SLUICE), *arguments], self.environment(stack) if stack else dict(os.environ))
+
+    def pulumi(self, stack: str, *arguments: str) -> str:
+        """Run a `pulumi` command on a stack and return what it printed."""
+        return self._run(["pulumi", *arguments], self.environment(stack))
+
+    def environment(self, stack: str) -> dict[str, str]:
+        """The variables that `sluice local env --stack` gives a shell."""
+        script = f'lines="$("{SLUICE}" local env --home "{self.home}" --stack "{stack}")" && eval "$lines" && env -0'
+        finished = subprocess.run(["bash", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
+        return dict(pair.split("=", 1) for pair in finished.stdout.split("\0") if pair)
+
+    def settle(self, stack: str) -> dict[str, str]:
+        """Bring a stack up until it is settled, once, and return its environment."""
+        environment = self.environment(stack)
+        while stack not in self._settled:
+            print(f"pulumi up of {stack} ...", flush=True)
+            self.pulumi(stack, "up", "--yes", "--skip-preview")
+            outputs = self.outputs(stack)
+            if all(endpoint["settled"] for endpoint in outputs["endpoints"].values()):
+                self._settled.add(stack)
+            else:
+                self.sluice("release", "publish", MODEL, "--stack", stack, stack=stack)
+        return environment
+
+    def outputs(self, stack: str) -> dict[str, Any]:
+        """The stack's outputs."""
+        return dict(json.loads(self.pulumi(stack, "stack", "output", "--json")))
+
+    def status(self) -> dict[str, Any]:
+        """What `sluice local status --json` says."""
+        return dict(json.loads(self.sluice("local", "status", "--json", "--home", str(self.home))))
+
+    def arm(self, method: str, resource_id: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """One call of ARM, waited for when it starts an operation."""
+        url = f"{self.status()['server']['http']}{resource_id}?api-version=2024-04-01"
+        headers = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method)) as answer:
+            answered = json.load(answer)
+            operation = answer.headers.get("Azure-AsyncOperation")
+        while operation:
+            polled = urllib.request.Request(operation, headers=headers)
+            context = ssl.create_default_context(cafile=str(self.home / "ca.pem"))
+            with urllib.request.urlopen(polled, context=context) as answer:
+                status = json.load(answer)
+            if status["status"] == "Succeeded":
+                break
+            if status["status"] == "Failed":
+                raise SystemExit(f"{method} {resource_id} failed: {status['error']}")
+            time.sleep(0.1)
+        return dict(answered or {})
+
+    @staticmethod
+    def _run(arguments: list[str], environment: dict[str, str]) -> str:
+        finished = subprocess.run(
+            arguments, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if finished.returncode != 0:
+            raise SystemExit(f"{' '.join(arguments)} failed:\n{finished.stdout}{finished.stderr}")
+        return finished.stdout
