@@ -44,8 +44,9 @@ async def _run(home: Path, port: int, options: Options) -> None:
 
 def _log_to(home: Path) -> None:
     """Warnings and milestones to HOME/logs/server.log; requests are not logged."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = home / "logs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     handler = logging.handlers.RotatingFileHandler(folder / "server.log", maxBytes=_LOG_BYTES, backupCount=2)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

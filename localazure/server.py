@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,7 @@ class Server:
         self._started = time.time()
         self._token = ""
         self._plane: ControlPlane | None = None
+        self._connections: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
 
     async def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Start, serve until stopped, clean up."""
@@ -110,9 +112,21 @@ class Server:
         finally:
             # Operations before processes: one that waits for a deployment must not take its end for a failure.
             await runner.cleanup()
+            await self._drop_connections()
             await plane.stop()
             await self.scoring.close()
             plane.close()
+
+    async def _remember_connection(self, request: web.Request, response: web.StreamResponse) -> None:
+        if request.transport is not None:
+            self._connections.add(request.transport)
+
+    async def _drop_connections(self) -> None:
+        """End connections that wait for their client's TLS farewell: an idle client never says it."""
+        for transport in list(self._connections):
+            transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -133,6 +147,7 @@ class Server:
     def _application(self) -> web.Application:
         assert self._plane is not None
         application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_guard])
+        application.on_response_prepare.append(self._remember_connection)
         self._arm = ArmService(self._plane)
         self._blobs = BlobService(self._plane)
         application.add_routes(

@@ -1,0 +1,227 @@
+"""An ARM client without sockets: requests go through the HTTP handler in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
+
+from localazure import identity
+from localazure.arm.control_plane import ControlPlane, Options
+from localazure.arm.service import ArmService
+
+SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
+GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
+PROVIDERS = f"{GROUP}/providers"
+STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
+VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
+INSIGHTS = f"{PROVIDERS}/Microsoft.Insights/components/ai1"
+REGISTRY = f"{PROVIDERS}/Microsoft.ContainerRegistry/registries/acr1"
+IDENTITY = f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/uai1"
+WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
+ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
+BLUE = f"{ENDPOINT}/deployments/blue"
+GREEN = f"{ENDPOINT}/deployments/green"
+LOCATION = "westeurope"
+BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+
+
+@dataclass
+class Answer:
+    """What ARM said."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def error(self) -> dict[str, Any]:
+        return self.body["error"]
+
+    @property
+    def code(self) -> str:
+        return self.error["code"]
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return self.body["properties"]
+
+
+class LocalArm:
+    """One control plane on its own event loop; operations run when `settle` is called, or with `put`/`delete`."""
+
+    def __init__(self, home: Path, make_plane: Callable[[], Any], **options: bool) -> None:
+        self.home = home
+        self.options = Options(**options)
+        self.loop = asyncio.new_event_loop()
+        self.now = 1_800_000_000.0
+        self._make_plane = make_plane
+        self.scoring = make_plane()
+        self._start()
+
+    def _start(self) -> None:
+        self.plane = ControlPlane(
+            self.home, "https://localhost:1", self.scoring, options=self.options, clock=self._clock
+        )
+        self.service = ArmService(self.plane)
+        self.loop.run_until_complete(self._begin())
+
+    async def _begin(self) -> None:
+        self.plane.start()
+
+    def _clock(self) -> float:
+        self.now += 0.001
+        return self.now
+
+    def restart(self) -> None:
+        """As after kill -9: a new process on the same files, with an empty data plane."""
+        self.loop.run_until_complete(self.plane.stop())
+        self.plane.close()
+        self.scoring = self._make_plane()
+        self._start()
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.plane.stop())
+        self.plane.close()
+        self.loop.close()
+
+    def settle(self) -> None:
+        """Let operations go on until they end or wait for something."""
+
+        async def spin() -> None:
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(spin())
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        version: str | None = "2024-04-01",
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        return self.loop.run_until_complete(self._request(method, path, body, version, headers))
+
+    async def _request(
+        self, method: str, path: str, body: Any, version: str | None, headers: dict[str, str] | None
+    ) -> Answer:
+        if version and "api-version=" not in path:
+            path += ("&" if "?" in path else "?") + f"api-version={version}"
+        payload = StreamReader(mock.Mock(_reading_paused=False), limit=1 << 24, loop=self.loop)
+        if body is not None:
+            payload.feed_data(body if isinstance(body, bytes) else json.dumps(body).encode())
+        payload.feed_eof()
+        sent = {"Authorization": "Bearer x"} if headers is None else headers
+        # The application only supplies loop and size limit here.
+        http = make_mocked_request(method, path, headers=sent, payload=payload, app=mock.Mock())
+        response = await self.service.handle(http)
+        text = response.text or ""
+        return Answer(response.status, json.loads(text) if text else None, dict(response.headers), text)
+
+    def get(self, path: str, **more: Any) -> Answer:
+        return self.request("GET", path, **more)
+
+    def put(self, path: str, body: Any, **more: Any) -> Answer:
+        """PUT, then let its operation run."""
+        answer = self.request("PUT", path, body, **more)
+        self.settle()
+        return answer
+
+    def delete(self, path: str, **more: Any) -> Answer:
+        answer = self.request("DELETE", path, **more)
+        self.settle()
+        return answer
+
+    def post(self, path: str, body: Any = None, **more: Any) -> Answer:
+        answer = self.request("POST", path, body, **more)
+        self.settle()
+        return answer
+
+    def poll(self, answer: Answer, header: str = "Azure-AsyncOperation") -> Answer:
+        return self.get(answer.headers[header].removeprefix("https://localhost:1"))
+
+    # What tests need again and again
+
+    def make_group(self) -> None:
+        assert self.put(GROUP, {"location": LOCATION}).status in (200, 201)
+
+    def make_workspace(self, **properties: Any) -> None:
+        self.make_group()
+        self.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
+        vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
+        self.put(VAULT, {"location": LOCATION, "properties": vault})
+        self.put(INSIGHTS, {"location": LOCATION, "kind": "web", "properties": {}})
+        self.put(REGISTRY, {"location": LOCATION, "sku": {"name": "Premium"}})
+        references = {
+            "storageAccount": STORAGE,
+            "keyVault": VAULT,
+            "applicationInsights": INSIGHTS,
+            "containerRegistry": REGISTRY,
+        }
+        body = {"location": LOCATION, "identity": {"type": "SystemAssigned"}, "properties": references | properties}
+        assert self.put(WORKSPACE, body).status == 202
+
+    def put_endpoint(self, path: str = ENDPOINT, **properties: Any) -> Answer:
+        body = {
+            "location": LOCATION,
+            "identity": {"type": "SystemAssigned"},
+            "properties": {"authMode": "Key"} | properties,
+        }
+        return self.put(path, body)
+
+    def put_deployment(self, path: str = BLUE, capacity: int = 1, **properties: Any) -> Answer:
+        required = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
+        body = {
+            "location": LOCATION,
+            "properties": required | properties,
+            "sku": {"name": "Default", "capacity": capacity},
+        }
+        return self.put(path, body)
+
+    def make_serving_endpoint(self) -> None:
+        """Blue at 90, green at 10."""
+        self.make_workspace()
+        self.put_endpoint()
+        self.put_deployment(BLUE)
+        self.put_deployment(GREEN)
+        assert self.put_endpoint(traffic={"blue": 90, "green": 10}).status == 201
+
+    def grant(self, principal: str, scope: str, role: str) -> Answer:
+        name = f"00000000-0000-4000-8000-{abs(hash((principal, scope, role))) % 10**12:012d}"
+        definition = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+        body = {"properties": {"principalId": principal, "roleDefinitionId": definition}}
+        return self.put(f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}", body)
+
+
+@pytest.fixture
+def arm(tmp_path: Path, make_plane: Callable[[], Any]) -> Iterator[LocalArm]:
+    local = LocalArm(tmp_path, make_plane)
+    yield local
+    local.close()
+
+
+@pytest.fixture
+def arm_with(tmp_path: Path, make_plane: Callable[[], Any]) -> Iterator[Any]:
+    """A factory for a control plane with options."""
+    made: list[LocalArm] = []
+
+    def make(**options: bool) -> LocalArm:
+        made.append(LocalArm(tmp_path, make_plane, **options))
+        return made[-1]
+
+    yield make
+    for local in made:
+        local.close()

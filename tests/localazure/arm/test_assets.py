@@ -1,0 +1,107 @@
+"""Asset versions, datastores and pending uploads, with the recorded status codes."""
+
+import json
+
+import pytest
+
+from localazure import identity
+
+GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
+WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+
+
+@pytest.fixture
+def workspace(arm):
+    arm.make_workspace()
+    return arm
+
+
+def code(arm, path="codes/c/versions/1", uri="https://localhost:1/stacc1/c/x", **properties):
+    return arm.put(f"{WORKSPACE}/{path}", {"properties": {"codeUri": uri} | properties})
+
+
+def test_a_code_version_is_created_once(workspace):
+    first, second = code(workspace), code(workspace)
+    assert (first.status, second.status) == (201, 200)
+    assert first.headers["Location"].endswith("/codes/c/versions/1?api-version=2024-04-01")
+    assert "Location" not in second.headers
+    assert first.properties["provisioningState"] == "Succeeded"
+    assert (first.properties["isArchived"], first.properties["isAnonymous"], first.properties["tags"]) == (
+        False,
+        False,
+        {},
+    )
+    assert first.body["systemData"]["createdByType"] == "User"
+    refused = code(workspace, uri="https://localhost:1/stacc1/c/y")
+    assert (refused.status, refused.code) == (400, "UserError")
+    assert 'field "codeUri" is immutable' in refused.error["message"]
+
+
+def test_code_is_found_by_its_hash_in_any_container(workspace):
+    code(workspace, "codes/one/versions/1", properties={"hash_sha256": "abc", "hash_version": "202208"})
+    found = workspace.get(f"{WORKSPACE}/codes/other/versions?hash=abc&hashVersion=202208")
+    assert [item["id"] for item in found.body["value"]] == [f"{WORKSPACE}/codes/one/versions/1"]
+    assert workspace.get(f"{WORKSPACE}/codes/other/versions?hash=def").body == {"value": []}
+
+
+def test_a_pending_upload_gets_a_container_and_a_signature(workspace):
+    answer = workspace.post(
+        f"{WORKSPACE}/codes/c/versions/1/startPendingUpload", {"pendingUploadType": "TemporaryBlobReference"}
+    )
+    assert answer.status == 200
+    reference = answer.body["blobReferenceForConsumption"]
+    assert answer.body["pendingUploadType"] == "None"
+    assert reference["blobUri"].startswith("https://localhost:1/stacc1/")
+    assert reference["credential"]["sasUri"].startswith(reference["blobUri"] + "?sv=")
+
+
+def test_a_model_needs_a_uri_and_gets_flavors(workspace):
+    path = f"{WORKSPACE}/models/m/versions/3"
+    assert workspace.put(path, {"properties": {}}).code == "UserError"
+    uri = "azureml://subscriptions/s/resourcegroups/rg/workspaces/w/datastores/d/paths/p"
+    answer = workspace.put(path, {"properties": {"modelUri": uri}})
+    assert answer.status == 201
+    assert answer.properties["modelUri"] == uri.replace("resourcegroups", "resourceGroups")
+    assert answer.properties["flavors"] == {}
+    assert workspace.put(path, {"properties": {"modelUri": uri}}).status == 200
+
+
+def test_missing_containers_and_datastores_answer_as_recorded(workspace):
+    models = workspace.get(f"{WORKSPACE}/models/none/versions?$orderBy=createdtime%20desc&$top=1")
+    assert (models.status, models.code) == (404, "UserError")
+    assert models.error["details"][0]["message"] == "Model container with name: none not found."
+    environment = workspace.get(f"{WORKSPACE}/environments/none")
+    assert environment.error["message"] == "No environment exists for name: none, version: , label: "
+    assert workspace.get(f"{WORKSPACE}/datastores/none").error["message"] == "Could not find datastore: none."
+
+
+def test_the_latest_version_comes_first_when_asked(workspace):
+    for version in ("1", "2", "3"):
+        code(workspace, f"codes/c/versions/{version}")
+    answer = workspace.get(f"{WORKSPACE}/codes/c/versions?$orderBy=createdtime%20desc&$top=1")
+    assert [item["name"] for item in answer.body["value"]] == ["3"]
+
+
+def test_an_environment_answers_201_again_and_its_conda_file_as_json(workspace):
+    path = f"{WORKSPACE}/environments/e/versions/1"
+    sent = {"properties": {"image": "mcr/base", "condaFile": "dependencies:\n- python=3.11\n"}}
+    assert [workspace.put(path, sent).status for _ in range(2)] == [201, 201]
+    shown = workspace.get(path).properties
+    assert json.loads(shown["condaFile"]) == {"dependencies": ["python=3.11"]}
+    assert (shown["environmentType"], shown["osType"]) == ("UserCreated", "Linux")
+    assert workspace.put(path, {"properties": {"image": "i", "condaFile": "a: [b"}}).code == "UserError"
+    assert workspace.put(path, {"properties": {}}).code == "UserError"
+
+
+def test_the_workspace_has_a_default_datastore(workspace):
+    guid = workspace.get(WORKSPACE).properties["workspaceId"]
+    shown = workspace.get(f"{WORKSPACE}/datastores/workspaceblobstore").properties
+    assert shown["containerName"] == f"azureml-blobstore-{guid}"
+    assert (shown["accountName"], shown["isDefault"], shown["datastoreType"]) == ("stacc1", True, "AzureBlob")
+    secrets = workspace.post(f"{WORKSPACE}/datastores/workspaceblobstore/listSecrets", {"expirableSecret": True})
+    assert secrets.body["secretsType"] == "Sas"
+
+
+def test_assets_need_a_workspace(arm):
+    arm.make_group()
+    assert code(arm).code == "ParentResourceNotFound"

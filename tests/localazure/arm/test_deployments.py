@@ -1,0 +1,295 @@
+"""Online deployments: hand-over to the data plane, defaults, failures, conflicts, deletion under traffic."""
+
+import asyncio
+
+import pytest
+
+from localazure import identity
+from localazure.scoring.specification import DeploymentFailed
+
+GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
+STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stacc1"
+REGISTRY = f"{GROUP}/providers/Microsoft.ContainerRegistry/registries/acr1"
+IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/uai1"
+WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
+BLUE = f"{ENDPOINT}/deployments/blue"
+GREEN = f"{ENDPOINT}/deployments/green"
+CONDA = "# exact pins\ndependencies:\n- python=3.11\n"
+
+
+@pytest.fixture
+def endpoint(arm):
+    arm.make_workspace()
+    arm.put_endpoint()
+    return arm
+
+
+def publish(arm):
+    """A model, code and an environment in the workspace's blob store; returns the deployment's references."""
+    datastore = arm.get(f"{WORKSPACE}/datastores/workspaceblobstore").properties
+    account, container = datastore["accountName"], datastore["containerName"]
+    for name in ("sluice/fraud/aa/model.joblib", "sluice/fraud/bb/score.py"):
+        path = arm.plane.blobs.path(account, container, name)
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    workspace = f"azureml://subscriptions/{identity.SUBSCRIPTION_ID}/resourcegroups/rg1/workspaces/ws1"
+    uri = f"{workspace}/datastores/workspaceblobstore/paths/sluice/fraud/aa/model.joblib"
+    assert arm.put(f"{WORKSPACE}/models/fraud/versions/7", {"properties": {"modelUri": uri}}).status == 201
+    blob = arm.get(STORAGE).properties["primaryEndpoints"]["blob"]
+    code = {"properties": {"codeUri": f"{blob}{container}/sluice/fraud/bb"}}
+    assert arm.put(f"{WORKSPACE}/codes/fraud/versions/bb", code).status == 201
+    environment = {"properties": {"image": "mcr/base", "condaFile": CONDA}}
+    assert arm.put(f"{WORKSPACE}/environments/fraud/versions/1", environment).status == 201
+    return {
+        "model": f"{WORKSPACE}/models/fraud/versions/7",
+        "codeConfiguration": {"codeId": f"{WORKSPACE}/codes/fraud/versions/bb", "scoringScript": "score.py"},
+        "environmentId": f"{WORKSPACE}/environments/fraud/versions/1",
+    }
+
+
+def test_assets_reach_the_data_plane_as_files(endpoint):
+    answer = endpoint.put_deployment(
+        capacity=2,
+        environmentVariables={"WORKERS": "2"},
+        requestSettings={"requestTimeout": "PT1M30S", "maxConcurrentRequestsPerInstance": 4, "maxQueueWait": "PT0.5S"},
+        readinessProbe={"initialDelay": "PT1S"},
+        **publish(endpoint),
+    )
+    assert endpoint.poll(answer).body["status"] == "Succeeded"
+    spec = endpoint.scoring.deployed["fraud-dev", "blue"]
+    assert spec.instance_count == 2
+    assert spec.conda_file == CONDA
+    assert spec.image == "mcr/base"
+    assert spec.code_folder.joinpath("score.py").is_file()
+    assert spec.scoring_script == "score.py"
+    assert spec.model_folder.name == "model.joblib"
+    assert spec.model_mount == "azureml-models/fraud/7"
+    assert spec.environment_variables == {"WORKERS": "2"}
+    assert (spec.request_timeout_seconds, spec.max_queue_wait_seconds) == (90.0, 0.5)
+    assert spec.max_concurrent_requests_per_instance == 4
+    assert (spec.readiness_probe.initial_delay_seconds, spec.readiness_probe.period_seconds) == (1.0, 10.0)
+
+
+def test_the_answer_has_the_new_values_and_the_defaults_at_once(endpoint):
+    answer = endpoint.put_deployment(capacity=3)
+    assert answer.status == 201
+    assert "odidp:" in answer.headers["Azure-AsyncOperation"]
+    shown = answer.properties
+    assert shown["provisioningState"] == "Creating"
+    probe = {
+        "failureThreshold": 30,
+        "successThreshold": 1,
+        "timeout": "PT2S",
+        "period": "PT10S",
+        "initialDelay": "PT10S",
+    }
+    assert shown["livenessProbe"] == shown["readinessProbe"] == probe
+    assert shown["requestSettings"] == {
+        "maxQueueWait": "PT0S",
+        "requestTimeout": "PT5S",
+        "maxConcurrentRequestsPerInstance": 1,
+    }
+    assert shown["scaleSettings"] == {"scaleType": "Default"}
+    assert answer.body["sku"] == {"name": "Default", "tier": "Standard", "capacity": 3}
+    for field in ("description", "codeConfiguration", "environmentId", "modelMountPath", "dataCollector"):
+        assert shown[field] is None
+
+
+def test_the_service_adds_its_variables_and_does_not_hand_them_on(endpoint):
+    references = publish(endpoint)
+    endpoint.put_deployment(**references)
+    variables = endpoint.get(BLUE).properties["environmentVariables"]
+    assert variables == {
+        "AZUREML_MODEL_DIR": "/var/azureml-app/azureml-models/fraud/7",
+        "AZUREML_ENTRY_SCRIPT": "score.py",
+        "AML_APP_ROOT": "/var/azureml-app/bb",
+    }
+    endpoint.put_deployment(environmentVariables=variables | {"A": "b"}, **references)
+    assert endpoint.scoring.deployed["fraud-dev", "blue"].environment_variables == {"A": "b"}
+
+
+def test_a_put_replaces(endpoint):
+    endpoint.put_deployment(description="gone soon")
+    answer = endpoint.put_deployment()
+    assert answer.properties["provisioningState"] == "Updating"
+    assert answer.properties["description"] is None
+
+
+def test_another_count_only_scales(endpoint):
+    endpoint.put_deployment(capacity=1)
+    endpoint.put_deployment(capacity=3)
+    endpoint.put_deployment(capacity=3, description="only words")
+    assert endpoint.scoring.calls[-2:] == ["deploy fraud-dev/blue", "scale fraud-dev/blue 3"]
+    endpoint.request("PATCH", BLUE, {"sku": {"name": "Default", "capacity": 2}})
+    endpoint.settle()
+    assert endpoint.scoring.calls[-1] == "scale fraud-dev/blue 2"
+    assert endpoint.get(BLUE).body["sku"]["capacity"] == 2
+
+
+def test_a_deployment_that_cannot_start_fails_and_must_be_recreated(endpoint):
+    endpoint.scoring.failure = DeploymentFailed("ImageBuildFailure", "no such package")
+    answer = endpoint.put_deployment()
+    assert answer.status == 201
+    poll = endpoint.poll(answer)
+    assert poll.status == 200
+    assert poll.body["status"] == "Failed"
+    assert poll.body["error"]["code"] == "ImageBuildFailure"
+    assert next(iter(poll.body)) == "error"
+    assert endpoint.get(BLUE).properties["provisioningState"] == "Failed"
+
+    endpoint.scoring.failure = None
+    again = endpoint.put_deployment()
+    assert again.status == 400
+    assert again.error["details"][0]["message"] == (
+        "Specified deployment [blue] failed during initial provisioning and is in an unrecoverable state. "
+        "Delete and re-create."
+    )
+    assert endpoint.delete(BLUE).status == 202
+    assert endpoint.put_deployment().status == 201
+    assert endpoint.get(BLUE).properties["provisioningState"] == "Succeeded"
+
+
+def test_operations_on_one_endpoint_conflict(endpoint):
+    endpoint.scoring.gate = asyncio.Event()
+    endpoint.put_deployment(BLUE)
+    assert endpoint.get(BLUE).properties["provisioningState"] == "Creating"
+    refused = [
+        endpoint.put_deployment(GREEN),
+        endpoint.put_deployment(BLUE),
+        endpoint.put_endpoint(traffic={}),
+        endpoint.delete(ENDPOINT),
+        endpoint.delete(BLUE),
+        endpoint.delete(WORKSPACE),
+    ]
+    assert [(answer.status, answer.code) for answer in refused] == [(409, "Conflict")] * 6
+    assert endpoint.get(GREEN).status == 404
+    endpoint.scoring.gate.set()
+    endpoint.settle()
+    assert endpoint.put_deployment(GREEN).status == 201
+
+
+def test_a_running_operation_says_updating(endpoint):
+    endpoint.scoring.gate = asyncio.Event()
+    answer = endpoint.put_deployment()
+    poll = endpoint.poll(answer)
+    assert (poll.status, poll.body["status"], poll.body["endTime"]) == (200, "Updating", "0001-01-01T00:00:00+00:00")
+    assert poll.headers["Retry-After"] == "0.1"
+    endpoint.scoring.gate.set()
+    endpoint.settle()
+
+
+def test_deleting_under_traffic_is_accepted_and_fails_in_the_poll(arm):
+    arm.make_serving_endpoint()
+    answer = arm.delete(BLUE)
+    assert answer.status == 202
+    error = arm.poll(answer).body["error"]
+    assert error["code"] == "InferencingClientCallFailed"
+    assert error["message"] == (
+        "\"Can't delete deployment [blue] with non-zero traffic weight, Current traffic [90]. "
+        'Remove the traffic for this deployment on endpoint [fraud-dev] and try again"'
+    )
+    assert error["additionalInfo"][0]["info"]["state"] == "Failed"
+    assert arm.get(BLUE).properties["provisioningState"] == "Failed"
+    assert ("fraud-dev", "blue") in arm.scoring.deployed
+
+    arm.put_endpoint(traffic={"green": 100})
+    assert arm.poll(arm.delete(BLUE)).body["status"] == "Succeeded"
+    assert arm.get(BLUE).status == 404
+    assert arm.get(ENDPOINT).properties["traffic"] == {"green": 100}
+
+
+@pytest.mark.parametrize(
+    ("properties", "text"),
+    [
+        ({"instanceType": "Standard_F4s_v2"}, "instanceType of a deployment cannot be changed"),
+        ({"egressPublicNetworkAccess": "disabled"}, "egressPublicNetworkAccess of a deployment cannot be changed"),
+        ({"scaleSettings": {"scaleType": "TargetUtilization"}}, "supports scaleType Default only"),
+        ({"endpointComputeType": None}, "endpointComputeType must be Managed"),
+        ({"model": f"{WORKSPACE}/models/none/versions/1"}, "which does not exist"),
+        ({"requestSettings": {"requestTimeout": "soon"}}, "is not an ISO 8601 duration"),
+        ({"livenessProbe": {"failureThreshold": 0}}, "livenessProbe.failureThreshold"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_at_once(endpoint, properties, text):
+    endpoint.put_deployment()
+    answer = endpoint.put_deployment(**properties)
+    assert answer.status == 400
+    assert text in answer.error["message"]
+    assert endpoint.get(BLUE).properties["provisioningState"] == "Succeeded"
+
+
+@pytest.mark.parametrize("capacity", [0, -1, 51, 1.5, "2", True])
+def test_an_impossible_count_is_refused(endpoint, capacity):
+    assert "capacity from 1 to 50" in endpoint.put_deployment(capacity=capacity).error["message"]
+
+
+def test_registries_and_kubernetes_are_not_emulated(endpoint):
+    assert endpoint.put_deployment(model="azureml://registries/azureml/models/m/versions/1").code == "NotEmulated"
+    assert endpoint.put_deployment(endpointComputeType="Kubernetes").code == "NotEmulated"
+
+
+def test_files_that_are_gone_fail_the_deployment(endpoint):
+    references = publish(endpoint)
+    endpoint.plane.blobs.delete_account("stacc1")
+    poll = endpoint.poll(endpoint.put_deployment(**references))
+    assert poll.body["error"]["code"] == "ResourceNotFound"
+
+
+def test_a_user_assigned_identity_needs_its_roles(arm):
+    arm.make_workspace()
+    principal = arm.put(IDENTITY, {"location": "westeurope"}).properties["principalId"]
+    block = {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
+    sent = {"location": "westeurope", "identity": block, "properties": {"authMode": "Key"}}
+    shown = arm.put(ENDPOINT, sent).body["identity"]["userAssignedIdentities"]
+    assert shown[IDENTITY]["principalId"] == principal
+
+    poll = arm.poll(arm.put_deployment())
+    assert poll.body["error"]["code"] == "BadArgument"
+    assert "incorrect role assignments on resource" in poll.body["error"]["message"]
+    assert "Storage Blob Data Reader" in poll.body["error"]["message"]
+    assert "AcrPull" in poll.body["error"]["message"]
+
+    assert arm.grant(principal, STORAGE, "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1").status == 201
+    assert arm.grant(principal, GROUP, "7f951dda-4ed3-4680-a7ca-43fe172d538d").status == 201
+    arm.delete(BLUE)
+    assert arm.poll(arm.put_deployment()).body["status"] == "Succeeded"
+
+
+def test_an_identity_that_does_not_exist_is_refused(arm):
+    arm.make_workspace()
+    block = {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
+    answer = arm.put(ENDPOINT, {"location": "westeurope", "identity": block, "properties": {"authMode": "Key"}})
+    assert answer.code == "FailedIdentityOperation"
+
+
+def test_a_managed_network_must_be_ready(arm):
+    arm.make_workspace(managedNetwork={"isolationMode": "AllowOnlyApprovedOutbound"})
+    arm.put_endpoint()
+    assert arm.put_deployment().code == "WorkspaceManagedNetworkNotReady"
+    answer = arm.post(f"{WORKSPACE}/provisionManagedNetwork", {"includeSpark": False})
+    assert answer.status == 202
+    assert arm.poll(answer, "Location").body == {"status": "Active", "sparkReady": False}
+    assert arm.put_deployment().status == 201
+
+
+def test_provision_network_now_or_a_compute_make_the_network_ready(arm):
+    arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound"}, provisionNetworkNow=True)
+    assert arm.get(WORKSPACE).properties["managedNetwork"]["status"]["status"] == "Active"
+
+
+def test_a_compute_provisions_the_network(arm):
+    arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound"})
+    cluster = {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}
+    answer = arm.put(f"{WORKSPACE}/computes/build", {"location": "westeurope", "properties": cluster})
+    assert (answer.status, answer.headers["Retry-After"]) == (201, "1")
+    assert arm.poll(answer).body["status"] == "Succeeded"
+    assert arm.get(WORKSPACE).properties["managedNetwork"]["status"]["status"] == "Active"
+
+
+def test_logs_name_the_container(endpoint):
+    endpoint.put_deployment()
+    answer = endpoint.post(f"{BLUE}/getLogs", {"tail": 50, "containerType": "StorageInitializer"})
+    assert answer.body == {"content": "StorageInitializer of fraud-dev/blue, last 50"}
+    assert endpoint.post(f"{BLUE}/getLogs", {"containerType": "Other"}).status == 400
+    assert endpoint.get(f"{BLUE}/skus").body["value"][0]["capacity"]["maximum"] == 50

@@ -1,0 +1,152 @@
+"""The types around the workspace: defaults that clients read, references that must exist, documented rules."""
+
+import uuid
+
+import pytest
+
+from localazure import identity
+
+SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
+GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
+PROVIDERS = f"{GROUP}/providers"
+STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
+WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
+NETWORK = f"{PROVIDERS}/Microsoft.Network/virtualNetworks/vnet1"
+SUBNET = f"{NETWORK}/subnets/default"
+LOCATION = "westeurope"
+
+
+@pytest.fixture
+def group(arm):
+    arm.make_group()
+    return arm
+
+
+def test_a_storage_account_says_where_its_blobs_are(group):
+    answer = group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_ZRS"}, "kind": "StorageV2"})
+    assert answer.status == 201
+    assert answer.properties["primaryEndpoints"] == {"blob": "https://localhost:1/stacc1/"}
+    assert answer.body["sku"] == {"name": "Standard_ZRS", "tier": "Standard"}
+    assert len(group.post(f"{STORAGE}/listKeys").body["keys"]) == 2
+
+
+@pytest.mark.parametrize("name", ["AB1", "ab", "x" * 25, "subscriptions", "a-b"])
+def test_a_bad_account_name_is_refused(group, name):
+    path = STORAGE.replace("stacc1", name)
+    assert group.put(path, {"location": LOCATION, "sku": {"name": "Standard_LRS"}}).status in (400, 409)
+
+
+def test_account_names_are_unique_in_all_groups(group):
+    group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    group.put(GROUP.replace("rg1", "rg2"), {"location": LOCATION})
+    other = group.put(STORAGE.replace("rg1", "rg2"), {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    assert (other.status, other.code) == (409, "StorageAccountAlreadyTaken")
+
+
+def test_a_workspace_is_a_long_running_operation_with_the_recorded_protocol(arm):
+    arm.make_workspace()
+    shown = arm.get(WORKSPACE)
+    assert shown.properties["provisioningState"] == "Succeeded"
+    assert uuid.UUID(shown.properties["workspaceId"])
+    assert shown.body["sku"] == {"name": "Basic", "tier": "Basic"}
+    assert shown.body["identity"]["tenantId"] == identity.TENANT_ID
+    again = arm.put(WORKSPACE, {"location": LOCATION, "properties": {"description": "x"}})
+    assert (again.status, again.text) == (202, "")
+    assert "workspaceOperationsStatus" in again.headers["Azure-AsyncOperation"]
+    assert again.headers["Azure-AsyncOperation"].endswith("type=async")
+    assert again.headers["Location"].endswith("type=location")
+    assert arm.poll(again).body == {"status": "Succeeded", "percentComplete": 100.0}
+    assert arm.poll(again, "Location").body["id"] == WORKSPACE
+    after = arm.get(WORKSPACE)
+    assert after.properties["workspaceId"] == shown.properties["workspaceId"]
+    assert after.properties["storageAccount"] == STORAGE
+    assert after.body["identity"] == shown.body["identity"]
+
+
+def test_a_workspace_names_only_resources_that_exist(arm):
+    arm.make_group()
+    sent = {"location": LOCATION, "identity": {"type": "SystemAssigned"}, "properties": {"storageAccount": STORAGE}}
+    assert "does not exist" in arm.put(WORKSPACE, sent).error["message"]
+
+
+def test_storage_of_a_workspace_cannot_change_and_isolation_only_grows(arm):
+    arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound"})
+    other = STORAGE.replace("stacc1", "stacc2")
+    arm.put(other, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    changed = arm.put(WORKSPACE, {"location": LOCATION, "properties": {"storageAccount": other}})
+    assert "cannot be changed after creation" in changed.error["message"]
+    network = {"managedNetwork": {"isolationMode": "Disabled"}}
+    assert "cannot go from" in arm.put(WORKSPACE, {"location": LOCATION, "properties": network}).error["message"]
+
+
+def test_role_assignments_are_unique_and_fixed(group):
+    group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    principal = str(uuid.uuid4())
+    base = f"{STORAGE}/providers/Microsoft.Authorization/roleAssignments"
+    role = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+    sent = {"properties": {"principalId": principal, "roleDefinitionId": role}}
+    first = group.put(f"{base}/{uuid.uuid4()}", sent)
+    assert first.status == 201
+    assert first.properties["scope"] == STORAGE
+    again = group.put(f"{base}/{uuid.uuid4()}", sent)
+    assert (again.status, again.code) == (409, "RoleAssignmentExists")
+    other = {"properties": {"principalId": str(uuid.uuid4()), "roleDefinitionId": role}}
+    assert group.put(first.body["id"], other).code == "RoleAssignmentUpdateNotPermitted"
+    assert group.put(first.body["id"], sent).status == 200
+    assert group.delete(first.body["id"]).status == 200
+    assert group.get(first.body["id"]).status == 404
+
+
+def test_subnets_live_in_their_network_however_they_came(group):
+    space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
+    inline = {"subnets": [{"name": "default", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
+    created = group.put(NETWORK, {"location": LOCATION, "properties": space | inline})
+    assert created.status == 201
+    assert group.get(SUBNET).properties["provisioningState"] == "Succeeded"
+    group.put(f"{NETWORK}/subnets/other", {"properties": {"addressPrefix": "10.0.1.0/24"}})
+    names = [subnet["name"] for subnet in group.get(NETWORK).properties["subnets"]]
+    assert names == ["default", "other"]
+    group.put(NETWORK, {"location": LOCATION, "properties": space | inline})
+    assert [subnet["name"] for subnet in group.get(NETWORK).properties["subnets"]] == ["default"]
+
+
+def test_a_private_endpoint_needs_its_subnet_and_is_approved(group):
+    path = f"{PROVIDERS}/Microsoft.Network/privateEndpoints/pe1"
+    link = {"name": "blob", "properties": {"privateLinkServiceId": STORAGE, "groupIds": ["blob"]}}
+    sent = {"subnet": {"id": SUBNET}, "privateLinkServiceConnections": [link]}
+    assert group.put(path, {"location": LOCATION, "properties": sent}).code == "InvalidResourceReference"
+    space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
+    group.put(NETWORK, {"location": LOCATION, "properties": space})
+    group.put(SUBNET, {"properties": {"addressPrefix": "10.0.0.0/24"}})
+    group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    answer = group.put(path, {"location": LOCATION, "properties": sent})
+    assert answer.status == 201
+    assert group.poll(answer).body["status"] == "Succeeded"
+    shown = group.get(path).properties["privateLinkServiceConnections"][0]["properties"]
+    assert shown["privateLinkServiceConnectionState"]["status"] == "Approved"
+
+
+def test_autoscale_needs_a_target_and_a_possible_range(arm):
+    arm.make_serving_endpoint()
+    path = f"{PROVIDERS}/Microsoft.Insights/autoscalesettings/a1"
+    target = f"{WORKSPACE}/onlineEndpoints/fraud-dev/deployments/blue"
+
+    def sent(low, default, high, uri=target):
+        profile = {"name": "p", "capacity": {"minimum": low, "default": default, "maximum": high}, "rules": []}
+        return {"location": LOCATION, "properties": {"targetResourceUri": uri, "profiles": [profile]}}
+
+    assert arm.put(path, sent("3", "3", "10")).status == 201
+    assert "minimum <= default <= maximum" in arm.put(path, sent("5", "3", "2")).error["message"]
+    assert arm.put(path, sent("x", "3", "2")).status == 400
+    assert "does not exist" in arm.put(path, sent("1", "1", "1", target + "x")).error["message"]
+
+
+def test_diagnostic_settings_go_with_what_they_watch(arm):
+    arm.make_serving_endpoint()
+    logs = f"{PROVIDERS}/Microsoft.OperationalInsights/workspaces/la1"
+    assert uuid.UUID(arm.put(logs, {"location": LOCATION}).properties["customerId"])
+    setting = f"{WORKSPACE}/onlineEndpoints/fraud-dev/providers/Microsoft.Insights/diagnosticSettings/d1"
+    assert arm.put(setting, {"properties": {}}).status == 400
+    assert arm.put(setting, {"properties": {"workspaceId": logs}}).status == 201
+    arm.delete(f"{WORKSPACE}/onlineEndpoints/fraud-dev")
+    assert arm.get(setting).status == 404

@@ -1,0 +1,147 @@
+"""A scoring plane without processes, and a whole local Azure around it in a thread, for tests with real clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from localazure import identity
+from localazure.arm.control_plane import Options
+from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
+from localazure.server import Server
+
+START_SECONDS = 20
+
+
+class FakePlane:
+    """A scoring plane without processes: it remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.deployed: dict[tuple[str, str], DeploymentSpec] = {}
+        self.routing: dict[str, EndpointRouting] = {}
+        self.calls: list[str] = []
+        self.failure: DeploymentFailed | None = None
+        self.gate: asyncio.Event | None = None
+        """While set and not opened, deployments wait for it."""
+
+    async def start(self) -> None:
+        self.calls.append("start")
+
+    async def close(self) -> None:
+        self.calls.append("close")
+
+    async def deploy(self, spec: DeploymentSpec) -> None:
+        self.calls.append(f"deploy {spec.endpoint}/{spec.deployment}")
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        self.deployed[spec.endpoint, spec.deployment] = spec
+
+    async def scale(self, endpoint: str, deployment: str, instance_count: int) -> None:
+        self.calls.append(f"scale {endpoint}/{deployment} {instance_count}")
+
+    async def remove(self, endpoint: str, deployment: str) -> None:
+        self.calls.append(f"remove {endpoint}/{deployment}")
+        self.deployed.pop((endpoint, deployment), None)
+
+    def route(self, routing: EndpointRouting) -> None:
+        self.routing[routing.endpoint] = routing
+
+    def unroute(self, endpoint: str) -> None:
+        self.calls.append(f"unroute {endpoint}")
+        self.routing.pop(endpoint, None)
+
+    async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str:
+        return f"{container} of {endpoint}/{deployment}, last {tail}"
+
+    def routes(self) -> list[web.RouteDef]:
+        return []
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+
+class LocalAzure:
+    """A running server, and what a client needs to find it."""
+
+    def __init__(self, home: Path, plane: FakePlane, **options: bool) -> None:
+        self.home = home
+        self.plane = plane
+        self._server = Server(home, 0, plane, Options(**options))
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread.start()
+        if not self._ready.wait(START_SECONDS):
+            raise RuntimeError(f"the local Azure was not ready after {START_SECONDS} s")
+        document = json.loads((home / "server.json").read_text())
+        self.https, self.http = document["https"], document["http"]
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.run(ready=lambda url: self._ready.set())
+
+    def close(self) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._server.stop)
+        self._thread.join(START_SECONDS)
+
+    @property
+    def trust(self) -> str:
+        return str(self.home / "bundle.pem")
+
+    def environment(self) -> dict[str, str]:
+        """What points unmodified clients of a child process here."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AZURE", "ARM_"))}
+        return inherited | {
+            "ARM_CLOUD_METADATA_URL": f"{self.https}/metadata/endpoints?api-version=2022-09-01",
+            "AZUREML_CURRENT_CLOUD": identity.CLOUD_NAME,
+            "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+            "IDENTITY_ENDPOINT": f"{self.http}/msi/token",
+            "IDENTITY_HEADER": "local",
+            "NO_PROXY": "localhost,127.0.0.1",
+            "REQUESTS_CA_BUNDLE": self.trust,
+            "SSL_CERT_FILE": self.trust,
+        }
+
+    def request(self, method: str, path: str, body: Any = None, version: str = "2024-04-01") -> Any:
+        """Plain HTTPS with a bearer token."""
+        import requests  # slow to import, and only these tests need it
+
+        return requests.request(
+            method,
+            self.https + path,
+            params={"api-version": version},
+            json=body,
+            headers={"Authorization": "Bearer x"},
+            verify=self.trust,
+            timeout=30,
+        )
+
+
+@pytest.fixture(scope="session")
+def make_plane() -> Callable[[], FakePlane]:
+    return FakePlane
+
+
+@pytest.fixture
+def start_local_azure(tmp_path: Path) -> Iterator[Callable[..., LocalAzure]]:
+    """A factory for running servers; they end with the test."""
+    started: list[LocalAzure] = []
+
+    def start(**options: bool) -> LocalAzure:
+        started.append(LocalAzure(tmp_path / f"home{len(started)}", FakePlane(), **options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
