@@ -63,7 +63,13 @@ class Autoscale(pulumi.ComponentResource):
             target_resource_uri=args.deployment_id,
             profiles=_profiles(args),
             tags=args.placement.tags,
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                delete_before_replace=True,
+                # Makes the engine delete the setting before a deployment that is made anew, and declare it again after:
+                # nothing must be scaled while it is deleted or created.
+                replace_on_changes=["targetResourceUri"],
+            ),
         )
         self.register_outputs({})
 
