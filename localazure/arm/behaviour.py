@@ -41,6 +41,8 @@ Action = Callable[[Request, Resource], Reply | Awaitable[Reply]]
 class Behaviour:
     """A stored-only resource type."""
 
+    conflict_code: ClassVar[str] = "Conflict"
+    """Code of the 409 while another operation runs on the resource."""
     tracked: ClassVar[bool] = True
     """Whether it has a location of its own, which is then required and cannot change."""
 
@@ -126,7 +128,7 @@ class Behaviour:
         existing = self.store.get(request.id.text)
         parent = self.require_parent(request.id)
         if existing is not None and self.store.is_busy(existing.id):
-            raise Conflict("Conflict", f"Another operation is running on {existing.id}; try again when it has ended.")
+            raise self.busy(existing)
         location = self.location_of(request, existing)
         self.check(request, existing)
         resource = copy.deepcopy(existing) if existing else Resource(id=self.canonical_id(request.id, parent), body={})
@@ -175,7 +177,7 @@ class Behaviour:
             # Recorded for no service; ARM itself answers 204 for what is not there.
             return Reply(204)
         if self.store.running_operations(resource.id):
-            raise Conflict("Conflict", f"Another operation is running on {resource.id}; try again when it has ended.")
+            raise self.busy(resource)
         self.check_delete(resource)
         family = self.shape.deletion
         with self.store.transaction():
@@ -184,6 +186,10 @@ class Behaviour:
                 return Reply(200)
             operation = self.start(request, resource, "delete", family)
         return self.accepted_delete(operation)
+
+    def busy(self, resource: Resource) -> Conflict:
+        text = f"Another operation is running on {resource.id} or below it; try again when it has ended."
+        return Conflict(self.conflict_code, text)
 
     def accepted_delete(self, operation: Operation) -> Reply:
         operations = self.plane.operations

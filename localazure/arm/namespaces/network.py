@@ -21,6 +21,8 @@ SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
 class NetworkResource(Behaviour):
     """Common part: a resource GUID, and references that must exist."""
 
+    conflict_code = "AnotherOperationInProgress"  # the network service's own; azure-native waits and tries again
+
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         before = existing.properties if existing else {}
         return super().properties(request, existing) | {"resourceGuid": before.get("resourceGuid") or new_guid()}

@@ -212,6 +212,23 @@ def test_tokens_are_signed_for_one_endpoint(workspace):
     assert token["expiryTimeUtc"] - token["refreshAfterTimeUtc"] == 12 * 3600
     assert identity.decode_token(token["accessToken"], "other", workspace.now) is None
     assert identity.decode_token(token["accessToken"], key, workspace.now + 25 * 3600) is None
+    accepts = workspace.scoring.routing["fraud-dev"].accepts_token
+    assert accepts(token["accessToken"])
+    assert not accepts(token["accessToken"][:-2])
+    workspace.now += 25 * 3600
+    assert not accepts(token["accessToken"])
+
+
+def test_entra_tokens_open_their_endpoint_when_meant_for_the_service(workspace):
+    workspace.put_endpoint(authMode="AADToken")
+    accepts = workspace.scoring.routing["fraud-dev"].accepts_token
+    plane = workspace.plane
+    tokens = [
+        identity.caller_token(audience, plane.base_url, plane.token_secret, workspace.now)
+        for audience in ("https://ml.azure.com", "https://storage.azure.com")
+    ]
+    assert [accepts(token) for token in tokens] == [True, False]
+    assert not accepts("not.a.token")
 
 
 def test_tags_can_be_patched(serving):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from localazure import identity
@@ -26,6 +27,7 @@ from localazure.scoring.specification import EndpointRouting
 
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 _AUTH_MODES = ("Key", "AMLToken", "AADToken")
+_AUDIENCES = ("https://ml.azure.com", "https://management.azure.com")
 _TOKEN_SECONDS = 24 * 3600  # recorded
 _REFRESH_SECONDS = 12 * 3600  # recorded
 # Verbatim, from users' reports.
@@ -195,8 +197,25 @@ class OnlineEndpoints(OnlineResource):
             auth_mode=properties["authMode"],
             primary_key=endpoint.private["primaryKey"],
             secondary_key=endpoint.private["secondaryKey"],
+            accepts_token=self._token_check(endpoint),
         )
         self.plane.scoring.route(routing)
+
+    def _token_check(self, endpoint: Resource) -> Callable[[str], bool] | None:
+        """What the data plane asks about a bearer token; None for endpoints with keys."""
+        mode, key, name = endpoint.properties["authMode"], endpoint.private["primaryKey"], endpoint.name
+        if mode == "Key":
+            return None
+
+        def accepts(token: str) -> bool:
+            if mode == "AMLToken":
+                claims = identity.decode_token(token, key, self.plane.clock())
+                return claims is not None and claims.get("endpointName") == name
+            # The caller may do everything, so any token of this installation that is meant for the service will do.
+            claims = identity.decode_token(token, self.plane.token_secret, self.plane.clock())
+            return claims is not None and str(claims.get("aud", "")).rstrip("/") in _AUDIENCES
+
+        return accepts
 
     def restore(self) -> None:
         for endpoint in self.store.of_type(self.shape.arm):
