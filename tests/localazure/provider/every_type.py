@@ -149,6 +149,7 @@ workspace = machinelearningservices.Workspace(
     identity=machinelearningservices.ManagedServiceIdentityArgs(type="SystemAssigned"),
     public_network_access="Enabled",
     managed_network=machinelearningservices.ManagedNetworkSettingsArgs(isolation_mode="AllowInternetOutbound"),
+    provision_network_now=True,
     tags=tags,
     **parent,
 )

@@ -1,0 +1,32 @@
+"""The local Azure with a scoring plane that starts nothing; a process of its own: argument HOME."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from localazure.server import Server
+
+
+class NoModels:
+    """Takes every order of the control plane and obeys none."""
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+    async def deploy(self, spec: object) -> None: ...
+    async def scale(self, *deployment: object) -> None: ...
+    async def remove(self, *deployment: object) -> None: ...
+
+    def route(self, routing: object) -> None: ...
+    def unroute(self, endpoint: str) -> None: ...
+
+    def routes(self) -> list[Any]:
+        return []
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+
+if __name__ == "__main__":
+    server = Server(Path(sys.argv[1]), 0, cast(Any, NoModels()))
+    asyncio.run(server.run(ready=lambda url: print(url, flush=True)))
