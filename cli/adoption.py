@@ -4,6 +4,7 @@ Ids are computed from a resource's type and inputs, as azure-native does. It rea
 writes neither.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,14 @@ from localazure.catalog import by_token
 from rollout.events import Change
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the engine's mark for a value that only the update will know
+SECRET_MARK = "4dabf18193072939515e22adb298388d"  # the key by which a state document marks a secret
 OWNER_TAGS = ("sluice:stack", "sluice:team")
+# Assets whose version is the hash of their content: what exists under that name is what was declared.
+NAMED_BY_CONTENT = frozenset(
+    f"azure-native:machinelearningservices:{kind}" for kind in ("ModelVersion", "CodeVersion", "EnvironmentVersion")
+)
+# Maps of which a missing key means something: weights, and the tags that say whose a resource is.
+COMPLETE_MAPS = ("traffic", "mirrorTraffic", "tags")
 FINAL_STATES = frozenset({"succeeded", "failed", "canceled", ""})
 POLL_SECONDS = 2.0
 GROUP_API_VERSION = "2021-04-01"
@@ -106,6 +114,53 @@ def candidate_of(change: Change) -> Candidate:
         inputs=change.inputs,
         custom=change.custom,
     )
+
+
+def inputs_for_state(type_: str, declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs to remember for an adopted resource, from what the program declares and what the import read.
+
+    What both have alike stays as declared, what differs stays as it is live, so that the next update shows it and sets
+    it right, and what only Azure has is the service's own. With the imported inputs alone the next update would send
+    every adopted resource again, deployments that carry traffic included.
+    """
+    if type_ in NAMED_BY_CONTENT:
+        return {**live, **{key: value for key, value in declared.items() if not _is_hidden(value)}}
+    return _merged(declared, live)
+
+
+def _merged(declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for key, value in declared.items():
+        if key in live and isinstance(value, Mapping) and isinstance(live[key], Mapping) and key not in COMPLETE_MAPS:
+            merged[key] = _merged(value, live[key])
+        elif (_is_alike(value, live.get(key)) or key == "azureApiVersion") and not _is_hidden(value):
+            merged[key] = value
+        elif key in live:
+            merged[key] = live[key]
+    merged.update((key, live[key]) for key in COMPLETE_MAPS if live.get(key) and key not in declared)
+    return merged
+
+
+def _is_hidden(value: Any) -> bool:
+    """Not known before the update, or a secret that the engine does not show."""
+    text = json.dumps(value)
+    return any(mark in text for mark in (UNKNOWN, "[secret]", SECRET_MARK))
+
+
+def _is_alike(declared: Any, live: Any) -> bool:
+    """Equal to ARM: ids and words in any case, lists in any order, nothing like empty."""
+    return bool(_plain(declared) == _plain(live))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.casefold()
+    if isinstance(value, Mapping):
+        plain = {key: _plain(item) for key, item in value.items()}
+        return {key: item for key, item in plain.items() if item not in (None, 0, "")} or None
+    if isinstance(value, list):
+        return sorted(repr(_plain(item)) for item in value) or None
+    return value
 
 
 def missing_components(

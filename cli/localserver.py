@@ -35,6 +35,9 @@ LOG_LINES_SHOWN = 15
 
 Say = Callable[[str], None]
 
+# Servers that this process started: they outlive it, but while it lives it has to collect the ones that ended.
+_children: "list[subprocess.Popen[bytes]]" = []
+
 
 def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: Say) -> tuple[Server, bool]:
     """The running server, and whether this call started it; `flags` are the server's own."""
@@ -141,6 +144,7 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
         while time.monotonic() - started < READY_SECONDS:
             server = home.record()
             if server is not None and server.pid == process.pid and is_healthy(server):
+                _children.append(process)
                 return server
             if process.poll() is not None:
                 raise UnavailableError(
@@ -201,6 +205,7 @@ def _gone(pid: int, since: float, seconds: float) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)
+    _children[:] = [child for child in _children if child.poll() is None]
     return True
 
 

@@ -14,7 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cli.adoption import Candidate, Finder, candidate_of, missing_components, pending_operations, resources
+from cli.adoption import (
+    Candidate,
+    Finder,
+    candidate_of,
+    inputs_for_state,
+    missing_components,
+    pending_operations,
+    resources,
+)
 from cli.arm import ArmClient
 from cli.errors import CommandError, ExitCode, WaitingError
 from cli.locks import Owner, backend_folder, stack_locks
@@ -162,9 +170,20 @@ def _adopt(engine: "PulumiEngine", finder: Finder, candidates: Sequence[Candidat
             for item in found
         ]
     )
+    _remember_inputs(engine, {item.candidate.urn: item.candidate for item in found})
     for item in found:
         report.say(f"took into the state what Azure has: {item.candidate.type} {item.candidate.name} ({item.id})")
     return True
+
+
+def _remember_inputs(engine: "PulumiEngine", adopted: Mapping[str, Candidate]) -> None:
+    """Replace the inputs that the import made of Azure's answers, see `inputs_for_state`."""
+    state = engine.export()
+    for resource in resources(state):
+        candidate = adopted.get(resource["urn"])
+        if candidate is not None:
+            resource["inputs"] = inputs_for_state(candidate.type, candidate.inputs, resource.get("inputs") or {})
+    engine.import_(state)
 
 
 def _keep_finished_replacements(

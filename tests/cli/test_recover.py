@@ -231,3 +231,48 @@ def test_another_machines_lock_stays(engine: FakeEngine) -> None:
 def test_nothing_to_repair_changes_nothing(engine: FakeEngine) -> None:
     report = repaired(engine, FakeArm())
     assert (report.done, report.left, engine.imported) == ([], [], [])
+
+
+def remembered(declared: dict[str, Any], live: dict[str, Any], kind: str = "OnlineEndpoint") -> dict[str, Any]:
+    return adoption.inputs_for_state(f"azure-native:machinelearningservices:{kind}", declared, live)
+
+
+def test_what_is_alike_is_remembered_as_declared_and_what_the_service_adds_is_not() -> None:
+    declared = {"location": "westeurope", "properties": {"properties": {}, "access": "Enabled", "ids": ["/A", "/b"]}}
+    live = {"location": "westeurope", "kind": "Managed", "properties": {"access": "enabled", "ids": ["/B", "/a"]}}
+    assert remembered(declared, live | {"etag": "x"}) == declared
+
+
+def test_what_differs_is_remembered_as_it_is_live_so_that_the_next_update_shows_it() -> None:
+    declared = {"properties": {"size": "F4", "scoring": "a.py", "note": "new"}, "tags": {"a": "1"}}
+    live = {"properties": {"size": "DS3", "scoring": "a.py"}, "tags": {"a": "1", "b": "2"}}
+    assert remembered(declared, live) == {
+        "properties": {"size": "DS3", "scoring": "a.py"},
+        "tags": {"a": "1", "b": "2"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("declared", "live", "kept"),
+    [
+        ({"blue": 100}, {"blue": 50, "green": 50}, {"blue": 50, "green": 50}),
+        ({"blue": 100}, {"blue": 100, "green": 0}, {"blue": 100}),
+        ({}, {"green": 20}, {"green": 20}),
+        (None, {"green": 20}, {"green": 20}),
+    ],
+)
+def test_live_weights_are_never_hidden(declared: Any, live: Any, kept: Any) -> None:
+    given = {} if declared is None else {"mirrorTraffic": declared}
+    assert remembered({"properties": given}, {"properties": {"mirrorTraffic": live}}) == {
+        "properties": {"mirrorTraffic": kept}
+    }
+
+
+def test_a_value_that_only_the_update_knows_and_a_secret_are_taken_from_azure() -> None:
+    declared = {"insights": adoption.UNKNOWN, "password": "[secret]"}
+    assert remembered(declared, {"insights": "/id", "password": "x"}) == {"insights": "/id", "password": "x"}
+
+
+def test_an_asset_named_by_its_content_is_what_was_declared() -> None:
+    declared = {"properties": {"modelUri": "azureml://Subscriptions/x"}}
+    assert remembered(declared, {"properties": {"modelUri": "other spelling"}}, "ModelVersion") == declared
