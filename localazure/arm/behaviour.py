@@ -35,7 +35,7 @@ class Shape:
     deletion: str | None = None
 
 
-Action = Callable[[Request, Resource], Reply | Awaitable[Reply]]
+Action = Callable[..., Reply | Awaitable[Reply]]
 
 
 class Behaviour:
@@ -43,6 +43,10 @@ class Behaviour:
 
     conflict_code: ClassVar[str] = "Conflict"
     """Code of the 409 while another operation runs on the resource."""
+    actions: ClassVar[Mapping[str, Action]] = {}
+    """POST actions as Azure spells them; methods that take a request and the stored resource."""
+    read_only: ClassVar[bool] = False
+    """Whether clients can only read it: the service makes it, PUT and DELETE are not emulated."""
     tracked: ClassVar[bool] = True
     """Whether it has a location of its own, which is then required and cannot change."""
 
@@ -52,11 +56,6 @@ class Behaviour:
         self.shape = shape
         plane.operations.handle(f"{shape.arm}.put", self.finish_put)
         plane.operations.handle(f"{shape.arm}.delete", self.finish_delete)
-
-    @property
-    def actions(self) -> Mapping[str, Action]:
-        """POST actions by lower-cased name."""
-        return {}
 
     # What subclasses change
 
@@ -125,6 +124,7 @@ class Behaviour:
     # Writing
 
     def put(self, request: Request) -> Reply:
+        self.refuse_if_read_only("PUT")
         existing = self.store.get(request.id.text)
         parent = self.require_parent(request.id)
         if existing is not None and self.store.is_busy(existing.id):
@@ -171,7 +171,12 @@ class Behaviour:
     def provisioned(self, resource: Resource) -> None:
         """Change a resource at the end of its PUT."""
 
+    def refuse_if_read_only(self, method: str) -> None:
+        if self.read_only:
+            raise NotEmulated(f"{method} of {self.shape.arm}")
+
     def delete(self, request: Request) -> Reply:
+        self.refuse_if_read_only("DELETE")
         resource = self.store.get(request.id.text)
         if resource is None:
             # Recorded for no service; ARM itself answers 204 for what is not there.
@@ -213,10 +218,10 @@ class Behaviour:
         raise NotEmulated(f"PATCH of {self.shape.arm}")
 
     def act(self, action: str, request: Request) -> Reply | Awaitable[Reply]:
-        handler = self.actions.get(action.lower())
-        if handler is None:
-            raise NotEmulated(f"The action {action} of {self.shape.arm}")
-        return handler(request, self.find(request.id, "action"))
+        for name, handler in self.actions.items():
+            if name.lower() == action.lower():
+                return handler(self, request, self.find(request.id, "action"))
+        raise NotEmulated(f"The action {action} of {self.shape.arm}")
 
     def start(
         self,

@@ -6,7 +6,8 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.errors import BadRequest, Conflict
@@ -72,10 +73,6 @@ class StorageAccounts(Behaviour):
     def removed(self, resource: Resource) -> None:
         self.plane.blobs.delete_account(resource.name)
 
-    @property
-    def actions(self) -> dict[str, Action]:
-        return {"listkeys": self._list_keys}
-
     def _list_keys(self, request: Request, account: Resource) -> Reply:
         keys = account.private["keys"]
         created = account.properties["creationTime"]
@@ -84,6 +81,8 @@ class StorageAccounts(Behaviour):
             for number, value in enumerate(keys, 1)
         ]
         return Reply(200, {"keys": shown})
+
+    actions: ClassVar[Mapping[str, Action]] = {"listKeys": _list_keys}
 
 
 def is_closed_to_public(account: Resource) -> bool:

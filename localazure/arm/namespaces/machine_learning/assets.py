@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Mapping
+from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour
+from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
@@ -48,9 +48,9 @@ class AssetVersions(Behaviour):
     """One version of an asset."""
 
     tracked = False
-    required: tuple[str, ...] = ()
-    immutable: tuple[str, ...] = ()
-    defaults: dict[str, Any] = {}  # noqa: RUF012  # replaced, never changed, by subclasses
+    required: ClassVar[tuple[str, ...]] = ()
+    immutable: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[Mapping[str, Any]] = {}
 
     def require_parent(self, resource_id: ResourceId, verb: str = "write") -> Resource | None:
         if verb != "write":
@@ -93,7 +93,7 @@ class AssetVersions(Behaviour):
         return value
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        properties = _asset_defaults() | self.defaults | super().properties(request, existing)
+        properties = _asset_defaults() | dict(self.defaults) | super().properties(request, existing)
         if existing is not None:
             properties["isAnonymous"] = existing.properties["isAnonymous"]
         for field in list(properties):
@@ -132,7 +132,7 @@ class CodeVersions(AssetVersions):
     def act(self, action: str, request: Request) -> Reply | Awaitable[Reply]:
         if action.lower() == "startpendingupload":
             # Before the version exists: it names the place for its files.
-            return self._start_pending_upload(request)
+            return self._start_pending_upload(request, None)
         return super().act(action, request)
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
@@ -145,7 +145,7 @@ class CodeVersions(AssetVersions):
         found = [v.body for v in versions if (v.properties.get("properties") or {}).get("hash_sha256") == wanted]
         return Reply(200, {"value": found})
 
-    def _start_pending_upload(self, request: Request) -> Reply:
+    def _start_pending_upload(self, request: Request, version: Resource | None) -> Reply:
         workspace = self.store.get(workspace_id_of(request.id))
         if workspace is None:
             raise NotFound.resource(request.id.relative, request.id.resource_group)
@@ -169,6 +169,8 @@ class CodeVersions(AssetVersions):
         }
         return Reply(200, answer)
 
+    actions: ClassVar[Mapping[str, Action]] = {"startPendingUpload": _start_pending_upload}
+
 
 class ModelVersions(AssetVersions):
     """A model's files."""
@@ -176,7 +178,12 @@ class ModelVersions(AssetVersions):
     required = ("modelUri",)
     immutable = ("modelUri",)
     # azure-ai-ml needs `flavors` to be an object.
-    defaults = {"flavors": {}, "modelType": "custom_model", "jobName": None, "stage": "Development"}  # noqa: RUF012  # see base
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "flavors": {},
+        "modelType": "custom_model",
+        "jobName": None,
+        "stage": "Development",
+    }
 
     def stored(self, field: str, value: Any) -> Any:
         if field == "modelUri" and isinstance(value, str):
@@ -187,7 +194,12 @@ class ModelVersions(AssetVersions):
 class EnvironmentVersions(AssetVersions):
     """An image, or a conda file on top of one."""
 
-    defaults = {"environmentType": "UserCreated", "osType": "Linux", "autoRebuild": "Disabled", "stage": "Development"}  # noqa: RUF012  # see base
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "environmentType": "UserCreated",
+        "osType": "Linux",
+        "autoRebuild": "Disabled",
+        "stage": "Development",
+    }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         sent = request.sent_properties

@@ -6,11 +6,12 @@ The default file shares (`workspacefilestore`, `workspaceworkingdirectory`) do n
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import NotEmulated, NotFound
+from localazure.arm.errors import NotFound
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
@@ -22,15 +23,10 @@ _SIGNATURE_SECONDS = 24 * 3600
 
 
 class Datastores(Behaviour):
-    """A datastore; clients read them, the program declares none."""
+    """A default datastore of a workspace."""
 
     tracked = False
-
-    def put(self, request: Request) -> Reply:
-        raise NotEmulated("Creating a datastore")
-
-    def delete(self, request: Request) -> Reply:
-        raise NotEmulated("Deleting a datastore")
+    read_only = True
 
     def find(self, resource_id: ResourceId, verb: str) -> Resource:
         datastore = self.store.get(resource_id.text)
@@ -39,10 +35,6 @@ class Datastores(Behaviour):
             # Verbatim, recorded.
             raise NotFound("UserError", f"Could not find datastore: {resource_id.name}.")
         return datastore
-
-    @property
-    def actions(self) -> dict[str, Action]:
-        return {"listsecrets": self._list_secrets}
 
     def _list_secrets(self, request: Request, datastore: Resource) -> Reply:
         account = self.plane.storage_account(datastore.properties["accountName"])
@@ -54,6 +46,8 @@ class Datastores(Behaviour):
             token = container_signature(account.name, container, account.private["keys"][0], until, "racwdl")
             return Reply(200, {"secretsType": "Sas", "sasToken": token})
         return Reply(200, {"secretsType": "AccountKey", "key": account.private["keys"][0]})
+
+    actions: ClassVar[Mapping[str, Action]] = {"listSecrets": _list_secrets}
 
 
 def create_default_datastores(plane: ControlPlane, workspace: Resource) -> None:

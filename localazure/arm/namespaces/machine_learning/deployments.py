@@ -8,8 +8,9 @@ stored without effect.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane
@@ -242,10 +243,6 @@ class OnlineDeployments(OnlineResource):
 
     # Logs, skus
 
-    @property
-    def actions(self) -> dict[str, Action]:
-        return {"getlogs": self._get_logs}
-
     async def _get_logs(self, request: Request, deployment: Resource) -> Reply:
         container = read_choice("containerType", request.body.get("containerType"), _CONTAINERS, _CONTAINERS[0])
         tail = request.body.get("tail")
@@ -263,9 +260,13 @@ class OnlineDeployments(OnlineResource):
         reply.body["value"].reverse()  # recorded: newest first
         return reply
 
+    actions: ClassVar[Mapping[str, Action]] = {"getLogs": _get_logs}
+
 
 class Skus(Behaviour):
     """Sizes that a deployment can have; the answer is the recorded one, spelling included."""
+
+    read_only = True
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         capacity = {"minimum": 1, "maximum": MAX_INSTANCES, "default": 3, "scaleType": "Automatic"}

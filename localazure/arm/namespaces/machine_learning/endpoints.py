@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.behaviour import Action, Shape, read_tags
@@ -227,10 +227,6 @@ class OnlineEndpoints(OnlineResource):
 
     # Keys and tokens
 
-    @property
-    def actions(self) -> dict[str, Action]:
-        return {"listkeys": self._list_keys, "regeneratekeys": self._regenerate_keys, "token": self._token}
-
     def _list_keys(self, request: Request, endpoint: Resource) -> Reply:
         if endpoint.properties["authMode"] != "Key":
             return Reply(200, {"primaryKey": None, "secondaryKey": None})  # recorded for AADToken
@@ -301,6 +297,12 @@ class OnlineEndpoints(OnlineResource):
             # No request may reach a deployment that is about to go.
             self.plane.scoring.unroute(endpoint.name)
         return await super().finish_delete(operation)
+
+    actions: ClassVar[Mapping[str, Action]] = {
+        "listKeys": _list_keys,
+        "regenerateKeys": _regenerate_keys,
+        "token": _token,
+    }
 
 
 def _new_key() -> str:

@@ -7,7 +7,8 @@ containers in the storage account, as in Azure.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.behaviour import Action, Behaviour, Shape
@@ -140,10 +141,6 @@ class Workspaces(Behaviour):
 
         create_default_datastores(self.plane, resource)
 
-    @property
-    def actions(self) -> dict[str, Action]:
-        return {"provisionmanagednetwork": self._provision_network}
-
     def _provision_network(self, request: Request, workspace: Resource) -> Reply:
         operation = self.plane.operations.start(
             f"{self.shape.arm}.provisionNetwork",
@@ -171,6 +168,8 @@ class Workspaces(Behaviour):
             operation.result = {"status": READY, "sparkReady": False}
 
         return commit
+
+    actions: ClassVar[Mapping[str, Action]] = {"provisionManagedNetwork": _provision_network}
 
 
 def make_network_ready(workspace: Resource) -> None:
