@@ -54,9 +54,6 @@ endpoints = {
 }
 
 pulumi.export("endpoints", {key: endpoint.summary for key, endpoint in endpoints.items()})
-pulumi.export(
-    "workspace",
-    {"id": platform.workspace_id, "name": platform.workspace_name, "studio_url": platform.studio_url},
-)
+pulumi.export("workspace", platform.summary)
 
 gc.freeze()  # the interpreter collects once more when it ends

@@ -61,12 +61,8 @@ class Platform(pulumi.ComponentResource):
 
     host: EndpointHost
     """What endpoints are built on."""
-    workspace_id: pulumi.Output[str]
-    """ARM id of the workspace."""
-    workspace_name: pulumi.Output[str]
-    """Azure name of the workspace."""
-    studio_url: pulumi.Output[str]
-    """Where people look at the workspace."""
+    summary: dict[str, pulumi.Output[str]]
+    """What the stack's output says of the workspace."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Platform", name, {}, opts)
@@ -118,12 +114,14 @@ class Platform(pulumi.ComponentResource):
         )
         if not public:
             self._close(name, args, workspace, vault_id=vault.id)
-        self.workspace_id = workspace.id
-        self.workspace_name = workspace.workspace_name
-        self.studio_url = workspace.id.apply(
-            lambda workspace_id: f"https://ml.azure.com/home?wsid={workspace_id}&tid={placement.tenant_id}"
-        )
-        self.register_outputs({"workspaceId": self.workspace_id, "studioUrl": self.studio_url})
+        self.summary = {
+            "id": workspace.id,
+            "name": workspace.workspace_name,
+            "studio_url": workspace.id.apply(
+                lambda workspace_id: f"https://ml.azure.com/home?wsid={workspace_id}&tid={placement.tenant_id}"
+            ),
+        }
+        self.register_outputs({"workspaceId": workspace.id})
 
     def _resource_group(self, name: str, args: PlatformArgs) -> resources.ResourceGroup:
         names = args.placement.names

@@ -11,7 +11,7 @@ import warnings
 warnings.simplefilter("ignore")
 
 from azure.ai.ml import MLClient  # noqa: E402  # azure-ai-ml warns while it is imported
-from azure.ai.ml.entities import (  # noqa: E402
+from azure.ai.ml.entities import (  # noqa: E402  # likewise
     CodeConfiguration,
     Environment,
     IdentityConfiguration,
@@ -20,8 +20,8 @@ from azure.ai.ml.entities import (  # noqa: E402
     ManagedOnlineEndpoint,
     Model,
 )
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError  # noqa: E402
-from azure.identity import DefaultAzureCredential  # noqa: E402
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError  # noqa: E402  # likewise
+from azure.identity import DefaultAzureCredential  # noqa: E402  # likewise
 
 
 def main() -> None:

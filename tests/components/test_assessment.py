@@ -1,0 +1,300 @@
+"""Declaring a stack: every refusal by its message, all of them at once, before any resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components import assessment
+from components.assessment import DeclarationError, declare_stack
+from components.declaration import DIGEST_DIGITS, StackDeclaration
+from models.errors import ModelFilesError, Problem
+from models.release import PublishedAsset, StackRecord, read_lock, write_record
+from models.spec import AutoscaleSpec, LocalAsset, Model, release_digest
+from settings import Settings, parse_settings
+from tests.components.conftest import deployment_spec, model_of
+from tests.components.engine import FakeAzure, deploy
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
+    """The models that loading finds, by folder; to be changed by the test."""
+    models = {"fraud": model_of(deployment_spec("blue"), deployment_spec("green"))}
+
+    def load(folder: Path, deployments: Any) -> Model:
+        found = models[folder.name]
+        return Model(
+            name=found.name,
+            endpoint=found.endpoint,
+            deployments={name: found.deployments[name] for name in deployments},
+        )
+
+    monkeypatch.setattr(assessment, "load_model", load)
+    return models
+
+
+@pytest.fixture(autouse=True)
+def _locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_RELEASE_LOCKS", str(tmp_path))
+
+
+def config(
+    traffic: Mapping[str, int] | None = None, deployments: Mapping[str, Any] | None = None, **changes: Any
+) -> Settings:
+    raw: dict[str, Any] = {
+        "team": "payments",
+        "network": "public",
+        "location": "westeurope",
+        "endpoints": {"fraud": {"deployments": {"blue": {}, **(deployments or {})}}},
+        "rollout": {"fraud": {"stable": "blue", "traffic": dict(traffic or {})}},
+        **changes,
+    }
+    return parse_settings(raw, stack="dev")
+
+
+def publish(azure: FakeAzure, model: Model, *, guid: str = "guid-1") -> None:
+    assets = [asset for spec in model.deployments.values() for asset in (spec.model, spec.code)]
+    record = StackRecord(
+        workspace_id=azure.names.workspace_id,
+        workspace_guid=guid,
+        storage_account="account",
+        container="container",
+        assets={
+            asset.digest: PublishedAsset(digest=asset.digest, kind=asset.kind, name=asset.name, uri=f"u/{asset.name}")
+            for asset in assets
+            if isinstance(asset, LocalAsset)
+        },
+    )
+    write_record(read_lock(Path("models/fraud")), "dev", record)
+
+
+def declare(azure: FakeAzure, settings: Settings) -> StackDeclaration:
+    found: list[StackDeclaration] = []
+    deploy(lambda: found.append(declare_stack(settings, Path("models"))), azure)
+    return found[0]
+
+
+def refuse(azure: FakeAzure, settings: Settings) -> tuple[str, ...]:
+    with pytest.raises(DeclarationError) as caught:
+        declare(azure, settings)
+    return caught.value.problems
+
+
+def release(model: Model, name: str) -> str:
+    return release_digest(model.deployments[name])[:DIGEST_DIGITS]
+
+
+@pytest.fixture
+def live(azure: FakeAzure, model: dict[str, Model]) -> FakeAzure:
+    """A stack whose blue serves everything."""
+    azure.add_group()
+    azure.add_workspace()
+    azure.add_endpoint("fraud-dev", traffic={"blue": 100}, identity_ids=(azure.names.endpoint_identity_id("fraud"),))
+    azure.add_deployment("fraud-dev", "blue", tags={"sluice:release": release(model["fraud"], "blue")})
+    publish(azure, model["fraud"])
+    return azure
+
+
+def test_without_a_workspace_deployments_and_weights_wait_and_the_next_command_publishes(
+    azure: FakeAzure, model: dict[str, Model]
+) -> None:
+    (endpoint,) = declare(azure, config({"blue": 100})).endpoints
+    assert endpoint.deployments == ()
+    assert endpoint.transition.traffic == {}
+    assert endpoint.transition.settled is False
+    assert endpoint.next == "sluice release publish fraud --stack dev && pulumi up --stack dev"
+
+
+def test_with_a_workspace_deployments_come_and_weights_wait(azure: FakeAzure, model: dict[str, Model]) -> None:
+    azure.add_group()
+    azure.add_workspace()
+    publish(azure, model["fraud"])
+    (endpoint,) = declare(azure, config({"blue": 100})).endpoints
+    (blue,) = endpoint.deployments
+    assert (blue.name, blue.weight, blue.release) == ("blue", 0, release(model["fraud"], "blue"))
+    assert set(blue.published.values()) == {"u/weights", "u/code"}
+    assert endpoint.next == "pulumi up --stack dev"
+
+
+def test_once_it_serves_the_stack_is_settled(live: FakeAzure) -> None:
+    declaration = declare(live, config({"blue": 100}))
+    (endpoint,) = declaration.endpoints
+    assert (endpoint.transition.traffic, endpoint.next) == ({"blue": 100}, None)
+    assert endpoint.deployments[0].serving is True
+    assert declaration.protect is True
+
+
+def test_what_is_declared_to_serve_is_protected_while_it_waits(azure: FakeAzure, model: dict[str, Model]) -> None:
+    assert declare(azure, config({"blue": 100})).protect is True
+
+
+def test_what_is_set_to_0_is_protected_no_longer_but_still_changed_in_place_only(live: FakeAzure) -> None:
+    declaration = declare(live, config({"blue": 0}))
+    assert declaration.protect is False
+    assert declaration.endpoints[0].deployments[0].serving is True
+
+
+def test_content_that_is_not_published_is_named_with_the_command(azure: FakeAzure, model: dict[str, Model]) -> None:
+    azure.add_group()
+    azure.add_workspace()
+    (problem,) = refuse(azure, config({"blue": 100}))
+    assert "blue: model (weights, " in problem
+    assert "blue: code (code, " in problem
+    assert "`sluice release publish fraud --stack dev`" in problem
+
+
+def test_content_of_a_workspace_that_was_deleted_is_not_published(live: FakeAzure) -> None:
+    live.add_workspace(guid="guid-2")
+    (problem,) = refuse(live, config({"blue": 100}))
+    assert "that has been deleted since" in problem
+
+
+def test_weight_for_a_colour_that_does_not_exist_yet_is_refused(live: FakeAzure) -> None:
+    (problem,) = refuse(live, config({"blue": 90, "green": 10}, {"green": {}}))
+    assert problem.startswith("sluice:rollout.fraud.traffic.green must be 0 for now, got 10: green does not exist")
+
+
+def test_another_release_under_live_weight_is_refused(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue", scoring_script="other.py"))
+    (problem,) = refuse(live, config({"blue": 100}))
+    assert problem.startswith("sluice:endpoints.fraud.deployments.blue must keep its release while it gets 100 percent")
+
+
+def test_allow_live_change_lets_it_through_in_place(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue", scoring_script="other.py"))
+    declaration = declare(live, config({"blue": 100}, {"blue": {"allow_live_change": True}}))
+    blue = declaration.endpoints[0].deployments[0]
+    assert (blue.serving, blue.release) == (True, release(model["fraud"], "blue"))
+
+
+def test_another_identity_of_a_serving_endpoint_is_refused(live: FakeAzure) -> None:
+    live.add_endpoint("fraud-dev", traffic={"blue": 100}, identity_ids=("/another",))
+    (problem,) = refuse(live, config({"blue": 100}))
+    assert "must not change its identity from /another to" in problem
+
+
+def test_another_auth_mode_of_a_serving_endpoint_is_refused(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), auth_mode="AADToken")
+    (problem,) = refuse(live, config({"blue": 100}))
+    assert "must not change its auth mode from Key to AADToken" in problem
+
+
+def test_an_endpoint_that_serves_cannot_be_left_out(live: FakeAzure) -> None:
+    live.add_group(tags={"sluice:endpoint:fraud-dev": "fraud"})
+    (problem,) = refuse(live, config(endpoints={}, rollout={}))
+    assert 'no longer declares the endpoint "fraud-dev"' in problem
+
+
+def test_an_endpoint_that_serves_cannot_be_renamed(live: FakeAzure) -> None:
+    live.add_group(tags={"sluice:endpoint:fraud-dev": "fraud"})
+    renamed = {"fraud": {"name": "fraud-two", "deployments": {"blue": {}}}}
+    assert any('no longer declares the endpoint "fraud-dev"' in one for one in refuse(live, config(endpoints=renamed)))
+
+
+def test_a_stack_that_serves_cannot_move_to_another_region(live: FakeAzure) -> None:
+    (problem,) = refuse(live, config({"blue": 100}, location="northeurope"))
+    assert problem.startswith('azure-native:location must stay "westeurope" while fraud-dev serves, got "northeurope"')
+
+
+def test_azure_may_write_the_region_in_another_way(live: FakeAzure) -> None:
+    live.add_group(location="West Europe")
+    assert declare(live, config({"blue": 100})).endpoints
+
+
+def test_a_retired_size_in_an_az_ml_file_is_refused(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), deployment_spec("green", instance_type="Standard_NC6"))
+    publish(live, model["fraud"])
+    (problem,) = refuse(live, config({"blue": 100}, {"green": {}}))
+    assert problem.startswith("models/fraud/green.yml: instance_type: ")
+    assert "2023-09-06" in problem
+    assert "Standard_NC4as_T4_v3" in problem
+
+
+def test_the_older_network_of_single_deployments_is_refused_in_a_private_stack(
+    azure: FakeAzure, model: dict[str, Model]
+) -> None:
+    body = {"endpointComputeType": "Managed", "egressPublicNetworkAccess": "Disabled"}
+    model["fraud"] = model_of(deployment_spec("blue", body=body))
+    (problem,) = refuse(azure, config({"blue": 100}, network="private"))
+    assert problem.startswith("models/fraud/blue.yml: egress_public_network_access must not be disabled")
+
+
+def test_everything_wrong_with_any_endpoint_is_in_one_error(
+    live: FakeAzure, model: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = assessment.load_model
+
+    def load_or_fail(folder: Path, deployments: Any) -> Model:
+        if folder.name == "broken":
+            raise ModelFilesError("broken", [Problem(file="broken/blue.yml", what="is not YAML", fix="Mend it")])
+        return load(folder, deployments)
+
+    monkeypatch.setattr(assessment, "load_model", load_or_fail)
+    settings = config(
+        {"blue": 90, "green": 10},
+        location="northeurope",
+        endpoints={
+            "fraud": {"deployments": {"blue": {}, "green": {}}},
+            "broken": {"deployments": {"blue": {}}},
+        },
+    )
+    problems = refuse(live, settings)
+    assert problems[0] == "models/broken/blue.yml: is not YAML. Mend it."
+    assert problems[1].startswith("azure-native:location must stay")
+    assert problems[2].startswith("sluice:rollout.fraud.traffic.green must be 0 for now")
+
+
+def test_the_message_counts_the_problems_and_says_that_nothing_was_changed(live: FakeAzure) -> None:
+    with pytest.raises(
+        DeclarationError, match=r"^The change of stack dev has 1 problem; nothing was changed:\n  sluice:"
+    ):
+        declare(live, config({"blue": 90, "green": 10}, {"green": {}}))
+
+
+def test_a_failed_deployment_at_0_percent_is_made_anew(live: FakeAzure, model: dict[str, Model]) -> None:
+    tags = {"sluice:release": release(model["fraud"], "green"), "sluice:attempt": "1"}
+    live.add_deployment("fraud-dev", "green", state="Failed", tags=tags)
+    green = declare(live, config({"blue": 100}, {"green": {}})).endpoints[0].deployments[1]
+    assert (green.name, green.attempt, green.serving) == ("green", 2, False)
+
+
+def test_a_deployment_keeps_its_number_of_attempts(live: FakeAzure, model: dict[str, Model]) -> None:
+    tags = {"sluice:release": release(model["fraud"], "green"), "sluice:attempt": "1"}
+    live.add_deployment("fraud-dev", "green", tags=tags)
+    assert declare(live, config({"blue": 100}, {"green": {}})).endpoints[0].deployments[1].attempt == 1
+
+
+AUTOSCALE = {"min": 2, "max": 6, "default": 3}
+
+
+@pytest.mark.parametrize(
+    ("file", "stack_file", "instances", "least"),
+    [
+        (None, {}, 1, None),
+        (None, {"instances": 4}, 4, None),
+        (None, {"autoscale": AUTOSCALE}, 3, 2),
+        (None, {"instances": 5, "autoscale": AUTOSCALE}, 5, 2),
+        (AutoscaleSpec(min_instances=2, max_instances=4, target_cpu_percent=60), {}, 2, 2),
+        (AutoscaleSpec(min_instances=9, max_instances=9, target_cpu_percent=60), {"autoscale": AUTOSCALE}, 3, 2),
+    ],
+)
+def test_the_stack_file_decides_how_many_instances_else_the_az_ml_file(
+    live: FakeAzure,
+    model: dict[str, Model],
+    file: AutoscaleSpec | None,
+    stack_file: dict[str, Any],
+    instances: int,
+    least: int | None,
+) -> None:
+    model["fraud"] = model_of(deployment_spec("blue", autoscale=file))
+    blue = declare(live, config({"blue": 100}, {"blue": stack_file})).endpoints[0].deployments[0]
+    assert blue.instances == instances
+    assert (blue.autoscale.min if blue.autoscale else None) == least
+
+
+def test_the_stacks_size_is_part_of_the_release(live: FakeAzure, model: dict[str, Model]) -> None:
+    (problem,) = refuse(live, config({"blue": 100}, {"blue": {"sku": "Standard_F4s_v2"}}))
+    assert "must keep its release" in problem

@@ -1,0 +1,164 @@
+"""Habits of this repository that a reviewer would otherwise have to look for."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
+PURE = ("naming", "skus", "transitions", "stack_config", "endpoint_state", "weights", "models.spec")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def components() -> list[tuple[str, ast.ClassDef]]:
+    """Every class below components/ that is a Pulumi component, with its module."""
+    return [
+        (path.stem, node)
+        for path in COMPONENT_MODULES
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef) and any("ComponentResource" in ast.unparse(base) for base in node.bases)
+    ]
+
+
+COMPONENTS = components()
+COMPONENT_IDS = [component.name for _, component in COMPONENTS]
+
+
+def constructor(component: ast.ClassDef) -> ast.FunctionDef:
+    (found,) = (node for node in component.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+    return found
+
+
+@pytest.mark.parametrize(("module", "component"), COMPONENTS, ids=COMPONENT_IDS)
+def test_a_components_token_is_its_class_name(module: str, component: ast.ClassDef) -> None:
+    source = ast.unparse(constructor(component))
+    assert f"super().__init__('sluice:index:{component.name}', name, {{}}, opts)" in source
+
+
+@pytest.mark.parametrize(("module", "component"), COMPONENTS, ids=COMPONENT_IDS)
+def test_a_component_registers_its_outputs_last(module: str, component: ast.ClassDef) -> None:
+    assert ast.unparse(constructor(component).body[-1]).startswith("self.register_outputs(")
+
+
+@pytest.mark.parametrize(("module", "component"), COMPONENTS, ids=COMPONENT_IDS)
+def test_a_component_takes_a_name_its_args_and_options(module: str, component: ast.ClassDef) -> None:
+    arguments = constructor(component).args
+    assert [argument.arg for argument in arguments.args] == ["self", "name", "args", "opts"]
+    annotation = arguments.args[2].annotation
+    assert annotation is not None
+    assert ast.unparse(annotation) == f"{component.name}Args"
+
+
+def args_classes() -> list[ast.ClassDef]:
+    return [
+        node
+        for path in COMPONENT_MODULES
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Args")
+    ]
+
+
+@pytest.mark.parametrize("args", args_classes(), ids=lambda args: args.name)
+def test_every_input_says_whether_it_is_required_and_what_it_is(args: ast.ClassDef) -> None:
+    assert [ast.unparse(decorator) for decorator in args.decorator_list] == ["dataclass(frozen=True, kw_only=True)"]
+    body = args.body[1:]
+    for field, text in zip(body[::2], body[1::2], strict=True):
+        assert isinstance(field, ast.AnnAssign)
+        assert isinstance(text, ast.Expr)
+        documented = ast.literal_eval(text.value)
+        assert documented.startswith("*Optional.* " if field.value else "*Required.* "), ast.unparse(field)
+
+
+@pytest.mark.parametrize("path", COMPONENT_MODULES, ids=lambda path: path.stem)
+def test_a_components_module_says_what_is_public(path: Path) -> None:
+    module = importlib.import_module(f"components.{path.stem}")
+    public = {
+        node.name
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    }
+    assert public <= set(module.__all__)
+    assert module.__all__ == sorted(module.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+PYTHON_FILES = [
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "*.py"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PYTHON_FILES if path.is_file()], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_every_module_says_what_it_is_and_every_suppression_says_why(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    if source.strip():
+        assert ast.get_docstring(ast.parse(source)), "no module docstring"
+    for line in source.splitlines():
+        suppression = re.search(
+            r"#\s*(type: ignore(\[[\w, -]+\])?|noqa(: [A-Z]+\d+(, ?[A-Z]+\d+)*)?)(?P<rest>.*)", line
+        )
+        if suppression and "re.search" not in line:
+            assert suppression["rest"].strip(), line
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_imports_neither_pulumi_nor_a_client(module: str) -> None:
+    forbidden = "pulumi", "grpc", "aiohttp", "requests", "urllib3", "azure"
+    code = f"import sys, {module}; print([name for name in {forbidden!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def imports_of(folder: str) -> set[str]:
+    """Top-level names that the modules of a folder import."""
+    found: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("components", {"cli", "localazure", "rollout", "settings", "toolchain"}),
+        ("models", {"cli", "components", "localazure", "pulumi", "rollout", "settings"}),
+        ("rollout", {"cli", "components", "localazure"}),
+        ("localazure", {"cli", "components", "models", "naming", "pulumi_azure_native", "rollout", "settings"}),
+        ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),
+    ],
+)
+def test_dependencies_point_one_way(folder: str, forbidden: set[str]) -> None:
+    assert not imports_of(folder) & forbidden
+
+
+def test_the_program_does_not_branch_and_is_short() -> None:
+    path = ROOT / "__main__.py"
+    branches = (ast.If, ast.IfExp, ast.For, ast.While, ast.Try, ast.Match, ast.FunctionDef, ast.ClassDef)
+    assert not [node for node in ast.walk(tree_of(path)) if isinstance(node, branches)]
+    assert len(path.read_text().splitlines()) < 60
+
+
+def test_the_project_file_describes_every_key_that_a_stack_file_may_set() -> None:
+    text = (ROOT / "Pulumi.yaml").read_text()
+    for stack in ("dev", "prod"):
+        for key in yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]:
+            assert key in text or f"  {key.removeprefix('sluice:')}:" in text, key

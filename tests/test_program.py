@@ -1,0 +1,162 @@
+"""The whole program with the committed stack files and the real example model, from an empty Azure until settled."""
+
+from __future__ import annotations
+
+import gc
+import runpy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.assessment import DeclarationError
+from models.loader import load_model
+from models.release import PublishedAsset, StackRecord, read_lock, write_record
+from models.spec import LocalAsset, release_digest
+from naming import Names
+from settings import SettingsError
+from tests.components.engine import SUBSCRIPTION_ID, Deployment, FakeAzure, deploy
+from tests.components.golden import assert_golden
+
+ROOT = Path(__file__).parents[1]
+MODEL = ROOT / "models" / "fraud-detection"
+GUID = "00000000-0000-4000-8000-0000000000aa"
+
+Run = Callable[..., Deployment]
+
+
+@pytest.fixture(autouse=True)
+def _locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_RELEASE_LOCKS", str(tmp_path))
+
+
+class Stack:
+    """One committed stack file, the Azure that its program sees, and the program."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
+        self.azure = FakeAzure(Names(team="payments", stack=name, subscription_id=SUBSCRIPTION_ID))
+
+    def up(self, *, preview: bool = False) -> Deployment:
+        """Run the program."""
+        try:
+            return deploy(
+                lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
+                self.azure,
+                config=self.config,
+                stack=self.name,
+                preview=preview,
+            )
+        finally:
+            gc.enable()  # the program turns the collector off, for a process of its own
+            gc.unfreeze()
+
+    def publish(self) -> None:
+        """Record that the example's content lies in the stack's storage."""
+        blue = load_model(MODEL, ["blue"]).deployments["blue"]
+        assets = {
+            asset.digest: PublishedAsset(
+                digest=asset.digest, kind=asset.kind, name=asset.name, uri=f"uri://{asset.kind}"
+            )
+            for asset in (blue.model, blue.code)
+            if isinstance(asset, LocalAsset)
+        }
+        record = StackRecord(
+            workspace_id=self.azure.names.workspace_id,
+            workspace_guid=GUID,
+            storage_account="account",
+            container="container",
+            assets=assets,
+        )
+        write_record(read_lock(MODEL), self.name, record)
+
+    def settle(self, traffic: Mapping[str, int]) -> None:
+        """Make Azure what it is after the last of the first updates."""
+        endpoint = f"fraud-detection-{self.name}"
+        self.azure.add_group(tags={f"sluice:endpoint:{endpoint}": "fraud-detection"})
+        self.azure.add_workspace(guid=GUID)
+        identity = self.azure.names.endpoint_identity_id("fraud-detection")
+        self.azure.add_endpoint(endpoint, traffic=traffic, identity_ids=(identity,))
+        release = release_digest(load_model(MODEL, ["blue"]).deployments["blue"], "Standard_DS3_v2")[:16]
+        self.azure.add_deployment(endpoint, "blue", tags={"sluice:release": release})
+        self.publish()
+
+
+@pytest.fixture(params=["dev", "prod"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    return Stack(request.param)
+
+
+def endpoint_of(deployment: Deployment) -> dict[str, Any]:
+    """The stack's output about the example's endpoint."""
+    found: dict[str, Any] = deployment.outputs["endpoints"]["fraud-detection"]
+    return found
+
+
+def test_the_first_update_makes_the_platform_and_an_endpoint_without_weights(stack: Stack) -> None:
+    deployment = stack.up()
+    assert deployment.of_type("OnlineDeployment") == []
+    assert deployment.one("OnlineEndpoint", "fraud-detection-endpoint").inputs["properties"]["traffic"] == {}
+    output = endpoint_of(deployment)
+    assert output["settled"] is False
+    assert output["next"] == (
+        f"sluice release publish fraud-detection --stack {stack.name} && pulumi up --stack {stack.name}"
+    )
+
+
+def test_the_second_update_makes_the_deployment_without_weight(stack: Stack) -> None:
+    stack.azure.add_group()
+    stack.azure.add_workspace(guid=GUID)
+    stack.publish()
+    deployment = stack.up()
+    output = endpoint_of(deployment)
+    assert output["deployments"]["blue"]["weight"] == 0
+    assert (output["settled"], output["next"]) == (False, f"pulumi up --stack {stack.name}")
+
+
+def test_then_blue_serves_and_the_stack_is_this_tree(stack: Stack) -> None:
+    stack.settle({})
+    deployment = stack.up()
+    assert deployment.one("OnlineEndpoint", "fraud-detection-endpoint").inputs["properties"]["traffic"] == {"blue": 100}
+    output = endpoint_of(deployment)
+    assert (output["settled"], output["next"]) == (True, None)
+    assert output["deployments"]["blue"]["weight"] == 100
+    assert_golden(f"stack-{stack.name}", deployment.tree())
+
+
+def test_a_preview_declares_the_same_resources(stack: Stack) -> None:
+    stack.settle({"blue": 100})
+    assert stack.up(preview=True).tree() == stack.up().tree()
+
+
+def test_the_outputs_are_those_of_the_design(stack: Stack) -> None:
+    stack.settle({"blue": 100})
+    outputs = stack.up().outputs
+    assert outputs.keys() == {"endpoints", "workspace"}
+    assert outputs["workspace"].keys() == {"id", "name", "studio_url"}
+    assert outputs["endpoints"].keys() == {"fraud-detection"}
+
+
+def test_a_refusal_declares_nothing(stack: Stack) -> None:
+    stack.settle({"blue": 100})
+    stack.config["sluice:endpoints"]["fraud-detection"]["deployments"]["green"] = {"instances": 3}
+    stack.config["sluice:rollout"]["fraud-detection"]["traffic"] = {"blue": 90, "green": 10}
+    declared: list[Deployment] = []
+    with pytest.raises(DeclarationError, match="green does not exist in Azure yet"):
+        declared.append(stack.up())
+    assert declared == []
+
+
+def test_a_wrong_stack_file_is_refused_before_azure_is_asked(stack: Stack) -> None:
+    stack.config["sluice:rollout"]["fraud-detection"]["traffic"] = {"blue": 95}
+    with pytest.raises(SettingsError, match="must sum to 0 or 100 percent, got 95"):
+        stack.up()
+    assert stack.azure.reads == []
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_the_committed_stack_files_hold_no_salt(name: str) -> None:
+    assert yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text()).keys() == {"config"}
