@@ -66,7 +66,7 @@ class NotEmulatedError(PluginError):
 
     def __init__(self, what: str, known: str) -> None:
         super().__init__(
-            f"NotEmulated: the local Azure does not emulate {what}. {known} Coverage: docs/local-azure-coverage.md. "
+            f"NotEmulated: the local Azure does not emulate {what}. {known} Coverage: localazure/COVERAGE.md. "
             "Remove it from what you try locally, or use a real subscription."
         )
 

@@ -1,7 +1,7 @@
 """The gRPC service: each call of the engine in plain values, each answer and error in Pulumi's protocol.
 
 Capabilities as azure-native's: no secrets, no resource references, previews, autonaming configuration; Handshake,
-Parameterize, Construct, Call and GetSchema are not implemented (the engine tolerates it).
+Parameterize, Construct and Call are not implemented (the engine tolerates it), and there is no schema to generate code from.
 """
 
 import functools
@@ -105,6 +105,10 @@ class Servicer(_Base):  # type: ignore[misc]  # generated code without types
         return provider.ConfigureResponse(
             acceptSecrets=False, acceptResources=False, supportsPreview=True, supports_autonaming_configuration=True
         )
+
+    def GetSchema(self, request: Any, context: Any) -> Any:
+        text = "the local Azure's azure-native has no schema, so no code can be generated. Add --generate-code=false."
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
 
     def Cancel(self, request: Any, context: Any) -> Any:
         if self._client is not None:

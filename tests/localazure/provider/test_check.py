@@ -109,4 +109,4 @@ def test_an_unknown_type_is_not_emulated(plugin: Plugin) -> None:
     with pytest.raises(Refused, match=r"NotEmulated: .* the resource type azure-native:sql:Server") as caught:
         plugin.check("sql:Server", {})
     assert "machinelearningservices:OnlineEndpoint" in str(caught.value)
-    assert "coverage" in str(caught.value)
+    assert "localazure/COVERAGE.md" in str(caught.value)

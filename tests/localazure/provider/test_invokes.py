@@ -86,6 +86,11 @@ def test_without_configuration_there_is_one_clear_error(unconfigured: Plugin) ->
         unconfigured.invoke("authorization:getClientConfig", {})
 
 
+def test_without_a_schema_the_error_names_the_option_to_use(unconfigured: Plugin) -> None:
+    with pytest.raises(Refused, match="--generate-code=false"):
+        unconfigured.call("GetSchema", messages.GetSchemaRequest())
+
+
 def test_the_version_is_the_one_that_the_sdk_wants(unconfigured: Plugin) -> None:
     empty = messages.google_dot_protobuf_dot_empty__pb2.Empty()
     assert unconfigured.call("GetPluginInfo", empty).version == "3.29.0"
