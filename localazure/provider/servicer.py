@@ -1,7 +1,8 @@
 """The gRPC service: each call of the engine in plain values, each answer and error in Pulumi's protocol.
 
 Capabilities as azure-native's: no secrets, no resource references, previews, autonaming configuration; Handshake,
-Parameterize, Construct and Call are not implemented (the engine tolerates it), and there is no schema to generate code from.
+Parameterize, Construct and Call are not implemented (the engine tolerates it), and there is no schema to generate
+code from.
 """
 
 import functools

@@ -1,6 +1,7 @@
 """The plugin as a process: how it starts, what it needs, and that it does not outlive its engine."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def test_the_plugin_prints_its_port_first_and_serves_there(executable: Path, tmp
     text = caught.value.details()  # type: ignore[attr-defined]  # grpc has no types
     assert "SLUICE_LOCAL_ARM, IDENTITY_ENDPOINT, IDENTITY_HEADER is not set" in text
     assert "sluice local start" in text
+
+
+def test_the_plugin_ends_at_once_when_the_engine_interrupts_it(executable: Path) -> None:
+    with subprocess.Popen([executable], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=3) == ("", "")
+    assert process.returncode == 0
 
 
 def alive(pid: int) -> bool:
