@@ -35,8 +35,6 @@ class OnlineDeploymentArgs:
     """*Required.* Endpoint that it belongs to, and is deleted with while it serves."""
     endpoint_name: str
     """*Required.* The endpoint's Azure name."""
-    endpoint_is_replaced: bool
-    """*Required.* The endpoint is deleted and made anew in this update, and its deployments with it."""
     assets: ReleaseAssets
     """*Required.* Model, code and environment that it may refer to."""
     declaration: DeploymentDeclaration
@@ -69,7 +67,7 @@ class OnlineDeployment(pulumi.ComponentResource):
                 protect=weighs,
                 # Azure deletes no deployment that has weight, except with its endpoint. One at 0 % is deleted on its
                 # own, so that a refused deletion of the endpoint leaves the state as true as before.
-                deleted_with=args.endpoint if weighs or args.endpoint_is_replaced else None,
+                deleted_with=args.endpoint if weighs else None,
                 delete_before_replace=True,
                 replace_on_changes=(
                     [] if declaration.serving else [f'tags["{tag}"]' for tag in (RELEASE_TAG, ATTEMPT_TAG)]

@@ -184,7 +184,6 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 workspace_name=args.host.workspace_name,
                 endpoint=endpoint,
                 endpoint_name=args.declaration.name,
-                endpoint_is_replaced=args.declaration.transition.replaces_endpoint,
                 assets=assets,
                 declaration=declaration,
             ),

@@ -137,12 +137,6 @@ def test_a_deployment_that_serves_is_deleted_with_its_endpoint_only(declare: Dec
     assert green.deleted_with == ""
 
 
-def test_the_deployments_of_a_replaced_endpoint_go_with_it(declare: Declare, endpoint: Deploy) -> None:
-    deployment = endpoint(declare({"blue": 0}, replaces_endpoint=True))
-    made = deployment.one("OnlineEndpoint", "fraud-endpoint").urn
-    assert deployment.one("OnlineDeployment", "fraud-blue-deployment").deleted_with == made
-
-
 def test_a_deployment_is_deleted_before_it_is_made_anew(declare: Declare, endpoint: Deploy) -> None:
     deployment = endpoint(declare({"blue": 100, "green": 0}))
     assert all(
