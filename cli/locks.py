@@ -1,7 +1,9 @@
-"""Locks of the file backend: which update holds a stack, and whether that update still lives.
+"""What a killed CLI leaves in a file backend: its lock, and files that it was writing.
 
-The file backend keeps one JSON file per running update (pid, host, user, time); a killed CLI leaves its file behind.
-Only `file://` backends are read: of other backends a lock cannot be judged from here. It removes nothing.
+The backend keeps one JSON file per running update (pid, host, user, time). Beside each of its files it keeps attributes
+in `<file>.attrs`, which it does not replace in one step as it does the file itself: killed in between, it leaves an
+empty one, and every later command ends with "failed to load checkpoint: EOF"; without attributes the file is read all
+the same. Only `file://` backends are read: of other backends nothing can be judged from here. It removes nothing.
 """
 
 import json
@@ -64,6 +66,26 @@ def stack_locks(backend: Path, project: str, stack: str) -> list[Lock]:
         taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
         locks.append(Lock(file, int(content["pid"]), content["username"], content["hostname"], taken))
     return locks
+
+
+def broken_files(backend: Path, project: str, stack: str) -> list[Path]:
+    """Attributes that are cut short and drafts that never got their name; only true while no update runs."""
+    folder = backend / ".pulumi"
+    drafts = list((folder / "stacks" / project).glob(f"{stack}.json*.tmp"))
+    attributes = [
+        *(folder / "stacks" / project).glob(f"{stack}.json*.attrs"),
+        *(folder / "locks" / "organization" / project / stack).glob("*.attrs"),
+        *(folder / "history" / project / stack).glob("*.attrs"),
+    ]
+    return drafts + [file for file in attributes if not _is_json(file)]
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _microseconds(text: str) -> str:

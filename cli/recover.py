@@ -25,7 +25,7 @@ from cli.adoption import (
 )
 from cli.arm import ArmClient
 from cli.errors import CommandError, ExitCode, WaitingError
-from cli.locks import Owner, backend_folder, stack_locks
+from cli.locks import Owner, backend_folder, broken_files, stack_locks
 from cli.project import add_stack_argument, engine_for, project_name
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
 def recover(engine: "PulumiEngine", arm: ArmClient, *, wait_seconds: float) -> Report:
     """All repairs, in the order in which each makes the next possible."""
     report = Report(engine.stack)
-    _release_dead_locks(engine, report)
+    _clear_backend(engine, report)
     state = engine.export()
     finder = Finder(arm, subscription_of(state, engine), engine.stack, wait_seconds, report.say)
     pending = pending_operations(state)
@@ -116,11 +116,12 @@ def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
     )
 
 
-def _release_dead_locks(engine: "PulumiEngine", report: Report) -> None:
+def _clear_backend(engine: "PulumiEngine", report: Report) -> None:
     backend = backend_folder(dict(engine.environment))
     if backend is None:
         return
-    locks = stack_locks(backend, project_name(engine.project), engine.stack)
+    project = project_name(engine.project)
+    locks = stack_locks(backend, project, engine.stack)
     for lock in locks:
         if lock.owner is Owner.ALIVE:
             raise WaitingError(f"an update of stack {engine.stack} is running: {lock}. Wait for it, or stop it first.")
@@ -131,7 +132,11 @@ def _release_dead_locks(engine: "PulumiEngine", report: Report) -> None:
             )
     for lock in locks:
         lock.file.unlink(missing_ok=True)
+        lock.file.with_name(f"{lock.file.name}.attrs").unlink(missing_ok=True)
         report.say(f"removed the lock of a dead update ({lock})")
+    for file in broken_files(backend, project, engine.stack):
+        file.unlink(missing_ok=True)
+        report.say(f"removed a file that the dead update was writing ({file.name})")
 
 
 def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate] | None:
@@ -141,7 +146,8 @@ def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate] 
     try:
         preview = engine.preview()
     except EngineRefused as error:
-        report.left.append(str(error))
+        again = f"Do what it says, then run `sluice recover --stack {engine.stack}` again."
+        report.left.append(f"{error}\n{again}")
         return None
     return [candidate_of(change) for change in preview.changes if change.op == "create"]
 

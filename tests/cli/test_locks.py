@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.locks import Owner, backend_folder, stack_locks
+from cli.locks import Owner, backend_folder, broken_files, stack_locks
 
 
 def write_lock(backend: Path, *, pid: int, host: str | None = None, taken: datetime | None = None) -> Path:
@@ -75,3 +75,17 @@ def test_only_a_file_backend_has_a_folder(environment: dict[str, str], folder: P
 def test_the_backend_that_login_left_is_found(tmp_path: Path) -> None:
     (tmp_path / "credentials.json").write_text(json.dumps({"current": "file:///from/login"}))
     assert backend_folder({"PULUMI_HOME": str(tmp_path)}) == Path("/from/login")
+
+
+def test_only_what_a_killed_update_was_writing_is_broken(tmp_path: Path) -> None:
+    folder = tmp_path / ".pulumi" / "stacks" / "sluice"
+    folder.mkdir(parents=True)
+    for name, text in {
+        "dev.json": "{}",
+        "dev.json.attrs": "",
+        "dev.json.bak.attrs": '{"md5": ""}',
+        "dev.json.18f.tmp": "{",
+        "prod.json.attrs": "",
+    }.items():
+        (folder / name).write_text(text)
+    assert [file.name for file in broken_files(tmp_path, "sluice", "dev")] == ["dev.json.18f.tmp", "dev.json.attrs"]

@@ -197,7 +197,8 @@ def test_a_program_that_refuses_is_left_to_a_person_and_pending_creates_are_stil
     engine.refuses = "weights sum to 95"
     report = repaired(engine, FakeArm().holds(ENDPOINT_ID, live()))
     assert len(engine.imported) == 1
-    assert report.left == ["weights sum to 95"]
+    assert report.left[0].startswith("weights sum to 95")
+    assert "sluice recover --stack dev" in report.left[0]
 
 
 def write_lock(engine: FakeEngine, pid: int, host: str) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.rehearsal import Azure, Stack, processes_with
+from tests.integration.rehearsal import Azure, Stack, processes_with, repository_files
 
 if sys.platform != "linux":
     collect_ignore_glob = ["test_*.py"]  # processes are found by /proc
@@ -14,9 +14,11 @@ if sys.platform != "linux":
 @pytest.fixture(scope="session")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
     """A running local Azure; at the end nothing of it may be left."""
+    before = repository_files()
     azure = Azure.started(tmp_path_factory.mktemp("azure"))
     yield azure
     azure.stop()
+    assert repository_files() == before, "a rehearsal wrote into the work tree"
     left = processes_with(str(azure.home.path))
     assert not left, f"processes that nobody ended: {left}"
 
@@ -25,5 +27,5 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 def dev(azure: Azure) -> Stack:
     """The repository's dev stack, settled: blue at 100 %."""
     stack = Stack(azure, "dev")
-    stack.settle()
+    stack.said = stack.settle()
     return stack

@@ -27,7 +27,7 @@ from cli.localstack import create_stack
 from localazure.identity import SUBSCRIPTION_ID
 from naming import Names
 from rollout.engine import PulumiEngine
-from rollout.events import Change, change_of, read_events
+from rollout.events import Change, change_of, outcome_of, read_events
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUICE = Path(sys.executable).parent / "sluice"
@@ -35,6 +35,7 @@ MODEL = "fraud-detection"
 PROGRAM = ("*.py", "Pulumi*.yaml", "requirements.lock", "components", "models")
 ML_API = "2025-12-01"
 KILLED_BY_US = -signal.SIGKILL
+UPDATE_SECONDS = 120
 
 
 @dataclass
@@ -124,6 +125,7 @@ class Stack:
         self.azure = azure
         self.name = name
         self.project = project
+        self.said: list[str] = []
         folder = azure.folder / "stacks" / name
         folder.mkdir(parents=True, exist_ok=True)
         (azure.folder / state).mkdir(exist_ok=True)
@@ -188,16 +190,33 @@ class Stack:
                 self.publish()
         raise AssertionError(f"not settled after four updates: {said}")
 
-    def kill_up_when(self, moment: Callable[[Change], bool], *, timeout_seconds: float = 90) -> Change | None:
-        """Start `pulumi up` and kill -9 the CLI as soon as a resource that matches is being worked on.
+    def kill_when(
+        self, moment: Callable[[Change], bool], *, operation: str = "up", later_seconds: float = 0.0
+    ) -> Change | None:
+        """Start an update and kill -9 the CLI when a resource that matches is being worked on, or a little later.
 
         Returns that change; None when the update ended before.
         """
+        found: list[Change] = []
+
+        def is_now(changes: list[Change], seconds: float) -> bool:
+            found[:] = [change for change in changes if moment(change)][:1]
+            if found and later_seconds:
+                time.sleep(later_seconds)
+            return bool(found)
+
+        return found[0] if self._kill(is_now, operation) else None
+
+    def kill_after(self, seconds: float, *, operation: str = "up") -> bool:
+        """Start an update and kill -9 the CLI after a time; whether it was still running then."""
+        return self._kill(lambda changes, passed: passed > seconds, operation)
+
+    def _kill(self, is_now: Callable[[list[Change], float], bool], operation: str) -> bool:
         log = self.file.with_name(f"killed-{time.monotonic_ns()}.jsonl")
         command = shutil.which("pulumi", path=self.environment["PATH"])
         assert command
         process = subprocess.Popen(
-            [command, "--non-interactive", "up", "--yes", "--skip-preview", "--event-log", str(log)],
+            [command, "--non-interactive", operation, "--yes", "--skip-preview", "--event-log", str(log)],
             cwd=self.project,
             env=self.environment | {"PULUMI_DEBUG_COMMANDS": "true"},
             stdin=subprocess.DEVNULL,
@@ -205,20 +224,20 @@ class Stack:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + timeout_seconds
+        started = time.monotonic()
         try:
-            while process.poll() is None and time.monotonic() < deadline:
-                for event in read_events(log.open().readlines()) if log.exists() else []:
-                    if "resourcePreEvent" in event and not event["resourcePreEvent"].get("planning"):
-                        change = change_of(event["resourcePreEvent"]["metadata"])
-                        if moment(change):
-                            return change
+            while process.poll() is None and time.monotonic() < started + UPDATE_SECONDS:
+                events = read_events(log.read_text().splitlines(keepends=True)) if log.exists() else []
+                steps = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
+                if is_now([change_of(step) for step in steps], time.monotonic() - started):
+                    process.kill()
                 time.sleep(0.005)
         finally:
             process.kill()
             process.wait()
-        assert process.returncode == 0, "the update failed before the moment came"
-        return None
+        errors = outcome_of(read_events(log.read_text().splitlines(keepends=True))).errors if log.exists() else ()
+        assert process.returncode in (0, KILLED_BY_US), f"the update failed before the moment came: {errors}"
+        return process.returncode == KILLED_BY_US
 
     # What is live
 
@@ -265,3 +284,9 @@ def processes_with(text: str) -> dict[int, str]:
         except OSError:
             continue
     return {pid: command for pid, command in found.items() if command}
+
+
+def repository_files() -> dict[str, bytes]:
+    """What a rehearsal could write to: stack files, release locks, and whatever git would show as new beside them."""
+    files = [*ROOT.glob("Pulumi*"), *ROOT.glob("models/*/*"), *ROOT.glob(".pulumi/**/*")]
+    return {str(file.relative_to(ROOT)): file.read_bytes() for file in files if file.is_file()}

@@ -13,7 +13,7 @@ import pytest
 
 from cli import processes
 from cli.localhome import LocalHome
-from tests.integration.rehearsal import ROOT, SLUICE, processes_with
+from tests.integration.rehearsal import ROOT, SLUICE, processes_with, repository_files
 
 pytestmark = pytest.mark.integration
 
@@ -141,12 +141,6 @@ def test_a_shell_that_evaluates_env_is_led_to_the_local_azure_and_back(local: Lo
     assert "payments" in done.stdout
     assert "edits the copy" in done.stderr
     assert repository_files() == before
-
-
-def repository_files() -> dict[str, bytes]:
-    """What the Pulumi CLI likes to write to."""
-    files = [*ROOT.glob("Pulumi*.yaml"), *ROOT.glob("models/*/release.lock.yml")]
-    return {str(file): file.read_bytes() for file in files}
 
 
 def wait_for_end(pid: int) -> None:

@@ -26,6 +26,13 @@ def two_colours(dev: Stack) -> Stack:
     return dev
 
 
+def test_dev_comes_up_from_nothing_by_doing_what_it_says(dev: Stack) -> None:
+    assert dev.said == [
+        "sluice release publish fraud-detection --stack dev && pulumi up --stack dev",
+        "pulumi up --stack dev",
+    ]
+
+
 def test_an_update_of_a_settled_stack_is_empty(dev: Stack) -> None:
     assert dev.engine.preview().is_empty
     endpoint = dev.engine.outputs()["endpoints"][MODEL]
