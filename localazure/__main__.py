@@ -35,10 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _run(home: Path, port: int, options: Options) -> None:
+    from localazure.faults.registry import Faults
+    from localazure.faults.scoring import exchange_with_faults
+    from localazure.scoring.calls import exchange
     from localazure.scoring.plane import ScoringPlane
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice" / "environments"
-    server = Server(home, port, ScoringPlane(home, cache), options)
+    faults = Faults()
+    plane = ScoringPlane(home, cache, exchange_with_faults(faults, exchange))
+    server = Server(home, port, plane, options, faults)
     await server.run(ready=lambda url: print(f"local Azure ready on {url}", flush=True))
 
 

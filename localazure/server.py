@@ -28,6 +28,11 @@ from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
 from localazure.certificates import ensure_certificates, server_context
+from localazure.faults.control import FaultControl
+from localazure.faults.operations import OperationFaults
+from localazure.faults.registry import Faults
+from localazure.faults.requests import answer_with_faults
+from localazure.faults.scoring import FaultyScoring
 from localazure.startup import HOST, StartError, bind_ports, control_token, hold_lock
 from localazure.storage.service import BlobService
 
@@ -37,6 +42,7 @@ VERSION = "0.1.0"
 MAX_BODY_BYTES = 4 << 20  # ARM's limit; uploads of blobs are streamed and have their own
 SHUTDOWN_SECONDS = 5.0
 _ACCOUNT_LENGTH = range(3, 25)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 __all__ = ["DataPlane", "Server", "StartError"]
 
@@ -61,6 +67,8 @@ class Server:
     port: int
     scoring: DataPlane
     options: Options = field(default_factory=Options)
+    faults: Faults = field(default_factory=Faults)
+    """The scoring plane asks them too, where it is told to."""
 
     def __post_init__(self) -> None:
         self._stop = asyncio.Event()
@@ -94,7 +102,9 @@ class Server:
         base_url = f"https://localhost:{port}"
         ensure_certificates(self.home)
         self._token = control_token(self.home)
-        self._plane = plane = ControlPlane(self.home, base_url, self.scoring, options=self.options)
+        scoring = FaultyScoring(self.scoring, self.faults)
+        self._plane = plane = ControlPlane(self.home, base_url, scoring, options=self.options)
+        plane.operations.interfere = OperationFaults(self.faults, plane.store)
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         try:
             await self.scoring.start()
@@ -114,6 +124,7 @@ class Server:
             await runner.cleanup()
             await self._drop_connections()
             await plane.stop()
+            scoring.close()
             await self.scoring.close()
             plane.close()
 
@@ -150,11 +161,15 @@ class Server:
         application.on_response_prepare.append(self._remember_connection)
         self._arm = ArmService(self._plane)
         self._blobs = BlobService(self._plane)
+        control = FaultControl(self.faults, self._plane.types)
         application.add_routes(
             [
                 web.get("/_local/health", self._health),
                 web.get("/_local/status", self._status),
-                web.post("/_local/shutdown", self._shutdown),
+                web.post("/_local/shutdown", self._with_token(self._shutdown)),
+                web.post("/_local/faults", self._with_token(control.add)),
+                web.get("/_local/faults", self._with_token(control.list)),
+                web.delete("/_local/faults", self._with_token(control.clear)),
                 web.get("/metadata/endpoints", self._metadata),
                 web.get("/msi/token", self._managed_identity),
                 web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid),
@@ -168,7 +183,13 @@ class Server:
         return application
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
-        """Paths that no fixed route takes: ARM by its first segment, else the blob service."""
+        """Paths that no fixed route takes; what faults on command can disturb."""
+        if self.faults:
+            return await answer_with_faults(self.faults, request, self._answer)
+        return await self._answer(request)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        """ARM by its first segment, else the blob service."""
         path = request.rel_url.raw_path
         if is_arm_path(path):
             return await self._arm.handle(request)
@@ -193,17 +214,26 @@ class Server:
             "operations": [{"kind": item["kind"], "target": item["target"]} for item in running],
             "outside_network": self.options.outside_network,
             "memory_mib": _memory_mib(),
+            "faults": self.faults.describe(),
             "scoring": self.scoring.status(),
         }
         return web.json_response(status)
 
+    def _with_token(self, handler: Handler) -> Handler:
+        """For those who can read the home folder; a web page that a browser shows cannot send this header here."""
+
+        async def check(request: web.Request) -> web.StreamResponse:
+            given = request.headers.get("X-Local-Token", "")
+            if not hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode()):
+                error = ArmError(
+                    "Forbidden", f"Send the content of {self.home}/control.token as X-Local-Token.", status=403
+                )
+                return web.json_response(error.body(), status=403)
+            return await handler(request)
+
+        return check
+
     async def _shutdown(self, request: web.Request) -> web.Response:
-        given = request.headers.get("X-Local-Token", "")
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
-            error = ArmError(
-                "Forbidden", f"Send the content of {self.home}/control.token as X-Local-Token.", status=403
-            )
-            return web.json_response(error.body(), status=403)
         asyncio.get_running_loop().call_later(0.05, self.stop)
         return web.json_response({"status": "stopping"}, status=202)
 
@@ -243,9 +273,7 @@ class Server:
 
 
 @web.middleware
-async def _guard(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Local names only, and errors in ARM's form."""
     host = request.host.rsplit(":", 1)[0].lower()
     if host not in ("localhost", HOST) and not host.endswith(".localhost"):

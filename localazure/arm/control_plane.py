@@ -112,6 +112,10 @@ class ControlPlane:
             raise NotEmulated(f"The resource type {arm_type}")
         return behaviour
 
+    def types(self) -> list[str]:
+        """Every emulated type, as Azure spells it."""
+        return [behaviour.shape.arm for behaviour in self._behaviours.values()]
+
     def knows_type(self, arm_type: str) -> bool:
         return arm_type.lower() in self._behaviours
 

@@ -69,6 +69,8 @@ class Operation:
 
 Commit = Callable[[], None]
 Handler = Callable[[Operation], Awaitable["Commit | None"]]
+Interference = Callable[[Operation], Awaitable[None]]
+"""Faults on command: called before an operation works; may wait, or raise OperationFailed."""
 
 
 class Operations:
@@ -81,6 +83,7 @@ class Operations:
         self._base_url = base_url
         self._handlers: dict[str, Handler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.interfere: Interference | None = None
 
     def handle(self, kind: str, handler: Handler) -> None:
         self._handlers[kind] = handler
@@ -144,6 +147,8 @@ class Operations:
         if wait > 0:
             await asyncio.sleep(wait)
         try:
+            if self.interfere is not None:
+                await self.interfere(operation)
             commit = await self._handlers[operation.kind](operation)
             with self._store.transaction():
                 if commit:

@@ -19,11 +19,11 @@ from typing import Any
 from aiohttp import web
 
 from localazure.scoring import processes
-from localazure.scoring.calls import Target
+from localazure.scoring.calls import Target, exchange
 from localazure.scoring.deployments import Deployment
 from localazure.scoring.dispatch import Dispatcher
 from localazure.scoring.environments import EnvironmentCache, default_cache_folder
-from localazure.scoring.router import Observer, Router
+from localazure.scoring.router import Exchange, Observer, Router
 from localazure.scoring.sockets import socket_folder
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting, Probe
 from localazure.scoring.traffic import ServedRequest, Totals
@@ -36,14 +36,14 @@ _Key = tuple[str, str]
 class ScoringPlane:
     """Every deployment of this local Azure. All methods run on one event loop."""
 
-    def __init__(self, home: Path, environments_cache: Path) -> None:
+    def __init__(self, home: Path, environments_cache: Path, exchange: Exchange = exchange) -> None:
         self._folder = home.resolve() / "deployments"
         self._home = home
         self._environments = EnvironmentCache(environments_cache)
         self._deployments: dict[_Key, Deployment] = {}
         self._totals: defaultdict[_Key, Totals] = defaultdict(Totals)
         self._routings: dict[str, EndpointRouting] = {}
-        self._router = Router()
+        self._router = Router(exchange=exchange)
         self._router.observe(self._count)
         self._sockets: Path | None = None
         self._changes: set[asyncio.Task[Any]] = set()

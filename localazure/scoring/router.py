@@ -10,14 +10,14 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from localazure.scoring import authorization, upstream
 from localazure.scoring.calls import Call, Target, exchange, read_body
-from localazure.scoring.dispatch import Dispatcher
+from localazure.scoring.dispatch import Backend, Dispatcher
 from localazure.scoring.replies import (
     DEPLOYMENT_HEADER,
     NO_WEIGHT,
@@ -33,6 +33,7 @@ from localazure.scoring.traffic import ServedRequest
 _PATHS = {"/score": ("POST", "GET", "OPTIONS"), "/swagger.json": ("GET",)}
 
 Observer = Callable[[ServedRequest], None]
+Exchange = Callable[[Target, Call, float], Awaitable[tuple[Backend, upstream.Reply]]]
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,13 @@ class _Route:
 
 
 class Router:
-    """Routes of all endpoints. Give it a seeded `random.Random` to make the split reproducible."""
+    """Routes of all endpoints. Give it a seeded `random.Random` to make the split reproducible.
 
-    def __init__(self, chance: random.Random | None = None) -> None:
+    `exchange` is what carries a call to an instance; faults on command stand in its place.
+    """
+
+    def __init__(self, chance: random.Random | None = None, exchange: Exchange = exchange) -> None:
+        self._exchange = exchange
         self._random = (chance or random.Random()).random
         self._routes: dict[str, _Route] = {}
         self._targets: dict[tuple[str, str], Target] = {}
@@ -139,7 +144,7 @@ class Router:
     async def _forward(self, request: web.Request, target: Target, call: Call) -> web.StreamResponse:
         deadline = asyncio.get_running_loop().time() + target.timeout_seconds
         try:
-            backend, reply = await exchange(target, call, deadline)
+            backend, reply = await self._exchange(target, call, deadline)
         except Refusal as exc:
             self._report(call.served(target, status=exc.status, model_status=None, response_bytes=len(exc.text)))
             return exc.response(call.request_id, target.deployment)
@@ -187,7 +192,7 @@ class Router:
     async def _copy(self, shadow: Target, call: Call) -> None:
         deadline = asyncio.get_running_loop().time() + shadow.timeout_seconds
         try:
-            backend, reply = await exchange(shadow, call, deadline)
+            backend, reply = await self._exchange(shadow, call, deadline)
         except Refusal as exc:
             status = exc.status
             self._report(call.served(shadow, status=status, model_status=None, response_bytes=0, mirrored=True))

@@ -1,0 +1,197 @@
+"""One fault on command: its kind, its scope, its parameters, and how it is read from JSON. Pure.
+
+    FaultError               a fault that is asked for breaks rules; every broken rule is listed
+
+How faults act is not here but in the modules beside this one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+MAX_SECONDS = 24 * 3600.0
+MAX_COUNT = 1_000_000
+METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
+DEPLOYMENTS = "microsoft.machinelearningservices/workspaces/onlineendpoints/deployments"
+ENDPOINTS = "microsoft.machinelearningservices/workspaces/onlineendpoints"
+BLOBS = "microsoft.storage/storageaccounts/blobservices/containers/blobs"
+"""What requests to the blob service are about; the names are account, container and blob."""
+
+
+class FaultError(Exception):
+    """A fault cannot be added; `problems` has every reason."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    DELAY = "delay"
+    CONFLICT = "409"
+    THROTTLE = "429"
+    ERROR = "500"
+    DROP = "drop"
+    LOSE_RESPONSE = "lose-response"
+    OPERATION_FAILS = "operation-fails"
+    OPERATION_NEVER_ENDS = "operation-never-ends"
+    LATE_TRAFFIC = "late-traffic"
+    CRASH_AT_START = "crash-at-start"
+    UNHEALTHY = "unhealthy"
+    SLOW = "slow"
+    ERRORS = "errors"
+
+
+MEANINGS: Mapping[Kind, str] = {
+    Kind.DELAY: "a request to Resource Manager or the blob service waits --by before it is worked on",
+    Kind.CONFLICT: "a request is refused with 409 Conflict",
+    Kind.THROTTLE: "a request is refused with 429 and Retry-After (--retry-after)",
+    Kind.ERROR: "a request is answered with 500",
+    Kind.DROP: "the connection breaks before the request is worked on",
+    Kind.LOSE_RESPONSE: "the request succeeds, then the connection breaks instead of the answer",
+    Kind.OPERATION_FAILS: "a long-running operation ends with Failed",
+    Kind.OPERATION_NEVER_ENDS: "a long-running operation runs until the fault is cleared or over",
+    Kind.LATE_TRAFFIC: "weights are accepted and shown, but effective only after --by",
+    Kind.CRASH_AT_START: "a deployment's container ends before it is ready",
+    Kind.UNHEALTHY: "a deployment has no healthy instance: 503",
+    Kind.SLOW: "a deployment takes --by longer for a request",
+    Kind.ERRORS: "a deployment's model answers with an error (--status, 500), which callers see as 424",
+}
+NEEDS_BY = frozenset({Kind.DELAY, Kind.LATE_TRAFFIC, Kind.SLOW})
+ABOUT_DEPLOYMENTS = frozenset({Kind.CRASH_AT_START, Kind.UNHEALTHY, Kind.SLOW, Kind.ERRORS})
+ABOUT_REQUESTS = frozenset({Kind.DELAY, Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP, Kind.LOSE_RESPONSE})
+_ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | {Kind.LATE_TRAFFIC: ENDPOINTS}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a fault may hit: a resource type, the names from the outermost resource to the innermost, an HTTP method."""
+
+    type: str
+    names: tuple[str, ...]
+    method: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A kind with its scope and parameters."""
+
+    kind: Kind
+    type: str = ""
+    """An ARM type or the end of one, in any case; empty is every type."""
+    name: str = ""
+    """A resource's name or the end of its path of names: `blue` or `fraud-dev/blue`; empty is every name."""
+    method: str = ""
+    count: int | None = None
+    """How often it acts; None is without end."""
+    for_seconds: float | None = None
+    """How long it lasts; None is until it is cleared or the local Azure restarts."""
+    after: int = 0
+    """How often what matches is spared before it acts."""
+    share_percent: float = 100.0
+    by_seconds: float = 0.0
+    retry_after_seconds: int = 1
+    status: int = 500
+    """What the model answers (errors)."""
+
+    def matches(self, subject: Subject) -> bool:
+        """Whether the subject is in the scope; count, time and share are not asked here."""
+        if self.type:
+            wanted, given = self.type.lower(), subject.type.lower()
+            if given != wanted and not given.endswith("/" + wanted):
+                return False
+        if self.name:
+            names = self.name.lower().split("/")
+            if [name.lower() for name in subject.names[-len(names) :]] != names:
+                return False
+        return not self.method or self.method == subject.method
+
+
+_FIELDS = tuple(field.name for field in fields(Fault))
+
+
+def read_fault(document: Any, known_types: Collection[str]) -> Fault:
+    """A fault from its JSON form. Raises FaultError with everything that is wrong."""
+    if not isinstance(document, dict):
+        raise FaultError(["A fault is a JSON object with at least a kind."])
+    problems = [
+        f"{name[:40]!r} is no field of a fault; there are {', '.join(_FIELDS)}."
+        for name in document
+        if name not in _FIELDS
+    ]
+    given = {name: value for name, value in document.items() if name in _FIELDS and value is not None}
+    kind = _read_kind(given.pop("kind", None), problems)
+    for name, value in given.items():
+        if problem := _problem(name, value):
+            problems.append(problem)
+    if kind is not None and not problems:
+        problems += _contradictions(kind, given, known_types)
+    if problems or kind is None:
+        raise FaultError(problems)
+    return Fault(kind=kind, **given)
+
+
+def _read_kind(sent: Any, problems: list[str]) -> Kind | None:
+    try:
+        return Kind(sent)
+    except ValueError:
+        problems.append(f"There is no kind {str(sent)[:40]!r}; there are {', '.join(Kind)}.")
+        return None
+
+
+def _problem(name: str, value: Any) -> str | None:
+    if name in ("type", "name", "method"):
+        if not isinstance(value, str) or len(value) > 1000:
+            return f"{name} must be text."
+        if name == "method" and value not in ("", *METHODS):
+            return f"method must be one of {', '.join(METHODS)}, got {value[:40]!r}."
+        return None
+    lowest, highest, whole = {
+        "count": (1, MAX_COUNT, True),
+        "after": (0, MAX_COUNT, True),
+        "share_percent": (0, 100, False),
+        "for_seconds": (0, MAX_SECONDS, False),
+        "by_seconds": (0, MAX_SECONDS, False),
+        "retry_after_seconds": (0, int(MAX_SECONDS), True),
+        "status": (201, 599, True),
+    }[name]
+    number = type(value) is int or (type(value) is float and not whole)
+    if not number or not lowest <= value <= highest:
+        return f"{name} must be a {'whole ' if whole else ''}number from {lowest} to {highest}, got {str(value)[:40]}."
+    return None
+
+
+def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collection[str]) -> list[str]:
+    problems = []
+    if kind in NEEDS_BY and not given.get("by_seconds"):
+        problems.append(f"{kind} needs by_seconds (--by): how long.")
+    if kind not in NEEDS_BY and "by_seconds" in given:
+        problems.append(f"{kind} takes no by_seconds (--by).")
+    if kind is not Kind.THROTTLE and "retry_after_seconds" in given:
+        problems.append(f"{kind} takes no retry_after_seconds (--retry-after); 429 does.")
+    if kind is not Kind.ERRORS and "status" in given:
+        problems.append(f"{kind} takes no status (--status); errors does.")
+    if given.get("method") and (kind in ABOUT_DEPLOYMENTS or kind is Kind.LATE_TRAFFIC):
+        problems.append(f"{kind} takes no method (--method).")
+    if wanted := given.get("type"):
+        problems += _type_problems(kind, wanted.lower(), known_types)
+    return problems
+
+
+def _type_problems(kind: Kind, wanted: str, known_types: Collection[str]) -> list[str]:
+    only = _ONE_TYPE.get(kind)
+    if only is not None:
+        fits = only == wanted or only.endswith("/" + wanted)
+        return [] if fits else [f"{kind} is about {only.rpartition('/')[2]} only, got type {wanted[:80]!r}."]
+    lowered = {known.lower() for known in known_types} | {BLOBS}
+    if any(known == wanted or known.endswith("/" + wanted) for known in lowered):
+        return []
+    ends = {"/".join(known.split("/")[start:]) for known in lowered for start in range(known.count("/") + 1)}
+    near = difflib.get_close_matches(wanted, ends, n=1)
+    return [f"The local Azure has no type {wanted[:80]!r}." + (f" Did you mean {near[0]!r}?" if near else "")]

@@ -1,0 +1,48 @@
+"""Faults on long-running operations: those that fail, and those that never end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from localazure.arm.errors import OperationFailed
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.store import Store
+from localazure.faults.fault import Kind
+from localazure.faults.registry import Faults
+from localazure.faults.subjects import operation_subject
+
+_POLL_SECONDS = 0.05
+_HOLDS = frozenset({Kind.OPERATION_NEVER_ENDS})
+_FAILURES = frozenset({Kind.OPERATION_FAILS})
+
+
+class OperationFaults:
+    """Called before an operation does its work."""
+
+    def __init__(self, faults: Faults, store: Store) -> None:
+        self._faults = faults
+        self._store = store
+
+    async def __call__(self, operation: Operation) -> None:
+        """Wait while a fault holds the operation; raise OperationFailed when one makes it fail."""
+        if not self._faults:
+            return
+        subject = operation_subject(operation.kind, operation.target)
+        hold = self._faults.take(_HOLDS, subject)
+        while hold is not None and self._faults.holds(hold):
+            await asyncio.sleep(_POLL_SECONDS)
+        active = self._faults.take(_FAILURES, subject)
+        if active is not None:
+            text = f"Fault {active.number} on command: the operation on {operation.target} fails."
+            failure = OperationFailed("InternalServerError", text)
+            failure.commit = self._mark_failed(operation)
+            raise failure
+
+    def _mark_failed(self, operation: Operation) -> Commit:
+        def commit() -> None:
+            resource = self._store.get(operation.target)
+            if resource is not None:
+                resource.properties["provisioningState"] = "Failed"
+                self._store.save(resource)
+
+        return commit

@@ -1,0 +1,111 @@
+"""The faults that are set: matching, counting, expiry. Pure but for its clock and its dice, which are parameters.
+
+It is empty nearly always, and then false: whoever asks it first looks whether it is true. Faults live in memory only;
+a restart clears them.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from localazure.faults.fault import Fault, Kind, Subject
+
+MAX_FAULTS = 1000
+
+
+@dataclass
+class ActiveFault:
+    """A fault that was added, and what became of it."""
+
+    number: int
+    fault: Fault
+    expires: float | None
+    seen: int = 0
+    hits: int = 0
+
+    @property
+    def left(self) -> int | None:
+        """How often it still acts; None is without end."""
+        return None if self.fault.count is None else self.fault.count - self.hits
+
+
+class Faults:
+    """All faults of one local Azure, in the order they were added."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._active: dict[int, ActiveFault] = {}
+        self._last = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._active)
+
+    def add(self, fault: Fault) -> ActiveFault:
+        """Set a fault; ValueError when there are too many."""
+        self._prune()
+        if len(self._active) >= MAX_FAULTS:
+            raise ValueError(f"There are {MAX_FAULTS} faults already; clear some.")
+        self._last += 1
+        expires = None if fault.for_seconds is None else self._clock() + fault.for_seconds
+        self._active[self._last] = ActiveFault(self._last, fault, expires)
+        return self._active[self._last]
+
+    def clear(self, number: int | None = None) -> int:
+        """Remove one fault, or all; returns how many there were."""
+        self._prune()
+        if number is not None:
+            return 0 if self._active.pop(number, None) is None else 1
+        count = len(self._active)
+        self._active.clear()
+        return count
+
+    def take(self, kinds: Collection[Kind], subject: Subject) -> ActiveFault | None:
+        """The first fault of one of the kinds that acts on the subject now; it is counted."""
+        self._prune()
+        for active in self._active.values():
+            if active.fault.kind in kinds and active.fault.matches(subject) and self._acts(active):
+                if active.left == 0 and active.fault.kind is not Kind.OPERATION_NEVER_ENDS:
+                    del self._active[active.number]
+                return active
+        return None
+
+    def holds(self, active: ActiveFault) -> bool:
+        """Whether a fault is still set: neither cleared nor over."""
+        self._prune()
+        return active.number in self._active
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Plain values, defaults left out."""
+        self._prune()
+        now = self._clock()
+        told = []
+        for active in self._active.values():
+            plain = Fault(kind=active.fault.kind)
+            facts = {key: value for key, value in asdict(active.fault).items() if value != getattr(plain, key)}
+            facts |= {"number": active.number, "kind": str(active.fault.kind), "seen": active.seen}
+            facts |= {"hits": active.hits, "left": active.left}
+            if active.expires is not None:
+                facts["ends_in_seconds"] = round(active.expires - now, 3)
+            told.append(facts)
+        return told
+
+    def _acts(self, active: ActiveFault) -> bool:
+        if active.left == 0:
+            return False
+        active.seen += 1
+        if active.seen <= active.fault.after or self._chance() * 100 >= active.fault.share_percent:
+            return False
+        active.hits += 1
+        return True
+
+    def _prune(self) -> None:
+        now = self._clock()
+        for active in [one for one in self._active.values() if one.expires is not None and one.expires <= now]:
+            del self._active[active.number]

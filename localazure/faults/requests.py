@@ -1,0 +1,62 @@
+"""Faults on requests: delays, refusals, broken connections, lost answers. For Resource Manager and the blob service.
+
+Answers that a fault made carry the header `x-local-fault` with its number: nobody shall take them for a finding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from localazure.faults.fault import Kind
+from localazure.faults.registry import ActiveFault, Faults
+from localazure.faults.subjects import request_subject
+
+FAULT_HEADER = "x-local-fault"
+_DELAYS = frozenset({Kind.DELAY})
+_REFUSALS = frozenset({Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP})
+_LOSSES = frozenset({Kind.LOSE_RESPONSE})
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def answer_with_faults(faults: Faults, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, unless a fault gets in the way."""
+    subject = request_subject(request.method, request.rel_url.raw_path)
+    delay = faults.take(_DELAYS, subject)
+    if delay is not None:
+        await asyncio.sleep(delay.fault.by_seconds)
+    refusal = faults.take(_REFUSALS, subject)
+    if refusal is not None:
+        return _break(request) if refusal.fault.kind is Kind.DROP else _refuse(refusal)
+    response = await handler(request)
+    if response.status < 400 and faults.take(_LOSSES, subject) is not None:
+        return _break(request)
+    return response
+
+
+def _refuse(active: ActiveFault) -> web.Response:
+    status = int(active.fault.kind)
+    headers = {FAULT_HEADER: str(active.number)}
+    if active.fault.kind is Kind.THROTTLE:
+        headers["Retry-After"] = str(active.fault.retry_after_seconds)
+    return web.json_response(_body(active), status=status, headers=headers)
+
+
+def _body(active: ActiveFault) -> dict[str, Any]:
+    if active.fault.kind is Kind.ERROR:
+        # Recorded: what a fault inside the service looks like.
+        return {
+            "error": {"code": "ServiceError", "message": "InternalServerError", "details": [], "additionalInfo": []}
+        }
+    code = "Conflict" if active.fault.kind is Kind.CONFLICT else "TooManyRequests"
+    return {"error": {"code": code, "message": f"Fault {active.number} on command: {active.fault.kind}."}}
+
+
+def _break(request: web.Request) -> web.Response:
+    """Reset the connection; the answer that is returned reaches nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)

@@ -1,0 +1,151 @@
+"""Faults on deployments and weights: in the requests of the router, and in what the control plane tells the data plane.
+
+They act on every compute alike, because they stand before it: no process is harmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+from localazure.arm.scoring import Scoring
+from localazure.faults.fault import Kind
+from localazure.faults.registry import Faults
+from localazure.faults.subjects import deployment_subject, endpoint_subject
+from localazure.scoring import upstream
+from localazure.scoring.calls import Call, Target
+from localazure.scoring.dispatch import Backend
+from localazure.scoring.replies import TIMEOUT, Refusal
+from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
+
+Exchange = Callable[[Target, Call, float], Awaitable[tuple[Backend, upstream.Reply]]]
+_UNHEALTHY = frozenset({Kind.UNHEALTHY})
+_SLOW = frozenset({Kind.SLOW})
+_ERRORS = frozenset({Kind.ERRORS})
+_CRASHES = frozenset({Kind.CRASH_AT_START})
+_LATE = frozenset({Kind.LATE_TRAFFIC})
+
+
+class FaultyReply(upstream.Reply):
+    """A model's error that no model answered."""
+
+    def __init__(self, status: int, number: int) -> None:
+        self.status = status
+        self._body = f"Fault {number} on command: the model answers {status}.".encode()
+        self.headers = [(b"Content-Type", b"text/plain; charset=utf-8"), (b"x-local-fault", str(number).encode())]
+        self.length = len(self._body)
+
+    @property
+    def whole_body(self) -> bytes | None:
+        return self._body
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+    def close(self) -> None:
+        """There is no connection."""
+
+
+def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
+    """The router's exchange with a model, disturbed while faults are set. A slow model occupies its instance."""
+
+    async def disturbed(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
+        if not faults:
+            return await exchange(target, call, deadline)
+        subject = deployment_subject(target.endpoint, target.deployment)
+        if faults.take(_UNHEALTHY, subject) is not None:
+            raise Refusal(503, f"No instance of deployment '{target.deployment}' is ready.", "model_not_ready")
+        backend, reply = await exchange(target, call, deadline)
+        try:
+            slow = faults.take(_SLOW, subject)
+            if slow is not None:
+                left = deadline - asyncio.get_running_loop().time()
+                await asyncio.sleep(max(0.0, min(slow.fault.by_seconds, left)))
+                if slow.fault.by_seconds > left:
+                    raise Refusal(408, TIMEOUT)
+            broken = faults.take(_ERRORS, subject)
+        except BaseException:
+            reply.close()
+            target.dispatcher.release(backend)
+            raise
+        if broken is None:
+            return backend, reply
+        reply.close()
+        return backend, FaultyReply(broken.fault.status, broken.number)
+
+    return disturbed
+
+
+class FaultyScoring:
+    """The data plane as the control plane sees it, with deployments that crash and weights that come late."""
+
+    def __init__(self, scoring: Scoring, faults: Faults) -> None:
+        self._scoring = scoring
+        self._faults = faults
+        self._crashed: dict[tuple[str, str], str] = {}
+        self._effective: dict[str, EndpointRouting] = {}
+        self._pending: dict[str, asyncio.TimerHandle] = {}
+        # Untouched.
+        self.scale = scoring.scale
+
+    async def deploy(self, spec: DeploymentSpec) -> None:
+        """As the data plane does, unless the deployment is to crash."""
+        key = (spec.endpoint.lower(), spec.deployment.lower())
+        self._crashed.pop(key, None)
+        active = self._faults.take(_CRASHES, deployment_subject(*key)) if self._faults else None
+        if active is not None:
+            text = (
+                "the inference server ended with exit code 3 before it was ready. End of its log:\n"
+                f"Fault {active.number} on command: crash at start."
+            )
+            self._crashed[key] = text
+            raise DeploymentFailed("ResourceNotReady", text)
+        await self._scoring.deploy(spec)
+
+    async def remove(self, endpoint: str, deployment: str) -> None:
+        """As the data plane does."""
+        self._crashed.pop((endpoint.lower(), deployment.lower()), None)
+        await self._scoring.remove(endpoint, deployment)
+
+    async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str:
+        """As the data plane does; a crash on command stands in the logs of its container."""
+        crash = self._crashed.get((endpoint.lower(), deployment.lower()))
+        if crash is None:
+            return await self._scoring.logs(endpoint, deployment, container, tail)
+        shown = crash if container.lower() != "storageinitializer" else ""
+        return f"Instance status:\nUserContainerStart: Failed\n\nContainer logs:\n{shown}\n"
+
+    def route(self, routing: EndpointRouting) -> None:
+        """As the data plane does; late weights leave the old ones in force, while keys change at once."""
+        key = routing.endpoint.lower()
+        self._forget_pending(key)
+        before = self._effective.get(key)
+        changed = before is not None and (before.traffic, before.mirror) != (routing.traffic, routing.mirror)
+        active = self._faults.take(_LATE, endpoint_subject(key)) if changed and self._faults else None
+        if active is None or before is None:
+            self._apply(routing)
+            return
+        self._apply(replace(routing, traffic=before.traffic, mirror=before.mirror))
+        loop = asyncio.get_running_loop()
+        self._pending[key] = loop.call_later(active.fault.by_seconds, self._apply, routing)
+
+    def unroute(self, endpoint: str) -> None:
+        """As the data plane does."""
+        self._forget_pending(endpoint.lower())
+        self._effective.pop(endpoint.lower(), None)
+        self._scoring.unroute(endpoint)
+
+    def close(self) -> None:
+        """Forget weights that are still to come; the store has them for the next start."""
+        for key in list(self._pending):
+            self._forget_pending(key)
+
+    def _apply(self, routing: EndpointRouting) -> None:
+        self._effective[routing.endpoint.lower()] = routing
+        self._scoring.route(routing)
+
+    def _forget_pending(self, key: str) -> None:
+        timer = self._pending.pop(key, None)
+        if timer is not None:
+            timer.cancel()
