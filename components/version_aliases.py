@@ -7,6 +7,8 @@ default ones. An upgrade that moves a type to another module needs them again, f
 
 from __future__ import annotations
 
+from typing import Any
+
 import pulumi
 
 __all__ = ["omit_version_aliases"]
@@ -20,5 +22,13 @@ def omit_version_aliases() -> None:
 def _omit(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
     if not args.type_.startswith("azure-native:"):
         return None
-    args.opts.aliases = None
+    args.opts.aliases = [alias for alias in args.opts.aliases or [] if not _is_of_the_sdk(alias)]
     return pulumi.ResourceTransformationResult(args.props, args.opts)
+
+
+def _is_of_the_sdk(alias: Any) -> bool:
+    """The SDK's aliases name a type and nothing else; an alias for a renamed or moved resource names more."""
+    named = (
+        {field for field, value in vars(alias).items() if value is not ...} if isinstance(alias, pulumi.Alias) else {}
+    )
+    return named == {"type_"}
