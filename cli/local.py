@@ -1,4 +1,4 @@
-"""`sluice local`: the local Azure as a background process: start, stop, status, reset, env, logs.
+"""`sluice local`: the local Azure as a background process: start, stop, status, reset, env, logs, fault.
 
 The server is a process of its own session, known by the lock it holds, so that a stale record is never believed and
 only our own process is ever ended. What the local Azure does is not here but in `localazure`.
@@ -13,7 +13,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from cli import processes
+from cli import fault, processes
 from cli.errors import ExitCode, UsageError
 from cli.localhome import local_home
 
@@ -58,6 +58,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     logs = _command(commands, "logs", run_logs, "print what the server wrote")
     logs.add_argument("--tail", "-n", type=int, default=100, metavar="LINES")
     logs.add_argument("--follow", "-f", action="store_true")
+
+    fault.add_parser(commands)
 
 
 def _command(
@@ -129,6 +131,8 @@ def run_status(options: argparse.Namespace) -> int:
     started = datetime.fromtimestamp(server.started)
     print(f"running since {started:%Y-%m-%d %H:%M:%S}: {server.https} and {server.http}, process {server.pid}")
     print(f"home {home.path}, {live['resources']} resources, resident memory {live['memory_mib']} MiB")
+    for one in live.get("faults", []):
+        print(f"fault {fault.describe(one)}")
     for endpoint, facts in live["scoring"].items():
         print(f"endpoint {endpoint}: traffic {facts['traffic'] or 'none'}, mirror {facts['mirror'] or 'none'}")
         for name, deployment in facts["deployments"].items():

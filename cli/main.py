@@ -14,7 +14,7 @@ from cli.errors import CommandError, ExitCode
 
 # Command → (module, what it does): help is printed from this table without importing the modules.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "local": ("cli.local", "run the local Azure: start, stop, status, reset, env, logs"),
+    "local": ("cli.local", "run the local Azure: start, stop, status, reset, env, logs, fault"),
     "invoke": ("cli.invoke", "send a request file to an endpoint"),
     "deployment-logs": ("cli.deployment_logs", "print the logs of a deployment"),
     "model": ("cli.model", "check the model files"),

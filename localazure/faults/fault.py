@@ -7,7 +7,6 @@ How faults act is not here but in the modules beside this one.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -130,7 +129,7 @@ def read_fault(document: Any, known_types: Collection[str]) -> Fault:
     for name, value in given.items():
         if problem := _problem(name, value):
             problems.append(problem)
-    if kind is not None and not problems:
+    if kind is not None:
         problems += _contradictions(kind, given, known_types)
     if problems or kind is None:
         raise FaultError(problems)
@@ -179,7 +178,8 @@ def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collectio
         problems.append(f"{kind} takes no status (--status); errors does.")
     if given.get("method") and (kind in ABOUT_DEPLOYMENTS or kind is Kind.LATE_TRAFFIC):
         problems.append(f"{kind} takes no method (--method).")
-    if wanted := given.get("type"):
+    wanted = given.get("type")
+    if wanted and isinstance(wanted, str):
         problems += _type_problems(kind, wanted.lower(), known_types)
     return problems
 
@@ -193,5 +193,7 @@ def _type_problems(kind: Kind, wanted: str, known_types: Collection[str]) -> lis
     if any(known == wanted or known.endswith("/" + wanted) for known in lowered):
         return []
     ends = {"/".join(known.split("/")[start:]) for known in lowered for start in range(known.count("/") + 1)}
+    import difflib  # for a mistake only
+
     near = difflib.get_close_matches(wanted, ends, n=1)
     return [f"The local Azure has no type {wanted[:80]!r}." + (f" Did you mean {near[0]!r}?" if near else "")]

@@ -1,0 +1,155 @@
+"""`sluice local fault`: faults on command: what may go wrong in Azure, switched on in the running local Azure.
+
+Three commands over the server's control address: add, list, clear. Faults live in the server's memory; a restart
+clears them. What each kind does is in `localazure.faults`.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from cli.errors import ExitCode, UnavailableError, UsageError
+from cli.localhome import LocalHome, local_home
+
+REQUEST_SECONDS = 10.0
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `sluice local fault` and its commands to those of `sluice local`."""
+    home = argparse.ArgumentParser(add_help=False)
+    home.add_argument("--home", type=Path, help="its folder; default: SLUICE_LOCAL_HOME, else .sluice/local")
+    parser = commands.add_parser(
+        "fault", help="let something go wrong: add, list, clear", description="Let something go wrong on command."
+    )
+    actions = parser.add_subparsers(dest="fault_command", metavar="COMMAND", required=True)
+
+    add = actions.add_parser(
+        "add",
+        parents=[home],
+        help="set a fault",
+        description="Set a fault. Without scope it hits everything it can hit.",
+        epilog=_kinds(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add.add_argument("kind", metavar="KIND", help="what goes wrong, see below")
+    add.add_argument("--type", metavar="ARMTYPE", help="only this resource type, or the end of one: onlineEndpoints")
+    add.add_argument("--name", help="only this resource, or the end of its path of names: fraud-dev/blue")
+    add.add_argument(
+        "--method", type=str.upper, metavar="M", help="only this method; of an operation: PUT, DELETE, POST"
+    )
+    add.add_argument("--count", type=int, metavar="N", help="so often, then it is over")
+    add.add_argument("--for", dest="for_", type=duration, metavar="DURATION", help="so long, then it is over: 30s, 5m")
+    add.add_argument("--after", type=int, metavar="N", help="spare the first N that match")
+    add.add_argument("--share", type=float, metavar="PERCENT", help="hit only a share of what matches")
+    add.add_argument("--by", type=duration, metavar="DURATION", help="delay, slow, late-traffic: by how much")
+    add.add_argument("--retry-after", type=int, metavar="SECONDS", help="429: value of the header (default 1)")
+    add.add_argument("--status", type=int, metavar="CODE", help="errors: what the model answers (default 500)")
+    add.set_defaults(run=run_add)
+
+    listing = actions.add_parser("list", parents=[home], help="show the faults that are set")
+    listing.set_defaults(run=run_list)
+
+    clear = actions.add_parser("clear", parents=[home], help="remove one fault, or all")
+    clear.add_argument("number", nargs="?", type=int, metavar="NUMBER", help="as `list` shows it; default: all")
+    clear.set_defaults(run=run_clear)
+    for one in (add, listing, clear):
+        one.add_argument("--json", action="store_true", help="print the facts as JSON")
+
+
+def _kinds() -> str:
+    # Kinds and meanings are pure values: nothing of the server is loaded for them.
+    from localazure.faults.fault import MEANINGS
+
+    return "kinds:\n" + "\n".join(f"  {kind:22}{meaning}" for kind, meaning in MEANINGS.items())
+
+
+def duration(text: str) -> float:
+    """Seconds of a duration such as 500ms, 2s, 5m, 1h, or a plain number of seconds."""
+    matched = _DURATION.fullmatch(text.strip())
+    if matched is None:
+        raise argparse.ArgumentTypeError(f"a duration is a number with ms, s, m or h, got {text!r}")
+    return float(matched[1]) * _SECONDS[matched[2] or "s"]
+
+
+def run_add(options: argparse.Namespace) -> int:
+    """Set one fault."""
+    document = {
+        "kind": options.kind,
+        "type": options.type,
+        "name": options.name,
+        "method": options.method,
+        "count": options.count,
+        "for_seconds": options.for_,
+        "after": options.after,
+        "share_percent": options.share,
+        "by_seconds": options.by,
+        "retry_after_seconds": options.retry_after,
+        "status": options.status,
+    }
+    sent = {name: value for name, value in document.items() if value is not None}
+    answer = _call(local_home(options.home), "POST", "/_local/faults", sent)
+    print(json.dumps(answer) if options.json else f"fault {answer['number']} is set: {answer['kind']}.")
+    return ExitCode.DONE
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Show what is set."""
+    faults = _call(local_home(options.home), "GET", "/_local/faults")["value"]
+    if options.json:
+        print(json.dumps(faults, indent=2))
+    elif not faults:
+        print("no fault is set.")
+    else:
+        print("\n".join(describe(fault) for fault in faults))
+    return ExitCode.DONE
+
+
+def run_clear(options: argparse.Namespace) -> int:
+    """Remove faults."""
+    query = "" if options.number is None else f"?number={options.number}"
+    answer = _call(local_home(options.home), "DELETE", f"/_local/faults{query}")
+    print(json.dumps(answer) if options.json else f"faults cleared: {answer['cleared']}.")
+    return ExitCode.DONE
+
+
+def describe(fault: dict[str, Any]) -> str:
+    """One line for people; also used by `sluice local status`."""
+    shown = [f"{fault['number']}: {fault['kind']}"]
+    texts = {
+        "type": "on {}",
+        "name": "named {}",
+        "method": "with {}",
+        "by_seconds": "by {:g} s",
+        "retry_after_seconds": "Retry-After {}",
+        "status": "status {}",
+        "share_percent": "{:g} % of them",
+        "after": "after the first {}",
+        "left": "{} left",
+        "ends_in_seconds": "ends in {:.0f} s",
+    }
+    shown += [text.format(fault[name]) for name, text in texts.items() if fault.get(name) is not None]
+    return ", ".join([*shown, f"has hit {fault['hits']} of {fault['seen']}"])
+
+
+def _call(home: LocalHome, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    import urllib.error
+    import urllib.request
+
+    server = home.require_server()
+    token = home.control_token.read_text(encoding="utf-8").strip()
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"X-Local-Token": token, "Content-Type": "application/json"}
+    request = urllib.request.Request(server.http + path, data, headers, method=method)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy stands in between
+    try:
+        with opener.open(request, timeout=REQUEST_SECONDS) as answer:
+            return dict(json.load(answer))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise UsageError(json.load(error)["error"]["message"]) from error
+    except OSError as error:
+        raise UnavailableError(f"the local Azure does not answer on {server.http}: {error}.") from error

@@ -1,0 +1,34 @@
+"""`sluice local fault`: how durations are written, and how a fault is shown."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from cli.fault import describe, duration
+from cli.main import main
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("2s", 2), ("1.5m", 90), ("1h", 3600), ("7", 7)])
+def test_a_duration_has_a_unit_or_is_in_seconds(text: str, seconds: float) -> None:
+    assert duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1s", "1d", "1 s 2", "inf", "1e3"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="ms, s, m or h"):
+        duration(text)
+
+
+def test_a_fault_is_shown_in_one_line() -> None:
+    fault = {"number": 3, "kind": "slow", "name": "fraud-dev/blue", "by_seconds": 0.5, "left": 2, "seen": 4, "hits": 1}
+    assert describe(fault) == "3: slow, named fraud-dev/blue, by 0.5 s, 2 left, has hit 1 of 4"
+
+
+def test_the_help_lists_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["local", "fault", "add", "--help"])
+    text = capsys.readouterr().out
+    for kind in ("lose-response", "operation-never-ends", "late-traffic", "crash-at-start"):
+        assert f"  {kind} " in text

@@ -1,0 +1,164 @@
+"""Faults through the one door, as clients of a running local Azure see them; no model processes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import requests
+
+from localazure import identity
+
+pytestmark = pytest.mark.integration
+
+GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
+PROVIDERS = f"{GROUP}/providers"
+WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
+ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
+BLUE = f"{ENDPOINT}/deployments/blue"
+HERE = {"location": "westeurope"}
+
+
+class Client:
+    """A running local Azure with a workspace and an endpoint, and its control address."""
+
+    def __init__(self, azure: Any) -> None:
+        self.azure = azure
+        self.token = (azure.home / "control.token").read_text()
+
+    def control(self, method: str, body: Any = None, token: str | None = None, query: str = "") -> requests.Response:
+        headers = {"X-Local-Token": self.token if token is None else token}
+        return requests.request(
+            method, f"{self.azure.http}/_local/faults{query}", json=body, headers=headers, timeout=10
+        )
+
+    def add(self, kind: str, **scope: Any) -> int:
+        answer = self.control("POST", {"kind": kind, **scope})
+        assert answer.status_code == 201, answer.text
+        return int(answer.json()["number"])
+
+    def put(self, path: str, body: dict[str, Any]) -> requests.Response:
+        return self.azure.request("PUT", path, body)
+
+    def put_endpoint(self, **properties: Any) -> requests.Response:
+        return self.put(ENDPOINT, HERE | {"properties": {"authMode": "Key"} | properties})
+
+    def put_blue(self) -> requests.Response:
+        properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
+        return self.put(BLUE, HERE | {"properties": properties, "sku": {"name": "Default", "capacity": 1}})
+
+    def wait(self, answer: requests.Response) -> dict[str, Any]:
+        assert answer.status_code in (200, 201, 202), answer.text
+        path = answer.headers["Azure-AsyncOperation"].removeprefix(self.azure.https).partition("?")[0]
+        for _ in range(200):
+            body = self.azure.request("GET", path).json()
+            if body["status"] in ("Succeeded", "Failed"):
+                return dict(body)
+            time.sleep(0.02)
+        raise AssertionError(f"{path} does not end: {body}")
+
+    def state(self, path: str) -> str:
+        return str(self.azure.request("GET", path).json()["properties"]["provisioningState"])
+
+
+@pytest.fixture
+def client(start_local_azure: Any) -> Client:
+    local = Client(start_local_azure())
+    assert local.put(GROUP, HERE).status_code == 201
+    local.put(f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1", HERE | {"sku": {"name": "Standard_LRS"}})
+    vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
+    local.put(f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1", HERE | {"properties": vault})
+    local.put(f"{PROVIDERS}/Microsoft.Insights/components/ai1", HERE | {"properties": {}})
+    references = {
+        "storageAccount": f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1",
+        "keyVault": f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1",
+        "applicationInsights": f"{PROVIDERS}/Microsoft.Insights/components/ai1",
+    }
+    local.wait(local.put(WORKSPACE, HERE | {"identity": {"type": "SystemAssigned"}, "properties": references}))
+    local.wait(local.put_endpoint())
+    return local
+
+
+def test_requests_are_refused_delayed_and_broken_as_told(client: Client) -> None:
+    get = client.azure.request
+    client.add("429", type="onlineEndpoints", count=1, retry_after_seconds=7)
+    client.add("500", type="onlineEndpoints", name="fraud-dev", method="GET", count=1)
+    client.add("409", type="onlineEndpoints", count=1)
+    assert get("GET", WORKSPACE).status_code == 200
+    throttled, failed, refused = (get("GET", ENDPOINT) for _ in range(3))
+    assert (throttled.status_code, throttled.headers["Retry-After"]) == (429, "7")
+    assert failed.json()["error"]["code"] == "ServiceError"
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "Conflict")
+    assert {answer.headers["x-local-fault"] for answer in (throttled, failed, refused)} == {"1", "2", "3"}
+    assert get("GET", ENDPOINT).status_code == 200
+
+    client.add("delay", by_seconds=0.3, count=1)
+    started = time.monotonic()
+    assert get("GET", ENDPOINT).status_code == 200
+    assert time.monotonic() - started >= 0.3
+
+    client.add("drop", method="PUT", count=1)
+    with pytest.raises(requests.ConnectionError):
+        client.put(f"{GROUP}2", HERE)
+    assert get("GET", f"{GROUP}2").status_code == 404, "a dropped request has no effect"
+
+    client.add("lose-response", type="resourceGroups", method="PUT", count=1)
+    with pytest.raises(requests.ConnectionError):
+        client.put(f"{GROUP}2", HERE)
+    assert get("GET", f"{GROUP}2").status_code == 200, "a lost response is one of a request that succeeded"
+    assert client.control("GET").json() == {"value": []}
+
+    client.add("500", type="blobs", count=1)
+    assert requests.get(f"{client.azure.http}/stacc1/box/a", timeout=10).status_code == 500
+    log = (client.azure.home / "logs" / "server.log").read_text() if (client.azure.home / "logs").exists() else ""
+    assert "Traceback" not in log
+
+
+def test_operations_fail_or_never_end_until_the_fault_is_cleared(client: Client) -> None:
+    client.add("operation-fails", type="deployments", name="fraud-dev/blue", count=1)
+    failed = client.wait(client.put_blue())
+    assert (failed["status"], failed["error"]["code"]) == ("Failed", "InternalServerError")
+    assert client.state(BLUE) == "Failed"
+    assert client.wait(client.azure.request("DELETE", BLUE))["status"] == "Succeeded"
+
+    number = client.add("operation-never-ends", type="deployments", count=1)
+    answer = client.put_blue()
+    time.sleep(0.3)
+    assert client.state(BLUE) == "Creating"
+    conflict = client.put_endpoint(traffic={})
+    assert conflict.status_code == 409, "one operation at a time"
+    assert client.control("DELETE", query=f"?number={number}").json() == {"cleared": 1}
+    assert client.wait(answer)["status"] == "Succeeded"
+
+    client.add("crash-at-start", name="fraud-dev/green", count=1)
+    green = BLUE.replace("blue", "green")
+    properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
+    crashed = client.wait(client.put(green, HERE | {"properties": properties}))
+    assert crashed["error"]["code"] == "ResourceNotReady"
+    assert "crash at start" in client.azure.request("POST", f"{green}/getLogs", {}).json()["content"]
+
+
+def test_weights_are_accepted_and_effective_later(client: Client) -> None:
+    client.wait(client.put_blue())
+    client.add("late-traffic", name="fraud-dev", by_seconds=0.4)
+    assert client.wait(client.put_endpoint(traffic={"blue": 100}))["status"] == "Succeeded"
+    shown = client.azure.request("GET", ENDPOINT).json()["properties"]["traffic"]
+    routing = client.azure.plane.routing
+    assert (shown, routing["fraud-dev"].traffic) == ({"blue": 100}, {})
+    time.sleep(0.6)
+    assert routing["fraud-dev"].traffic == {"blue": 100}
+
+
+def test_the_door_is_for_those_who_can_read_the_home(client: Client) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        for token in ("", "x", "\xff", client.token + "x"):
+            assert client.control(method, {"kind": "500"}, token=token).status_code == 403
+    refused = client.control("POST", {"kind": "slow", "colour": 1})
+    assert (refused.status_code, len(refused.json()["error"]["problems"])) == (400, 2)
+    assert client.control("DELETE", query="?number=x").status_code == 400
+    assert client.control("DELETE", query="?number=7").status_code == 404
+    client.add("slow", by_seconds=1, name="a/b")
+    status = requests.get(f"{client.azure.http}/_local/status", timeout=10).json()
+    assert status["faults"][0]["kind"] == "slow"
+    assert client.control("DELETE").json() == {"cleared": 1}

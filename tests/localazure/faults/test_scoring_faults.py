@@ -1,0 +1,142 @@
+"""Faults on deployments and weights, with a data plane and an exchange of the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from localazure.faults.fault import Fault, Kind
+from localazure.faults.registry import Faults
+from localazure.faults.scoring import FaultyReply, FaultyScoring, exchange_with_faults
+from localazure.scoring import upstream
+from localazure.scoring.calls import Call, Target
+from localazure.scoring.dispatch import Backend, Dispatcher
+from localazure.scoring.replies import Refusal, caller_headers, caller_status
+from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
+
+SPEC = DeploymentSpec(endpoint="fraud", deployment="blue")
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+async def send(faults: Faults, deployment: str = "blue", seconds: float = 5.0) -> tuple[Any, Dispatcher]:
+    """One request through a router's exchange whose model answers 200 at once."""
+    dispatcher = Dispatcher(1, 1)
+    dispatcher.add(Backend("nowhere"))
+    deadline = asyncio.get_running_loop().time() + seconds
+
+    async def answer(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
+        reply = FaultyReply(200, 0)  # any reply without a connection
+        return await dispatcher.acquire(deadline), reply
+
+    exchange = exchange_with_faults(faults, answer)
+    call = Call("POST", "/score", (), b"", "id", False, 0.0, 0.0)
+    try:
+        backend, reply = await exchange(Target("fraud", deployment, dispatcher, 5.0), call, deadline)
+    except Refusal as refusal:
+        return refusal, dispatcher
+    dispatcher.release(backend)
+    return reply, dispatcher
+
+
+def test_without_faults_the_answer_is_the_models() -> None:
+    reply, dispatcher = run(send(Faults()))
+    assert (reply.status, dispatcher.in_flight) == (200, 0)
+
+
+def test_errors_are_the_models_and_say_that_they_are_meant() -> None:
+    faults = Faults()
+    faults.add(Fault(kind=Kind.ERRORS, status=503, name="fraud/blue"))
+    reply, dispatcher = run(send(faults))
+    assert (reply.status, caller_status(reply), dispatcher.in_flight) == (503, 424, 0)
+    headers = dict(caller_headers(reply, "blue", "id"))
+    assert headers["ms-azureml-model-error-statuscode"] == "503"
+    assert headers["x-local-fault"] == "1"
+    assert b"Fault 1 on command" in reply.whole_body
+    assert run(send(faults, "green"))[0].status == 200
+
+
+def test_an_unhealthy_deployment_has_no_instance() -> None:
+    faults = Faults()
+    faults.add(Fault(kind=Kind.UNHEALTHY, type="deployments"))
+    refusal, dispatcher = run(send(faults))
+    assert (refusal.status, refusal.reason, dispatcher.in_flight) == (503, "model_not_ready", 0)
+
+
+def test_a_slow_deployment_answers_late_or_not_in_time() -> None:
+    faults = Faults()
+    faults.add(Fault(kind=Kind.SLOW, by_seconds=0.05))
+    started = time.monotonic()
+    assert run(send(faults))[0].status == 200
+    assert time.monotonic() - started >= 0.05
+    refusal, dispatcher = run(send(faults, seconds=0.01))
+    assert (refusal.status, dispatcher.in_flight) == (408, 0)
+
+
+def faulty(make_plane: Callable[[], Any], *faults: Fault) -> tuple[FaultyScoring, Any]:
+    plane, registry = make_plane(), Faults()
+    for fault in faults:
+        registry.add(fault)
+    return FaultyScoring(plane, registry), plane
+
+
+def test_a_crash_at_start_fails_the_deployment_and_stands_in_its_log(make_plane: Callable[[], Any]) -> None:
+    scoring, plane = faulty(make_plane, Fault(kind=Kind.CRASH_AT_START, name="fraud/blue", count=1))
+    with pytest.raises(DeploymentFailed, match="exit code 3") as caught:
+        run(scoring.deploy(SPEC))
+    assert caught.value.code == "ResourceNotReady"
+    assert plane.deployed == {}
+    assert "crash at start" in run(scoring.logs("fraud", "blue", "InferenceServer", 10))
+    assert "crash at start" not in run(scoring.logs("fraud", "blue", "StorageInitializer", 10))
+    run(scoring.deploy(SPEC))
+    assert list(plane.deployed) == [("fraud", "blue")]
+    assert run(scoring.logs("fraud", "blue", "InferenceServer", 10)) == "InferenceServer of fraud/blue, last 10"
+
+
+def routing(key: str = "k1", **traffic: int) -> EndpointRouting:
+    return EndpointRouting(endpoint="fraud", traffic=traffic, primary_key=key)
+
+
+def test_late_weights_are_effective_later_while_keys_change_at_once(make_plane: Callable[[], Any]) -> None:
+    async def story() -> None:
+        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=0.02, count=1))
+        scoring.route(routing(blue=100))
+        scoring.route(routing("k2", blue=90, green=10))
+        assert (plane.routing["fraud"].traffic, plane.routing["fraud"].primary_key) == ({"blue": 100}, "k2")
+        await asyncio.sleep(0.05)
+        assert plane.routing["fraud"].traffic == {"blue": 90, "green": 10}
+
+    run(story())
+
+
+def test_newer_weights_win_over_late_ones(make_plane: Callable[[], Any]) -> None:
+    async def story() -> None:
+        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=0.01, count=1))
+        scoring.route(routing(blue=100))
+        scoring.route(routing(green=100))
+        scoring.route(routing(blue=50, green=50))
+        await asyncio.sleep(0.03)
+        assert plane.routing["fraud"].traffic == {"blue": 50, "green": 50}
+        scoring.unroute("fraud")
+        scoring.close()
+        assert plane.routing == {}
+
+    run(story())
+
+
+def test_a_removed_endpoint_does_not_come_back_with_its_late_weights(make_plane: Callable[[], Any]) -> None:
+    async def story() -> None:
+        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=0.01))
+        scoring.route(routing(blue=100))
+        scoring.route(routing(green=100))
+        scoring.unroute("fraud")
+        await asyncio.sleep(0.03)
+        assert plane.routing == {}
+
+    run(story())
