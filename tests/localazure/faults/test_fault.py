@@ -1,4 +1,4 @@
-"""Which faults can be asked for, what they match, how often and how long they act. No server; the clock is the test's."""
+"""Which faults can be asked for, what they match, how often and how long they act; no server, a clock of the tests."""
 
 from __future__ import annotations
 
