@@ -24,6 +24,7 @@ from localazure.arm.scoring import Scoring
 from localazure.arm.store import Resource, Store
 from localazure.arm.timing import Clock, Timing
 from localazure.catalog import RESOURCE_TYPES
+from localazure.monitor.metrics import Metrics
 from localazure.storage.blobs import BlobStore
 
 
@@ -62,6 +63,7 @@ class ControlPlane:
         self.operations = Operations(self.store, clock, self.timing, base_url)
         self.blobs = BlobStore(home / "blobs", self.store, clock)
         self.identities = Identities(self.store)
+        self.metrics = Metrics(clock)
         self.roles = Roles(self.store)
         self.token_secret = self._token_secret()
         self._background: set[asyncio.Task[None]] = set()

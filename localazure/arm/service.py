@@ -22,6 +22,7 @@ from localazure.arm.namespaces.resources import ResourceGroups
 from localazure.arm.operations import OPERATION_SEGMENTS
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.resource_id import ResourceId, split_path
+from localazure.monitor.routes import Metrics
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
 _READS = ("GET", "HEAD")
@@ -81,6 +82,10 @@ class ArmService:
             )
         if len(segments) == 5 and lower[2] == "resourcegroups" and lower[4] == "resources" and http.method == "GET":
             return self._list_group(ResourceId("/" + "/".join(segments[:4])))
+        if lower[2:] == ["metrics:getbatch"] and http.method == "POST":
+            metrics = self._plane.behaviour("microsoft.insights/metrics")
+            assert isinstance(metrics, Metrics)
+            return metrics.batch(request_for(resource_id))
         if http.method == "GET":
             return self._list(resource_id, request_for)
         if http.method == "POST":

@@ -35,6 +35,6 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
 }
 
 # Types that clients of the service use and the program never declares, so the catalog does not hold them.
-EXTRA_SHAPES: tuple[Shape, ...] = machine_learning.EXTRA_SHAPES
+EXTRA_SHAPES: tuple[Shape, ...] = (*machine_learning.EXTRA_SHAPES, *insights.EXTRA_SHAPES)
 
 __all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from localazure.arm.behaviour import Behaviour
+from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest
 from localazure.arm.reply import Request
 from localazure.arm.store import Resource
+from localazure.monitor.routes import MetricDefinitions, MetricNamespaces, Metrics
 
 
 class Components(Behaviour):
@@ -92,4 +93,13 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     "Microsoft.Insights/components": Components,
     "Microsoft.Insights/autoscalesettings": AutoscaleSettings,
     "Microsoft.Insights/diagnosticSettings": DiagnosticSettings,
+    "Microsoft.Insights/metrics": Metrics,
+    "Microsoft.Insights/metricDefinitions": MetricDefinitions,
+    "Microsoft.Insights/metricNamespaces": MetricNamespaces,
 }
+
+EXTRA_SHAPES: tuple[Shape, ...] = (
+    Shape("Microsoft.Insights/metrics"),
+    Shape("Microsoft.Insights/metricDefinitions"),
+    Shape("Microsoft.Insights/metricNamespaces"),
+)

@@ -1,0 +1,120 @@
+"""All numbers of one local Azure: requests as the router reports them, and what `sampler.py` reads off.
+
+Names are compared without case, as ARM does. Nothing survives the process. What leaves here are buckets and samples;
+metrics in Azure Monitor's sense are made of them in `measures.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from localazure.monitor.buckets import KEPT_MINUTES, RequestSeries
+from localazure.monitor.gauges import Samples, Steps
+from localazure.scoring.traffic import ServedRequest
+
+MAX_MINUTES = 40_000
+"""Of all series together: about 40 MB when every one of them was busy. Then older minutes go first."""
+MAX_SERIES = 2000
+"""The one that has been quiet for longest goes first."""
+CPU, MEMORY = "cpu", "memory"
+
+States = tuple[tuple[str, str], ...]
+"""Instance and state, for each instance of a deployment."""
+
+
+@dataclass
+class DeploymentGauges:
+    """What is read off one deployment."""
+
+    capacity: Steps[States] = field(default_factory=Steps)
+    usage: dict[tuple[str, str], Samples] = field(default_factory=dict)
+    """In percent, by CPU or MEMORY and instance."""
+
+
+class Metrics:
+    """The store. `observe` is called for every request; everything else is rare."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._requests: dict[tuple[str, str], RequestSeries] = {}
+        self._as_spelled: dict[tuple[str, str], RequestSeries] = {}
+        self._gauges: dict[tuple[str, str], DeploymentGauges] = {}
+        self._connections: dict[str, Steps[int]] = {}
+
+    def observe(self, served: ServedRequest) -> None:
+        """Count one request."""
+        series = self._as_spelled.get((served.endpoint, served.deployment))
+        if series is None:
+            series = self._new_series(served.endpoint, served.deployment)
+        series.add(served, int(served.started + served.seconds))
+
+    def record_instances(self, endpoint: str, deployment: str, now: float, states: States) -> None:
+        """Which instances a deployment has now, and in which state each is."""
+        self._gauges_of(endpoint, deployment).capacity.set(now, states)
+
+    def record_usage(self, endpoint: str, deployment: str, instance: str, now: float, **percent: float) -> None:
+        """How busy an instance is: `cpu` and `memory` in percent."""
+        usage = self._gauges_of(endpoint, deployment).usage
+        for name, value in percent.items():
+            usage.setdefault((name, instance), Samples()).add(now, value)
+        if len(usage) > 100:  # instances that went long ago
+            for key in sorted(usage, key=lambda key: usage[key].last)[:-100]:
+                del usage[key]
+
+    def record_connections(self, endpoint: str, now: float, count: int) -> None:
+        """How many clients are connected and have called the endpoint."""
+        self._connections.setdefault(endpoint.lower(), Steps()).set(now, count)
+
+    def requests(self, endpoint: str, deployment: str | None = None) -> Iterator[RequestSeries]:
+        """The series of one deployment, or all of an endpoint."""
+        if deployment is not None:
+            series = self._requests.get((endpoint.lower(), deployment.lower()))
+            yield from [series] if series else []
+            return
+        yield from [one for (name, _), one in self._requests.items() if name == endpoint.lower()]
+
+    def gauges(self, endpoint: str, deployment: str) -> DeploymentGauges:
+        """What was read off a deployment; empty for one that never was."""
+        return self._gauges.get((endpoint.lower(), deployment.lower())) or DeploymentGauges()
+
+    def connections(self, endpoint: str) -> Steps[int]:
+        """Connections of an endpoint."""
+        return self._connections.get(endpoint.lower()) or Steps()
+
+    def limit(self) -> None:
+        """Keep all series within the bounds; called from time to time."""
+        while len(self._requests) > MAX_SERIES:
+            key = min(self._requests, key=lambda key: self._requests[key].last)
+            self._forget(key)
+        kept = min(KEPT_MINUTES, MAX_MINUTES // max(1, len(self._requests)))
+        for series in self._requests.values():
+            series.limit(kept)
+
+    def forget_gauges(self, present: Mapping[tuple[str, str], object], now: float, after_seconds: float) -> None:
+        """Drop what was read off deployments that are gone for some time."""
+        for key in [key for key in self._gauges if key not in present]:
+            gauges = self._gauges[key]
+            gauges.capacity.set(now, ())
+            if now - max((samples.last for samples in gauges.usage.values()), default=0) > after_seconds:
+                del self._gauges[key]
+
+    def _new_series(self, endpoint: str, deployment: str) -> RequestSeries:
+        key = (endpoint.lower(), deployment.lower())
+        series = self._requests.get(key)
+        if series is None:
+            series = self._requests[key] = RequestSeries(endpoint, deployment)
+        self._as_spelled[endpoint, deployment] = series
+        return series
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        del self._requests[key]
+        self._as_spelled = {
+            spelled: series
+            for spelled, series in self._as_spelled.items()
+            if (spelled[0].lower(), spelled[1].lower()) != key
+        }
+
+    def _gauges_of(self, endpoint: str, deployment: str) -> DeploymentGauges:
+        return self._gauges.setdefault((endpoint.lower(), deployment.lower()), DeploymentGauges())

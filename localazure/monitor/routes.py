@@ -1,0 +1,115 @@
+"""Azure Monitor's metric routes in ARM: metrics, their definitions and namespaces of one resource, and the batch route.
+
+The batch route has a host of its own in Azure, one per region; here it is on the same address as everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.errors import ArmError, NotEmulated
+from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_id import ResourceId
+from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS
+from localazure.monitor.errors import NotServed, QueryError
+from localazure.monitor.measures import Resource
+from localazure.monitor.query import Target, answer, definition_bodies, moment_text, read_query
+
+MAX_BATCH = 50
+_NAMESPACES = {kind.lower(): kind for kind in (ENDPOINTS, DEPLOYMENTS)}
+
+
+class MetricsRefused(ArmError):
+    """A query that Azure Monitor refuses; its body has no `error` around code and message (users' reports)."""
+
+    def body(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message}
+
+
+class _OfResource(Behaviour):
+    read_only = True
+
+    def target(self, resource_id: ResourceId, namespace: str = "") -> Target:
+        """What a query is about; raises for resources without metrics here, and for another type's namespace."""
+        resource = self.plane.behaviour(resource_id.type).find(resource_id, "read")
+        kind = _NAMESPACES.get(resource_id.type)
+        if kind is None:
+            raise NotEmulated(f"A metric of {resource.resource_id.type_as_written}")
+        if namespace and namespace.lower() != kind.lower():
+            raise MetricsRefused("BadRequest", f"metricnamespace of this resource is {kind}, got {namespace[:120]!r}.")
+        segments = resource.id.split("/")
+        names = Resource(segments[10], segments[12] if kind == DEPLOYMENTS else None)
+        return Target(resource.id, kind, self.plane.location_for(resource), names)
+
+
+class Metrics(_OfResource):
+    """Metric values of an endpoint or a deployment, also by `metrics:getBatch`; reach back twelve hours"""
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        target = self.target(request.id, request.query.get("metricnamespace", ""))
+
+        def ask() -> Reply:
+            query = read_query(request.query, self.plane.clock())
+            timespan = f"{moment_text(query.span.start)}/{moment_text(query.span.end)}"
+            return Reply(200, {"cost": 0, "timespan": timespan} | answer(self.plane.metrics, query, target))
+
+        return _translated(ask)
+
+    def batch(self, request: Request) -> Reply:
+        """`POST /subscriptions/{id}/metrics:getBatch`."""
+        ids = request.body.get("resourceids")
+        if not isinstance(ids, list) or not 0 < len(ids) <= MAX_BATCH or not all(isinstance(one, str) for one in ids):
+            raise MetricsRefused("BadRequest", f"resourceids must be a list of 1 to {MAX_BATCH} resource ids.")
+        namespace = request.query.get("metricnamespace", "")
+        if not namespace:
+            raise MetricsRefused("BadRequest", "metricnamespace is required.")
+        targets = [self.target(ResourceId.parse(one), namespace) for one in ids]
+        if len({target.region for target in targets}) > 1:
+            raise MetricsRefused("BadRequest", "All resources of a batch must be in one region.")
+
+        def ask() -> Reply:
+            query = read_query(request.query, self.plane.clock())
+            span = {"starttime": moment_text(query.span.start), "endtime": moment_text(query.span.end)}
+            values = [
+                span | answer(self.plane.metrics, query, target) | {"resourceid": target.id} for target in targets
+            ]
+            return Reply(200, {"values": values})
+
+        return _translated(ask)
+
+
+class MetricDefinitions(_OfResource):
+    """Which metrics an endpoint or a deployment has"""
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        target = self.target(request.id, request.query.get("metricnamespace", ""))
+        return Reply(200, {"value": definition_bodies(target)})
+
+
+class MetricNamespaces(_OfResource):
+    """The one metric namespace of an endpoint or a deployment"""
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        target = self.target(request.id)
+        body = {
+            "id": f"{target.id}/providers/microsoft.insights/metricNamespaces/{target.namespace}",
+            "type": "Microsoft.Insights/metricNamespaces",
+            "name": target.namespace,
+            "classification": "Platform",
+            "properties": {"metricNamespaceName": target.namespace},
+        }
+        return Reply(200, {"value": [body]})
+
+
+def _translated(ask: Callable[[], Reply]) -> Reply:
+    try:
+        return ask()
+    except NotServed as refused:
+        raise NotEmulated(str(refused)) from refused
+    except QueryError as refused:
+        raise MetricsRefused("BadRequest", str(refused)) from refused
+
+
+__all__ = ["MetricDefinitions", "MetricNamespaces", "Metrics"]
