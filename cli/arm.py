@@ -88,8 +88,10 @@ class ArmClient:
                 with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:
                     return answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
+                with error:
+                    body = error.read().decode(errors="replace")
                 if error.code not in (429, 500, 502, 503, 504):
-                    return error.code, error.read().decode(errors="replace")
+                    return error.code, body
                 problem: Exception = error
             except OSError as error:
                 problem = error

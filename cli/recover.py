@@ -3,7 +3,7 @@
 Three things can be wrong then: the lock of a dead process is left, Azure finished (or still creates) what the state
 does not know, and a resource is marked as half replaced. This removes the lock, waits for Azure, takes into the state
 what exists there and is this stack's, and says what it did. It never changes Azure and never removes the lock of a
-living update; the next `pulumi up` converges. ADR 0008 says why.
+living update; the next `pulumi up` converges. ADR 0011 says why.
 """
 
 import argparse

@@ -27,6 +27,7 @@ from cli.localstack import create_stack
 from localazure.identity import SUBSCRIPTION_ID
 from naming import Names
 from rollout.engine import PulumiEngine
+from rollout.errors import EngineRefused
 from rollout.events import Change, change_of, outcome_of, read_events
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,7 +182,13 @@ class Stack:
         """`pulumi up` until it is settled, doing what the output `next` says; returns the texts of `next`."""
         said = []
         for _ in range(4):
-            self.engine.up()
+            try:
+                self.engine.up()
+            except EngineRefused as error:  # there is a workspace already, from an update that was killed
+                if "never published" not in str(error):
+                    raise
+                self.publish()
+                continue
             endpoint = self.engine.outputs()["endpoints"][MODEL]
             if endpoint["settled"]:
                 return said
@@ -267,8 +274,14 @@ class Stack:
 
     def snapshot(self) -> tuple[Any, Any, Any]:
         """State and Azure, to prove that a refusal left both alone."""
-        state = self.engine.export()["deployment"]
-        return state.get("resources"), self.live_endpoint(), self.live_deployments()
+        resources = self.engine.export()["deployment"]["resources"]
+        state = {
+            resource["urn"]: {
+                key: value for key, value in resource.items() if key not in ("modified", "sourcePosition")
+            }
+            for resource in resources  # the engine may write them in another order
+        }
+        return state, self.live_endpoint(), self.live_deployments()
 
 
 def processes_with(text: str) -> dict[int, str]:

@@ -4,6 +4,8 @@ The tests share one stack; each leaves it serving blue at 100 %.
 """
 
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -82,6 +84,26 @@ def test_a_change_of_weights_previews_as_one_update_and_is_observed(two_colours:
     assert stack.engine.preview().is_one_traffic_update(stack.names.endpoint(MODEL))
     stack.engine.up()
     assert stack.live_traffic() == {"blue": 100}
+
+
+def test_the_deployment_of_one_call_is_not_carried_into_the_next(two_colours: Stack) -> None:
+    """azure-ai-ml keeps request headers in a dictionary of its module, the deployment and the key among them."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from cli.workspace import EndpointAddress; from cli.invoke import invoke\n"
+        "address, sample = EndpointAddress(*sys.argv[1:5]), Path(sys.argv[5])\n"
+        "print(invoke(address, sample, 'green'), invoke(address, sample, None))"
+    )
+    _, _, subscription, _, group, *_, workspace, _, endpoint = two_colours.endpoint_id.split("/")
+    done = subprocess.run(
+        [sys.executable, "-c", code, subscription, group, workspace, endpoint, str(SAMPLE)],
+        cwd=ROOT,
+        env=two_colours.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.index('"version": "green"') < done.stdout.index('"version": "blue"')
 
 
 def rollout(**lines: Any) -> Callable[[dict[str, Any]], None]:
