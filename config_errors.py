@@ -99,7 +99,9 @@ def _sentence(detail: ErrorDetails, path: list[int | str]) -> str:
 def _value(detail: ErrorDetails) -> str:
     """The value as it would be written in YAML's flow style, with a word on the two usual slips."""
     value = detail["input"]
-    text = json.dumps(value, default=str)
+    if detail["type"] == "too_long":
+        return f"{len(value)}"
+    text = json.dumps(value, default=str, ensure_ascii=False)
     if len(text) > 60:
         text = f"{text[:57]}..."
     if value is None:

@@ -124,7 +124,8 @@ def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Vio
         if explicit is not None and not isinstance(explicit, str):
             continue
         name = endpoint_name(key, stack, explicit)
-        if explicit is None and re.match(NAME_PATTERN, key) and not _is_endpoint_name(name):
+        too_long_itself = len(key) > MAX_ENDPOINT_NAME  # which the models report
+        if explicit is None and re.match(NAME_PATTERN, key) and not too_long_itself and not _is_endpoint_name(name):
             yield Violation(
                 f"sluice:endpoints.{key}",
                 f'would be named "{name}" in Azure ({len(name)} characters); a name has 3 to {MAX_ENDPOINT_NAME} '

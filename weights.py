@@ -49,7 +49,8 @@ class DeclaredWeights:
             if not is_whole_percent(weight):
                 yield Violation(
                     f"{self.path}.{section}.{name}",
-                    f"must be a whole number of percent from 0 to 100, got {json.dumps(weight)}. {self.where}",
+                    f"must be a whole number of percent from 0 to 100, got {json.dumps(weight, ensure_ascii=False)}. "
+                    f"{self.where}",
                 )
             if name not in self.deployments:
                 yield Violation(f"{self.path}.{section}.{name}", self._unknown(name))

@@ -16,16 +16,17 @@ from typing import TypeVar
 import pulumi
 
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
-from components.live import LiveStack, read_caller, read_stack
+from components.live import LiveStack, read_caller, read_left_behind, read_stack
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, LiveState, Transition
 from models.errors import ModelError
 from models.loader import load_model
 from models.release import read_lock, require_published
 from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
 from naming import Names
-from skus import SkuError, check_sku
+from skus import SkuError, check_sku, find_sku
 from stack_config import AutoscaleSettings, DeploymentSettings, EndpointSettings, Network, RolloutSettings, Settings
 from transitions import TransitionError, validate_removal, validate_transition
+from weights import show
 
 __all__ = ["DeclarationError", "declare_stack"]
 
@@ -55,6 +56,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     declared_names = {names.endpoint(key, endpoint.name): key for key, endpoint in settings.endpoints.items()}
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
     problems += _move_problems(settings, live)
+    problems += _rename_problems(settings, live)
     _collect(problems, lambda: validate_removal(live.undeclared, declared_names, stack=settings.stack))
     drafts = [
         _Draft(settings, names, live, key, name, models[key], models_folder / key)
@@ -86,6 +88,19 @@ def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
             f'azure-native:location must stay "{live.location}" while {", ".join(serving)} serves, got '
             f'"{settings.location}": Azure cannot move a resource group. Restore it in Pulumi.{settings.stack}.yaml, '
             "or declare another stack for the other region."
+        )
+
+
+def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
+    """Another team or stack name means other names for everything; the engine would stop, but with bad advice."""
+    if live.workspace_exists:
+        return
+    for endpoint_id, weights in read_left_behind(settings.stack).items():
+        yield (
+            f"sluice:team and the name of the stack must stay as they were while what is named after them serves, got "
+            f'"{settings.team}" and "{settings.stack}", but {endpoint_id} has weights ({show(weights)}). Under other '
+            f"names everything would be made anew and that endpoint deleted. Restore them (sluice:team in "
+            f"Pulumi.{settings.stack}.yaml, or pulumi stack rename), or make a new stack for the other team."
         )
 
 
@@ -215,7 +230,7 @@ class _Draft:
             name=name,
             spec=spec,
             release=self._release(name),
-            instance_type=chosen.sku or spec.instance_type,
+            instance_type=_instance_type(chosen.sku or spec.instance_type),
             instances=_first_instances(spec, chosen),
             autoscale=_autoscale(spec, chosen),
             published=published,
@@ -242,6 +257,12 @@ def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSet
         default=spec.autoscale.min_instances,
         target_cpu_percent=spec.autoscale.target_cpu_percent,
     )
+
+
+def _instance_type(name: str) -> str:
+    """A VM size as Azure spells it: another spelling would be an update, and of what cannot change in place."""
+    sku = find_sku(name)
+    return sku.name if sku else name
 
 
 def _first_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:

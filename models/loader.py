@@ -102,6 +102,10 @@ class _Reader:
 
     def read(self, names: list[str]) -> Model:
         """Return the model, or raise ModelError."""
+        for name in NO_DEPLOYMENTS.intersection(names):
+            what = f"a deployment must not be called {name}: {name}.yml is not read as a deployment's file"
+            self.report(f"{self.folder.name}/{name}.yml", Finding(field="", what=what, fix="Give it another name"))
+        names = [name for name in names if name not in NO_DEPLOYMENTS]
         documents = {name: document for name in [ENDPOINT, *names] if (document := self._document(name))}
         kubernetes = ENDPOINT in documents and bool(documents[ENDPOINT].content.get("compute"))
         for name, document in documents.items():

@@ -422,3 +422,22 @@ def test_the_schema_accepts_what_the_program_accepts():
 def test_the_schema_marks_slips_in_the_editor(path, value):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft7Validator(stack_file_schema()).validate(as_stack_file(config(path, value)))
+
+
+def test_too_many_deployments_are_counted_not_printed():
+    many = {f"c{number:03}": {} for number in range(21)}
+    (error,) = (e for e in problems(config("endpoints.fraud-detection.deployments", many)) if "entries" in e)
+    assert error == f"{DEPLOYMENTS} must have at most 20 entries, got 21. Fix it in Pulumi.prod.yaml."
+
+
+def test_a_key_that_is_too_long_itself_is_one_error():
+    key = "a-very-long-endpoint-key-of-thirty"
+    assert [e for e in problems(config(f"endpoints.{key}", {})) if key in e] == [
+        f'sluice:endpoints.{key} must have at most 32 characters, got "{key}". Fix it in Pulumi.prod.yaml.'
+    ]
+
+
+def test_values_are_shown_as_they_were_written():
+    errors = problems(config("rollout.fraud-detection.traffic", {"blue": "💯"}) | {"team": "🟢"})
+    assert any('got "💯"' in error for error in errors)
+    assert any('got "🟢"' in error for error in errors)

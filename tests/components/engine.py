@@ -91,6 +91,8 @@ class FakeAzure:
     names: Names
     failures: dict[str, str] = field(default_factory=dict)
     """Text of the failure by function token (`azure-native:machinelearningservices:getWorkspace`)."""
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """What the stack's last update put out."""
     reads: list[str] = field(default_factory=list)
     _found: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 
@@ -142,6 +144,8 @@ class FakeAzure:
                 "subscriptionId": self.names.subscription_id,
                 "tenantId": TENANT_ID,
             }
+        if function == "readStackOutputs":
+            return {"name": args["name"], "outputs": self.outputs}
         key = {
             "getResourceGroup": ("resourceGroupName",),
             "getWorkspace": ("workspaceName",),

@@ -298,3 +298,19 @@ def test_the_stack_file_decides_how_many_instances_else_the_az_ml_file(
 def test_the_stacks_size_is_part_of_the_release(live: FakeAzure, model: dict[str, Model]) -> None:
     (problem,) = refuse(live, config({"blue": 100}, {"blue": {"sku": "Standard_F4s_v2"}}))
     assert "must keep its release" in problem
+
+
+def test_a_stack_that_serves_cannot_get_another_team(live: FakeAzure) -> None:
+    """The new names find nothing, so the last update's outputs say where to ask, and Azure what is live there."""
+    left = f"{live.names.workspace_id}/onlineEndpoints/fraud-dev"
+    live.outputs = {"endpoints": {"fraud": {"id": left}, "odd": "text", "gone": {"id": f"{left}-gone"}}}
+    (problem,) = refuse(live, config({"blue": 100}, team="fraud"))
+    assert problem.startswith("sluice:team and the name of the stack must stay as they were")
+    assert 'got "fraud" and "dev"' in problem
+    assert f"{left} has weights (blue=100)" in problem
+
+
+def test_a_vm_size_is_declared_as_azure_spells_it(live: FakeAzure) -> None:
+    """Another spelling of the same size showed as an update of an instance type, which cannot change in place."""
+    (declaration,) = declare(live, config({"blue": 100}, {"blue": {"sku": "standard_ds3_V2"}})).endpoints
+    assert declaration.deployments[0].instance_type == "Standard_DS3_v2"

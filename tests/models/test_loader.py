@@ -352,3 +352,13 @@ def test_a_release_is_what_serves_and_not_how_many_or_how_it_is_called(accepted:
         "environment": release_digest(replace(one, environment=AssetReference(reference="e:1"))),
     }
     assert len({one.release, *others.values()}) == len(others) + 1
+
+
+@pytest.mark.parametrize("name", ["endpoint", "conda", "environment"])
+def test_a_deployment_cannot_have_the_name_of_another_file(tmp_path: Path, name: str) -> None:
+    """`endpoint` once ended in a KeyError: the endpoint's own file was taken for the deployment's."""
+    folder = write_model(tmp_path / "shop", blue=deployment("blue"))
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["blue", name])
+    (problem,) = refused.value.problems
+    assert f"a deployment must not be called {name}" in str(problem)
