@@ -14,11 +14,11 @@ import os
 import signal
 import socket
 import time
-import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -28,11 +28,13 @@ from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
 from localazure.certificates import ensure_certificates, server_context
+from localazure.connections import IDLE_SECONDS, Connections, server_log
 from localazure.faults.control import FaultControl
 from localazure.faults.operations import OperationFaults
 from localazure.faults.registry import Faults
 from localazure.faults.requests import answer_with_faults
 from localazure.faults.scoring import FaultyScoring
+from localazure.requests import read_body
 from localazure.startup import HOST, StartError, bind_ports, control_token, hold_lock
 from localazure.storage.service import BlobService
 
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 MAX_BODY_BYTES = 4 << 20  # ARM's limit; uploads of blobs are streamed and have their own
 SHUTDOWN_SECONDS = 5.0
+LOCAL_NAMES = ("localhost", HOST)
 _ACCOUNT_LENGTH = range(3, 25)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -75,7 +78,7 @@ class Server:
         self._started = time.time()
         self._token = ""
         self._plane: ControlPlane | None = None
-        self._connections: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+        self._connections: Connections | None = None
 
     async def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Start, serve until stopped, clean up."""
@@ -105,13 +108,23 @@ class Server:
         scoring = FaultyScoring(self.scoring, self.faults)
         self._plane = plane = ControlPlane(self.home, base_url, scoring, options=self.options)
         plane.operations.interfere = OperationFaults(self.faults, plane.store)
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            logger=server_log(),
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            keepalive_timeout=IDLE_SECONDS,
+            # A body belongs to whom it is for: models and blobs get it as it was sent. And there are no bombs.
+            auto_decompress=False,
+        )
         try:
             await self.scoring.start()
             plane.start()
             await runner.setup()
-            await web.SockSite(runner, sockets[0], ssl_context=server_context(self.home)).start()
-            await web.SockSite(runner, sockets[1]).start()
+            assert runner.server is not None
+            self._connections = Connections(runner.server)
+            await self._connections.listen(sockets[0], server_context(self.home))
+            await self._connections.listen(sockets[1])
             self._handle_signals()
             self._write_ready_file(base_url, f"http://localhost:{port + 1}")
             log.info("ready on %s", base_url)
@@ -121,23 +134,15 @@ class Server:
             log.info("stopping")
         finally:
             # Operations before processes: one that waits for a deployment must not take its end for a failure.
+            if self._connections is not None:
+                self._connections.stop_listening()
             await runner.cleanup()
-            await self._drop_connections()
+            if self._connections is not None:
+                await self._connections.drop()
             await plane.stop()
             scoring.close()
             await self.scoring.close()
             plane.close()
-
-    async def _remember_connection(self, request: web.Request, response: web.StreamResponse) -> None:
-        if request.transport is not None:
-            self._connections.add(request.transport)
-
-    async def _drop_connections(self) -> None:
-        """End connections that wait for their client's TLS farewell: an idle client never says it."""
-        for transport in list(self._connections):
-            transport.abort()
-        for _ in range(3):
-            await asyncio.sleep(0)
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -157,8 +162,7 @@ class Server:
 
     def _application(self) -> web.Application:
         assert self._plane is not None
-        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_guard])
-        application.on_response_prepare.append(self._remember_connection)
+        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
         self._arm = ArmService(self._plane)
         self._blobs = BlobService(self._plane)
         control = FaultControl(self.faults, self._plane.types)
@@ -261,41 +265,62 @@ class Server:
 
     async def _token_endpoint(self, request: web.Request) -> web.Response:
         plane = self._require_plane()
-        form = await request.post()
-        scope = str(form.get("scope") or form.get("resource") or "")
+        form = parse_qs((await read_body(request)).decode("utf-8", "replace"))
+        scope = (form.get("scope") or form.get("resource") or [""])[0]
         if not scope:
             return web.json_response({"error": "invalid_request", "error_description": "scope is missing."}, status=400)
         return web.json_response(identity.token_answer(scope, plane.base_url, plane.token_secret, plane.clock()))
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Local names only, and errors in ARM's form."""
+        assert self._connections is not None
+        self._connections.heard(request)
+        try:
+            check_origin(request)
+            return await handler(request)
+        except ArmError as refused:
+            error = refused
+        except web.HTTPRequestEntityTooLarge:
+            # Known code; the wording is ours.
+            text = f"The request content is larger than {MAX_BODY_BYTES} bytes."
+            error = ArmError("RequestContentTooLarge", text, status=413)
+        except (web.HTTPException, asyncio.CancelledError):
+            raise
+        except UnicodeDecodeError:
+            error = ArmError("InvalidRequestUri", "The path is not UTF-8.", status=400)
+        except web.RequestPayloadError:
+            error = ArmError("InvalidRequestContent", "The request content broke off or is not HTTP.", status=400)
+        except Exception as exc:
+            if isinstance(exc, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+                return web.Response(status=499)  # the client has gone: this reaches nobody
+            # Without the query: it may carry a signature.
+            log.exception("%s %s failed", request.method, request.path)
+            error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
+        return web.json_response(error.body(), status=error.status, headers=error.headers)
 
     def _require_plane(self) -> ControlPlane:
         assert self._plane is not None
         return self._plane
 
 
-@web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Local names only, and errors in ARM's form."""
-    host = request.host.rsplit(":", 1)[0].lower()
-    if host not in ("localhost", HOST) and not host.endswith(".localhost"):
-        # A web page that points its own name at 127.0.0.1 must not reach a server that trusts its callers.
-        error = ArmError("InvalidHost", f"The local Azure answers to localhost, not to {host[:100]!r}.", status=421)
-        return web.json_response(error.body(), status=421)
-    try:
-        return await handler(request)
-    except web.HTTPRequestEntityTooLarge:
-        # Known code; the wording is ours.
-        error = ArmError(
-            "RequestContentTooLarge", f"The request content is larger than {MAX_BODY_BYTES} bytes.", status=413
+def check_origin(request: web.Request) -> None:
+    """Raise unless the request is meant for this server.
+
+    A web page that points its own name at 127.0.0.1, or that a browser shows beside us, must not reach a server that
+    trusts its callers.
+    """
+    host, _, port = request.host.lower().partition(":")
+    local = host in LOCAL_NAMES and (not port or port.isdecimal())
+    own = request.path == "/" or request.path.startswith("/_local")
+    if not local and (own or not host.endswith(".localhost")):
+        text = f"The local Azure answers to localhost, not to {request.host[:100]!r}."
+        raise ArmError("InvalidHost", text, status=421)
+    origin = request.headers.get("Origin")
+    if own and origin is not None and origin.partition("://")[2].lower() != request.host.lower():
+        raise ArmError(
+            "InvalidOrigin", f"Pages of {origin[:100]!r} may not use the local Azure's controls.", status=403
         )
-    except (web.HTTPException, asyncio.CancelledError, ConnectionError):
-        raise
-    except UnicodeDecodeError:
-        error = ArmError("InvalidRequestUri", "The path is not UTF-8.", status=400)
-    except Exception:
-        # Without the query: it may carry a signature.
-        log.exception("%s %s failed", request.method, request.path)
-        error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
-    return web.json_response(error.body(), status=error.status)
 
 
 def _memory_mib() -> float | None:

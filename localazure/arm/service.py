@@ -23,6 +23,7 @@ from localazure.arm.operations import OPERATION_SEGMENTS
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.resource_id import ResourceId, split_path
 from localazure.monitor.routes import Metrics
+from localazure.requests import read_body, read_json
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
 _READS = ("GET", "HEAD")
@@ -46,7 +47,7 @@ class ArmService:
             raise Unauthorized
         api_version = _read_api_version(http.query)
         segments = split_path(unquote(http.rel_url.raw_path, errors="strict"))
-        body = _read_json(await http.read()) if http.method in ("PUT", "PATCH", "POST") else {}
+        body = _read_json(await read_body(http)) if http.method in ("PUT", "PATCH", "POST") else {}
         if len(segments) == 1:
             return Reply(200, {"value": [_subscription()]})
         if segments[1].lower() != identity.SUBSCRIPTION_ID:
@@ -172,13 +173,7 @@ def _read_api_version(query: Mapping[str, str]) -> str:
 def _read_json(raw: bytes) -> dict[str, Any]:
     if not raw.strip():
         return {}
-    try:
-        body = json.loads(raw, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
-        # Known code; the wording is ours.
-        raise BadRequest(
-            "InvalidRequestContent", "The request content was invalid: it is not a JSON document."
-        ) from exc
+    body = read_json(raw)
     if body is None:
         return {}
     if not isinstance(body, dict):
@@ -187,10 +182,6 @@ def _read_json(raw: bytes) -> dict[str, Any]:
     if properties is not None and not isinstance(properties, dict):
         raise BadRequest("InvalidRequestContent", "The request content was invalid: properties is not an object.")
     return body
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _subscription() -> dict[str, Any]:

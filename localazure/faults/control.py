@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 
 from aiohttp import web
 
 from localazure.faults.fault import FaultError, read_fault
 from localazure.faults.registry import Faults
+from localazure.requests import read_body, read_json
 
 
 class FaultControl:
@@ -20,10 +20,7 @@ class FaultControl:
 
     async def add(self, request: web.Request) -> web.Response:
         """Set one fault."""
-        try:
-            document = json.loads(await request.read())
-        except (ValueError, RecursionError):
-            return _refuse(["The request is not a JSON document."])
+        document = read_json(await read_body(request))
         try:
             active = self._faults.add(read_fault(document, self._known_types()))
         except FaultError as error:

@@ -1,0 +1,87 @@
+"""Connections of the HTTP servers: clients that do not say what they want are ended, and all others at the stop.
+
+The HTTP library waits without end for the head of a first request, so a client that sends a byte now and then would
+hold a connection for ever. Slow bodies are the business of who reads them (`localazure.requests`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import weakref
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+HEAD_SECONDS = 10.0
+"""For the TLS handshake, and for the head of the first request after it."""
+IDLE_SECONDS = 75.0
+"""For a next request on a connection, its head included; clients keep theirs for less."""
+
+
+def server_log() -> logging.Logger:
+    """The HTTP library's log without requests that are not HTTP.
+
+    It would write the lines that it could not read, and an Authorization header may be among them.
+    """
+    logger = logging.getLogger("localazure.http")
+    logger.filters[:] = [_is_ours]
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+class Connections:
+    """Accepts connections for a web server and knows those that are open."""
+
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
+        self._listening: list[asyncio.Server] = []
+        self._silent: dict[int, asyncio.TimerHandle] = {}
+        self._open: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+
+    async def listen(self, bound: socket.socket, context: ssl.SSLContext | None = None) -> None:
+        """Accept on a socket that is bound already."""
+        timeout = HEAD_SECONDS if context is not None else None
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._accept, sock=bound, ssl=context, ssl_handshake_timeout=timeout)
+        self._listening.append(server)
+
+    def heard(self, request: web.Request) -> None:
+        """A request came: its connection is not silent."""
+        timer = self._silent.pop(id(request.protocol), None)
+        if timer is not None:
+            timer.cancel()
+        if request.transport is not None:
+            self._open.add(request.transport)
+
+    def stop_listening(self) -> None:
+        """Accept no more."""
+        for server in self._listening:
+            server.close()
+        for timer in self._silent.values():
+            timer.cancel()
+
+    async def drop(self) -> None:
+        """End connections that wait for their client's TLS farewell: an idle client never says it."""
+        for transport in list(self._open):
+            transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        protocol = self._server()
+        # The timer holds the protocol, so its id is nobody else's as long as it is a key here.
+        timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._end_silent, protocol)
+        self._silent[id(protocol)] = timer
+        return protocol
+
+    def _end_silent(self, protocol: Any) -> None:
+        self._silent.pop(id(protocol), None)
+        if protocol.transport is not None:
+            protocol.transport.abort()
