@@ -55,7 +55,7 @@ class Story:
         self.engine.config_set(f"{DEPLOYMENTS}.green.instances", 1)
         self._up()
         self._score("green")
-        self._title("Green is promoted under continuous load", "pulumi up, three times")
+        self._title("Green is promoted under continuous load", "pulumi preview && pulumi up, three times")
         self.load = BackgroundLoad(*self._target(), bodies=read_bodies(self.traffic))
         for green in (10, 50, 100):
             self._move({"blue": 100 - green, "green": green})
@@ -103,10 +103,9 @@ class Story:
         started = time.monotonic()
         self.engine.up(on_event=_tell_change)
         endpoint = self.engine.outputs()["endpoints"][MODEL]
-        weights = {name: facts["weight"] for name, facts in endpoint["deployments"].items()}
-        print(f"  {time.monotonic() - started:.0f} s; weights {weights or 'none'}, settled {endpoint['settled']}")
-        if endpoint["next"]:
-            print(f"  next: {endpoint['next']}", flush=True)
+        colours = ", ".join(f"{name} {facts['weight']} %" for name, facts in endpoint["deployments"].items())
+        settled = "settled" if endpoint["settled"] else f"not settled; next: {endpoint['next']}"
+        print(f"  {time.monotonic() - started:.0f} s; {colours or 'no deployment yet'}; {settled}", flush=True)
 
     def _require_one_update(self) -> None:
         name = self._address().name
@@ -120,12 +119,15 @@ class Story:
     def _move(self, weights: Mapping[str, int]) -> Tally:
         """Declare the weights, preview exactly one update, apply it, and compare the observed split."""
         assert self.load is not None
-        print(f"  declared: {_percents(weights)}")
+        for name, weight in weights.items():
+            print(f"    $ pulumi config set --path '{ROLLOUT}.traffic.{name}' {weight}")
         self.engine.config_set_all({f"{ROLLOUT}.traffic.{name}": weight for name, weight in weights.items()})
         self._require_one_update()
         self.engine.up()
         tally = self.load.window_of(WINDOW_REQUESTS, WINDOW_SECONDS)
-        print(f"  observed: {_percents(tally.split_percent())} of {tally.requests} requests", flush=True)
+        print(
+            f"  declared {_percents(weights)}; observed {_percents(tally.split_percent())} of {tally.requests} requests"
+        )
         for name, weight in weights.items():
             _require_close(name, weight, tally)
         return tally
