@@ -35,6 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     start.add_argument(
         "--port", type=int, help="HTTPS port (HTTP is the next one); default: the last one, else a free one"
     )
+    start.add_argument("--host", default="127.0.0.1", help="127.0.0.1, which cannot be changed")
     for flag, meaning in SERVER_FLAGS.items():
         start.add_argument(flag, action="store_true", help=meaning)
     start.add_argument("--json", action="store_true", help="print the address as JSON")
@@ -74,7 +75,12 @@ def _command(
 def run_start(options: argparse.Namespace) -> int:
     """Start, or say that it runs already."""
     from cli.localserver import start
+    from localazure.startup import StartError, check_host
 
+    try:
+        check_host(options.host)
+    except StartError as error:
+        raise UsageError(str(error)) from error
     home = local_home(options.home)
     flags = [flag for flag in SERVER_FLAGS if getattr(options, flag.removeprefix("--").replace("-", "_"))]
     server, started = start(home, port=options.port, flags=flags, say=_say)

@@ -7,11 +7,14 @@ import asyncio
 import logging
 import logging.handlers
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
 from localazure.arm.control_plane import Options
+from localazure.disk import is_full
 from localazure.server import Server, StartError
+from localazure.startup import HOST, check_host
 
 DEFAULT_PORT = 18443
 _LOG_BYTES = 5 << 20
@@ -26,10 +29,16 @@ def main(arguments: list[str] | None = None) -> int:
         keep_omitted_traffic=parsed.keep_omitted_traffic,
     )
     try:
+        check_host(parsed.host)
         _log_to(home)
         asyncio.run(_run(home, parsed.port, options))
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (OSError, sqlite3.Error) as error:
+        if not is_full(error):
+            raise
+        print(f"error: The disk that holds {home} is full ({error}). Free space and start again.", file=sys.stderr)
         return 1
     return 0
 
@@ -66,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="HTTPS; plain HTTP is the next one; 0 = any free pair"
     )
+    parser.add_argument("--host", default=HOST, help="127.0.0.1, which cannot be changed")
     parser.add_argument(
         "--outside-network",
         action="store_true",

@@ -29,6 +29,7 @@ from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
 from localazure.certificates import ensure_certificates, server_context
 from localazure.connections import IDLE_SECONDS, Connections, server_log
+from localazure.disk import disk_full, is_full
 from localazure.faults.control import FaultControl
 from localazure.faults.operations import OperationFaults
 from localazure.faults.registry import Faults
@@ -294,9 +295,13 @@ class Server:
         except Exception as exc:
             if isinstance(exc, ConnectionError) and (request.transport is None or request.transport.is_closing()):
                 return web.Response(status=499)  # the client has gone: this reaches nobody
-            # Without the query: it may carry a signature.
-            log.exception("%s %s failed", request.method, request.path)
-            error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
+            if is_full(exc):
+                log.error("the disk is full: %s", exc)
+                error = disk_full()
+            else:
+                # Without the query: it may carry a signature.
+                log.exception("%s %s failed", request.method, request.path)
+                error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
         return web.json_response(error.body(), status=error.status, headers=error.headers)
 
     def _require_plane(self) -> ControlPlane:

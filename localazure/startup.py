@@ -19,6 +19,15 @@ class StartError(Exception):
     """The server cannot start; the message says why and what to do."""
 
 
+def check_host(host: str) -> None:
+    """Raises StartError for every address but this machine's own."""
+    if host not in (HOST, "localhost"):
+        raise StartError(
+            f"The local Azure listens on {HOST} only, got {host!r}: it trusts everybody who reaches it. To use it from "
+            "another machine, forward its two ports (ssh -L)."
+        )
+
+
 def hold_lock(home: Path) -> int:
     """Take the home folder for this process. Raises StartError with the holder's id."""
     descriptor = os.open(home / "lock", os.O_CREAT | os.O_RDWR, 0o600)

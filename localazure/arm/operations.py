@@ -18,6 +18,7 @@ from localazure.arm.errors import ArmError, NotFound, OperationFailed
 from localazure.arm.reply import Reply
 from localazure.arm.store import Store
 from localazure.arm.timing import Clock, Timing, time_text
+from localazure.disk import is_full
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ _RESULT_SEGMENT = _STATUS_SEGMENT | {
 }
 OPERATION_SEGMENTS = frozenset(name.lower() for name in (*_STATUS_SEGMENT.values(), *_RESULT_SEGMENT.values()))
 
+DISK_FULL_SECONDS = 1.0
 NO_TIME = "0001-01-01T00:00:00+00:00"  # recorded as endTime of a running operation since 2024
 
 
@@ -147,24 +149,36 @@ class Operations:
         if wait > 0:
             await asyncio.sleep(wait)
         try:
-            if self.interfere is not None:
-                await self.interfere(operation)
-            commit = await self._handlers[operation.kind](operation)
-            with self._store.transaction():
-                if commit:
-                    commit()
-                self._end(operation, "Succeeded")
-        except OperationFailed as failure:
-            operation.error = failure.error
-            with self._store.transaction():
-                if failure.commit:
-                    failure.commit()
-                self._end(operation, "Failed")
+            while not await self._work(operation):
+                # Its end cannot be written: it stays what it is, running, as it would after a restart.
+                await asyncio.sleep(DISK_FULL_SECONDS)
         except Exception:
             # An answer is better than a client that polls for ever; the log says what happened.
             log.exception("operation %s (%s on %s) crashed", operation.id, operation.kind, operation.target)
             operation.error = OperationFailed("InternalServerError", "The local Azure failed; see its log.").error
             self._end(operation, "Failed")
+
+    async def _work(self, operation: Operation) -> bool:
+        """Run the handler and store how it ended; False when the disk is full, and all is as before."""
+        commit: Commit | None
+        try:
+            try:
+                if self.interfere is not None:
+                    await self.interfere(operation)
+                commit, status = await self._handlers[operation.kind](operation), "Succeeded"
+            except OperationFailed as failure:
+                commit, status, operation.error = failure.commit, "Failed", failure.error
+            with self._store.transaction():
+                if commit:
+                    commit()
+                self._end(operation, status)
+        except Exception as exc:
+            if not is_full(exc):
+                raise
+            operation.status, operation.ended, operation.error = "Running", None, None
+            log.error("operation %s waits for space on the disk", operation.id)
+            return False
+        return True
 
     def _end(self, operation: Operation, status: str) -> None:
         operation.status = status

@@ -1,0 +1,114 @@
+"""Real server processes that tests may kill, on a home of the test's choice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from localazure import identity
+
+GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
+PROVIDERS = f"{GROUP}/providers"
+WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
+HERE = {"location": "westeurope"}
+
+
+class Azure:
+    """One `python -m localazure` after the other on the same home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.process: subprocess.Popen[str] | None = None
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = "Bearer x"
+        self.session.trust_env = False
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "localazure", "--home", str(self.home), "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        if not self.process.stdout.readline():
+            raise RuntimeError(f"the local Azure did not start: {self.end_of_output()}")
+        document = json.loads((self.home / "server.json").read_text())
+        self.http, self.https = document["http"], document["https"]
+
+    def end_of_output(self) -> str:
+        assert self.process is not None
+        return self.process.communicate(timeout=20)[1]
+
+    def kill(self) -> None:
+        """As kill -9, or as the kernel when memory is short."""
+        assert self.process is not None
+        self.process.kill()
+        self.end_of_output()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.end_of_output()
+
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
+        url = path if path.startswith("http") else self.http + path
+        params = {} if "api-version" in path else {"api-version": "2024-04-01"}
+        return self.session.request(method, url, params=params, json=body, headers=headers, timeout=20)
+
+    def wait(self, answer: requests.Response, seconds: float = 20.0) -> dict[str, Any]:
+        """The end of an operation, also one of an earlier process at another port."""
+        path = "/subscriptions/" + answer.headers["Azure-AsyncOperation"].partition("/subscriptions/")[2]
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            body = dict(self.request("GET", path).json())
+            if body["status"] in ("Succeeded", "Failed"):
+                return body
+            time.sleep(0.05)
+        raise AssertionError(f"{path} does not end: {body}")
+
+    def make_workspace(self) -> None:
+        assert self.request("PUT", GROUP, HERE).status_code in (200, 201)
+        storage = {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
+        self.request("PUT", f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1", HERE | storage)
+        vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
+        self.request("PUT", f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1", HERE | {"properties": vault})
+        self.request("PUT", f"{PROVIDERS}/Microsoft.Insights/components/ai1", HERE | {"properties": {}})
+        references = {
+            "storageAccount": f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1",
+            "keyVault": f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1",
+            "applicationInsights": f"{PROVIDERS}/Microsoft.Insights/components/ai1",
+        }
+        body = HERE | {"identity": {"type": "SystemAssigned"}, "properties": references}
+        assert self.wait(self.request("PUT", WORKSPACE, body))["status"] == "Succeeded"
+
+    def log(self) -> str:
+        return (self.home / "logs" / "server.log").read_text()
+
+
+@pytest.fixture
+def make_azure(tmp_path: Path) -> Iterator[Callable[..., Azure]]:
+    """A factory: a local Azure that is not started yet; all end with the test."""
+    made: list[Azure] = []
+
+    def make(home: Path | None = None) -> Azure:
+        made.append(Azure(home or tmp_path / "home"))
+        return made[-1]
+
+    yield make
+    for azure in made:
+        azure.stop()
+        azure.session.close()
+
+
+@pytest.fixture
+def azure(make_azure: Callable[..., Azure]) -> Azure:
+    """One that runs."""
+    running = make_azure()
+    running.start()
+    return running
