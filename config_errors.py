@@ -72,6 +72,8 @@ def _key(path: list[int | str]) -> str:
     if path == ["location"]:
         return "azure-native:location"
     head, *rest = path or ["", ""]
+    if ":" in str(head):
+        return str(head)
     return f"sluice:{head}" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
 
 
@@ -116,6 +118,9 @@ def _value(detail: ErrorDetails) -> str:
 def _unknown_key(path: list[int | str]) -> str:
     from difflib import get_close_matches  # only when there is an error to explain
 
+    namespace, separator, name = str(path[-1]).partition(":")
+    if separator:
+        return f"is in the namespace {namespace}, which nobody reads. Did you mean sluice:{name}?"
     known = _known_keys(path[:-1])
     close = get_close_matches(str(path[-1]).lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""

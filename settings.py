@@ -55,6 +55,7 @@ __all__ = [
 
 NAMESPACE = "sluice"
 LOCATION = "azure-native:location"
+OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
 STRUCTURED = frozenset({"limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 
@@ -78,6 +79,8 @@ def load_settings() -> Settings:
             raw["location"] = text
         elif namespace == NAMESPACE:
             raw[key] = _structured(text) if key in STRUCTURED else text
+        elif _is_misspelt(namespace):
+            raw[full_key] = text
     return parse_settings(raw, stack=pulumi.get_stack(), today=date.today())
 
 
@@ -97,6 +100,15 @@ def parse_settings(raw: Mapping[str, object], *, stack: str, today: date | None 
     if settings is None or violations:
         raise SettingsError(violations, stack=stack)
     return settings
+
+
+def _is_misspelt(namespace: str) -> bool:
+    """Keys of other namespaces are other programs' affair, but nobody reads a slip of this one's name."""
+    if namespace in OTHER_NAMESPACES:
+        return False
+    from difflib import get_close_matches
+
+    return bool(get_close_matches(namespace.lower(), [NAMESPACE], n=1, cutoff=0.7))
 
 
 def _structured(text: object) -> object:

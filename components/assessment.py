@@ -24,7 +24,15 @@ from models.release import read_lock, require_published
 from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
 from naming import Names
 from skus import SkuError, check_sku, find_sku
-from stack_config import AutoscaleSettings, DeploymentSettings, EndpointSettings, Network, RolloutSettings, Settings
+from stack_config import (
+    MAX_INSTANCES,
+    AutoscaleSettings,
+    DeploymentSettings,
+    EndpointSettings,
+    Network,
+    RolloutSettings,
+    Settings,
+)
 from transitions import TransitionError, validate_removal, validate_transition
 from weights import show
 
@@ -63,10 +71,38 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
         for name, key in declared_names.items()
         if key in models
     ]
+    for name, key in declared_names.items():
+        if key not in models:  # its files are refused already; what the stack file asks of Azure may be wrong as well
+            _collect(problems, lambda n=name, k=key: _check_without_files(settings, live, n, k))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
     return StackDeclaration(caller=caller, names=names, endpoints=tuple(endpoints))
+
+
+def _check_without_files(settings: Settings, live: LiveStack, name: str, key: str) -> None:
+    """Check an endpoint whose files cannot be read, as if they said what is live; raise `TransitionError`."""
+    endpoint, rollout = live.endpoints.get(name), settings.rollout.get(key, RolloutSettings())
+    existing = endpoint.deployments if endpoint else {}
+    declared = DeclaredEndpoint(
+        stack=settings.stack,
+        key=key,
+        name=name,
+        auth_mode=endpoint.auth_mode if endpoint else "",
+        identity_ids=endpoint.identity_ids if endpoint else frozenset(),
+        traffic=rollout.traffic,
+        mirror=rollout.mirror,
+        deployments={
+            deployment: DeclaredDeployment(
+                release=(existing[deployment].release if deployment in existing else None) or "",
+                allow_live_change=True,
+                instances=chosen.autoscale.min if chosen.autoscale else chosen.instances or MAX_INSTANCES,
+            )
+            for deployment, chosen in settings.endpoints[key].deployments.items()
+        },
+    )
+    state = LiveState(workspace_exists=live.workspace_exists, endpoint=endpoint)
+    validate_transition(state, declared, rollout.stable, settings.limits)
 
 
 def _collect(problems: list[str], step: Callable[[], T]) -> T | None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.document import DocumentError, read_document
+
 TARGET_UTILIZATION = "target_utilization"
 
 # Azure's limit for managed endpoints, from its documentation; azure-ai-ml sends anything.
@@ -105,6 +107,16 @@ def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Finding]:
                 what=f"{field} is {path!r}, which does not exist",
                 fix="Correct the path; it counts from the folder of this file",
             )
+        elif field == "environment.conda_file" and "://" not in path:
+            yield from _check_conda_file(field, folder / path.removeprefix("file:"))
+
+
+def _check_conda_file(field: str, path: Path) -> Iterator[Finding]:
+    """Of a broken file azure-ai-ml says that the environment has no name; a list or nothing it lets through."""
+    try:
+        read_document(path)
+    except DocumentError as error:
+        yield Finding(field=field, what=f"{field} {path.name}: {error}", fix="Correct that file")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

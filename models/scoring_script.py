@@ -9,7 +9,8 @@ def check_scoring_script(path: Path) -> list[tuple[str, str]]:
     try:
         tree = ast.parse(path.read_bytes(), filename=path.name)
     except SyntaxError as error:
-        return [(f"scoring script {path.name}, line {error.lineno}: {error.msg}", "Correct the script")]
+        line = f", line {error.lineno}" if error.lineno else ""
+        return [(f"scoring script {path.name}{line}: {error.msg}", "Correct the script")]
     except (OSError, ValueError, RecursionError) as error:
         return [(f"scoring script {path.name} cannot be read: {error}", "Save it as UTF-8 Python")]
     names = _top_level(tree.body)

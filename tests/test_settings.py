@@ -441,3 +441,13 @@ def test_values_are_shown_as_they_were_written():
     errors = problems(config("rollout.fraud-detection.traffic", {"blue": "💯"}) | {"team": "🟢"})
     assert any('got "💯"' in error for error in errors)
     assert any('got "🟢"' in error for error in errors)
+
+
+def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config):
+    """`slucie:limits` would otherwise leave the stack without its limits, and say nothing."""
+    engine_config |= {"sluice:team": "payments", "sluice:network": "public", "azure-native:location": "westeurope"}
+    engine_config |= {"random:seed": "1", "pulumi:tags": "{}", "slucie:limits": "{}"}
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+    (error,) = map(str, refusal.value.violations)
+    assert error.startswith("slucie:limits is in the namespace slucie, which nobody reads. Did you mean sluice:limits?")

@@ -314,3 +314,35 @@ def test_a_vm_size_is_declared_as_azure_spells_it(live: FakeAzure) -> None:
     """Another spelling of the same size showed as an update of an instance type, which cannot change in place."""
     (declaration,) = declare(live, config({"blue": 100}, {"blue": {"sku": "standard_ds3_V2"}})).endpoints
     assert declaration.deployments[0].instance_type == "Standard_DS3_v2"
+
+
+def test_an_endpoint_whose_files_are_refused_is_still_compared_with_what_is_live(
+    live: FakeAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything that is wrong is said at once, not after the files are right."""
+    problem = Problem(file="fraud/green.yml", what="deployment green has no file", fix="Add green.yml")
+
+    def load(folder: Path, deployments: Any) -> Model:
+        raise ModelFilesError(folder.name, [problem])
+
+    monkeypatch.setattr(assessment, "load_model", load)
+    settings = config(
+        {"green": 100},
+        endpoints={"fraud": {"deployments": {"green": {}}}},
+        rollout={"fraud": {"stable": "green", "traffic": {"green": 100}}},
+    )
+    first, removed, early = refuse(live, settings)
+    assert first == f"models/{problem}"
+    assert removed.startswith("sluice:endpoints.fraud.deployments.blue must stay declared")
+    assert early.startswith("sluice:rollout.fraud.traffic.green must be 0 for now, got 100: green does not exist")
+
+
+def test_files_that_are_refused_are_the_only_problem_of_an_endpoint_that_stays_as_it_is(
+    live: FakeAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(folder: Path, deployments: Any) -> Model:
+        raise ModelFilesError(folder.name, [Problem(file="fraud/blue.yml", what="broken", fix="Repair")])
+
+    monkeypatch.setattr(assessment, "load_model", load)
+    settings = config({"blue": 100}, limits={"min_live_instances": 3})
+    assert refuse(live, settings) == ("models/fraud/blue.yml: broken. Repair.",)

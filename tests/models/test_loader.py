@@ -362,3 +362,23 @@ def test_a_deployment_cannot_have_the_name_of_another_file(tmp_path: Path, name:
         load_model(folder, ["blue", name])
     (problem,) = refused.value.problems
     assert f"a deployment must not be called {name}" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("a: [", "the YAML cannot be read"), ("", "it is empty"), ("- python", "it is a list"), (None, "cannot be read")],
+)
+def test_a_conda_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None, reason: str) -> None:
+    """azure-ai-ml said `environment.name: Missing data for required field` of the first and took the other two."""
+    folder = write_model(tmp_path / "shop", blue=deployment("blue"))
+    conda = folder / "conda.yml"
+    conda.unlink()
+    if text is None:
+        conda.mkdir()
+    else:
+        conda.write_text(text)
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["blue"])
+    (problem,) = refused.value.problems
+    assert str(problem).startswith("shop/blue.yml: environment.conda_file conda.yml: ")
+    assert reason in str(problem)

@@ -51,4 +51,5 @@ def test_a_script_that_the_server_cannot_use_is_refused(text: str, expected: lis
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "score.py").write_bytes(b"\xff\x00run")
-    assert check_scoring_script(tmp_path / "score.py")
+    ((what, _),) = check_scoring_script(tmp_path / "score.py")
+    assert what.startswith("scoring script score.py: ")  # no line, and so none is named
