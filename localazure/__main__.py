@@ -12,6 +12,9 @@ import sys
 from pathlib import Path
 
 from localazure.arm.control_plane import Options
+from localazure.arm.manners import Generation
+from localazure.arm.quota import read_quota
+from localazure.arm.timing import PACES
 from localazure.disk import is_full
 from localazure.server import Server, StartError
 from localazure.startup import HOST, check_host
@@ -21,12 +24,20 @@ _LOG_BYTES = 5 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.quota = read_quota(parsed.quota)
+    except ValueError as error:
+        parser.error(str(error))
     home = parsed.home.absolute()
     options = Options(
         outside_network=parsed.outside_network,
         caller_without_data_roles=parsed.caller_without_data_roles,
         keep_omitted_traffic=parsed.keep_omitted_traffic,
+        generation=parsed.service,
+        pace=parsed.timing,
+        quota=parsed.quota,
     )
     try:
         check_host(parsed.host)
@@ -88,6 +99,26 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-omitted-traffic",
         action="store_true",
         help="an endpoint PUT without traffic keeps the weights (default: it resets them, as documented)",
+    )
+    parser.add_argument(
+        "--timing",
+        choices=sorted(PACES),
+        default="fast",
+        help="real: operations last as long as recorded of the service, and no Retry-After is sent (default: fast)",
+    )
+    parser.add_argument(
+        "--service",
+        type=Generation,
+        choices=list(Generation),
+        default=Generation.BY_VERSION,
+        help="whose manners Machine Learning has: those of 2022, of 2024, or (default) what the api-version suggests",
+    )
+    parser.add_argument(
+        "--quota",
+        metavar="FAMILY=CORES",
+        action="append",
+        default=[],
+        help="limit the cores of a family of VM sizes, for example DSv2=24; may be repeated",
     )
     return parser
 

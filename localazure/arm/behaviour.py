@@ -72,8 +72,8 @@ class Behaviour:
     def created(self, resource: Resource) -> None:
         """Side effects of a new resource, in the same transaction."""
 
-    def read(self, resource: Resource) -> dict[str, Any]:
-        """The body of a GET."""
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        """The body of a GET, in the form of the request's api-version."""
         return resource.body
 
     def check_delete(self, resource: Resource) -> None:
@@ -91,11 +91,11 @@ class Behaviour:
     # Reading
 
     def get(self, request: Request) -> Reply:
-        return Reply(200, self.read(self.find(request.id, "read")))
+        return Reply(200, self.read(self.find(request.id, "read"), request))
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         children = self.store.children(parent_id, self.shape.arm)
-        return Reply(200, {"value": [self.read(child) for child in children]})
+        return Reply(200, {"value": [self.read(child, request) for child in children]})
 
     def find(self, resource_id: ResourceId, verb: str) -> Resource:
         """The stored resource, or ARM's 404 for the first thing on the way to it that is missing."""
@@ -144,19 +144,21 @@ class Behaviour:
             if existing is None:
                 self.created(resource)
             if family is None or family == LOCATION:
-                return Reply(200 if existing else 201, self.read(resource))
-            operation = self.start(request, resource, "put", family)
-        return self.accepted_put(operation, resource, existing)
+                return Reply(200 if existing else 201, self.read(resource, request))
+            operation = self.start(request, resource, "put", family, update=existing is not None)
+        return self.accepted_put(operation, request, resource, existing)
 
-    def accepted_put(self, operation: Operation, resource: Resource, existing: Resource | None) -> Reply:
+    def accepted_put(
+        self, operation: Operation, request: Request, resource: Resource, existing: Resource | None
+    ) -> Reply:
         headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
         timing = self.plane.timing
         if operation.family == WORKSPACE:
             # Recorded with the 2021 api-version only: 202, no body.
-            headers |= {"Location": self.plane.operations.result_url(operation), "Retry-After": timing.poll_seconds}
+            headers |= {"Location": self.plane.operations.result_url(operation)} | timing.retry_after()
             return Reply(202, headers=headers)
-        headers["Retry-After"] = timing.integer_poll_seconds if operation.family == COMPUTE else timing.poll_seconds
-        return Reply(200 if existing and operation.family == GENERIC else 201, self.read(resource), headers)
+        headers |= timing.retry_after(whole=operation.family == COMPUTE)
+        return Reply(200 if existing and operation.family == GENERIC else 201, self.read(resource, request), headers)
 
     async def finish_put(self, operation: Operation) -> Commit | None:
         def commit() -> None:
@@ -198,7 +200,7 @@ class Behaviour:
 
     def accepted_delete(self, operation: Operation) -> Reply:
         operations = self.plane.operations
-        headers = {"Location": operations.result_url(operation), "Retry-After": self.plane.timing.integer_poll_seconds}
+        headers = {"Location": operations.result_url(operation)} | self.plane.timing.retry_after(whole=True)
         if operation.family != LOCATION:
             headers["Azure-AsyncOperation"] = operations.status_url(operation)
         if operation.family == MFE:
@@ -232,6 +234,8 @@ class Behaviour:
         *,
         prefix: str = "",
         payload: dict[str, Any] | None = None,
+        update: bool = False,
+        signed: bool = False,
     ) -> Operation:
         return self.plane.operations.start(
             f"{self.shape.arm}.{verb}",
@@ -243,6 +247,8 @@ class Behaviour:
             api_version=request.api_version,
             prefix=prefix,
             payload=payload,
+            update=update,
+            signed=signed,
         )
 
     # Parts of a body

@@ -9,20 +9,21 @@ import asyncio
 import secrets
 import time
 import uuid
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localazure import identity
 from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.errors import NotEmulated
+from localazure.arm.manners import Generation, Manners, manners_of
 from localazure.arm.operations import Operations
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.roles import Identities, Roles
 from localazure.arm.scoring import Scoring
 from localazure.arm.store import Resource, Store
-from localazure.arm.timing import Clock, Timing
+from localazure.arm.timing import PACES, Clock, Timing
 from localazure.catalog import RESOURCE_TYPES
 from localazure.monitor.metrics import Metrics
 from localazure.storage.blobs import BlobStore
@@ -38,6 +39,12 @@ class Options:
     """The caller needs a role assignment to read or write blobs; otherwise it may do everything."""
     keep_omitted_traffic: bool = False
     """An endpoint PUT without `traffic` keeps the weights. Documented is the reset; no recording shows the case."""
+    generation: Generation = Generation.BY_VERSION
+    """Which of the recorded Machine Learning services answers."""
+    pace: str = "fast"
+    """`fast`, or `real`: durations of the recorded service and no Retry-After."""
+    quota: Mapping[str, int] = field(default_factory=dict)
+    """Cores by family of VM sizes, for managed deployments; families that are not named have no limit."""
 
 
 class ControlPlane:
@@ -58,7 +65,7 @@ class ControlPlane:
         self.scoring = scoring
         self.options = options or Options()
         self.clock = clock
-        self.timing = timing or Timing()
+        self.timing = timing or PACES[self.options.pace]
         self.store = Store(home / "azure.db")
         self.operations = Operations(self.store, clock, self.timing, base_url)
         self.blobs = BlobStore(home / "blobs", self.store, clock)
@@ -120,6 +127,10 @@ class ControlPlane:
 
     def knows_type(self, arm_type: str) -> bool:
         return arm_type.lower() in self._behaviours
+
+    def manners(self, api_version: str) -> Manners:
+        """How the Machine Learning service answers a request with this api-version."""
+        return manners_of(api_version, self.options.generation)
 
     def find_container(self, resource_id: ResourceId) -> Resource | None:
         return self.store.get(resource_id.text)

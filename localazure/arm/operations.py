@@ -8,6 +8,7 @@ the operation, so that a resource never says Succeeded while its operation says 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -44,6 +45,7 @@ _RESULT_SEGMENT = _STATUS_SEGMENT | {
 }
 OPERATION_SEGMENTS = frozenset(name.lower() for name in (*_STATUS_SEGMENT.values(), *_RESULT_SEGMENT.values()))
 
+_TICKS_AT_EPOCH = 621_355_968_000_000_000
 DISK_FULL_SECONDS = 1.0
 NO_TIME = "0001-01-01T00:00:00+00:00"  # recorded as endTime of a running operation since 2024
 
@@ -67,6 +69,10 @@ class Operation:
     error: dict[str, Any] | None = None
     result: Any = None
     """What `Location` answers at the end of a workspace or generic operation."""
+    update: bool = False
+    """Whether a PUT changes what exists."""
+    signed: bool = False
+    """Whether its URLs carry a signature (recorded since 2024; clients must treat it as opaque)."""
 
 
 Commit = Callable[[], None]
@@ -102,6 +108,8 @@ class Operations:
         api_version: str,
         prefix: str = "",
         payload: dict[str, Any] | None = None,
+        update: bool = False,
+        signed: bool = False,
     ) -> Operation:
         """Record an operation and run it soon. Belongs in the transaction that changes its target."""
         operation = Operation(
@@ -115,6 +123,8 @@ class Operations:
             api_version=api_version,
             started=self._clock(),
             payload=payload or {},
+            update=update,
+            signed=signed,
         )
         self._save(operation)
         # Not before the caller's transaction is over: a rolled back operation is not found then.
@@ -145,7 +155,7 @@ class Operations:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, operation: Operation) -> None:
-        wait = operation.started + self._timing.seconds(operation.kind) - self._clock()
+        wait = operation.started + self._timing.seconds(operation.kind, update=operation.update) - self._clock()
         if wait > 0:
             await asyncio.sleep(wait)
         try:
@@ -201,8 +211,14 @@ class Operations:
         suffix = "&type=location" if operation.family == WORKSPACE else ""
         return self._url(operation, _RESULT_SEGMENT[operation.family]) + suffix
 
+    def unsigned_status_url(self, operation: Operation) -> str:
+        """The status URL as resources show it (`AzureAsyncOperationUri`)."""
+        url = f"{self._base_url}{self._path(operation, _STATUS_SEGMENT[operation.family])}"
+        return f"{url}?api-version={operation.api_version}"
+
     def _url(self, operation: Operation, segment: str) -> str:
-        return f"{self._base_url}{self._path(operation, segment)}?api-version={operation.api_version}"
+        signature = _signature(operation) if operation.signed else ""
+        return f"{self._base_url}{self._path(operation, segment)}?api-version={operation.api_version}{signature}"
 
     def _path(self, operation: Operation, segment: str) -> str:
         scope = f"/subscriptions/{operation.subscription}/providers/{operation.namespace}"
@@ -225,21 +241,25 @@ class Operations:
         else:
             reply = Reply(200, self._plain_body(operation, segment))
         if operation.status == "Running":
-            reply.headers["Retry-After"] = self._timing.poll_seconds
+            reply.headers |= self._timing.retry_after()
         return reply
 
     def _mfe_body(self, operation: Operation, segment: str) -> dict[str, Any]:
+        """The recorded forms: each kind of operation id has its own."""
         body: dict[str, Any] = {"error": operation.error} if operation.error else {}
-        words = {"Running": "Updating"}
-        ended = time_text(operation.ended) if operation.ended else NO_TIME
-        return body | {
-            "id": self._path(operation, segment),
-            "name": operation.id,
-            "status": words.get(operation.status, operation.status),
-            "startTime": time_text(operation.started),
-            "endTime": ended,
-            "percentComplete": 0.0,  # recorded since 2024, at Succeeded too
-        }
+        body |= {"id": self._path(operation, segment), "name": operation.id}
+        status = {"status": {"Running": "Updating"}.get(operation.status, operation.status)}
+        kind = operation.id.partition(":")[0]
+        if kind.endswith("bes"):
+            return body | status
+        started, ended = {"startTime": time_text(operation.started)}, time_text(operation.ended or 0)
+        if kind.endswith("idp"):
+            # percentComplete stays 0.0, at Succeeded too.
+            ending = {"endTime": ended if operation.ended else NO_TIME, "percentComplete": 0.0}
+            return body | status | started | ending
+        if operation.ended is None:
+            return body | started | {"percentComplete": 0.0} | status
+        return body | started | {"endTime": ended, "percentComplete": 100.0} | status
 
     def _plain_body(self, operation: Operation, segment: str) -> dict[str, Any]:
         words = {"Running": "InProgress"}
@@ -263,3 +283,10 @@ class Operations:
             return Reply(200, operation.result)
         target = self._store.get(operation.target)
         return Reply(200, target.body) if target else Reply(200 if operation.family == WORKSPACE else 204)
+
+
+def _signature(operation: Operation) -> str:
+    """What stands for the service's signature: ticks, certificate, signature, hash. Nobody checks it."""
+    ticks = _TICKS_AT_EPOCH + int(operation.started * 10_000_000)
+    digest = hashlib.sha256(operation.id.encode()).hexdigest()
+    return f"&t={ticks}&c=local&s={digest}&h={digest[:43]}"

@@ -117,7 +117,8 @@ class ArmService:
         parent_id = ResourceId(parent)
         if not parent_id.type:
             found = [item for item in self._plane.store.of_type(arm_type) if item.key.startswith(scope.lower() + "/")]
-            return Reply(200, {"value": [behaviour.read(item) for item in found]})
+            request = request_for(parent_id)
+            return Reply(200, {"value": [behaviour.read(item, request) for item in found]})
         self._require_container(parent_id, arm_type)
         return behaviour.list_children(parent, request_for(parent_id))
 

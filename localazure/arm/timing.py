@@ -1,12 +1,13 @@
 """Clock and pace: how times are written, how long operations take, how often clients are told to poll.
 
-Only the fast pace exists; it is one value object so that a pace with Azure's own durations can stand beside it.
+`FAST` is the pace of rehearsals: operations take what their work takes and clients are told to ask again soon. `REAL`
+is the pace of the recorded service: its durations, and no Retry-After.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 Clock = Callable[[], float]
@@ -29,10 +30,49 @@ class Timing:
     """
 
     poll_seconds: str = "0.1"
-    """Retry-After where clients parse a number with fractions: online PUTs and all status polls."""
+    """Retry-After where clients parse a number with fractions: online PUTs and all status polls. Empty: not sent."""
     integer_poll_seconds: str = "1"
-    """Retry-After where the clients of Azure parse an integer: first answers to DELETE, PATCH, POST, compute PUT."""
+    """Retry-After where the clients of Azure parse an integer: first answers to DELETE, PATCH, POST, batch and compute
+    PUT."""
+    durations: Mapping[str, float] = field(default_factory=dict)
+    """Least seconds by the end of an operation's kind, such as `workspaces/onlineEndpoints.put`; a PUT on what exists
+    is an `update`."""
+    job_seconds: tuple[float, float] = (0.5, 1.0)
+    """When a batch job says Running, and when it is over."""
 
-    def seconds(self, kind: str) -> float:
-        """How long an operation takes at least, beyond the work it really does."""
-        return 0.0
+    def seconds(self, kind: str, *, update: bool) -> float:
+        """How long an operation takes at least; work that takes longer makes it longer."""
+        kind = f"{kind.removesuffix('.put')}.update" if update else kind
+        return next((seconds for end, seconds in self.durations.items() if kind.endswith(f"/{end}")), 0.0)
+
+    def retry_after(self, *, whole: bool = False) -> dict[str, str]:
+        """The header, where this pace sends it."""
+        value = self.integer_poll_seconds if whole else self.poll_seconds
+        return {"Retry-After": value} if value else {}
+
+
+FAST = Timing()
+# Medians of the recordings, or the one recorded case.
+REAL = Timing(
+    poll_seconds="",
+    integer_poll_seconds="",
+    durations={
+        "onlineEndpoints.put": 22.0,
+        "onlineEndpoints.update": 15.0,
+        "onlineEndpoints.delete": 12.0,
+        "onlineEndpoints.regenerateKeys": 10.0,  # not recorded
+        "batchEndpoints.put": 11.0,
+        "batchEndpoints.update": 20.0,
+        "batchEndpoints.delete": 10.0,
+        "workspaces.put": 57.0,
+        "workspaces.update": 20.0,  # not recorded
+        "workspaces.provisionNetwork": 240.0,
+        "onlineEndpoints/deployments.put": 306.0,
+        "onlineEndpoints/deployments.update": 306.0,
+        "onlineEndpoints/deployments.delete": 331.0,
+        "batchEndpoints/deployments.put": 11.0,
+        "batchEndpoints/deployments.update": 11.0,
+    },
+    job_seconds=(30.0, 240.0),
+)
+PACES: Mapping[str, Timing] = {"fast": FAST, "real": REAL}

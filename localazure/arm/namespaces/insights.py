@@ -1,6 +1,6 @@
-"""Microsoft.Insights: Application Insights, autoscale settings and diagnostic settings.
+"""Microsoft.Insights: Application Insights, autoscale settings, diagnostic settings and metrics.
 
-Autoscale and diagnostic settings are checked and stored; they do not act yet. Application Insights receives nothing.
+Settings are checked and stored here; `localazure.monitor` lets them act. Application Insights receives nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +9,15 @@ from typing import Any
 
 from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import BadRequest
+from localazure.arm.errors import BadRequest, Conflict, NotEmulated
 from localazure.arm.reply import Request
+from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
+from localazure.monitor.autoscale_setting import Setting, read_setting
+from localazure.monitor.definitions import DEPLOYMENTS
+from localazure.monitor.errors import SettingError, SettingNotEmulated
 from localazure.monitor.routes import MetricDefinitions, MetricNamespaces, Metrics
+from localazure.monitor.scaler import definition_of
 
 
 class Components(Behaviour):
@@ -37,31 +42,34 @@ class AutoscaleSettings(Behaviour):
     """Rules by which the number of instances of a deployment follows its load."""
 
     def check(self, request: Request, existing: Resource | None) -> None:
-        sent = request.sent_properties
-        profiles = sent.get("profiles")
-        if not isinstance(profiles, list) or not profiles:
-            raise BadRequest("InvalidRequestContent", "properties.profiles must hold at least one profile.")
-        for profile in profiles:
-            self._check_capacity(profile)
-        target = sent.get("targetResourceUri")
-        if isinstance(target, str) and self.store.get(target) is None:
-            raise BadRequest("ResourceNotFound", f"properties.targetResourceUri names {target}, which does not exist.")
-
-    def _check_capacity(self, profile: Any) -> None:
-        capacity = profile.get("capacity") if isinstance(profile, dict) else None
         try:
-            # Azure Monitor writes these numbers as text.
-            low, default, high = (int(capacity[key]) for key in ("minimum", "default", "maximum"))  # type: ignore[index]  # checked below
-        except (TypeError, KeyError, ValueError) as exc:
+            setting = read_setting(request.sent_properties)
+        except SettingNotEmulated as refused:
+            raise NotEmulated(str(refused)) from refused
+        except SettingError as refused:
+            raise BadRequest("InvalidRequestContent", str(refused)) from refused
+        if self.store.get(setting.target_id) is None:
             raise BadRequest(
-                "InvalidRequestContent",
-                f"A profile's capacity needs whole minimum, maximum and default, got {capacity!r}.",
-            ) from exc
-        if not 0 <= low <= default <= high:
-            raise BadRequest(
-                "InvalidRequestContent",
-                f"A profile's capacity must have minimum <= default <= maximum, got {low}, {default}, {high}.",
+                "ResourceNotFound", f"properties.targetResourceUri names {setting.target_id!r}, which does not exist."
             )
+        if ResourceId.parse(setting.target_id).type != DEPLOYMENTS.lower():
+            raise NotEmulated(f"Autoscale of {setting.target_id}")
+        for other in self.store.of_type(self.shape.arm):
+            if other.key != request.id.key and other.properties.get("targetResourceUri", "").lower() == (
+                setting.target_id.lower()
+            ):
+                # The rule is documented, the wording is ours.
+                raise Conflict("Conflict", f"{setting.target_id} has an autoscale setting already: {other.id}.")
+        self._check_metrics(setting)
+
+    def _check_metrics(self, setting: Setting) -> None:
+        for trigger in (rule.trigger for profile in setting.profiles for rule in profile.rules):
+            if self.store.get(trigger.resource_id) is None:
+                raise BadRequest(
+                    "ResourceNotFound", f"metricResourceUri names {trigger.resource_id!r}, which does not exist."
+                )
+            if definition_of(ResourceId.parse(trigger.resource_id), trigger.metric) is None:
+                raise NotEmulated(f"Autoscale by the metric {trigger.metric[:100]} of {trigger.resource_id}")
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults = {"enabled": True, "name": request.id.name, "targetResourceLocation": request.body.get("location")}

@@ -70,7 +70,7 @@ class VirtualNetworks(NetworkResource):
             before = self.store.get(subnet_id)
             self.store.save(Resource(id=subnet_id, body=body, sequence=before.sequence if before else 0))
 
-    def read(self, resource: Resource) -> dict[str, Any]:
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         subnets = [subnet.body for subnet in self.store.children(resource.id, SUBNETS)]
         return resource.body | {"properties": resource.properties | {"subnets": subnets}}
 

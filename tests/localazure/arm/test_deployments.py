@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from localazure import identity
+from localazure.arm.quota import cores_of, family_of
 from localazure.scoring.specification import DeploymentFailed
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
@@ -224,9 +225,77 @@ def test_an_impossible_count_is_refused(endpoint, capacity):
     assert "capacity from 1 to 50" in endpoint.put_deployment(capacity=capacity).error["message"]
 
 
-def test_registries_and_kubernetes_are_not_emulated(endpoint):
+def test_registries_are_not_emulated(endpoint):
     assert endpoint.put_deployment(model="azureml://registries/azureml/models/m/versions/1").code == "NotEmulated"
-    assert endpoint.put_deployment(endpointComputeType="Kubernetes").code == "NotEmulated"
+
+
+def test_a_kubernetes_deployment_needs_a_kubernetes_endpoint_and_has_its_recorded_defaults(arm):
+    arm.make_workspace()
+    compute = f"{WORKSPACE}/computes/k8s"
+    arm.put(compute, {"location": "westeurope", "properties": {"computeType": "Kubernetes"}})
+    arm.put_endpoint(compute=compute)
+    assert arm.put_deployment().code == "BadRequest"
+    resources = {"containerResourceRequests": {"cpu": "300m", "memory": "200Mi", "gpu": "1"}}
+    arm.put_deployment(endpointComputeType="Kubernetes", containerResourceRequirements=resources)
+    shown = arm.get(BLUE)
+    assert (shown.body["kind"], "sku" in shown.body) == ("K8S", False)
+    assert shown.properties["scaleSettings"]["scaleType"] == "TargetUtilization"
+    assert shown.properties["requestSettings"]["requestTimeout"] == "PT0S"
+    assert shown.properties["containerResourceRequirements"] == {
+        "containerResourceRequests": {"cpu": "0.3", "memory": "0.195Gi", "gpu": "1"},
+        "containerResourceLimits": {"cpu": None, "memory": None, "gpu": "1"},
+    }
+    assert arm.scoring.deployed["fraud-dev", "blue"].instance_count == 1
+
+
+def test_the_service_of_2022_shows_its_defaults_only_at_the_end(endpoint):
+    required = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
+    body = {"location": "westeurope", "properties": required, "sku": {"name": "Default", "capacity": 1}}
+    first = endpoint.put(BLUE, body, version="2022-02-01-preview").properties
+    assert (first["provisioningState"], first["livenessProbe"]) == ("Updating", None)
+    assert first["requestSettings"]["requestTimeout"] == "PT0S"
+    shown = endpoint.get(BLUE, version="2022-02-01-preview").properties
+    assert shown["livenessProbe"]["failureThreshold"] == 30
+    assert (shown["requestSettings"]["requestTimeout"], shown["environmentVariables"]) == ("PT5S", {})
+    assert (shown["privateNetworkConnection"], "dataCollector" in shown) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("cores", "instances", "refused"), [(8, 1, False), (7, 1, True), (48, 10, False), (47, 10, True)]
+)
+def test_quota_counts_the_cores_kept_for_upgrades(arm_with, cores, instances, refused):
+    arm = arm_with(quota={"dsv2": cores})
+    arm.make_workspace()
+    arm.put_endpoint()
+    answer = arm.put_deployment(capacity=instances)
+    assert answer.status == (400 if refused else 201)
+    if refused:
+        text = answer.error["details"][0]["message"]
+        needed = 8 if instances == 1 else 48
+        assert f"Current usage/limit: 0/{cores}. Additional needed: {needed}" in text
+
+
+def test_quota_is_shared_and_a_scale_out_needs_only_the_difference(arm_with):
+    arm = arm_with(quota={"dsv2": 16})
+    arm.make_workspace()
+    arm.put_endpoint()
+    assert arm.put_deployment(BLUE).status == 201
+    assert arm.put_deployment(GREEN, capacity=2).status == 400
+    assert arm.put_deployment(BLUE, capacity=3).status == 201
+    assert "Current usage/limit: 16/16" in arm.put_deployment(GREEN).error["details"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("size", "family", "cores"),
+    [
+        ("Standard_DS3_v2", "DSv2", 4),
+        ("Standard_F4s_v2", "FSv2", 4),
+        ("Standard_NC4as_T4_v3", "NCASv3_T4", 4),
+        ("Standard_NC24ads_A100_v4", "NCADSv4_A100", 24),
+    ],
+)
+def test_family_and_cores_are_read_from_the_size(size, family, cores):
+    assert (family_of(size), cores_of(size)) == (family, cores)
 
 
 def test_files_that_are_gone_fail_the_deployment(endpoint):
@@ -241,7 +310,8 @@ def test_a_user_assigned_identity_needs_its_roles(arm):
     principal = arm.put(IDENTITY, {"location": "westeurope"}).properties["principalId"]
     block = {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
     sent = {"location": "westeurope", "identity": block, "properties": {"authMode": "Key"}}
-    shown = arm.put(ENDPOINT, sent).body["identity"]["userAssignedIdentities"]
+    arm.put(ENDPOINT, sent)
+    shown = arm.get(ENDPOINT).body["identity"]["userAssignedIdentities"]
     assert shown[IDENTITY]["principalId"] == principal
 
     poll = arm.poll(arm.put_deployment())

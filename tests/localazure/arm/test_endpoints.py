@@ -5,6 +5,7 @@ import json
 import pytest
 
 from localazure import identity
+from localazure.arm.manners import Generation
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv1"
@@ -29,11 +30,15 @@ def body(**properties):
     return {"location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": properties}
 
 
-def test_creating_answers_201_with_the_recorded_headers_and_body(workspace):
-    answer = workspace.put_endpoint(description="some description")
+def test_creating_answers_201_with_the_recorded_headers_and_body(arm_with):
+    # Recorded in 2025 with this api-version: the newer service, complete answers.
+    workspace = arm_with(generation=Generation.NEWER)
+    workspace.make_workspace()
+    sent = body(authMode="Key", description="some description")
+    answer = workspace.put(ENDPOINT, sent, version="2022-02-01-preview")
     assert answer.status == 201
     assert answer.headers["x-ms-async-operation-timeout"] == "PT30M"
-    assert answer.headers["Location"] == f"https://localhost:1{ENDPOINT}?api-version=2024-04-01"
+    assert answer.headers["Location"] == f"https://localhost:1{ENDPOINT}?api-version=2022-02-01-preview"
     status_url = answer.headers["Azure-AsyncOperation"]
     assert f"{workspace.plane.base_url}/subscriptions/{identity.SUBSCRIPTION_ID}/providers/" in status_url
     assert "/locations/westeurope/mfeOperationsStatus/oeidp:" in status_url
@@ -46,6 +51,32 @@ def test_creating_answers_201_with_the_recorded_headers_and_body(workspace):
     assert answer.body["kind"] == "Managed"
     assert set(answer.body["identity"]) == {"type", "principalId", "tenantId"}
     assert list(answer.body)[:4] == ["id", "name", "type", "properties"]
+
+
+def test_since_2024_the_answer_to_a_create_lacks_what_is_not_known_yet(workspace):
+    answer = workspace.put_endpoint()
+    assert answer.body["systemData"] == {}
+    assert not {"location", "identity"} & set(answer.body)
+    assert list(answer.properties["properties"]) == ["AzureAsyncOperationUri"]
+    status_url = answer.headers["Azure-AsyncOperation"]
+    assert "/mfeOperationsStatus/oeidp:" in status_url
+    assert all(f"&{part}=" in status_url for part in "tcsh")
+    shown = workspace.get(ENDPOINT)
+    assert shown.properties["properties"]["azureml.onlineendpointid"] == ENDPOINT.lower()
+    assert {"location", "identity"} <= set(shown.body)
+
+
+def test_the_service_of_2022_answers_its_api_versions_in_its_own_way(workspace):
+    answer = workspace.request("PUT", ENDPOINT, body(authMode="Key"), version="2022-02-01-preview")
+    status_url = answer.headers["Azure-AsyncOperation"]
+    assert "/mfeOperationsStatus/oe:" in status_url
+    assert "&t=" not in status_url
+    workspace.settle()
+    poll = workspace.poll(answer)
+    assert list(poll.body) == ["id", "name", "startTime", "endTime", "percentComplete", "status"]
+    assert poll.body["percentComplete"] == 100.0
+    shown = workspace.get(ENDPOINT, version="2022-05-01")
+    assert not {"mirrorTraffic", "publicNetworkAccess"} & set(shown.properties)
 
 
 def test_the_endpoint_is_ready_when_its_operation_has_ended(workspace):
@@ -160,8 +191,12 @@ def test_a_name_is_unique_beyond_its_workspace(workspace):
     assert details["errors"][""][0].startswith("There is already an endpoint with this name")
 
 
-def test_kubernetes_endpoints_are_not_emulated(workspace):
-    assert workspace.put_endpoint(compute=f"{WORKSPACE}/computes/k8s").code == "NotEmulated"
+def test_kubernetes_endpoints_need_their_compute_and_say_so_in_their_kind(workspace):
+    compute = f"{WORKSPACE}/computes/k8s"
+    assert "does not exist" in workspace.put_endpoint(compute=compute).error["message"]
+    workspace.put(compute, {"location": "westeurope", "properties": {"computeType": "Kubernetes"}})
+    assert workspace.put_endpoint(compute=compute).body["kind"] == "K8S"
+    assert workspace.get(ENDPOINT).properties["compute"] == compute
 
 
 def test_an_unknown_auth_mode_is_refused(workspace):

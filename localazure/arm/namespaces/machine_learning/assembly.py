@@ -11,6 +11,7 @@ from typing import Any
 
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, NotEmulated
+from localazure.arm.namespaces.machine_learning.kubernetes import instance_count
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
 from localazure.arm.store import Resource, Store
@@ -19,6 +20,7 @@ from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, P
 ROLES_MISSING = "Startup task failed due to authorization error / incorrect role assignments on resource"
 # Set by the service for the container; clients that read a deployment and send it back send these along.
 SERVICE_VARIABLES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AML_APP_ROOT")
+_NO_TIMEOUT_SECONDS = 5.0  # recorded of Kubernetes deployments: PT0S; the documented default is meant
 _MODEL_ROOT = "azureml-models"
 _APPLICATION_ROOT = "/var/azureml-app"
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
@@ -120,7 +122,7 @@ class Assembly:
         return DeploymentSpec(
             endpoint=self._endpoint.name,
             deployment=self._deployment.name,
-            instance_count=int(self._deployment.body["sku"]["capacity"]),
+            instance_count=instance_count(self._deployment.body),
             conda_file=environment.private.get("condaFile") if environment else None,
             image=environment.properties.get("image") if environment else None,
             code_folder=self._files(code_version.properties["codeUri"], code_version.id) if code_version else None,
@@ -128,7 +130,7 @@ class Assembly:
             model_folder=self._files(model.properties["modelUri"], model.id) if model else None,
             model_mount=self._model_mount(),
             environment_variables={name: str(value) for name, value in variables if name not in SERVICE_VARIABLES},
-            request_timeout_seconds=seconds_of(requests["requestTimeout"]),
+            request_timeout_seconds=seconds_of(requests["requestTimeout"]) or _NO_TIMEOUT_SECONDS,
             max_concurrent_requests_per_instance=int(requests["maxConcurrentRequestsPerInstance"]),
             max_queue_wait_seconds=seconds_of(requests["maxQueueWait"]),
             liveness_probe=_probe(properties["livenessProbe"]),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest, NotFound
+from localazure.arm.manners import asset_view
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import ResourceId
@@ -120,7 +121,10 @@ class AssetVersions(Behaviour):
             versions.reverse()
         top = request.query.get("$top", "")
         shown = versions[: int(top)] if top.isdigit() else versions
-        return Reply(200, {"value": [version.body for version in shown]})
+        return Reply(200, {"value": [self.read(version, request) for version in shown]})
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        return asset_view(resource.body, request.api_version)
 
 
 class CodeVersions(AssetVersions):
@@ -142,7 +146,11 @@ class CodeVersions(AssetVersions):
         # Recorded: matches in any code container of the workspace.
         workspace = workspace_id_of(ResourceId(parent_id)).lower() + "/"
         versions = [version for version in self.store.of_type(self.shape.arm) if version.key.startswith(workspace)]
-        found = [v.body for v in versions if (v.properties.get("properties") or {}).get("hash_sha256") == wanted]
+        found = [
+            self.read(v, request)
+            for v in versions
+            if (v.properties.get("properties") or {}).get("hash_sha256") == wanted
+        ]
         return Reply(200, {"value": found})
 
     def _start_pending_upload(self, request: Request, version: Resource | None) -> Reply:

@@ -12,12 +12,14 @@ from localazure.arm.store import Resource
 
 
 class Computes(Behaviour):
-    """An AmlCompute cluster; other kinds of compute are not emulated."""
+    """An AmlCompute cluster or an attached Kubernetes cluster, stored only; other kinds are not emulated."""
 
     def check(self, request: Request, existing: Resource | None) -> None:
         kind = request.sent_properties.get("computeType")
         if not kind:
             raise BadRequest("UserError", "properties.computeType of a compute is required.")
+        if kind == "Kubernetes":
+            return
         if kind != "AmlCompute":
             raise NotEmulated(f"A compute of type {kind}")
         if not (request.sent_properties.get("properties") or {}).get("vmSize") and existing is None:
@@ -25,6 +27,8 @@ class Computes(Behaviour):
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = super().properties(request, existing)
+        if properties["computeType"] == "Kubernetes":
+            return properties | {"computeLocation": request.body.get("location"), "provisioningErrors": None}
         inner = properties.setdefault("properties", {})
         scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT120S"}
         inner["scaleSettings"] = scale | (inner.get("scaleSettings") or {})

@@ -1,8 +1,7 @@
-"""Managed online deployments: create, replace, delete, logs, and the hand-over to the scoring plane.
+"""Online deployments: create, replace, delete, logs, and the hand-over to the scoring plane.
 
-A PUT replaces (an omitted description is cleared), its answer already shows the new values, and the service's defaults
-are in it from the start, as recorded since 2024. Kubernetes deployments and quota are not emulated; data collection is
-stored without effect.
+A PUT replaces (an omitted description is cleared) and its answer already shows the new values; the newer service shows
+its defaults from the start, the older one when the operation has ended. Data collection is stored without effect.
 """
 
 from __future__ import annotations
@@ -14,12 +13,22 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest, NotEmulated, OperationFailed, inferencing_refusal
+from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal
+from localazure.arm.manners import deployment_view
 from localazure.arm.namespaces.machine_learning.assembly import ROLES_MISSING, Assembly, check_numbers, check_references
+from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.kubernetes import (
+    KIND,
+    instance_count,
+    is_kubernetes,
+    resource_requirements,
+    scale_settings,
+)
+from localazure.arm.namespaces.machine_learning.kubernetes import REQUESTS as KUBERNETES_REQUESTS
 from localazure.arm.namespaces.machine_learning.names import check_name
-from localazure.arm.namespaces.machine_learning.online import MAX_INSTANCES, OnlineResource, read_choice
 from localazure.arm.namespaces.machine_learning.workspaces import network_is_ready, workspace_id_of
 from localazure.arm.operations import Commit, Operation
+from localazure.arm.quota import check_quota
 from localazure.arm.reply import Reply, Request
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
@@ -35,13 +44,16 @@ _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "per
 _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 _CONTAINERS = ("InferenceServer", "StorageInitializer", "ModelDataCollector")
 _DEFAULT_TAIL = 5000
+MAX_INSTANCES = 50
+_DEFAULT_SIZES = ("Standard_F4s_v2", "defaultinstancetype")  # managed, Kubernetes; documented
 
 
-class OnlineDeployments(OnlineResource):
-    """A managed online deployment."""
+class OnlineDeployments(EndpointResource):
+    """An online deployment; on Kubernetes in the recorded form, without a cluster."""
 
-    prefix = "odidp"
-    family_noun = "deployment"
+    prefixes = ("od", "odidp")
+    noun = "an online deployment"
+    patchable = frozenset({"tags", "sku"})
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
@@ -60,10 +72,22 @@ class OnlineDeployments(OnlineResource):
         resource = existing or Resource(id=self.canonical_id(request.id, endpoint), body={})
         resource.body = self._body(request, existing, resource, location)
         check_numbers(resource.properties)
+        self._check_quota(resource)
         with self.store.transaction():
-            operation = self.begin(request, resource, "put")
+            operation = self.begin(request, resource, "put", update=existing is not None)
             self.store.save(resource)
-        return self.put_reply(operation, request, resource.body)
+        answer = self.read(resource, request)
+        if existing is None and not self.plane.manners(request.api_version).newer:
+            answer = {**answer, "properties": answer["properties"] | _undefaulted(request.sent_properties)}
+        return self.put_reply(operation, request, answer)
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        return deployment_view(resource.body, request.api_version)
+
+    def _check_quota(self, resource: Resource) -> None:
+        if self.plane.options.quota and resource.body["kind"] == "Managed":
+            size, count = resource.properties["instanceType"], instance_count(resource.body)
+            check_quota(self.plane.options.quota, self.store.of_type(self.shape.arm), resource.id, size, count)
 
     def _check(self, request: Request, existing: Resource | None, endpoint: Resource) -> None:
         sent, name = request.sent_properties, request.id.name
@@ -77,14 +101,14 @@ class OnlineDeployments(OnlineResource):
             )
         if endpoint.properties["scoringUri"] is None:
             raise inferencing_refusal(_ENDPOINT_FAILED)
-        if str(sent.get("endpointComputeType", "")).lower() == "kubernetes":
-            raise NotEmulated("An online deployment on Kubernetes")
-        if str(sent.get("endpointComputeType", "")).lower() != "managed":
+        wanted = "Kubernetes" if endpoint.properties.get("compute") else "Managed"
+        if str(sent.get("endpointComputeType", "")).lower() != wanted.lower():
             raise BadRequest(
-                "BadRequest", f"endpointComputeType must be Managed, got {sent.get('endpointComputeType')!r}."
+                "BadRequest",
+                f"endpointComputeType must be {wanted} on this endpoint, got {sent.get('endpointComputeType')!r}.",
             )
         scale = (sent.get("scaleSettings") or {}).get("scaleType", "Default")
-        if str(scale).lower() != "default":
+        if wanted == "Managed" and str(scale).lower() != "default":
             # The rule is documented, the wording is ours.
             raise BadRequest("BadRequest", f"A managed deployment supports scaleType Default only, got {scale!r}.")
         self._check_capacity(request)
@@ -121,20 +145,23 @@ class OnlineDeployments(OnlineResource):
     def _body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
         sent = request.sent_properties
         before = existing.properties if existing else {}
+        on_kubernetes = is_kubernetes(sent)
+        newer = self.plane.manners(request.api_version).newer
+        requests = KUBERNETES_REQUESTS if on_kubernetes else _REQUESTS
         properties: dict[str, Any] = {
             "description": sent.get("description"),
             "properties": {**(before.get("properties") or {}), **(sent.get("properties") or {})},
             "codeConfiguration": sent.get("codeConfiguration"),
             "environmentId": sent.get("environmentId"),
             "environmentVariables": dict(sent.get("environmentVariables") or {}),
-            "scaleSettings": {"scaleType": "Default"},
-            "requestSettings": _REQUESTS | (before.get("requestSettings") or {}) | _given(sent.get("requestSettings")),
+            "scaleSettings": scale_settings(sent.get("scaleSettings")) if on_kubernetes else {"scaleType": "Default"},
+            "requestSettings": requests | (before.get("requestSettings") or {}) | _given(sent.get("requestSettings")),
             "modelMountPath": sent.get("modelMountPath"),
             "appInsightsEnabled": bool(sent.get("appInsightsEnabled", False)),
             "livenessProbe": _PROBE | _given(sent.get("livenessProbe")),
             "readinessProbe": _PROBE | _given(sent.get("readinessProbe")),
-            "provisioningState": "Updating" if existing else "Creating",
-            "instanceType": sent.get("instanceType") or before.get("instanceType") or "Standard_F4s_v2",
+            "provisioningState": "Creating" if newer and not existing else "Updating",
+            "instanceType": sent.get("instanceType") or before.get("instanceType") or _DEFAULT_SIZES[on_kubernetes],
             "model": sent.get("model"),
             "egressPublicNetworkAccess": read_choice(
                 "egressPublicNetworkAccess",
@@ -143,13 +170,15 @@ class OnlineDeployments(OnlineResource):
                 before.get("egressPublicNetworkAccess", "Enabled"),
             ),
             "dataCollector": sent.get("dataCollector"),
-            "endpointComputeType": "Managed",
+            "privateNetworkConnection": bool(sent.get("privateNetworkConnection", False)),
+            "endpointComputeType": "Kubernetes" if on_kubernetes else "Managed",
         }
+        if on_kubernetes:
+            sent_resources = sent.get("containerResourceRequirements") or before.get("containerResourceRequirements")
+            properties["containerResourceRequirements"] = resource_requirements(sent_resources)
         if sent.get("startupProbe"):
             properties["startupProbe"] = _PROBE | _given(sent["startupProbe"])
-        sku_before = existing.body["sku"] if existing else {"name": "Default", "capacity": 1}
-        sku = {"tier": "Standard", **sku_before, **_given(request.body.get("sku"))}
-        return {
+        body = {
             "id": resource.id,
             "name": resource.name,
             "type": self.shape.arm,
@@ -157,17 +186,23 @@ class OnlineDeployments(OnlineResource):
             "systemData": self.system_data(existing, request.caller),
             "tags": read_tags(request.body.get("tags")),
             "location": location,
-            "kind": "Managed",
-            "sku": {"name": sku["name"], "tier": sku["tier"], "capacity": int(sku["capacity"])},
+            "kind": KIND if on_kubernetes else "Managed",
         }
+        if properties["scaleSettings"]["scaleType"] == "Default":
+            sku_before = existing.body.get("sku") if existing else None
+            sku = {"tier": "Standard"} | (sku_before or {"name": "Default", "capacity": 1})
+            sku |= _given(request.body.get("sku"))
+            body["sku"] = {"name": sku["name"], "tier": sku["tier"], "capacity": int(sku["capacity"])}
+        return body
 
     def patch_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
         self._check_capacity(request)
         if "tags" in request.body:
             resource.body["tags"] = read_tags(request.body.get("tags"))
         capacity = (request.body.get("sku") or {}).get("capacity")
-        if capacity is not None:
+        if capacity is not None and "sku" in resource.body:
             resource.body["sku"]["capacity"] = int(capacity)
+            self._check_quota(resource)
         return {}
 
     # Operations
@@ -190,8 +225,9 @@ class OnlineDeployments(OnlineResource):
             current = self.store.get(operation.target)
             if current is not None:
                 current.properties["provisioningState"] = "Succeeded"
-                # Recorded since 2024: the service adds these variables.
-                current.properties["environmentVariables"] |= assembly.added_variables()
+                if self.plane.manners(operation.api_version).newer:
+                    # Recorded since 2024: the service adds these variables.
+                    current.properties["environmentVariables"] |= assembly.added_variables()
                 current.private["succeeded"] = True
                 self.store.save(current)
 
@@ -255,11 +291,6 @@ class OnlineDeployments(OnlineResource):
             content = ""
         return Reply(200, {"content": content})
 
-    def list_children(self, parent_id: str, request: Request) -> Reply:
-        reply = super().list_children(parent_id, request)
-        reply.body["value"].reverse()  # recorded: newest first
-        return reply
-
     actions: ClassVar[Mapping[str, Action]] = {"getLogs": _get_logs}
 
 
@@ -277,6 +308,15 @@ class Skus(Behaviour):
 
 def _endpoint_name(deployment: Resource) -> str:
     return deployment.id.split("/")[-3]
+
+
+def _undefaulted(sent: dict[str, Any]) -> dict[str, Any]:
+    """What the older service shows in its answer to a create: defaults come when the operation ends."""
+    requests = KUBERNETES_REQUESTS if is_kubernetes(sent) else _REQUESTS
+    probes = {
+        name: _PROBE | _given(sent[name]) if sent.get(name) else None for name in ("livenessProbe", "readinessProbe")
+    }
+    return {"requestSettings": requests | {"requestTimeout": "PT0S"} | _given(sent.get("requestSettings")), **probes}
 
 
 def _given(sent: Any) -> dict[str, Any]:

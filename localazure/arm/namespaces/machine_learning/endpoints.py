@@ -1,7 +1,8 @@
 """Online endpoints: create, the recorded merge of an update, keys and tokens, routing.
 
 A PUT merges: an omitted description stays, another authMode is ignored, tags and weights are replaced. An omitted
-`traffic` resets the weights (documented, not recorded; an option keeps them). Kubernetes endpoints are not emulated.
+`traffic` resets the weights (documented, not recorded; an option keeps them). Endpoints on Kubernetes answer in their
+own recorded form; there is no cluster behind them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Any, ClassVar
 from localazure import identity
 from localazure.arm.behaviour import Action, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest, NotEmulated, OperationFailed, inferencing_refusal, validation_text
+from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
+from localazure.arm.manners import endpoint_view, sparse_answer
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
+from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.kubernetes import KIND
 from localazure.arm.namespaces.machine_learning.names import check_name
-from localazure.arm.namespaces.machine_learning.online import OnlineResource, read_choice
 from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
@@ -37,11 +40,11 @@ _NAME_TAKEN = (
 )
 
 
-class OnlineEndpoints(OnlineResource):
+class OnlineEndpoints(EndpointResource):
     """An online endpoint."""
 
-    prefix = "oeidp"
-    family_noun = "endpoint"
+    prefixes = ("oe", "oeidp")
+    noun = "an online endpoint"
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
@@ -56,8 +59,9 @@ class OnlineEndpoints(OnlineResource):
         self.refuse_while_busy(request.id)
         location = self.location_of(request, existing)
         sent = request.sent_properties
-        if sent.get("compute"):
-            raise NotEmulated("An online endpoint on Kubernetes (properties.compute)")
+        compute = sent.get("compute")
+        if compute and (not isinstance(compute, str) or self.store.get(compute) is None):
+            raise BadRequest("BadRequest", f"properties.compute names {compute}, which does not exist.")
         auth_mode = read_choice("authMode", sent.get("authMode"), _AUTH_MODES, "")
         if not auth_mode and existing is None:
             raise BadRequest("BadRequest", f"properties.authMode is required, one of {', '.join(_AUTH_MODES)}.")
@@ -69,12 +73,18 @@ class OnlineEndpoints(OnlineResource):
             resource, payload = existing, self._changes(request, existing)
         payload |= {"traffic": traffic, "mirrorTraffic": mirror}
         with self.store.transaction():
-            operation = self.begin(request, resource, "put", payload)
+            operation = self.begin(request, resource, "put", payload, update=existing is not None)
             resource.properties["provisioningState"] = "Updating" if existing else "Creating"
             resource.body["systemData"]["lastModifiedAt"] = time_text(self.plane.clock())
             self.store.save(resource)
         # Recorded: the answer to an update is the old resource; the new values show when the operation has ended.
-        return self.put_reply(operation, request, resource.body)
+        answer = self.read(resource, request)
+        if existing is None and self.plane.manners(request.api_version).sparse:
+            answer = sparse_answer(answer)
+        return self.put_reply(operation, request, answer)
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        return endpoint_view(resource.body, request.api_version)
 
     def _read_weights(self, request: Request, existing: Resource | None) -> tuple[dict[str, int], dict[str, int]]:
         sent = request.sent_properties
@@ -108,7 +118,7 @@ class OnlineEndpoints(OnlineResource):
                 "swaggerUri": None,
                 "authMode": auth_mode,
                 "provisioningState": "Creating",
-                "compute": None,
+                "compute": sent.get("compute"),
                 "publicNetworkAccess": self._public_access(sent, "Enabled"),
                 "traffic": {},
                 "mirrorTraffic": {},
@@ -116,7 +126,7 @@ class OnlineEndpoints(OnlineResource):
             "systemData": self.system_data(None, request.caller),
             "tags": read_tags(request.body.get("tags")),
             "location": location,
-            "kind": "Managed",
+            "kind": KIND if sent.get("compute") else "Managed",
             "identity": self.plane.identities.resolve(request.body.get("identity") or {"type": "SystemAssigned"}, None),
         }
         resource.private = _keys(sent.get("keys"))
@@ -285,11 +295,6 @@ class OnlineEndpoints(OnlineResource):
         return Reply(200, answer)
 
     # List, delete
-
-    def list_children(self, parent_id: str, request: Request) -> Reply:
-        reply = super().list_children(parent_id, request)
-        reply.body["value"].reverse()  # recorded: newest first
-        return reply
 
     async def finish_delete(self, operation: Operation) -> Commit | None:
         endpoint = self.store.get(operation.target)

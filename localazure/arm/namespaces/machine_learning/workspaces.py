@@ -155,7 +155,7 @@ class Workspaces(Behaviour):
         headers = {
             "Azure-AsyncOperation": operations.status_url(operation),
             "Location": operations.result_url(operation),
-            "Retry-After": self.plane.timing.integer_poll_seconds,
+            **self.plane.timing.retry_after(whole=True),
         }
         return Reply(202, headers=headers)
 

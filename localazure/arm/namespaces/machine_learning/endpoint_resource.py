@@ -1,4 +1,4 @@
-"""What online endpoints and their deployments have in common: the recorded `mfe` protocol and its bookkeeping."""
+"""What endpoints and their deployments, online and batch, have in common: the recorded `mfe` protocol."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 
 OPERATION_URI = "AzureAsyncOperationUri"
-MAX_INSTANCES = 50
 
 
-class OnlineResource(Behaviour):
-    """An online endpoint or deployment."""
+class EndpointResource(Behaviour):
+    """An endpoint or a deployment."""
 
-    prefix: ClassVar[str]
-    """Of operation ids: oeidp or odidp, as since 2024."""
-    family_noun: ClassVar[str]
+    prefixes: ClassVar[tuple[str, str]]
+    """Of operation ids, from the older and the newer service."""
+    noun: ClassVar[str]
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags"})
+    """What a PATCH may carry; the rest is not emulated."""
+    shows_operation: ClassVar[bool] = True
+    """Whether the newer service shows AzureAsyncOperationUri."""
 
     def endpoint_id(self, resource_id: ResourceId) -> str:
         """The endpoint that a request is about."""
@@ -43,24 +46,39 @@ class OnlineResource(Behaviour):
                 "deployments run one at a time; try again when it has ended.",
             )
 
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        reply = super().list_children(parent_id, request)
+        reply.body["value"].reverse()  # recorded: newest first
+        return reply
+
     def begin(
-        self, request: Request, resource: Resource, verb: str, payload: dict[str, Any] | None = None
+        self,
+        request: Request,
+        resource: Resource,
+        verb: str,
+        payload: dict[str, Any] | None = None,
+        *,
+        update: bool = False,
     ) -> Operation:
         """Start an operation and note it on the resource; belongs in a transaction that saves the resource."""
         workspace = self.store.get(workspace_id_of(resource.resource_id))
         assert workspace is not None  # parents were checked
-        prefix = f"{self.prefix}:{workspace.properties['workspaceId']}:"
-        operation = self.start(request, resource, verb, MFE, prefix=prefix, payload=payload)
+        manners = self.plane.manners(request.api_version)
+        prefix = f"{self.prefixes[manners.newer]}:{workspace.properties['workspaceId']}:"
+        operation = self.start(
+            request, resource, verb, MFE, prefix=prefix, payload=payload, update=update, signed=manners.signed
+        )
         bag = resource.properties.setdefault("properties", {})
-        bag[OPERATION_URI] = self.plane.operations.status_url(operation)
+        if self.shows_operation or not manners.newer:
+            bag[OPERATION_URI] = self.plane.operations.unsigned_status_url(operation)
         return operation
 
-    def put_reply(self, operation: Operation, request: Request, body: dict[str, Any]) -> Reply:
+    def put_reply(self, operation: Operation, request: Request, body: dict[str, Any], *, whole: bool = False) -> Reply:
         """Recorded: 201 for a create and for an update, with these three headers. Retry-After is our deviation."""
         headers = {
             "Azure-AsyncOperation": self.plane.operations.status_url(operation),
             "Location": f"{self.plane.base_url}{body['id']}?api-version={request.api_version}",
-            "Retry-After": self.plane.timing.poll_seconds,
+            **self.plane.timing.retry_after(whole=whole),
             **OPERATION_TIMEOUT,
         }
         return Reply(201, copy.deepcopy(body), headers)
@@ -79,12 +97,12 @@ class OnlineResource(Behaviour):
     def patch(self, request: Request) -> Reply:
         """Recorded for tags: 202 with `Location` only."""
         resource = self.find(request.id, "write")
-        unknown = sorted(set(request.body) - {"tags", "sku"})
+        unknown = sorted(set(request.body) - self.patchable)
         if unknown:
-            raise NotEmulated(f"PATCH of {', '.join(unknown)} of an online {self.family_noun}")
+            raise NotEmulated(f"PATCH of {', '.join(unknown)} of {self.noun}")
         self.refuse_while_busy(request.id)
         with self.store.transaction():
-            operation = self.begin(request, resource, "put", self.patch_payload(request, resource))
+            operation = self.begin(request, resource, "put", self.patch_payload(request, resource), update=True)
             resource.properties["provisioningState"] = "Updating"
             self.store.save(resource)
         return self.accepted_post(operation)
@@ -95,10 +113,7 @@ class OnlineResource(Behaviour):
 
     def accepted_post(self, operation: Operation) -> Reply:
         """Recorded for PATCH and regenerateKeys: `Location` alone and a body `null`."""
-        headers = {
-            "Location": self.plane.operations.result_url(operation),
-            "Retry-After": self.plane.timing.integer_poll_seconds,
-        }
+        headers = {"Location": self.plane.operations.result_url(operation)} | self.plane.timing.retry_after(whole=True)
         if operation.kind.endswith(".put"):
             headers |= OPERATION_TIMEOUT
         return Reply(202, NULL, headers)
