@@ -11,6 +11,7 @@ from aiohttp import web
 from localazure.scoring import upstream
 from localazure.scoring.dispatch import Backend, Dispatcher, NoInstance, Saturated
 from localazure.scoring.replies import TIMEOUT, Refusal
+from localazure.scoring.simulated import SimulatedBackend
 from localazure.scoring.traffic import ServedRequest
 
 # Requests are read whole before a model sees them, so that a slow caller cannot occupy a model's worker.
@@ -76,6 +77,7 @@ class Call:
             response_bytes=response_bytes,
             mirrored=mirrored,
             direct=self.direct,
+            headers=self.headers,
         )
 
 
@@ -116,6 +118,8 @@ async def exchange(target: Target, call: Call, deadline: float) -> tuple[Backend
             raise _not_ready(target) from None
         except TimeoutError:
             raise Refusal(408, TIMEOUT) from None
+        if isinstance(backend, SimulatedBackend):
+            return backend, backend.answer(call.path)
         try:
             return backend, await upstream.send(backend.address, call.serialise(), deadline=deadline)
         except upstream.UpstreamTimeout:

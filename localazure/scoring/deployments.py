@@ -118,6 +118,11 @@ class Deployment:
                 text = "\n".join(self.failure.message.splitlines()[-lines:])
         return f"Instance status:\n{status}\nContainer logs:\n{text}\n"
 
+    def instances(self) -> list[tuple[int, int | None, bool]]:
+        """Number, process id and readiness of each instance of the version that serves."""
+        running = self._revision.instances if self._revision is not None else {}
+        return [(number, instance.pid, instance.ready) for number, (instance, _) in sorted(running.items())]
+
     def status(self) -> dict[str, Any]:
         """Plain values for the status page."""
         running = self._revision.instances if self._revision is not None else {}

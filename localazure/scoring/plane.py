@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
@@ -24,6 +24,7 @@ from localazure.scoring.deployments import Deployment
 from localazure.scoring.dispatch import Dispatcher
 from localazure.scoring.environments import EnvironmentCache, default_cache_folder
 from localazure.scoring.router import Exchange, Observer, Router
+from localazure.scoring.simulated import SimulatedDeployment
 from localazure.scoring.sockets import socket_folder
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting, Probe
 from localazure.scoring.traffic import ServedRequest, Totals
@@ -33,14 +34,46 @@ __all__ = ["DeploymentFailed", "DeploymentSpec", "EndpointRouting", "Probe", "Sc
 _Key = tuple[str, str]
 
 
+class RunningDeployment(NamedTuple):
+    """A deployment and its instances: number, process id, readiness of each."""
+
+    endpoint: str
+    deployment: str
+    instances: list[tuple[int, int | None, bool]]
+
+
+class _Runtime(Protocol):
+    """What runs a deployment: processes, or their simulation."""
+
+    spec: DeploymentSpec | None
+    changing: asyncio.Lock
+
+    async def start(self, spec: DeploymentSpec) -> Dispatcher: ...
+
+    async def retire_old(self) -> None: ...
+
+    async def scale(self, instance_count: int) -> None: ...
+
+    async def stop(self, *, drain: bool) -> None: ...
+
+    def logs(self, container: str, lines: int) -> str: ...
+
+    def instances(self) -> list[tuple[int, int | None, bool]]: ...
+
+    def status(self) -> dict[str, Any]: ...
+
+
 class ScoringPlane:
     """Every deployment of this local Azure. All methods run on one event loop."""
 
-    def __init__(self, home: Path, environments_cache: Path, exchange: Exchange = exchange) -> None:
+    def __init__(
+        self, home: Path, environments_cache: Path, exchange: Exchange = exchange, *, simulated: bool = False
+    ) -> None:
+        self._simulated = simulated
         self._folder = home.resolve() / "deployments"
         self._home = home
         self._environments = EnvironmentCache(environments_cache)
-        self._deployments: dict[_Key, Deployment] = {}
+        self._deployments: dict[_Key, _Runtime] = {}
         self._totals: defaultdict[_Key, Totals] = defaultdict(Totals)
         self._routings: dict[str, EndpointRouting] = {}
         self._router = Router(exchange=exchange)
@@ -130,6 +163,14 @@ class ScoringPlane:
         """Call `observer` with every served request (metrics, traffic logs)."""
         self._router.observe(observer)
 
+    def running(self) -> list[RunningDeployment]:
+        """Every deployment with its instances, as of now."""
+        return [RunningDeployment(*key, known.instances()) for key, known in self._deployments.items()]
+
+    def connections(self) -> dict[str, int]:
+        """How many clients that called an endpoint are still connected; endpoints without any are left out."""
+        return self._router.connections()
+
     def routes(self) -> list[web.RouteDef]:
         """The data plane's HTTP routes, for the server to mount."""
         return self._router.routes()
@@ -147,7 +188,7 @@ class ScoringPlane:
         return endpoints
 
     @contextlib.asynccontextmanager
-    async def _change(self, deployment: Deployment) -> AsyncIterator[None]:
+    async def _change(self, deployment: _Runtime) -> AsyncIterator[None]:
         """One change of a deployment at a time, known to `close`."""
         task = asyncio.current_task()
         assert task is not None
@@ -158,10 +199,12 @@ class ScoringPlane:
         finally:
             self._changes.discard(task)
 
-    def _known(self, endpoint: str, deployment: str) -> Deployment:
+    def _known(self, endpoint: str, deployment: str) -> _Runtime:
         if self._sockets is None:
             raise RuntimeError("ScoringPlane.start() must be awaited before deploy()")
         key = _key(endpoint, deployment)
+        if self._simulated and key not in self._deployments:
+            self._deployments[key] = SimulatedDeployment()
         if key not in self._deployments:
             folder = self._deployment_folder(key)
             folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +229,8 @@ class ScoringPlane:
             socket.unlink(missing_ok=True)
 
     def _count(self, served: ServedRequest) -> None:
-        self._totals[served.endpoint.lower(), served.deployment.lower()].add(served)
+        if served.deployment:  # else refused before one was chosen
+            self._totals[served.endpoint.lower(), served.deployment.lower()].add(served)
 
 
 def _key(endpoint: str, deployment: str) -> _Key:

@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 import uuid
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ class _Route:
     weights: tuple[tuple[str, int], ...]
     total: int
     shadows: tuple[tuple[str, int], ...]
+    connections: weakref.WeakSet[asyncio.Transport]
+    """Of clients that called the endpoint."""
 
 
 class Router:
@@ -75,11 +78,22 @@ class Router:
         weights = tuple((name, weight) for name, weight in routing.traffic.items() if weight > 0)
         shadows = tuple((name, percent) for name, percent in routing.mirror.items() if percent > 0)
         total = sum(weight for _, weight in weights)
-        self._routes[routing.endpoint.lower()] = _Route(routing, weights, total, shadows)
+        before = self._routes.get(routing.endpoint.lower())
+        connections = before.connections if before is not None else weakref.WeakSet()
+        self._routes[routing.endpoint.lower()] = _Route(routing, weights, total, shadows, connections)
 
     def unroute(self, endpoint: str) -> None:
         """Forget an endpoint."""
         self._routes.pop(endpoint.lower(), None)
+
+    def connections(self) -> dict[str, int]:
+        """How many clients that called an endpoint are still connected; endpoints without any are left out."""
+        counts = {
+            name: sum(not transport.is_closing() for transport in route.connections)
+            for name, route in self._routes.items()
+            if route.connections
+        }
+        return {name: count for name, count in counts.items() if count}
 
     async def close(self) -> None:
         """End the copies that are still on their way."""
@@ -97,19 +111,24 @@ class Router:
 
     def _handler(self, model_path: str) -> Callable[[web.Request], Coroutine[None, None, web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
+            started, clock = time.time(), time.perf_counter()
             request_id = _request_id(request.headers.get("x-request-id"))
             try:
-                return await self._answer(request, model_path, request_id)
+                return await self._answer(request, model_path, request_id, started, clock)
             except Refusal as exc:
+                self._report_refused(request, model_path, request_id, started, clock, exc)
                 return exc.response(request_id)
 
         return handle
 
-    async def _answer(self, request: web.Request, model_path: str, request_id: str) -> web.StreamResponse:
-        started, clock = time.time(), time.perf_counter()
+    async def _answer(
+        self, request: web.Request, model_path: str, request_id: str, started: float, clock: float
+    ) -> web.StreamResponse:
         route = self._routes.get(request.match_info["endpoint"].lower())
         if route is None:
             raise Refusal(404, "There is no endpoint with this name on this local Azure.")
+        if request.transport is not None:
+            route.connections.add(request.transport)
         authorization.check(route.routing, request.headers.get("Authorization"))
         named = request.headers.get(DEPLOYMENT_HEADER)
         target = self._choose(route, named)
@@ -210,6 +229,29 @@ class Router:
             served = call.served(shadow, status=status, model_status=model_status, response_bytes=sent, mirrored=True)
             self._report(served)
 
+    def _report_refused(
+        self, request: web.Request, path: str, request_id: str, started: float, clock: float, refusal: Refusal
+    ) -> None:
+        """A request that no deployment got to see; requests to unknown endpoints are nobody's."""
+        route = self._routes.get(request.match_info["endpoint"].lower())
+        if route is not None:
+            self._report(
+                ServedRequest(
+                    endpoint=route.routing.endpoint,
+                    deployment="",
+                    request_id=request_id,
+                    method=request.method,
+                    path=path,
+                    started=started,
+                    seconds=time.perf_counter() - clock,
+                    status=refusal.status,
+                    model_status=None,
+                    request_bytes=0,
+                    response_bytes=len(refusal.text),
+                    headers=request.raw_headers,
+                )
+            )
+
     def _report(self, served: ServedRequest) -> None:
         for observer in self._observers:
             observer(served)
@@ -219,7 +261,9 @@ async def _not_served(request: web.Request) -> web.Response:
     """What the server would otherwise offer to its other services: wrong methods and unknown paths."""
     methods = _PATHS.get("/" + request.match_info["rest"])
     if methods is not None:
-        raise web.HTTPMethodNotAllowed(request.method, methods)
+        refused = Refusal(405, "").response(str(uuid.uuid4()))
+        refused.headers["Allow"] = ", ".join(methods)
+        return refused
     known = ", ".join(_PATHS)
     return Refusal(404, f"An endpoint serves {known}, nothing else.").response(str(uuid.uuid4()))
 

@@ -19,6 +19,7 @@ class ServedRequest:
 
     endpoint: str
     deployment: str
+    """Empty for a request that was refused before it had one."""
     request_id: str
     method: str
     path: str
@@ -34,6 +35,8 @@ class ServedRequest:
     mirrored: bool = False
     direct: bool = False
     """Routed by the azureml-model-deployment header."""
+    headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
+    """As the caller sent them, key included: never to be written as a whole."""
 
 
 @dataclass

@@ -1,0 +1,110 @@
+"""Reads off, once a second, which instances there are and how busy their processes are.
+
+An instance is at 100 % processor time when each of its workers keeps one core busy, and its memory is the share of
+this machine's: it is no virtual machine of its own, so there is no other whole to take a part of. Without /proc
+(macOS) there is no usage, and the metrics say so by having no value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from localazure.monitor.metrics import Metrics
+
+READY, NOT_READY = "Ready", "NotReady"
+_FORGET_AFTER_SECONDS = 3600.0
+_PROC = Path("/proc")
+
+
+class Usage(NamedTuple):
+    """Of a process and its children: seconds of processor time so far, resident bytes, number of children."""
+
+    seconds: float
+    resident_bytes: int
+    children: int
+
+
+class Running(Protocol):
+    """The data plane as it is read off."""
+
+    def running(self) -> Sequence[tuple[str, str, list[tuple[int, int | None, bool]]]]: ...
+
+    def connections(self) -> Mapping[str, int]: ...
+
+
+class Sampler:
+    """`sample` is called about once a second."""
+
+    def __init__(self, metrics: Metrics, plane: Running) -> None:
+        self._metrics = metrics
+        self._plane = plane
+        self._before: dict[int, tuple[float, float]] = {}
+        """By process id: when it was read, and its processor time then."""
+        self._connected: set[str] = set()
+        self._memory_bytes = _memory_bytes()
+
+    def sample(self, now: float) -> None:
+        """Read everything once."""
+        seen: dict[int, tuple[float, float]] = {}
+        present = {}
+        for endpoint, deployment, instances in self._plane.running():
+            present[endpoint.lower(), deployment.lower()] = True
+            states = tuple((instance_name(number), READY if ready else NOT_READY) for number, _, ready in instances)
+            self._metrics.record_instances(endpoint, deployment, now, states)
+            for number, pid, _ in instances:
+                usage = read_usage(pid) if pid is not None else None
+                if pid is None or usage is None:
+                    continue
+                seen[pid] = (now, usage.seconds)
+                before = self._before.get(pid)
+                if before is not None and now > before[0]:
+                    cpu = (usage.seconds - before[1]) / (now - before[0]) / max(1, usage.children) * 100
+                    memory = usage.resident_bytes / self._memory_bytes * 100
+                    self._metrics.record_usage(
+                        endpoint, deployment, instance_name(number), now, cpu=min(100.0, max(0.0, cpu)), memory=memory
+                    )
+        self._before = seen
+        self._read_connections(now)
+        self._metrics.forget_gauges(present, now, _FORGET_AFTER_SECONDS)
+        self._metrics.limit()
+
+    def _read_connections(self, now: float) -> None:
+        counts = self._plane.connections()
+        for endpoint in self._connected | set(counts):
+            self._metrics.record_connections(endpoint, now, counts.get(endpoint, 0))
+        self._connected = set(counts)
+
+
+def instance_name(number: int) -> str:
+    """The value of the dimension instanceId; what Azure writes there is not known."""
+    return f"instance-{number}"
+
+
+def read_usage(pid: int) -> Usage | None:
+    """Of a process and its direct children; None when it is gone or the system does not say."""
+    try:
+        children = [int(child) for child in (_PROC / f"{pid}/task/{pid}/children").read_text().split()]
+        seconds, resident = _read_process(pid)
+    except (OSError, ValueError, IndexError):
+        return None
+    for child in children:
+        try:
+            more_seconds, more_resident = _read_process(child)
+        except (OSError, ValueError, IndexError):
+            continue  # it ended just now; its parent has its time then
+        seconds, resident = seconds + more_seconds, resident + more_resident
+    return Usage(seconds, resident, len(children))
+
+
+def _read_process(pid: int) -> tuple[float, int]:
+    fields = (_PROC / f"{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    # utime, stime, and those of children that were waited for; resident pages.
+    ticks = sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK"), int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
