@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 REQUEST_SECONDS = 10.0
 POLL_SECONDS = 0.05
 LOG_LINES_SHOWN = 15
+LEAST_FREE_BYTES = 1_000_000
 
 Say = Callable[[str], None]
 
@@ -195,6 +197,8 @@ def _is_free(port: int) -> bool:
 
 def _printed(home: LocalHome) -> str:
     lines = home.console_log.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines and shutil.disk_usage(home.path).free < LEAST_FREE_BYTES:
+        return f"the disk that holds {home.path} is full, so it could not even say why. Free space and start again."
     return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(it printed nothing)"
 
 

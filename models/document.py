@@ -11,6 +11,10 @@ from typing import Any
 import yaml
 
 
+MAX_DEPTH = 30  # a deployment's file is four deep
+MAX_VALUES = 20_000  # a deployment's file holds some thirty
+
+
 class DocumentError(ValueError):
     """A file is no readable YAML mapping; the message says where and why."""
 
@@ -67,7 +71,25 @@ def read_document(path: Path) -> Document:
     if not isinstance(content, dict):
         kind = "empty" if content is None else f"a {type(content).__name__}"
         raise DocumentError(f"the file must hold keys and values, it is {kind}")
+    _check_size(content)
     return Document(path=path, text=text, content=content)
+
+
+def _check_size(content: Any) -> None:
+    """Aliases can make a file of ten lines hold itself, or more values than there is memory for."""
+    seen = 0
+    rest = [(content, 0)]
+    while rest:
+        value, depth = rest.pop()
+        seen += 1
+        if depth > MAX_DEPTH:
+            raise DocumentError(f"the YAML is nested more than {MAX_DEPTH} deep, or holds itself through an alias")
+        if seen > MAX_VALUES:
+            raise DocumentError(f"the YAML holds more than {MAX_VALUES} values once its aliases are written out")
+        if isinstance(value, dict):
+            rest += [(child, depth + 1) for child in value.values()]
+        elif isinstance(value, list):
+            rest += [(child, depth + 1) for child in value]
 
 
 def _one_line(error: yaml.YAMLError) -> str:

@@ -382,3 +382,20 @@ def test_a_conda_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | N
     (problem,) = refused.value.problems
     assert str(problem).startswith("shop/blue.yml: environment.conda_file conda.yml: ")
     assert reason in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: &a\n  b: *a\n", "nested more than 30 deep, or holds itself"),
+        ("\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 25))]), "20000 values"),
+    ],
+)
+def test_a_file_that_holds_itself_or_millions_of_values_is_refused_at_once(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    folder = write_model(tmp_path / "shop", blue=text)
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["blue"])
+    (problem,) = refused.value.problems
+    assert reason in str(problem)
