@@ -120,6 +120,7 @@ class Server:
         )
         try:
             await self.scoring.start()
+            plane.blobs.recover()
             plane.start()
             await runner.setup()
             assert runner.server is not None

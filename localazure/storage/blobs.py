@@ -1,7 +1,8 @@
 """Containers and blobs: content in files `<root>/<account>/<container>/<blob path>`, properties in the store.
 
-A blob's file appears in one rename, and its properties in the commit that follows, so an acknowledged blob is whole. A
-name that is a folder of another blob's name is refused: files cannot be both. It knows no HTTP and no rights.
+A blob's properties are committed, then its file appears in one rename; a start finishes what a kill between the two
+left, so a blob is whole at any moment. A name that is a folder of another blob's name is refused: files cannot be
+both. It knows no HTTP and no rights.
 """
 
 from __future__ import annotations
@@ -117,7 +118,8 @@ class BlobStore:
         target = self.path(account, container, name)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(upload, target)
+            if target.is_dir():
+                raise IsADirectoryError(target)
         except (NotADirectoryError, FileExistsError, IsADirectoryError) as exc:
             upload.unlink(missing_ok=True)
             raise not_emulated(f"A blob that is also a folder of other blobs ({name})") from exc
@@ -131,9 +133,25 @@ class BlobStore:
             "md5": md5,
             "metadata": {},
             "headers": {},
+            "upload": upload.name,
         } | headers
+        # In this order: `recover` finishes the second step, while content without its properties could not be told.
         self._store.save_blob(account, container, name, document)
+        os.replace(upload, target)
         return document
+
+    def recover(self) -> None:
+        """After a start: finish the commits that a killed process began, and remove what it had not received whole."""
+        for upload in self._root.glob(f"*/{_UPLOADS}/*/*"):
+            if upload.is_dir():
+                continue  # blocks wait for their list
+            account, container = upload.parent.parent.parent.name, upload.parent.name
+            blobs = self._store.blobs(account, container, "", "")
+            name = next((name for name, document in blobs if document.get("upload") == upload.name), None)
+            if name is None:
+                upload.unlink()
+            else:
+                os.replace(upload, self.path(account, container, name))
 
     def assemble(self, account: str, container: str, name: str, block_ids: list[str]) -> tuple[Path, int, str]:
         """Join uncommitted blocks into a new upload: file, size and MD5."""

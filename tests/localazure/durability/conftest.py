@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import pytest
 import requests
 
 from localazure import identity
+from toolchain.uv import find_uv, uv_environment
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
 WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 HERE = {"location": "westeurope"}
+CONDA = "dependencies:\n- python=3.11\n- pip:\n  - azureml-inference-server-http==1.5.1\n"
 
 
 class Azure:
@@ -27,19 +30,24 @@ class Azure:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.port = 0
         self.process: subprocess.Popen[str] | None = None
         self.session = requests.Session()
         self.session.headers["Authorization"] = "Bearer x"
         self.session.trust_env = False
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "localazure", "--home", str(self.home), "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "localazure", "--home", str(self.home), "--port", str(self.port)]
+        environment = os.environ | uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
         assert self.process.stdout is not None
         if not self.process.stdout.readline():
             raise RuntimeError(f"the local Azure did not start: {self.end_of_output()}")
         document = json.loads((self.home / "server.json").read_text())
         self.http, self.https = document["http"], document["https"]
+        self.port = int(self.https.rpartition(":")[2])  # addresses that clients know stay true
 
     def end_of_output(self) -> str:
         assert self.process is not None
@@ -86,6 +94,24 @@ class Azure:
         }
         body = HERE | {"identity": {"type": "SystemAssigned"}, "properties": references}
         assert self.wait(self.request("PUT", WORKSPACE, body))["status"] == "Succeeded"
+
+    def make_model(self, script: str) -> dict[str, Any]:
+        """Assets of a model; returns the properties of a deployment of it."""
+        blob = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob"}
+        self.request("PUT", f"{self.http}/stacc1/box?restype=container", **blob)
+        uploaded = self.session.put(f"{self.http}/stacc1/box/code/score.py", data=script.encode(), headers=blob)
+        assert uploaded.status_code == 201, uploaded.text
+        assets = {"codeUri": f"{self.https}/stacc1/box/code"}, {"condaFile": CONDA, "image": "image"}
+        code, environment = f"{WORKSPACE}/codes/code/versions/1", f"{WORKSPACE}/environments/env/versions/1"
+        for path, properties in zip((code, environment), assets, strict=True):
+            answer = self.request("PUT", path, {"properties": properties})
+            assert answer.status_code in (200, 201), answer.text
+        return {
+            "endpointComputeType": "Managed",
+            "instanceType": "Standard_DS3_v2",
+            "environmentId": environment,
+            "codeConfiguration": {"codeId": code, "scoringScript": "score.py"},
+        }
 
     def log(self) -> str:
         return (self.home / "logs" / "server.log").read_text()
