@@ -16,6 +16,7 @@ from localazure.arm.manners import Generation
 from localazure.arm.quota import read_quota
 from localazure.arm.timing import PACES
 from localazure.disk import is_full
+from localazure.monitor.monitor import MAX_SPEED, MonitorOptions
 from localazure.server import Server, StartError
 from localazure.startup import HOST, check_host
 
@@ -42,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         check_host(parsed.host)
         _log_to(home)
-        asyncio.run(_run(home, parsed.port, options))
+        monitoring = MonitorOptions(autoscale_speed=parsed.autoscale_speed)
+        asyncio.run(_run(home, parsed.port, options, monitoring, simulated=parsed.compute == "simulated"))
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def _run(home: Path, port: int, options: Options) -> None:
+async def _run(home: Path, port: int, options: Options, monitoring: MonitorOptions, *, simulated: bool) -> None:
     from localazure.faults.registry import Faults
     from localazure.faults.scoring import exchange_with_faults
     from localazure.scoring.calls import exchange
@@ -62,8 +64,8 @@ async def _run(home: Path, port: int, options: Options) -> None:
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice" / "environments"
     faults = Faults()
-    plane = ScoringPlane(home, cache, exchange_with_faults(faults, exchange))
-    server = Server(home, port, plane, options, faults)
+    plane = ScoringPlane(home, cache, exchange_with_faults(faults, exchange), simulated=simulated)
+    server = Server(home, port, plane, options, faults, monitoring)
     await server.run(ready=lambda url: print(f"local Azure ready on {url}", flush=True))
 
 
@@ -114,6 +116,19 @@ def _parser() -> argparse.ArgumentParser:
         help="whose manners Machine Learning has: those of 2022, of 2024, or (default) what the api-version suggests",
     )
     parser.add_argument(
+        "--compute",
+        choices=("processes", "simulated"),
+        default="processes",
+        help="simulated: deployments answer without processes, so that hundreds fit on one machine",
+    )
+    parser.add_argument(
+        "--autoscale-speed",
+        type=_speed,
+        default=1,
+        metavar="TIMES",
+        help=f"let autoscale's minutes (turns, windows, cool-downs) pass 1 to {MAX_SPEED} times as fast; schedules not",
+    )
+    parser.add_argument(
         "--quota",
         metavar="FAMILY=CORES",
         action="append",
@@ -121,6 +136,13 @@ def _parser() -> argparse.ArgumentParser:
         help="limit the cores of a family of VM sizes, for example DSv2=24; may be repeated",
     )
     return parser
+
+
+def _speed(text: str) -> int:
+    speed = int(text)
+    if not 1 <= speed <= MAX_SPEED:
+        raise argparse.ArgumentTypeError(f"it must be from 1 to {MAX_SPEED}, got {speed}")
+    return speed
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs
 from aiohttp import web
 
 from localazure import identity
+from localazure.arm.batch_service import BatchService
 from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.scoring import Scoring
@@ -35,6 +36,7 @@ from localazure.faults.operations import OperationFaults
 from localazure.faults.registry import Faults
 from localazure.faults.requests import answer_with_faults
 from localazure.faults.scoring import FaultyScoring
+from localazure.monitor.monitor import Monitor, MonitorOptions, Observed
 from localazure.requests import read_body
 from localazure.startup import HOST, StartError, bind_ports, control_token, hold_lock
 from localazure.storage.service import BlobService
@@ -51,7 +53,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 __all__ = ["DataPlane", "Server", "StartError"]
 
 
-class DataPlane(Scoring, Protocol):
+class DataPlane(Scoring, Observed, Protocol):
     """The scoring plane as the process needs it."""
 
     async def start(self) -> None: ...
@@ -73,6 +75,7 @@ class Server:
     options: Options = field(default_factory=Options)
     faults: Faults = field(default_factory=Faults)
     """The scoring plane asks them too, where it is told to."""
+    monitoring: MonitorOptions = field(default_factory=MonitorOptions)
 
     def __post_init__(self) -> None:
         self._stop = asyncio.Event()
@@ -109,6 +112,7 @@ class Server:
         scoring = FaultyScoring(self.scoring, self.faults)
         self._plane = plane = ControlPlane(self.home, base_url, scoring, options=self.options)
         plane.operations.interfere = OperationFaults(self.faults, plane.store)
+        self._monitor = monitor = Monitor(plane, self.scoring, self.home, self.monitoring)
         runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -122,6 +126,7 @@ class Server:
             await self.scoring.start()
             plane.blobs.recover()
             plane.start()
+            monitor.start()
             await runner.setup()
             assert runner.server is not None
             self._connections = Connections(runner.server)
@@ -141,6 +146,7 @@ class Server:
             await runner.cleanup()
             if self._connections is not None:
                 await self._connections.drop()
+            await monitor.stop()
             await plane.stop()
             scoring.close()
             await self.scoring.close()
@@ -184,6 +190,8 @@ class Server:
                 web.post("/{tenant}/oauth2/token", self._token_endpoint),
             ]
         )
+        application.add_routes(BatchService(self._plane).routes())
+        application.add_routes(self._monitor.routes())
         application.add_routes(self.scoring.routes())
         application.router.add_route("*", "/{path:.*}", self._dispatch)
         return application

@@ -91,6 +91,11 @@ class Store:
     def close(self) -> None:
         self._connection.close()
 
+    @property
+    def changes(self) -> int:
+        """Grows with every write: whoever remembers it knows whether something may have changed."""
+        return self._connection.total_changes
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; may be nested. Must not contain an await."""

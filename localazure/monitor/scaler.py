@@ -94,8 +94,7 @@ class Scaler:
     def __init__(self, plane: Plane, speed: float = 1.0) -> None:
         self._plane = plane
         self._speed = speed
-        self.decisions: dict[str, Decision] = {}
-        """The last one of each setting, by its ARM id."""
+        self._decisions: dict[str, tuple[Resource, Decision]] = {}
 
     def turn(self, now: float) -> None:
         """Decide for each setting and start what changes; never raises for a setting that cannot be followed."""
@@ -107,7 +106,11 @@ class Scaler:
             except (SettingError, ArmError) as error:
                 log.warning("autoscale %s does not act: %s", resource.id, error)
         known = {resource.id for resource in settings}
-        self.decisions = {key: decision for key, decision in self.decisions.items() if key in known}
+        self._decisions = {key: decision for key, decision in self._decisions.items() if key in known}
+
+    def by_deployment(self) -> dict[tuple[str, str], Decision]:
+        """The last decision about each deployment that has a setting."""
+        return {(target.endpoint, target.deployment or ""): decision for target, decision in self._decisions.values()}
 
     def _follow(self, resource: StoredResource, setting: Setting, now: float) -> None:
         store = self._plane.store
@@ -118,9 +121,10 @@ class Scaler:
         if deployment.properties.get("provisioningState") != "Succeeded" or store.running_operations(endpoint_id):
             return
         count = int(deployment.body["sku"]["capacity"])
-        reader = MetricReader(self._plane.metrics, resource_of(deployment.resource_id), now)
+        target = resource_of(deployment.resource_id)
+        reader = MetricReader(self._plane.metrics, target, now)
         decision = decide(setting, reader, now, Current(count, resource.private.get("last_scaled")))
-        self.decisions[resource.id] = decision
+        self._decisions[resource.id] = (target, decision)
         if decision.instances != count:
             self._scale(deployment, decision.instances)
             self._remember(resource, now, count, decision)

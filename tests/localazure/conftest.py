@@ -69,6 +69,15 @@ class FakePlane:
     def status(self) -> dict[str, Any]:
         return {}
 
+    def observe(self, observer: Callable[[Any], None]) -> None:
+        """Nothing is served."""
+
+    def running(self) -> list[Any]:
+        return []
+
+    def connections(self) -> dict[str, int]:
+        return {}
+
 
 class LocalAzure:
     """A running server, and what a client needs to find it."""

@@ -20,6 +20,14 @@ class NoModels:
     def route(self, routing: object) -> None: ...
     def unroute(self, endpoint: str) -> None: ...
 
+    def observe(self, observer: object) -> None: ...
+
+    def running(self) -> list[Any]:
+        return []
+
+    def connections(self) -> dict[str, int]:
+        return {}
+
     def routes(self) -> list[Any]:
         return []
 

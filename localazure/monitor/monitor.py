@@ -1,0 +1,124 @@
+"""The monitor of one local Azure: what runs beside the requests, once a second or every few.
+
+It samples, writes traffic records, lets autoscale act and serves the status page. Nothing of it is in the way of a
+request: a turn that fails is logged and the next one tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from localazure.arm.control_plane import ControlPlane
+from localazure.monitor.definitions import ENDPOINTS
+from localazure.monitor.live import Live
+from localazure.monitor.page import page_response
+from localazure.monitor.request_log import LoggedEndpoint, RequestLog, asks_for
+from localazure.monitor.sampler import Running, Sampler
+from localazure.monitor.scaler import EVALUATION_SECONDS, Scaler
+from localazure.scoring.traffic import ServedRequest
+
+log = logging.getLogger(__name__)
+
+SAMPLE_SECONDS = 1.0
+MAX_SPEED = 60
+_DIAGNOSTICS = "microsoft.insights/diagnosticsettings"
+
+
+class Observed(Running, Protocol):
+    """The data plane, as it is watched."""
+
+    def observe(self, observer: Callable[[ServedRequest], None]) -> None: ...
+
+    def status(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class MonitorOptions:
+    """What a rehearsal may switch."""
+
+    autoscale_speed: int = 1
+    """How many times faster autoscale's minutes pass: its turns, grains, windows and cool-downs (1 to 60)."""
+
+
+class Monitor:
+    """Watches one control plane and its data plane from `start` to `stop`."""
+
+    def __init__(self, plane: ControlPlane, scoring: Observed, home: Path, options: MonitorOptions) -> None:
+        self._plane = plane
+        self._options = options
+        self._sampler = Sampler(plane.metrics, scoring)
+        self._scaler = Scaler(plane, options.autoscale_speed)
+        self._requests = RequestLog(home / "logs" / "traffic")
+        self._live = Live(plane.metrics, scoring, self._scaler)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._seen_changes = -1
+        scoring.observe(plane.metrics.observe)
+        scoring.observe(self._requests.observe)
+
+    def routes(self) -> list[web.RouteDef]:
+        """The status page and what it shows."""
+        return [web.get("/", page_response), web.get("/_local/live", self._live.respond)]
+
+    def start(self) -> None:
+        """Begin to watch."""
+        evaluation = EVALUATION_SECONDS / self._options.autoscale_speed
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._repeat(self._second, SAMPLE_SECONDS), name="monitor"),
+            loop.create_task(self._repeat(self._scale, evaluation), name="autoscale"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop, and write the traffic records that wait."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._requests.flush()
+
+    def _second(self) -> None:
+        self._sampler.sample(self._plane.clock())
+        if self._plane.store.changes != self._seen_changes:
+            self._seen_changes = self._plane.store.changes
+            self._requests.choose(self._logged_endpoints())
+        self._requests.flush()
+
+    def _scale(self) -> None:
+        self._scaler.turn(self._plane.clock())
+
+    def _logged_endpoints(self) -> dict[str, LoggedEndpoint]:
+        store = self._plane.store
+        logged = {}
+        for setting in store.of_type(_DIAGNOSTICS):
+            endpoint = store.get(setting.resource_id.parent)
+            if endpoint is None or endpoint.resource_id.type != ENDPOINTS.lower() or not asks_for(setting.properties):
+                continue
+            workspace = store.get(endpoint.resource_id.parent)
+            columns = {
+                "AuthType": str(endpoint.properties.get("authMode", "")),
+                "AzureMLWorkspaceId": str(workspace.properties.get("workspaceId", "")) if workspace else "",
+                "AzureMLWorkspaceName": workspace.name if workspace else "",
+                "EndpointName": endpoint.name,
+                "Location": str(endpoint.body.get("location", "")),
+                "_ResourceId": endpoint.id,
+            }
+            logged[endpoint.name.lower()] = LoggedEndpoint(columns)
+        return logged
+
+    async def _repeat(self, work: Callable[[], None], seconds: float) -> None:
+        failing = False
+        while True:
+            try:
+                work()
+                failing = False
+            except Exception:
+                if not failing:  # once, not every second
+                    log.exception("the monitor failed; it tries again")
+                failing = True
+            await asyncio.sleep(seconds)
