@@ -42,46 +42,69 @@ class Story:
 
     def tell(self) -> None:
         """All acts."""
+        self._deploy_blue()
+        self._enter_green()
+        self.load = BackgroundLoad(*self._target(), bodies=read_bodies(self.traffic))
+        self._promote_green()
+        self._remove_blue()
+        self._try_amber()
+        self._compare_at_last()
+
+    def _deploy_blue(self) -> None:
         self._title("The platform and an endpoint", "pulumi up")
         self._up()
         self._title("Model and code, uploaded by content hash", f"sluice release publish {MODEL}")
         self._publish()
         self._title("Blue, the first version, enters at 0 %", "pulumi up")
         self._up()
-        self._title("Blue gets all traffic", "pulumi up")
-        self._up(one_traffic_update=True)
+        self._title("Blue gets all traffic", "pulumi preview && pulumi up")
+        self._require_one_update()
+        self._up()
         self._score(None)
+
+    def _enter_green(self) -> None:
         self._title("Green, a better version, enters at 0 % and is tested by header", "pulumi up")
         self.engine.config_set(f"{DEPLOYMENTS}.green.instances", 1)
         self._up()
         self._score("green")
+
+    def _promote_green(self) -> None:
+        assert self.load is not None
         self._title("Green is promoted under continuous load", "pulumi preview && pulumi up, three times")
-        self.load = BackgroundLoad(*self._target(), bodies=read_bodies(self.traffic))
         for green in (10, 50, 100):
             self._move({"blue": 100 - green, "green": green})
-        promoted = self.load.load.total
-        self._require_none_failed(promoted, "by three changes of traffic")
+        tally = self.load.load.total
+        print(f"  requests failed by three changes of traffic: {tally.failed} of {tally.requests}", flush=True)
+        if tally.failed:
+            raise CommandError(f"requests failed while traffic changed: {tally.facts()}")
+
+    def _remove_blue(self) -> None:
         self._title("Blue has no traffic and is removed", "pulumi up")
         self.engine.config_set(f"{ROLLOUT}.stable", "green")
         self.engine.config_remove(f"{ROLLOUT}.traffic.blue")
         self.engine.config_remove(f"{DEPLOYMENTS}.blue")
         self._up()
-        self._title("Amber, a defective version, enters at 0 % and gets 10 %", "pulumi up, twice")
+
+    def _try_amber(self) -> None:
+        assert self.load is not None
+        self._title("Amber, a defective version, enters at 0 % and gets 10 %", "pulumi up, then preview && up")
         self.engine.config_set(f"{DEPLOYMENTS}.amber.instances", 1)
         self._up()
-        bad = self._move({"green": 90, "amber": 10})
-        self._title("Amber fails: traffic goes back", "pulumi up")
-        print(f"  requests that amber failed in that time: {bad.errors_by_deployment['amber']}")
-        if not bad.errors_by_deployment["amber"]:
+        errors = self._move({"green": 90, "amber": 10}).errors_by_deployment["amber"]
+        self._title("Amber fails: traffic goes back", "pulumi preview && pulumi up")
+        print(f"  of these requests amber failed {errors}")
+        if not errors:
             raise CommandError("amber was expected to fail on part of the traffic, and did not.")
         self._move({"green": 100, "amber": 0})
         self.load.stop()
         total = self.load.load.total
         caused = total.failed - total.errors_by_deployment["amber"]
-        print(f"  {total.requests} requests in all; failed by amber itself {total.errors_by_deployment['amber']},")
-        print(f"  failed by changes of traffic {caused}")
+        print(f"  {total.requests} requests in all; {total.errors_by_deployment['amber']} failed in amber,")
+        print(f"  {caused} failed by changes of traffic", flush=True)
         if caused:
             raise CommandError(f"{caused} requests failed while traffic changed: {total.facts()}")
+
+    def _compare_at_last(self) -> None:
         self._title("Declared and live are the same", "pulumi preview --refresh")
         preview = self.engine.preview(refresh=True)
         if not preview.is_empty:
@@ -97,9 +120,7 @@ class Story:
         self.act += 1
         print(f"\n{self.act:2}. {text}\n    $ {command}", flush=True)
 
-    def _up(self, *, one_traffic_update: bool = False) -> None:
-        if one_traffic_update:
-            self._require_one_update()
+    def _up(self) -> None:
         started = time.monotonic()
         self.engine.up(on_event=_tell_change)
         endpoint = self.engine.outputs()["endpoints"][MODEL]
@@ -153,11 +174,6 @@ class Story:
         key = ml_client(address).online_endpoints.get_keys(address.name).primary_key
         return str(uri), str(key)
 
-    def _require_none_failed(self, tally: Tally, cause: str) -> None:
-        print(f"  requests failed {cause}: {tally.failed} of {tally.requests}", flush=True)
-        if tally.failed:
-            raise CommandError(f"requests failed {cause}: {tally.facts()}")
-
 
 class BackgroundLoad:
     """Continuous load from another thread."""
@@ -168,14 +184,18 @@ class BackgroundLoad:
         self._thread.start()
 
     def window_of(self, requests: int, seconds: float) -> Tally:
-        """Count from now until so many answers are in; fails if they do not come."""
-        self.load.restart_window()
+        """Count so many answers to requests sent from now on; fails if they do not come."""
         deadline = time.monotonic() + seconds
+        self._wait_for(4 * CLIENTS, deadline)  # what was on its way when the weights changed is not counted
+        self._wait_for(requests, deadline)
+        return self.load.restart_window()
+
+    def _wait_for(self, requests: int, deadline: float) -> None:
+        self.load.restart_window()
         while self.load.window.requests < requests:
             if time.monotonic() > deadline:
-                raise CommandError(f"{self.load.window.requests} of {requests} requests answered in {seconds:.0f} s.")
+                raise CommandError(f"only {self.load.window.requests} of {requests} requests were answered in time.")
             time.sleep(0.05)
-        return self.load.restart_window()
 
     def stop(self) -> None:
         """End it and wait for the requests that are under way."""
