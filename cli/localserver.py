@@ -138,7 +138,13 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
         raise UnavailableError(f"cannot write {home.console_log}: {error.strerror}. Free space or fix it.") from error
     with log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=CHECKOUT
+            command,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=CHECKOUT,
         )
     started = time.monotonic()
     told = False
@@ -162,6 +168,14 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
             process.terminate()
             process.wait()
         raise
+
+
+def _environment() -> dict[str, str]:
+    """The caller's, with the uv that set-up uses and the package index that pip is configured for: the local Azure
+    builds the environments of models with them."""
+    from toolchain.uv import find_uv, uv_environment
+
+    return uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
 
 
 def _free_port(home: LocalHome) -> int:
