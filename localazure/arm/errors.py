@@ -16,9 +16,28 @@ plain words of this project.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+# Codes of errors that ARM answers itself; all others come from the service behind it, which adds more to them.
+GATEWAY_CODES = frozenset(
+    {
+        "AuthenticationFailed",
+        "InvalidApiVersionParameter",
+        "InvalidRequestContent",
+        "InvalidRequestUri",
+        "InvalidResourceId",
+        "InvalidResourceLocation",
+        "LocationRequired",
+        "MissingApiVersionParameter",
+        "NotEmulated",
+        "ParentResourceNotFound",
+        "ResourceGroupNotFound",
+        "ResourceNotFound",
+        "SubscriptionNotFound",
+    }
+)
 COVERAGE_HINT = "What the local Azure does is listed in localazure/COVERAGE.md."
 
 
@@ -113,6 +132,23 @@ class NotEmulated(ArmError):
 
     def __init__(self, what: str) -> None:
         super().__init__("NotEmulated", f"{what} is not emulated by the local Azure. {COVERAGE_HINT}")
+
+
+def machine_learning_body(error: ArmError, location: str, time: str) -> dict[str, Any]:
+    """An error of the Machine Learning service in its recorded shape."""
+    body = error.body()
+    if error.code in GATEWAY_CODES and not error.details:
+        return body
+    correlation = {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}
+    facts = {
+        "ComponentName": "managementfrontend",
+        "Correlation": correlation,
+        "Environment": location,
+        "Location": location,
+        "Time": time,
+    }
+    additional = [{"type": kind, "info": {"value": value}} for kind, value in facts.items()]
+    return {"error": body["error"] | {"details": error.details, "additionalInfo": additional}}
 
 
 def inferencing_refusal(text: str) -> BadRequest:

@@ -27,6 +27,8 @@ class Request:
     query: Mapping[str, str]
     caller: str
     """Who asks: for systemData."""
+    client: str = ""
+    """The User-Agent."""
 
     @property
     def sent_properties(self) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized
+from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, machine_learning_body
 from localazure.arm.namespaces.resources import ResourceGroups
 from localazure.arm.operations import OPERATION_SEGMENTS
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.resource_id import ResourceId, split_path
+from localazure.arm.timing import time_text
 from localazure.monitor.routes import Metrics
 from localazure.requests import read_body, read_json
 
@@ -39,8 +40,20 @@ class ArmService:
         try:
             reply = await self._answer(http)
         except ArmError as error:
-            reply = Reply(error.status, error.body(), error.headers)
+            reply = Reply(error.status, self._error_body(http, error), error.headers)
         return self._response(http, reply)
+
+    def _error_body(self, http: web.Request, error: ArmError) -> dict[str, Any]:
+        segments = http.path.lower().strip("/").split("/")
+        # Of what hangs on a resource (metrics, settings) another service answers.
+        if ResourceId(http.path).namespace.lower() != "microsoft.machinelearningservices":
+            return error.body()
+        if "locations" in segments[4:5]:
+            location = segments[5] if len(segments) > 5 else "global"
+        else:
+            workspace = self._plane.store.get("/" + "/".join(segments[:8]))
+            location = self._plane.location_for(workspace) if workspace else "global"
+        return machine_learning_body(error, location, time_text(self._plane.clock()))
 
     async def _answer(self, http: web.Request) -> Reply:
         if not http.headers.get("Authorization"):
@@ -73,7 +86,8 @@ class ArmService:
         resource_id = ResourceId(path)
 
         def request_for(target: ResourceId) -> Request:
-            return Request(http.method, target, api_version, body, http.query, identity.CALLER_NAME)
+            agent = http.headers.get("User-Agent", "")
+            return Request(http.method, target, api_version, body, http.query, identity.CALLER_NAME, agent)
 
         if resource_id.type:
             return self._resource(request_for(resource_id))

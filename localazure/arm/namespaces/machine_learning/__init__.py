@@ -1,4 +1,4 @@
-"""Microsoft.MachineLearningServices: workspaces, datastores, computes, assets, online endpoints and deployments."""
+"""Microsoft.MachineLearningServices: workspaces, datastores, computes, assets, endpoints and deployments, jobs."""
 
 from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.namespaces.machine_learning.assets import (
@@ -8,11 +8,15 @@ from localazure.arm.namespaces.machine_learning.assets import (
     EnvironmentVersions,
     ModelVersions,
 )
+from localazure.arm.namespaces.machine_learning.batch_deployments import BatchDeployments
+from localazure.arm.namespaces.machine_learning.batch_endpoints import BatchEndpoints
 from localazure.arm.namespaces.machine_learning.computes import Computes
 from localazure.arm.namespaces.machine_learning.datastores import Datastores
 from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments, Skus
 from localazure.arm.namespaces.machine_learning.endpoints import OnlineEndpoints
+from localazure.arm.namespaces.machine_learning.jobs import Jobs
 from localazure.arm.namespaces.machine_learning.workspaces import Workspaces
+from localazure.arm.operations import MFE
 
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
@@ -31,6 +35,9 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     f"{_WORKSPACES}/onlineEndpoints": OnlineEndpoints,
     f"{_WORKSPACES}/onlineEndpoints/deployments": OnlineDeployments,
     f"{_WORKSPACES}/onlineEndpoints/deployments/skus": Skus,
+    f"{_WORKSPACES}/batchEndpoints": BatchEndpoints,
+    f"{_WORKSPACES}/batchEndpoints/deployments": BatchDeployments,
+    f"{_WORKSPACES}/jobs": Jobs,
 }
 
 EXTRA_SHAPES: tuple[Shape, ...] = (
@@ -41,6 +48,9 @@ EXTRA_SHAPES: tuple[Shape, ...] = (
     Shape(f"{_WORKSPACES}/data"),
     Shape(f"{_WORKSPACES}/data/versions"),
     Shape(f"{_WORKSPACES}/onlineEndpoints/deployments/skus"),
+    Shape(f"{_WORKSPACES}/batchEndpoints", MFE, MFE),
+    Shape(f"{_WORKSPACES}/batchEndpoints/deployments", MFE, MFE),
+    Shape(f"{_WORKSPACES}/jobs"),
 )
 
 __all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]

@@ -40,14 +40,19 @@ def check_references(store: Store, sent: dict[str, Any]) -> None:
     named = {field: sent.get(field) for field in _REFERENCES}
     named["codeConfiguration.codeId"] = (sent.get("codeConfiguration") or {}).get("codeId")
     for field, value in named.items():
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            raise BadRequest("BadRequest", f"{field} must be the id of an asset version, got {value!r}.")
-        if value.lower().startswith("azureml://registries/"):
-            raise NotEmulated(f"An asset of a registry ({field} = {value})")
-        if store.get(value.removeprefix("azureml:")) is None:
-            raise BadRequest("ResourceNotFound", f"{field} names {value}, which does not exist.")
+        check_asset(store, field, value)
+
+
+def check_asset(store: Store, field: str, value: Any) -> None:
+    """Raise when a field names an asset version that does not exist, or one that cannot be had here."""
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise BadRequest("BadRequest", f"{field} must be the id of an asset version, got {value!r}.")
+    if value.lower().startswith("azureml://registries/"):
+        raise NotEmulated(f"An asset of a registry ({field} = {value})")
+    if store.get(value.removeprefix("azureml:")) is None:
+        raise BadRequest("ResourceNotFound", f"{field} names {value}, which does not exist.")
 
 
 def seconds_of(duration: Any) -> float:

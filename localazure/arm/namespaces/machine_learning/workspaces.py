@@ -6,14 +6,16 @@ containers in the storage account, as in Azure.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure import identity
-from localazure.arm.behaviour import Action, Behaviour, Shape
+from localazure.arm.behaviour import Action, Behaviour, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane, new_guid
-from localazure.arm.errors import BadRequest
+from localazure.arm.errors import BadRequest, NotEmulated
+from localazure.arm.manners import workspace_view
 from localazure.arm.operations import WORKSPACE, Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import ResourceId
@@ -30,6 +32,7 @@ _REFERENCES = {
     "containerRegistry": "microsoft.containerregistry/registries",
 }
 _FIXED = ("storageAccount", "keyVault", "hbiWorkspace")
+_PATCHABLE = frozenset({"tags", "identity", "sku", "properties", "location", "kind"})
 READY = "Active"
 
 
@@ -91,6 +94,7 @@ class Workspaces(Behaviour):
             "publicNetworkAccess": "Enabled",
             "enableDataIsolation": False,
             "systemDatastoresAuthMode": "accesskey",
+            "sasGetterUri": "",
         }
         kept = {field: before[field] for field in _REFERENCES if before.get(field)}
         properties = defaults | kept | super().properties(request, existing)
@@ -107,6 +111,7 @@ class Workspaces(Behaviour):
                 "resourceId": workspace_guid.replace("-", ""),
                 "fqdn": host,
                 "isPrivateLinkEnabled": False,
+                "notebookPreparationError": None,
             },
             "discoveryUrl": f"{self.plane.base_url}/discovery",
             "mlFlowTrackingUri": f"azureml://{host}/mlflow/v1.0{request.id.text}",
@@ -136,6 +141,39 @@ class Workspaces(Behaviour):
         body["systemData"] = self.system_data(before, request.caller, with_types=True)
         body["etag"] = None
 
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        return workspace_view(resource.body, request.api_version)
+
+    def patch(self, request: Request) -> Reply:
+        """Recorded: 202 with both headers, no body; what is sent changes, named outbound rules are added."""
+        workspace = self.find(request.id, "write")
+        if self.store.is_busy(workspace.id):
+            raise self.busy(workspace)
+        unknown = sorted(set(request.body) - _PATCHABLE)
+        if unknown:
+            raise NotEmulated(f"PATCH of {', '.join(unknown)} of a workspace")
+        self.check(request, workspace)
+        changes = copy.deepcopy(request.sent_properties)
+        properties = workspace.properties
+        network = self._network(changes.pop("managedNetwork", None), properties.get("managedNetwork"))
+        properties.update({name: value for name, value in changes.items() if value is not None})
+        properties["managedNetwork"] = network
+        if request.body.get("tags") is not None:
+            workspace.body["tags"] = read_tags(request.body["tags"])
+        for field in ("identity", "sku"):
+            if request.body.get(field) is not None:
+                workspace.body[field] = copy.deepcopy(request.body[field])
+        if request.body.get("identity") is not None:
+            workspace.body["identity"] = self.plane.identities.resolve(
+                request.body["identity"], self.store.get(workspace.id)
+            )
+        workspace.body["systemData"] = self.system_data(workspace, request.caller, with_types=True)
+        properties["provisioningState"] = "Updating"
+        with self.store.transaction():
+            operation = self.start(request, workspace, "put", WORKSPACE, update=True)
+            self.store.save(workspace)
+        return self._accepted(operation)
+
     def created(self, resource: Resource) -> None:
         from localazure.arm.namespaces.machine_learning.datastores import create_default_datastores
 
@@ -151,6 +189,9 @@ class Workspaces(Behaviour):
             location=self.plane.location_for(workspace),
             api_version=request.api_version,
         )
+        return self._accepted(operation)
+
+    def _accepted(self, operation: Operation) -> Reply:
         operations = self.plane.operations
         headers = {
             "Azure-AsyncOperation": operations.status_url(operation),
@@ -158,6 +199,15 @@ class Workspaces(Behaviour):
             **self.plane.timing.retry_after(whole=True),
         }
         return Reply(202, headers=headers)
+
+    def _list_keys(self, request: Request, workspace: Resource) -> Reply:
+        account = self.store.get(str(workspace.properties["storageAccount"]))
+        answer = {
+            "userStorageKey": account.private["keys"][0] if account else None,
+            "userStorageResourceId": workspace.properties["storageAccount"],
+            "appInsightsInstrumentationKey": None,
+        }
+        return Reply(200, answer)
 
     async def _finish_provisioning(self, operation: Operation) -> Commit:
         def commit() -> None:
@@ -169,7 +219,10 @@ class Workspaces(Behaviour):
 
         return commit
 
-    actions: ClassVar[Mapping[str, Action]] = {"provisionManagedNetwork": _provision_network}
+    actions: ClassVar[Mapping[str, Action]] = {
+        "provisionManagedNetwork": _provision_network,
+        "listKeys": _list_keys,
+    }
 
 
 def make_network_ready(workspace: Resource) -> None:

@@ -1,0 +1,122 @@
+"""The data plane of batch endpoints over HTTP: invoke, list and read jobs, and the service discovery that leads there.
+
+It stores jobs and scores nothing (see `namespaces.machine_learning.jobs`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from localazure import identity
+from localazure.arm.control_plane import ControlPlane
+from localazure.arm.errors import ArmError, BadRequest, NotFound, Unauthorized
+from localazure.arm.namespaces.machine_learning.batch_endpoints import DEPLOYMENTS
+from localazure.arm.namespaces.machine_learning.jobs import batch_jobs, create_job
+from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.resource_id import ResourceId, split_path
+from localazure.arm.store import Resource
+
+_ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
+_MANAGEMENT = "/mferp/managementfrontend"
+_DATA_VERSION = "2020-09-01-dataplanepreview"  # recorded
+
+
+class BatchService:
+    """Handlers over one control plane."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._plane = plane
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/discovery", self._discovery),
+            web.post("/endpoints/{endpoint}/jobs", self._invoke),
+            web.get(_MANAGEMENT + "/{path:.*}", self._read),
+        ]
+
+    async def _discovery(self, request: web.Request) -> web.Response:
+        base = self._plane.base_url
+        return web.json_response({"api": base, "catalog": base, "experimentation": base, "history": base})
+
+    async def _invoke(self, request: web.Request) -> web.Response:
+        try:
+            self._check_caller(request)
+            endpoint = self._endpoint(request.match_info["endpoint"])
+            deployment = self._deployment(endpoint, request.headers.get("azureml-model-deployment"))
+            sent = _properties(await request.read())
+            self._check_output(endpoint, sent)
+            answer = create_job(self._plane, deployment, sent, identity.CALLER_NAME)
+        except ArmError as error:
+            return web.json_response(error.body(), status=error.status)
+        location = f"{self._plane.base_url}{_MANAGEMENT}{deployment.id}?api-version={_DATA_VERSION}"
+        headers = {"Location": location, "azureml-model-deployment": deployment.name}
+        return web.json_response(answer, status=201, headers=headers)
+
+    async def _read(self, request: web.Request) -> web.Response:
+        """`.../batchEndpoints/{e}[/deployments/{d}]/jobs[/{name}]` with an ARM path in front."""
+        try:
+            self._check_caller(request)
+            segments = split_path(request.match_info["path"])
+            at = len(segments) - 1 if segments[-1].lower() == "jobs" else len(segments) - 2
+            owner_id = ResourceId("/" + "/".join(segments[:at]))
+            owner = self._plane.store.get(owner_id.text)
+            if owner is None or segments[at].lower() != "jobs" or "/batchendpoints" not in owner_id.type:
+                raise NotFound.resource(owner_id.relative, owner_id.resource_group)
+            jobs = batch_jobs(self._plane, workspace_id_of(owner_id), owner_id.text)
+            if at == len(segments) - 1:
+                return web.json_response({"value": jobs})
+            job = next((job for job in jobs if job["name"] == segments[-1]), None)
+            if job is None:
+                raise NotFound("UserError", f"There is no job with name: {segments[-1]}")
+        except ArmError as error:
+            return web.json_response(error.body(), status=error.status)
+        return web.json_response(job)
+
+    def _check_caller(self, request: web.Request) -> None:
+        """Any token of this installation will do; its audience is not checked."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        claims = identity.decode_token(token.strip(), self._plane.token_secret, self._plane.clock())
+        if scheme.lower() != "bearer" or claims is None:
+            raise Unauthorized
+
+    def _endpoint(self, name: str) -> Resource:
+        for endpoint in self._plane.store.of_type(_ENDPOINTS):
+            if endpoint.name.lower() == name.lower():
+                return endpoint
+        raise NotFound("NotFound", f"There is no batch endpoint with name: {name[:64]}")
+
+    def _deployment(self, endpoint: Resource, asked: str | None) -> Resource:
+        name = asked or endpoint.properties["defaults"]["deploymentName"]
+        if not name:
+            # Not recorded; the words are ours.
+            raise BadRequest("BadRequest", f"Batch endpoint {endpoint.name} has no default deployment; name one.")
+        for deployment in self._plane.store.children(endpoint.id, DEPLOYMENTS):
+            if deployment.name.lower() == name.lower():
+                return deployment
+        raise NotFound("NotFound", f"Batch endpoint {endpoint.name} has no deployment {name[:64]}.")
+
+    def _check_output(self, endpoint: Resource, sent: dict[str, Any]) -> None:
+        datastore = (sent.get("outputDataset") or {}).get("datastoreId")
+        if isinstance(datastore, str) and self._plane.store.get(datastore.removeprefix("azureml:")) is None:
+            # Status, code and words as recorded.
+            raise NotFound("UserError", f"Could not find datastore: {datastore.rsplit('/', 1)[-1]}.")
+
+
+def _properties(raw: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise BadRequest("BadRequest", "The request is not a JSON document.") from exc
+    properties = body.get("properties") if isinstance(body, dict) else None
+    if not isinstance(properties, dict):
+        raise BadRequest("BadRequest", "The request needs an object `properties`.")
+    for field in ("inputData", "compute", "outputDataset"):
+        value = properties.get(field) or {}
+        if not isinstance(value, dict) or (
+            field == "inputData" and not all(isinstance(v, dict) for v in value.values())
+        ):
+            raise BadRequest("BadRequest", f"properties.{field} must be an object.")
+    return properties

@@ -1,0 +1,123 @@
+"""Batch deployments: stored in the recorded form. No compute runs them; see `batch_jobs` for what an invoke does."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from localazure.arm.behaviour import read_tags
+from localazure.arm.errors import BadRequest, NotEmulated
+from localazure.arm.manners import batch_deployment_view
+from localazure.arm.namespaces.machine_learning.assembly import check_asset
+from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.names import check_name
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.reply import Reply, Request
+from localazure.arm.store import Resource
+
+_LOGGING_LEVELS = ("Info", "Warning", "Debug")
+_OUTPUT_ACTIONS = ("AppendRow", "SummaryOnly")
+
+
+class BatchDeployments(EndpointResource):
+    """A batch deployment; stored only."""
+
+    prefixes = ("bd", "bdbes")
+    noun = "a batch deployment"
+    shows_operation = False
+
+    def put(self, request: Request) -> Reply:
+        existing = self.store.get(request.id.text)
+        endpoint = self.require_parent(request.id)
+        assert endpoint is not None
+        self.refuse_while_busy(request.id)
+        location = self.location_of(request, existing)
+        if existing is None:
+            check_name("a deployment", request.id.name)
+        self._check(request)
+        resource = existing or Resource(id=self.canonical_id(request.id, endpoint), body={})
+        resource.body = self._body(request, existing, resource, location)
+        with self.store.transaction():
+            operation = self.begin(request, resource, "put", update=existing is not None)
+            self.store.save(resource)
+        return self.put_reply(operation, request, self.read(resource, request), whole=True)
+
+    def _check(self, request: Request) -> None:
+        sent = request.sent_properties
+        configuration = sent.get("deploymentConfiguration") or {}
+        if configuration.get("deploymentConfigurationType", "Model") != "Model":
+            raise NotEmulated("A batch deployment of a pipeline component")
+        model = sent.get("model") or {}
+        if model.get("referenceType", "Id") != "Id":
+            raise NotEmulated(f"A batch deployment whose model is given by {model.get('referenceType')}")
+        check_asset(self.store, "model.assetId", model.get("assetId"))
+        check_asset(self.store, "environmentId", sent.get("environmentId"))
+        check_asset(self.store, "codeConfiguration.codeId", (sent.get("codeConfiguration") or {}).get("codeId"))
+        compute = sent.get("compute")
+        if compute is not None and (not isinstance(compute, str) or self.store.get(compute) is None):
+            # That the service checks it is an assumption; the words are ours.
+            raise BadRequest("BadRequest", f"properties.compute names {compute}, which does not exist.")
+
+    def _body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        sent = copy.deepcopy(request.sent_properties)
+        before = existing.properties if existing else {}
+        resources = {"instanceCount": 1, "instanceType": None} | (sent.get("resources") or {})
+        resources["properties"] = resources.get("properties") or None
+        if request.api_version >= "2023":
+            resources |= {
+                "maxInstanceCount": resources.get("maxInstanceCount"),
+                "locations": resources.get("locations"),
+            }
+        first_state = "Creating" if request.api_version >= "2024" and existing is None else "Updating"
+        properties: dict[str, Any] = {
+            "description": sent.get("description"),
+            "properties": (before.get("properties") or {}) | (sent.get("properties") or {}),
+            "codeConfiguration": sent.get("codeConfiguration"),
+            "environmentId": sent.get("environmentId"),
+            "environmentVariables": sent.get("environmentVariables") or {},
+            "compute": sent.get("compute"),
+            "errorThreshold": sent.get("errorThreshold", -1),
+            "retrySettings": {"maxRetries": 3, "timeout": "PT30S"} | (sent.get("retrySettings") or {}),
+            "miniBatchSize": sent.get("miniBatchSize", 10),
+            "loggingLevel": read_choice("loggingLevel", sent.get("loggingLevel"), _LOGGING_LEVELS, "Info"),
+            "model": sent.get("model"),
+            "maxConcurrencyPerInstance": sent.get("maxConcurrencyPerInstance", 1),
+            "outputAction": read_choice("outputAction", sent.get("outputAction"), _OUTPUT_ACTIONS, "AppendRow"),
+            "outputFileName": sent.get("outputFileName", "predictions.csv"),
+            "resources": resources,
+            "deploymentConfiguration": sent.get("deploymentConfiguration"),
+            "provisioningState": first_state,
+        }
+        return {
+            "id": resource.id,
+            "name": resource.name,
+            "type": self.shape.arm,
+            "properties": properties,
+            "systemData": self.system_data(existing, request.caller),
+            "tags": read_tags(request.body.get("tags")),
+            "location": location,
+        }
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        return batch_deployment_view(resource.body, request.api_version)
+
+    async def finish_put(self, operation: Operation) -> Commit:
+        def commit() -> None:
+            deployment = self.store.get(operation.target)
+            if deployment is not None:
+                if "tags" in operation.payload:
+                    deployment.body["tags"] = operation.payload["tags"]
+                deployment.properties["provisioningState"] = "Succeeded"
+                self.store.save(deployment)
+
+        return commit
+
+    def removed(self, resource: Resource) -> None:
+        """A default that is gone is no default."""
+        endpoint = self.store.get(self.endpoint_id(resource.resource_id))
+        if endpoint is None or not endpoint.properties.get("defaults"):
+            return
+        default = endpoint.properties["defaults"].get("deploymentName")
+        if default and default.lower() == resource.name.lower():
+            endpoint.properties["defaults"] = {"deploymentName": None}
+            self.store.save(endpoint)

@@ -1,0 +1,121 @@
+"""Batch endpoints: create, the recorded update, delete. Their data plane is `batch_jobs`; nothing is scored.
+
+Recorded of an update: tags apply and show at once, `defaults` when the operation has ended, the description never
+changes, and one that changes nothing but tags may need no operation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localazure.arm.behaviour import read_tags
+from localazure.arm.errors import BadRequest
+from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.names import check_name
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.reply import Reply, Request
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
+_NO_GUID = "00000000-0000-0000-0000-000000000000"
+_CREATION_VERSION = "BatchEndpointCreationApiVersion"
+
+
+class BatchEndpoints(EndpointResource):
+    """A batch endpoint; control plane only."""
+
+    prefixes = ("be", "bebes")
+    noun = "a batch endpoint"
+    shows_operation = False
+
+    def put(self, request: Request) -> Reply:
+        existing = self.store.get(request.id.text)
+        workspace = self.require_parent(request.id)
+        assert workspace is not None
+        self.refuse_while_busy(request.id)
+        location = self.location_of(request, existing)
+        sent = request.sent_properties
+        default = self._read_default(sent, existing)
+        if existing is not None:
+            return self._update(request, existing, default)
+        resource = self._create(request, workspace, location)
+        with self.store.transaction():
+            operation = self.begin(request, resource, "put", {"default": default})
+            self.store.save(resource)
+        return self.put_reply(operation, request, self.read(resource, request), whole=True)
+
+    def _read_default(self, sent: dict[str, Any], existing: Resource | None) -> str | None:
+        """The default deployment that is asked for. Raises BadRequest when it does not exist (our words)."""
+        name = (sent.get("defaults") or {}).get("deploymentName")
+        if name is None:
+            return None
+        known = {item.name.lower() for item in self.store.children(existing.id, DEPLOYMENTS)} if existing else set()
+        if not isinstance(name, str) or name.lower() not in known:
+            raise BadRequest("BadRequest", f"defaults.deploymentName names {name!r}, which does not exist.")
+        return name
+
+    def _create(self, request: Request, workspace: Resource, location: str) -> Resource:
+        sent, name = request.sent_properties, request.id.name
+        check_name("an endpoint", name)
+        resource = Resource(id=self.canonical_id(request.id, workspace), body={})
+        auth_mode = read_choice("authMode", sent.get("authMode"), ("AADToken",), "AADToken")
+        newer = self.plane.manners(request.api_version).newer
+        bag = dict(sent.get("properties") or {})
+        if request.api_version > "2022-02-01-preview":
+            bag[_CREATION_VERSION] = request.api_version
+            # Recorded: the older service wrote onlineendpoints into the id.
+            older = resource.id.lower().replace("/batchendpoints/", "/onlineendpoints/")
+            bag["azureml.onlineendpointid"] = resource.id if newer else older
+        resource.body = {
+            "id": resource.id,
+            "name": name,
+            "type": self.shape.arm,
+            "properties": {
+                "description": sent.get("description"),
+                "properties": bag,
+                "scoringUri": None,
+                "swaggerUri": None,
+                "authMode": auth_mode,
+                "defaults": {"deploymentName": None},
+                "provisioningState": "Creating",
+            },
+            "systemData": self.system_data(None, request.caller),
+            "tags": read_tags(request.body.get("tags")),
+            "location": location,
+        }
+        asked = request.body.get("identity")
+        if asked is not None:
+            resource.body["identity"] = self.plane.identities.resolve(asked, None)
+        elif "2022-05-01" <= request.api_version < "2024":
+            resource.body["identity"] = {"type": "None", "principalId": _NO_GUID, "tenantId": _NO_GUID}
+        return resource
+
+    def _update(self, request: Request, existing: Resource, default: str | None) -> Reply:
+        tags = request.body.get("tags")
+        has_deployments = bool(self.store.children(existing.id, DEPLOYMENTS))
+        existing.body["tags"] = existing.body["tags"] if tags is None else read_tags(tags)
+        if "defaults" not in request.sent_properties and not has_deployments:
+            self.store.save(existing)
+            return Reply(200, self.read(existing, request))
+        with self.store.transaction():
+            operation = self.begin(request, existing, "put", {"default": default}, update=True)
+            existing.properties["provisioningState"] = "Updating"
+            existing.body["systemData"]["lastModifiedAt"] = time_text(self.plane.clock())
+            self.store.save(existing)
+        return self.put_reply(operation, request, self.read(existing, request), whole=True)
+
+    async def finish_put(self, operation: Operation) -> Commit:
+        def commit() -> None:
+            endpoint = self.store.get(operation.target)
+            if endpoint is None:
+                return
+            if operation.payload.get("default") is not None:
+                endpoint.properties["defaults"] = {"deploymentName": operation.payload["default"]}
+            if "tags" in operation.payload:
+                endpoint.body["tags"] = operation.payload["tags"]
+            uri = f"{self.plane.base_url}/endpoints/{endpoint.name}/jobs"
+            endpoint.properties.update({"scoringUri": uri, "provisioningState": "Succeeded"})
+            self.store.save(endpoint)
+
+        return commit

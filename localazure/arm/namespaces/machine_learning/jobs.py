@@ -1,0 +1,182 @@
+"""Jobs of a workspace: those that invoked batch deployments leave. Their status moves; no compute runs, nothing is
+scored, no output is written, and each job says so in its properties. Jobs cannot be submitted in any other way.
+
+The two forms of a job are recorded: what an invoke answers, and in part what the workspace shows of it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.control_plane import ControlPlane, new_guid
+from localazure.arm.errors import NotEmulated
+from localazure.arm.namespaces.machine_learning.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.reply import Reply, Request
+from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"
+BATCH_TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments/jobs"
+_NOTE = {"localazure.note": "Stored only: the local Azure runs no batch scoring and writes no output."}
+
+
+class Jobs(Behaviour):
+    """A job that an invoked batch endpoint left; its status moves, nothing runs."""
+
+    tracked = False
+
+    def put(self, request: Request) -> Reply:
+        raise NotEmulated("Submitting a job")
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        properties = resource.properties | {"status": job_status(self.plane, resource)}
+        return resource.body | {"properties": properties}
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        reply = super().list_children(parent_id, request)
+        reply.body["value"].reverse()
+        return reply
+
+    def _cancel(self, request: Request, job: Resource) -> Reply:
+        if job_status(self.plane, job) != "Completed":
+            job.private["canceled"] = True
+            self.store.save(job)
+        return Reply(200)
+
+    actions: ClassVar[Mapping[str, Action]] = {"cancel": _cancel}
+
+
+def job_status(plane: ControlPlane, job: Resource) -> str:
+    """What a job says of itself now."""
+    if job.private.get("canceled"):
+        return "Canceled"
+    running, done = plane.timing.job_seconds
+    age = plane.clock() - job.private["created"]
+    return "Preparing" if age < running else "Running" if age < done else "Completed"
+
+
+def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], caller: str) -> dict[str, Any]:
+    """Store the job of one invoke; returns what the data plane answers."""
+    name = f"batchjob-{new_guid()}"
+    workspace_id = workspace_id_of(deployment.resource_id)
+    endpoint_name = deployment.id.split("/")[-3]
+    created = plane.clock()
+    now = time_text(created)
+    who = {"createdAt": now, "createdBy": caller, "lastModifiedAt": now, "lastModifiedBy": caller}
+    answer = _answer(plane, deployment, name, sent)
+    answer["systemData"] = who
+    properties = {
+        "jobType": "Pipeline",
+        "displayName": answer["properties"]["name"],
+        "experimentName": sent.get("properties", {}).get("experimentName") or endpoint_name,
+        "description": f"Pipeline submission for endpoint: {endpoint_name}, deployment: {deployment.name}.",
+        "tags": answer["properties"]["tags"],
+        "properties": answer["properties"]["properties"] | _NOTE,
+        "services": answer["properties"]["interactionEndpoints"],
+        "computeId": deployment.properties.get("compute"),
+        "componentId": None,
+        "identity": None,
+        "isArchived": False,
+        "inputs": {},
+        "outputs": {},
+        "jobs": {},
+        "settings": {},
+        "status": "Preparing",
+    }
+    job_id = f"{workspace_id}/jobs/{name}"
+    body = {"id": job_id, "name": name, "type": TYPE, "properties": properties}
+    body["systemData"] = who | {"createdByType": "User", "lastModifiedByType": "User"}
+    private = {"created": created, "deployment": deployment.key, "endpoint": "/".join(deployment.key.split("/")[:-2])}
+    plane.store.save(Resource(id=job_id, body=body, private=private | {"answer": answer}))
+    return answer
+
+
+def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[dict[str, Any]]:
+    """The jobs of a batch endpoint or deployment as the data plane lists them, newest first."""
+    owner = owner_id.lower()
+    found = []
+    for job in reversed(plane.store.children(workspace_id, TYPE)):
+        if owner in (job.private.get("endpoint"), job.private.get("deployment")):
+            answer = job.private["answer"]
+            found.append(answer | {"properties": answer["properties"] | {"status": job_status(plane, job)}})
+    return found
+
+
+def _answer(plane: ControlPlane, deployment: Resource, name: str, sent: dict[str, Any]) -> dict[str, Any]:
+    shown, workspace_id = deployment.properties, workspace_id_of(deployment.resource_id)
+    group, workspace = deployment.resource_id.resource_group, workspace_id.rsplit("/", 1)[-1]
+    scope = f"/subscriptions/{deployment.resource_id.subscription}/resourcegroups/{group}/workspaces/{workspace}"
+    host = plane.base_url.removeprefix("https://")
+    compute = sent.get("compute") or {}
+    output = sent.get("outputDataset") or {}
+    properties = {
+        "provisioningState": "Succeeded",
+        "inputData": {key: _input(value) for key, value in (sent.get("inputData") or {}).items()},
+        "compute": {
+            "target": shown.get("compute"),
+            "instanceCount": compute.get("instanceCount"),
+            "isLocal": bool(compute.get("isLocal", False)),
+            "location": None,
+            "instanceType": None,
+            "properties": None,
+        },
+        "output": {"datastoreId": output.get("datastoreId"), "path": output.get("path")},
+        "retrySettings": shown["retrySettings"],
+        "status": "Preparing",
+        "interactionEndpoints": {
+            "Tracking": _interaction("Tracking", f"azureml://{host}/mlflow/v1.0{workspace_id}?"),
+            "Studio": _interaction("Studio", f"{plane.base_url}/runs/{name}?wsid={scope}"),
+        },
+        "tags": {
+            "outputType": "output_data",
+            "inputType": "input_data",
+            "azureml.batchrun": "true",
+            "azureml.deploymentname": deployment.name,
+            "azureml.jobtype": "azureml.batchjob",
+        },
+        "properties": {
+            "azureml.pipelineid": new_guid(),
+            "azureml.runsource": "azureml.PipelineRun",
+            "runSource": "Unavailable",
+            "runType": "HTTP",
+            "azureml.parameters": _parameters(shown, sent),
+            "azureml.continue_on_step_failure": "False",
+            "azureml.continue_on_failed_optional_input": "False",
+            "azureml.pipelineComponent": "pipelinerun",
+        },
+        "name": f"local_job_{secrets.token_hex(4)}",
+    }
+    return {"id": f"{deployment.id}/jobs/{name}", "name": name, "type": BATCH_TYPE, "properties": properties}
+
+
+def _input(sent: dict[str, Any]) -> dict[str, Any]:
+    kind = str(sent.get("jobInputType", "UriFolder"))
+    if "uri" not in sent:
+        return {"description": None, **sent}
+    return {"description": None, "uri": sent["uri"], "mode": sent.get("mode", "ReadOnlyMount"), "jobInputType": kind}
+
+
+def _interaction(kind: str, endpoint: str) -> dict[str, Any]:
+    return {"jobEndpointType": kind, "port": None, "endpoint": endpoint, "properties": None}
+
+
+def _parameters(shown: dict[str, Any], sent: dict[str, Any]) -> str:
+    retries = shown["retrySettings"]
+    nodes = (sent.get("compute") or {}).get("instanceCount") or shown["resources"]["instanceCount"]
+    values = {
+        "run_max_try": retries["maxRetries"],
+        "run_invocation_timeout": int(seconds_of(retries["timeout"])),
+        "mini_batch_size": sent.get("miniBatchSize", shown["miniBatchSize"]),
+        "error_threshold": sent.get("errorThreshold", shown["errorThreshold"]),
+        "logging_level": str(shown["loggingLevel"]).upper(),
+        "process_count_per_node": shown["maxConcurrencyPerInstance"],
+        "legacy_model_job": False,
+        "NodeCount": nodes,
+        "append_row_file_name": sent.get("outputFileName", shown["outputFileName"]),
+    }
+    return json.dumps({key: str(value) for key, value in values.items()}, separators=(",", ":"))
