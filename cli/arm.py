@@ -97,7 +97,11 @@ class ArmClient:
                 problem = error
             if attempt < ATTEMPTS:
                 time.sleep(0.2 * 3**attempt)
-        raise UnavailableError(f"Azure does not answer: GET {url.split('?')[0]}: {problem}.") from problem
+        reason = problem if isinstance(problem, urllib.error.HTTPError) else getattr(problem, "reason", problem)
+        raise UnavailableError(
+            f"Azure does not answer: GET {url.split('?')[0]}: {reason}. Check the network; of a local Azure, whether "
+            "it runs (`sluice local status`)."
+        ) from problem
 
 
 def _message(body: str) -> str:

@@ -222,6 +222,13 @@ class _Draft:
                     check_sku(spec.instance_type, date.today())
                 except SkuError as error:
                     yield f"{file}: instance_type: {error}"
+            chosen = self._endpoint.deployments[name]
+            fixed = chosen.instances is None and chosen.autoscale is None and self.model.endpoint.compute is None
+            if fixed and spec.instance_count > MAX_INSTANCES:
+                yield (
+                    f"{file}: instance_count must be at most {MAX_INSTANCES}, which is Azure's limit for a deployment, "
+                    f"got {spec.instance_count}. Write {MAX_INSTANCES} or less."
+                )
             if self.settings.network is Network.PRIVATE and spec.body.get("egressPublicNetworkAccess") == "Disabled":
                 yield (
                     f"{file}: egress_public_network_access must not be disabled in a private stack: that is the older "

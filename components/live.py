@@ -54,6 +54,8 @@ _ENDPOINT_ID = re.compile(
     re.IGNORECASE,
 )
 
+_INVOKE_PREFIX = re.compile(r"^(invoke of \S+ failed: )?(invocation of \S+ returned an error: )?")
+
 _ARM_ERROR = re.compile(r'Status=(?P<status>\d+)(?: Code="(?P<code>[^"]*)")? Message="(?P<message>.*)"', re.DOTALL)
 """How azure-native writes an answer of ARM that is not a success."""
 
@@ -203,7 +205,7 @@ def _read(what: str, get: Callable[[], Any]) -> Any | None:
         answer = _ARM_ERROR.search(str(exc))
         if answer and _is_absent(answer):
             return None
-        reason = answer.group(0) if answer else str(exc)
+        reason = (answer.group(0) if answer else _INVOKE_PREFIX.sub("", str(exc))).rstrip(".")
         raise AzureReadError(
             f"cannot read {what} from Azure: {reason}. What is live decides which change is allowed, so nothing was "
             "changed. Make it readable (`sluice doctor` says what is missing) and try again."

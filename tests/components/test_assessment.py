@@ -346,3 +346,13 @@ def test_files_that_are_refused_are_the_only_problem_of_an_endpoint_that_stays_a
     monkeypatch.setattr(assessment, "load_model", load)
     settings = config({"blue": 100}, limits={"min_live_instances": 3})
     assert refuse(live, settings) == ("models/fraud/blue.yml: broken. Repair.",)
+
+
+def test_more_instances_than_azure_allows_are_refused_in_the_az_ml_file_too(
+    live: FakeAzure, model: dict[str, Model]
+) -> None:
+    model["fraud"] = model_of(deployment_spec("blue", instance_count=51))
+    (problem,) = refuse(live, config({"blue": 100}))
+    assert problem.startswith("models/fraud/blue.yml: instance_count must be at most 50")
+    assert "got 51" in problem
+    declare(live, config({"blue": 100}, {"blue": {"instances": 3}}))  # the stack file decides

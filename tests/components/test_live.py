@@ -142,5 +142,7 @@ def test_the_caller_is_known_by_subscription_and_tenant(azure: FakeAzure) -> Non
 
 def test_a_caller_who_is_not_signed_in_is_one_clear_error(azure: FakeAzure) -> None:
     azure.failures[CONFIG] = "please run az login"
-    with pytest.raises(AzureReadError, match=r"cannot read the signed-in caller from Azure: .*please run az login"):
+    with pytest.raises(
+        AzureReadError, match=r"cannot read the signed-in caller from Azure: please run az login\. What"
+    ):
         deploy(read_caller, azure)
