@@ -33,6 +33,11 @@ class Steps(Generic[Value]):
     def last(self) -> Value | None:
         return self._changes[-1][1] if self._changes else None
 
+    @property
+    def changed(self) -> float:
+        """When the last value was set."""
+        return self._changes[-1][0] if self._changes else 0.0
+
     def between(self, start: float, end: float) -> Iterator[tuple[float, Value]]:
         """The values in [start, end), each with the seconds that it held; nothing before the first one was set."""
         changes = list(self._changes)

@@ -97,7 +97,7 @@ class Metrics:
         for key in [key for key in self._gauges if key not in present]:
             gauges = self._gauges[key]
             gauges.capacity.set(now, ())
-            if now - max((samples.last for samples in gauges.usage.values()), default=0) > after_seconds:
+            if now - gauges.capacity.changed > after_seconds:
                 del self._gauges[key]
 
     def _new_series(self, endpoint: str, deployment: str) -> RequestSeries:
