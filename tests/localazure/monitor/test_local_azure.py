@@ -1,0 +1,183 @@
+"""The monitor of a running local Azure, asked by Azure's own clients; compute is simulated."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from localazure import identity
+
+pytestmark = pytest.mark.integration
+
+ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
+
+
+def eventually(condition, seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def credential(azure, monkeypatch):
+    """What `DefaultAzureCredential` finds in the environment of `sluice local env`."""
+    from azure.identity import DefaultAzureCredential
+
+    for name, value in {
+        "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+        "IDENTITY_ENDPOINT": f"{azure.http}/msi/token",
+        "IDENTITY_HEADER": "local",
+        "NO_PROXY": "localhost",
+        "REQUESTS_CA_BUNDLE": str(azure.home / "ca.pem"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    with DefaultAzureCredential() as found:
+        yield found
+
+
+def averages(metric: Any) -> dict[str, list[float]]:
+    """By the first dimension's value: the values that are there."""
+    return {
+        next(iter(series.metadata_values.values()), ""): [one.average for one in series.data if one.average is not None]
+        for series in metric.timeseries
+    }
+
+
+def test_azure_monitors_clients_read_what_was_served(azure, credential):
+    from azure.monitor.query import MetricsQueryClient
+    from azure.monitor.querymetrics import MetricsClient
+
+    endpoint = azure.serve("clients", {"blue": 100}, {"green": 50}, blue=1, green=1)
+    for _ in range(40):
+        assert azure.score("clients").json()["deployment"] == "blue"
+    assert azure.score("clients", key="wrong").status_code == 401
+    time.sleep(1.1)
+    with MetricsQueryClient(credential, endpoint=azure.https) as client:
+        answer = client.query_resource(
+            endpoint,
+            ["RequestsPerMinute"],
+            timespan=timedelta(seconds=30),
+            granularity=timedelta(seconds=1),
+            filter="deployment eq '*'",
+        )
+        counts = {name: sum(values) / 60 for name, values in averages(answer.metrics["RequestsPerMinute"]).items()}
+        assert counts["blue"] == 40
+        assert 5 <= counts["green"] <= 35
+        assert counts[""] == 1
+        latency = client.query_resource(
+            f"{endpoint}/deployments/blue",
+            ["RequestLatency_P95"],
+            timespan=timedelta(seconds=30),
+            granularity=timedelta(seconds=1),
+        )
+        assert 0 < max(averages(latency.metrics[0])[""]) < 1000
+        names = {one.name for one in client.list_metric_definitions(endpoint)}
+        assert {"RequestLatency", "RequestLatency_P99", "RequestsPerMinute", "ConnectionsActive"} <= names
+        assert [one.fully_qualified_namespace for one in client.list_metric_namespaces(endpoint)] == [ENDPOINTS]
+    with MetricsClient(azure.https, credential, audience=azure.https) as batch:
+        results = batch.query_resources(
+            resource_ids=[f"{endpoint}/deployments/{colour}" for colour in ("blue", "green")],
+            metric_namespace=f"{ENDPOINTS}/deployments",
+            metric_names=["RequestsPerMinute", "DeploymentCapacity"],
+            timespan=timedelta(seconds=30),
+            granularity=timedelta(seconds=1),
+            aggregations=["Average"],
+        )
+        blue, green = (sum(averages(result.metrics["RequestsPerMinute"])[""]) / 60 for result in results)
+        assert (blue, green) == (40, counts["green"])
+        assert max(averages(results[0].metrics["DeploymentCapacity"])[""]) == 1
+
+
+def test_load_scales_a_deployment_out_and_silence_scales_it_in(azure):
+    endpoint = azure.serve("scaled", {"blue": 100}, blue=1)
+    blue = f"{endpoint}/deployments/blue"
+
+    def rule(direction: str, operator: str, threshold: float) -> dict[str, Any]:
+        trigger = {"metricName": "RequestsPerMinute", "metricResourceUri": blue, "dividePerInstance": True}
+        trigger |= {"timeGrain": "PT1M", "timeWindow": "PT5M", "statistic": "Average", "timeAggregation": "Average"}
+        action = {"direction": direction, "type": "ChangeCount", "value": "1", "cooldown": "PT1M"}
+        return {"metricTrigger": trigger | {"operator": operator, "threshold": threshold}, "scaleAction": action}
+
+    capacity = {"minimum": "1", "maximum": "2", "default": "1"}
+    rules = [rule("Increase", "GreaterThan", 60), rule("Decrease", "LessThan", 20)]
+    profiles = [{"name": "default", "capacity": capacity, "rules": rules}]
+    body = {"location": "westeurope", "properties": {"targetResourceUri": blue, "profiles": profiles}}
+    azure.arm("PUT", f"{GROUP}/providers/Microsoft.Insights/autoscalesettings/scaled", body)
+
+    def count() -> int:
+        return int(azure.arm("GET", blue)["sku"]["capacity"])
+
+    azure.load("scaled", lambda: count() == 2)
+    eventually(lambda: count() == 1)
+
+
+def test_requests_are_recorded_when_the_diagnostic_setting_asks(azure):
+    endpoint = azure.serve("recorded", {"blue": 100}, blue=1)
+    azure.score("recorded")
+    workspace = f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/la1"
+    logs = [{"category": "AmlOnlineEndpointTrafficLog", "enabled": True}]
+    setting = f"{endpoint}/providers/Microsoft.Insights/diagnosticSettings/logs"
+    azure.arm("PUT", setting, {"properties": {"workspaceId": workspace, "logs": logs}})
+    file = azure.home / "logs/traffic/recorded.jsonl"
+
+    def recorded() -> bool:
+        azure.score("recorded", **{"User-Agent": "test", "x-request-id": "mine"})
+        return file.exists()
+
+    eventually(recorded)
+    row = json.loads(file.read_text().splitlines()[-1])
+    assert (row["EndpointName"], row["DeploymentName"], row["ResponseCode"]) == ("recorded", "blue", 200)
+    assert (row["XRequestId"], row["UserAgent"], row["AzureMLWorkspaceName"]) == ("mine", "test", "ws1")
+    assert azure.keys["recorded"] not in file.read_text()
+    assert not (azure.home / "logs/traffic/clients.jsonl").exists()
+
+
+def test_the_root_is_a_page_and_its_facts_are_json(azure):
+    import requests
+
+    azure.serve("shown", {"blue": 100}, blue=2)
+    azure.score("shown")
+    for base, verify in ((azure.http, True), (azure.https, str(azure.home / "ca.pem"))):
+        with requests.Session() as session:
+            session.trust_env = False
+            page = session.get(base + "/", verify=verify)
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "Local Azure" in page.text
+
+    def facts() -> dict[str, Any]:
+        with requests.Session() as session:
+            session.trust_env = False
+            live = session.get(f"{azure.http}/_local/live").json()
+        return next(one for one in live["endpoints"] if one["name"] == "shown")["deployments"][0]
+
+    eventually(lambda: facts()["requests"] == 1)
+    shown = facts()
+    assert (shown["name"], shown["instances"], shown["weight"], shown["simulated"]) == ("blue", 2, 100, True)
+
+
+def test_hundreds_of_simulated_deployments_fit(azure):
+    """And none of them is a process."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    children = f"/proc/{azure.process.pid}/task/{azure.process.pid}/children"
+
+    def make(number: int) -> None:
+        azure.serve(f"many-{number}", {"blue": 50, "green": 50}, blue=2, green=2)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make, range(50)))
+    for number in range(50):
+        assert azure.score(f"many-{number}").status_code == 200
+    try:
+        with open(children) as file:
+            assert file.read().strip() == ""
+    except FileNotFoundError:
+        pass  # no /proc here
+    status = azure.arm("GET", "/_local/status")
+    assert status["memory_mib"] < 120
