@@ -82,7 +82,7 @@ class FakePlane:
 class LocalAzure:
     """A running server, and what a client needs to find it."""
 
-    def __init__(self, home: Path, plane: FakePlane, **options: bool) -> None:
+    def __init__(self, home: Path, plane: FakePlane, **options: Any) -> None:
         self.home = home
         self.plane = plane
         self._server = Server(home, 0, plane, Options(**options))
@@ -147,7 +147,7 @@ def start_local_azure(tmp_path: Path) -> Iterator[Callable[..., LocalAzure]]:
     """A factory for running servers; they end with the test."""
     started: list[LocalAzure] = []
 
-    def start(**options: bool) -> LocalAzure:
+    def start(**options: Any) -> LocalAzure:
         started.append(LocalAzure(tmp_path / f"home{len(started)}", FakePlane(), **options))
         return started[-1]
 

@@ -172,33 +172,33 @@ class Assembly:
         return asset
 
     def _files(self, uri: str, asset_id: str) -> Path:
-        path = self._local_path(str(uri))
+        path = local_path(self._plane, self._workspace, str(uri))
         if path is None:
             raise DeploymentFailed("NotEmulated", f"The local Azure cannot read {uri} (of {asset_id}).")
         if not path.exists():
             raise DeploymentFailed("ResourceNotFound", f"There are no files at {uri} (of {asset_id}).")
         return path
 
-    def _local_path(self, uri: str) -> Path | None:
-        """Where a URI's content lies on disk; None for places that this local Azure does not serve."""
-        base = f"{self._plane.base_url}/"
-        if uri.lower().startswith(base):
-            account, _, rest = uri[len(base) :].partition("/")
-            container, _, path = rest.partition("/")
-            return self._plane.blobs.path(account, container, path.rstrip("/"))
-        match = _DATASTORE_URI.fullmatch(uri)
-        if match is None:
-            return None
-        workspace_id = self._workspace.id
-        if match["workspace"] and match["workspace"].lower() != self._workspace.name.lower():
-            workspace_id = (
-                f"{self._workspace.resource_id.parent}/providers/{self._workspace.body['type']}/{match['workspace']}"
-            )
-        datastore = self._store.get(f"{workspace_id}/datastores/{match['datastore']}")
-        if datastore is None:
-            raise DeploymentFailed("ResourceNotFound", f"Could not find datastore: {match['datastore']}.")
-        shown = datastore.properties
-        return self._plane.blobs.path(shown["accountName"], shown["containerName"], match["path"].rstrip("/"))
+
+def local_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | None:
+    """Where a URI's content lies on disk; None for places that this local Azure does not serve. Raises DeploymentFailed
+    when the URI names a datastore that does not exist."""
+    base = f"{plane.base_url}/"
+    if uri.lower().startswith(base):
+        account, _, rest = uri[len(base) :].partition("/")
+        container, _, path = rest.partition("/")
+        return plane.blobs.path(account, container, path.rstrip("/"))
+    match = _DATASTORE_URI.fullmatch(uri)
+    if match is None:
+        return None
+    workspace_id = workspace.id
+    if match["workspace"] and match["workspace"].lower() != workspace.name.lower():
+        workspace_id = f"{workspace.resource_id.parent}/providers/{workspace.body['type']}/{match['workspace']}"
+    datastore = plane.store.get(f"{workspace_id}/datastores/{match['datastore']}")
+    if datastore is None:
+        raise DeploymentFailed("ResourceNotFound", f"Could not find datastore: {match['datastore']}.")
+    shown = datastore.properties
+    return plane.blobs.path(shown["accountName"], shown["containerName"], match["path"].rstrip("/"))
 
 
 def _probe(shown: dict[str, Any]) -> Probe:

@@ -1,7 +1,6 @@
 """Asset versions of a workspace: codes, models, environments, data. All synchronous, with the recorded status codes.
 
-Containers (`models/{name}`) come into being with their first version. Not done: archiving, labels, registries, and the
-`flavors` that the service reads from MLflow models.
+Containers (`models/{name}`) come into being with their first version. Not done: labels, registries.
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.manners import asset_view
+from localazure.arm.namespaces.machine_learning.assembly import local_path
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
+from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.signatures import container_signature
 
 _UPLOAD_SECONDS = 24 * 3600
@@ -161,7 +162,7 @@ class CodeVersions(AssetVersions):
         if account is None:
             raise NotFound("UserError", "The workspace's storage account does not exist.")
         upload = new_guid()
-        container = f"{upload[:8]}-{new_guid()}"
+        container = f"{upload[:8]}-b-{new_guid()}"
         self.plane.blobs.create_container(account.name, container)
         uri = f"{account.properties['primaryEndpoints']['blob']}{container}"
         until = self.plane.clock() + _UPLOAD_SECONDS
@@ -192,6 +193,29 @@ class ModelVersions(AssetVersions):
         "jobName": None,
         "stage": "Development",
     }
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = super().properties(request, existing)
+        if properties["modelType"] == "mlflow_model" and not properties["flavors"]:
+            properties["flavors"] = self._flavors(request, str(properties["modelUri"]))
+        return properties
+
+    def _flavors(self, request: Request, uri: str) -> dict[str, Any]:
+        """Recorded: the service fills them in from the model's MLmodel file; none where it cannot be read."""
+        workspace = self.store.get(workspace_id_of(request.id))
+        try:
+            folder = local_path(self.plane, workspace, uri) if workspace else None
+            text = (folder / "MLmodel").read_text(encoding="utf-8") if folder else ""
+        except (DeploymentFailed, OSError, UnicodeDecodeError):
+            return {}
+        import yaml  # not needed to start
+
+        try:
+            document = yaml.safe_load(text)
+        except yaml.YAMLError:
+            return {}
+        flavors = document.get("flavors") if isinstance(document, dict) else None
+        return {str(name): {"data": data} for name, data in flavors.items()} if isinstance(flavors, dict) else {}
 
     def stored(self, field: str, value: Any) -> Any:
         if field == "modelUri" and isinstance(value, str):

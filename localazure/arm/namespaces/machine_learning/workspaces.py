@@ -115,6 +115,7 @@ class Workspaces(Behaviour):
             },
             "discoveryUrl": f"{self.plane.base_url}/discovery",
             "mlFlowTrackingUri": f"azureml://{host}/mlflow/v1.0{request.id.text}",
+            "sdkTelemetryAppInsightsKey": before.get("sdkTelemetryAppInsightsKey") or new_guid(),
             "creationTime": before.get("creationTime") or time_text(self.plane.clock()),
             "provisionedLocation": location,
         }

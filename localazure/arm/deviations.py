@@ -1,0 +1,120 @@
+"""Where the local Azure answers otherwise than recordings of the real service, and why. Pure data.
+
+The conformance tests replay recordings: a difference that is not in this list fails them, and so does an entry that no
+longer occurs. What tests cannot compare (no recording) is in the coverage page's own words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """One kind of difference. Patterns match whole texts."""
+
+    name: str
+    step: str
+    """`METHOD path` of the request, as recorded."""
+    where: str
+    """`status`, `header X` or the path of a leaf in the body."""
+    status: str = r"\d+"
+    """The recorded status."""
+    seen_in: tuple[str, ...]
+    """Recordings that show it; when they are replayed without it, the entry is out of date."""
+    reason: str
+
+    def covers(self, step: str, status: int, where: str) -> bool:
+        patterns = ((self.step, step), (self.status, str(status)), (self.where, where))
+        return all(re.fullmatch(pattern, text) for pattern, text in patterns)
+
+
+DEVIATIONS: tuple[Deviation, ...] = (
+    Deviation(
+        name="Retry-After",
+        step=".*",
+        where="header Retry-After",
+        seen_in=("online-endpoint-patch-delete", "online-deployment-sdk", "batch-endpoint-create-delete"),
+        reason="Answers of long-running operations carry Retry-After (0.1 where clients read fractions, else 1), which "
+        "the service never sends, so that rehearsals are fast. `--timing real` leaves it out.",
+    ),
+    Deviation(
+        name="404 after a deletion",
+        step=r"GET \{workspace\}/(online|batch)Endpoints/.*",
+        status="404",
+        where=r"header x-ms-failure-cause|body\.error\..*",
+        seen_in=("online-deployment-delete", "batch-endpoint-create-delete"),
+        reason="For a while after a deletion the service's own 404 was recorded as well as ARM's; here it is always "
+        "ARM's.",
+    ),
+    Deviation(
+        name="result of regenerateKeys",
+        step=r"GET .*/mfeOperationResults/.*",
+        status="404",
+        where=r"status|body\..*",
+        seen_in=("online-endpoint-regenerate-keys",),
+        reason="The one recorded regenerateKeys lost its operation (404 OperationNotFound); here the operation can be "
+        "read and ends.",
+    ),
+    Deviation(
+        name="failures before the service",
+        step=".*",
+        status=r"5\d\d",
+        where="status",
+        seen_in=("online-deployment-delete-while-traffic-k8s",),
+        reason="A failure between ARM and the service is no behaviour; faults on command can make one.",
+    ),
+    Deviation(
+        name="addresses of Kubernetes endpoints",
+        step=r".* \{workspace\}/onlineEndpoints/.*",
+        where=r"body\.(value\[\d+\]\.)?properties\.(scoringUri|swaggerUri)",
+        seen_in=("online-deployment-delete-while-traffic-k8s",),
+        reason="There is no cluster with an address of its own: such endpoints have the local address, as managed "
+        "ones do.",
+    ),
+    Deviation(
+        name="identity of batch endpoints in a test region",
+        step=r".* \{workspace\}/batchEndpoints/.*",
+        where=r"body\.(value\[\d+\]\.)?identity.*",
+        seen_in=("batch-deployment-invoke",),
+        reason="Recorded in an internal region that shows the workspace's user-assigned identity; here it is the "
+        "identity type None of all other recordings of that api-version.",
+    ),
+    Deviation(
+        name="names of batch jobs",
+        step="POST /jobs",
+        where=r"body\.properties\.name",
+        seen_in=("batch-deployment-invoke",),
+        reason="The service makes names out of words; here they are local_job_ and eight digits.",
+    ),
+    Deviation(
+        name="hashes masked by the recorder",
+        step=r"GET \{workspace\}/codes/.*",
+        where=r"body\.(value\[\d+\]\.)?properties\.properties\.hash_(sha256|version)",
+        seen_in=("code-version-pending-upload",),
+        reason="The recorder replaced the hash in one answer and kept it in another; here it is what was sent.",
+    ),
+    Deviation(
+        name="spelling of ids in a workspace",
+        step=r"GET \{workspace\}",
+        where=r"body\.properties\.(keyVault|applicationInsights)",
+        seen_in=("online-deployment-sdk",),
+        reason="The service writes Microsoft.Keyvault and Microsoft.insights; here the ids stay as they were sent.",
+    ),
+    Deviation(
+        name="notebooks",
+        step=r"GET \{workspace\}",
+        where=r"body\.properties\.notebookInfo\.fqdn",
+        seen_in=("online-deployment-sdk",),
+        reason="There is no notebook service; the name given is the local host.",
+    ),
+    Deviation(
+        name="replicated uploads",
+        step=r"(PUT|GET) \{workspace\}/models/.*",
+        where=r"body\.(value\[\d+\]\.)?properties\.modelUri",
+        seen_in=("online-deployment-sdk",),
+        reason="The service of 2022 moved some uploads to a folder ServiceReplicated; here the files stay where they "
+        "are.",
+    ),
+)

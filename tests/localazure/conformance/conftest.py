@@ -1,0 +1,152 @@
+"""The recordings to replay (`--recordings DIR` or SLUICE_RECORDINGS), and a local Azure whose model answers as told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from localazure.arm.manners import Generation
+from localazure.scoring.calls import Target
+from localazure.scoring.dispatch import Backend, Dispatcher
+from localazure.scoring.router import Router
+from localazure.scoring.specification import DeploymentSpec, EndpointRouting
+from tests.localazure.conformance.replay import Replay, Step
+from tests.localazure.conftest import FakePlane, LocalAzure
+
+VARIABLE = "SLUICE_RECORDINGS"
+
+
+def recordings_of(config: pytest.Config) -> list[Path]:
+    """The files to replay, none where no folder was given."""
+    folder = config.getoption("--recordings", default=None) or os.environ.get(VARIABLE)
+    return sorted(Path(folder).glob("*.json")) if folder else []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "recording" in metafunc.fixturenames:
+        files = recordings_of(metafunc.config)
+        why = f"no recordings: give a folder by --recordings or {VARIABLE}"
+        missing = pytest.param(None, marks=pytest.mark.skip(reason=why), id="none")
+        metafunc.parametrize("recording", [pytest.param(file, id=file.stem) for file in files] or [missing])
+
+
+class RoutedPlane(FakePlane):
+    """Deployments are no processes, but requests go through the real router to one model server in this process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer: Any = None
+        self._router = Router()
+        self._folder = tempfile.TemporaryDirectory()  # short: a unix socket's path has about 100 bytes
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._score)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        await web.UnixSite(self._runner, f"{self._folder.name}/model.sock").start()
+
+    async def close(self) -> None:
+        await self._router.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._folder.cleanup()
+
+    async def _score(self, request: web.Request) -> web.Response:
+        # As the inference server says of a model that did not raise.
+        return web.json_response(self.answer, headers={"x-ms-run-function-failed": "False"})
+
+    async def deploy(self, spec: DeploymentSpec) -> None:
+        await super().deploy(spec)
+        dispatcher = Dispatcher(spec.max_concurrent_requests_per_instance, spec.instance_count)
+        dispatcher.add(Backend(f"{self._folder.name}/model.sock"))
+        self._router.attach(Target(spec.endpoint, spec.deployment, dispatcher, spec.request_timeout_seconds))
+
+    def route(self, routing: EndpointRouting) -> None:
+        super().route(routing)
+        self._router.route(routing)
+
+    def unroute(self, endpoint: str) -> None:
+        super().unroute(endpoint)
+        self._router.unroute(endpoint)
+
+    async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str:
+        await asyncio.sleep(0)
+        return "Instance status:\nSystemSetup: Succeeded\n"
+
+    def routes(self) -> list[web.RouteDef]:
+        return self._router.routes()
+
+
+class Driver:
+    """HTTP requests to a running local Azure."""
+
+    def __init__(self, azure: LocalAzure) -> None:
+        import requests  # slow to import, and only these tests need it
+
+        self.https, self._http = azure.https, azure.http
+        self._session = requests.Session()
+        self._session.trust_env = False  # or a preset bundle of certificates would win
+        self._session.verify = azure.trust
+        self._session.headers["Authorization"] = "Bearer x"
+        self._control = {"X-Local-Token": (azure.home / "control.token").read_text()}
+
+    def call(
+        self, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None, *, query: str = ""
+    ) -> Any:
+        payload = {"data": body} if isinstance(body, str) else {"json": body}
+        return self._session.request(method, url + query, headers=headers, timeout=30, **payload)
+
+    def control(self, method: str, what: str, body: Any = None) -> Any:
+        return self.call(method, f"{self.https}/_local/{what}", body, self._control)
+
+    def token(self, resource: str) -> str:
+        url = f"{self._http}/msi/token?resource={resource}"
+        return str(self.call("GET", url, headers={"X-IDENTITY-HEADER": "local"}).json()["access_token"])
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class Recordings:
+    """Replays every file once, however many tests ask for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._replayed: dict[str, list[Step]] = {}
+
+    def replay(self, file: Path) -> list[Step]:
+        if file.stem not in self._replayed:
+            self._replayed[file.stem] = self._run(file)
+        return self._replayed[file.stem]
+
+    def _run(self, file: Path) -> list[Step]:
+        text = file.read_text()
+        plane = RoutedPlane()
+        azure = LocalAzure(self._folder / file.stem, plane, generation=_generation(text))
+        driver = Driver(azure)
+        try:
+            return list(Replay(driver, json.loads(text), lambda answer: setattr(plane, "answer", answer)).run())
+        finally:
+            driver.close()
+            azure.close()
+
+
+def _generation(text: str) -> Generation:
+    """Which of the two services was recorded: their operation ids differ."""
+    if "/oeidp:" in text or "/odidp:" in text or "bes:" in text:
+        return Generation.NEWER
+    return Generation.OLDER if "/mfeOperation" in text else Generation.BY_VERSION
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
+    return Recordings(tmp_path_factory.mktemp("conformance"))
