@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from localazure import identity
+from localazure.arm.body_check import check_body
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, machine_learning_body
 from localazure.arm.namespaces.resources import ResourceGroups
@@ -117,6 +118,8 @@ class ArmService:
         writers = {"PUT": behaviour.put, "PATCH": behaviour.patch, "DELETE": behaviour.delete}
         if request.method not in writers:
             _refuse(request.method, request.id.text)
+        if request.method == "PUT":
+            check_body(behaviour.shape.arm, request.body)
         return writers[request.method](request)
 
     def _list(self, collection: ResourceId, request_for: Any) -> Reply:

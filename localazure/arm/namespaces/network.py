@@ -48,6 +48,8 @@ class VirtualNetworks(NetworkResource):
             raise BadRequest(
                 "InvalidRequestFormat", "properties.addressSpace.addressPrefixes must name at least one range."
             )
+        if any(not isinstance(subnet.get("name"), str) for subnet in request.sent_properties.get("subnets") or ()):
+            raise BadRequest("InvalidRequestFormat", "Every subnet in properties.subnets must have a name.")
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = super().properties(request, existing)

@@ -66,7 +66,7 @@ class StorageAccounts(Behaviour):
         resource.body.setdefault("kind", "StorageV2")
         sku = resource.body.get("sku")
         if isinstance(sku, dict):
-            sku["tier"] = str(sku["name"]).partition("_")[0]
+            sku["tier"] = str(sku.get("name", "")).partition("_")[0]
         if "keys" not in resource.private:
             resource.private["keys"] = [base64.b64encode(secrets.token_bytes(64)).decode() for _ in range(2)]
 

@@ -29,7 +29,7 @@ class Computes(Behaviour):
         properties = super().properties(request, existing)
         if properties["computeType"] == "Kubernetes":
             return properties | {"computeLocation": request.body.get("location"), "provisioningErrors": None}
-        inner = properties.setdefault("properties", {})
+        inner = properties["properties"] = properties.get("properties") or {}
         scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT120S"}
         inner["scaleSettings"] = scale | (inner.get("scaleSettings") or {})
         inner.setdefault("osType", "Linux")
