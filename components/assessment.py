@@ -174,7 +174,11 @@ class _Draft:
             problems,
             lambda: validate_transition(state, self._declared(), self._rollout.stable, self.settings.limits),
         )
-        published = _collect(problems, lambda: self._published(transition.deployments if transition else ()))
+        # Of a refused change too: whoever gets it allowed has to publish it first.
+        names = (
+            transition.deployments if transition else self._endpoint.deployments if self.live.workspace_exists else ()
+        )
+        published = _collect(problems, lambda: self._published(tuple(names)))
         if transition is None or published is None or len(problems) > before:
             return None
         return EndpointDeclaration(

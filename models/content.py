@@ -41,12 +41,16 @@ def local_asset(kind: AssetKind, path: Path, asset_type: str) -> LocalAsset:
 
 def list_files(path: Path) -> Iterator[tuple[str, Path]]:
     """Yield (relative POSIX path, file) of an asset, in the order of the paths' bytes."""
-    if path.is_file():
+    if not path.is_dir():
+        _check_entry(path.name, path)
         yield path.name, path
         return
     found = {file.relative_to(path).as_posix(): file for file in _walk(path, frozenset())}
     ignored = _ignored(path, list(found))
-    for relative in sorted(found.keys() - ignored, key=lambda name: name.encode("utf-8")):
+    wanted = found.keys() - ignored
+    for relative in wanted:
+        _check_entry(relative, found[relative])
+    for relative in sorted(wanted, key=lambda name: name.encode("utf-8")):
         yield relative, found[relative]
 
 
@@ -84,12 +88,29 @@ def _walk(folder: Path, parents: frozenset[Path]) -> Iterator[Path]:
     real = folder.resolve()
     if real in parents:
         raise ContentError(f"{folder.name}/ contains itself through a symbolic link. Remove the link")
-    for entry in folder.iterdir():
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise ContentError(f"{folder.name}/ cannot be read: {error.strerror}. Fix its permissions") from error
+    for entry in entries:
         if entry.is_dir():
             if entry.name != "__pycache__":
                 yield from _walk(entry, parents | {real})
         elif entry.suffix != ".pyc":
-            yield entry  # a broken link too: reading it says so
+            yield entry
+
+
+def _check_entry(name: str, entry: Path) -> None:
+    """Refuse what cannot be uploaded; opening a pipe would wait for ever."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+        raise ContentError(f"{shown} has a name that is not UTF-8. Rename it") from error
+    if not entry.exists():
+        raise ContentError(f"{name} is a link to what does not exist. Repair or remove it")
+    if not entry.is_file():
+        raise ContentError(f"{name} is neither a file nor a folder. Remove it")
 
 
 def _ignored(folder: Path, relative_paths: list[str]) -> set[str]:

@@ -24,7 +24,8 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the problem as one line."""
-        return f"{self.file}: {self.what.rstrip('.')}. {self.fix.rstrip('.')}."
+        end = "" if self.fix.endswith("?") else "."
+        return f"{self.file}: {self.what.rstrip('.')}. {self.fix.rstrip('.')}{end}"
 
 
 class ModelError(ValueError):

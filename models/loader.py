@@ -64,7 +64,7 @@ def list_deployments(folder: Path) -> list[str]:
     """Return the deployments that a model's folder describes: its YAML files that name an endpoint, sorted."""
     found = []
     for path in sorted(folder.iterdir()):
-        if path.suffix in SUFFIXES and path.stem not in NO_DEPLOYMENTS:
+        if path.suffix in SUFFIXES and path.stem not in NO_DEPLOYMENTS and path.is_file():
             try:
                 describes = "endpoint_name" in read_document(path).content
             except DocumentError:

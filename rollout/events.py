@@ -108,6 +108,16 @@ def change_of(metadata: Mapping[str, Any]) -> Change:
     )
 
 
+def _is_about_a_default_provider(event: Mapping[str, Any]) -> bool:
+    """The engine makes and drops these by itself, for reads too and under a refused config: they change nothing."""
+    for kind in ("resourcePreEvent", "resOutputsEvent"):
+        if kind in event:
+            metadata = event[kind]["metadata"]
+            name = str(metadata["urn"]).rsplit("::", 1)[-1]
+            return str(metadata["type"]).startswith("pulumi:providers:") and name.startswith("default")
+    return False
+
+
 def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:
     """The events of a log; a last line cut short by a kill is left out."""
     events = []
@@ -127,6 +137,8 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
     diagnostics: list[Diagnostic] = []
     counts: Mapping[str, int] = {}
     for event in events:
+        if _is_about_a_default_provider(event):
+            continue
         if "preludeEvent" in event:
             changes, done, failed = {}, {}, []
         elif "resourcePreEvent" in event:

@@ -93,7 +93,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 def test_a_broken_link_is_an_error_and_not_left_out(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "src", a="1")
     (folder / "gone").symlink_to(folder / "nowhere")
-    with pytest.raises(ContentError, match="gone cannot be read"):
+    with pytest.raises(ContentError, match="gone is a link to what does not exist"):
         digest(folder)
 
 
@@ -107,3 +107,18 @@ def test_a_large_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest
         assert file_digest(file) == first
     file.write_bytes(b"87654321")  # the same size
     assert file_digest(file) != first
+
+
+def test_what_cannot_be_uploaded_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    """A preview hung on a pipe, and ended in a traceback at a name that is not UTF-8."""
+    folder = folder_with(tmp_path / "src", score_dot_py="x = 1\n")
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(ContentError, match="pipe is neither a file nor a folder"):
+        digest(folder)
+    with pytest.raises(ContentError, match="pipe is neither a file nor a folder"):
+        digest(folder / "pipe")
+    (folder / ".amlignore").write_text("pipe\n", encoding="utf-8")
+    digest(folder)
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_text("", encoding="utf-8")
+    with pytest.raises(ContentError, match=r"\\xff has a name that is not UTF-8"):
+        digest(folder)

@@ -399,3 +399,12 @@ def test_a_file_that_holds_itself_or_millions_of_values_is_refused_at_once(
         load_model(folder, ["blue"])
     (problem,) = refused.value.problems
     assert reason in str(problem)
+
+
+def test_a_folder_in_place_of_a_file_is_no_deployment(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "shop", blue=deployment("blue"))
+    (folder / "bleu.yml").mkdir()
+    assert list_deployments(folder) == ["blue"]
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["bleu"])
+    assert str(refused.value.problems[0]).endswith("Did you mean blue?")

@@ -121,3 +121,14 @@ def test_error_messages_lose_colour_repetition_and_the_news_that_the_program_end
 
 def test_a_line_cut_short_by_a_kill_is_left_out() -> None:
     assert read_events([json.dumps({"sequence": 1}) + "\n", "\n", '{"seque']) == [{"sequence": 1}]
+
+
+def test_a_default_provider_is_no_change() -> None:
+    """A refused region once made a refusal look like a failed update: it is an input of the default provider."""
+    name = "urn:pulumi:dev::sluice::pulumi:providers:azure-native::default_3_29_0"
+    own = {**step("update", urn=name), "type": "pulumi:providers:azure-native"}
+    named = {**own, "urn": "urn:pulumi:dev::sluice::pulumi:providers:azure-native::second"}
+    for metadata, expected in ((own, 0), (named, 1)):
+        events = [{"resourcePreEvent": {"metadata": metadata}}, {"resOutputsEvent": {"metadata": metadata}}]
+        outcome = outcome_of(events)
+        assert (len(outcome.changes), len(outcome.done)) == (expected, expected)
