@@ -29,3 +29,11 @@ def dev(azure: Azure) -> Stack:
     stack = Stack(azure, "dev")
     stack.said = stack.settle()
     return stack
+
+
+@pytest.fixture(scope="session")
+def two_colours(dev: Stack) -> Stack:
+    """Blue at 100 %, green at 0 %."""
+    dev.deployment("green", instances=1)
+    dev.engine.up()
+    return dev

@@ -178,17 +178,21 @@ class Stack:
         chosen = [word for name in deployments for word in ("--deployment", name)]
         self.sluice("release", "publish", MODEL, "--stack", self.name, *chosen)
 
+    def up(self) -> None:
+        """`pulumi up`; if it finds that there is a workspace by now, from an update that was killed, publish first."""
+        try:
+            self.engine.up()
+        except EngineRefused as error:
+            if "never published" not in str(error):
+                raise
+            self.publish()
+            self.engine.up()
+
     def settle(self) -> list[str]:
         """`pulumi up` until it is settled, doing what the output `next` says; returns the texts of `next`."""
         said = []
         for _ in range(4):
-            try:
-                self.engine.up()
-            except EngineRefused as error:  # there is a workspace already, from an update that was killed
-                if "never published" not in str(error):
-                    raise
-                self.publish()
-                continue
+            self.up()
             endpoint = self.engine.outputs()["endpoints"][MODEL]
             if endpoint["settled"]:
                 return said
@@ -273,13 +277,17 @@ class Stack:
         return str(self.live_endpoint()["properties"]["scoringUri"]), str(keys["primaryKey"])
 
     def snapshot(self) -> tuple[Any, Any, Any]:
-        """State and Azure, to prove that a refusal left both alone."""
+        """State and Azure, to prove that a refusal left both alone.
+
+        Without what the engine writes anew in every run: the order of resources, where in which checkout they are
+        declared, and the default provider, which has to exist before the program can ask Azure anything.
+        """
         resources = self.engine.export()["deployment"]["resources"]
+        passing = ("modified", "sourcePosition", "stackTrace")
         state = {
-            resource["urn"]: {
-                key: value for key, value in resource.items() if key not in ("modified", "sourcePosition")
-            }
-            for resource in resources  # the engine may write them in another order
+            resource["urn"]: {key: value for key, value in resource.items() if key not in passing}
+            for resource in resources
+            if not resource["type"].startswith("pulumi:providers:")
         }
         return state, self.live_endpoint(), self.live_deployments()
 
