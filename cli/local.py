@@ -24,6 +24,12 @@ SERVER_FLAGS = {
     "--caller-without-data-roles": "the caller needs a role assignment to use blobs",
     "--keep-omitted-traffic": "a PUT of an endpoint without traffic keeps the weights instead of resetting them",
 }
+# The same with a value; the server says what values there are, and why it takes no other.
+SERVER_CHOICES = {
+    "--compute": ("KIND", "processes, or simulated: deployments answer without processes, so that hundreds fit"),
+    "--autoscale-speed": ("TIMES", "let autoscale's windows and cool-downs pass 1 to 60 times as fast"),
+    "--timing": ("PACE", "fast, or real: operations last as long as recorded of the service"),
+}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,6 +44,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     start.add_argument("--host", default="127.0.0.1", help="127.0.0.1, which cannot be changed")
     for flag, meaning in SERVER_FLAGS.items():
         start.add_argument(flag, action="store_true", help=meaning)
+    for flag, (value, meaning) in SERVER_CHOICES.items():
+        start.add_argument(flag, metavar=value, help=meaning)
     start.add_argument("--json", action="store_true", help="print the address as JSON")
 
     _command(commands, "stop", run_stop, "end it and every model process")
@@ -56,7 +64,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     env.add_argument("--unset", action="store_true", help="print the lines that undo it")
     env.add_argument("--json", action="store_true", help="print the variables as JSON")
 
-    logs = _command(commands, "logs", run_logs, "print what the server wrote")
+    logs = _command(commands, "logs", run_logs, "print what the server wrote, or the requests of an endpoint")
+    logs.add_argument(
+        "--traffic",
+        metavar="ENDPOINT",
+        help="requests as in AmlOnlineEndpointTrafficLog, where a diagnostic setting asks",
+    )
     logs.add_argument("--tail", "-n", type=int, default=100, metavar="LINES")
     logs.add_argument("--follow", "-f", action="store_true")
 
@@ -82,8 +95,7 @@ def run_start(options: argparse.Namespace) -> int:
     except StartError as error:
         raise UsageError(str(error)) from error
     home = local_home(options.home)
-    flags = [flag for flag in SERVER_FLAGS if getattr(options, flag.removeprefix("--").replace("-", "_"))]
-    server, started = start(home, port=options.port, flags=flags, say=_say)
+    server, started = start(home, port=options.port, flags=_server_flags(options), say=_say)
     if options.json:
         print(json.dumps({**vars(server), "home": str(home.path), "already_running": not started}))
         return ExitCode.DONE
@@ -93,6 +105,15 @@ def run_start(options: argparse.Namespace) -> int:
     print(f"  home {home.path}, process {server.pid}")
     print(f'Next: eval "$(sluice local env{_home_flag(options)})"')
     return ExitCode.DONE
+
+
+def _server_flags(options: argparse.Namespace) -> list[str]:
+    given = {
+        flag: getattr(options, flag.removeprefix("--").replace("-", "_")) for flag in (*SERVER_FLAGS, *SERVER_CHOICES)
+    }
+    return [flag for flag in SERVER_FLAGS if given[flag]] + [
+        f"{flag}={given[flag]}" for flag in SERVER_CHOICES if given[flag] is not None
+    ]
 
 
 def run_stop(options: argparse.Namespace) -> int:
@@ -142,10 +163,10 @@ def run_status(options: argparse.Namespace) -> int:
     for endpoint, facts in live["scoring"].items():
         print(f"endpoint {endpoint}: traffic {facts['traffic'] or 'none'}, mirror {facts['mirror'] or 'none'}")
         for name, deployment in facts["deployments"].items():
-            pids = ", ".join(
-                str(one["pid"]) for one in instances if (one["endpoint"], one["deployment"]) == (endpoint, name)
-            )
-            print(f"  {name}: {deployment['state']}, processes {pids or 'none'}")
+            own = [one for one in instances if (one["endpoint"], one["deployment"]) == (endpoint, name)]
+            pids = ", ".join(str(one["pid"]) for one in own if one["pid"] is not None)
+            kind = f"{len(own)} simulated" if deployment.get("simulated") else f"processes {pids or 'none'}"
+            print(f"  {name}: {deployment['state']}, {kind}")
     return ExitCode.DONE
 
 
@@ -192,11 +213,20 @@ def run_env(options: argparse.Namespace) -> int:
 
 
 def run_logs(options: argparse.Namespace) -> int:
-    """The end of the server's log, and with --follow what comes."""
+    """The end of a log, and with --follow what comes."""
     home = local_home(options.home)
-    if not home.server_log.is_file():
-        raise UsageError(f"there is no log in {home.path}: the local Azure was never started there.")
-    with home.server_log.open(encoding="utf-8", errors="replace") as stream:
+    if options.traffic is not None:
+        log = home.traffic_log(options.traffic)
+        missing = (
+            f"there are no records of endpoint {options.traffic!r} in {home.path}: none was served since a diagnostic "
+            "setting asked for AmlOnlineEndpointTrafficLog, or none asks."
+        )
+    else:
+        log = home.server_log
+        missing = f"there is no log in {home.path}: the local Azure was never started there."
+    if not log.is_file():
+        raise UsageError(missing)
+    with log.open(encoding="utf-8", errors="replace") as stream:
         sys.stdout.writelines(stream.readlines()[-options.tail :] if options.tail else [])
         while options.follow:
             sys.stdout.write(stream.read())

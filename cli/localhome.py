@@ -57,6 +57,10 @@ class LocalHome:
         """What the server writes."""
         return self.path / "logs" / "server.log"
 
+    def traffic_log(self, endpoint: str) -> Path:
+        """Requests of an endpoint, when its diagnostic setting asks for records."""
+        return self.path / "logs" / "traffic" / f"{Path(endpoint).name.lower()}.jsonl"
+
     @property
     def console_log(self) -> Path:
         """What the server printed since its last start."""
