@@ -11,10 +11,12 @@ import logging
 import socket
 import ssl
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_writer import StreamWriter
 
 HEAD_SECONDS = 10.0
 """For the TLS handshake, and for the head of the first request after it."""
@@ -34,6 +36,22 @@ def server_log() -> logging.Logger:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def with_expectations(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+    """The same routes, with an answer to `Expect` that does not repeat what the client sent: that may be no text."""
+    return [web.route(one.method, one.path, one.handler, **one.kwargs, expect_handler=_expect) for one in routes]
+
+
+async def _expect(request: web.Request) -> None:
+    if request.version != HttpVersion11:
+        return
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text="Expect: 100-continue is understood, nothing else.")
+    writer = request.writer
+    assert isinstance(writer, StreamWriter)
+    await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    writer.output_size = 0  # the answer itself has not begun
 
 
 class Connections:

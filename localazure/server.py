@@ -29,7 +29,7 @@ from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
 from localazure.certificates import ensure_certificates, server_context
-from localazure.connections import IDLE_SECONDS, Connections, server_log
+from localazure.connections import IDLE_SECONDS, Connections, server_log, with_expectations
 from localazure.disk import disk_full, is_full
 from localazure.faults.control import FaultControl
 from localazure.faults.operations import OperationFaults
@@ -174,26 +174,25 @@ class Server:
         self._arm = ArmService(self._plane)
         self._blobs = BlobService(self._plane)
         control = FaultControl(self.faults, self._plane.types)
-        application.add_routes(
-            [
-                web.get("/_local/health", self._health),
-                web.get("/_local/status", self._status),
-                web.post("/_local/shutdown", self._with_token(self._shutdown)),
-                web.post("/_local/faults", self._with_token(control.add)),
-                web.get("/_local/faults", self._with_token(control.list)),
-                web.delete("/_local/faults", self._with_token(control.clear)),
-                web.get("/metadata/endpoints", self._metadata),
-                web.get("/msi/token", self._managed_identity),
-                web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid),
-                web.get("/{tenant}/.well-known/openid-configuration", self._openid),
-                web.post("/{tenant}/oauth2/v2.0/token", self._token_endpoint),
-                web.post("/{tenant}/oauth2/token", self._token_endpoint),
-            ]
-        )
-        application.add_routes(BatchService(self._plane).routes())
-        application.add_routes(self._monitor.routes())
-        application.add_routes(self.scoring.routes())
-        application.router.add_route("*", "/{path:.*}", self._dispatch)
+        routes = [
+            web.get("/_local/health", self._health),
+            web.get("/_local/status", self._status),
+            web.post("/_local/shutdown", self._with_token(self._shutdown)),
+            web.post("/_local/faults", self._with_token(control.add)),
+            web.get("/_local/faults", self._with_token(control.list)),
+            web.delete("/_local/faults", self._with_token(control.clear)),
+            web.get("/metadata/endpoints", self._metadata),
+            web.get("/msi/token", self._managed_identity),
+            web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid),
+            web.get("/{tenant}/.well-known/openid-configuration", self._openid),
+            web.post("/{tenant}/oauth2/v2.0/token", self._token_endpoint),
+            web.post("/{tenant}/oauth2/token", self._token_endpoint),
+            *BatchService(self._plane).routes(),
+            *self._monitor.routes(),
+            *self.scoring.routes(),
+            web.route("*", "/{path:.*}", self._dispatch),
+        ]
+        application.add_routes(with_expectations(routes))
         return application
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:

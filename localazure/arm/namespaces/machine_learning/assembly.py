@@ -16,6 +16,7 @@ from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_o
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
 from localazure.arm.store import Resource, Store
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
+from localazure.storage.errors import BlobError
 
 ROLES_MISSING = "Startup task failed due to authorization error / incorrect role assignments on resource"
 # Set by the service for the container; clients that read a deployment and send it back send these along.
@@ -182,7 +183,14 @@ class Assembly:
 
 def local_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | None:
     """Where a URI's content lies on disk; None for places that this local Azure does not serve. Raises DeploymentFailed
-    when the URI names a datastore that does not exist."""
+    when the URI names a datastore that does not exist, or what cannot be the name of a blob."""
+    try:
+        return _named_path(plane, workspace, uri)
+    except BlobError as error:
+        raise DeploymentFailed("BadArgument", f"{uri} cannot be read: {error.message}") from error
+
+
+def _named_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | None:
     base = f"{plane.base_url}/"
     if uri.lower().startswith(base):
         account, _, rest = uri[len(base) :].partition("/")
