@@ -11,6 +11,7 @@ from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.deviations import DEVIATIONS, Deviation
 from localazure.arm.namespaces import BEHAVIOURS, EXTRA_SHAPES
 from localazure.catalog import RESOURCE_TYPES
+from localazure.monitor.coverage import monitor_text
 
 _HEAD = """# What the local Azure does
 
@@ -24,8 +25,8 @@ _FOOT = """
 PUT and DELETE: *at once*, or the family of the long-running operation; *-* is not emulated. Every type can be read and
 listed; PATCH exists for endpoints (tags), deployments (tags, of online ones also capacity) and workspaces only.
 
-Stored without effect: autoscale and diagnostic settings, Application Insights, Log Analytics, key vaults' secrets and
-soft delete, network rules other than the two below, tags, data collection, `appInsightsEnabled`.
+Stored without effect: Application Insights, Log Analytics, key vaults' secrets and soft delete, network rules other
+than the two below, tags, data collection, `appInsightsEnabled`.
 
 With effect: keys and tokens, weights and mirroring, role assignments of user-assigned endpoint identities (blobs,
 images), `bypass` of the key vault for key-auth endpoints, closed storage for a caller outside of the network
@@ -60,7 +61,7 @@ def render() -> str:
     shapes = [Shape(kind.arm, kind.operation, kind.deletion) for kind in RESOURCE_TYPES]
     rows = [_row(shape) for shape in sorted([*shapes, *EXTRA_SHAPES], key=lambda shape: shape.arm.lower())]
     foot = _FOOT.replace("{deviations}", "\n".join(_deviation(item) for item in DEVIATIONS))
-    return _HEAD + "\n".join(rows) + "\n" + foot
+    return _HEAD + "\n".join(rows) + "\n" + foot + monitor_text()
 
 
 def _deviation(item: Deviation) -> str:

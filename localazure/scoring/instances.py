@@ -40,6 +40,24 @@ class InstanceSpec:
     stop_grace_seconds: float
 
 
+class _Probing:
+    """One probe of a running instance: when it is due, and what its results come to."""
+
+    def __init__(self, probe: Probe, now: float) -> None:
+        self.probe = probe
+        self.due = now + max(probe.initial_delay_seconds, probe.period_seconds)
+        self._failures = self._successes = 0
+
+    def told(self, success: bool, now: float) -> bool | None:
+        """Whether it counts as good or bad now; None while it is neither for long enough."""
+        self.due = now + self.probe.period_seconds
+        self._failures = 0 if success else self._failures + 1
+        self._successes = self._successes + 1 if success else 0
+        if self._failures >= self.probe.failure_threshold:
+            return False
+        return True if self._successes >= self.probe.success_threshold else None
+
+
 class Instance:
     """A process that is kept running from `start` to `stop`."""
 
@@ -171,25 +189,37 @@ class Instance:
             self._set_ready(True)
 
     async def _watch(self, process: processes.Process) -> None:
-        """Return when the process has ended, by itself or because its liveness probe failed too often."""
-        probe = self._spec.liveness
-        failed = 0
+        """Probe until the process has ended, by itself or because its liveness probe failed too often.
+
+        While the readiness probe fails the instance gets no requests.
+        """
+        loop = asyncio.get_running_loop()
+        liveness, readiness = _Probing(self._spec.liveness, loop.time()), _Probing(self._spec.readiness, loop.time())
         ended = asyncio.ensure_future(process.wait())
         try:
             while True:
-                done, _ = await asyncio.wait({ended}, timeout=probe.period_seconds)
+                done, _ = await asyncio.wait({ended}, timeout=max(0.0, min(liveness.due, readiness.due) - loop.time()))
                 if done:
                     _LOGGER.warning("instance %s ended with exit code %s", self.socket.name, ended.result())
                     return
-                self._limit_log()
-                alive = await self._healthy(asyncio.get_running_loop().time() + probe.timeout_seconds)
-                failed = 0 if alive else failed + 1
-                if failed >= probe.failure_threshold:
-                    _LOGGER.warning("instance %s failed its liveness probe %d times", self.socket.name, failed)
-                    await process.end(self._spec.stop_grace_seconds)
-                    return
+                if liveness.due <= loop.time():
+                    self._limit_log()
+                    if liveness.told(await self._probe(liveness), loop.time()) is False:
+                        _LOGGER.warning("instance %s failed its liveness probe too often", self.socket.name)
+                        await process.end(self._spec.stop_grace_seconds)
+                        return
+                if readiness.due <= loop.time():
+                    verdict = readiness.told(await self._probe(readiness), loop.time())
+                    if verdict is not None and verdict is not self.ready and process.process.returncode is None:
+                        _LOGGER.warning(
+                            "instance %s is %s", self.socket.name, "ready again" if verdict else "not ready"
+                        )
+                        self._set_ready(verdict)
         finally:
             ended.cancel()
+
+    async def _probe(self, probing: _Probing) -> bool:
+        return await self._healthy(asyncio.get_running_loop().time() + probing.probe.timeout_seconds)
 
     def _limit_log(self) -> None:
         """Keep the log below its limit: the file is appended to, so the process goes on at its new end."""

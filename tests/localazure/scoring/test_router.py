@@ -544,3 +544,49 @@ def test_a_strange_request_id_is_replaced(with_rig, hostile):
         assert len(headers["x-request-id"]) == 36
 
     with_rig(body)
+
+
+def test_requests_that_no_deployment_saw_are_reported_without_one(with_rig):
+    async def body(rig):
+        await rig.add("blue", answering("ok"))
+        rig.route(blue=100)
+        assert (await rig.score(key="wrong"))[0] == 401
+        assert (await rig.score(azureml_model_deployment="green"))[0] == 404
+        rig.route(blue=0)
+        assert (await rig.score())[0] == 404
+        rig.url = f"{rig.base}/endpoints/unknown/score"
+        assert (await rig.score())[0] == 404
+        assert [(one.endpoint, one.deployment, one.status) for one in rig.served] == [
+            ("fraud", "", 401),
+            ("fraud", "", 404),
+            ("fraud", "", 404),
+        ]
+
+    with_rig(body)
+
+
+def test_connections_are_counted_while_they_are_open(with_rig):
+    async def body(rig):
+        await rig.add("blue", answering("ok"))
+        rig.route(blue=100)
+        assert rig.router.connections() == {}
+        await asyncio.gather(*(rig.score() for _ in range(3)))
+        assert rig.router.connections() == {"fraud": 3}
+        rig.route(blue=100)  # a change of weights closes none
+        assert rig.router.connections() == {"fraud": 3}
+        await rig.session.close()
+        await asyncio.sleep(0.05)
+        assert rig.router.connections() == {}
+
+    with_rig(body)
+
+
+def test_a_wrong_method_says_which_are_allowed_and_has_the_front_doors_headers(with_rig):
+    async def body(rig):
+        rig.route()
+        status, _, headers = await rig.score(method="DELETE")
+        assert (status, headers["allow"]) == (405, "POST, GET, OPTIONS")
+        assert headers["server"] == "azureml-frontdoor"
+        assert len(headers["x-request-id"]) == 36
+
+    with_rig(body)

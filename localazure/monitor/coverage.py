@@ -1,0 +1,41 @@
+"""What the coverage page says of the data plane and the monitor; metrics are listed from the definitions."""
+
+from __future__ import annotations
+
+import textwrap
+
+from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, NOT_SERVED, definitions
+
+_TEXT = """
+Data plane: keys, weights, mirroring (copies on the side, answers dropped, none of requests routed by header), 401, 404,
+405, 408, 413, 424 with the model's status, 429 above 2 x max_concurrent_requests_per_instance x instances, 502, 503,
+request ids, swagger, both probes, drain at scale-in and removal. Stored without effect: `maxQueueWait` (deprecated in
+Azure; a request waits for a place until its timeout) and `startupProbe`. There are no throughput limits of an endpoint.
+An instance is probed at once when it starts, not after `initialDelay`: it is ready as soon as its server is.
+`--compute simulated` answers without processes: no environment, code or model is looked at.
+
+Metrics (ARM route and batch route; PT1M to P1D, and PT1S as a local extension that reaches back five minutes). They
+begin anew with each start, reach back twelve hours and can be read as soon as a minute is over (docs/adr/0012):
+
+{metrics}
+
+Autoscale acts: rules, cool-downs, bounds, default count, fixed dates, weekly recurrences. Not emulated:
+ServiceAllowedNextValue, recurrences other than weekly, resources other than online deployments, metrics not listed
+above. Stored only: predictive autoscale, notifications. `--autoscale-speed` shortens windows and cool-downs.
+
+Logs: AmlOnlineEndpointTrafficLog is written to a file per endpoint where its diagnostic setting asks (`sluice local
+logs --traffic ENDPOINT`), not to Log Analytics; of its durations only the total is measured. The console log is read
+with getLogs, whatever a setting says; AmlOnlineEndpointEventLog and exported metrics are not written. Log Analytics
+queries, metric alerts and activity logs are not emulated.
+"""
+
+
+def monitor_text() -> str:
+    """As Markdown."""
+    rows = []
+    for kind, title in ((ENDPOINTS, "Endpoints"), (DEPLOYMENTS, "Deployments")):
+        served = ", ".join(sorted(one.name for one in definitions(kind).values()))
+        missing = ", ".join(sorted(NOT_SERVED[kind]))
+        rows.append(f"- {title}: {served}. Not served: {missing}.")
+    wrapped = "\n".join("\n".join(textwrap.wrap(row, 120, subsequent_indent="  ")) for row in rows)
+    return _TEXT.replace("{metrics}", wrapped)
