@@ -62,7 +62,10 @@ def _translating_errors(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _kind(urn: str) -> ResourceType:
-    token = urn.split("::")[2].split("$")[-1]
+    parts = urn.split("::")
+    if len(parts) < 4:
+        raise PluginError(f"{urn[:100]!r} is not the URN of a resource")
+    token = parts[2].split("$")[-1]
     kind = by_token(token)
     if kind is None:
         known = ", ".join(sorted(kind.token.removeprefix("azure-native:") for kind in RESOURCE_TYPES))
