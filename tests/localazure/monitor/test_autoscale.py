@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localazure.monitor.autoscale import Current, active_profile, decide, last_start
@@ -265,6 +265,7 @@ def test_what_only_azure_can_do_is_refused(changed):
         setting(changed)
 
 
+@settings(max_examples=30)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner)))
 def test_any_document_is_a_setting_or_an_error(document):
     for properties in ({"profiles": document}, {"profiles": [{"capacity": document, "rules": [document]}]}):

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
+from localazure.monitor.metrics import CPU, MEMORY, Metrics
+from localazure.monitor.sampler import Sampler
 from localazure.scoring import processes
 from localazure.scoring.plane import (
     DeploymentFailed,
@@ -330,3 +332,35 @@ def test_after_kill_9_of_the_server_the_next_start_leaves_no_orphan(spec, tmp_pa
             await plane.close()
 
         asyncio.run(start_again())
+
+
+BUSY_SCRIPT = """
+import time
+def init(): pass
+def run(data):
+    end = time.process_time() + 0.6
+    while time.process_time() < end: pass
+    return {}
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_the_load_of_real_instances_shows_in_their_metrics(spec):
+    async def body(caller):
+        await caller.plane.deploy(spec(script=BUSY_SCRIPT, instance_count=2, max_concurrent_requests_per_instance=1))
+        caller.route(blue=100)
+        metrics = Metrics()
+        sampler = Sampler(metrics, caller.plane)
+        sampler.sample(1000.0)
+        started = time.monotonic()
+        assert (await caller.score())[0] == 200
+        sampler.sample(1000.0 + time.monotonic() - started)
+        sampled: dict[str, list[float]] = {CPU: [], MEMORY: []}
+        for (kind, _), samples in metrics.gauges("fraud", "blue").usage.items():
+            sampled[kind] += [spread.total for _, spread in samples.seconds(0, 2000, 3000)]
+        idle, busy = sorted(sampled[CPU])
+        assert 5 < busy <= 100  # how much more depends on what else this machine does
+        assert idle < busy / 2
+        assert all(0 < percent < 100 for percent in sampled[MEMORY])
+
+    run(body)

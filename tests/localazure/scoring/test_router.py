@@ -590,3 +590,24 @@ def test_a_wrong_method_says_which_are_allowed_and_has_the_front_doors_headers(w
         assert len(headers["x-request-id"]) == 36
 
     with_rig(body)
+
+
+def test_a_deployment_at_weight_0_finishes_its_requests(with_rig):
+    async def body(rig):
+        begun = asyncio.Event()
+
+        async def slow(request: web.Request) -> web.Response:
+            begun.set()
+            await asyncio.sleep(0.2)
+            return web.Response(text="blue")
+
+        await rig.add("blue", slow)
+        await rig.add("green", answering("green"))
+        rig.route(blue=100)
+        running = asyncio.create_task(rig.score())
+        await begun.wait()
+        rig.route(green=100, blue=0)
+        assert (await rig.score())[1] == "green"
+        assert (await running)[:2] == (200, "blue")
+
+    with_rig(body)
