@@ -12,7 +12,7 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import ArmError, BadRequest, NotFound, Unauthorized
+from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized
 from localazure.arm.namespaces.machine_learning.batch_endpoints import DEPLOYMENTS
 from localazure.arm.namespaces.machine_learning.jobs import batch_jobs, create_job
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
@@ -35,11 +35,16 @@ class BatchService:
             web.get("/discovery", self._discovery),
             web.post("/endpoints/{endpoint}/jobs", self._invoke),
             web.get(_MANAGEMENT + "/{path:.*}", self._read),
+            web.get("/registrymanagement/{path:.*}", self._registries),
         ]
 
     async def _discovery(self, request: web.Request) -> web.Response:
         base = self._plane.base_url
         return web.json_response({"api": base, "catalog": base, "experimentation": base, "history": base})
+
+    async def _registries(self, request: web.Request) -> web.Response:
+        error = NotEmulated("A registry of models and environments")
+        return web.json_response(error.body(), status=error.status)
 
     async def _invoke(self, request: web.Request) -> web.Response:
         try:

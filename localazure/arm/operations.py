@@ -262,7 +262,8 @@ class Operations:
         return body | started | {"endTime": ended, "percentComplete": 100.0} | status
 
     def _plain_body(self, operation: Operation, segment: str) -> dict[str, Any]:
-        words = {"Running": "InProgress"}
+        # Template deployments have a word of their own (recorded).
+        words = {"Running": "Running" if operation.namespace == "Microsoft.Resources" else "InProgress"}
         body: dict[str, Any] = {"status": words.get(operation.status, operation.status)}
         if operation.status == "Succeeded":
             body["percentComplete"] = 100.0

@@ -83,6 +83,9 @@ class ArmService:
             and lower[6] in OPERATION_SEGMENTS
         ):
             return self._plane.operations.show(segments[6], segments[7], http.query.get("type", ""))
+        if len(segments) == 7 and lower[2] == "resourcegroups" and lower[4::2] == ["deployments", "operations"]:
+            # The one collection that Resource Manager serves without naming its own provider.
+            segments = [*segments[:4], "providers", "Microsoft.Resources", *segments[4:]]
         path = "/" + "/".join(segments)
         resource_id = ResourceId(path)
 

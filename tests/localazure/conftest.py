@@ -114,6 +114,7 @@ class LocalAzure:
         return inherited | {
             "ARM_CLOUD_METADATA_URL": f"{self.https}/metadata/endpoints?api-version=2022-09-01",
             "AZUREML_CURRENT_CLOUD": identity.CLOUD_NAME,
+            "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{self.https}/",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
             "IDENTITY_ENDPOINT": f"{self.http}/msi/token",
             "IDENTITY_HEADER": "local",
@@ -147,8 +148,8 @@ def start_local_azure(tmp_path: Path) -> Iterator[Callable[..., LocalAzure]]:
     """A factory for running servers; they end with the test."""
     started: list[LocalAzure] = []
 
-    def start(**options: Any) -> LocalAzure:
-        started.append(LocalAzure(tmp_path / f"home{len(started)}", FakePlane(), **options))
+    def start(plane: FakePlane | None = None, **options: Any) -> LocalAzure:
+        started.append(LocalAzure(tmp_path / f"home{len(started)}", plane or FakePlane(), **options))
         return started[-1]
 
     yield start

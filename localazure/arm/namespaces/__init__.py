@@ -15,6 +15,7 @@ from localazure.arm.namespaces import (
     operational_insights,
     resources,
     storage,
+    template_deployments,
 )
 
 _MODULES = (
@@ -28,6 +29,7 @@ _MODULES = (
     operational_insights,
     resources,
     storage,
+    template_deployments,
 )
 
 BEHAVIOURS: dict[str, type[Behaviour]] = {
@@ -35,6 +37,10 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
 }
 
 # Types that clients of the service use and the program never declares, so the catalog does not hold them.
-EXTRA_SHAPES: tuple[Shape, ...] = (*machine_learning.EXTRA_SHAPES, *insights.EXTRA_SHAPES)
+EXTRA_SHAPES: tuple[Shape, ...] = (
+    *machine_learning.EXTRA_SHAPES,
+    *insights.EXTRA_SHAPES,
+    *template_deployments.EXTRA_SHAPES,
+)
 
 __all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]

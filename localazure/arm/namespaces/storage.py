@@ -17,7 +17,21 @@ from localazure.arm.timing import time_text
 
 _NAME = re.compile(r"[a-z0-9]{3,24}")
 # The account is the first segment of a blob's path; these segments lead elsewhere.
-RESERVED_NAMES = frozenset({"subscriptions", "providers", "metadata", "msi", "endpoints", "tenants", "common", "adfs"})
+RESERVED_NAMES = frozenset(
+    {
+        "discovery",
+        "mferp",
+        "registrymanagement",
+        "subscriptions",
+        "providers",
+        "metadata",
+        "msi",
+        "endpoints",
+        "tenants",
+        "common",
+        "adfs",
+    }
+)
 
 
 class StorageAccounts(Behaviour):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from localazure import identity
+from tests.localazure.routed_plane import RoutedPlane
 
 pytestmark = pytest.mark.integration
 
@@ -87,6 +88,56 @@ def test_mlclient_and_default_credential_work_unmodified(start_local_azure, tmp_
         "deploy fraud-dev/blue",
         "deploy fraud-dev/green",
     ]
+
+
+def test_mlclient_does_everything_else_unmodified(start_local_azure, tmp_path):
+    plane = RoutedPlane()
+    plane.answer = [1, 2]
+    azure = start_local_azure(plane)
+    assert azure.request("PUT", GROUP, {"location": LOCATION}).status_code == 201
+    for folder in ("model", "code"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "model" / "weights.txt").write_text("weights")
+    (tmp_path / "code" / "score.py").write_text("def init():\n    pass\n\n\ndef run(data):\n    return [1]\n")
+    (tmp_path / "request.json").write_text('{"data": [1]}')
+
+    script = Path(__file__).parent / "ml_client_everything.py"
+    command = [sys.executable, str(script), identity.SUBSCRIPTION_ID, "rg1", str(tmp_path)]
+    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.partition("SEEN ")[2]) == {
+        "workspace": ["team", LOCATION, "b"],
+        "changed workspace": ["changed", "d"],
+        "workspaces": ["team"],
+        "workspace keys": True,
+        "model": ["local", "1", True],
+        "latest model": "1",
+        "data": ["rows", ["1"]],
+        "environment": "1",
+        "models": ["local"],
+        "datastores": ["workspaceartifactstore", "workspaceblobstore"],
+        "download": ["weights.txt"],
+        "batch endpoint": ["Succeeded", ["nightly", "jobs"]],
+        "batch deployment": "Succeeded",
+        "default": "first",
+        "job": True,
+        "jobs": [[True], [True]],
+        "workspace job": True,
+        "job list": [True],
+        "batch endpoints": [],
+        "token": ["Bearer", 2, True],
+        "inline deployment": "Succeeded",
+        "answer": "[1, 2]",
+        "logs": ["Instance status:", "Instance status:"],
+        "scaled": 2,
+        "deployments": [],
+        "rotated": [True, False],
+        "entra": True,
+        "registry": [501, "NotEmulated"],
+        "in the end": [],
+    }
+    assert "scale tokens/inline 2" in plane.calls
+    assert [call for call in plane.calls if call.startswith("deploy")] == ["deploy tokens/inline"]
 
 
 def test_metadata_has_the_form_that_each_client_reads(start_local_azure):

@@ -1,10 +1,12 @@
 """The types around the workspace: defaults that clients read, references that must exist, documented rules."""
 
+import asyncio
 import uuid
 
 import pytest
 
 from localazure import identity
+from localazure.arm.timing import FAST, REAL
 
 SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
@@ -150,3 +152,94 @@ def test_diagnostic_settings_go_with_what_they_watch(arm):
     assert arm.put(setting, {"properties": {"workspaceId": logs}}).status == 201
     arm.delete(f"{WORKSPACE}/onlineEndpoints/fraud-dev")
     assert arm.get(setting).status == 404
+
+
+def test_a_workspace_is_changed_by_patch(arm):
+    arm.make_workspace()
+    answer = arm.request("PATCH", WORKSPACE, {"tags": {"a": "b"}, "properties": {"description": "new"}})
+    assert (answer.status, answer.text) == (202, "")
+    assert {"Azure-AsyncOperation", "Location"} <= set(answer.headers)
+    arm.settle()
+    assert arm.poll(answer).body == {"status": "Succeeded", "percentComplete": 100.0}
+    shown = arm.get(WORKSPACE)
+    assert (shown.body["tags"], shown.properties["description"]) == ({"a": "b"}, "new")
+    assert shown.properties["friendlyName"] == "ws1"
+    assert arm.request("PATCH", WORKSPACE, {"etag": "x"}).code == "NotEmulated"
+
+
+def test_outbound_rules_of_a_patch_are_added_to_the_others(arm):
+    arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound", "outboundRules": {"one": {}}})
+    sent = {"properties": {"managedNetwork": {"outboundRules": {"two": {}}}}}
+    assert arm.request("PATCH", WORKSPACE, sent).status == 202
+    arm.settle()
+    assert sorted(arm.get(WORKSPACE).properties["managedNetwork"]["outboundRules"]) == ["one", "two"]
+
+
+def test_only_the_template_that_makes_a_workspace_is_understood(arm):
+    arm.make_group()
+    path = f"{GROUP}/providers/Microsoft.Resources/deployments/d1"
+    other = {"properties": {"template": {"parameters": {"x": {}}}, "parameters": {}}}
+    assert arm.put(path, other).code == "NotEmulated"
+    known = ("workspaceName", "storageAccountOption", "keyVaultOption", "applicationInsightsOption")
+    template = {"parameters": {name: {"type": "string"} for name in (*known, "kind", "location")}}
+    template["parameters"] |= {name: {} for name in ("storageAccountName", "keyVaultName")}
+    values = {
+        "workspaceName": "made",
+        "location": "westeurope",
+        "storageAccountName": "madestorage",
+        "keyVaultName": "madevault",
+        "applicationInsightsOption": "none",
+    }
+    sent = {"template": template, "parameters": {name: {"value": value} for name, value in values.items()}}
+    hub = {"parameters": sent["parameters"] | {"kind": {"value": "hub"}}}
+    assert arm.put(path, {"properties": sent | hub}).code == "NotEmulated"
+    answer = arm.put(path, {"properties": sent})
+    assert (answer.status, answer.properties["provisioningState"]) == (201, "Accepted")
+    for _ in range(50):
+        arm.settle()
+        if arm.poll(answer).body["status"] != "Running":
+            break
+        arm.loop.run_until_complete(asyncio.sleep(0.01))
+    assert arm.poll(answer).body["status"] == "Succeeded"
+    assert arm.get(path).properties["provisioningState"] == "Succeeded"
+    made = arm.get(f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/made").properties
+    assert made["storageAccount"].endswith("/madestorage")
+    assert len(arm.get(f"{path}/operations").body["value"]) == 3
+
+
+def test_only_azure_ai_ml_is_told_an_account_name_that_leads_here(arm):
+    arm.make_workspace()
+    path = f"{WORKSPACE}/datastores/workspaceblobstore"
+    agent = {"Authorization": "Bearer x", "User-Agent": "azure-ai-ml/1.35.2 Python/3.11"}
+    assert arm.get(path).properties["accountName"] == "stacc1"
+    assert arm.get(path, headers=agent).properties["accountName"] == "localhost:1/stacc1#"
+
+
+def test_mlflow_models_get_their_flavors_from_their_files(arm):
+    arm.make_workspace()
+    container = arm.get(f"{WORKSPACE}/datastores/workspaceblobstore").properties["containerName"]
+    folder = arm.home / "blobs" / "stacc1" / container / "model"
+    folder.mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors:\n  sklearn:\n    pickled_model: model.pkl\n")
+    uri = "azureml://datastores/workspaceblobstore/paths/model"
+    sent = {"properties": {"modelType": "mlflow_model", "modelUri": uri}}
+    shown = arm.put(f"{WORKSPACE}/models/m/versions/1", sent)
+    assert shown.properties["flavors"] == {"sklearn": {"data": {"pickled_model": "model.pkl"}}}
+
+
+def test_errors_of_the_service_have_their_recorded_shape(arm):
+    arm.make_workspace()
+    error = arm.get(f"{WORKSPACE}/datastores/none").error
+    assert list(error) == ["code", "message", "details", "additionalInfo"]
+    kinds = [item["type"] for item in error["additionalInfo"]]
+    assert kinds == ["ComponentName", "Correlation", "Environment", "Location", "Time"]
+    assert list(arm.get(f"{WORKSPACE}/onlineEndpoints/none").error) == ["code", "message"]
+
+
+def test_the_real_pace_lasts_as_recorded_and_sends_no_retry_after():
+    endpoint = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+    assert REAL.seconds(f"{endpoint}.put", update=False) == 22
+    assert REAL.seconds(f"{endpoint}.put", update=True) == 15
+    assert REAL.seconds(f"{endpoint}/deployments.put", update=False) == 306
+    assert REAL.seconds("Microsoft.KeyVault/vaults.put", update=False) == 0
+    assert (REAL.retry_after(), FAST.retry_after(whole=True)) == ({}, {"Retry-After": "1"})

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from localazure.arm.manners import Generation
-from localazure.scoring.calls import Target
-from localazure.scoring.dispatch import Backend, Dispatcher
-from localazure.scoring.router import Router
-from localazure.scoring.specification import DeploymentSpec, EndpointRouting
 from tests.localazure.conformance.replay import Replay, Step
-from tests.localazure.conftest import FakePlane, LocalAzure
+from tests.localazure.conftest import LocalAzure
+from tests.localazure.routed_plane import RoutedPlane
 
 VARIABLE = "SLUICE_RECORDINGS"
 
@@ -35,55 +29,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         why = f"no recordings: give a folder by --recordings or {VARIABLE}"
         missing = pytest.param(None, marks=pytest.mark.skip(reason=why), id="none")
         metafunc.parametrize("recording", [pytest.param(file, id=file.stem) for file in files] or [missing])
-
-
-class RoutedPlane(FakePlane):
-    """Deployments are no processes, but requests go through the real router to one model server in this process."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.answer: Any = None
-        self._router = Router()
-        self._folder = tempfile.TemporaryDirectory()  # short: a unix socket's path has about 100 bytes
-        self._runner: web.AppRunner | None = None
-
-    async def start(self) -> None:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._score)
-        self._runner = web.AppRunner(application, access_log=None)
-        await self._runner.setup()
-        await web.UnixSite(self._runner, f"{self._folder.name}/model.sock").start()
-
-    async def close(self) -> None:
-        await self._router.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        self._folder.cleanup()
-
-    async def _score(self, request: web.Request) -> web.Response:
-        # As the inference server says of a model that did not raise.
-        return web.json_response(self.answer, headers={"x-ms-run-function-failed": "False"})
-
-    async def deploy(self, spec: DeploymentSpec) -> None:
-        await super().deploy(spec)
-        dispatcher = Dispatcher(spec.max_concurrent_requests_per_instance, spec.instance_count)
-        dispatcher.add(Backend(f"{self._folder.name}/model.sock"))
-        self._router.attach(Target(spec.endpoint, spec.deployment, dispatcher, spec.request_timeout_seconds))
-
-    def route(self, routing: EndpointRouting) -> None:
-        super().route(routing)
-        self._router.route(routing)
-
-    def unroute(self, endpoint: str) -> None:
-        super().unroute(endpoint)
-        self._router.unroute(endpoint)
-
-    async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str:
-        await asyncio.sleep(0)
-        return "Instance status:\nSystemSetup: Succeeded\n"
-
-    def routes(self) -> list[web.RouteDef]:
-        return self._router.routes()
 
 
 class Driver:
