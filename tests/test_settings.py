@@ -443,8 +443,9 @@ def test_values_are_shown_as_they_were_written():
     assert any('got "🟢"' in error for error in errors)
 
 
-def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config):
+def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config, monkeypatch):
     """`slucie:limits` would otherwise leave the stack without its limits, and say nothing."""
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
     engine_config |= {"sluice:team": "payments", "sluice:network": "public", "azure-native:location": "westeurope"}
     engine_config |= {"random:seed": "1", "pulumi:tags": "{}", "slucie:limits": "{}"}
     with pytest.raises(SettingsError) as refusal:
