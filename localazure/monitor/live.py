@@ -5,6 +5,7 @@ Computed at most once a second, however many pages are open. No keys, no request
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Protocol
 
@@ -34,22 +35,25 @@ class Live:
         self._scaler = scaler
         self._started = time.monotonic()
         self._told: tuple[float, dict[str, Any]] | None = None
+        self._computing = asyncio.Lock()
 
     async def respond(self, request: web.Request) -> web.Response:
         """As JSON, never cached by a browser."""
-        return web.json_response(self.document(), headers={"Cache-Control": "no-store"})
+        return web.json_response(await self.document(), headers={"Cache-Control": "no-store"})
 
-    def document(self) -> dict[str, Any]:
+    async def document(self) -> dict[str, Any]:
         """Everything that the page shows."""
-        now = time.monotonic()
-        if self._told is None or now - self._told[0] > _FRESH_SECONDS:
-            self._told = now, self._compute(self._metrics.clock())
-        return self._told[1]
+        async with self._computing:
+            if self._told is None or time.monotonic() - self._told[0] > _FRESH_SECONDS:
+                document = await self._compute(self._metrics.clock())
+                self._told = time.monotonic(), document
+            return self._told[1]
 
-    def _compute(self, now: float) -> dict[str, Any]:
+    async def _compute(self, now: float) -> dict[str, Any]:
         reasons = self._autoscale_reasons()
         endpoints = []
         for name, endpoint in self._scoring.status().items():
+            await asyncio.sleep(0)  # with hundreds of deployments it takes a while: requests go between
             traffic = {key.lower(): weight for key, weight in endpoint["traffic"].items()}
             mirror = {key.lower(): percent for key, percent in endpoint["mirror"].items()}
             deployments = [

@@ -50,7 +50,8 @@ def document(monkeypatch) -> dict[str, Any]:
         metrics.observe(served("blue"))
     metrics.observe(served("green", 424))
     metrics.observe(served("", 401))
-    return Live(metrics, Scoring(), Scaler(None)).document()  # type: ignore[arg-type]  # no settings are read here
+    live = Live(metrics, Scoring(), Scaler(None))  # type: ignore[arg-type]  # no settings are read here
+    return asyncio.run(live.document())
 
 
 def test_the_last_minute_of_each_deployment(document):
