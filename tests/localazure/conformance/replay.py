@@ -24,7 +24,7 @@ PLACEHOLDERS = {"{workspace}": WORKSPACE, "{sub}": identity.SUBSCRIPTION_ID, "{r
 _ASSET = re.compile(r"\{workspace\}/(models|codes|environments|data)/[^/\"]+/versions/[^/\"]+")
 _COMPUTE = re.compile(r"\{workspace\}/computes/[^/\"]+")
 _RUNNING = ("Creating", "Updating", "Deleting")
-_OPERATION = "/mfeOperation"
+_OPERATION = re.compile(r"/(\w+Operations?(Status|Results)|operation(Statuses|Results))/")
 _SECONDS = 20
 
 
@@ -77,7 +77,7 @@ class Replay:
         status, headers, body = self._send(exchange)
         for name in ("Azure-AsyncOperation", "Location"):
             url = recorded["headers"].get(name, "")
-            if _OPERATION in url and headers.get(name):
+            if _OPERATION.search(url) and headers.get(name):
                 self._urls[_path_of(url)] = headers[name]
         if request["method"] == "PUT":
             self._made.add(request["path"].lower())
@@ -86,25 +86,28 @@ class Replay:
 
     def _shows_running(self, request: dict[str, Any], recorded: dict[str, Any]) -> bool:
         body = recorded["body"] if isinstance(recorded["body"], dict) else {}
-        if _OPERATION in request["path"]:
-            return body.get("status") == "Updating"
+        if _OPERATION.search(request["path"]):
+            return body.get("status") in ("Updating", "InProgress", "Running")
         shown = body.get("properties") or {}
         return request["method"] == "GET" and isinstance(shown, dict) and shown.get("provisioningState") in _RUNNING
 
     def _send(self, exchange: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         request = exchange["request"]
-        if _OPERATION in request["path"]:
-            url = self._urls.get(_path_of(request["path"]))
+        if _OPERATION.search(request["path"]):
+            url = self._urls.get(_path_of(f"{request['path']}?{request.get('query') or ''}"))
             if url is None:
                 return 0, {}, f"no earlier answer gave {request['path']}"
             answer = self._azure.call("GET", url)
         elif request.get("plane") == "scoring":
             answer = self._send_to_model(exchange)
         else:
-            query = f"&{request['query']}" if request.get("query") else ""
-            path = self._alphabet.fill(request["path"])
-            url = f"{self._azure.https}{path}?api-version={request['api_version']}{query}"
-            answer = self._azure.call(request["method"], url, self._alphabet.fill(request["body"]))
+            given = [f"api-version={request['api_version']}"] if request["api_version"] else []
+            query = "&".join([*given, *([request["query"]] if request.get("query") else [])])
+            url = f"{self._azure.https}{self._alphabet.fill(request['path'])}?{query}"
+            # The region's own host is no part of Resource Manager and looks at the token.
+            token = self._azure.token("https://ml.azure.com") if request.get("plane") == "regional" else "x"
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = self._azure.call(request["method"], url, self._alphabet.fill(request["body"]), headers)
         text = answer.text
         return answer.status_code, dict(answer.headers), json.loads(text) if text else None
 
@@ -277,5 +280,7 @@ class Replay:
 
 
 def _path_of(url: str) -> str:
-    """Path of a URL or of a path, without host, query and placeholders' differences."""
-    return re.sub(r"^https://[^/]+", "", url).partition("?")[0]
+    """Path of a URL, and of its query what tells the two URLs of a workspace's operation apart."""
+    path, _, query = re.sub(r"^https://[^/]+", "", url).partition("?")
+    kind = re.search(r"(?:^|&)type=(\w+)", query)
+    return f"{path}?{kind[1]}" if kind else path

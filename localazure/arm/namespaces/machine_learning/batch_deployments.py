@@ -112,6 +112,12 @@ class BatchDeployments(EndpointResource):
 
         return commit
 
+    def delete(self, request: Request) -> Reply:
+        reply = super().delete(request)
+        if reply.status == 202 and request.api_version >= "2024":
+            reply.body = None  # recorded; all others answer the word null
+        return reply
+
     def removed(self, resource: Resource) -> None:
         """A default that is gone is no default."""
         endpoint = self.store.get(self.endpoint_id(resource.resource_id))

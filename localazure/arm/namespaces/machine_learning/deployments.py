@@ -16,15 +16,13 @@ from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal
 from localazure.arm.manners import deployment_view
 from localazure.arm.namespaces.machine_learning.assembly import ROLES_MISSING, Assembly, check_numbers, check_references
+from localazure.arm.namespaces.machine_learning.deployment_properties import deployment_properties, given, undefaulted
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
 from localazure.arm.namespaces.machine_learning.kubernetes import (
     KIND,
     instance_count,
     is_kubernetes,
-    resource_requirements,
-    scale_settings,
 )
-from localazure.arm.namespaces.machine_learning.kubernetes import REQUESTS as KUBERNETES_REQUESTS
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.namespaces.machine_learning.workspaces import network_is_ready, workspace_id_of
 from localazure.arm.operations import Commit, Operation
@@ -40,12 +38,9 @@ _ENDPOINT_FAILED = (  # verbatim, from users' reports
     "This endpoint has not been created successfully or is in deleting provisioning state. "
     "Please recreate endpoint and then try again to create deployment."
 )
-_PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
-_REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 _CONTAINERS = ("InferenceServer", "StorageInitializer", "ModelDataCollector")
 _DEFAULT_TAIL = 5000
 MAX_INSTANCES = 50
-_DEFAULT_SIZES = ("Standard_F4s_v2", "defaultinstancetype")  # managed, Kubernetes; documented
 
 
 class OnlineDeployments(EndpointResource):
@@ -78,7 +73,7 @@ class OnlineDeployments(EndpointResource):
             self.store.save(resource)
         answer = self.read(resource, request)
         if existing is None and not self.plane.manners(request.api_version).newer:
-            answer = {**answer, "properties": answer["properties"] | _undefaulted(request.sent_properties)}
+            answer = {**answer, "properties": answer["properties"] | undefaulted(request.sent_properties)}
         return self.put_reply(operation, request, answer)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
@@ -143,41 +138,11 @@ class OnlineDeployments(EndpointResource):
                 )
 
     def _body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
-        sent = request.sent_properties
-        before = existing.properties if existing else {}
-        on_kubernetes = is_kubernetes(sent)
         newer = self.plane.manners(request.api_version).newer
-        requests = KUBERNETES_REQUESTS if on_kubernetes else _REQUESTS
-        properties: dict[str, Any] = {
-            "description": sent.get("description"),
-            "properties": {**(before.get("properties") or {}), **(sent.get("properties") or {})},
-            "codeConfiguration": sent.get("codeConfiguration"),
-            "environmentId": sent.get("environmentId"),
-            "environmentVariables": dict(sent.get("environmentVariables") or {}),
-            "scaleSettings": scale_settings(sent.get("scaleSettings")) if on_kubernetes else {"scaleType": "Default"},
-            "requestSettings": requests | (before.get("requestSettings") or {}) | _given(sent.get("requestSettings")),
-            "modelMountPath": sent.get("modelMountPath"),
-            "appInsightsEnabled": bool(sent.get("appInsightsEnabled", False)),
-            "livenessProbe": _PROBE | _given(sent.get("livenessProbe")),
-            "readinessProbe": _PROBE | _given(sent.get("readinessProbe")),
-            "provisioningState": "Creating" if newer and not existing else "Updating",
-            "instanceType": sent.get("instanceType") or before.get("instanceType") or _DEFAULT_SIZES[on_kubernetes],
-            "model": sent.get("model"),
-            "egressPublicNetworkAccess": read_choice(
-                "egressPublicNetworkAccess",
-                sent.get("egressPublicNetworkAccess"),
-                ("Enabled", "Disabled"),
-                before.get("egressPublicNetworkAccess", "Enabled"),
-            ),
-            "dataCollector": sent.get("dataCollector"),
-            "privateNetworkConnection": bool(sent.get("privateNetworkConnection", False)),
-            "endpointComputeType": "Kubernetes" if on_kubernetes else "Managed",
-        }
-        if on_kubernetes:
-            sent_resources = sent.get("containerResourceRequirements") or before.get("containerResourceRequirements")
-            properties["containerResourceRequirements"] = resource_requirements(sent_resources)
-        if sent.get("startupProbe"):
-            properties["startupProbe"] = _PROBE | _given(sent["startupProbe"])
+        properties = deployment_properties(
+            request.sent_properties, existing.properties if existing else None, newer=newer
+        )
+        on_kubernetes = is_kubernetes(request.sent_properties)
         body = {
             "id": resource.id,
             "name": resource.name,
@@ -191,7 +156,7 @@ class OnlineDeployments(EndpointResource):
         if properties["scaleSettings"]["scaleType"] == "Default":
             sku_before = existing.body.get("sku") if existing else None
             sku = {"tier": "Standard"} | (sku_before or {"name": "Default", "capacity": 1})
-            sku |= _given(request.body.get("sku"))
+            sku |= given(request.body.get("sku"))
             body["sku"] = {"name": sku["name"], "tier": sku["tier"], "capacity": int(sku["capacity"])}
         return body
 
@@ -308,20 +273,6 @@ class Skus(Behaviour):
 
 def _endpoint_name(deployment: Resource) -> str:
     return deployment.id.split("/")[-3]
-
-
-def _undefaulted(sent: dict[str, Any]) -> dict[str, Any]:
-    """What the older service shows in its answer to a create: defaults come when the operation ends."""
-    requests = KUBERNETES_REQUESTS if is_kubernetes(sent) else _REQUESTS
-    probes = {
-        name: _PROBE | _given(sent[name]) if sent.get(name) else None for name in ("livenessProbe", "readinessProbe")
-    }
-    return {"requestSettings": requests | {"requestTimeout": "PT0S"} | _given(sent.get("requestSettings")), **probes}
-
-
-def _given(sent: Any) -> dict[str, Any]:
-    """The fields of an object that are really there."""
-    return {key: value for key, value in sent.items() if value is not None} if isinstance(sent, dict) else {}
 
 
 def _same_but_count(one: DeploymentSpec, other: DeploymentSpec) -> bool:
