@@ -12,13 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import preview, serving, weights
+from bench import localazure, preview, serving, weights
 from bench.rehearsal import Rehearsal
 
 BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
     "preview": preview.measure,
     "weights": weights.measure,
     "serving": serving.measure,
+    "localazure": localazure.measure,
 }
 
 

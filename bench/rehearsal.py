@@ -20,13 +20,16 @@ SAMPLE = ROOT / "models" / MODEL / "sample-request.json"
 
 
 class Rehearsal:
-    """Starts at entry, ends and deletes everything at exit."""
+    """Starts at entry, ends and deletes everything at exit; `flags` are those of `sluice local start`."""
+
+    def __init__(self, *flags: str) -> None:
+        self._flags = flags
 
     def __enter__(self) -> "Rehearsal":
         self.folder = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
         self.home = self.folder / "azure"
         self._settled: set[str] = set()
-        self.sluice("local", "start", "--home", str(self.home))
+        self.sluice("local", "start", "--home", str(self.home), *self._flags)
         return self
 
     def __exit__(

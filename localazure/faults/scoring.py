@@ -9,9 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
+from aiohttp import web
+
 from localazure.arm.scoring import Scoring
 from localazure.faults.fault import Kind
-from localazure.faults.registry import Faults
+from localazure.faults.registry import ActiveFault, Faults
+from localazure.faults.requests import FAULT_HEADER
 from localazure.faults.subjects import deployment_subject, endpoint_subject
 from localazure.scoring import upstream
 from localazure.scoring.calls import Call, Target
@@ -33,7 +36,7 @@ class FaultyReply(upstream.Reply):
     def __init__(self, status: int, number: int) -> None:
         self.status = status
         self._body = f"Fault {number} on command: the model answers {status}.".encode()
-        self.headers = [(b"Content-Type", b"text/plain; charset=utf-8"), (b"x-local-fault", str(number).encode())]
+        self.headers = [(b"Content-Type", b"text/plain; charset=utf-8"), (FAULT_HEADER.encode(), str(number).encode())]
         self.length = len(self._body)
 
     @property
@@ -47,6 +50,20 @@ class FaultyReply(upstream.Reply):
         """There is no connection."""
 
 
+class FaultyRefusal(Refusal):
+    """A refusal that a fault made."""
+
+    def __init__(self, active: ActiveFault, status: int, text: str, reason: str | None = None) -> None:
+        super().__init__(status, text, reason)
+        self._number = active.number
+
+    def response(self, request_id: str, deployment: str | None = None) -> web.Response:
+        """As HTTP, marked."""
+        response = super().response(request_id, deployment)
+        response.headers[FAULT_HEADER] = str(self._number)
+        return response
+
+
 def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
     """The router's exchange with a model, disturbed while faults are set. A slow model occupies its instance."""
 
@@ -54,8 +71,9 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
         if not faults:
             return await exchange(target, call, deadline)
         subject = deployment_subject(target.endpoint, target.deployment)
-        if faults.take(_UNHEALTHY, subject) is not None:
-            raise Refusal(503, f"No instance of deployment '{target.deployment}' is ready.", "model_not_ready")
+        unhealthy = faults.take(_UNHEALTHY, subject)
+        if unhealthy is not None:
+            raise FaultyRefusal(unhealthy, 503, f"No instance of '{target.deployment}' is ready.", "model_not_ready")
         backend, reply = await exchange(target, call, deadline)
         try:
             slow = faults.take(_SLOW, subject)
@@ -63,7 +81,7 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
                 left = deadline - asyncio.get_running_loop().time()
                 await asyncio.sleep(max(0.0, min(slow.fault.by_seconds, left)))
                 if slow.fault.by_seconds > left:
-                    raise Refusal(408, TIMEOUT)
+                    raise FaultyRefusal(slow, 408, TIMEOUT)
             broken = faults.take(_ERRORS, subject)
         except BaseException:
             reply.close()

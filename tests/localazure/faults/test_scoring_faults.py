@@ -67,6 +67,7 @@ def test_an_unhealthy_deployment_has_no_instance() -> None:
     faults.add(Fault(kind=Kind.UNHEALTHY, type="deployments"))
     refusal, dispatcher = run(send(faults))
     assert (refusal.status, refusal.reason, dispatcher.in_flight) == (503, "model_not_ready", 0)
+    assert refusal.response("id", "blue").headers["x-local-fault"] == "1"
 
 
 def test_a_slow_deployment_answers_late_or_not_in_time() -> None:

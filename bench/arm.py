@@ -1,0 +1,82 @@
+"""Resource Manager over plain HTTP for benchmarks: an asynchronous client, a workspace, the assets of a model."""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+
+SUBSCRIPTION = "/subscriptions/00000000-0000-4000-8000-000000000001"
+GROUP = f"{SUBSCRIPTION}/resourceGroups/bench"
+PROVIDERS = f"{GROUP}/providers"
+WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/bench"
+HERE = {"location": "westeurope"}
+CONDA = "dependencies:\n- python=3.11\n- pip:\n  - azureml-inference-server-http==1.5.1\n"
+VERSION = {"api-version": "2024-04-01"}
+POLL_SECONDS = 0.05
+BLOB = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob"}
+
+
+class Refused(Exception):
+    """ARM answered with an error, or an operation failed."""
+
+
+class Arm:
+    """One client of one local Azure."""
+
+    def __init__(self, session: aiohttp.ClientSession, http: str) -> None:
+        self.session = session
+        self.http = http
+
+    async def call(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
+        """The answer's document and the path of the operation that it started, if any."""
+        headers = {"Authorization": "Bearer bench"}
+        async with self.session.request(method, self.http + path, params=VERSION, json=body, headers=headers) as answer:
+            text = await answer.text()
+            if answer.status >= 400:
+                raise Refused(f"{method} {path}: {answer.status} {text}")
+            url = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location", "")
+            operation = "/subscriptions/" + url.partition("/subscriptions/")[2].partition("?")[0] if url else ""
+            return (json.loads(text) if text else None), operation
+
+    async def finish(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer, after its operation has ended."""
+        document, operation = await self.call(method, path, body)
+        while operation and "perations" in operation.rsplit("/", 2)[-2]:
+            status, _ = await self.call("GET", operation)
+            if not status or status.get("status") not in ("Updating", "InProgress", "Running"):
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        if operation and isinstance(status, dict) and status.get("status") == "Failed":
+            raise Refused(f"{method} {path}: {status['error']['code']} {status['error']['message']}")
+        return document
+
+    async def make_workspace(self) -> None:
+        """A workspace and what it needs."""
+        await self.call("PUT", GROUP, HERE)
+        storage = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/benchaccount"
+        vault = f"{PROVIDERS}/Microsoft.KeyVault/vaults/bench"
+        insights = f"{PROVIDERS}/Microsoft.Insights/components/bench"
+        await self.call("PUT", storage, HERE | {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
+        tenant = {"tenantId": SUBSCRIPTION.rsplit("/", 1)[1], "sku": {"family": "A", "name": "standard"}}
+        await self.call("PUT", vault, HERE | {"properties": tenant})
+        await self.call("PUT", insights, HERE | {"properties": {}})
+        references = {"storageAccount": storage, "keyVault": vault, "applicationInsights": insights}
+        await self.finish("PUT", WORKSPACE, HERE | {"identity": {"type": "SystemAssigned"}, "properties": references})
+
+    async def make_model(self, script: str, base_url: str) -> dict[str, Any]:
+        """Upload a scoring script; returns the properties of a deployment that runs it."""
+        headers = BLOB | {"Authorization": "Bearer bench"}
+        for path, data in (("box?restype=container", b""), ("box/code/score.py", script.encode())):
+            async with self.session.put(f"{self.http}/benchaccount/{path}", data=data, headers=headers) as answer:
+                if answer.status != 201:
+                    raise Refused(await answer.text())
+        code, environment = f"{WORKSPACE}/codes/score/versions/1", f"{WORKSPACE}/environments/bench/versions/1"
+        await self.call("PUT", code, {"properties": {"codeUri": f"{base_url}/benchaccount/box/code"}})
+        await self.call("PUT", environment, {"properties": {"condaFile": CONDA, "image": "bench"}})
+        return {
+            "endpointComputeType": "Managed",
+            "instanceType": "Standard_DS3_v2",
+            "environmentId": environment,
+            "codeConfiguration": {"codeId": code, "scoringScript": "score.py"},
+        }

@@ -1,0 +1,202 @@
+"""The local Azure itself: start, memory, Resource Manager with few and many resources, and `pulumi up` at scale.
+
+Few and many are two servers of the same run, asked in turn. The scale program declares endpoints with two deployments
+each, whose compute is simulated: its time is the engine's, the plugin's and the control plane's.
+"""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bench.arm import HERE, PROVIDERS, Arm
+from bench.rehearsal import ROOT, Rehearsal
+from bench.timing import percentile, print_spreads
+
+FEW, MANY = 10, 10_000
+ROUNDS = 5
+REQUESTS_PER_ROUND = 600
+CLIENTS = 4
+ENDPOINTS = (1, 10, 100)
+SCALE = Path(__file__).parent / "scale"
+
+
+class Server:
+    """`python -m localazure` in a folder of its own."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="sluice-bench-")
+        self.home = Path(self._folder.name) / "azure"
+
+    def start(self) -> float:
+        """Seconds from the start of the process until it answers."""
+        command = [sys.executable, "-m", "localazure", "--home", str(self.home), "--port", "0"]
+        started = time.perf_counter()
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            raise SystemExit("the local Azure did not start")
+        self.http = str(json.loads((self.home / "server.json").read_text())["http"])
+        return time.perf_counter() - started
+
+    def memory_mib(self) -> float:
+        """Resident memory."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+    def stop(self) -> None:
+        """End the process and wait for it."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.communicate()
+
+    def close(self) -> None:
+        """Stop and delete the folder."""
+        self.stop()
+        self._folder.cleanup()
+
+
+def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
+    """All figures; the rehearsal's own local Azure is not used."""
+    results: dict[str, Any] = _measure_start(runs)
+    results["resource_manager"] = asyncio.run(_measure_resource_manager())
+    results["pulumi_up"] = measure_scale()
+    return results
+
+
+def _measure_start(runs: int) -> dict[str, Any]:
+    server = Server()
+    server.start()  # certificates are made once per installation
+    memory, seconds = [], []
+    for _ in range(runs):
+        server.stop()
+        seconds.append(server.start())
+        time.sleep(0.3)
+        memory.append(server.memory_mib())
+    server.close()
+    spreads = print_spreads("start", {"start to ready": seconds}, "s")
+    spreads |= print_spreads("memory", {"idle": memory}, "MiB")
+    return {"start_seconds": spreads["start to ready"], "idle_mib": spreads["idle"]}
+
+
+async def _measure_resource_manager() -> dict[str, Any]:
+    servers = {FEW: Server(), MANY: Server()}
+    results: dict[str, Any] = {}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CLIENTS)) as session:
+        clients = {}
+        for count, server in servers.items():
+            server.start()
+            clients[count] = Arm(session, server.http)
+            print(f"storing {count} resources ...", flush=True)
+            await _store(clients[count], count)
+        latencies: dict[tuple[str, int], list[float]] = {}
+        rates: dict[tuple[str, int], list[float]] = {}
+        for number in range(ROUNDS + 1):
+            for verb in ("GET", "PUT"):
+                for count, arm in clients.items():
+                    begun = time.perf_counter()
+                    seen = await _ask(arm, verb, count, random.Random(number))
+                    if number:
+                        latencies.setdefault((verb, count), []).extend(seen)
+                        rates.setdefault((verb, count), []).append(len(seen) / (time.perf_counter() - begun))
+        memory = {count: server.memory_mib() for count, server in servers.items()}
+    print(f"\nResource Manager, {CLIENTS} clients, {ROUNDS} x {REQUESTS_PER_ROUND} requests each, in turn")
+    print(f"  {'':12}{'resources':>12}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
+    for verb, title in (("GET", "reads"), ("PUT", "writes")):
+        for count in servers:
+            row = {
+                "requests_per_second": statistics.median(rates[verb, count]),
+                "p50_ms": percentile(latencies[verb, count], 0.5),
+                "p99_ms": percentile(latencies[verb, count], 0.99),
+            }
+            print(f"  {title:12}{count:12}{row['requests_per_second']:12.0f}{row['p50_ms']:9.2f}{row['p99_ms']:9.2f}")
+            results.setdefault(title, {})[str(count)] = row
+        few, many = (results[title][str(count)]["requests_per_second"] for count in servers)
+        results[title]["ratio"] = many / few
+        print(f"  {title:12}{'many / few':>12}{many / few:11.2f}x")
+    for count, server in servers.items():
+        print(f"  memory with {count} resources: {memory[count]:.1f} MiB")
+        server.close()
+    return results | {"memory_mib": {str(count): mib for count, mib in memory.items()}}
+
+
+def _path(number: int) -> str:
+    return f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/identity{number}"
+
+
+async def _store(arm: Arm, count: int) -> None:
+    await arm.call("PUT", PROVIDERS.rpartition("/")[0], HERE)
+    remaining = iter(range(count))
+
+    async def client() -> None:
+        for number in remaining:
+            await arm.call("PUT", _path(number), HERE | {"tags": {"value": "0"}})
+
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+
+
+async def _ask(arm: Arm, verb: str, count: int, chance: random.Random) -> list[float]:
+    """Latencies in ms of one round on random resources."""
+    latencies: list[float] = []
+    remaining = iter(range(REQUESTS_PER_ROUND))
+
+    async def client() -> None:
+        for number in remaining:
+            body = HERE | {"tags": {"value": str(number)}} if verb == "PUT" else None
+            path = _path(chance.randrange(count))
+            begun = time.perf_counter()
+            await arm.call(verb, path, body)
+            latencies.append((time.perf_counter() - begun) * 1000)
+
+    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    return latencies
+
+
+def measure_scale(counts: tuple[int, ...] = ENDPOINTS, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Seconds of `pulumi up` from nothing, and of one that changes all weights; each count in a new local Azure."""
+    results: dict[str, Any] = {}
+    say(f"\npulumi up, two simulated deployments per endpoint\n  {'endpoints':>10}{'create s':>10}{'per endpoint':>14}"
+        f"{'weights s':>11}{'per endpoint':>14}")  # fmt: skip
+    for count in counts:
+        with Rehearsal("--compute", "simulated") as rehearsal:
+            row = _up(rehearsal, count)
+        results[str(count)] = row
+        create, weights = row["create_seconds"], row["weights_seconds"]
+        say(f"  {count:10}{create:10.1f}{create / count:14.2f}{weights:11.1f}{weights / count:14.2f}")
+    return results
+
+
+def _up(rehearsal: Rehearsal, count: int) -> dict[str, float]:
+    change = json.loads(rehearsal.sluice("local", "env", "--home", str(rehearsal.home), "--json"))
+    environment = {name: value for name, value in os.environ.items() if name not in change["unset"]}
+    environment |= change["set"] | {"SLUICE_BENCH_ENDPOINTS": str(count)}
+    folder = rehearsal.folder / "scale"
+    folder.mkdir()
+    shutil.copy(SCALE / "__main__.py", folder)
+    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    (folder / "Pulumi.yaml").write_text(json.dumps({"name": "scale", "runtime": runtime}))
+    _pulumi(folder, environment, "stack", "init", "scale")
+    create = _pulumi(folder, environment, "up", "--yes", "--skip-preview")
+    changed = _pulumi(folder, environment | {"SLUICE_BENCH_WEIGHT": "90"}, "up", "--yes", "--skip-preview")
+    return {"create_seconds": create, "weights_seconds": changed}
+
+
+def _pulumi(folder: Path, environment: dict[str, str], *arguments: str) -> float:
+    begun = time.perf_counter()
+    done = subprocess.run(
+        ["pulumi", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"pulumi {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+    return time.perf_counter() - begun
