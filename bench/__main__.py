@@ -1,6 +1,7 @@
-"""Run the benchmarks and write their numbers: `python -m bench [preview] [weights] [serving] [--runs N] [--json FILE]`.
+"""Run the benchmarks and write their numbers: `python -m bench [NAME ...] [--runs N] [--json FILE]`.
 
-Every ratio is of two things measured in turn in the same run, on the same machine.
+Every ratio is of two things measured in turn in the same run, on the same machine. `python -m bench soak --minutes 10`
+is load for a time with faults and changes; it runs only when it is asked for.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import localazure, preview, serving, weights
+from bench import localazure, preview, serving, soak, weights
 from bench.rehearsal import Rehearsal
 
 BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
@@ -26,20 +27,33 @@ BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
 def main() -> int:
     """Run what is asked for, in one local Azure of its own."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}; default: all; or soak"
+    )
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE")
+    parser.add_argument("--minutes", type=float, default=10.0, help="soak: how long (default 10)")
+    parser.add_argument(
+        "--compute", choices=["processes", "simulated"], default="processes", help="soak: of its models"
+    )
     options = parser.parse_args()
-    unknown = sorted(set(options.names) - BENCHMARKS.keys())
+    unknown = sorted(set(options.names) - BENCHMARKS.keys()) if options.names != ["soak"] else []
     if unknown or options.runs < 1:
         parser.error(f"unknown benchmark {unknown}" if unknown else f"--runs must be at least 1, got {options.runs}")
     results: dict[str, Any] = {"machine": platform.platform(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    if options.names == ["soak"]:
+        results["soak"] = soak.run(options.minutes, options.compute)
+        return _write(options.json, results)
     with Rehearsal() as rehearsal:
         for name in options.names or BENCHMARKS:
             results[name] = BENCHMARKS[name](rehearsal, options.runs)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    print(f"\nwritten to {options.json}")
+    return _write(options.json, results)
+
+
+def _write(file: Path, results: dict[str, Any]) -> int:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"\nwritten to {file}")
     return 0
 
 
