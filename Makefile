@@ -25,7 +25,7 @@ test: setup ## all tests, first those without a CLI, then the integration tests
 	@$(BIN)/python -m pytest
 
 unit: setup ## the tests that need neither CLI nor local Azure; seconds
-	@$(BIN)/python -m pytest -m "not integration"
+	@$(BIN)/python -m pytest -n auto -m "not integration"
 
 check: setup ## format, lint, types
 	$(BIN)/ruff format --check .

@@ -17,6 +17,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copytree(EXAMPLE, tmp_path / "fraud-detection"))
 
 
+@pytest.mark.integration  # starts azure-ai-ml: two seconds
 def test_a_retired_size_and_a_broken_file_are_reported(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     blue = model / "blue.yml"
     blue.write_text(blue.read_text().replace("Standard_DS3_v2", "Standard_NC6"))

@@ -12,6 +12,7 @@ from localazure.catalog.shapes import object_type, resource_shape
 GROUP = "/subscriptions/s/resourceGroups/g"
 
 
+@pytest.mark.integration  # imports both SDKs whole: five seconds
 def test_the_generated_files_are_what_the_installed_sdks_give() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "localazure.catalog.generate", "--check"]
     result = subprocess.run(command, capture_output=True, text=True)
