@@ -89,12 +89,18 @@ def recover(engine: "PulumiEngine", arm: ArmClient, *, wait_seconds: float) -> R
     for operation in pending:
         finder.wait_for(operation)
     _keep_finished_replacements(engine, finder, state, report)
-    _adopt(engine, finder, [operation.candidate for operation in pending if operation.creates], report)
-    _drop_pending(engine, report)
-    for _ in range(MAX_ROUNDS):
-        creates = _planned_creates(engine, report)
-        if not creates or not _adopt(engine, finder, creates, report):
-            break
+    adopted: dict[str, Candidate] = {}
+    try:
+        adopted |= _adopt(engine, finder, [operation.candidate for operation in pending if operation.creates], report)
+        _drop_pending(engine, report)
+        for _ in range(MAX_ROUNDS):
+            found = _adopt(engine, finder, _planned_creates(engine, report), report)
+            adopted |= found
+            if not found:
+                break
+    finally:
+        if adopted:
+            _remember_inputs(engine, adopted)
     report.left.extend(finder.refused.values())
     return report
 
@@ -139,8 +145,8 @@ def _clear_backend(engine: "PulumiEngine", report: Report) -> None:
         report.say(f"removed a file that the dead update was writing ({file.name})")
 
 
-def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate] | None:
-    """What the next update would create; None when the program refuses, which only a person can settle."""
+def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate]:
+    """What the next update would create; nothing when the program refuses, which only a person can settle."""
     from rollout.errors import EngineRefused
 
     try:
@@ -148,19 +154,23 @@ def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate] 
     except EngineRefused as error:
         again = f"Do what it says, then run `sluice recover --stack {engine.stack}` again."
         report.left.append(f"{error}\n{again}")
-        return None
+        return []
     return [candidate_of(change) for change in preview.changes if change.op == "create"]
 
 
-def _adopt(engine: "PulumiEngine", finder: Finder, candidates: Sequence[Candidate], report: Report) -> bool:
-    """Import those of the candidates that exist; whether there were any."""
+def _adopt(
+    engine: "PulumiEngine", finder: Finder, candidates: Sequence[Candidate], report: Report
+) -> dict[str, Candidate]:
+    """Import those of the candidates that exist; returns them by URN."""
     from rollout.engine import ImportedResource
 
+    if not candidates:
+        return {}
     state = engine.export()
     present = {resource["urn"] for resource in resources(state)}
     found = [item for item in map(finder.find, candidates) if item is not None and item.candidate.urn not in present]
     if not found:
-        return False
+        return {}
     components = missing_components(found, candidates, state)
     engine.import_resources(
         [ImportedResource(urn=item.urn, type=item.type, parent_urn=item.parent_urn) for item in components]
@@ -176,10 +186,9 @@ def _adopt(engine: "PulumiEngine", finder: Finder, candidates: Sequence[Candidat
             for item in found
         ]
     )
-    _remember_inputs(engine, {item.candidate.urn: item.candidate for item in found})
     for item in found:
         report.say(f"took into the state what Azure has: {item.candidate.type} {item.candidate.name} ({item.id})")
-    return True
+    return {item.candidate.urn: item.candidate for item in found}
 
 
 def _remember_inputs(engine: "PulumiEngine", adopted: Mapping[str, Candidate]) -> None:

@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArmClient]:
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     monkeypatch.setenv("ARM_CLOUD_METADATA_URL", f"http://127.0.0.1:{server.server_port}/metadata")
     monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "Mine")
