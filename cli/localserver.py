@@ -55,9 +55,10 @@ def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: 
                     "first, or give another --home."
                 )
             return running, False
-        chosen = port if port is not None else _free_port(home)
-        _check_port(chosen)
-        server = _spawn(home, chosen, flags, say)
+        with _one_choice_of_ports_at_a_time():
+            chosen = port if port is not None else _free_port(home)
+            _check_port(chosen)
+            server = _spawn(home, chosen, flags, say)
         home.port_file.write_text(f"{chosen}\n")
         return server, True
 
@@ -107,6 +108,13 @@ def is_healthy(server: Server) -> bool:
     except OSError:
         return False
     return True
+
+
+def _one_choice_of_ports_at_a_time() -> contextlib.AbstractContextManager[None]:
+    """Two homes of one user that start at once would both find the same ports free."""
+    from toolchain.cache import cache_folder, locked
+
+    return locked(cache_folder(os.environ), "ports", doing="starting a local Azure")
 
 
 @contextlib.contextmanager
