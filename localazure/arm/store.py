@@ -153,6 +153,12 @@ class Store:
     def of_type(self, type_: str) -> list[Resource]:
         return self._select("type = ?", type_.lower())
 
+    def has_named(self, type_: str, name: str) -> bool:
+        """Whether any resource of a type has this name, wherever it is; reads no bodies."""
+        end = f"/{name.lower()}"
+        sql = "SELECT 1 FROM resources WHERE type = ? AND substr(key, ?) = ? LIMIT 1"
+        return self._connection.execute(sql, (type_.lower(), -len(end), end)).fetchone() is not None
+
     def under(self, scope_id: str) -> list[Resource]:
         """Everything below a scope (not the scope itself), extension resources included."""
         prefix = scope_id.lower().rstrip("/") + "/"

@@ -99,8 +99,7 @@ class OnlineEndpoints(EndpointResource):
     def _create(self, request: Request, workspace: Resource, location: str, auth_mode: str) -> Resource:
         name = request.id.name
         check_name("an endpoint", name)
-        others = self.store.of_type(self.shape.arm)
-        if any(other.name.lower() == name.lower() for other in others):
+        if self.store.has_named(self.shape.arm, name):
             # Azure: unique per region. Here in all regions, because the data plane's addresses have none.
             raise inferencing_refusal(validation_text("", _NAME_TAKEN))
         sent = request.sent_properties
