@@ -76,7 +76,11 @@ def crash(azure: Azure) -> Stack:
 )
 def test_killed_while_the_platform_is_made(crash: Stack, type_: str, later_seconds: float) -> None:
     """In one chain: each case starts from what the one before left, so that every case is reached in seconds."""
-    assert crash.kill_when(creating(type_), later_seconds=later_seconds), "already made"
+    if crash.kill_when(creating(type_), later_seconds=later_seconds) is None:
+        # The kill of the case before came when the engine had gone on to this resource: then recovery adopted it.
+        state = crash.engine.export()["deployment"]["resources"]
+        assert type_ in [resource["type"] for resource in state], "neither made now nor adopted before"
+        return
     with pytest.raises((EngineLocked, EngineUnavailable)):  # the latter when the kill came in the middle of a write
         crash.engine.up()
     recovered(crash)

@@ -81,17 +81,22 @@ def test_azure_monitors_clients_read_what_was_served(azure, credential):
         assert {"RequestLatency", "RequestLatency_P99", "RequestsPerMinute", "ConnectionsActive"} <= names
         assert [one.fully_qualified_namespace for one in client.list_metric_namespaces(endpoint)] == [ENDPOINTS]
     with MetricsClient(azure.https, credential, audience=azure.https) as batch:
-        results = batch.query_resources(
-            resource_ids=[f"{endpoint}/deployments/{colour}" for colour in ("blue", "green")],
-            metric_namespace=f"{ENDPOINTS}/deployments",
-            metric_names=["RequestsPerMinute", "DeploymentCapacity"],
-            timespan=timedelta(seconds=30),
-            granularity=timedelta(seconds=1),
-            aggregations=["Average"],
-        )
+        capacity: list[float] = []
+        deadline = time.monotonic() + 20
+        while not capacity:  # it is sampled every few seconds, requests are counted at once
+            assert time.monotonic() < deadline, "no sample of DeploymentCapacity"
+            results = batch.query_resources(
+                resource_ids=[f"{endpoint}/deployments/{colour}" for colour in ("blue", "green")],
+                metric_namespace=f"{ENDPOINTS}/deployments",
+                metric_names=["RequestsPerMinute", "DeploymentCapacity"],
+                timespan=timedelta(seconds=60),
+                granularity=timedelta(seconds=1),
+                aggregations=["Average"],
+            )
+            capacity = averages(results[0].metrics["DeploymentCapacity"]).get("", [])
         blue, green = (sum(averages(result.metrics["RequestsPerMinute"])[""]) / 60 for result in results)
         assert (blue, green) == (40, counts["green"])
-        assert max(averages(results[0].metrics["DeploymentCapacity"])[""]) == 1
+        assert max(capacity) == 1
 
 
 def test_load_scales_a_deployment_out_and_silence_scales_it_in(azure):
