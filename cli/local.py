@@ -29,6 +29,8 @@ SERVER_CHOICES = {
     "--compute": ("KIND", "processes, or simulated: deployments answer without processes, so that hundreds fit"),
     "--autoscale-speed": ("TIMES", "let autoscale's windows and cool-downs pass 1 to 60 times as fast"),
     "--timing": ("PACE", "fast, or real: operations last as long as recorded of the service"),
+    "--service": ("MANNERS", "by-version, 2022 or 2024: whose manners Machine Learning has"),
+    "--quota": ("FAMILY=CORES", "limit the cores of a family of VM sizes, for example DSv2=24; may be repeated"),
 }
 
 
@@ -45,7 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     for flag, meaning in SERVER_FLAGS.items():
         start.add_argument(flag, action="store_true", help=meaning)
     for flag, (value, meaning) in SERVER_CHOICES.items():
-        start.add_argument(flag, metavar=value, help=meaning)
+        start.add_argument(flag, metavar=value, action="append", default=[], help=meaning)
     start.add_argument("--json", action="store_true", help="print the address as JSON")
 
     _command(commands, "stop", run_stop, "end it and every model process")
@@ -112,7 +114,7 @@ def _server_flags(options: argparse.Namespace) -> list[str]:
         flag: getattr(options, flag.removeprefix("--").replace("-", "_")) for flag in (*SERVER_FLAGS, *SERVER_CHOICES)
     }
     return [flag for flag in SERVER_FLAGS if given[flag]] + [
-        f"{flag}={given[flag]}" for flag in SERVER_CHOICES if given[flag] is not None
+        f"{flag}={value}" for flag in SERVER_CHOICES for value in given[flag]
     ]
 
 
