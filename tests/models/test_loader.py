@@ -23,6 +23,8 @@ from models.loader import (
 )
 from tests.models.conftest import EXAMPLE, deployment, write_model
 
+pytestmark = pytest.mark.integration  # starts azure-ai-ml again and again: two seconds each time
+
 PROBE = {"initial_delay": 10, "period": 10, "timeout": 2, "failure_threshold": 30}
 
 # Deployment -> (changes to a file that is right, pieces of the line that refuses it).
@@ -354,7 +356,6 @@ def test_a_release_is_what_serves_and_not_how_many_or_how_it_is_called(accepted:
     assert len({one.release, *others.values()}) == len(others) + 1
 
 
-@pytest.mark.integration  # starts azure-ai-ml: two seconds each
 @pytest.mark.parametrize("name", ["endpoint", "conda", "environment"])
 def test_a_deployment_cannot_have_the_name_of_another_file(tmp_path: Path, name: str) -> None:
     """`endpoint` once ended in a KeyError: the endpoint's own file was taken for the deployment's."""
@@ -365,7 +366,6 @@ def test_a_deployment_cannot_have_the_name_of_another_file(tmp_path: Path, name:
     assert f"a deployment must not be called {name}" in str(problem)
 
 
-@pytest.mark.integration  # starts azure-ai-ml: two seconds each
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("a: [", "the YAML cannot be read"), ("", "it is empty"), ("- python", "it is a list"), (None, "cannot be read")],

@@ -17,6 +17,8 @@ from localazure.provider.errors import UnreachableError, arm_error
 from localazure.provider.servicer import services
 from tests.localazure.provider.conftest import messages
 
+pytestmark = pytest.mark.integration  # starts the plugin as a process again and again
+
 
 @pytest.fixture
 def executable(tmp_path: Path) -> Path:
