@@ -49,6 +49,24 @@ class Behaviour:
     """Whether clients can only read it: the service makes it, PUT and DELETE are not emulated."""
     tracked: ClassVar[bool] = True
     """Whether it has a location of its own, which is then required and cannot change."""
+    patchable: ClassVar[frozenset[str]] = frozenset()
+    """What a PATCH may carry, where there is one; the rest is not emulated."""
+    lists_only: ClassVar[bool] = False
+    """Whether nothing is stored and only the list answers."""
+
+    # What the coverage page says of fields (see `localazure.arm.fields`); every word of it needs a test as proof.
+    honoured: ClassVar[Mapping[str, str]] = {
+        "identity": "a system-assigned identity gets a principal, user-assigned ones show theirs",
+    }
+    """Fields with an effect beyond being stored, and the effect."""
+    refused: ClassVar[Mapping[str, str]] = {
+        "identity": "of an unknown type, or naming a user-assigned identity that does not exist",
+        "location": "missing at creation, or another than before (types that have one)",
+        "tags": "anything but an object of texts",
+    }
+    """Fields by which a request can be refused, and the rule."""
+    unkept: ClassVar[Mapping[str, str]] = {}
+    """Fields that are accepted and neither kept nor given back, and why."""
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         self.plane = plane

@@ -5,8 +5,8 @@ The batch route has a host of its own in Azure, one per region; here it is on th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import ArmError, NotEmulated
@@ -47,6 +47,22 @@ class _OfResource(Behaviour):
 class Metrics(_OfResource):
     """Metric values of an endpoint or a deployment, also by `metrics:getBatch`; reach back twelve hours"""
 
+    lists_only = True
+    honoured: ClassVar[Mapping[str, str]] = {
+        "?metricnames": "which metrics; needed",
+        "?timespan": "which time",
+        "?interval": "the grain of the values",
+        "?aggregation": "which of a metric's aggregations",
+        "?$filter": "which dimensions, and by which to split",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "?metricnames": "a metric that there is not; one that Azure has and this does not (501)",
+        "?metricnamespace": "another than the resource's",
+        "?interval": "a grain that Azure does not have",
+        "?aggregation": "one that the metric does not have",
+        "?$filter": "a dimension that the metric does not have",
+    }
+
     def list_children(self, parent_id: str, request: Request) -> Reply:
         target = self.target(request.id, request.query.get("metricnamespace", ""))
 
@@ -83,6 +99,8 @@ class Metrics(_OfResource):
 class MetricDefinitions(_OfResource):
     """Which metrics an endpoint or a deployment has"""
 
+    lists_only = True
+
     def list_children(self, parent_id: str, request: Request) -> Reply:
         target = self.target(request.id, request.query.get("metricnamespace", ""))
         return Reply(200, {"value": definition_bodies(target)})
@@ -90,6 +108,8 @@ class MetricDefinitions(_OfResource):
 
 class MetricNamespaces(_OfResource):
     """The one metric namespace of an endpoint or a deployment"""
+
+    lists_only = True
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         target = self.target(request.id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest, Conflict
@@ -15,6 +16,16 @@ _IDENTITY = ("roleDefinitionId", "principalId")
 
 class RoleAssignments(Behaviour):
     """A role of a principal on a scope."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.principalId": "whose right it is: an endpoint's identity, or the caller's",
+        "properties.roleDefinitionId": "blob data roles and AcrPull (and what contains it) decide who may read what; "
+        "other roles are stored only",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.principalId": "missing, changed, or the same right given twice (409)",
+        "properties.roleDefinitionId": "missing, changed, or the same right given twice (409)",
+    }
 
     tracked = False
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest
@@ -13,6 +14,11 @@ from localazure.arm.timing import time_text
 
 class Registries(Behaviour):
     """A container registry."""
+
+    refused: ClassVar[Mapping[str, str]] = {
+        "sku.name": "other than Basic, Standard, Premium",
+        "properties.publicNetworkAccess": "Disabled with a sku.name other than Premium",
+    }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         sku = request.body.get("sku") or (existing.body.get("sku") if existing else None)

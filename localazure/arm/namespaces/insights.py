@@ -5,7 +5,8 @@ Settings are checked and stored here; `localazure.monitor` lets them act. Applic
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.control_plane import new_guid
@@ -40,6 +41,26 @@ class Components(Behaviour):
 
 class AutoscaleSettings(Behaviour):
     """Rules by which the number of instances of a deployment follows its load."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.enabled": "false: the setting does nothing",
+        "properties.targetResourceUri": "the online deployment whose capacity follows",
+        "properties.profiles.capacity": "bounds bind at once; the default holds when metrics cannot be read",
+        "properties.profiles.rules.metricTrigger": "metric, dimensions, grain, window, statistic, aggregation, "
+        "threshold, dividePerInstance",
+        "properties.profiles.rules.scaleAction": "ChangeCount, PercentChangeCount, ExactCount; cool-down",
+        "properties.profiles.fixedDate": "when the profile holds, in its time zone",
+        "properties.profiles.recurrence": "weekly moments at which the profile begins",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.targetResourceUri": "missing resource, a second setting of a deployment (409); what is no online "
+        "deployment is not emulated (501)",
+        "properties.profiles": "none or more than 20, two without a schedule",
+        "properties.profiles.capacity": "not minimum <= default <= maximum",
+        "properties.profiles.rules.metricTrigger": "values out of Azure's ranges; a metric that is not served (501)",
+        "properties.profiles.rules.scaleAction": "values out of Azure's ranges; ServiceAllowedNextValue (501)",
+        "properties.profiles.recurrence": "an unknown zone, day or hour; another frequency than Week (501)",
+    }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         try:
@@ -81,6 +102,13 @@ class AutoscaleSettings(Behaviour):
 
 class DiagnosticSettings(Behaviour):
     """Where logs and metrics of a resource go."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.logs": "AmlOnlineEndpointTrafficLog or allLogs of an endpoint: its requests are recorded in a file",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.workspaceId": "names nothing that exists, or there is no destination at all",
+    }
 
     tracked = False
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest
@@ -12,6 +13,17 @@ from localazure.arm.store import Resource
 
 class Vaults(Behaviour):
     """A key vault."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.networkAcls.bypass": "without AzureServices, endpoints with keys cannot be created",
+        "properties.networkAcls.defaultAction": "Deny makes the vault a restricted one",
+        "properties.publicNetworkAccess": "Disabled makes the vault a restricted one",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.tenantId": "missing",
+        "properties.sku": "missing",
+        "properties.enablePurgeProtection": "turned off again",
+    }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         for field in ("tenantId", "sku"):

@@ -7,7 +7,8 @@ one machine.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
@@ -41,6 +42,14 @@ class NetworkResource(Behaviour):
 
 class VirtualNetworks(NetworkResource):
     """A virtual network; its subnets are resources of their own, also when they come inside its body."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.subnets": "become resources of their own; present ones that the list leaves out are deleted",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.addressSpace.addressPrefixes": "missing or empty",
+        "properties.subnets": "one without a name",
+    }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         space = (request.sent_properties.get("addressSpace") or {}).get("addressPrefixes")
@@ -80,6 +89,11 @@ class VirtualNetworks(NetworkResource):
 class Subnets(NetworkResource):
     """A subnet."""
 
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.addressPrefix": "missing, with addressPrefixes missing as well",
+        "properties.networkSecurityGroup": "names nothing that exists",
+    }
+
     tracked = False
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -102,6 +116,15 @@ class SecurityGroups(NetworkResource):
 
 class PrivateEndpoints(NetworkResource):
     """A private endpoint; its connections are approved at once."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.privateLinkServiceConnections": "are approved at once",
+        "properties.manualPrivateLinkServiceConnections": "are approved at once, too",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.subnet": "missing, or names nothing that exists",
+        "properties.privateLinkServiceConnections": "name nothing that exists",
+    }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         sent = request.sent_properties
@@ -131,6 +154,10 @@ class PrivateEndpoints(NetworkResource):
 class DnsZoneGroups(NetworkResource):
     """Which private DNS zones hold the records of a private endpoint."""
 
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.privateDnsZoneConfigs": "a zone that does not exist",
+    }
+
     tracked = False
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -157,6 +184,8 @@ class PrivateZones(Behaviour):
 
 class VirtualNetworkLinks(NetworkResource):
     """Makes a zone visible in a virtual network."""
+
+    refused: ClassVar[Mapping[str, str]] = {"properties.virtualNetwork": "names nothing that exists"}
 
     def check(self, request: Request, existing: Resource | None) -> None:
         self.require(request.sent_properties.get("virtualNetwork"), request)

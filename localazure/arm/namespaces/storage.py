@@ -37,6 +37,15 @@ RESERVED_NAMES = frozenset(
 class StorageAccounts(Behaviour):
     """A storage account; names are unique in all of Azure."""
 
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.networkAcls.defaultAction": "Deny closes the blobs to a caller outside of the network",
+        "properties.publicNetworkAccess": "Disabled does the same (`--outside-network`)",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "name": "not 3 to 24 lower-case letters and digits, or taken anywhere (409)",
+        "sku.name": "missing",
+    }
+
     def check(self, request: Request, existing: Resource | None) -> None:
         name = request.id.name
         if not _NAME.fullmatch(name):

@@ -8,8 +8,8 @@ local Azure does not have (private endpoints, hubs, feature stores, customer-man
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.behaviour import Behaviour, Shape
@@ -38,6 +38,19 @@ _WAIT_SECONDS = 0.02
 
 class TemplateDeployments(Behaviour):
     """A template deployment: only the template by which azure-ai-ml creates a workspace."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.template": "must declare the parameters by which azure-ai-ml's template is known",
+        "properties.parameters": "what they ask for is created by the same rules as by a PUT of each resource",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.template": "any other template (501)",
+        "properties.parameters": "hubs, private endpoints, encryption with own keys (501)",
+    }
+    unkept: ClassVar[Mapping[str, str]] = {
+        "properties.mode": "every deployment is Incremental",
+        "tags": "not kept",
+    }
 
     tracked = False
 
@@ -95,6 +108,8 @@ class TemplateDeployments(Behaviour):
 
 class DeploymentOperations(Behaviour):
     """What a template deployment has made so far."""
+
+    lists_only = True
 
     tracked = False
     read_only = True

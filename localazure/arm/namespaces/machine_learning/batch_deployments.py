@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest, NotEmulated
@@ -21,6 +22,19 @@ _OUTPUT_ACTIONS = ("AppendRow", "SummaryOnly")
 
 class BatchDeployments(EndpointResource):
     """A batch deployment; stored only."""
+
+    refused: ClassVar[Mapping[str, str]] = {
+        "name": "not 3 to 32 letters, digits and single -",
+        "properties.model.assetId": "names nothing that exists",
+        "properties.environmentId": "names nothing that exists",
+        "properties.codeConfiguration.codeId": "names nothing that exists",
+        "properties.compute": "names nothing that exists",
+        "properties.loggingLevel": "other than Info, Warning, Debug",
+        "properties.outputAction": "other than AppendRow, SummaryOnly",
+        "properties.deploymentConfiguration.deploymentConfigurationType": "a pipeline component (501)",
+        "properties.model.referenceType": "a model that is not given by its id (501)",
+    }
+    unkept: ClassVar[Mapping[str, str]] = {"identity": "not kept", "kind": "not kept", "sku": "not kept"}
 
     prefixes = ("bd", "bdbes")
     noun = "a batch deployment"

@@ -6,7 +6,8 @@ changes, and one that changes nothing but tags may need no operation.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest
@@ -24,6 +25,21 @@ _CREATION_VERSION = "BatchEndpointCreationApiVersion"
 
 class BatchEndpoints(EndpointResource):
     """A batch endpoint; control plane only."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.defaults.deploymentName": "where an invoke goes that names no deployment",
+        "tags": "alone, without deployments: changed at once, without an operation",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "name": "not 3 to 32 letters, digits and single -",
+        "properties.authMode": "other than AADToken",
+        "properties.defaults.deploymentName": "names nothing that exists",
+    }
+    unkept: ClassVar[Mapping[str, str]] = {
+        "kind": "not kept",
+        "sku": "not kept",
+        "properties.keys": "not kept: there is no key authentication",
+    }
 
     prefixes = ("be", "bebes")
     noun = "a batch endpoint"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest, NotEmulated
@@ -13,6 +14,15 @@ from localazure.arm.store import Resource
 
 class Computes(Behaviour):
     """An AmlCompute cluster or an attached Kubernetes cluster, stored only; other kinds are not emulated."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.computeType": "any compute provisions the workspace's managed network; an attached Kubernetes "
+        "cluster can carry endpoints",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.computeType": "missing; other than AmlCompute and Kubernetes (501)",
+        "properties.properties.vmSize": "missing for an AmlCompute",
+    }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         kind = request.sent_properties.get("computeType")

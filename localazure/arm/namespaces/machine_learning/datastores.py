@@ -25,6 +25,10 @@ _SIGNATURE_SECONDS = 24 * 3600
 class Datastores(Behaviour):
     """A default datastore of a workspace."""
 
+    honoured: ClassVar[Mapping[str, str]] = {
+        "listSecrets/expirableSecret": "true: a signature of the container instead of the account's key",
+    }
+
     tracked = False
     read_only = True
 

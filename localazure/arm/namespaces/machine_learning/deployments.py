@@ -15,6 +15,7 @@ from localazure.arm.behaviour import Action, Behaviour, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal
 from localazure.arm.manners import deployment_view
+from localazure.arm.namespaces.machine_learning import online_fields
 from localazure.arm.namespaces.machine_learning.assembly import ROLES_MISSING, Assembly, check_numbers, check_references
 from localazure.arm.namespaces.machine_learning.deployment_properties import deployment_properties, given, undefaulted
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
@@ -49,6 +50,9 @@ class OnlineDeployments(EndpointResource):
     prefixes = ("od", "odidp")
     noun = "an online deployment"
     patchable = frozenset({"tags", "sku"})
+    honoured = online_fields.DEPLOYMENT_HONOURED
+    refused = online_fields.DEPLOYMENT_REFUSED
+    unkept = online_fields.DEPLOYMENT_UNKEPT
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
@@ -261,6 +265,8 @@ class OnlineDeployments(EndpointResource):
 
 class Skus(Behaviour):
     """Sizes that a deployment can have; the answer is the recorded one, spelling included."""
+
+    lists_only = True
 
     read_only = True
 

@@ -24,7 +24,6 @@ class EndpointResource(Behaviour):
     """Of operation ids, from the older and the newer service."""
     noun: ClassVar[str]
     patchable: ClassVar[frozenset[str]] = frozenset({"tags"})
-    """What a PATCH may carry; the rest is not emulated."""
     shows_operation: ClassVar[bool] = True
     """Whether the newer service shows AzureAsyncOperationUri."""
 

@@ -18,6 +18,7 @@ from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.arm.manners import endpoint_view, sparse_answer
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
+from localazure.arm.namespaces.machine_learning import online_fields
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
 from localazure.arm.namespaces.machine_learning.kubernetes import KIND
 from localazure.arm.namespaces.machine_learning.names import check_name
@@ -43,6 +44,9 @@ _NAME_TAKEN = (
 class OnlineEndpoints(EndpointResource):
     """An online endpoint."""
 
+    honoured = online_fields.ENDPOINT_HONOURED
+    refused = online_fields.ENDPOINT_REFUSED
+    unkept = online_fields.ENDPOINT_UNKEPT
     prefixes = ("oe", "oeidp")
     noun = "an online endpoint"
 

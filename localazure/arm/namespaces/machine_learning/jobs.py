@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane, new_guid
@@ -30,7 +30,7 @@ class Jobs(Behaviour):
 
     tracked = False
 
-    def put(self, request: Request) -> Reply:
+    def put(self, request: Request) -> NoReturn:
         raise NotEmulated("Submitting a job")
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:

@@ -32,12 +32,34 @@ _REFERENCES = {
     "containerRegistry": "microsoft.containerregistry/registries",
 }
 _FIXED = ("storageAccount", "keyVault", "hbiWorkspace")
-_PATCHABLE = frozenset({"tags", "identity", "sku", "properties", "location", "kind"})
 READY = "Active"
 
 
 class Workspaces(Behaviour):
     """A workspace."""
+
+    patchable = frozenset({"tags", "identity", "sku", "properties", "location", "kind"})
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.storageAccount": "holds the default datastores and uploads; identities need a role on it",
+        "properties.keyVault": "its network rules decide whether endpoints with keys can be created",
+        "properties.containerRegistry": "user-assigned identities of endpoints need AcrPull on it",
+        "properties.managedNetwork.isolationMode": "unless Disabled, deployments need a provisioned network",
+        "properties.managedNetwork.outboundRules": "named rules are added to those that are there",
+        "properties.provisionNetworkNow": "provisions the managed network, at creation only",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "identity": "missing at creation",
+        "name": "not 3 to 33 letters, digits, - and _",
+        "properties.storageAccount": "missing, not existing, or another than before",
+        "properties.keyVault": "missing, not existing, or another than before",
+        "properties.applicationInsights": "names nothing that exists",
+        "properties.containerRegistry": "names nothing that exists",
+        "properties.managedNetwork.isolationMode": "unknown, or less isolated than before",
+    }
+    unkept: ClassVar[Mapping[str, str]] = {
+        "properties.discoveryUrl": "the service's own",
+        "properties.managedNetwork.status": "the service's own",
+    }
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
@@ -150,7 +172,7 @@ class Workspaces(Behaviour):
         workspace = self.find(request.id, "write")
         if self.store.is_busy(workspace.id):
             raise self.busy(workspace)
-        unknown = sorted(set(request.body) - _PATCHABLE)
+        unknown = sorted(set(request.body) - self.patchable)
         if unknown:
             raise NotEmulated(f"PATCH of {', '.join(unknown)} of a workspace")
         self.check(request, workspace)
