@@ -1,8 +1,8 @@
 """One HTTP exchange with a model server over its unix socket.
 
 Made for this one peer: a connection per request (gunicorn's sync worker closes it anyway), no redirects, no cookies,
-no decompression. A general client costs about as much time as the whole router may add. The response body is handed
-on as it arrives, with back-pressure.
+no decompression. Node's parser reads the answer (httptools, strict); a whole client library costs half of what the
+router may add (docs/adr/0007). The response body is handed on as it arrives, with back-pressure.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from localazure.scoring.framing import HEAD_LIMIT, Body, body_of, parse_head
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+HEAD_LIMIT = 64 * 1024
+"""Bytes of status line and headers, of interim answers too."""
 _BUFFER_LIMIT = 512 * 1024
 """A body that is announced as no longer than this is waited for; others are handed on as they arrive."""
 
@@ -79,21 +81,23 @@ async def send(path: str, request: bytes, *, deadline: float) -> Reply:
     return Reply(status, headers, length, exchange)
 
 
-_Head = tuple[int, list[tuple[bytes, bytes]], int | None]
+Headers = list[tuple[bytes, bytes]]
 
 
 class _Exchange(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, request: bytes, deadline: float) -> None:
-        self.head: asyncio.Future[_Head] = loop.create_future()
+        self.head: asyncio.Future[tuple[int, Headers, int | None]] = loop.create_future()
         self.ended = False
         self._loop = loop
         self._request = request
-        self._buffer = bytearray()
+        self._parser = HttpResponseParser(self)
+        self._read = 0
+        self._headers: Headers = []
+        self._answer: tuple[int, Headers, int | None] | None = None
+        self._until_close = False
         self._chunks: list[bytes] = []
         self._buffered = 0
         self._paused = False
-        self._body: Body | None = None
-        self._answer: _Head | None = None
         self._failure: UpstreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -138,67 +142,66 @@ class _Exchange(asyncio.Protocol):
         transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        if self._body is not None:
-            self._feed(data)
-            return
-        self._buffer += data
-        while self._body is None:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                if len(self._buffer) > HEAD_LIMIT:
-                    self._fail(UpstreamError(f"the model server's headers exceed {HEAD_LIMIT} bytes", sent=True))
-                return
-            head, rest = bytes(self._buffer[:end]), bytes(self._buffer[end + 4 :])
-            self._buffer.clear()
-            try:
-                status, headers = parse_head(head)
-                if status < 200:  # an interim answer; the real one follows
-                    self._buffer += rest
-                    continue
-                self._body = body_of(status, headers)
-            except ValueError as exc:
-                self._fail(UpstreamError(f"the model server's answer is not HTTP: {exc}", sent=True))
-                return
-            self._answer = (status, headers, self._body.length)
-            self._feed(rest)
-            if self._body.length is None or self._body.length > _BUFFER_LIMIT:
-                self._answered()
-
-    def eof_received(self) -> None:
-        return None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._body is not None and not self.ended and exc is None and self._body.until_close:
-            self._end()
-        elif not self.ended:
-            self._fail(UpstreamError(f"the model server broke the connection ({exc or 'closed early'})", sent=True))
-
-    def _feed(self, data: bytes) -> None:
-        assert self._body is not None
-        if self.ended:
-            return
+        if self._answer is None:
+            self._read += len(data)
         try:
-            chunk, done = self._body.feed(data)
-        except ValueError as exc:
-            self._fail(UpstreamError(f"the model server's body is not HTTP: {exc}", sent=True))
-            return
-        if chunk:
-            self._chunks.append(chunk)
-            self._buffered += len(chunk)
-        if done:
-            self._end()
-        elif self._buffered > _BUFFER_LIMIT and not self._paused and self._transport is not None:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as exc:
+            self._fail(UpstreamError(f"the model server's answer is not HTTP: {exc}", sent=True))
+        if self._answer is None and self._read > HEAD_LIMIT:
+            self._fail(UpstreamError(f"the model server's headers exceed {HEAD_LIMIT} bytes", sent=True))
+        if self._buffered > _BUFFER_LIMIT and not self.ended and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
         self._wake()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is None and self._until_close and not self.ended:
+            self._end()
+            self._wake()
+        elif not self.ended:
+            self._fail(UpstreamError(f"the model server broke the connection ({exc or 'closed early'})", sent=True))
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name, value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self._answer is not None or status < 200:  # bytes after the answer; an interim answer: the real one follows
+            return
+        lengths = [value for name, value in self._headers if name.lower() == b"content-length"]
+        codings = [value.lower() for name, value in self._headers if name.lower() == b"transfer-encoding"]
+        if codings not in ([], [b"chunked"]):
+            self._fail(UpstreamError(f"the model server's answer has transfer encoding {codings!r}", sent=True))
+            return
+        self._until_close = not lengths and not codings
+        length = int(lengths[0]) if lengths else None
+        self._answer = (status, self._headers, length)
+        if length is None or length > _BUFFER_LIMIT:
+            self._answered()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.ended:
+            self._chunks.append(body)
+            self._buffered += len(body)
+
+    def on_message_complete(self) -> None:
+        if self._answer is not None:
+            self._end()
+
     def _end(self) -> None:
+        if self.ended or self._failure is not None:
+            return
         self.ended = True
         self._timer.cancel()
         self._answered()
         if self._transport is not None:
             self._transport.close()
-        self._wake()
 
     def _answered(self) -> None:
         if self._answer is not None and not self.head.done():
