@@ -7,6 +7,7 @@ channels and builds have no meaning here. What is dropped or changed is returned
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import yaml
@@ -30,6 +31,16 @@ PYPI_NAMES = {
     "ucrt": None,
     "vc": None,
 }
+# conda's builds of earlier versions are bound to numpy 1; what PyPI says of them allows numpy 2, with which they break.
+_NUMPY_2_SINCE = {
+    "matplotlib": (3, 9),
+    "pandas": (2, 2, 2),
+    "pyarrow": (16,),
+    "scikit-learn": (1, 4, 2),
+    "scipy": (1, 13),
+}
+_PINNED = re.compile(r"^={0,2}\s*(\d+(?:\.\d+)*)")
+_REQUIREMENT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 _CONDA_NAME = re.compile(r"^(?:[^:\s]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(.*)$")
 _CLAUSE = re.compile(r"^(==|=|>=|<=|>|<|!=|~=)?\s*(\d+(?:\.\d+)*)(\.?\*)?$")
 
@@ -55,7 +66,7 @@ def read_conda_file(text: str) -> CondaRequirements:
     dependencies = document.get("dependencies") or []
     if not isinstance(dependencies, list):
         raise _refused(f"'dependencies' must be a list, got {type(dependencies).__name__}")
-    python, requirements, notes = "", [], []
+    python, requirements, notes, needs_numpy_1 = "", [], [], ""
     if channels := document.get("channels"):
         notes.append(f"channels {channels} are ignored: packages come from the Python package index")
     for entry in dependencies:
@@ -67,11 +78,32 @@ def read_conda_file(text: str) -> CondaRequirements:
             line, note = _pypi_requirement(name, version)
             requirements += [line] if line else []
             notes += [note] if note else []
+            needs_numpy_1 = needs_numpy_1 or (entry.strip() if _is_before_numpy_2(name, version) else "")
         elif isinstance(entry, dict) and set(entry) == {"pip"} and isinstance(entry["pip"], list):
             requirements += [_pip_line(line) for line in entry["pip"]]
         else:
             raise _refused(f"a dependency must be text or one 'pip:' list, got {entry!r}")
+    if needs_numpy_1:
+        requirements.append("numpy<2")
+        notes.append(f"numpy<2, because conda's {needs_numpy_1} is built for it")
     return CondaRequirements(python, tuple(requirements), tuple(notes))
+
+
+def brought_by_python(asked: str, version: tuple[int, ...], requirements: Iterable[str]) -> tuple[str, ...]:
+    """What conda installs along with Python without being asked, as far as the requirements do not name it.
+
+    pip comes with every Python, and setuptools and wheel with that up to 3.12. For a Python before 3.10 the channels
+    have no setuptools without pkg_resources, which older inference servers import. (Not verified on Azure.)
+    """
+    named = re.search(r"3\.(\d+)", asked)
+    minor = int(named[1]) if named else version[1]
+    brought = {"pip": "pip"}
+    if minor < 13:
+        brought |= {"setuptools": "setuptools<81" if minor < 10 else "setuptools", "wheel": "wheel"}
+    for line in requirements:
+        if name := _REQUIREMENT_NAME.match(line):
+            brought.pop(name[0].lower(), None)
+    return tuple(brought.values())
 
 
 def python_satisfies(specification: str, version: tuple[int, ...]) -> bool:
@@ -108,6 +140,11 @@ def _clause_holds(clause: str, version: tuple[int, ...]) -> bool:
             return version < wanted
         case _:
             return version >= wanted and version[: len(wanted) - 1] == wanted[:-1]
+
+
+def _is_before_numpy_2(name: str, version: str) -> bool:
+    since, pinned = _NUMPY_2_SINCE.get(name), _PINNED.match(version)
+    return since is not None and pinned is not None and tuple(map(int, pinned[1].split("."))) < since
 
 
 def _split(entry: str) -> tuple[str, str]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
 
 # The steps that getLogs names, in their order.
 PHASES = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
+# Secret injection: ${{azureml://connections/...}} and ${{keyvault:https://...}}
+_SECRET = re.compile(r"\$\{\{\s*(?:azureml://connections/|keyvault:)", re.IGNORECASE)
 _EXTRA_DRAIN_SECONDS = 5.0
 _STOP_GRACE_SECONDS = 5.0
 
@@ -136,6 +140,7 @@ class Deployment:
         }
 
     async def _prepare(self, spec: DeploymentSpec) -> Revision:
+        _refuse_secrets(spec.environment_variables)
         self.phases["SystemSetup"] = "Succeeded"
         environment = await self._environments.provide(spec.conda_file, spec.image)
         self.phases["UserContainerImagePull"] = "Succeeded"
@@ -220,3 +225,13 @@ class Deployment:
 
     def _drain_seconds(self) -> float:
         return (self.spec.request_timeout_seconds if self.spec is not None else 0.0) + _EXTRA_DRAIN_SECONDS
+
+
+def _refuse_secrets(variables: Mapping[str, str]) -> None:
+    """Azure puts secrets into such variables before it starts the container; the text itself is of no use."""
+    if named := [name for name, value in variables.items() if _SECRET.search(value)]:
+        raise DeploymentFailed(
+            "NotEmulated",
+            f"secret injection is not emulated: environment variables {', '.join(named)} refer to a connection or a "
+            "key vault. Give them plain values for the local Azure.",
+        )

@@ -1,8 +1,8 @@
 """Builds the Python environment of a deployment from its conda file, with uv, once per content.
 
 An environment lives where it was built (virtual environments cannot be moved) and counts only with its marker file;
-a file lock keeps two processes from building the same one. Docker images are not run: an image without a conda file
-is `NotEmulated`, and an image's own packages are not there.
+a file lock keeps two processes from building the same one. Docker images are not run: one without a conda file is
+looked up in a table (`curated.py`), and an image's own packages are not there.
 """
 
 from __future__ import annotations
@@ -16,12 +16,19 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from localazure.scoring import processes
-from localazure.scoring.conda import CondaRequirements, python_distance, python_satisfies, read_conda_file
+from localazure.scoring.conda import (
+    CondaRequirements,
+    brought_by_python,
+    python_distance,
+    python_satisfies,
+    read_conda_file,
+)
+from localazure.scoring.curated import curated_environment
 from localazure.scoring.specification import DeploymentFailed
 
 # Part of the content key: raised when the way of building changes what is built.
@@ -30,6 +37,10 @@ _MARKER = "sluice-environment.json"
 _BUILD_SECONDS = 1800.0
 _LOG_TAIL_LINES = 40
 _SERVER = "azureml-inference-server-http"
+_NOTHING_TO_BUILD = (
+    "the deployment names no environment, or one that is made by a Dockerfile, and the local Azure does not build "
+    f"images. Give it an environment with a conda_file that lists {_SERVER} and the model's packages."
+)
 
 
 @dataclass(frozen=True)
@@ -58,15 +69,17 @@ class EnvironmentCache:
 
     async def provide(self, conda_file: str | None, image: str | None = None) -> Environment:
         """The environment of a conda file, built if it is not there; raises `DeploymentFailed`."""
+        notes = []
         if conda_file is None:
-            raise DeploymentFailed(
-                "NotEmulated",
-                f"environment image {image or '(none)'} has no conda file, and the local Azure does not run images. "
-                "Give the environment a conda_file that lists azureml-inference-server-http and the model's packages.",
-            )
+            if image is None:
+                raise DeploymentFailed("NotEmulated", _NOTHING_TO_BUILD)
+            curated = await asyncio.to_thread(curated_environment, image)
+            conda_file, notes = curated.conda_file, [curated.note]
         wanted = read_conda_file(conda_file)
         interpreter, note = await _choose_interpreter(wanted.python)
-        notes = [*wanted.notes, *([note] if note else [])]
+        brought = brought_by_python(wanted.python, interpreter.version, wanted.requirements)
+        wanted = replace(wanted, requirements=(*wanted.requirements, *brought))
+        notes += [*wanted.notes, *([note] if note else [])]
         key = json.dumps([_FORMAT, interpreter.path, interpreter.version, wanted.requirements])
         digest = hashlib.sha256(key.encode()).hexdigest()[:32]
         folder, log = self._folder / digest, self._folder / f"{digest}.log"
@@ -153,6 +166,7 @@ async def _choose_interpreter(specification: str) -> tuple[Interpreter, str | No
 async def _installed_interpreters() -> list[Interpreter]:
     process = await asyncio.create_subprocess_exec(
         *(_find_uv(), "python", "list", "--only-installed", "--output-format", "json"),
+        env=os.environ | {"PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), *_pyenv_folders(os.environ)])},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -165,6 +179,12 @@ async def _installed_interpreters() -> list[Interpreter]:
         if entry["implementation"] == "cpython" and entry.get("variant", "default") == "default" and entry["path"]:
             found.append(Interpreter(entry["path"], (parts["major"], parts["minor"], parts["patch"])))
     return found
+
+
+def _pyenv_folders(environment: Mapping[str, str]) -> list[str]:
+    """Where pyenv keeps its versions: only the one in use is on PATH, and uv looks nowhere else."""
+    root = Path(environment.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    return sorted(map(str, root.glob("versions/3.*/bin")))
 
 
 def _find_uv() -> str:

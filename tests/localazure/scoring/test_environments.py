@@ -102,10 +102,26 @@ def test_without_the_inference_server_the_container_could_not_start(cache):
     assert caught.value.code == "ResourceNotReady"
 
 
-def test_an_image_alone_is_not_emulated(cache):
-    with pytest.raises(DeploymentFailed, match="has no conda file") as caught:
+def test_no_environment_and_an_unknown_image_are_not_emulated_and_say_what_to_do(cache):
+    with pytest.raises(DeploymentFailed, match="names no environment, or one that is made by a Dockerfile") as caught:
         provide(cache, None)
     assert caught.value.code == "NotEmulated"
+    with pytest.raises(DeploymentFailed, match=r'SLUICE_ENVIRONMENTS.*\n"acme\.io/model":\n') as caught:
+        asyncio.run(EnvironmentCache(cache).provide(None, "acme.io/model:3"))
+    assert caught.value.code == "NotEmulated"
+
+
+def test_a_curated_image_is_built_from_the_table_and_the_log_says_what_is_left_out(cache):
+    image = "mcr.microsoft.com/azureml/minimal-py311-inference:20260101.v1"
+    log = asyncio.run(EnvironmentCache(cache).provide(None, image)).log.read_text()
+    assert f"{image} is not pulled" in log
+    assert "left out: the base image's system packages" in log
+
+
+def test_what_conda_installs_with_python_is_there_too(cache):
+    folder = provide(cache, CONDA)[0].python.parents[1]
+    names = {found.name.rpartition("-")[0] for found in folder.glob("lib/python*/site-packages/*.dist-info")}
+    assert "pip" in {name.partition("-")[0] for name in names}
 
 
 def test_without_uv_the_error_says_where_it_was_looked_for(cache, monkeypatch):

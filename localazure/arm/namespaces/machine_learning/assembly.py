@@ -15,6 +15,7 @@ from localazure.arm.namespaces.machine_learning.kubernetes import instance_count
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
 from localazure.arm.store import Resource, Store
+from localazure.scoring.curated import is_curated
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
 from localazure.storage.errors import BlobError
 
@@ -50,6 +51,8 @@ def check_asset(store: Store, field: str, value: Any) -> None:
         return
     if not isinstance(value, str):
         raise BadRequest("BadRequest", f"{field} must be the id of an asset version, got {value!r}.")
+    if field == "environmentId" and is_curated(value):
+        return  # the scoring plane has a table of these, or says what to do
     if value.lower().startswith("azureml://registries/"):
         raise NotEmulated(f"An asset of a registry ({field} = {value})")
     if store.get(value.removeprefix("azureml:")) is None:
@@ -121,7 +124,9 @@ class Assembly:
         """Raises DeploymentFailed when a file that the deployment needs is not there."""
         properties = self._properties
         code = properties.get("codeConfiguration") or {}
-        model, environment = self._asset(properties.get("model")), self._asset(properties.get("environmentId"))
+        curated = _curated(self._store, properties.get("environmentId"))
+        model = self._asset(properties.get("model"))
+        environment = None if curated else self._asset(properties.get("environmentId"))
         code_version = self._asset(code.get("codeId"))
         requests = properties["requestSettings"]
         variables = properties["environmentVariables"].items()
@@ -130,7 +135,7 @@ class Assembly:
             deployment=self._deployment.name,
             instance_count=instance_count(self._deployment.body),
             conda_file=environment.private.get("condaFile") if environment else None,
-            image=environment.properties.get("image") if environment else None,
+            image=environment.properties.get("image") if environment else curated,
             code_folder=self._files(code_version.properties["codeUri"], code_version.id) if code_version else None,
             scoring_script=code.get("scoringScript"),
             model_folder=self._files(model.properties["modelUri"], model.id) if model else None,
@@ -206,7 +211,16 @@ def _named_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | No
     if datastore is None:
         raise DeploymentFailed("ResourceNotFound", f"Could not find datastore: {match['datastore']}.")
     shown = datastore.properties
+    if shown["datastoreType"] != "AzureBlob":
+        return None
     return plane.blobs.path(shown["accountName"], shown["containerName"], match["path"].rstrip("/"))
+
+
+def _curated(store: Store, environment_id: Any) -> str | None:
+    """The id of an environment of a registry, or of one of those that Azure puts into every workspace."""
+    if environment_id and is_curated(str(environment_id)) and store.get(str(environment_id)) is None:
+        return str(environment_id)
+    return None
 
 
 def _probe(shown: dict[str, Any]) -> Probe:
