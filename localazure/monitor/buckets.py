@@ -11,6 +11,7 @@ import math
 from array import array
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 
 from localazure.scoring.traffic import ServedRequest
@@ -80,20 +81,29 @@ class Bucket:
         return None
 
 
+@dataclass(frozen=True, slots=True)
 class PackedMinute:
-    """A minute that is over, in a tenth of the memory."""
+    """A minute that is over, or as far as it has come, in a tenth of the memory."""
 
-    __slots__ = ("_counts", "_steps", "bytes", "seconds", "start", "statuses", "timed")
+    start: int
+    statuses: dict[Status, int]
+    seconds: float
+    timed: int
+    bytes: int
+    packed_steps: array[int]
+    """Of 16 bits."""
+    packed_counts: array[int]
+    """Of 64 bits, in the order of the steps."""
 
-    def __init__(self, bucket: Bucket) -> None:
-        self.start, self.seconds, self.timed, self.bytes = bucket.start, bucket.seconds, bucket.timed, bucket.bytes
-        self.statuses = bucket.statuses
-        self._steps = array("h", bucket.histogram.keys())
-        self._counts = array("L", bucket.histogram.values())
+    @classmethod
+    def of(cls, bucket: Bucket) -> PackedMinute:
+        """What a bucket holds."""
+        steps, counts = array("h", bucket.histogram.keys()), array("Q", bucket.histogram.values())
+        return cls(bucket.start, bucket.statuses, bucket.seconds, bucket.timed, bucket.bytes, steps, counts)
 
     def steps(self) -> Iterator[tuple[int, int]]:
         """As of a `Bucket`."""
-        return zip(self._steps, self._counts, strict=True)
+        return zip(self.packed_steps, self.packed_counts, strict=True)
 
 
 class RequestSeries:
@@ -105,6 +115,8 @@ class RequestSeries:
         self._minute = Bucket(0)
         self._seconds: deque[Bucket] = deque(maxlen=KEPT_SECONDS)
         self._minutes: deque[PackedMinute] = deque()
+        self._restored: deque[PackedMinute] = deque()
+        """Of earlier runs of the server; the last one may be of the same minute as the first of this run."""
 
     @property
     def last(self) -> int:
@@ -119,8 +131,12 @@ class RequestSeries:
 
     def limit(self, minutes: int) -> None:
         """Forget what is older than the last `minutes` minutes with requests."""
-        while len(self._minutes) > minutes:
-            self._minutes.popleft()
+        while len(self._restored) + len(self._minutes) > minutes:
+            (self._restored or self._minutes).popleft()
+
+    def restore(self, minute: PackedMinute) -> None:
+        """Take in a minute of an earlier run; they come in the order of time."""
+        self._restored.append(minute)
 
     def seconds(self, start: int, end: int, now: float) -> Iterator[Bucket]:
         """Seconds with requests in [start, end) that are over at `now`."""
@@ -130,12 +146,24 @@ class RequestSeries:
 
     def minutes(self, start: int, end: int, now: float) -> Iterator[Bucket | PackedMinute]:
         """Minutes with requests in [start, end) that are over at `now`."""
-        for packed in self._minutes:
+        for packed in chain(self._restored, self._minutes):
             if start <= packed.start < end and packed.start + MINUTE <= now:
                 yield packed
         for bucket in self._running_minutes():
             if start <= bucket.start < end and bucket.start + MINUTE <= now and bucket.statuses:
                 yield bucket
+
+    def minutes_since(self, second: int) -> Iterator[PackedMinute]:
+        """Minutes with a request in or after `second`, as far as they have come; none that was restored."""
+        if self._current.start < second:
+            return
+        for packed in reversed(self._minutes):
+            if packed.start + MINUTE <= second:
+                break
+            yield packed
+        for bucket in self._running_minutes():
+            if bucket.start + MINUTE > second and bucket.statuses:
+                yield PackedMinute.of(bucket)
 
     def _running_minutes(self) -> list[Bucket]:
         """What is not packed yet, the current second included: of one minute, or of two at its end."""
@@ -158,7 +186,7 @@ class RequestSeries:
         start = _minute_of(closed.start)
         if start != self._minute.start:
             if self._minute.statuses:
-                self._minutes.append(PackedMinute(self._minute))
+                self._minutes.append(PackedMinute.of(self._minute))
             self._minute = Bucket(start)
         self._minute.merge(closed)
 

@@ -15,7 +15,8 @@ An instance is probed at once when it starts, not after `initialDelay`: it is re
 `--compute simulated` answers without processes: no environment, code or model is looked at.
 
 Metrics (ARM route and batch route; PT1M to P1D, and PT1S as a local extension that reaches back five minutes). They
-begin anew with each start, reach back twelve hours and can be read as soon as a minute is over (docs/adr/0012):
+reach back twelve hours and can be read as soon as a minute is over (docs/adr/0012). Requests and latencies survive a
+restart, except at PT1S; what is read off once a second (instances, processor time, connections) begins anew:
 
 {metrics}
 

@@ -1,16 +1,16 @@
 """All numbers of one local Azure: requests as the router reports them, and what `sampler.py` reads off.
 
-Names are compared without case, as ARM does. Nothing survives the process. What leaves here are buckets and samples;
-metrics in Azure Monitor's sense are made of them in `measures.py`.
+Names are compared without case, as ARM does. What leaves here are buckets and samples; metrics in Azure Monitor's sense
+are made of them in `measures.py`. Minutes of requests survive the process (`history.py`), all else does not.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from localazure.monitor.buckets import KEPT_MINUTES, RequestSeries
+from localazure.monitor.buckets import KEPT_MINUTES, PackedMinute, RequestSeries
 from localazure.monitor.gauges import Samples, Steps
 from localazure.scoring.traffic import ServedRequest
 
@@ -74,6 +74,14 @@ class Metrics:
             yield from [series] if series else []
             return
         yield from [one for (name, _), one in self._requests.items() if name == endpoint.lower()]
+
+    def all_requests(self) -> Iterable[RequestSeries]:
+        """The series of all endpoints."""
+        return self._requests.values()
+
+    def restore(self, endpoint: str, deployment: str, minute: PackedMinute) -> None:
+        """Take in a minute of an earlier run of the server; they come in the order of time."""
+        self._new_series(endpoint, deployment).restore(minute)
 
     def gauges(self, endpoint: str, deployment: str) -> DeploymentGauges:
         """What was read off a deployment; empty for one that never was."""

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from localazure.arm.control_plane import ControlPlane
 from localazure.monitor.definitions import ENDPOINTS
+from localazure.monitor.history import History
 from localazure.monitor.live import Live
 from localazure.monitor.page import page_response
 from localazure.monitor.request_log import LoggedEndpoint, RequestLog, asks_for
@@ -59,6 +60,7 @@ class Monitor:
         self._live = Live(plane.metrics, scoring, self._scaler)
         self._tasks: list[asyncio.Task[None]] = []
         self._seen_changes = -1
+        self._history = History(home / "metrics.db")
         scoring.observe(plane.metrics.observe)
         scoring.observe(self._requests.observe)
 
@@ -68,6 +70,7 @@ class Monitor:
 
     def start(self) -> None:
         """Begin to watch."""
+        self._history.restore(self._plane.metrics, self._plane.clock())
         evaluation = EVALUATION_SECONDS / self._options.autoscale_speed
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -76,11 +79,13 @@ class Monitor:
         ]
 
     async def stop(self) -> None:
-        """Stop, and write the traffic records that wait."""
+        """Stop, and write the traffic records and minutes that wait."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._requests.flush()
+        self._history.save(self._plane.metrics, self._plane.clock())
+        self._history.close()
 
     def _second(self) -> None:
         self._sampler.sample(self._plane.clock())
@@ -88,6 +93,7 @@ class Monitor:
             self._seen_changes = self._plane.store.changes
             self._requests.choose(self._logged_endpoints())
         self._requests.flush()
+        self._history.save(self._plane.metrics, self._plane.clock())
 
     def _scale(self) -> None:
         self._scaler.turn(self._plane.clock())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import subprocess
 import sys
@@ -129,3 +130,16 @@ def azure(tmp_path_factory) -> Iterator[Azure]:
         yield running
     finally:
         running.close()
+
+
+@pytest.fixture
+def start_azure() -> Iterator[Callable[..., Azure]]:
+    """Starts local Azures with a home and flags; all are ended after the test."""
+    with contextlib.ExitStack() as running:
+
+        def start(home: Path, *flags: str) -> Azure:
+            azure = Azure(home, *flags)
+            running.callback(azure.close)
+            return azure
+
+        yield start

@@ -101,6 +101,7 @@ def test_it_does_not_scale_in_when_that_would_scale_out_again():
     assert after(wanted, 4, CpuUtilizationPercentage=60) == 4
 
 
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.capacity"])
 def test_the_default_count_holds_when_metrics_cannot_be_read():
     wanted = setting(profile(OUT, IN, default=4))
     assert after(wanted, 2) == 4
@@ -135,6 +136,7 @@ def test_a_metric_can_be_divided_by_the_number_of_instances():
         *(("ExactCount", "Increase", "9", 9), ("ExactCount", "Decrease", "2", 2), ("ExactCount", "Increase", "2", 4)),
     ],
 )
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.rules.scaleAction"])
 def test_actions(kind, direction, value, expected):
     wanted = setting(profile(rule(direction, "GreaterThan", 0, action={"type": kind, "value": value})))
     assert after(wanted, 4, Cpu=1) == expected
@@ -159,6 +161,7 @@ def at(day: int, hour: int, minute: int = 0, zone: str = "UTC") -> float:
     return datetime(2026, 11, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp()
 
 
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.fixedDate", "properties.profiles.recurrence"])
 def test_fixed_dates_go_before_recurrences_and_these_before_the_regular_profile():
     dates = {"timeZone": "UTC", "start": "2026-11-18T10:00:00Z", "end": "2026-11-18T14:00:00"}
     days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
@@ -185,6 +188,7 @@ def test_fixed_dates_go_before_recurrences_and_these_before_the_regular_profile(
     assert active_profile(only, at(18, 15)) is None
 
 
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.recurrence"])
 def test_a_recurrence_begins_at_its_local_time_also_when_the_clocks_change():
     zone, name = "Europe/Berlin", "W. Europe Standard Time"
     schedule = setting(profile(recurrence=weekly("Sunday", "Monday", hour=8, zone=name))).profiles[0].when
@@ -240,6 +244,16 @@ def test_within_every_cool_down_rules_change_nothing(rules, current, cpu):
 # Reading
 
 
+@pytest.mark.proves(
+    "autoscalesettings",
+    refuses=[
+        "properties.profiles",
+        "properties.profiles.capacity",
+        "properties.profiles.rules.metricTrigger",
+        "properties.profiles.rules.scaleAction",
+        "properties.profiles.recurrence",
+    ],
+)
 def test_all_problems_of_a_setting_are_reported_together():
     broken = rule("Sideways", "Above", "hot", value="0", trigger={"timeWindow": "PT1M"}, action={"cooldown": "P30D"})
     with pytest.raises(SettingError) as caught:
@@ -259,6 +273,9 @@ def test_all_problems_of_a_setting_are_reported_together():
         profile(rule(action={"type": "ServiceAllowedNextValue"})),
         profile(recurrence=weekly("Monday") | {"frequency": "Day"}),
     ],
+)
+@pytest.mark.proves(
+    "autoscalesettings", refuses=["properties.profiles.rules.scaleAction", "properties.profiles.recurrence"]
 )
 def test_what_only_azure_can_do_is_refused(changed):
     with pytest.raises(SettingNotEmulated):

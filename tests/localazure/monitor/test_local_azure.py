@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +51,12 @@ def averages(metric: Any) -> dict[str, list[float]]:
     }
 
 
+@pytest.mark.proves(
+    "Insights/metrics",
+    honours=["?metricnames", "?timespan", "?interval", "?aggregation", "?$filter"],
+    client="azure-monitor-query",
+)
+@pytest.mark.proves("onlineEndpoints", honours=["properties.traffic", "properties.mirrorTraffic"], client="HTTP")
 def test_azure_monitors_clients_read_what_was_served(azure, credential):
     from azure.monitor.query import MetricsQueryClient
     from azure.monitor.querymetrics import MetricsClient
@@ -99,6 +107,15 @@ def test_azure_monitors_clients_read_what_was_served(azure, credential):
         assert max(capacity) == 1
 
 
+@pytest.mark.proves(
+    "autoscalesettings",
+    honours=[
+        "properties.targetResourceUri",
+        "properties.profiles.rules.metricTrigger",
+        "properties.profiles.rules.scaleAction",
+    ],
+    client="HTTP",
+)
 def test_load_scales_a_deployment_out_and_silence_scales_it_in(azure):
     endpoint = azure.serve("scaled", {"blue": 100}, blue=1)
     blue = f"{endpoint}/deployments/blue"
@@ -122,6 +139,7 @@ def test_load_scales_a_deployment_out_and_silence_scales_it_in(azure):
     eventually(lambda: count() == 1)
 
 
+@pytest.mark.proves("diagnosticSettings", honours=["properties.logs"], client="HTTP")
 def test_requests_are_recorded_when_the_diagnostic_setting_asks(azure):
     endpoint = azure.serve("recorded", {"blue": 100}, blue=1)
     azure.score("recorded")
@@ -186,3 +204,23 @@ def test_hundreds_of_simulated_deployments_fit(azure):
         pass  # no /proc here
     status = azure.arm("GET", "/_local/status")
     assert status["memory_mib"] < 120
+
+
+def test_metrics_are_there_after_the_server_was_killed(start_azure, tmp_path):
+    azure = start_azure(tmp_path / "home", "--compute", "simulated")
+    azure.make_workspace()
+    endpoint = azure.serve("survivor", {"blue": 100}, blue=1)
+    for _ in range(25):
+        assert azure.score("survivor").status_code == 200
+    time.sleep(2.5)  # what is lost is the last second
+    azure.process.kill()
+    azure.process.wait()
+    with closing(sqlite3.connect(tmp_path / "home" / "metrics.db")) as file, file:
+        file.execute("UPDATE minutes SET start = start - 60")  # instead of waiting for the end of the minute
+    again = start_azure(tmp_path / "home", "--compute", "simulated")
+    end = int(time.time()) // 60 * 60
+    span = "/".join(datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (end - 600, end))
+    query = f"metricnames=RequestsPerMinute&interval=PT1M&timespan={span}"
+    answer = again.arm("GET", f"{endpoint}/deployments/blue/providers/Microsoft.Insights/metrics?{query}")
+    counts = [point.get("average", 0.0) for each in answer["value"][0]["timeseries"] for point in each["data"]]
+    assert sum(counts) == 25.0

@@ -125,7 +125,7 @@ def test_a_percentile_lies_near_a_latency_that_was_there(latencies, share):
     assert value is not None
     assert any(value == pytest.approx(latency, rel=0.02) for latency in latencies)
     packed = Bucket(0)
-    packed.merge(PackedMinute(bucket))
+    packed.merge(PackedMinute.of(bucket))
     assert packed.percentile_seconds(share) == value
 
 

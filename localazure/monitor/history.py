@@ -1,0 +1,116 @@
+"""The minutes of served requests on disk, so that a rollout that looks back sees across a restart.
+
+A file of its own, `metrics.db`: it is written every second while requests are served, and losing it loses no resource.
+A minute is one row per run of the server, written again while the minute goes on; what a killed server has not written
+yet is the last second. Seconds, and what is read off instances, are not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+from localazure.monitor.buckets import KEPT_MINUTES, MINUTE, PackedMinute
+from localazure.monitor.metrics import MAX_MINUTES, Metrics
+
+log = logging.getLogger(__name__)
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS minutes (
+    start INTEGER NOT NULL, endpoint TEXT NOT NULL, deployment TEXT NOT NULL, run INTEGER NOT NULL,
+    statuses TEXT NOT NULL, seconds REAL NOT NULL, timed INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    steps BLOB NOT NULL, counts BLOB NOT NULL, PRIMARY KEY (start, endpoint, deployment, run)
+) WITHOUT ROWID;
+"""
+
+
+class History:
+    """One run of the server at the file `path`; used from the event loop only."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._connection = _open(path)
+        except sqlite3.OperationalError:
+            raise  # no right, no place: nothing is wrong with the file
+        except sqlite3.DatabaseError as exc:
+            aside = path.with_suffix(".unreadable")
+            log.error("%s cannot be read (%s): metrics begin anew, the file is now %s", path, exc, aside.name)
+            path.replace(aside)
+            self._connection = _open(path)
+        row = self._connection.execute("SELECT COALESCE(MAX(run), 0) + 1 FROM minutes").fetchone()
+        self._run = int(row[0])
+        self._saved = 0
+        self._pruned = 0
+
+    def restore(self, metrics: Metrics, now: float) -> None:
+        """Give `metrics`, which is empty yet, the minutes of earlier runs that are not too old."""
+        oldest = _oldest(now)
+        rows = self._connection.execute(
+            "SELECT * FROM (SELECT * FROM minutes WHERE start >= ? ORDER BY start DESC LIMIT ?) ORDER BY start",
+            (oldest, MAX_MINUTES),
+        )
+        for start, endpoint, deployment, _, statuses, seconds, timed, size, steps, counts in rows:
+            minute = PackedMinute(
+                start=start,
+                statuses={(status, model_status): count for status, model_status, count in json.loads(statuses)},
+                seconds=seconds,
+                timed=timed,
+                bytes=size,
+                packed_steps=array("h", steps),
+                packed_counts=array("Q", counts),
+            )
+            metrics.restore(endpoint, deployment, minute)
+
+    def save(self, metrics: Metrics, now: float) -> None:
+        """Write what has changed since the last time; all of it or nothing."""
+        rows = list(self._changed(metrics))
+        prune = _oldest(now) if now >= self._pruned + MINUTE else None
+        if rows or prune is not None:
+            with self._connection:
+                self._connection.executemany(f"REPLACE INTO minutes VALUES ({','.join('?' * 10)})", rows)
+                if prune is not None:
+                    self._connection.execute("DELETE FROM minutes WHERE start < ?", (prune,))
+        # Requests are counted under the second of their end, so those of this second may still come.
+        self._saved = int(now)
+        if prune is not None:
+            self._pruned = int(now)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _changed(self, metrics: Metrics) -> Iterator[tuple[object, ...]]:
+        for series in metrics.all_requests():
+            for minute in series.minutes_since(self._saved):
+                statuses = [[status, model, count] for (status, model), count in minute.statuses.items()]
+                yield (
+                    minute.start, series.endpoint, series.deployment, self._run, json.dumps(statuses),
+                    minute.seconds, minute.timed, minute.bytes, minute.packed_steps.tobytes(),
+                    minute.packed_counts.tobytes(),
+                )  # fmt: skip
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _SCHEMA_VERSION):
+            raise sqlite3.DatabaseError("written by another version")
+        if version == 0:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _oldest(now: float) -> int:
+    return int(now) - KEPT_MINUTES * MINUTE
