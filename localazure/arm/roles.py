@@ -24,6 +24,26 @@ BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 ACR_PUSH = "8311e382-0749-4cb8-b61a-304f252e45ec"
 
+BUILT_IN_ROLES = {
+    OWNER: "Owner",
+    CONTRIBUTOR: "Contributor",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
+    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
+    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
+    ACR_PULL: "AcrPull",
+    ACR_PUSH: "AcrPush",
+    BLOB_DATA_OWNER: "Storage Blob Data Owner",
+    BLOB_DATA_CONTRIBUTOR: "Storage Blob Data Contributor",
+    BLOB_DATA_READER: "Storage Blob Data Reader",
+    "69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
+    "00482a5a-887f-4fb3-b363-3b7fe8e74483": "Key Vault Administrator",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
+    "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
+    "1823dd4f-9b8c-4ab6-ab4e-7397a3684615": "AzureML Registry User",
+}
+"""Names of the roles that programs for Azure Machine Learning look up."""
+
 BLOB_WRITERS = frozenset({BLOB_DATA_OWNER, BLOB_DATA_CONTRIBUTOR})
 BLOB_READERS = BLOB_WRITERS | {BLOB_DATA_READER}
 # AcrPush contains pulling; Owner and Contributor of a registry may pull as well.

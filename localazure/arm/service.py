@@ -16,10 +16,14 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from localazure import identity
+from localazure.arm import tenant
 from localazure.arm.body_check import check_body
+from localazure.arm.conditions import check_conditions
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, machine_learning_body
+from localazure.arm.listing import page
 from localazure.arm.namespaces.resources import ResourceGroups
+from localazure.arm.namespaces.storage import StorageAccounts
 from localazure.arm.operations import OPERATION_SEGMENTS
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.resource_id import ResourceId, split_path
@@ -29,10 +33,11 @@ from localazure.requests import read_body, read_json
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
 _READS = ("GET", "HEAD")
+_ROOTS = ("subscriptions", "tenants", "providers")
 
 
 class ArmService:
-    """Answers every request below /subscriptions."""
+    """Answers every request below /subscriptions, /tenants and /providers."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
@@ -62,13 +67,15 @@ class ArmService:
         api_version = _read_api_version(http.query)
         segments = split_path(unquote(http.rel_url.raw_path, errors="strict"))
         body = _read_json(await read_body(http)) if http.method in ("PUT", "PATCH", "POST") else {}
+        if segments[0].lower() != "subscriptions":
+            return self._of_tenant(http, segments, api_version)
         if len(segments) == 1:
-            return Reply(200, {"value": [_subscription()]})
+            return _read_only(http, {"value": [tenant.subscription()]})
         if segments[1].lower() != identity.SUBSCRIPTION_ID:
             # Known code; the wording is from memory of ARM.
             raise NotFound("SubscriptionNotFound", f"The subscription '{segments[1]}' could not be found.")
         if len(segments) == 2:
-            return Reply(200, _subscription())
+            return _read_only(http, tenant.subscription())
         reply = self._route(http, segments, api_version, body)
         return await reply if inspect.isawaitable(reply) else reply
 
@@ -86,6 +93,10 @@ class ArmService:
         if len(segments) == 7 and lower[2] == "resourcegroups" and lower[4::2] == ["deployments", "operations"]:
             # The one collection that Resource Manager serves without naming its own provider.
             segments = [*segments[:4], "providers", "Microsoft.Resources", *segments[4:]]
+        # As Azure spells it: what follows looks for it.
+        segments = [
+            "providers" if low == "providers" else segment for segment, low in zip(segments, lower, strict=True)
+        ]
         path = "/" + "/".join(segments)
         resource_id = ResourceId(path)
 
@@ -94,26 +105,55 @@ class ArmService:
             return Request(http.method, target, api_version, body, http.query, identity.CALLER_NAME, agent)
 
         if resource_id.type:
-            return self._resource(request_for(resource_id))
-        if lower[2:] == ["resourcegroups"]:
-            return self._plane.behaviour("microsoft.resources/resourcegroups").list_children(
-                "", request_for(resource_id)
-            )
-        if len(segments) == 5 and lower[2] == "resourcegroups" and lower[4] == "resources" and http.method == "GET":
-            return self._list_group(ResourceId("/" + "/".join(segments[:4])))
+            return self._resource(http, request_for(resource_id))
+        if lower[2:] == ["resourcegroups"] and http.method == "GET":
+            groups = self._plane.behaviour("microsoft.resources/resourcegroups")
+            return self._paged(http, groups.list_children("", request_for(resource_id)))
+        if lower[-1] == "resources" and "providers" not in lower and http.method == "GET":
+            return self._paged(http, self._list_contents(ResourceId("/" + "/".join(segments[:-1])), http.query))
+        if lower[2] == "providers" and (len(segments) < 5 or (len(segments) == 5 and http.method == "POST")):
+            return self._of_provider(http.method, segments, body)
         if lower[2:] == ["metrics:getbatch"] and http.method == "POST":
             metrics = self._plane.behaviour("microsoft.insights/metrics")
             assert isinstance(metrics, Metrics)
             return metrics.batch(request_for(resource_id))
         if http.method == "GET":
-            return self._list(resource_id, request_for)
+            return self._paged(http, self._list(resource_id, request_for))
         if http.method == "POST":
             target = ResourceId("/" + "/".join(segments[:-1]))
             if target.type:
                 return self._plane.behaviour(target.type).act(segments[-1], request_for(target))
         return _refuse(http.method, path)
 
-    def _resource(self, request: Request) -> Reply:
+    def _of_tenant(self, http: web.Request, segments: list[str], api_version: str) -> Reply:
+        """What has no subscription in its path: tenants, providers, definitions of built-in roles."""
+        resource_id = ResourceId("/" + "/".join(segments))
+        if segments[0].lower() == "tenants" and len(segments) == 1:
+            return _read_only(http, {"value": [tenant.tenant()]})
+        if segments[0].lower() == "providers" and len(segments) == 1:
+            return _read_only(http, {"value": tenant.providers(self._plane.types(), "")})
+        if segments[0].lower() == "providers" and len(segments) == 2:
+            return _read_only(http, tenant.provider(segments[1], self._plane.types(), ""))
+        if resource_id.type == "microsoft.authorization/roledefinitions" and http.method in _READS:
+            request = Request(http.method, resource_id, api_version, {}, http.query, identity.CALLER_NAME)
+            return self._plane.behaviour(resource_id.type).get(request)
+        return _refuse(http.method, resource_id.text)
+
+    def _of_provider(self, method: str, segments: list[str], body: dict[str, Any]) -> Reply:
+        """`/subscriptions/{id}/providers`, one provider, or an action of it that names no resource."""
+        scope, types = f"/subscriptions/{segments[1]}", self._plane.types()
+        action = segments[4].lower() if len(segments) == 5 else ""
+        if method == "GET" and len(segments) == 3:
+            return Reply(200, {"value": tenant.providers(types, scope)})
+        if (method, action) in (("GET", ""), ("POST", "register")):
+            return Reply(200, tenant.provider(segments[3], types, scope))
+        if (method, action, segments[3].lower()) == ("POST", "checknameavailability", "microsoft.storage"):
+            accounts = self._plane.behaviour("microsoft.storage/storageaccounts")
+            assert isinstance(accounts, StorageAccounts)
+            return Reply(200, accounts.check_name(str(body.get("name", ""))))
+        return _refuse(method, "/" + "/".join(segments))
+
+    def _resource(self, http: web.Request, request: Request) -> Reply:
         behaviour = self._plane.behaviour(request.id.type)
         if request.method in _READS:
             reply = behaviour.get(request)
@@ -123,6 +163,7 @@ class ArmService:
             _refuse(request.method, request.id.text)
         if request.method == "PUT":
             check_body(behaviour.shape.arm, request.body)
+        check_conditions(http.headers, request, self._plane.store.get(request.id.text))
         return writers[request.method](request)
 
     def _list(self, collection: ResourceId, request_for: Any) -> Reply:
@@ -135,11 +176,12 @@ class ArmService:
         behaviour = self._plane.behaviour(arm_type)
         parent = f"{scope}/providers/{namespace}/" + "/".join(segments[:-1]) if len(segments) > 1 else scope
         parent_id = ResourceId(parent)
-        if not parent_id.type:
+        if not parent_id.type and behaviour.tracked:
             found = [item for item in self._plane.store.of_type(arm_type) if item.key.startswith(scope.lower() + "/")]
             request = request_for(parent_id)
             return Reply(200, {"value": [behaviour.read(item, request) for item in found]})
-        self._require_container(parent_id, arm_type)
+        if parent_id.type:
+            self._require_container(parent_id, arm_type)
         return behaviour.list_children(parent, request_for(parent_id))
 
     def _require_container(self, parent_id: ResourceId, arm_type: str) -> None:
@@ -149,10 +191,24 @@ class ArmService:
         if self._plane.store.get(parent_id.text) is None:
             self._plane.behaviour(parent_id.type).find(parent_id, "read")
 
-    def _list_group(self, group_id: ResourceId) -> Reply:
-        groups = self._plane.behaviour(group_id.type)
+    def _list_contents(self, scope: ResourceId, query: Mapping[str, str]) -> Reply:
+        groups = self._plane.behaviour("microsoft.resources/resourcegroups")
         assert isinstance(groups, ResourceGroups)
-        return Reply(200, {"value": groups.list_contents(groups.find(group_id, "read"))})
+        if scope.type:
+            groups.find(scope, "read")
+        elif len(split_path(scope.text)) != 2:
+            _refuse("GET", f"{scope.text}/resources")
+        return Reply(200, {"value": groups.list_contents(scope.text, query)})
+
+    def _paged(self, http: web.Request, reply: Reply) -> Reply:
+        """A list cut to the size that was asked for. Assets of Machine Learning know `$top` themselves."""
+        values = reply.body.get("value") if isinstance(reply.body, dict) else None
+        if not isinstance(values, list):
+            return reply
+        assets = "/microsoft.machinelearningservices/" in http.path.lower()
+        url = f"{self._plane.base_url}{http.rel_url.raw_path}"
+        body = page(values, http.query, url, size="count" if assets else "$top")
+        return Reply(reply.status, reply.body | body, reply.headers)
 
     def _response(self, http: web.Request, reply: Reply) -> web.Response:
         request_id = str(uuid.uuid4())
@@ -205,16 +261,12 @@ def _read_json(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _subscription() -> dict[str, Any]:
-    return {
-        "id": f"/subscriptions/{identity.SUBSCRIPTION_ID}",
-        "subscriptionId": identity.SUBSCRIPTION_ID,
-        "tenantId": identity.TENANT_ID,
-        "displayName": "Local Azure",
-        "state": "Enabled",
-    }
+def _read_only(http: web.Request, body: dict[str, Any]) -> Reply:
+    if http.method not in _READS:
+        _refuse(http.method, http.path)
+    return Reply(200, body)
 
 
 def is_arm_path(path: str) -> bool:
     """Whether a request belongs here; ARM does not care about case."""
-    return path.lower().lstrip("/").split("/", 1)[0] == "subscriptions"
+    return path.lower().lstrip("/").split("/", 1)[0] in _ROOTS

@@ -38,6 +38,7 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
 
 # Types that clients of the service use and the program never declares, so the catalog does not hold them.
 EXTRA_SHAPES: tuple[Shape, ...] = (
+    *authorization.EXTRA_SHAPES,
     *machine_learning.EXTRA_SHAPES,
     *insights.EXTRA_SHAPES,
     *template_deployments.EXTRA_SHAPES,

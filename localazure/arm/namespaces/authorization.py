@@ -1,13 +1,20 @@
-"""Microsoft.Authorization: role assignments. They decide what identities may pull (see `localazure.arm.roles`)."""
+"""Microsoft.Authorization: role assignments, and the names of some built-in roles.
+
+Assignments decide what identities may pull (see `localazure.arm.roles`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import BadRequest, Conflict
-from localazure.arm.reply import Request
+from localazure import identity
+from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.errors import BadRequest, Conflict, NotEmulated, NotFound
+from localazure.arm.listing import Term, read_filter, resource_filter
+from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_id import is_within
+from localazure.arm.roles import BUILT_IN_ROLES
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 
@@ -57,5 +64,60 @@ class RoleAssignments(Behaviour):
     def mark_provisioned(self, resource: Resource) -> None:
         """Role assignments have no provisioning state."""
 
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        """At, above and below a scope; documented: `atScope()` leaves out what is below."""
+        text = request.query.get("$filter", "")
+        alternatives = read_filter(text)
+        terms = alternatives[0]
+        if len(alternatives) > 1 or not all(_is_known(term) for term in terms):
+            raise NotEmulated(f"The filter {text[:200]}")
+        only_above = any(term.name == "atscope" for term in terms)
+        whose = [term.value for term in terms if term.value]
+        here = parent_id.lower()
+        shown = []
+        for assignment in self.store.of_type(self.shape.arm):
+            scope = str(assignment.properties["scope"]).lower()
+            near = is_within(here, scope) or (not only_above and is_within(scope, here))
+            if near and all(str(assignment.properties["principalId"]).lower() == principal for principal in whose):
+                shown.append(assignment.body)
+        return Reply(200, {"value": shown})
 
-BEHAVIOURS = {"Microsoft.Authorization/roleAssignments": RoleAssignments}
+
+def _is_known(term: Term) -> bool:
+    return (term.name, term.operator) in {("atscope", "call"), ("assignedto", "call"), ("principalid", "eq")}
+
+
+class RoleDefinitions(Behaviour):
+    """Names and ids of some built-in roles; what they permit is not shown"""
+
+    tracked = False
+    read_only = True
+
+    def get(self, request: Request) -> Reply:
+        name = request.id.name.lower()
+        if name not in BUILT_IN_ROLES:
+            # Known code; the wording is ours.
+            raise NotFound("RoleDefinitionDoesNotExist", f"The local Azure knows no role with ID '{request.id.name}'.")
+        return Reply(200, self._body(name, request))
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        text = request.query.get("$filter", "")
+        wanted = resource_filter(text, ("rolename", "type"))
+        names = [name for name, shown in BUILT_IN_ROLES.items() if wanted({"rolename": shown, "type": "BuiltInRole"})]
+        return Reply(200, {"value": [self._body(name, request) for name in names]})
+
+    def _body(self, name: str, request: Request) -> dict[str, Any]:
+        scope = f"/subscriptions/{identity.SUBSCRIPTION_ID}" if request.id.subscription else ""
+        return {
+            "id": f"{scope}/providers/{self.shape.arm}/{name}",
+            "name": name,
+            "type": self.shape.arm,
+            "properties": {"roleName": BUILT_IN_ROLES[name], "type": "BuiltInRole", "assignableScopes": ["/"]},
+        }
+
+
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    "Microsoft.Authorization/roleAssignments": RoleAssignments,
+    "Microsoft.Authorization/roleDefinitions": RoleDefinitions,
+}
+EXTRA_SHAPES = (Shape("Microsoft.Authorization/roleDefinitions"),)

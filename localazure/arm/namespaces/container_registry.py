@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 
 
-class Registries(Behaviour):
+class Registries(Patched):
     """A container registry."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags", "sku", "identity", "properties"})
 
     refused: ClassVar[Mapping[str, str]] = {
         "sku.name": "other than Basic, Standard, Premium",

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest, Conflict, NotEmulated
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
@@ -21,7 +22,7 @@ from localazure.monitor.routes import MetricDefinitions, MetricNamespaces, Metri
 from localazure.monitor.scaler import definition_of
 
 
-class Components(Behaviour):
+class Components(Patched):
     """An Application Insights component."""
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
@@ -39,8 +40,10 @@ class Components(Behaviour):
         }
 
 
-class AutoscaleSettings(Behaviour):
+class AutoscaleSettings(Patched):
     """Rules by which the number of instances of a deployment follows its load."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.enabled": "false: the setting does nothing",

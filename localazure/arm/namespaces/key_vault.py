@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.store import Resource
 
 
-class Vaults(Behaviour):
+class Vaults(Patched):
     """A key vault."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.networkAcls.bypass": "without AzureServices, endpoints with keys cannot be created",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from localazure import identity
-from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.store import Resource
 
 
-class UserAssignedIdentities(Behaviour):
+class UserAssignedIdentities(Patched):
     """An identity that resources share."""
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:

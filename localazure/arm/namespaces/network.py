@@ -13,20 +13,24 @@ from typing import Any, ClassVar
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.store import Resource
 
 SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
 
 
-class NetworkResource(Behaviour):
-    """Common part: a resource GUID, and references that must exist."""
+class NetworkResource(Patched):
+    """Common part: a resource GUID, an etag, references that must exist, and a PATCH of tags."""
 
     conflict_code = "AnotherOperationInProgress"  # the network service's own; azure-native waits and tries again
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         before = existing.properties if existing else {}
         return super().properties(request, existing) | {"resourceGuid": before.get("resourceGuid") or new_guid()}
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        resource.body["etag"] = _new_etag()
 
     def require(self, referenced: Any, request: Request) -> None:
         """Raise when `referenced`, an object with an `id`, names a resource that does not exist."""
@@ -66,6 +70,7 @@ class VirtualNetworks(NetworkResource):
         return properties
 
     def complete_body(self, resource: Resource, request: Request) -> None:
+        super().complete_body(resource, request)
         subnets = request.sent_properties.get("subnets")
         if subnets is None:
             # Azure takes an omitted list for an empty one, azure-native therefore fills it in from a GET. Kept here.
@@ -77,7 +82,8 @@ class VirtualNetworks(NetworkResource):
         for subnet in wanted.values():
             subnet_id = f"{resource.id}/subnets/{subnet['name']}"
             properties = copy.deepcopy(subnet.get("properties") or {}) | {"provisioningState": "Succeeded"}
-            body = {"id": subnet_id, "name": subnet["name"], "type": SUBNETS, "properties": properties}
+            body = {"id": subnet_id, "name": subnet["name"], "type": SUBNETS, "etag": _new_etag()}
+            body["properties"] = properties
             before = self.store.get(subnet_id)
             self.store.save(Resource(id=subnet_id, body=body, sequence=before.sequence if before else 0))
 
@@ -88,6 +94,8 @@ class VirtualNetworks(NetworkResource):
 
 class Subnets(NetworkResource):
     """A subnet."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset()
 
     refused: ClassVar[Mapping[str, str]] = {
         "properties.addressPrefix": "missing, with addressPrefixes missing as well",
@@ -106,6 +114,8 @@ class Subnets(NetworkResource):
 class SecurityGroups(NetworkResource):
     """A network security group; its rules get ids and are otherwise only stored."""
 
+    honoured: ClassVar[Mapping[str, str]] = {"properties.securityRules": "get ids; they filter nothing"}
+
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = {"securityRules": []} | super().properties(request, existing)
         for rule in properties["securityRules"]:
@@ -116,6 +126,8 @@ class SecurityGroups(NetworkResource):
 
 class PrivateEndpoints(NetworkResource):
     """A private endpoint; its connections are approved at once."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset()
 
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.privateLinkServiceConnections": "are approved at once",
@@ -154,6 +166,8 @@ class PrivateEndpoints(NetworkResource):
 class DnsZoneGroups(NetworkResource):
     """Which private DNS zones hold the records of a private endpoint."""
 
+    patchable: ClassVar[frozenset[str]] = frozenset()
+
     refused: ClassVar[Mapping[str, str]] = {
         "properties.privateDnsZoneConfigs": "a zone that does not exist",
     }
@@ -173,17 +187,25 @@ class DnsZoneGroups(NetworkResource):
         return properties
 
 
-class PrivateZones(Behaviour):
+class PrivateZones(NetworkResource):
     """A private DNS zone; it answers no queries."""
 
+    conflict_code = Behaviour.conflict_code
+
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        links = self.store.children(request.id.text, "Microsoft.Network/privateDnsZones/virtualNetworkLinks")
-        counts = {"numberOfRecordSets": 1, "maxNumberOfRecordSets": 25000, "numberOfVirtualNetworkLinks": len(links)}
-        return super().properties(request, existing) | counts
+        properties = super().properties(request, existing)
+        del properties["resourceGuid"]
+        return properties | {"numberOfRecordSets": 1, "maxNumberOfRecordSets": 25000}
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        links = self.store.children(resource.id, "Microsoft.Network/privateDnsZones/virtualNetworkLinks")
+        return resource.body | {"properties": resource.properties | {"numberOfVirtualNetworkLinks": len(links)}}
 
 
 class VirtualNetworkLinks(NetworkResource):
     """Makes a zone visible in a virtual network."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
 
     refused: ClassVar[Mapping[str, str]] = {"properties.virtualNetwork": "names nothing that exists"}
 
@@ -194,6 +216,10 @@ class VirtualNetworkLinks(NetworkResource):
         properties = {"registrationEnabled": False} | super().properties(request, existing)
         del properties["resourceGuid"]
         return properties | {"virtualNetworkLinkState": "Completed"}
+
+
+def _new_etag() -> str:
+    return f'W/"{new_guid()}"'
 
 
 BEHAVIOURS: dict[str, type[Behaviour]] = {

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 
 
-class Workspaces(Behaviour):
+class Workspaces(Patched):
     """A Log Analytics workspace."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags", "identity", "properties"})
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults: dict[str, Any] = {

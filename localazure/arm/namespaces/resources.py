@@ -1,18 +1,26 @@
-"""Microsoft.Resources: resource groups. Deleting one deletes what is in it, as in Azure."""
+"""Microsoft.Resources: resource groups, and lists of the resources in them. Deleting a group deletes what is in it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import Conflict, NotFound
+from localazure.arm.errors import Conflict, NotEmulated, NotFound
+from localazure.arm.listing import resource_filter
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import RESOURCE_GROUP_TYPE, ResourceId
 from localazure.arm.store import Resource
 
+_SHOWN = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy", "zones")
+_TAG_FILTERS = ("tagname", "tagvalue")
+_FILTERS = ("location", "resourcetype", "name", "resourcegroup", *_TAG_FILTERS)
 
-class ResourceGroups(Behaviour):
+
+class ResourceGroups(Patched):
     """A resource group."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags", "managedBy"})
 
     def canonical_id(self, requested: ResourceId, parent: Resource | None) -> str:
         return f"/subscriptions/{requested.subscription}/resourceGroups/{requested.name}"
@@ -24,7 +32,8 @@ class ResourceGroups(Behaviour):
         return group
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
-        return Reply(200, {"value": [group.body for group in self.store.of_type(RESOURCE_GROUP_TYPE)]})
+        wanted = resource_filter(request.query.get("$filter", ""), _TAG_FILTERS)
+        return Reply(200, {"value": [g.body for g in self.store.of_type(RESOURCE_GROUP_TYPE) if wanted(g.body)]})
 
     def location_of(self, request: Request, existing: Resource | None) -> str:
         try:
@@ -38,15 +47,26 @@ class ResourceGroups(Behaviour):
         if self.store.running_operations(resource.id):
             raise Conflict("Conflict", f"Operations are running in resource group '{resource.name}'; try again later.")
 
-    def list_contents(self, group: Resource) -> list[dict[str, Any]]:
-        """Top-level resources of a group, as `GET .../resourceGroups/{name}/resources` lists them."""
+    def list_contents(self, scope: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        """What `GET .../resources` of a group or a subscription lists: all that has a location, without properties."""
+        expand = {part.strip().lower() for part in query.get("$expand", "").split(",") if part.strip()}
+        if not expand <= {"provisioningstate"}:
+            raise NotEmulated(f"The expansion {query['$expand'][:100]} of a list of resources")
+        text = query.get("$filter", "")
+        wanted = resource_filter(text, _FILTERS)
+        # Documented: such lists leave the tags out.
+        hidden = ("tags",) if "tagvalue" in text.lower() else ()
         shown = []
-        for resource in self.store.under(group.id):
-            resource_id = resource.resource_id
-            is_top_level = resource_id.parent.lower() == group.key and "location" in resource.body
-            if is_top_level:
-                wanted = ("id", "name", "type", "location", "tags", "kind", "sku", "identity")
-                shown.append({key: resource.body[key] for key in wanted if key in resource.body})
+        for resource in self.store.under(scope):
+            if "location" not in resource.body or resource.resource_id.type == RESOURCE_GROUP_TYPE:
+                continue
+            body = {key: resource.body[key] for key in _SHOWN if key in resource.body}
+            # From memory of ARM: children come with their parents' names.
+            body["name"] = "/".join(resource.resource_id.relative.split("/")[2::2])
+            if expand:
+                body["provisioningState"] = resource.properties.get("provisioningState")
+            if wanted(body):
+                shown.append({key: value for key, value in body.items() if key not in hidden})
         return shown
 
 

@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.behaviour import Action
 from localazure.arm.errors import BadRequest, Conflict
+from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
@@ -34,8 +35,10 @@ RESERVED_NAMES = frozenset(
 )
 
 
-class StorageAccounts(Behaviour):
+class StorageAccounts(Patched):
     """A storage account; names are unique in all of Azure."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset({"tags", "sku", "kind", "identity", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.networkAcls.defaultAction": "Deny closes the blobs to a caller outside of the network",
@@ -47,21 +50,31 @@ class StorageAccounts(Behaviour):
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
-        name = request.id.name
+        if existing is None:
+            self._check_name(request.id.name)
+        sku = request.body.get("sku") or (existing.body.get("sku") if existing else None)
+        if not isinstance(sku, dict) or not sku.get("name"):
+            raise BadRequest("InvalidRequestContent", "sku.name of a storage account is required.")
+
+    def _check_name(self, name: str) -> None:
         if not _NAME.fullmatch(name):
             # Known code and rule; the wording is ours.
             raise BadRequest(
                 "AccountNameInvalid",
                 f"{name} is not a valid storage account name. It must have 3 to 24 lower-case letters and digits.",
             )
-        if name in RESERVED_NAMES:
+        if name in RESERVED_NAMES or self.plane.storage_account(name) is not None:
             raise Conflict("StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
-        taken = self.plane.storage_account(name)
-        if existing is None and taken is not None:
-            raise Conflict("StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
-        sku = request.body.get("sku") or (existing.body.get("sku") if existing else None)
-        if not isinstance(sku, dict) or not sku.get("name"):
-            raise BadRequest("InvalidRequestContent", "sku.name of a storage account is required.")
+
+    def check_name(self, name: str) -> dict[str, Any]:
+        """The answer to checkNameAvailability; its words are those of the refused PUT."""
+        try:
+            self._check_name(name)
+        except BadRequest as refused:
+            return {"nameAvailable": False, "reason": refused.code, "message": refused.message}
+        except Conflict as refused:
+            return {"nameAvailable": False, "reason": "AlreadyExists", "message": refused.message}
+        return {"nameAvailable": True}
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults: dict[str, Any] = {
@@ -91,10 +104,20 @@ class StorageAccounts(Behaviour):
         if isinstance(sku, dict):
             sku["tier"] = str(sku.get("name", "")).partition("_")[0]
         if "keys" not in resource.private:
-            resource.private["keys"] = [base64.b64encode(secrets.token_bytes(64)).decode() for _ in range(2)]
+            resource.private["keys"] = [_new_key() for _ in range(2)]
 
     def removed(self, resource: Resource) -> None:
         self.plane.blobs.delete_account(resource.name)
+
+    def _regenerate_key(self, request: Request, account: Resource) -> Reply:
+        names = [f"key{number}" for number in range(1, len(account.private["keys"]) + 1)]
+        wanted = request.body.get("keyName")
+        if wanted not in names:
+            # The wording is ours.
+            raise BadRequest("InvalidRequestContent", f"keyName must be {' or '.join(names)}, got {wanted!r}.")
+        account.private["keys"][names.index(wanted)] = _new_key()
+        self.store.save(account)
+        return self._list_keys(request, account)
 
     def _list_keys(self, request: Request, account: Resource) -> Reply:
         keys = account.private["keys"]
@@ -105,7 +128,11 @@ class StorageAccounts(Behaviour):
         ]
         return Reply(200, {"keys": shown})
 
-    actions: ClassVar[Mapping[str, Action]] = {"listKeys": _list_keys}
+    actions: ClassVar[Mapping[str, Action]] = {"listKeys": _list_keys, "regenerateKey": _regenerate_key}
+
+
+def _new_key() -> str:
+    return base64.b64encode(secrets.token_bytes(64)).decode()
 
 
 def is_closed_to_public(account: Resource) -> bool:

@@ -1,0 +1,64 @@
+"""What belongs to no resource type: the one tenant, the one subscription, and the resource providers in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from localazure import identity
+from localazure.arm.errors import NotEmulated
+from localazure.catalog import RESOURCE_TYPES, by_arm_type
+
+
+def subscription() -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/{identity.SUBSCRIPTION_ID}",
+        "subscriptionId": identity.SUBSCRIPTION_ID,
+        "tenantId": identity.TENANT_ID,
+        "displayName": "Local Azure",
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+    }
+
+
+def tenant() -> dict[str, Any]:
+    return {"id": f"/tenants/{identity.TENANT_ID}", "tenantId": identity.TENANT_ID, "displayName": "Local Azure"}
+
+
+def providers(types: Iterable[str], scope: str) -> list[dict[str, Any]]:
+    """Every namespace of which something is emulated."""
+    types = list(types)
+    spelled = {arm_type.partition("/")[0].lower(): arm_type.partition("/")[0] for arm_type in types}
+    return [provider(namespace, types, scope) for namespace in sorted(spelled.values())]
+
+
+def provider(namespace: str, types: Iterable[str], scope: str) -> dict[str, Any]:
+    """One namespace with its emulated types; registered, because nothing has to be. Raises NotEmulated for others."""
+    own = [arm_type for arm_type in types if arm_type.lower().startswith(f"{namespace.lower()}/")]
+    if not own:
+        raise NotEmulated(f"The resource provider {namespace}")
+    name = own[0].partition("/")[0]
+    return {
+        "id": f"{scope}/providers/{name}",
+        "namespace": name,
+        "registrationState": "Registered",
+        "registrationPolicy": "RegistrationRequired",
+        "resourceTypes": [
+            {
+                "resourceType": arm_type.partition("/")[2],
+                "locations": [],
+                "apiVersions": [_api_version(arm_type)],
+                "capabilities": "None",
+            }
+            for arm_type in own
+        ],
+    }
+
+
+def _api_version(arm_type: str) -> str:
+    """Any version is answered; named is the one that azure-native sends, for types that it lacks the namespace's."""
+    kind = by_arm_type(arm_type)
+    if kind is not None:
+        return kind.api_version
+    namespace = arm_type.partition("/")[0]
+    return max(kind.api_version for kind in RESOURCE_TYPES if kind.arm.startswith(f"{namespace}/"))
