@@ -34,6 +34,13 @@ NOT_IN_CATALOG: Mapping[str, tuple[str, ...]] = {
         *("properties.dataType", "properties.dataUri", "properties.description", "properties.isAnonymous"),
         *("properties.isArchived", "properties.properties", "properties.tags"),
     ),
+    f"{_ML}/datastores": (
+        *("properties.datastoreType", "properties.credentials", "properties.isDefault", "properties.accountName"),
+        *("properties.containerName", "properties.fileShareName", "properties.filesystem", "properties.storeName"),
+        *("properties.endpoint", "properties.protocol", "properties.serviceDataAccessAuthIdentity"),
+        *("properties.description", "properties.properties", "properties.tags", "listSecrets/expirableSecret"),
+    ),
+    f"{_ML}/outboundRules": ("name", "properties.type", "properties.destination", "properties.category"),
     "Microsoft.Resources/deployments": ("properties.template", "properties.parameters", "properties.mode", "tags"),
     "Microsoft.Insights/metrics": (
         *("?metricnames", "?metricnamespace", "?timespan", "?interval", "?aggregation", "?$filter", "?orderby"),

@@ -75,14 +75,34 @@ def asset_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
     return _without(body, absent)
 
 
+def datastore_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
+    """A datastore as an api-version shows it: recorded for 2022-05-01 and 2024-04-01."""
+    absent = [] if _is_newer_preview(api_version) else ["intellectualProperty"]
+    if api_version < _FIRST_NEWER:
+        absent += ["subscriptionId", "resourceGroup"]
+    return _without(body, absent)
+
+
 def batch_deployment_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
-    return _without(body, ("deploymentConfiguration",) if api_version < _FIRST_NEWER else ())
+    """A batch deployment as an api-version shows it: recorded for 2022-05-01 and 2024-04-01."""
+    view = _without(body, ("deploymentConfiguration",) if api_version < _FIRST_NEWER else ())
+    if not _is_newer_preview(api_version):
+        absent = ("maxInstanceCount", "locations")
+        shown = view["properties"]
+        shown["resources"] = {name: value for name, value in shown["resources"].items() if name not in absent}
+    return view
 
 
 def workspace_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
-    """A workspace as an api-version shows it: recorded for 2022-05-01 and 2023-04-01-preview."""
+    """A workspace as an api-version shows it: recorded for 2022-05-01, 2023-04-01-preview and
+    2024-07-01-preview."""
     if api_version >= _FIRST_NEWER:
-        return _without(body, ())
+        view = _without(body, ())
+        network = view["properties"]["managedNetwork"]
+        if api_version < "2023-08":
+            network = {name: value for name, value in network.items() if name != "changeableIsolationModes"}
+        view["properties"]["managedNetwork"] = network
+        return view
     later = ("managedNetwork", "enableDataIsolation", "creationTime", "systemDatastoresAuthMode", "provisionedLocation")
     view = _without(body, later)
     view.pop("kind", None)
@@ -97,6 +117,10 @@ def sparse_answer(body: Mapping[str, Any]) -> dict[str, Any]:
         answer.pop(key, None)
     answer["properties"]["properties"].pop("azureml.onlineendpointid", None)
     return answer
+
+
+def _is_newer_preview(api_version: str) -> bool:
+    return api_version >= _FIRST_NEWER and api_version.endswith("-preview")
 
 
 def _is_first_stable(api_version: str) -> bool:

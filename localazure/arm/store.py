@@ -150,6 +150,12 @@ class Store:
         """Direct children of one type, oldest first."""
         return self._select("parent = ? AND type = ?", parent_id.lower(), type_.lower())
 
+    def child_names(self, parent_id: str, type_: str) -> list[str]:
+        """Names of the direct children of one type, oldest first; reads no bodies."""
+        sql = "SELECT id FROM resources WHERE parent = ? AND type = ? ORDER BY sequence"
+        rows = self._connection.execute(sql, (parent_id.lower(), type_.lower()))
+        return [str(row[0]).rsplit("/", 1)[-1] for row in rows]
+
     def of_type(self, type_: str) -> list[Resource]:
         return self._select("type = ?", type_.lower())
 

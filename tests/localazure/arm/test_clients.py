@@ -49,6 +49,17 @@ def make_platform(azure):
     assert azure.request("PUT", WORKSPACE, body).status_code == 202
 
 
+@pytest.mark.proves(
+    "onlineEndpoints",
+    honours=["properties.traffic", "identity", "tags", "regenerateKeys/keyType"],
+    refuses=["properties.traffic"],
+    client="MLClient",
+)
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    honours=["properties.model", "properties.codeConfiguration", "properties.environmentId", "getLogs/tail"],
+    client="MLClient",
+)
 def test_mlclient_and_default_credential_work_unmodified(start_local_azure, tmp_path):
     azure = start_local_azure()
     make_platform(azure)
@@ -90,6 +101,12 @@ def test_mlclient_and_default_credential_work_unmodified(start_local_azure, tmp_
     ]
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.authMode", "regenerateKeys/keyType"], client="MLClient")
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["sku.capacity", "getLogs/containerType"], client="MLClient")
+@pytest.mark.proves("batchEndpoints", honours=["properties.defaults.deploymentName"], client="MLClient")
+@pytest.mark.proves(
+    "Resources/deployments", honours=["properties.template", "properties.parameters"], client="MLClient"
+)
 def test_mlclient_does_everything_else_unmodified(start_local_azure, tmp_path):
     plane = RoutedPlane()
     plane.answer = [1, 2]
@@ -115,7 +132,7 @@ def test_mlclient_does_everything_else_unmodified(start_local_azure, tmp_path):
         "data": ["rows", ["1"]],
         "environment": "1",
         "models": ["local"],
-        "datastores": ["workspaceartifactstore", "workspaceblobstore"],
+        "datastores": ["workspaceartifactstore", "workspaceblobstore", "workspacefilestore", "workspaceworkingdirectory"],
         "download": ["weights.txt"],
         "batch endpoint": ["Succeeded", ["nightly", "jobs"]],
         "batch deployment": "Succeeded",

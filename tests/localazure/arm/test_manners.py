@@ -79,7 +79,7 @@ def test_another_subscription_does_not_exist(arm):
         ("GET", f"{GROUP}/providers/Microsoft.Sql/servers"),
         ("GET", f"{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/westeurope/quotas"),
         ("POST", f"{STORAGE}/failover"),
-        ("PATCH", GROUP),
+        ("PATCH", f"{GROUP}/providers/Microsoft.Network/virtualNetworks/vnet1/subnets/a"),
     ],
 )
 def test_what_is_not_emulated_says_so(arm, method, path):
@@ -102,6 +102,7 @@ def test_a_path_that_is_no_resource_id_is_refused(arm, name):
     assert answer.status in (400, 501)
 
 
+@pytest.mark.proves("*", refuses=["location"])
 def test_a_location_is_required_and_cannot_change(arm):
     assert arm.put(GROUP, {}).code == "LocationRequired"
     arm.make_group()
@@ -135,7 +136,8 @@ def test_lists_show_one_group_one_subscription_and_children(arm):
     assert [a["name"] for a in arm.get(f"{SUBSCRIPTION}/{accounts}").body["value"]] == ["stacc1"]
     assert arm.get(f"{SUBSCRIPTION}/resourceGroups/other/{accounts}").code == "ResourceGroupNotFound"
     names = [item["name"] for item in arm.get(f"{GROUP}/resources").body["value"]]
-    assert names == ["stacc1", "kv1", "ai1", "acr1", "ws1"]
+    children = ["ws1/fraud-dev", "ws1/fraud-dev/blue", "ws1/fraud-dev/green"]
+    assert names == ["stacc1", "kv1", "ai1", "acr1", "ws1", *children]
     assert [group["name"] for group in arm.get(f"{SUBSCRIPTION}/resourcegroups").body["value"]] == ["rg1"]
 
 
@@ -165,6 +167,6 @@ def test_the_coverage_page_is_what_the_code_says():
 
 def test_what_the_service_makes_cannot_be_put(arm):
     arm.make_workspace()
-    path = f"{WORKSPACE}/datastores/workspaceblobstore"
+    path = f"{WORKSPACE}/onlineEndpoints/e/deployments/d/skus/default"
     assert arm.put(path, {"properties": {}}).code == "NotEmulated"
     assert arm.delete(path).code == "NotEmulated"

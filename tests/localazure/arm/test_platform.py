@@ -33,11 +33,13 @@ def test_a_storage_account_says_where_its_blobs_are(group):
 
 
 @pytest.mark.parametrize("name", ["AB1", "ab", "x" * 25, "subscriptions", "a-b"])
+@pytest.mark.proves("storageAccounts", refuses=["name"])
 def test_a_bad_account_name_is_refused(group, name):
     path = STORAGE.replace("stacc1", name)
     assert group.put(path, {"location": LOCATION, "sku": {"name": "Standard_LRS"}}).status in (400, 409)
 
 
+@pytest.mark.proves("storageAccounts", refuses=["name"])
 def test_account_names_are_unique_in_all_groups(group):
     group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
     group.put(GROUP.replace("rg1", "rg2"), {"location": LOCATION})
@@ -65,12 +67,17 @@ def test_a_workspace_is_a_long_running_operation_with_the_recorded_protocol(arm)
     assert after.body["identity"] == shown.body["identity"]
 
 
+@pytest.mark.proves("MachineLearningServices/workspaces", refuses=["properties.storageAccount"])
 def test_a_workspace_names_only_resources_that_exist(arm):
     arm.make_group()
     sent = {"location": LOCATION, "identity": {"type": "SystemAssigned"}, "properties": {"storageAccount": STORAGE}}
     assert "does not exist" in arm.put(WORKSPACE, sent).error["message"]
 
 
+@pytest.mark.proves(
+    "MachineLearningServices/workspaces",
+    refuses=["properties.storageAccount", "properties.managedNetwork.isolationMode"],
+)
 def test_storage_of_a_workspace_cannot_change_and_isolation_only_grows(arm):
     arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound"})
     other = STORAGE.replace("stacc1", "stacc2")
@@ -81,6 +88,7 @@ def test_storage_of_a_workspace_cannot_change_and_isolation_only_grows(arm):
     assert "cannot go from" in arm.put(WORKSPACE, {"location": LOCATION, "properties": network}).error["message"]
 
 
+@pytest.mark.proves("roleAssignments", refuses=["properties.principalId", "properties.roleDefinitionId"])
 def test_role_assignments_are_unique_and_fixed(group):
     group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
     principal = str(uuid.uuid4())
@@ -99,6 +107,7 @@ def test_role_assignments_are_unique_and_fixed(group):
     assert group.get(first.body["id"]).status == 404
 
 
+@pytest.mark.proves("virtualNetworks", honours=["properties.subnets"])
 def test_subnets_live_in_their_network_however_they_came(group):
     space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
     inline = {"subnets": [{"name": "default", "properties": {"addressPrefix": "10.0.0.0/24"}}]}
@@ -112,6 +121,9 @@ def test_subnets_live_in_their_network_however_they_came(group):
     assert [subnet["name"] for subnet in group.get(NETWORK).properties["subnets"]] == ["default"]
 
 
+@pytest.mark.proves(
+    "privateEndpoints", honours=["properties.privateLinkServiceConnections"], refuses=["properties.subnet"]
+)
 def test_a_private_endpoint_needs_its_subnet_and_is_approved(group):
     path = f"{PROVIDERS}/Microsoft.Network/privateEndpoints/pe1"
     link = {"name": "blob", "properties": {"privateLinkServiceId": STORAGE, "groupIds": ["blob"]}}
@@ -128,6 +140,7 @@ def test_a_private_endpoint_needs_its_subnet_and_is_approved(group):
     assert shown["privateLinkServiceConnectionState"]["status"] == "Approved"
 
 
+@pytest.mark.proves("autoscalesettings", refuses=["properties.targetResourceUri", "properties.profiles.capacity"])
 def test_autoscale_needs_a_target_and_a_possible_range(arm):
     arm.make_serving_endpoint()
     path = f"{PROVIDERS}/Microsoft.Insights/autoscalesettings/a1"
@@ -143,6 +156,7 @@ def test_autoscale_needs_a_target_and_a_possible_range(arm):
     assert "does not exist" in arm.put(path, sent("1", "1", "1", target + "x")).error["message"]
 
 
+@pytest.mark.proves("diagnosticSettings", refuses=["properties.workspaceId"])
 def test_diagnostic_settings_go_with_what_they_watch(arm):
     arm.make_serving_endpoint()
     logs = f"{PROVIDERS}/Microsoft.OperationalInsights/workspaces/la1"
@@ -167,14 +181,22 @@ def test_a_workspace_is_changed_by_patch(arm):
     assert arm.request("PATCH", WORKSPACE, {"etag": "x"}).code == "NotEmulated"
 
 
+@pytest.mark.proves("MachineLearningServices/workspaces", honours=["properties.managedNetwork.outboundRules"])
 def test_outbound_rules_of_a_patch_are_added_to_the_others(arm):
-    arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound", "outboundRules": {"one": {}}})
-    sent = {"properties": {"managedNetwork": {"outboundRules": {"two": {}}}}}
+    rule = {"type": "FQDN", "destination": "example.org"}
+    arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound", "outboundRules": {"one": rule}})
+    sent = {"properties": {"managedNetwork": {"outboundRules": {"two": rule}}}}
     assert arm.request("PATCH", WORKSPACE, sent).status == 202
     arm.settle()
-    assert sorted(arm.get(WORKSPACE).properties["managedNetwork"]["outboundRules"]) == ["one", "two"]
+    rules = arm.get(WORKSPACE).properties["managedNetwork"]["outboundRules"]
+    assert [name for name, rule in rules.items() if rule["category"] == "UserDefined"] == ["one", "two"]
 
 
+@pytest.mark.proves(
+    "Resources/deployments",
+    honours=["properties.template", "properties.parameters"],
+    refuses=["properties.template", "properties.parameters"],
+)
 def test_only_the_template_that_makes_a_workspace_is_understood(arm):
     arm.make_group()
     path = f"{GROUP}/providers/Microsoft.Resources/deployments/d1"
@@ -215,6 +237,7 @@ def test_only_azure_ai_ml_is_told_an_account_name_that_leads_here(arm):
     assert arm.get(path, headers=agent).properties["accountName"] == "localhost:1/stacc1#"
 
 
+@pytest.mark.proves("models/versions", honours=["properties.modelType"])
 def test_mlflow_models_get_their_flavors_from_their_files(arm):
     arm.make_workspace()
     container = arm.get(f"{WORKSPACE}/datastores/workspaceblobstore").properties["containerName"]

@@ -1,8 +1,8 @@
 """Microsoft.MachineLearningServices: workspaces, datastores, computes, assets, endpoints and deployments, jobs."""
 
 from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.namespaces.machine_learning.asset_containers import AssetContainers, DataContainers
 from localazure.arm.namespaces.machine_learning.assets import (
-    AssetContainers,
     CodeVersions,
     DataVersions,
     EnvironmentVersions,
@@ -15,8 +15,9 @@ from localazure.arm.namespaces.machine_learning.datastores import Datastores
 from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments, Skus
 from localazure.arm.namespaces.machine_learning.endpoints import OnlineEndpoints
 from localazure.arm.namespaces.machine_learning.jobs import Jobs
+from localazure.arm.namespaces.machine_learning.outbound_rules import OutboundRules
 from localazure.arm.namespaces.machine_learning.workspaces import Workspaces
-from localazure.arm.operations import MFE
+from localazure.arm.operations import MFE, WORKSPACE
 
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 
@@ -27,7 +28,7 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     f"{_WORKSPACES}/codes": AssetContainers,
     f"{_WORKSPACES}/models": AssetContainers,
     f"{_WORKSPACES}/environments": AssetContainers,
-    f"{_WORKSPACES}/data": AssetContainers,
+    f"{_WORKSPACES}/data": DataContainers,
     f"{_WORKSPACES}/codes/versions": CodeVersions,
     f"{_WORKSPACES}/models/versions": ModelVersions,
     f"{_WORKSPACES}/environments/versions": EnvironmentVersions,
@@ -38,6 +39,7 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     f"{_WORKSPACES}/batchEndpoints": BatchEndpoints,
     f"{_WORKSPACES}/batchEndpoints/deployments": BatchDeployments,
     f"{_WORKSPACES}/jobs": Jobs,
+    f"{_WORKSPACES}/outboundRules": OutboundRules,
 }
 
 EXTRA_SHAPES: tuple[Shape, ...] = (
@@ -51,6 +53,7 @@ EXTRA_SHAPES: tuple[Shape, ...] = (
     Shape(f"{_WORKSPACES}/batchEndpoints", MFE, MFE),
     Shape(f"{_WORKSPACES}/batchEndpoints/deployments", MFE, MFE),
     Shape(f"{_WORKSPACES}/jobs"),
+    Shape(f"{_WORKSPACES}/outboundRules", WORKSPACE, WORKSPACE),
 )
 
 __all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]

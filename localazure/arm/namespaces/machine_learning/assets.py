@@ -1,6 +1,6 @@
 """Asset versions of a workspace: codes, models, environments, data. All synchronous, with the recorded status codes.
 
-Containers (`models/{name}`) come into being with their first version. Not done: labels, registries.
+Their containers are in `asset_containers`. Not done: labels other than an environment's `latest`, registries.
 """
 
 from __future__ import annotations
@@ -9,12 +9,20 @@ import json
 import re
 from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar
+from urllib.parse import quote, urlencode
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.manners import asset_view
 from localazure.arm.namespaces.machine_learning.assembly import local_path
+from localazure.arm.namespaces.machine_learning.asset_containers import (
+    missing_container,
+    missing_environment,
+    shown_by_view,
+    with_location,
+    without_modifier,
+)
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import ResourceId
@@ -23,27 +31,7 @@ from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.signatures import container_signature
 
 _UPLOAD_SECONDS = 24 * 3600
-
-
-class AssetContainers(Behaviour):
-    """All versions of one asset."""
-
-    tracked = False
-
-    def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
-        body = super().body(request, existing, resource, location)
-        body["systemData"] = self.system_data(existing, request.caller, with_types=True)
-        return body
-
-    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        return _asset_defaults() | super().properties(request, existing)
-
-    def find(self, resource_id: ResourceId, verb: str) -> Resource:
-        container = self.store.get(resource_id.text)
-        if container is None:
-            self.require_parent(resource_id, verb)
-            raise missing_container(resource_id)
-        return container
+_LABELS = "azureml.labels"
 
 
 class AssetVersions(Behaviour):
@@ -70,9 +58,15 @@ class AssetVersions(Behaviour):
         version = self.store.get(resource_id.text)
         if version is None:
             container_id = ResourceId(resource_id.parent)
-            self.plane.behaviour(container_id.type).find(container_id, verb)
-            raise NotFound.resource(resource_id.relative, resource_id.resource_group)
+            if self.store.get(container_id.text) is None:
+                self.plane.behaviour(container_id.type).require_parent(container_id, verb)
+                raise missing_container(container_id, resource_id.name)
+            raise self.missing(resource_id)
         return version
+
+    def missing(self, version_id: ResourceId) -> NotFound:
+        """The 404 of a version whose container exists."""
+        return NotFound.resource(version_id.relative, version_id.resource_group)
 
     def check(self, request: Request, existing: Resource | None) -> None:
         sent = request.sent_properties
@@ -108,21 +102,26 @@ class AssetVersions(Behaviour):
         return body
 
     def put(self, request: Request) -> Reply:
-        reply = super().put(request)
-        if reply.status == 201:
-            reply.headers["Location"] = f"{self.plane.base_url}{reply.body['id']}?api-version={request.api_version}"
-        return reply
+        return with_location(super().put(request), self.plane.base_url, request)
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         container_id = ResourceId(parent_id)
         if self.store.get(parent_id) is None:
             self.plane.behaviour(container_id.type).find(container_id, "read")
-        versions = self.store.children(parent_id, self.shape.arm)
-        if "createdtime desc" in request.query.get("$orderBy", ""):
+        query = request.query
+        versions = shown_by_view(self.store.children(parent_id, self.shape.arm), request)
+        if wanted := query.get("version"):
+            versions = [version for version in versions if version.name == wanted]
+        if "createdtime desc" in query.get("$orderBy", "").lower():
             versions.reverse()
-        top = request.query.get("$top", "")
-        shown = versions[: int(top)] if top.isdigit() else versions
-        return Reply(200, {"value": [self.read(version, request) for version in shown]})
+        start = int(query["$skip"]) if query.get("$skip", "").isdecimal() else 0
+        end = start + int(query["$top"]) if query.get("$top", "").isdecimal() else len(versions)
+        answer: dict[str, Any] = {"value": [self.read(version, request) for version in versions[start:end]]}
+        if start < end < len(versions):
+            # That there is a nextLink is recorded; what it says is for the service alone.
+            more = urlencode({**query, "$skip": str(end)}, quote_via=quote)
+            answer["nextLink"] = f"{self.plane.base_url}{parent_id}/versions?{more}"
+        return Reply(200, answer)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         return asset_view(resource.body, request.api_version)
@@ -130,6 +129,12 @@ class AssetVersions(Behaviour):
 
 class CodeVersions(AssetVersions):
     """A folder of code in blob storage."""
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.codeUri": "the folder that deployments run",
+        "properties.properties": "hash_sha256: the version is found by it in any container",
+    }
+    refused: ClassVar[Mapping[str, str]] = {"properties.codeUri": "missing, or another than before"}
 
     required = ("codeUri",)
     immutable = ("codeUri",)
@@ -184,6 +189,12 @@ class CodeVersions(AssetVersions):
 class ModelVersions(AssetVersions):
     """A model's files."""
 
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.modelUri": "the files that deployments get",
+        "properties.modelType": "mlflow_model: flavors are read from the MLmodel file",
+    }
+    refused: ClassVar[Mapping[str, str]] = {"properties.modelUri": "missing, or another than before"}
+
     required = ("modelUri",)
     immutable = ("modelUri",)
     # azure-ai-ml needs `flavors` to be an object.
@@ -226,12 +237,22 @@ class ModelVersions(AssetVersions):
 class EnvironmentVersions(AssetVersions):
     """An image, or a conda file on top of one."""
 
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.condaFile": "is what deployments run in, built with uv",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.condaFile": "not YAML, or no condaFile, image and build at all",
+    }
+
     defaults: ClassVar[Mapping[str, Any]] = {
         "environmentType": "UserCreated",
         "osType": "Linux",
         "autoRebuild": "Disabled",
         "stage": "Development",
     }
+
+    def missing(self, version_id: ResourceId) -> NotFound:
+        return missing_environment(ResourceId(version_id.parent).name, version_id.name)
 
     def check(self, request: Request, existing: Resource | None) -> None:
         sent = request.sent_properties
@@ -252,9 +273,25 @@ class EnvironmentVersions(AssetVersions):
             raise BadRequest("UserError", f"properties.condaFile is not YAML: {exc}") from exc
         return json.dumps(document, indent=2)
 
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = super().properties(request, existing)
+        if properties.get("image") and not properties.get("condaFile"):
+            properties["condaFile"] = ""  # recorded
+        bag = properties.get("properties") or {}
+        properties["properties"] = {name: value for name, value in bag.items() if name != _LABELS}
+        return properties
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        shown = super().read(resource, request)
+        names = self.store.child_names(resource.resource_id.parent, self.shape.arm)
+        if request.api_version >= "2023-04-01" and names and names[-1] == resource.name:
+            # Recorded of the version that was made last; what older ones show is not recorded.
+            shown["properties"]["properties"] = {_LABELS: "latest", **shown["properties"]["properties"]}
+        return shown
+
     def complete_body(self, resource: Resource, request: Request) -> None:
         # The text as sent, comments included: environments are built from it.
-        resource.private["condaFile"] = request.sent_properties.get("condaFile")
+        resource.private["condaFile"] = request.sent_properties.get("condaFile") or None
 
     def put(self, request: Request) -> Reply:
         reply = super().put(request)
@@ -266,16 +303,17 @@ class DataVersions(AssetVersions):
     """A data asset."""
 
     required = ("dataUri",)
+    # Recorded of data, and only there.
+    defaults: ClassVar[Mapping[str, Any]] = {"tags": None, "properties": None}
 
+    def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        return without_modifier(super().body(request, existing, resource, location))
 
-def missing_container(container_id: ResourceId) -> NotFound:
-    """404 for a container without versions, in the recorded words where there are any."""
-    kind = container_id.type.rsplit("/", 1)[-1]
-    if kind == "environments":
-        return NotFound("UserError", f"No environment exists for name: {container_id.name}, version: , label: ")
-    singular = {"models": "Model", "codes": "Code", "data": "Data"}[kind]
-    message = f"{singular} container with name: {container_id.name} not found."
-    return NotFound.service(f"{singular}NotFound", message, outer="UserError")
+    def created(self, resource: Resource) -> None:
+        container = self.store.get(resource.resource_id.parent)
+        if container is not None and "dataType" not in container.properties and resource.properties.get("dataType"):
+            container.properties["dataType"] = resource.properties["dataType"]
+            self.store.save(container)
 
 
 def _asset_defaults() -> dict[str, Any]:

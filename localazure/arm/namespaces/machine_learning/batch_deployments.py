@@ -77,11 +77,7 @@ class BatchDeployments(EndpointResource):
         before = existing.properties if existing else {}
         resources = {"instanceCount": 1, "instanceType": None} | (sent.get("resources") or {})
         resources["properties"] = resources.get("properties") or None
-        if request.api_version >= "2023":
-            resources |= {
-                "maxInstanceCount": resources.get("maxInstanceCount"),
-                "locations": resources.get("locations"),
-            }
+        resources |= {"maxInstanceCount": resources.get("maxInstanceCount"), "locations": resources.get("locations")}
         first_state = "Creating" if request.api_version >= "2024" and existing is None else "Updating"
         properties: dict[str, Any] = {
             "description": sent.get("description"),

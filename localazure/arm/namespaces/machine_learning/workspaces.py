@@ -1,7 +1,6 @@
 """Machine Learning workspaces: their GUID, default datastores and managed network.
 
-Keys, connections, diagnosis, notebooks and outbound rules as resources are not emulated. A new workspace gets its
-containers in the storage account, as in Azure.
+Connections and notebooks are not emulated. A new workspace gets its containers in the storage account, as in Azure.
 """
 
 from __future__ import annotations
@@ -12,11 +11,20 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure import identity
-from localazure.arm.behaviour import Action, Behaviour, Shape, read_tags
+from localazure.arm.behaviour import Shape, read_tags
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import workspace_view
-from localazure.arm.operations import WORKSPACE, Commit, Operation
+from localazure.arm.namespaces.machine_learning.managed_network import (
+    MODES,
+    READY,
+    activate,
+    add_required_rules,
+    is_ready,
+    network_of,
+)
+from localazure.arm.namespaces.machine_learning.workspace_actions import WorkspaceActions
+from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
@@ -24,7 +32,6 @@ from localazure.arm.timing import time_text
 
 TYPE = "Microsoft.MachineLearningServices/workspaces"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}")
-_ISOLATION_MODES = ("Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
 _REFERENCES = {
     "storageAccount": "microsoft.storage/storageaccounts",
     "keyVault": "microsoft.keyvault/vaults",
@@ -32,10 +39,9 @@ _REFERENCES = {
     "containerRegistry": "microsoft.containerregistry/registries",
 }
 _FIXED = ("storageAccount", "keyVault", "hbiWorkspace")
-READY = "Active"
 
 
-class Workspaces(Behaviour):
+class Workspaces(WorkspaceActions):
     """A workspace."""
 
     patchable = frozenset({"tags", "identity", "sku", "properties", "location", "kind"})
@@ -63,7 +69,7 @@ class Workspaces(Behaviour):
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
-        plane.operations.handle(f"{shape.arm}.provisionNetwork", self._finish_provisioning)
+        self.handle_actions()
 
     def check(self, request: Request, existing: Resource | None) -> None:
         if not _NAME.fullmatch(request.id.name):
@@ -89,12 +95,10 @@ class Workspaces(Behaviour):
         mode = sent.get("isolationMode") if isinstance(sent, dict) else None
         if mode is None:
             return
-        if mode not in _ISOLATION_MODES:
-            raise BadRequest(
-                "BadRequest", f"managedNetwork.isolationMode must be one of {_ISOLATION_MODES}, got {mode!r}."
-            )
+        if mode not in MODES:
+            raise BadRequest("BadRequest", f"managedNetwork.isolationMode must be one of {MODES}, got {mode!r}.")
         current = before.get("isolationMode", "Disabled")
-        if _ISOLATION_MODES.index(mode) < _ISOLATION_MODES.index(current):
+        if MODES.index(mode) < MODES.index(current):
             # The one-way ratchet is documented, the wording is ours.
             raise BadRequest("BadRequest", f"managedNetwork.isolationMode cannot go from {current} back to {mode}.")
 
@@ -103,7 +107,8 @@ class Workspaces(Behaviour):
         workspace_guid = before.get("workspaceId") or new_guid()
         location = request.body.get("location") or (existing.body.get("location") if existing else "")
         defaults: dict[str, Any] = {
-            "friendlyName": request.id.name,
+            # Recorded as empty in 2022; of later versions no direct PUT is recorded.
+            "friendlyName": request.id.name if request.api_version >= "2023" else "",
             "description": "",
             "hbiWorkspace": False,
             "imageBuildCompute": None,
@@ -121,7 +126,9 @@ class Workspaces(Behaviour):
         kept = {field: before[field] for field in _REFERENCES if before.get(field)}
         properties = defaults | kept | super().properties(request, existing)
         provision = properties.pop("provisionNetworkNow", None)
-        properties["managedNetwork"] = self._network(properties.get("managedNetwork"), before.get("managedNetwork"))
+        properties["managedNetwork"] = network_of(
+            properties.get("managedNetwork"), before.get("managedNetwork"), workspace_guid
+        )
         if provision and existing is None and properties["managedNetwork"]["isolationMode"] != "Disabled":
             # `provisionNetworkNow` acts when the workspace is created and never later (documented).
             properties["managedNetwork"]["status"] = {"status": READY, "sparkReady": False}
@@ -142,18 +149,6 @@ class Workspaces(Behaviour):
             "provisionedLocation": location,
         }
 
-    def _network(self, sent: Any, before: dict[str, Any] | None) -> dict[str, Any]:
-        network = {"isolationMode": "Disabled"} | (before or {})
-        if isinstance(sent, dict):
-            rules = {**(before or {}).get("outboundRules", {}), **(sent.get("outboundRules") or {})}
-            network |= {key: value for key, value in sent.items() if key not in ("status", "networkId")}
-            if rules:
-                network["outboundRules"] = rules
-        if network["isolationMode"] != "Disabled":
-            network.setdefault("networkId", new_guid())
-            network.setdefault("status", {"status": "Inactive", "sparkReady": False})
-        return network
-
     def complete_body(self, resource: Resource, request: Request) -> None:
         before = self.store.get(resource.id)
         body = resource.body
@@ -163,6 +158,7 @@ class Workspaces(Behaviour):
             body["identity"] = before.body["identity"]
         body["systemData"] = self.system_data(before, request.caller, with_types=True)
         body["etag"] = None
+        add_required_rules(body)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         return workspace_view(resource.body, request.api_version)
@@ -178,9 +174,12 @@ class Workspaces(Behaviour):
         self.check(request, workspace)
         changes = copy.deepcopy(request.sent_properties)
         properties = workspace.properties
-        network = self._network(changes.pop("managedNetwork", None), properties.get("managedNetwork"))
+        network = network_of(
+            changes.pop("managedNetwork", None), properties.get("managedNetwork"), properties["workspaceId"]
+        )
         properties.update({name: value for name, value in changes.items() if value is not None})
         properties["managedNetwork"] = network
+        add_required_rules(workspace.body)
         if request.body.get("tags") is not None:
             workspace.body["tags"] = read_tags(request.body["tags"])
         for field in ("identity", "sku"):
@@ -195,69 +194,22 @@ class Workspaces(Behaviour):
         with self.store.transaction():
             operation = self.start(request, workspace, "put", WORKSPACE, update=True)
             self.store.save(workspace)
-        return self._accepted(operation)
+        return self.accepted(operation)
 
     def created(self, resource: Resource) -> None:
         from localazure.arm.namespaces.machine_learning.datastores import create_default_datastores
 
         create_default_datastores(self.plane, resource)
 
-    def _provision_network(self, request: Request, workspace: Resource) -> Reply:
-        operation = self.plane.operations.start(
-            f"{self.shape.arm}.provisionNetwork",
-            family=WORKSPACE,
-            target=workspace.id,
-            namespace="Microsoft.MachineLearningServices",
-            subscription=request.id.subscription,
-            location=self.plane.location_for(workspace),
-            api_version=request.api_version,
-        )
-        return self._accepted(operation)
-
-    def _accepted(self, operation: Operation) -> Reply:
-        operations = self.plane.operations
-        headers = {
-            "Azure-AsyncOperation": operations.status_url(operation),
-            "Location": operations.result_url(operation),
-            **self.plane.timing.retry_after(whole=True),
-        }
-        return Reply(202, headers=headers)
-
-    def _list_keys(self, request: Request, workspace: Resource) -> Reply:
-        account = self.store.get(str(workspace.properties["storageAccount"]))
-        answer = {
-            "userStorageKey": account.private["keys"][0] if account else None,
-            "userStorageResourceId": workspace.properties["storageAccount"],
-            "appInsightsInstrumentationKey": None,
-        }
-        return Reply(200, answer)
-
-    async def _finish_provisioning(self, operation: Operation) -> Commit:
-        def commit() -> None:
-            workspace = self.store.get(operation.target)
-            if workspace is not None:
-                make_network_ready(workspace)
-                self.store.save(workspace)
-            operation.result = {"status": READY, "sparkReady": False}
-
-        return commit
-
-    actions: ClassVar[Mapping[str, Action]] = {
-        "provisionManagedNetwork": _provision_network,
-        "listKeys": _list_keys,
-    }
-
 
 def make_network_ready(workspace: Resource) -> None:
     """The managed network is provisioned, by hand or by the first compute."""
-    network = workspace.properties["managedNetwork"]
-    if network["isolationMode"] != "Disabled":
-        network["status"] = {"status": READY, "sparkReady": False}
+    if workspace.properties["managedNetwork"]["isolationMode"] != "Disabled":
+        activate(workspace.properties["managedNetwork"])
 
 
 def network_is_ready(workspace: Resource) -> bool:
-    network = workspace.properties.get("managedNetwork") or {}
-    return bool(network.get("isolationMode", "Disabled") == "Disabled" or network["status"]["status"] == READY)
+    return is_ready(workspace.properties.get("managedNetwork") or {"isolationMode": "Disabled"})
 
 
 def workspace_id_of(resource_id: ResourceId) -> str:

@@ -1,0 +1,130 @@
+"""Outbound rules of a workspace's managed network, as resources of their own; they live in the workspace's body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.control_plane import ControlPlane
+from localazure.arm.errors import BadRequest, NotFound
+from localazure.arm.namespaces.machine_learning.managed_network import REQUIRED, activate, complete_rule, is_ready
+from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.operations import WORKSPACE, Commit, Operation
+from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.store import Resource
+
+TYPE = "Microsoft.MachineLearningServices/workspaces/outboundRules"
+
+
+class OutboundRules(Behaviour):
+    """A rule of a workspace's managed network; nothing is isolated."""
+
+    honoured: ClassVar[Mapping[str, str]] = {"properties.type": "decides what the service adds to the destination"}
+    refused: ClassVar[Mapping[str, str]] = {
+        "name": "a rule that the workspace requires",
+        "properties.type": "unknown",
+        "properties.destination": "not of the form that the type has",
+    }
+    tracked = False
+
+    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
+        super().__init__(plane, shape)
+        plane.operations.handle(f"{shape.arm}.change", self._finish_change)
+
+    # Reading
+
+    def get(self, request: Request) -> Reply:
+        return Reply(200, self._shown(self._workspace(request.id), request.id.name))
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        workspace = self.store.get(parent_id)
+        names = _rules(workspace) if workspace else {}
+        return Reply(200, {"value": [self._listed(workspace, name) for name in names if workspace]})
+
+    def _workspace(self, rule_id: ResourceId) -> Resource:
+        workspace = self.store.get(workspace_id_of(rule_id))
+        if workspace is None:
+            self.require_parent(rule_id, "read")
+            raise NotFound.resource(rule_id.relative, rule_id.resource_group)
+        return workspace
+
+    def _listed(self, workspace: Resource, name: str) -> dict[str, Any]:
+        rule = _rules(workspace)[name]
+        return {"id": f"{workspace.id}/outboundRules/{name}", "name": name, "type": TYPE, "properties": rule} | {
+            "systemData": None
+        }
+
+    def _shown(self, workspace: Resource, asked: str) -> dict[str, Any]:
+        for name in _rules(workspace):
+            if name.lower() == asked.lower():
+                # Recorded: alone a rule has empty tags and location, in a list it has neither.
+                return {"tags": None, "location": None} | self._listed(workspace, name)
+        # Not recorded: ARM's own 404.
+        rule_id = ResourceId(f"{workspace.id}/outboundRules/{asked}")
+        raise NotFound.resource(rule_id.relative, rule_id.resource_group)
+
+    # Writing
+
+    def put(self, request: Request) -> Reply:
+        workspace = self._workspace(request.id)
+        if workspace.properties["managedNetwork"]["isolationMode"] == "Disabled":
+            # That there is no rule without a network is documented, the wording is ours.
+            raise BadRequest("BadRequest", f"Workspace {workspace.name} has no managed network; set its isolationMode.")
+        before = _rules(workspace).get(request.id.name)
+        if before is not None and before["category"] == REQUIRED:
+            raise _is_required(request.id.name)
+        rule = complete_rule(request.sent_properties, where="properties")
+        return self._change(request, workspace, {"name": request.id.name, "rule": rule})
+
+    def delete(self, request: Request) -> Reply:
+        workspace = self._workspace(request.id)
+        rule = next((r for name, r in _rules(workspace).items() if name.lower() == request.id.name.lower()), None)
+        if rule is None:
+            return Reply(204)  # recorded for no service
+        if rule["category"] == REQUIRED:
+            raise _is_required(request.id.name)
+        return self._change(request, workspace, {"name": request.id.name, "rule": None})
+
+    def _change(self, request: Request, workspace: Resource, payload: dict[str, Any]) -> Reply:
+        """Recorded: 202 with both headers and no body."""
+        if self.store.is_busy(workspace.id):
+            raise self.busy(workspace)
+        operation = self.start(request, workspace, "change", WORKSPACE, payload=payload)
+        operations = self.plane.operations
+        headers = {
+            "Azure-AsyncOperation": operations.status_url(operation),
+            "Location": operations.result_url(operation),
+            **self.plane.timing.retry_after(whole=True),
+        }
+        return Reply(202, headers=headers)
+
+    async def _finish_change(self, operation: Operation) -> Commit:
+        def commit() -> None:
+            workspace = self.store.get(operation.target)
+            if workspace is None:
+                return
+            name, rule = operation.payload["name"], operation.payload["rule"]
+            network = workspace.properties["managedNetwork"]
+            rules = {key: value for key, value in _rules(workspace).items() if key.lower() != name.lower()}
+            network["outboundRules"] = rules if rule is None else rules | {name: rule}
+            if is_ready(network):
+                activate(network)
+            self.store.save(workspace)
+            if rule is not None:
+                # Recorded: the result of a deletion is the workspace, which Location shows by itself.
+                operation.result = self._shown(workspace, name)
+
+        return commit
+
+
+def _rules(workspace: Resource) -> dict[str, Any]:
+    rules = (workspace.properties.get("managedNetwork") or {}).get("outboundRules") or {}
+    assert isinstance(rules, dict)
+    return rules
+
+
+def _is_required(name: str) -> BadRequest:
+    """That required rules stay is documented, the wording is ours."""
+    return BadRequest("BadRequest", f"The outbound rule {name} is required by the workspace and cannot be changed.")

@@ -1,0 +1,113 @@
+"""What can be done to a workspace besides writing it: its keys, a diagnosis, a resynchronisation, its network.
+
+A diagnosis looks at what can be known here: whether the resources exist that the workspace refers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.namespaces.machine_learning.managed_network import READY, activate
+from localazure.arm.operations import WORKSPACE, Commit, Operation
+from localazure.arm.reply import Reply, Request
+from localazure.arm.store import Resource
+
+# What a request asks for, and under which name the answer speaks of it (names are documented).
+_DIAGNOSES = {
+    "udr": "userDefinedRouteResults",
+    "nsg": "networkSecurityRuleResults",
+    "resourceLock": "resourceLockResults",
+    "dnsResolution": "dnsResolutionResults",
+    "storageAccount": "storageAccountResults",
+    "keyVault": "keyVaultResults",
+    "containerRegistry": "containerRegistryResults",
+    "applicationInsights": "applicationInsightsResults",
+    "others": "otherResults",
+}
+_REFERENCES = ("storageAccount", "keyVault", "containerRegistry", "applicationInsights")
+
+
+class WorkspaceActions(Behaviour):
+    """The POST actions of a workspace."""
+
+    def handle_actions(self) -> None:
+        """Tell the operations who ends which of them."""
+        handle = self.plane.operations.handle
+        handle(f"{self.shape.arm}.provisionNetwork", self._finish_provisioning)
+        handle(f"{self.shape.arm}.diagnose", self._finish_diagnosis)
+        handle(f"{self.shape.arm}.resyncKeys", self._finish_resync)
+
+    def accepted(self, operation: Operation, *, location_only: bool = False) -> Reply:
+        """Recorded: 202 with both headers and no body; a diagnosis has `Location` only."""
+        operations = self.plane.operations
+        headers = {"Location": operations.result_url(operation)} | self.plane.timing.retry_after(whole=True)
+        if not location_only:
+            headers["Azure-AsyncOperation"] = operations.status_url(operation)
+        return Reply(202, headers=headers)
+
+    def _begin(self, request: Request, workspace: Resource, verb: str, payload: dict[str, Any]) -> Operation:
+        return self.start(request, workspace, verb, WORKSPACE, payload=payload)
+
+    def _list_keys(self, request: Request, workspace: Resource) -> Reply:
+        account = self.store.get(str(workspace.properties["storageAccount"]))
+        answer = {
+            "userStorageKey": account.private["keys"][0] if account else None,
+            "userStorageArmId": workspace.properties["storageAccount"],
+            "appInsightsInstrumentationKey": workspace.properties["sdkTelemetryAppInsightsKey"],
+            # The registry here has no admin user, and there is no notebook service.
+            "containerRegistryCredentials": None,
+            "notebookAccessKeys": None,
+        }
+        return Reply(200, answer)
+
+    def _diagnose(self, request: Request, workspace: Resource) -> Reply:
+        asked = request.body.get("value")
+        wanted = [name for name in _DIAGNOSES if isinstance(asked, Mapping) and asked.get(name) is not None]
+        operation = self._begin(request, workspace, "diagnose", {"wanted": wanted or list(_DIAGNOSES)})
+        return self.accepted(operation, location_only=True)
+
+    async def _finish_diagnosis(self, operation: Operation) -> Commit:
+        def commit() -> None:
+            workspace = self.store.get(operation.target)
+            found = {name: self._problems(workspace, name) for name in operation.payload["wanted"] if workspace}
+            operation.result = {"value": {_DIAGNOSES[name]: problems for name, problems in found.items()}}
+
+        return commit
+
+    def _problems(self, workspace: Resource, name: str) -> list[dict[str, Any]]:
+        reference = workspace.properties.get(name) if name in _REFERENCES else None
+        if not reference or self.store.get(str(reference)) is not None:
+            return []
+        # The form of a problem is documented, its words are ours.
+        return [{"code": "ResourceNotFound", "level": "Error", "message": f"{reference} does not exist."}]
+
+    def _resync_keys(self, request: Request, workspace: Resource) -> Reply:
+        return self.accepted(self._begin(request, workspace, "resyncKeys", {}))
+
+    async def _finish_resync(self, operation: Operation) -> Commit | None:
+        return None  # keys are looked up when they are needed; recorded: the result is the workspace
+
+    def _provision_network(self, request: Request, workspace: Resource) -> Reply:
+        payload = {"spark": bool(request.body.get("includeSpark"))}
+        return self.accepted(self._begin(request, workspace, "provisionNetwork", payload))
+
+    async def _finish_provisioning(self, operation: Operation) -> Commit:
+        spark = bool(operation.payload.get("spark"))
+
+        def commit() -> None:
+            workspace = self.store.get(operation.target)
+            if workspace is not None and workspace.properties["managedNetwork"]["isolationMode"] != "Disabled":
+                activate(workspace.properties["managedNetwork"], spark=spark)
+                self.store.save(workspace)
+            operation.result = {"status": READY, "sparkReady": spark}
+
+        return commit
+
+    actions: ClassVar[Mapping[str, Action]] = {
+        "provisionManagedNetwork": _provision_network,
+        "listKeys": _list_keys,
+        "diagnose": _diagnose,
+        "resyncKeys": _resync_keys,
+    }
