@@ -94,9 +94,7 @@ class ArmService:
             # The one collection that Resource Manager serves without naming its own provider.
             segments = [*segments[:4], "providers", "Microsoft.Resources", *segments[4:]]
         # As Azure spells it: what follows looks for it.
-        segments = [
-            "providers" if low == "providers" else segment for segment, low in zip(segments, lower, strict=True)
-        ]
+        segments = ["providers" if segment.lower() == "providers" else segment for segment in segments]
         path = "/" + "/".join(segments)
         resource_id = ResourceId(path)
 
