@@ -25,7 +25,7 @@ _LOG_BYTES = 5 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = _parser()
+    parser = server_parser()
     parsed = parser.parse_args(arguments)
     try:
         parsed.quota = read_quota(parsed.quota)
@@ -80,7 +80,8 @@ def _log_to(home: Path) -> None:
     logging.getLogger("aiohttp.access").disabled = True
 
 
-def _parser() -> argparse.ArgumentParser:
+def server_parser() -> argparse.ArgumentParser:
+    """The command line; the coverage page lists its switches."""
     parser = argparse.ArgumentParser(
         prog="python -m localazure", description="A local Azure for rehearsals, on 127.0.0.1."
     )

@@ -23,7 +23,8 @@ class Registries(Patched):
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
-        sku = request.body.get("sku") or (existing.body.get("sku") if existing else None)
+        sent = request.body.get("sku")
+        sku = sent if sent is not None or existing is None else existing.body.get("sku")
         if not isinstance(sku, dict) or sku.get("name") not in ("Basic", "Standard", "Premium"):
             raise BadRequest("InvalidSku", f"sku.name must be Basic, Standard or Premium, got {sku!r}.")
         closed = str(request.sent_properties.get("publicNetworkAccess", "Enabled")).lower() == "disabled"

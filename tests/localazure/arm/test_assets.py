@@ -20,6 +20,7 @@ def code(arm, path="codes/c/versions/1", uri="https://localhost:1/stacc1/c/x", *
     return arm.put(f"{WORKSPACE}/{path}", {"properties": {"codeUri": uri} | properties})
 
 
+@pytest.mark.proves("codes/versions", refuses=["properties.codeUri"])
 def test_a_code_version_is_created_once(workspace):
     first, second = code(workspace), code(workspace)
     assert (first.status, second.status) == (201, 200)
@@ -37,6 +38,7 @@ def test_a_code_version_is_created_once(workspace):
     assert 'field "codeUri" is immutable' in refused.error["message"]
 
 
+@pytest.mark.proves("codes/versions", honours=["properties.properties"])
 def test_code_is_found_by_its_hash_in_any_container(workspace):
     code(workspace, "codes/one/versions/1", properties={"hash_sha256": "abc", "hash_version": "202208"})
     found = workspace.get(f"{WORKSPACE}/codes/other/versions?hash=abc&hashVersion=202208")
@@ -55,6 +57,7 @@ def test_a_pending_upload_gets_a_container_and_a_signature(workspace):
     assert reference["credential"]["sasUri"].startswith(reference["blobUri"] + "?sv=")
 
 
+@pytest.mark.proves("models/versions", refuses=["properties.modelUri"])
 def test_a_model_needs_a_uri_and_gets_flavors(workspace):
     path = f"{WORKSPACE}/models/m/versions/3"
     assert workspace.put(path, {"properties": {}}).code == "UserError"
@@ -82,6 +85,7 @@ def test_the_latest_version_comes_first_when_asked(workspace):
     assert [item["name"] for item in answer.body["value"]] == ["3"]
 
 
+@pytest.mark.proves("environments/versions", refuses=["properties.condaFile"])
 def test_an_environment_answers_201_again_and_its_conda_file_as_json(workspace):
     path = f"{WORKSPACE}/environments/e/versions/1"
     sent = {"properties": {"image": "mcr/base", "condaFile": "dependencies:\n- python=3.11\n"}}
@@ -93,6 +97,8 @@ def test_an_environment_answers_201_again_and_its_conda_file_as_json(workspace):
     assert workspace.put(path, {"properties": {}}).code == "UserError"
 
 
+@pytest.mark.proves("MachineLearningServices/workspaces", honours=["properties.storageAccount"])
+@pytest.mark.proves("datastores", honours=["listSecrets/expirableSecret"])
 def test_the_workspace_has_a_default_datastore(workspace):
     guid = workspace.get(WORKSPACE).properties["workspaceId"]
     shown = workspace.get(f"{WORKSPACE}/datastores/workspaceblobstore").properties

@@ -79,6 +79,14 @@ def turn(arm) -> int:
     return int(found["sku"]["capacity"])
 
 
+@pytest.mark.proves(
+    "autoscalesettings",
+    honours=[
+        "properties.targetResourceUri",
+        "properties.profiles.rules.metricTrigger",
+        "properties.profiles.rules.scaleAction",
+    ],
+)
 def test_capacity_follows_the_requests_that_were_served(serving):
     pass_minutes(serving, 5, 150)
     assert turn(serving) == 2
@@ -89,6 +97,7 @@ def test_capacity_follows_the_requests_that_were_served(serving):
     assert turn(serving) == 1
 
 
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.rules.scaleAction"])
 def test_a_cool_down_outlasts_a_restart_and_a_put_of_the_setting(serving):
     pass_minutes(serving, 5, 900)
     assert turn(serving) == 2
@@ -101,6 +110,7 @@ def test_a_cool_down_outlasts_a_restart_and_a_put_of_the_setting(serving):
     assert turn(serving) == 3
 
 
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.capacity"])
 def test_bounds_act_without_any_metric(serving):
     serving.put(SETTING, body(OUT, IN, low=3))
     assert turn(serving) == 3
@@ -124,6 +134,7 @@ def test_a_deployment_that_is_being_changed_is_left_alone(serving):
 
 
 @pytest.mark.parametrize("enabled", [False])
+@pytest.mark.proves("autoscalesettings", honours=["properties.enabled"])
 def test_a_disabled_or_deleted_setting_does_not_act(serving, enabled):
     serving.put(SETTING, body(OUT, IN, low=3, enabled=enabled))
     assert turn(serving) == 1
@@ -152,11 +163,16 @@ def test_a_setting_whose_deployment_is_gone_does_not_disturb_the_others(serving)
         ({"location": "westeurope", "properties": {"profiles": 3, "targetResourceUri": BLUE}}, 400, "must be a list"),
     ],
 )
+@pytest.mark.proves(
+    "autoscalesettings",
+    refuses=["properties.targetResourceUri", "properties.profiles", "properties.profiles.rules.metricTrigger"],
+)
 def test_refusals(serving, changed, status, said):
     answer = serving.put(SETTING, changed)
     assert answer.status == status
     assert said in answer.error["message"]
 
 
+@pytest.mark.proves("autoscalesettings", refuses=["properties.targetResourceUri"])
 def test_one_setting_per_deployment(serving):
     assert serving.put(SETTING.replace("as1", "as2"), body(OUT)).status == 409

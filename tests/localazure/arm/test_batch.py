@@ -78,6 +78,7 @@ def test_an_endpoint_is_made_with_the_recorded_protocol(arm):
     assert "AzureAsyncOperationUri" not in shown["properties"]
 
 
+@pytest.mark.proves("batchEndpoints", honours=["tags"])
 def test_an_update_of_tags_alone_needs_no_operation_while_there_are_no_deployments(endpoint):
     answer = endpoint.put(ENDPOINT, body(description="other") | {"tags": {"a": "b"}})
     assert (answer.status, "Azure-AsyncOperation" in answer.headers) == (200, False)
@@ -86,6 +87,9 @@ def test_an_update_of_tags_alone_needs_no_operation_while_there_are_no_deploymen
     assert endpoint.put(ENDPOINT, body()).status == 201
 
 
+@pytest.mark.proves(
+    "batchEndpoints", honours=["properties.defaults.deploymentName"], refuses=["properties.defaults.deploymentName"]
+)
 def test_the_default_deployment_shows_when_the_operation_has_ended(endpoint):
     assert "does not exist" in endpoint.put(ENDPOINT, body(defaults={"deploymentName": "first"})).error["message"]
     endpoint.put(FIRST, body())
@@ -96,6 +100,14 @@ def test_the_default_deployment_shows_when_the_operation_has_ended(endpoint):
     assert endpoint.get(ENDPOINT).properties["defaults"] == {"deploymentName": None}
 
 
+@pytest.mark.proves(
+    "batchEndpoints/deployments",
+    refuses=[
+        "properties.model.assetId",
+        "properties.compute",
+        "properties.deploymentConfiguration.deploymentConfigurationType",
+    ],
+)
 def test_a_deployment_has_the_services_defaults_and_needs_what_it_names(endpoint):
     shown = endpoint.put(FIRST, body(loggingLevel="info", resources={"properties": {}}), version="2022-05-01")
     assert (shown.properties["loggingLevel"], shown.properties["errorThreshold"]) == ("Info", -1)

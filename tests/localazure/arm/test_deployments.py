@@ -49,6 +49,22 @@ def publish(arm):
     }
 
 
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    honours=[
+        "sku.capacity",
+        "properties.model",
+        "properties.codeConfiguration",
+        "properties.environmentId",
+        "properties.environmentVariables",
+        "properties.requestSettings.requestTimeout",
+        "properties.requestSettings.maxConcurrentRequestsPerInstance",
+        "properties.readinessProbe",
+    ],
+)
+@pytest.mark.proves("models/versions", honours=["properties.modelUri"])
+@pytest.mark.proves("codes/versions", honours=["properties.codeUri"])
+@pytest.mark.proves("environments/versions", honours=["properties.condaFile"])
 def test_assets_reach_the_data_plane_as_files(endpoint):
     answer = endpoint.put_deployment(
         capacity=2,
@@ -97,6 +113,7 @@ def test_the_answer_has_the_new_values_and_the_defaults_at_once(endpoint):
         assert shown[field] is None
 
 
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.environmentVariables"])
 def test_the_service_adds_its_variables_and_does_not_hand_them_on(endpoint):
     references = publish(endpoint)
     endpoint.put_deployment(**references)
@@ -117,6 +134,7 @@ def test_a_put_replaces(endpoint):
     assert answer.properties["description"] is None
 
 
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["sku.capacity"])
 def test_another_count_only_scales(endpoint):
     endpoint.put_deployment(capacity=1)
     endpoint.put_deployment(capacity=3)
@@ -212,6 +230,18 @@ def test_deleting_under_traffic_is_accepted_and_fails_in_the_poll(arm):
         ({"livenessProbe": {"failureThreshold": 0}}, "livenessProbe.failureThreshold"),
     ],
 )
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    refuses=[
+        "properties.instanceType",
+        "properties.egressPublicNetworkAccess",
+        "properties.scaleSettings",
+        "properties.endpointComputeType",
+        "properties.model",
+        "properties.requestSettings.requestTimeout",
+        "properties.livenessProbe",
+    ],
+)
 def test_what_breaks_a_rule_is_refused_at_once(endpoint, properties, text):
     endpoint.put_deployment()
     answer = endpoint.put_deployment(**properties)
@@ -221,14 +251,22 @@ def test_what_breaks_a_rule_is_refused_at_once(endpoint, properties, text):
 
 
 @pytest.mark.parametrize("capacity", [0, -1, 51, 1.5, "2", True])
+@pytest.mark.proves("onlineEndpoints/deployments", refuses=["sku.capacity"])
 def test_an_impossible_count_is_refused(endpoint, capacity):
     assert "capacity from 1 to 50" in endpoint.put_deployment(capacity=capacity).error["message"]
 
 
+@pytest.mark.proves("onlineEndpoints/deployments", refuses=["properties.model"])
 def test_registries_are_not_emulated(endpoint):
     assert endpoint.put_deployment(model="azureml://registries/azureml/models/m/versions/1").code == "NotEmulated"
 
 
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    honours=["properties.containerResourceRequirements"],
+    refuses=["properties.endpointComputeType"],
+)
+@pytest.mark.proves("workspaces/computes", honours=["properties.computeType"])
 def test_a_kubernetes_deployment_needs_a_kubernetes_endpoint_and_has_its_recorded_defaults(arm):
     arm.make_workspace()
     compute = f"{WORKSPACE}/computes/k8s"
@@ -263,6 +301,7 @@ def test_the_service_of_2022_shows_its_defaults_only_at_the_end(endpoint):
 @pytest.mark.parametrize(
     ("cores", "instances", "refused"), [(8, 1, False), (7, 1, True), (48, 10, False), (47, 10, True)]
 )
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.instanceType"], refuses=["sku.capacity"])
 def test_quota_counts_the_cores_kept_for_upgrades(arm_with, cores, instances, refused):
     arm = arm_with(quota={"dsv2": cores})
     arm.make_workspace()
@@ -305,6 +344,12 @@ def test_files_that_are_gone_fail_the_deployment(endpoint):
     assert poll.body["error"]["code"] == "ResourceNotFound"
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["identity"])
+@pytest.mark.proves("*", honours=["identity"])
+@pytest.mark.proves("roleAssignments", honours=["properties.principalId", "properties.roleDefinitionId"])
+@pytest.mark.proves(
+    "MachineLearningServices/workspaces", honours=["properties.storageAccount", "properties.containerRegistry"]
+)
 def test_a_user_assigned_identity_needs_its_roles(arm):
     arm.make_workspace()
     principal = arm.put(IDENTITY, {"location": "westeurope"}).properties["principalId"]
@@ -326,6 +371,7 @@ def test_a_user_assigned_identity_needs_its_roles(arm):
     assert arm.poll(arm.put_deployment()).body["status"] == "Succeeded"
 
 
+@pytest.mark.proves("*", refuses=["identity"])
 def test_an_identity_that_does_not_exist_is_refused(arm):
     arm.make_workspace()
     block = {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}}
@@ -333,6 +379,7 @@ def test_an_identity_that_does_not_exist_is_refused(arm):
     assert answer.code == "FailedIdentityOperation"
 
 
+@pytest.mark.proves("MachineLearningServices/workspaces", honours=["properties.managedNetwork.isolationMode"])
 def test_a_managed_network_must_be_ready(arm):
     arm.make_workspace(managedNetwork={"isolationMode": "AllowOnlyApprovedOutbound"})
     arm.put_endpoint()
@@ -343,11 +390,13 @@ def test_a_managed_network_must_be_ready(arm):
     assert arm.put_deployment().status == 201
 
 
+@pytest.mark.proves("MachineLearningServices/workspaces", honours=["properties.provisionNetworkNow"])
 def test_provision_network_now_or_a_compute_make_the_network_ready(arm):
     arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound"}, provisionNetworkNow=True)
     assert arm.get(WORKSPACE).properties["managedNetwork"]["status"]["status"] == "Active"
 
 
+@pytest.mark.proves("workspaces/computes", honours=["properties.computeType"])
 def test_a_compute_provisions_the_network(arm):
     arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound"})
     cluster = {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}
@@ -357,6 +406,9 @@ def test_a_compute_provisions_the_network(arm):
     assert arm.get(WORKSPACE).properties["managedNetwork"]["status"]["status"] == "Active"
 
 
+@pytest.mark.proves(
+    "onlineEndpoints/deployments", honours=["getLogs/containerType", "getLogs/tail"], refuses=["getLogs/containerType"]
+)
 def test_logs_name_the_container(endpoint):
     endpoint.put_deployment()
     answer = endpoint.post(f"{BLUE}/getLogs", {"tail": 50, "containerType": "StorageInitializer"})

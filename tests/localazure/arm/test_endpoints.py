@@ -90,6 +90,7 @@ def test_the_endpoint_is_ready_when_its_operation_has_ended(workspace):
     assert workspace.scoring.routing["fraud-dev"].traffic == {}
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"])
 def test_an_update_answers_with_the_old_state_and_applies_at_the_end(serving):
     before = serving.get(ENDPOINT)
     answer = serving.put_endpoint(traffic={"green": 100})
@@ -102,6 +103,7 @@ def test_an_update_answers_with_the_old_state_and_applies_at_the_end(serving):
     assert serving.scoring.routing["fraud-dev"].traffic == {"green": 100}
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.description", "properties.publicNetworkAccess", "tags"])
 def test_an_update_merges(workspace):
     workspace.put(
         ENDPOINT, body(authMode="Key", description="kept", publicNetworkAccess="disabled") | {"tags": {"a": "b"}}
@@ -114,6 +116,7 @@ def test_an_update_merges(workspace):
     assert shown.body["tags"] == {"c": "d"}
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"])
 def test_omitted_traffic_resets_the_weights(serving):
     serving.put_endpoint()
     assert serving.get(ENDPOINT).properties["traffic"] == {}
@@ -143,6 +146,7 @@ def test_omitted_traffic_is_kept_when_asked_for(arm_with):
         ({"traffic": {}, "mirrorTraffic": {"blue": 10, "green": 10}}, "must go to one deployment"),
     ],
 )
+@pytest.mark.proves("onlineEndpoints", refuses=["properties.traffic", "properties.mirrorTraffic"])
 def test_bad_weights_are_refused_and_change_nothing(serving, weights, text):
     answer = serving.put_endpoint(**weights)
     assert answer.status == 400
@@ -166,6 +170,7 @@ def test_weights_at_creation_name_no_deployment(workspace):
     assert workspace.get(ENDPOINT).status == 404
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.mirrorTraffic"])
 def test_mirroring_reaches_the_data_plane(serving):
     serving.put_endpoint(traffic={"blue": 100}, mirrorTraffic={"green": 20})
     routing = serving.scoring.routing["fraud-dev"]
@@ -173,11 +178,13 @@ def test_mirroring_reaches_the_data_plane(serving):
 
 
 @pytest.mark.parametrize("name", ["ab", "x" * 33, "1abc", "a--b", "a_b", "abc-"])
+@pytest.mark.proves("onlineEndpoints", refuses=["name"])
 def test_a_bad_name_is_refused(workspace, name):
     answer = workspace.put_endpoint(f"{WORKSPACE}/onlineEndpoints/{name}")
     assert (answer.status, answer.code) == (400, "BadRequest")
 
 
+@pytest.mark.proves("onlineEndpoints", refuses=["name"])
 def test_a_name_is_unique_beyond_its_workspace(workspace):
     workspace.put_endpoint()
     other = WORKSPACE.replace("ws1", "ws2")
@@ -191,6 +198,7 @@ def test_a_name_is_unique_beyond_its_workspace(workspace):
     assert details["errors"][""][0].startswith("There is already an endpoint with this name")
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.compute"], refuses=["properties.compute"])
 def test_kubernetes_endpoints_need_their_compute_and_say_so_in_their_kind(workspace):
     compute = f"{WORKSPACE}/computes/k8s"
     assert "does not exist" in workspace.put_endpoint(compute=compute).error["message"]
@@ -199,10 +207,15 @@ def test_kubernetes_endpoints_need_their_compute_and_say_so_in_their_kind(worksp
     assert workspace.get(ENDPOINT).properties["compute"] == compute
 
 
+@pytest.mark.proves("onlineEndpoints", refuses=["properties.authMode"])
 def test_an_unknown_auth_mode_is_refused(workspace):
     assert "authMode" in workspace.put_endpoint(authMode="Basic").error["message"]
 
 
+@pytest.mark.proves(
+    "KeyVault/vaults", honours=["properties.networkAcls.bypass", "properties.networkAcls.defaultAction"]
+)
+@pytest.mark.proves("MachineLearningServices/workspaces", honours=["properties.keyVault"])
 def test_key_auth_needs_a_vault_that_lets_azure_in(workspace):
     rules = {"bypass": "None", "defaultAction": "Deny"}
     vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}, "networkAcls": rules}
@@ -216,6 +229,7 @@ def test_key_auth_needs_a_vault_that_lets_azure_in(workspace):
     assert "has not been created successfully" in workspace.put_deployment().text
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["regenerateKeys/keyType"])
 def test_keys_can_be_read_and_renewed(serving):
     before = serving.post(f"{ENDPOINT}/listKeys").body
     answer = serving.post(f"{ENDPOINT}/regenerateKeys", {"keyType": "Primary", "keyValue": before["primaryKey"]})
@@ -237,6 +251,7 @@ def test_an_unknown_operation_is_the_recorded_404(serving):
     assert answer.error["details"][0]["code"] == "OperationNotFound"
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.authMode"])
 def test_tokens_are_signed_for_one_endpoint(workspace):
     workspace.put_endpoint(authMode="AMLToken")
     assert workspace.post(f"{ENDPOINT}/listKeys").body == {"primaryKey": None, "secondaryKey": None}
@@ -254,6 +269,7 @@ def test_tokens_are_signed_for_one_endpoint(workspace):
     assert not accepts(token["accessToken"])
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.authMode"])
 def test_entra_tokens_open_their_endpoint_when_meant_for_the_service(workspace):
     workspace.put_endpoint(authMode="AADToken")
     accepts = workspace.scoring.routing["fraud-dev"].accepts_token

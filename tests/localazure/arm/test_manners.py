@@ -1,7 +1,5 @@
 """ARM's manners: who may ask, what must be in a request, how ids, parents and errors behave."""
 
-from pathlib import Path
-
 import pytest
 
 from localazure import identity
@@ -156,13 +154,6 @@ def test_every_behaviour_belongs_to_a_served_type():
 
     served = {kind.arm.lower() for kind in RESOURCE_TYPES} | {shape.arm.lower() for shape in EXTRA_SHAPES}
     assert set(BEHAVIOURS) <= served
-
-
-def test_the_coverage_page_is_what_the_code_says():
-    from localazure.arm import coverage
-
-    page = Path(coverage.__file__).parents[1] / "COVERAGE.md"
-    assert page.read_text() == coverage.render(), "run: python -m localazure.arm.coverage > localazure/COVERAGE.md"
 
 
 def test_what_the_service_makes_cannot_be_put(arm):

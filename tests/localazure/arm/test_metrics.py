@@ -32,6 +32,7 @@ def data(metric) -> list[float]:
     return [point["average"] for series in metric["timeseries"] for point in series["data"] if "average" in point]
 
 
+@pytest.mark.proves("Insights/metrics", honours=["?metricnames", "?$filter"])
 def test_metrics_of_an_endpoint_split_by_deployment(serving):
     filter_ = "deployment eq '*'"
     answer = serving.get(f"{ENDPOINT}/{METRICS}?metricnames=RequestsPerMinute,RequestLatency&$filter={filter_}")
@@ -55,6 +56,7 @@ def test_metrics_of_an_endpoint_split_by_deployment(serving):
     assert data(latency) == [20.0, 20.0]
 
 
+@pytest.mark.proves("Insights/metrics", honours=["?metricnames", "?timespan", "?aggregation"])
 def test_a_deployment_has_its_own_metrics_and_the_path_is_read_without_case(serving):
     path = f"{BLUE}/{METRICS}".replace("Microsoft.Insights", "microsoft.insights").replace("blue", "BLUE")
     answer = serving.get(f"{path}?metricnames=requestsperminute&aggregation=average&timespan=PT10M")
@@ -88,6 +90,9 @@ def test_the_batch_route_answers_for_several_resources(serving):
         ("", 400, "BadRequest", "metricnames"),
         ("metricnames=NewConnectionsPerSecond", 501, "NotEmulated", "NewConnectionsPerSecond"),
     ],
+)
+@pytest.mark.proves(
+    "Insights/metrics", refuses=["?metricnames", "?metricnamespace", "?interval", "?aggregation", "?$filter"]
 )
 def test_refusals(serving, query, status, code, said):
     answer = serving.get(f"{ENDPOINT}/{METRICS}?{query}")

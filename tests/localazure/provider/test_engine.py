@@ -123,6 +123,7 @@ def test_a_refresh_finds_nothing_to_change_in_any_type(project: Project) -> None
     assert project.changes("--refresh") == {}
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"], client="Pulumi engine")
 def test_a_new_weight_previews_as_one_update_of_the_endpoint(project: Project) -> None:
     project.weigh(blue=100)
     steps = project.steps()
@@ -132,6 +133,7 @@ def test_a_new_weight_previews_as_one_update_of_the_endpoint(project: Project) -
     assert project.changes("--refresh") == {}
 
 
+@pytest.mark.proves("onlineEndpoints", refuses=["properties.traffic"], client="Pulumi engine")
 def test_a_weight_that_azure_refuses_is_an_error_in_arms_words(project: Project) -> None:
     project.weigh(purple=100)
     assert re.search(r'Status=4\d\d Code="\w+" Message=', project.pulumi("up", "--yes", "--skip-preview", expect=1))

@@ -238,6 +238,7 @@ def test_a_script_that_fails_at_start_fails_the_deployment_with_its_traceback(sp
     run(body)
 
 
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.environmentId"])
 def test_a_package_that_does_not_exist_is_an_image_build_failure(spec, tmp_path):
     async def body(caller):
         broken = CONDA + "  - azureml-inference-server-http==999.0\n"

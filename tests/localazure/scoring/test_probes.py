@@ -64,6 +64,7 @@ def watched(folder: Path, liveness: Probe, readiness: Probe, answers: list[bool]
     return changes[1:], ended
 
 
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.readinessProbe"])
 def test_an_instance_whose_readiness_fails_gets_no_requests_until_it_is_ready_again(tmp_path):
     assert watched(tmp_path, NEVER, probe(), [False, False, False, True]) == ([False, True], False)
 
@@ -78,6 +79,7 @@ def test_it_takes_as_many_successes_as_declared_to_be_ready_again(tmp_path):
 
 
 @pytest.mark.parametrize(("answers", "ended"), [([False] * 3, True), ([False, False, True], False)])
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.livenessProbe"])
 def test_an_instance_whose_liveness_fails_too_often_is_ended(tmp_path, answers, ended):
     assert watched(tmp_path, probe(), NEVER, answers) == ([], ended)
 

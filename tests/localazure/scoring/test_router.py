@@ -220,6 +220,7 @@ def test_the_header_with_an_unknown_name_is_404(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"])
 def test_requests_are_split_by_weight(with_rig):
     async def body(rig):
         for name in ("blue", "green", "amber"):
@@ -275,6 +276,7 @@ def test_a_model_answer_other_than_200_is_424_with_its_status(with_rig, model_st
     with_rig(body)
 
 
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.requestSettings.requestTimeout"])
 def test_a_model_that_takes_too_long_is_408(with_rig):
     async def body(rig):
         async def slow(request):
@@ -305,6 +307,9 @@ def test_waiting_for_a_place_counts_into_the_timeout(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves(
+    "onlineEndpoints/deployments", honours=["properties.requestSettings.maxConcurrentRequestsPerInstance"]
+)
 def test_above_twice_the_concurrency_requests_are_429(with_rig):
     async def body(rig):
         gate = asyncio.Event()
@@ -477,6 +482,7 @@ def test_a_caller_that_never_finishes_its_body_does_not_occupy_a_model(with_rig,
     with_rig(body)
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.mirrorTraffic"])
 def test_copies_go_to_the_shadow_and_their_answers_are_dropped(with_rig):
     async def body(rig):
         copied = []

@@ -125,6 +125,7 @@ def test_a_corrupted_upload_is_refused(start_local_azure):
     assert shared.status_code == 501
 
 
+@pytest.mark.proves("storageAccounts", honours=["properties.publicNetworkAccess"], client="azure-storage-blob")
 def test_a_caller_outside_of_the_network_is_refused(start_local_azure, connect):
     from azure.core.exceptions import HttpResponseError
 
@@ -137,6 +138,9 @@ def test_a_caller_outside_of_the_network_is_refused(start_local_azure, connect):
     service.create_container("box")
 
 
+@pytest.mark.proves(
+    "roleAssignments", honours=["properties.principalId", "properties.roleDefinitionId"], client="azure-storage-blob"
+)
 def test_a_caller_without_a_data_role_is_refused_until_it_has_one(start_local_azure, connect):
     from azure.core.exceptions import HttpResponseError
 

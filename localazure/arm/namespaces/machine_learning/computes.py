@@ -19,6 +19,7 @@ class Computes(Behaviour):
         "properties.computeType": "any compute provisions the workspace's managed network; an attached Kubernetes "
         "cluster can carry endpoints",
     }
+    unkept: ClassVar[Mapping[str, str]] = {"properties.computeLocation": "follows from `location`"}
     refused: ClassVar[Mapping[str, str]] = {
         "properties.computeType": "missing; other than AmlCompute and Kubernetes (501)",
         "properties.properties.vmSize": "missing for an AmlCompute",

@@ -53,10 +53,13 @@ DEPLOYMENT_REFUSED: Mapping[str, str] = {
     "properties.scaleSettings": "other than Default for a managed deployment",
     "properties.model": "names nothing that exists; an asset of a registry (501)",
     "properties.requestSettings.requestTimeout": "not an ISO 8601 duration",
+    "properties.requestSettings.maxQueueWait": "not an ISO 8601 duration; has no other effect",
     "properties.livenessProbe": "thresholds below 1, durations that are none",
     "getLogs/containerType": "an unknown container",
 }
 DEPLOYMENT_UNKEPT: Mapping[str, str] = {
     "identity": "deployments have that of their endpoint",
     "kind": "follows from `endpointComputeType`",
+    "sku.family": "not kept",
+    "sku.size": "not kept",
 }

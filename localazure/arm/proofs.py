@@ -1,0 +1,95 @@
+"""Which tests prove what the coverage page says: read from the tests' source, without running or importing them.
+
+    @pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"], refuses=["name"], client="MLClient")
+
+The type may be the end of one, as long as only one type ends so; `*` is what holds for every type. `client` names the
+real client that the test drives; without one, requests go into the control plane in the test's own process.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CLIENTS = {
+    "MLClient": "azure.ai.ml",
+    "Pulumi engine": "pulumi",
+    "azure-mgmt": "azure.mgmt",
+    "azure-monitor-query": "azure.monitor.query",
+    "azure-storage-blob": "azure.storage.blob",
+    "HTTP": "requests",
+}
+"""Real clients, and a word that the test or a file that it names must contain."""
+_MARKER = "proves"
+
+
+@dataclass(frozen=True, order=True)
+class Proof:
+    """One test and one thing that it proves."""
+
+    arm_type: str
+    claim: str
+    """honours or refuses"""
+    field: str
+    client: str
+    test: str
+    """`path::name`, the path below tests/."""
+
+
+class ProofError(Exception):
+    """A marker cannot be read; the message says where."""
+
+
+def collect(tests: Path, types: Collection[str]) -> list[Proof]:
+    """Every proof below a folder. Raises ProofError for a marker that names no type, or a client that is not there."""
+    return sorted(proof for path in sorted(tests.rglob("test_*.py")) for proof in _of_file(path, tests, types))
+
+
+def _of_file(path: Path, tests: Path, types: Collection[str]) -> Iterator[Proof]:
+    text = path.read_text(encoding="utf-8")
+    if _MARKER not in text:
+        return
+    for function in ast.walk(ast.parse(text)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for marker in function.decorator_list:
+            if isinstance(marker, ast.Call) and ast.unparse(marker.func) == f"pytest.mark.{_MARKER}":
+                where = f"{path.relative_to(tests)}::{function.name}"
+                yield from _of_marker(marker, where, types, path)
+
+
+def _of_marker(marker: ast.Call, where: str, types: Collection[str], path: Path) -> Iterator[Proof]:
+    try:
+        (named,) = [str(ast.literal_eval(argument)) for argument in marker.args]
+        given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in marker.keywords}
+    except ValueError as error:
+        raise ProofError(f"{where}: a marker has one type and literal fields ({error}).") from error
+    client = given.pop("client", "")
+    if client and CLIENTS.get(client, "\0") not in _text_around(path):
+        raise ProofError(f"{where}: nothing there drives {client!r}; clients are {', '.join(CLIENTS)}.")
+    if not given or not set(given) <= {"honours", "refuses"}:
+        raise ProofError(f"{where}: a marker has honours=[...], refuses=[...] or both, got {sorted(given)}.")
+    arm_type = _full(named, types, where)
+    for claim, paths in given.items():
+        for field in paths:
+            yield Proof(arm_type, claim, str(field), client, where)
+
+
+def _full(named: str, types: Collection[str], where: str) -> str:
+    if named == "*":
+        return named
+    end = re.compile(rf"(.*[/.])?{re.escape(named)}", re.IGNORECASE)
+    found = [one for one in types if end.fullmatch(one)]
+    if len(found) != 1:
+        raise ProofError(f"{where}: {named!r} is the end of {len(found)} types: {', '.join(found) or 'none'}.")
+    return found[0]
+
+
+def _text_around(path: Path) -> str:
+    """The test's file, its folder's fixtures, and the scripts beside it that it names."""
+    own = path.read_text(encoding="utf-8")
+    beside = [one for one in path.parent.glob("*.py") if one.name in own or one.name == "conftest.py"]
+    return own + "".join(one.read_text(encoding="utf-8") for one in beside)
