@@ -19,6 +19,7 @@ from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.errors import NotEmulated
 from localazure.arm.manners import Generation, Manners, manners_of
 from localazure.arm.operations import Operations
+from localazure.arm.reply import Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.roles import Identities, Roles
 from localazure.arm.scoring import Scoring
@@ -76,6 +77,7 @@ class ControlPlane:
         self._background: set[asyncio.Task[None]] = set()
         self._behaviours: dict[str, Behaviour] = {}
         self._register()
+        self.operations.view = self._view
 
     def _register(self) -> None:
         # Here and not above: the behaviours' modules import this one for its type.
@@ -85,6 +87,10 @@ class ControlPlane:
         for shape in [*shapes, *EXTRA_SHAPES]:
             kind = BEHAVIOURS.get(shape.arm.lower(), Behaviour)
             self._behaviours[shape.arm.lower()] = kind(self, shape)
+
+    def _view(self, resource: Resource, api_version: str) -> Any:
+        request = Request("GET", resource.resource_id, api_version, {}, {}, "")
+        return self.behaviour(resource.resource_id.type).read(resource, request)
 
     def _token_secret(self) -> str:
         secret = self.store.setting("token_secret")

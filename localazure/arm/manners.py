@@ -75,6 +75,17 @@ def asset_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
     return _without(body, absent)
 
 
+def compute_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
+    """A compute as an api-version shows it: recorded for 2022-05-01 and 2024-04-01."""
+    if api_version >= _FIRST_NEWER:
+        return _without(body, ())
+    view = _without(body, ("provisioningWarnings",))
+    if isinstance(view["properties"].get("properties"), dict):
+        inner = view["properties"]["properties"]
+        view["properties"]["properties"] = {k: value for k, value in inner.items() if k != "enableBatchPrivateLink"}
+    return view
+
+
 def datastore_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
     """A datastore as an api-version shows it: recorded for 2022-05-01 and 2024-04-01."""
     absent = [] if _is_newer_preview(api_version) else ["intellectualProperty"]

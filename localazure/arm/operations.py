@@ -17,7 +17,7 @@ from typing import Any
 
 from localazure.arm.errors import ArmError, NotFound, OperationFailed
 from localazure.arm.reply import Reply
-from localazure.arm.store import Store
+from localazure.arm.store import Resource, Store
 from localazure.arm.timing import Clock, Timing, time_text
 from localazure.disk import is_full
 
@@ -77,6 +77,8 @@ class Operation:
 
 Commit = Callable[[], None]
 Handler = Callable[[Operation], Awaitable["Commit | None"]]
+View = Callable[[Resource, str], Any]
+"""A resource as an api-version shows it."""
 Interference = Callable[[Operation], Awaitable[None]]
 """Faults on command: called before an operation works; may wait, or raise OperationFailed."""
 
@@ -92,6 +94,7 @@ class Operations:
         self._handlers: dict[str, Handler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.interfere: Interference | None = None
+        self.view: View = lambda resource, api_version: resource.body
 
     def handle(self, kind: str, handler: Handler) -> None:
         self._handlers[kind] = handler
@@ -218,6 +221,8 @@ class Operations:
 
     def _url(self, operation: Operation, segment: str) -> str:
         signature = _signature(operation) if operation.signed else ""
+        if operation.family == COMPUTE:
+            signature += "&service=new"  # recorded
         return f"{self._base_url}{self._path(operation, segment)}?api-version={operation.api_version}{signature}"
 
     def _path(self, operation: Operation, segment: str) -> str:
@@ -269,7 +274,7 @@ class Operations:
             body["percentComplete"] = 100.0
         if operation.error:
             body["error"] = operation.error
-        if operation.family != WORKSPACE:
+        if operation.family not in (WORKSPACE, COMPUTE):
             body = {"id": self._path(operation, segment), "name": operation.id} | body
         return body
 
@@ -283,7 +288,9 @@ class Operations:
         if operation.result is not None:
             return Reply(200, operation.result)
         target = self._store.get(operation.target)
-        return Reply(200, target.body) if target else Reply(200 if operation.family == WORKSPACE else 204)
+        if target is not None:
+            return Reply(200, self.view(target, operation.api_version))
+        return Reply(200 if operation.family == WORKSPACE else 204)
 
 
 def _signature(operation: Operation) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import read_tags
-from localazure.arm.errors import BadRequest
+from localazure.arm.errors import BadRequest, OperationFailed
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
@@ -21,6 +21,10 @@ from localazure.arm.timing import time_text
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 _CREATION_VERSION = "BatchEndpointCreationApiVersion"
+_INTERNAL_ERROR = (  # verbatim, recorded
+    "InternalServerError: Internal error. Please see troubleshooting guide, available here: "
+    "https://aka.ms/oe-tsg#error-internalservererror"
+)
 
 
 class BatchEndpoints(EndpointResource):
@@ -32,7 +36,7 @@ class BatchEndpoints(EndpointResource):
     }
     refused: ClassVar[Mapping[str, str]] = {
         "name": "not 3 to 32 letters, digits and single -",
-        "properties.authMode": "other than AADToken",
+        "properties.authMode": "other than AADToken and Key; with Key the operation fails, as recorded",
         "properties.defaults.deploymentName": "names nothing that exists",
     }
     unkept: ClassVar[Mapping[str, str]] = {
@@ -75,7 +79,7 @@ class BatchEndpoints(EndpointResource):
         sent, name = request.sent_properties, request.id.name
         check_name("an endpoint", name)
         resource = Resource(id=self.canonical_id(request.id, workspace), body={})
-        auth_mode = read_choice("authMode", sent.get("authMode"), ("AADToken",), "AADToken")
+        auth_mode = read_choice("authMode", sent.get("authMode"), ("AADToken", "Key"), "AADToken")
         newer = self.plane.manners(request.api_version).newer
         bag = dict(sent.get("properties") or {})
         if request.api_version > "2022-02-01-preview":
@@ -122,6 +126,10 @@ class BatchEndpoints(EndpointResource):
         return self.put_reply(operation, request, self.read(existing, request), whole=True)
 
     async def finish_put(self, operation: Operation) -> Commit:
+        created = self.store.get(operation.target)
+        if created is not None and created.properties["authMode"] == "Key":
+            raise self._keys_refused(operation, created)
+
         def commit() -> None:
             endpoint = self.store.get(operation.target)
             if endpoint is None:
@@ -135,3 +143,22 @@ class BatchEndpoints(EndpointResource):
             self.store.save(endpoint)
 
         return commit
+
+    def _keys_refused(self, operation: Operation, endpoint: Resource) -> OperationFailed:
+        """Recorded in 2022 (azure-powershell, New-AzMLWorkspaceBatchEndpoint): accepted, then an internal error."""
+        failure = OperationFailed("", _INTERNAL_ERROR)
+        failure.commit = self.commit_state(operation, "Failed", touch=True)
+        info = {
+            "id": operation.id.rsplit(":", 1)[-1],
+            "operationType": "OnlineEndpoint",
+            "state": "Failed",
+            "createdTime": time_text(operation.started),
+            "endTime": time_text(self.plane.clock()),
+            "error": {"message": _INTERNAL_ERROR},
+            "resourceLocation": f"/modelmanagement/v1.0{endpoint.resource_id.parent}/onlineEndpoints/{endpoint.name}",
+            "operationLog": "",
+            "parentRequestId": operation.id.rsplit(":", 1)[-1],
+        }
+        details = [{"type": "MmsOperation", "info": info}]
+        failure.error = {"message": _INTERNAL_ERROR, "details": [], "additionalInfo": details}
+        return failure

@@ -1,4 +1,7 @@
-"""Computes of a workspace: clusters are stored, nothing runs on them. Making one provisions the managed network."""
+"""Computes of a workspace: clusters are stored, nothing runs on them. Making one provisions the managed network.
+
+Their form and protocol are recorded (azure-powershell, New-AzMLWorkspaceCompute 2022, Get-AzMLWorkspaceCompute 2024).
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,16 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest, NotEmulated
+from localazure.arm.manners import compute_view
+from localazure.arm.namespaces.machine_learning.assembly import seconds_of
 from localazure.arm.namespaces.machine_learning.workspaces import make_network_ready, workspace_id_of
-from localazure.arm.reply import Request
+from localazure.arm.operations import COMPUTE, Operation
+from localazure.arm.reply import Reply, Request
 from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+_PENDING = ("Creating", "Updating")
+_STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
 
 
 class Computes(Behaviour):
@@ -37,16 +47,65 @@ class Computes(Behaviour):
             raise BadRequest("UserError", "properties.properties.vmSize of an AmlCompute is required.")
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        properties = super().properties(request, existing)
-        if properties["computeType"] == "Kubernetes":
-            return properties | {"computeLocation": request.body.get("location"), "provisioningErrors": None}
-        inner = properties["properties"] = properties.get("properties") or {}
-        scale = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT120S"}
-        inner["scaleSettings"] = scale | (inner.get("scaleSettings") or {})
-        inner.setdefault("osType", "Linux")
-        inner.setdefault("vmPriority", "Dedicated")
-        inner |= {"currentNodeCount": 0, "targetNodeCount": 0, "allocationState": "Steady", "errors": None}
-        return properties | {"computeLocation": request.body.get("location"), "provisioningErrors": None}
+        sent = super().properties(request, existing)
+        now = time_text(self.plane.clock())
+        before = existing.properties if existing else {}
+        attached = sent["computeType"] == "Kubernetes"
+        properties = {"disableLocalAuth": False, "description": None, "resourceId": None} | sent
+        properties |= {
+            "createdOn": before.get("createdOn", now),
+            "modifiedOn": now,
+            "computeLocation": request.body.get("location"),
+            "provisioningErrors": None,
+            "provisioningWarnings": {},
+            "isAttachedCompute": attached,
+        }
+        if not attached:
+            properties["properties"] = _cluster(sent.get("properties") or {}, before.get("properties") or {}, now)
+        return properties
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        """Recorded: while it is made, a cluster has no nodes yet, not even none."""
+        body = compute_view(resource.body, request.api_version)
+        properties = body["properties"]
+        if properties["computeType"] != "AmlCompute" or properties.get("provisioningState") not in _PENDING:
+            return body
+        group, workspace = resource.id.split("/providers/")[0], workspace_id_of(resource.resource_id).rsplit("/", 1)[-1]
+        cluster = properties["properties"] | dict.fromkeys(
+            ("currentNodeCount", "targetNodeCount", "nodeStateCounts", "allocationState")
+        )
+        for name in ("allocationStateTransitionTime", "propertyBag"):
+            cluster.pop(name, None)
+        cluster["scaleSettings"] = cluster["scaleSettings"] | {"nodeIdleTimeBeforeScaleDown": None}
+        cluster["remoteLoginPortPublicAccess"] = "NotSpecified"
+        batch = f"{group}/providers/Microsoft.BatchAI/workspaces/{workspace}/clusters/{resource.name}"
+        body["properties"] = properties | {"resourceId": batch, "properties": cluster}
+        return body
+
+    def patch(self, request: Request) -> Reply:
+        """Recorded: scale settings of a cluster; 202 with the compute and `Azure-AsyncOperation`."""
+        compute = self.find(request.id, "write")
+        if self.store.is_busy(compute.id):
+            raise self.busy(compute)
+        inner = request.sent_properties.get("properties")
+        others = [*(set(request.body) - {"properties"}), *(set(request.sent_properties) - {"properties"})]
+        others += sorted(set(inner) - {"scaleSettings"}) if isinstance(inner, dict) else ["properties"]
+        if others or compute.properties["computeType"] != "AmlCompute":
+            raise NotEmulated(f"PATCH of {', '.join(others)} of a compute")
+        changes = inner.get("scaleSettings") if isinstance(inner, dict) else None
+        cluster = compute.properties["properties"]
+        cluster["scaleSettings"] = _scale(changes if isinstance(changes, dict) else {}, cluster["scaleSettings"])
+        compute.properties.update(modifiedOn=time_text(self.plane.clock()), provisioningState="Updating")
+        with self.store.transaction():
+            self.store.save(compute)
+            operation = self.start(request, compute, "put", COMPUTE, update=True)
+        headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
+        return Reply(202, self.read(compute, request), headers | self.plane.timing.retry_after(whole=True))
+
+    def accepted_delete(self, operation: Operation) -> Reply:
+        """Recorded: `Azure-AsyncOperation` only."""
+        headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
+        return Reply(202, headers=headers | self.plane.timing.retry_after(whole=True))
 
     def provisioned(self, resource: Resource) -> None:
         workspace = self.store.get(workspace_id_of(resource.resource_id))
@@ -54,3 +113,49 @@ class Computes(Behaviour):
             # Documented: the managed network is made with the first compute, if not by hand before.
             make_network_ready(workspace)
             self.store.save(workspace)
+
+
+def _cluster(sent: dict[str, Any], before: dict[str, Any], now: str) -> dict[str, Any]:
+    """A cluster's own properties with what the service adds."""
+    defaults: dict[str, Any] = {
+        "vmPriority": "Dedicated",
+        "subnet": None,
+        "osType": "Linux",
+        "virtualMachineImage": None,
+        "isolatedNetwork": False,
+        "enableNodePublicIp": True,
+        "remoteLoginPortPublicAccess": "NotSpecified",
+        "propertyBag": {},
+    }
+    given = {name: value for name, value in sent.items() if value is not None}
+    cluster = defaults | given | {"scaleSettings": _scale(given.get("scaleSettings") or {}, {})}
+    cluster.setdefault("vmSize", before.get("vmSize"))
+    if cluster["remoteLoginPortPublicAccess"] == "NotSpecified":
+        cluster["remoteLoginPortPublicAccess"] = "Enabled" if cluster["enableNodePublicIp"] else "Disabled"
+    return cluster | {
+        "currentNodeCount": 0,
+        "targetNodeCount": 0,
+        "nodeStateCounts": {f"{state}NodeCount": 0 for state in _STATES},
+        "allocationState": "Steady",
+        "allocationStateTransitionTime": now,
+        "errors": None,
+        "enableBatchPrivateLink": False,
+    }
+
+
+def _scale(sent: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    defaults = {"minNodeCount": 0, "maxNodeCount": 1, "nodeIdleTimeBeforeScaleDown": "PT2M"}
+    scale = defaults | before | {name: value for name, value in sent.items() if value is not None}
+    return scale | {"nodeIdleTimeBeforeScaleDown": _duration(scale["nodeIdleTimeBeforeScaleDown"])}
+
+
+def _duration(sent: Any) -> Any:
+    """Recorded: PT120S comes back as PT2M."""
+    try:
+        seconds = int(seconds_of(sent))
+    except BadRequest:
+        return sent
+    parts = [(seconds // 86400, "D"), (seconds // 3600 % 24, "H"), (seconds // 60 % 60, "M"), (seconds % 60, "S")]
+    text = "".join(f"{number}{unit}" for number, unit in parts[1:] if number)
+    days = f"{parts[0][0]}D" if parts[0][0] else ""
+    return f"P{days}" + (f"T{text}" if text or not days else "") + ("0S" if not text and not days else "")
