@@ -49,6 +49,8 @@ class Behaviour:
     """Whether clients can only read it: the service makes it, PUT and DELETE are not emulated."""
     tracked: ClassVar[bool] = True
     """Whether it has a location of its own, which is then required and cannot change."""
+    created_status: ClassVar[int] = 201
+    """Status of a PUT that creates and ends at once."""
     patchable: ClassVar[frozenset[str]] = frozenset()
     """What a PATCH may carry, where there is one; the rest is not emulated."""
     lists_only: ClassVar[bool] = False
@@ -162,7 +164,7 @@ class Behaviour:
             if existing is None:
                 self.created(resource)
             if family is None or family == LOCATION:
-                return Reply(200 if existing else 201, self.read(resource, request))
+                return Reply(200 if existing else self.created_status, self.read(resource, request))
             operation = self.start(request, resource, "put", family, update=existing is not None)
         return self.accepted_put(operation, request, resource, existing)
 
@@ -175,7 +177,10 @@ class Behaviour:
             # Recorded with the 2021 api-version only: 202, no body.
             headers |= {"Location": self.plane.operations.result_url(operation)} | timing.retry_after()
             return Reply(202, headers=headers)
-        headers |= timing.retry_after(whole=operation.family == COMPUTE)
+        if operation.family == GENERIC:
+            headers |= timing.retry_soon()
+        else:
+            headers |= timing.retry_after(whole=operation.family == COMPUTE)
         return Reply(200 if existing and operation.family == GENERIC else 201, self.read(resource, request), headers)
 
     async def finish_put(self, operation: Operation) -> Commit | None:

@@ -50,6 +50,12 @@ class Timing:
         value = self.integer_poll_seconds if whole else self.poll_seconds
         return {"Retry-After": value} if value else {}
 
+    def retry_soon(self) -> dict[str, str]:
+        """The same as milliseconds, for first answers of which management clients read Retry-After as an integer:
+        azure-core (Python and Go) waits as long as this header says where Retry-After is absent.
+        """
+        return {"x-ms-retry-after-ms": f"{float(self.poll_seconds) * 1000:.0f}"} if self.poll_seconds else {}
+
 
 FAST = Timing()
 # Medians of the recordings, or the one recorded case.

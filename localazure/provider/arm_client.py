@@ -51,10 +51,12 @@ class Answer:
 
     def retry_after(self, default: float) -> float:
         """Seconds that the service asks to wait."""
-        try:
-            return max(0.0, float(self.headers.get("retry-after", "")))
-        except ValueError:
-            return default
+        for name, unit in (("retry-after", 1.0), ("x-ms-retry-after-ms", 0.001)):
+            try:
+                return max(0.0, float(self.headers.get(name, "")) * unit)
+            except ValueError:
+                continue
+        return default
 
     def error_code(self) -> str:
         """The code of an error answer."""

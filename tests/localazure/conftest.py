@@ -143,6 +143,19 @@ def make_plane() -> Callable[[], FakePlane]:
     return FakePlane
 
 
+@pytest.fixture(scope="module")
+def shared_azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAzure]:
+    """One running server for all tests of a module, its environment set: their resources must not meet."""
+    azure = LocalAzure(tmp_path_factory.mktemp("azure"), FakePlane())
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("AZURE", "ARM_"))]:
+            patch.delenv(name)
+        for name, value in azure.environment().items():
+            patch.setenv(name, value)
+        yield azure
+    azure.close()
+
+
 @pytest.fixture
 def start_local_azure(tmp_path: Path) -> Iterator[Callable[..., LocalAzure]]:
     """A factory for running servers; they end with the test."""

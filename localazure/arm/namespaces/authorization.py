@@ -64,6 +64,12 @@ class RoleAssignments(Behaviour):
     def mark_provisioned(self, resource: Resource) -> None:
         """Role assignments have no provisioning state."""
 
+    def delete(self, request: Request) -> Reply:
+        """Answers with what is deleted, as its clients expect."""
+        existing = self.store.get(request.id.text)
+        reply = super().delete(request)
+        return Reply(reply.status, existing.body if existing else None, reply.headers)
+
     def list_children(self, parent_id: str, request: Request) -> Reply:
         """At, above and below a scope; documented: `atScope()` leaves out what is below."""
         text = request.query.get("$filter", "")

@@ -25,6 +25,8 @@ from localazure.monitor.scaler import definition_of
 class Components(Patched):
     """An Application Insights component."""
 
+    created_status = 200  # the only one that its clients know
+
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = {"IngestionMode": "LogAnalytics", "Flow_Type": "Bluefield"} | super().properties(request, existing)
         before = existing.properties if existing else {}

@@ -38,6 +38,7 @@ RESERVED_NAMES = frozenset(
 class StorageAccounts(Patched):
     """A storage account; names are unique in all of Azure."""
 
+    created_status = 200  # the clients know 200 and 202
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "sku", "kind", "identity", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {

@@ -206,6 +206,16 @@ class LocalArm:
         return self.put(f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}", body)
 
 
+@pytest.fixture(scope="module")
+def management(shared_azure: Any) -> Iterator[Any]:
+    """Management clients of Azure for a module's running server, with a resource group."""
+    from tests.localazure.arm.management import Management  # imports the SDK, which only few tests need
+
+    clients = Management(shared_azure)
+    yield clients
+    clients.close()
+
+
 @pytest.fixture
 def arm(tmp_path: Path, make_plane: Callable[[], Any]) -> Iterator[LocalArm]:
     local = LocalArm(tmp_path, make_plane)

@@ -1,0 +1,101 @@
+"""The management clients of Azure, unmodified, against one running server: only their `base_url` is set.
+
+`Management` makes them; `live_through` leads a resource of any type through its life, the way the clients name it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.identity import DefaultAzureCredential
+
+from localazure import identity
+
+GROUP = "rg1"
+LOCATION = "westeurope"
+SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
+PROVIDERS = f"{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
+
+
+class Management:
+    """Clients of one local Azure, with the credential that its environment gives."""
+
+    def __init__(self, azure: Any) -> None:
+        self.azure = azure
+        self._credential = DefaultAzureCredential()
+        self._clients: dict[type[Any], Any] = {}
+        assert azure.request("PUT", f"{SUBSCRIPTION}/resourceGroups/{GROUP}", {"location": LOCATION}).ok
+
+    def client(self, kind: type[Any], *arguments: str) -> Any:
+        """The one client of a class; `arguments` are those between credential and base_url."""
+        if kind not in self._clients:
+            given = arguments or (identity.SUBSCRIPTION_ID,)
+            self._clients[kind] = kind(self._credential, *given, base_url=self.azure.https)
+        return self._clients[kind]
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._credential.close()
+
+
+def done(answer: Any) -> Any:
+    """The outcome of a method, long-running or not."""
+    return answer.result() if hasattr(answer, "result") else answer
+
+
+def ids(listed: Any) -> list[str]:
+    return [item.id for item in listed]
+
+
+def live_through(
+    *,
+    create: Callable[..., Any],
+    get: Callable[[], Any],
+    delete: Callable[[], Any],
+    lists: list[Callable[[], Any]],
+    body: dict[str, Any],
+    update: Callable[[], Any] | None = None,
+    parent_is_there: bool = True,
+) -> Any:
+    """Missing, created, read, listed, changed by PATCH and by PUT, deleted, deleted again. Returns what was created."""
+    with pytest.raises(ResourceNotFoundError) as missing:
+        get()
+    assert missing.value.error is not None
+    assert missing.value.error.code == ("ResourceNotFound" if parent_is_there else "ParentResourceNotFound")
+
+    created = done(create(body))
+    assert created.id.startswith(SUBSCRIPTION)
+    assert created.id.endswith(f"/{created.name}")
+    assert get().id == created.id
+    for listed in lists:
+        assert created.id in ids(listed())
+    if update is not None:
+        assert done(update()).tags == {"patched": "yes"}
+        assert get().tags == {"patched": "yes"}
+    again = done(create(body))
+    assert again.id == created.id
+    assert getattr(again, "tags", None) in (body.get("tags"), {}, None)
+
+    done(delete())
+    with pytest.raises(ResourceNotFoundError):
+        get()
+    for listed in lists:
+        assert created.id not in ids(listed())
+    done(delete())
+    return created
+
+
+def refused(call: Callable[[], Any]) -> tuple[int | None, str]:
+    """Status and code of what a call is refused with; a list is read, a long-running operation awaited."""
+    with pytest.raises(HttpResponseError) as caught:
+        answer = done(call())
+        list(answer)
+    assert caught.value.error is not None, caught.value
+    return caught.value.status_code, str(caught.value.error.code)
+
+
+NOT_EMULATED = (501, "NotEmulated")

@@ -1,0 +1,205 @@
+"""azure-mgmt-network and azure-mgmt-privatedns: networks, private endpoints and private zones as their clients see them."""
+
+from __future__ import annotations
+
+import pytest
+from azure.core import MatchConditions
+
+from tests.localazure.arm.management import GROUP, LOCATION, NOT_EMULATED, PROVIDERS, done, ids, live_through, refused
+
+pytestmark = pytest.mark.integration
+
+TAGS = {"patched": "yes"}
+NETWORK = {"location": LOCATION, "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}}
+
+
+@pytest.fixture(scope="module")
+def network(management):
+    from azure.mgmt.network import NetworkManagementClient
+
+    return management.client(NetworkManagementClient)
+
+
+@pytest.fixture(scope="module")
+def dns(management):
+    from azure.mgmt.privatedns import PrivateDnsManagementClient
+
+    return management.client(PrivateDnsManagementClient)
+
+
+def make_network(network, name):
+    """A virtual network with one subnet; returns the subnet."""
+    done(network.virtual_networks.begin_create_or_update(GROUP, name, NETWORK))
+    subnet = {"properties": {"addressPrefix": "10.0.0.0/24"}}
+    return done(network.subnets.begin_create_or_update(GROUP, name, "first", subnet))
+
+
+def test_virtual_networks(network):
+    networks = network.virtual_networks
+    here = (GROUP, "vnet1")
+    subnets = [{"name": "inside", "properties": {"addressPrefix": "10.0.1.0/24"}}]
+    created = live_through(
+        create=lambda body: networks.begin_create_or_update(*here, body),
+        get=lambda: networks.get(*here),
+        update=lambda: networks.update_tags(*here, {"tags": TAGS}),
+        delete=lambda: networks.begin_delete(*here),
+        lists=[networks.list_all, lambda: networks.list(GROUP)],
+        body=NETWORK | {"properties": NETWORK["properties"] | {"subnets": subnets}},
+    )
+    assert (created.location, created.provisioning_state) == (LOCATION, "Succeeded")
+    assert created.address_space.address_prefixes == ["10.0.0.0/16"]
+    assert created.resource_guid
+    assert created.etag.startswith('W/"')
+    (inside,) = created.subnets
+    assert (inside.name, inside.address_prefix, inside.provisioning_state) == ("inside", "10.0.1.0/24", "Succeeded")
+    assert refused(lambda: networks.check_ip_address_availability(*here, ip_address="10.0.0.4")) == NOT_EMULATED
+    assert refused(lambda: network.virtual_network_peerings.list(*here)) == NOT_EMULATED
+
+
+def test_subnets(network):
+    done(network.virtual_networks.begin_create_or_update(GROUP, "vnet2", NETWORK))
+    subnets, here = network.subnets, (GROUP, "vnet2", "default")
+    created = live_through(
+        create=lambda body: subnets.begin_create_or_update(*here, body),
+        get=lambda: subnets.get(*here),
+        delete=lambda: subnets.begin_delete(*here),
+        lists=[lambda: subnets.list(GROUP, "vnet2")],
+        body={"properties": {"addressPrefix": "10.0.0.0/24"}},
+    )
+    assert (created.address_prefix, created.provisioning_state) == ("10.0.0.0/24", "Succeeded")
+    lost = refused(lambda: subnets.begin_create_or_update(GROUP, "none", "default", {"properties": {}}))
+    assert lost == (404, "ParentResourceNotFound")
+    assert refused(lambda: subnets.list(GROUP, "none")) == (404, "ResourceNotFound")
+
+
+def test_network_security_groups(network):
+    groups, here = network.network_security_groups, (GROUP, "nsg1")
+    rule = {
+        "name": "closed",
+        "properties": {
+            "access": "Deny",
+            "direction": "Outbound",
+            "priority": 100,
+            "protocol": "*",
+            "sourceAddressPrefix": "*",
+            "sourcePortRange": "*",
+            "destinationAddressPrefix": "*",
+            "destinationPortRange": "*",
+        },
+    }
+    created = live_through(
+        create=lambda body: groups.begin_create_or_update(*here, body),
+        get=lambda: groups.get(*here),
+        update=lambda: groups.update_tags(*here, {"tags": TAGS}),
+        delete=lambda: groups.begin_delete(*here),
+        lists=[groups.list_all, lambda: groups.list(GROUP)],
+        body={"location": LOCATION, "properties": {"securityRules": [rule]}},
+    )
+    (shown,) = created.security_rules
+    assert (shown.name, shown.access, shown.priority, shown.provisioning_state) == ("closed", "Deny", 100, "Succeeded")
+    assert shown.id == f"{created.id}/securityRules/closed"
+    assert refused(lambda: network.security_rules.list(*here)) == NOT_EMULATED
+
+
+def test_private_endpoints_and_their_zone_groups(network, dns, management):
+    subnet = make_network(network, "vnet3")
+    account = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/privateaccount"
+    body = {"location": LOCATION, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
+    assert management.azure.request("PUT", account, body).ok
+    connection = {"name": "blob", "properties": {"privateLinkServiceId": account, "groupIds": ["blob"]}}
+    body = {
+        "location": LOCATION,
+        "properties": {"subnet": {"id": subnet.id}, "privateLinkServiceConnections": [connection]},
+    }
+    endpoints, here = network.private_endpoints, (GROUP, "pe1")
+    created = live_through(
+        create=lambda body: endpoints.begin_create_or_update(*here, body),
+        get=lambda: endpoints.get(*here),
+        delete=lambda: endpoints.begin_delete(*here),
+        lists=[endpoints.list_by_subscription, lambda: endpoints.list(GROUP)],
+        body=body,
+    )
+    (shown,) = created.private_link_service_connections
+    assert (shown.private_link_service_id, shown.group_ids) == (account, ["blob"])
+    assert shown.private_link_service_connection_state.status == "Approved"
+    assert created.subnet.id == subnet.id
+    assert len(created.network_interfaces) == 1
+
+    done(endpoints.begin_create_or_update(*here, body))
+    zone = done(dns.private_zones.begin_create_or_update(GROUP, "privatelink.one.test", {"location": "global"}))
+    groups, group = network.private_dns_zone_groups, (*here, "default")
+    entry = {"name": "blob", "properties": {"privateDnsZoneId": zone.id}}
+    made = live_through(
+        create=lambda body: groups.begin_create_or_update(*group, body),
+        get=lambda: groups.get(*group),
+        delete=lambda: groups.begin_delete(*group),
+        lists=[lambda: groups.list("pe1", GROUP)],
+        body={"properties": {"privateDnsZoneConfigs": [entry]}},
+    )
+    assert [config.private_dns_zone_id for config in made.private_dns_zone_configs] == [zone.id]
+
+
+def test_what_a_private_endpoint_names_must_exist(network):
+    make_network(network, "vnet4")
+    body = {"location": LOCATION, "properties": {"subnet": {"id": f"{PROVIDERS}/Microsoft.Network/virtualNetworks/no"}}}
+    answer = refused(lambda: network.private_endpoints.begin_create_or_update(GROUP, "pe2", body))
+    assert answer == (400, "InvalidResourceReference")
+
+
+def test_private_dns_zones_and_their_links(network, dns):
+    zones, here = dns.private_zones, (GROUP, "privatelink.two.test")
+    created = live_through(
+        create=lambda body: zones.begin_create_or_update(*here, body),
+        get=lambda: zones.get(*here),
+        update=lambda: zones.begin_update(*here, {"tags": TAGS}),
+        delete=lambda: zones.begin_delete(*here),
+        lists=[zones.list, lambda: zones.list_by_resource_group(GROUP)],
+        body={"location": "global"},
+    )
+    assert (created.location, created.provisioning_state) == ("global", "Succeeded")
+    assert (created.number_of_record_sets, created.number_of_virtual_network_links) == (1, 0)
+
+    make_network(network, "vnet5")
+    target = network.virtual_networks.get(GROUP, "vnet5")
+    done(zones.begin_create_or_update(*here, {"location": "global"}))
+    links, link = dns.virtual_network_links, (*here, "link")
+    body = {"location": "global", "properties": {"virtualNetwork": {"id": target.id}, "registrationEnabled": False}}
+    made = live_through(
+        create=lambda body: links.begin_create_or_update(*link, body),
+        get=lambda: links.get(*link),
+        update=lambda: links.begin_update(*link, {"tags": TAGS}),
+        delete=lambda: links.begin_delete(*link),
+        lists=[lambda: links.list(*here)],
+        body=body,
+    )
+    assert (made.virtual_network.id, made.registration_enabled) == (target.id, False)
+    assert (made.virtual_network_link_state, made.provisioning_state) == ("Completed", "Succeeded")
+    done(links.begin_create_or_update(*link, body))
+    assert zones.get(*here).number_of_virtual_network_links == 1
+    assert done(links.begin_update(*link, {"properties": {"registrationEnabled": True}})).registration_enabled is True
+    assert refused(lambda: dns.record_sets.list(*here)) == NOT_EMULATED
+
+
+def test_conditions_of_a_write(dns):
+    zones, here = dns.private_zones, (GROUP, "privatelink.three.test")
+    body = {"location": "global"}
+
+    def put(condition, etag=None):
+        return done(zones.begin_create_or_update(*here, body, etag=etag, match_condition=condition))
+
+    created = put(MatchConditions.IfMissing)
+    assert refused(lambda: put(MatchConditions.IfMissing)) == (412, "PreconditionFailed")
+    changed = put(MatchConditions.IfNotModified, created.etag)
+    assert changed.etag != created.etag
+    assert refused(lambda: put(MatchConditions.IfNotModified, created.etag)) == (412, "PreconditionFailed")
+    stale = {"etag": created.etag, "match_condition": MatchConditions.IfNotModified}
+    assert refused(lambda: zones.begin_delete(*here, **stale)) == (412, "PreconditionFailed")
+    done(zones.begin_delete(*here, etag=changed.etag, match_condition=MatchConditions.IfNotModified))
+    assert refused(lambda: put(MatchConditions.IfNotModified, changed.etag)) == (412, "PreconditionFailed")
+
+
+def test_a_deleted_network_takes_its_subnets_along(network):
+    subnet = make_network(network, "vnet6")
+    assert subnet.id in ids(network.subnets.list(GROUP, "vnet6"))
+    done(network.virtual_networks.begin_delete(GROUP, "vnet6"))
+    assert refused(lambda: network.subnets.get(GROUP, "vnet6", "first")) == (404, "ParentResourceNotFound")
