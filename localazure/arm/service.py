@@ -32,6 +32,7 @@ from localazure.monitor.routes import Metrics
 from localazure.requests import read_body, read_json
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
+_SLASHES = re.compile("/{2,}")
 _READS = ("GET", "HEAD")
 _ROOTS = ("subscriptions", "tenants", "providers")
 
@@ -65,7 +66,8 @@ class ArmService:
         if not http.headers.get("Authorization"):
             raise Unauthorized
         api_version = _read_api_version(http.query)
-        segments = split_path(unquote(http.rel_url.raw_path, errors="strict"))
+        # Clients that are given an empty parent path write two slashes.
+        segments = split_path(_SLASHES.sub("/", unquote(http.rel_url.raw_path, errors="strict")))
         body = _read_json(await read_body(http)) if http.method in ("PUT", "PATCH", "POST") else {}
         if segments[0].lower() != "subscriptions":
             return self._of_tenant(http, segments, api_version)

@@ -92,10 +92,13 @@ def live_through(
 def refused(call: Callable[[], Any]) -> tuple[int | None, str]:
     """Status and code of what a call is refused with; a list is read, a long-running operation awaited."""
     with pytest.raises(HttpResponseError) as caught:
-        answer = done(call())
-        list(answer)
-    assert caught.value.error is not None, caught.value
-    return caught.value.status_code, str(caught.value.error.code)
+        _read(call)
+    # An answer to HEAD has no body to read a code from.
+    return caught.value.status_code, str(caught.value.error.code if caught.value.error else "")
+
+
+def _read(call: Callable[[], Any]) -> None:
+    list(done(call()))
 
 
 NOT_EMULATED = (501, "NotEmulated")

@@ -1,4 +1,4 @@
-"""azure-mgmt-network and azure-mgmt-privatedns: networks, private endpoints and private zones as their clients see them."""
+"""azure-mgmt-network and azure-mgmt-privatedns: networks, private endpoints, private zones."""
 
 from __future__ import annotations
 
