@@ -26,11 +26,7 @@ class Application:
 def lay_out(spec: DeploymentSpec, root: Path) -> Application:
     """Fill an empty folder; raises `DeploymentFailed` when an asset is not there. Blocks: call it in a thread."""
     if spec.code_folder is None or not spec.scoring_script:
-        raise DeploymentFailed(
-            "NotEmulated",
-            f"deployment {spec.deployment} has no code_configuration. Azure can serve MLflow models without code, the "
-            "local Azure cannot: give the deployment a scoring script.",
-        )
+        raise DeploymentFailed("BadArgument", f"deployment {spec.deployment} has code or a scoring script, not both.")
     script = Path(spec.scoring_script)
     if script.is_absolute() or ".." in script.parts:
         raise DeploymentFailed("BadArgument", f"scoring_script must lie inside the code folder, got {str(script)!r}.")

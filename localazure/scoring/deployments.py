@@ -19,6 +19,7 @@ from localazure.scoring.assets import lay_out
 from localazure.scoring.dispatch import Backend, Dispatcher
 from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.instances import Instance, InstanceSpec, tail
+from localazure.scoring.no_code import with_code
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
 
 # The steps that getLogs names, in their order.
@@ -141,6 +142,7 @@ class Deployment:
 
     async def _prepare(self, spec: DeploymentSpec) -> Revision:
         _refuse_secrets(spec.environment_variables)
+        spec = await asyncio.to_thread(with_code, spec)
         self.phases["SystemSetup"] = "Succeeded"
         environment = await self._environments.provide(spec.conda_file, spec.image)
         self.phases["UserContainerImagePull"] = "Succeeded"

@@ -38,6 +38,8 @@ class DeploymentSpec:
     """Relative to `code_folder`, forward slashes."""
     model_folder: Path | None = None
     """A folder or a file; it appears under its own name in AZUREML_MODEL_DIR."""
+    mlflow: bool = False
+    """Whether the model is of the type mlflow_model, which can be deployed without code."""
     model_mount: str = "azureml-models/model/1"
     """`azureml-models/<name>/<version>`: where AZUREML_MODEL_DIR is, below the application's root."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from localazure.scoring.conda import python_distance, python_satisfies, read_conda_file
+from localazure.scoring.conda import brought_by_python, python_distance, python_satisfies, read_conda_file
 from localazure.scoring.specification import DeploymentFailed
 
 
@@ -86,3 +86,39 @@ def test_the_nearest_python_is_the_one_with_the_closest_minor_version():
     machine = [(3, 8, 1), (3, 11, 7), (3, 13, 0)]
     assert min(machine, key=lambda version: python_distance("=3.10", version)) == (3, 11, 7)
     assert min(machine, key=lambda version: python_distance("=3.12", version)) == (3, 13, 0)
+
+
+@pytest.mark.parametrize(
+    ("entry", "pinned"),
+    [
+        ("scikit-learn=1.2.2", True),
+        ("pandas==1.5.3", True),
+        ("scipy 1.10.1 py311h1", True),
+        ("scikit-learn=1.5.0", False),
+        ("scikit-learn", False),
+        ("scikit-learn>=1.2", False),
+        ("lightgbm=3.3", False),
+    ],
+)
+def test_condas_builds_for_numpy_1_come_with_numpy_1(entry, pinned):
+    wanted = read_conda_file(f"dependencies: ['{entry}', numpy]")
+    assert ("numpy<2" in wanted.requirements) is pinned
+    assert any("numpy<2" in note for note in wanted.notes) is pinned
+
+
+def test_a_pip_line_is_bound_by_its_own_metadata_only():
+    assert "numpy<2" not in read_conda_file("dependencies: [{pip: [scikit-learn==1.2.2]}]").requirements
+
+
+@pytest.mark.parametrize(
+    ("asked", "version", "requirements", "brought"),
+    [
+        ("=3.11", (3, 11, 7), [], ("pip", "setuptools", "wheel")),
+        ("=3.9", (3, 11, 7), [], ("pip", "setuptools<81", "wheel")),
+        ("=3.13", (3, 13, 0), [], ("pip",)),
+        ("", (3, 12, 1), [], ("pip", "setuptools", "wheel")),
+        ("=3.11", (3, 11, 7), ["pip==23.0.1.*", "setuptools==65"], ("wheel",)),
+    ],
+)
+def test_what_conda_installs_with_python(asked, version, requirements, brought):
+    assert brought_by_python(asked, version, requirements) == brought

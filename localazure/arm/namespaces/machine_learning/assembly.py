@@ -139,6 +139,7 @@ class Assembly:
             code_folder=self._files(code_version.properties["codeUri"], code_version.id) if code_version else None,
             scoring_script=code.get("scoringScript"),
             model_folder=self._files(model.properties["modelUri"], model.id) if model else None,
+            mlflow=model is not None and model.properties.get("modelType") == "mlflow_model",
             model_mount=self._model_mount(),
             environment_variables={name: str(value) for name, value in variables if name not in SERVICE_VARIABLES},
             request_timeout_seconds=seconds_of(requests["requestTimeout"]) or _NO_TIMEOUT_SECONDS,

@@ -1,0 +1,81 @@
+"""An MLflow model that is deployed without code: where its environment and its scoring script come from.
+
+As documented, the service takes the packages from the model's conda file and adds those that the inference server
+needs. The script is ours (`mlflow_code/mlflow_score_script.py`); it serves models of tables and tensors. Models of
+language flavours, whose input Azure treats in ways of their own, are `NotEmulated`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
+
+_FOLDER = Path(__file__).with_name("mlflow_code")
+_SCRIPT = "mlflow_score_script.py"
+_LANGUAGE = {"hftransformers", "hftransformersv2", "langchain", "openai", "transformers"}
+_ADD_CODE = "Give the deployment a code_configuration (a scoring script) and an environment."
+# Added unless the model's conda file names them (or what brings them).
+_NEEDED = {
+    "azureml-inference-server-http": ("azureml-inference-server-http", "azureml-defaults"),
+    "mlflow": ("mlflow",),
+}
+
+
+def with_code(spec: DeploymentSpec) -> DeploymentSpec:
+    """The deployment with what it leaves out; raises `DeploymentFailed`. Reads files: call it in a thread."""
+    if spec.code_folder is not None or spec.scoring_script:
+        return spec
+    if not spec.mlflow or spec.model_folder is None:
+        raise DeploymentFailed(
+            "NotEmulated",
+            f"deployment {spec.deployment} has no code_configuration, and its model is not of the type mlflow_model. "
+            f"Azure then runs what the image {spec.image or '(none)'} itself starts; the local Azure runs no images. "
+            + _ADD_CODE,
+        )
+    described = _yaml(spec.model_folder / "MLmodel")
+    flavors = described.get("flavors")
+    if not isinstance(flavors, dict) or "python_function" not in flavors:
+        raise DeploymentFailed(
+            "NotEmulated", f"the MLflow model {spec.model_folder.name} has no python_function flavor. {_ADD_CODE}"
+        )
+    if language := sorted(_LANGUAGE & set(flavors)):
+        raise DeploymentFailed(
+            "NotEmulated", f"MLflow models of the flavor {language[0]} are not served without code here. {_ADD_CODE}"
+        )
+    # With an environment of its own the deployment keeps it: its packages are its author's affair.
+    conda_file = spec.conda_file if spec.conda_file or spec.image else _conda_file(spec.model_folder, flavors)
+    return replace(spec, code_folder=_FOLDER, scoring_script=_SCRIPT, conda_file=conda_file)
+
+
+def _conda_file(model: Path, flavors: dict[str, Any]) -> str:
+    named = flavors["python_function"].get("env") or "conda.yaml"
+    conda = _yaml(model / str(named.get("conda", "conda.yaml") if isinstance(named, dict) else named))
+    dependencies = conda.get("dependencies")
+    if not isinstance(dependencies, list):
+        raise DeploymentFailed("ImageBuildFailure", "the MLflow model's conda file has no list 'dependencies'.")
+    pip = [line for entry in dependencies if isinstance(entry, dict) for line in entry.get("pip") or []]
+    others = [entry for entry in dependencies if not isinstance(entry, dict)]
+    listed = [str(line).lower().replace("_", "-") for line in (*pip, *others)]
+    for package, bringing in _NEEDED.items():
+        if not any(line.startswith(bringing) for line in listed):
+            pip.append(package)
+    import yaml  # not needed to start
+
+    return yaml.safe_dump(conda | {"dependencies": [*others, {"pip": pip}]})
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    import yaml  # not needed to start
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise DeploymentFailed(
+            "ResourceNotReady", f"the MLflow model's {path.name} cannot be read: {exc}. {_ADD_CODE}"
+        ) from exc
+    if not isinstance(document, dict):
+        raise DeploymentFailed("ResourceNotReady", f"the MLflow model's {path.name} is not a mapping. {_ADD_CODE}")
+    return document
