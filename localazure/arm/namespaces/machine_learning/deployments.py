@@ -129,7 +129,9 @@ class OnlineDeployments(EndpointResource):
             return
         capacity: Any = sku.get("capacity", 1) if isinstance(sku, dict) else None
         whole = type(capacity) is int or (isinstance(capacity, float) and capacity.is_integer())
-        if not isinstance(sku, dict) or not sku.get("name") or not whole or not 1 <= capacity <= MAX_INSTANCES:
+        # Everything in the sku of a PATCH is optional (documented).
+        named = isinstance(sku, dict) and (sku.get("name") or request.method == "PATCH")
+        if not named or not whole or not 1 <= capacity <= MAX_INSTANCES:
             raise BadRequest("BadRequest", f"sku needs a name and a capacity from 1 to {MAX_INSTANCES}, got {sku!r}.")
 
     def _check_immutable(self, sent: dict[str, Any], existing: Resource | None) -> None:
