@@ -14,6 +14,17 @@ from cli.errors import ExitCode, UnavailableError, UsageError
 from cli.localhome import LocalHome, local_home
 
 REQUEST_SECONDS = 10.0
+_TYPES = """types:
+  onlineEndpoints, onlineEndpoints/deployments, storageAccounts, ...: ARM types, or the end of one
+  score  requests to models (/score); named by endpoint, or endpoint/deployment
+  blobs  requests to the blob service; named by account/container/blob
+  polls  reading the state of a long-running operation"""
+_EXAMPLES = """examples:
+  sluice local fault add 429 --retry-after 5 --type onlineEndpoints --method PUT --count 2
+  sluice local fault add operation-fails --name fraud-dev/green --count 1
+  sluice local fault add errors --name fraud-dev/green --share 10 --for 5m
+  sluice local fault add drop --type score --name fraud-dev --after 100 --count 3
+  sluice local fault list; sluice local fault clear"""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -23,7 +34,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     home = argparse.ArgumentParser(add_help=False)
     home.add_argument("--home", type=Path, help="its folder; default: SLUICE_LOCAL_HOME, else .sluice/local")
     parser = commands.add_parser(
-        "fault", help="let something go wrong: add, list, clear", description="Let something go wrong on command."
+        "fault",
+        help="let something go wrong: add, list, clear",
+        description="Let something go wrong on command, in the running local Azure and until it restarts.",
+        epilog=f"{_kinds()}\n\n{_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(dest="fault_command", metavar="COMMAND", required=True)
 
@@ -31,13 +46,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "add",
         parents=[home],
         help="set a fault",
-        description="Set a fault. Without scope it hits everything it can hit.",
-        epilog=_kinds(),
+        description="Set a fault. Without scope it hits all that it can; requests to models only with --type score.",
+        epilog=f"{_kinds()}\n\n{_TYPES}\n\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add.add_argument("kind", metavar="KIND", help="what goes wrong, see below")
-    add.add_argument("--type", metavar="ARMTYPE", help="only this resource type, or the end of one: onlineEndpoints")
-    add.add_argument("--name", help="only this resource, or the end of its path of names: fraud-dev/blue")
+    add.add_argument("--type", metavar="TYPE", help="only this type of resource or request, see below")
+    add.add_argument("--name", help="only this resource, or the end of its path of names: blue, fraud-dev/blue")
     add.add_argument(
         "--method", type=str.upper, metavar="M", help="only this method; of an operation: PUT, DELETE, POST"
     )
@@ -47,7 +62,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument("--share", type=float, metavar="PERCENT", help="hit only a share of what matches")
     add.add_argument("--by", type=duration, metavar="DURATION", help="delay, slow, late-traffic: by how much")
     add.add_argument("--retry-after", type=int, metavar="SECONDS", help="429: value of the header (default 1)")
-    add.add_argument("--status", type=int, metavar="CODE", help="errors: what the model answers (default 500)")
+    add.add_argument("--status", type=int, metavar="CODE", help="errors, 500: which status (default 500)")
     add.set_defaults(run=run_add)
 
     listing = actions.add_parser("list", parents=[home], help="show the faults that are set")
@@ -92,7 +107,7 @@ def run_add(options: argparse.Namespace) -> int:
     }
     sent = {name: value for name, value in document.items() if value is not None}
     answer = _call(local_home(options.home), "POST", "/_local/faults", sent)
-    print(json.dumps(answer) if options.json else f"fault {answer['number']} is set: {answer['kind']}.")
+    print(json.dumps(answer) if options.json else f"fault {describe(answer)} is set.")
     return ExitCode.DONE
 
 
@@ -132,7 +147,9 @@ def describe(fault: dict[str, Any]) -> str:
         "ends_in_seconds": "ends in {:.0f} s",
     }
     shown += [text.format(fault[name]) for name, text in texts.items() if fault.get(name) is not None]
-    return ", ".join([*shown, f"has hit {fault['hits']} of {fault['seen']}"])
+    if fault["seen"]:
+        shown.append(f"has hit {fault['hits']} of {fault['seen']}")
+    return ", ".join(shown)
 
 
 def _call(home: LocalHome, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class FaultControl:
             return _refuse(error.problems)
         except ValueError as error:
             return _refuse([str(error)])
-        return web.json_response({"number": active.number, "kind": str(active.fault.kind)}, status=201)
+        return web.json_response(self._faults.describe_one(active), status=201)
 
     async def list(self, request: web.Request) -> web.Response:
         """All faults that are set."""

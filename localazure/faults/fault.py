@@ -19,6 +19,10 @@ DEPLOYMENTS = "microsoft.machinelearningservices/workspaces/onlineendpoints/depl
 ENDPOINTS = "microsoft.machinelearningservices/workspaces/onlineendpoints"
 BLOBS = "microsoft.storage/storageaccounts/blobservices/containers/blobs"
 """What requests to the blob service are about; the names are account, container and blob."""
+SCORE = f"{ENDPOINTS}/score"
+"""What requests to models are about; the names are endpoint and deployment."""
+POLLS = "microsoft.resources/polls"
+"""What reading the state of a long-running operation is about; the names are region and operation."""
 
 
 class FaultError(Exception):
@@ -48,10 +52,10 @@ class Kind(StrEnum):
 
 
 MEANINGS: Mapping[Kind, str] = {
-    Kind.DELAY: "a request to Resource Manager or the blob service waits --by before it is worked on",
+    Kind.DELAY: "a request waits --by before it is worked on",
     Kind.CONFLICT: "a request is refused with 409 Conflict",
     Kind.THROTTLE: "a request is refused with 429 and Retry-After (--retry-after)",
-    Kind.ERROR: "a request is answered with 500",
+    Kind.ERROR: "a request is answered with 500, or another 5xx (--status)",
     Kind.DROP: "the connection breaks before the request is worked on",
     Kind.LOSE_RESPONSE: "the request succeeds, then the connection breaks instead of the answer",
     Kind.OPERATION_FAILS: "a long-running operation ends with Failed",
@@ -65,6 +69,7 @@ MEANINGS: Mapping[Kind, str] = {
 NEEDS_BY = frozenset({Kind.DELAY, Kind.LATE_TRAFFIC, Kind.SLOW})
 ABOUT_DEPLOYMENTS = frozenset({Kind.CRASH_AT_START, Kind.UNHEALTHY, Kind.SLOW, Kind.ERRORS})
 ABOUT_REQUESTS = frozenset({Kind.DELAY, Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP, Kind.LOSE_RESPONSE})
+ABOUT_OPERATIONS = frozenset({Kind.OPERATION_FAILS, Kind.OPERATION_NEVER_ENDS})
 _ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | {Kind.LATE_TRAFFIC: ENDPOINTS}
 
 
@@ -75,6 +80,8 @@ class Subject:
     type: str
     names: tuple[str, ...]
     method: str = ""
+    owner: tuple[str, ...] = ()
+    """Another name that means it: a request to a deployment is one to its endpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,19 +104,26 @@ class Fault:
     by_seconds: float = 0.0
     retry_after_seconds: int = 1
     status: int = 500
-    """What the model answers (errors)."""
+    """What the model answers (errors), or the service (500)."""
 
     def matches(self, subject: Subject) -> bool:
         """Whether the subject is in the scope; count, time and share are not asked here."""
+        given = subject.type.lower()
         if self.type:
-            wanted, given = self.type.lower(), subject.type.lower()
+            wanted = self.type.lower()
             if given != wanted and not given.endswith("/" + wanted):
                 return False
-        if self.name:
-            names = self.name.lower().split("/")
-            if [name.lower() for name in subject.names[-len(names) :]] != names:
-                return False
+        elif given == SCORE:
+            # Only when it is asked for: the load on a model would use up what was meant for one request to ARM.
+            return False
+        if self.name and not any(_ends_with(path, self.name) for path in (subject.names, subject.owner)):
+            return False
         return not self.method or self.method == subject.method
+
+
+def _ends_with(path: tuple[str, ...], name: str) -> bool:
+    names = name.lower().split("/")
+    return [one.lower() for one in path[-len(names) :]] == names
 
 
 _FIELDS = tuple(field.name for field in fields(Fault))
@@ -174,8 +188,10 @@ def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collectio
         problems.append(f"{kind} takes no by_seconds (--by).")
     if kind is not Kind.THROTTLE and "retry_after_seconds" in given:
         problems.append(f"{kind} takes no retry_after_seconds (--retry-after); 429 does.")
-    if kind is not Kind.ERRORS and "status" in given:
-        problems.append(f"{kind} takes no status (--status); errors does.")
+    if kind not in (Kind.ERRORS, Kind.ERROR) and "status" in given:
+        problems.append(f"{kind} takes no status (--status); errors and 500 do.")
+    if kind is Kind.ERROR and type(given.get("status", 500)) is int and given.get("status", 500) < 500:
+        problems.append(f"500 takes a status (--status) from 500 to 599, got {given['status']}; errors takes others.")
     if given.get("method") and (kind in ABOUT_DEPLOYMENTS or kind is Kind.LATE_TRAFFIC):
         problems.append(f"{kind} takes no method (--method).")
     wanted = given.get("type")
@@ -189,7 +205,10 @@ def _type_problems(kind: Kind, wanted: str, known_types: Collection[str]) -> lis
     if only is not None:
         fits = only == wanted or only.endswith("/" + wanted)
         return [] if fits else [f"{kind} is about {only.rpartition('/')[2]} only, got type {wanted[:80]!r}."]
-    lowered = {known.lower() for known in known_types} | {BLOBS}
+    outside = next((one for one in (SCORE, BLOBS, POLLS) if one == wanted or one.endswith("/" + wanted)), None)
+    if outside is not None and kind in ABOUT_OPERATIONS:
+        return [f"{kind} is about operations on resources; type {outside.rpartition('/')[2]} is about requests."]
+    lowered = {known.lower() for known in known_types} | {BLOBS, SCORE, POLLS}
     if any(known == wanted or known.endswith("/" + wanted) for known in lowered):
         return []
     ends = {"/".join(known.split("/")[start:]) for known in lowered for start in range(known.count("/") + 1)}

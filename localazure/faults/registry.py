@@ -82,19 +82,19 @@ class Faults:
         return active.number in self._active
 
     def describe(self) -> list[dict[str, Any]]:
-        """Plain values, defaults left out."""
+        """Plain values of all faults, defaults left out."""
         self._prune()
-        now = self._clock()
-        told = []
-        for active in self._active.values():
-            plain = Fault(kind=active.fault.kind)
-            facts = {key: value for key, value in asdict(active.fault).items() if value != getattr(plain, key)}
-            facts |= {"number": active.number, "kind": str(active.fault.kind), "seen": active.seen}
-            facts |= {"hits": active.hits, "left": active.left}
-            if active.expires is not None:
-                facts["ends_in_seconds"] = round(active.expires - now, 3)
-            told.append(facts)
-        return told
+        return [self.describe_one(active) for active in self._active.values()]
+
+    def describe_one(self, active: ActiveFault) -> dict[str, Any]:
+        """Plain values of one fault."""
+        plain = Fault(kind=active.fault.kind)
+        facts = {key: value for key, value in asdict(active.fault).items() if value != getattr(plain, key)}
+        facts |= {"number": active.number, "kind": str(active.fault.kind), "seen": active.seen}
+        facts |= {"hits": active.hits, "left": active.left}
+        if active.expires is not None:
+            facts["ends_in_seconds"] = round(active.expires - self._clock(), 3)
+        return facts
 
     def _acts(self, active: ActiveFault) -> bool:
         if active.left == 0:

@@ -1,4 +1,5 @@
-"""Faults on requests: delays, refusals, broken connections, lost answers. For Resource Manager and the blob service.
+"""Faults on requests: delays, refusals, broken connections, lost answers. For Resource Manager and the blob service;
+those on requests to models are in `scoring`.
 
 Answers that a fault made carry the header `x-local-fault` with its number: nobody shall take them for a finding.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -38,7 +40,7 @@ async def answer_with_faults(faults: Faults, request: web.Request, handler: Hand
 
 
 def _refuse(active: ActiveFault) -> web.Response:
-    status = int(active.fault.kind)
+    status = active.fault.status if active.fault.kind is Kind.ERROR else int(active.fault.kind)
     headers = {FAULT_HEADER: str(active.number)}
     if active.fault.kind is Kind.THROTTLE:
         headers["Retry-After"] = str(active.fault.retry_after_seconds)
@@ -46,6 +48,12 @@ def _refuse(active: ActiveFault) -> web.Response:
 
 
 def _body(active: ActiveFault) -> dict[str, Any]:
+    if active.fault.kind is Kind.ERROR and active.fault.status != 500:
+        try:
+            code = HTTPStatus(active.fault.status).phrase.replace(" ", "")
+        except ValueError:
+            code = "ServerError"
+        return {"error": {"code": code, "message": f"Fault {active.number} on command: {active.fault.status}."}}
     if active.fault.kind is Kind.ERROR:
         # Recorded: what a fault inside the service looks like.
         return {

@@ -1,4 +1,5 @@
-"""Faults on deployments and weights: in the requests of the router, and in what the control plane tells the data plane.
+"""Faults on deployments, weights and requests to models: in the requests of the router, and in what the control plane
+tells the data plane.
 
 They act on every compute alike, because they stand before it: no process is harmed.
 """
@@ -8,14 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from localazure.arm.scoring import Scoring
+from localazure.batch.runner import Started
+from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.faults.fault import Kind
 from localazure.faults.registry import ActiveFault, Faults
 from localazure.faults.requests import FAULT_HEADER
-from localazure.faults.subjects import deployment_subject, endpoint_subject
+from localazure.faults.subjects import deployment_subject, endpoint_subject, score_subject
 from localazure.scoring import upstream
 from localazure.scoring.calls import Call, Target
 from localazure.scoring.dispatch import Backend
@@ -28,6 +33,11 @@ _SLOW = frozenset({Kind.SLOW})
 _ERRORS = frozenset({Kind.ERRORS})
 _CRASHES = frozenset({Kind.CRASH_AT_START})
 _LATE = frozenset({Kind.LATE_TRAFFIC})
+_DELAYS = frozenset({Kind.DELAY})
+_REFUSALS = frozenset({Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP})
+_LOSSES = frozenset({Kind.LOSE_RESPONSE})
+_NOBODY = 499
+"""What metrics say of an answer that reached nobody, as where a caller has gone."""
 
 
 class FaultyReply(upstream.Reply):
@@ -55,21 +65,64 @@ class FaultyRefusal(Refusal):
 
     def __init__(self, active: ActiveFault, status: int, text: str, reason: str | None = None) -> None:
         super().__init__(status, text, reason)
-        self._number = active.number
+        self._active = active
 
     def response(self, request_id: str, deployment: str | None = None) -> web.Response:
         """As HTTP, marked."""
         response = super().response(request_id, deployment)
-        response.headers[FAULT_HEADER] = str(self._number)
+        response.headers[FAULT_HEADER] = str(self._active.number)
+        if self._active.fault.kind is Kind.THROTTLE:
+            response.headers["Retry-After"] = str(self._active.fault.retry_after_seconds)
         return response
 
 
+class BrokenConnection(FaultyRefusal):
+    """No answer at all: the caller's connection is reset."""
+
+    def __init__(self, active: ActiveFault) -> None:
+        super().__init__(active, _NOBODY, "")
+
+    def response(self, request_id: str, deployment: str | None = None) -> web.Response:
+        """What breaks the connection when it is about to be sent."""
+        return _Break(status=_NOBODY)
+
+
+class _Break(web.Response):
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        if request.transport is not None:
+            request.transport.abort()
+        return await super().prepare(request)
+
+
 def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
-    """The router's exchange with a model, disturbed while faults are set. A slow model occupies its instance."""
+    """The router's exchange with a model, disturbed while faults are set.
+
+    Faults on requests (`--type score`) come before those of the deployment, as the way to a model does. A copy for a
+    shadow is a request, too.
+    """
 
     async def disturbed(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
         if not faults:
             return await exchange(target, call, deadline)
+        subject = score_subject(target.endpoint, target.deployment, call.method)
+        delay = faults.take(_DELAYS, subject)
+        if delay is not None:
+            # Time on the way is none of the model's: its own timeout begins afterwards.
+            await asyncio.sleep(delay.fault.by_seconds)
+            deadline += delay.fault.by_seconds
+        refusal = faults.take(_REFUSALS, subject)
+        if refusal is not None:
+            raise BrokenConnection(refusal) if refusal.fault.kind is Kind.DROP else _refused(refusal)
+        backend, reply = await deployment(target, call, deadline)
+        lost = faults.take(_LOSSES, subject) if reply.status == HTTPStatus.OK else None
+        if lost is not None:
+            reply.close()
+            target.dispatcher.release(backend)
+            raise BrokenConnection(lost)
+        return backend, reply
+
+    async def deployment(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
+        """A slow model occupies its instance."""
         subject = deployment_subject(target.endpoint, target.deployment)
         unhealthy = faults.take(_UNHEALTHY, subject)
         if unhealthy is not None:
@@ -93,6 +146,14 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
         return backend, FaultyReply(broken.fault.status, broken.number)
 
     return disturbed
+
+
+def _refused(active: ActiveFault) -> FaultyRefusal:
+    kind = active.fault.kind
+    if kind is Kind.THROTTLE:
+        return FaultyRefusal(active, HTTPStatus.TOO_MANY_REQUESTS, "", "too_many_pending_request")
+    status = active.fault.status if kind is Kind.ERROR else int(kind)
+    return FaultyRefusal(active, status, f"Fault {active.number} on command: {status}.")
 
 
 class FaultyScoring:
@@ -133,6 +194,10 @@ class FaultyScoring:
             return await self._scoring.logs(endpoint, deployment, container, tail)
         shown = crash if container.lower() != "storageinitializer" else ""
         return f"Instance status:\nUserContainerStart: Failed\n\nContainer logs:\n{shown}\n"
+
+    async def run_batch(self, spec: BatchSpec, started: Started) -> BatchResult:
+        """As the data plane does; there are no faults on batch jobs."""
+        return await self._scoring.run_batch(spec, started)
 
     def route(self, routing: EndpointRouting) -> None:
         """As the data plane does; late weights leave the old ones in force, while keys change at once."""

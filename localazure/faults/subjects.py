@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from localazure.faults.fault import BLOBS, DEPLOYMENTS, ENDPOINTS, Subject
+from localazure.arm.operations import OPERATION_SEGMENTS
+from localazure.faults.fault import BLOBS, DEPLOYMENTS, ENDPOINTS, POLLS, SCORE, Subject
 
 _GROUPS = "microsoft.resources/resourcegroups"
+_POLL_LENGTH = 8
 
 
 def request_subject(method: str, path: str) -> Subject:
@@ -18,7 +20,14 @@ def request_subject(method: str, path: str) -> Subject:
     if segments[0].lower() != "subscriptions":
         account, container, blob = [*segments[:2], "/".join(segments[2:])] if len(segments) > 1 else [*segments, "", ""]
         return Subject(BLOBS, tuple(name for name in (account, container, blob) if name), method)
+    if len(segments) == _POLL_LENGTH and segments[6].lower() in OPERATION_SEGMENTS:
+        return Subject(POLLS, (segments[5], segments[7]), method)
     return _resource_subject(segments, method)
+
+
+def score_subject(endpoint: str, deployment: str, method: str) -> Subject:
+    """A request to a model, after a deployment was chosen for it."""
+    return Subject(SCORE, (endpoint, deployment), method, owner=(endpoint,))
 
 
 def operation_subject(kind: str, target: str) -> Subject:

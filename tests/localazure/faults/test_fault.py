@@ -8,7 +8,7 @@ import pytest
 
 from localazure.faults.fault import MEANINGS, NEEDS_BY, Fault, FaultError, Kind, Subject, read_fault
 from localazure.faults.registry import MAX_FAULTS, Faults
-from localazure.faults.subjects import operation_subject, request_subject
+from localazure.faults.subjects import operation_subject, request_subject, score_subject
 
 WORKSPACE = "/subscriptions/s/resourceGroups/rg1/providers/Microsoft.MachineLearningServices/workspaces/ws1"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/Fraud-Dev"
@@ -105,6 +105,24 @@ def test_a_request_is_about_a_type_and_names(method: str, path: str, type_: str,
     subject = request_subject(method, path)
     assert subject.type.endswith(type_)
     assert subject.names == names
+
+
+def test_a_poll_is_no_resource_and_a_score_belongs_to_its_endpoint_too() -> None:
+    path = "/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/here/mfeOperationsStatus/o1"
+    poll, score = request_subject("GET", path), score_subject("Fraud", "blue", "POST")
+    assert Fault(kind=Kind.ERROR, type="polls", name="o1").matches(poll)
+    assert not Fault(kind=Kind.ERROR, type="onlineEndpoints").matches(poll)
+    for name in ("fraud", "blue", "fraud/blue", ""):
+        assert Fault(kind=Kind.ERROR, type="score", name=name).matches(score)
+    assert not Fault(kind=Kind.ERROR, type="score", name="green").matches(score)
+    assert not Fault(kind=Kind.ERROR).matches(score)
+
+
+def test_what_is_asked_in_vain_is_refused() -> None:
+    assert "is about requests" in problems_of({"kind": "operation-fails", "type": "score"})
+    assert "from 500 to 599" in problems_of({"kind": "500", "status": 404})
+    assert "takes no status" in problems_of({"kind": "409", "status": 500})
+    assert read(kind="500", status=503, type="Polls").status == 503
 
 
 def test_an_operation_is_about_its_target() -> None:

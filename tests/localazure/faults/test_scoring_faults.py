@@ -80,6 +80,67 @@ def test_a_slow_deployment_answers_late_or_not_in_time() -> None:
     assert (refusal.status, dispatcher.in_flight) == (408, 0)
 
 
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        (Fault(kind=Kind.ERROR, type="score", status=502), 502, None),
+        (Fault(kind=Kind.CONFLICT, type="score"), 409, None),
+        (Fault(kind=Kind.THROTTLE, type="score", retry_after_seconds=9), 429, "too_many_pending_request"),
+    ],
+)
+def test_a_request_to_a_model_is_refused_before_an_instance_has_it(fault: Fault, status: int, reason: str) -> None:
+    faults = Faults()
+    faults.add(fault)
+    refusal, dispatcher = run(send(faults))
+    assert (refusal.status, refusal.reason, dispatcher.in_flight) == (status, reason, 0)
+    headers = refusal.response("id", "blue").headers
+    assert headers["x-local-fault"] == "1"
+    assert headers.get("Retry-After") == ("9" if status == 429 else None)
+
+
+@pytest.mark.parametrize("kind", [Kind.DROP, Kind.LOSE_RESPONSE])
+def test_a_connection_breaks_when_its_answer_would_be_sent(kind: Kind) -> None:
+    from unittest import mock
+
+    from aiohttp.test_utils import make_mocked_request
+
+    async def story() -> None:
+        faults = Faults()
+        faults.add(Fault(kind=kind, type="score", name="fraud"))
+        refusal, dispatcher = await send(faults)
+        assert (refusal.status, dispatcher.in_flight) == (499, 0)
+        request = make_mocked_request("POST", "/endpoints/fraud/score", transport=mock.Mock())
+        await refusal.response("id", "blue").prepare(request)
+        request.transport.abort.assert_called_once_with()  # type: ignore[union-attr]
+
+    run(story())
+
+
+def test_an_answer_that_the_model_refused_is_not_lost() -> None:
+    faults = Faults()
+    faults.add(Fault(kind=Kind.LOSE_RESPONSE, type="score"))
+    faults.add(Fault(kind=Kind.ERRORS, count=1))
+    assert run(send(faults))[0].status == 500
+    assert run(send(faults))[0].status == 499
+
+
+def test_a_delay_on_the_way_is_none_of_the_models_time() -> None:
+    faults = Faults()
+    faults.add(Fault(kind=Kind.DELAY, type="score", by_seconds=0.05))
+    started = time.monotonic()
+    assert run(send(faults, seconds=0.04))[0].status == 200
+    assert time.monotonic() - started >= 0.05
+
+
+def test_models_are_spared_unless_they_are_asked_for() -> None:
+    faults = Faults()
+    faults.add(Fault(kind=Kind.ERROR))
+    faults.add(Fault(kind=Kind.ERROR, type="onlineEndpoints"))
+    faults.add(Fault(kind=Kind.ERROR, name="fraud"))
+    faults.add(Fault(kind=Kind.ERROR, type="score", name="other"))
+    assert run(send(faults))[0].status == 200
+
+
 def faulty(make_plane: Callable[[], Any], *faults: Fault) -> tuple[FaultyScoring, Any]:
     plane, registry = make_plane(), Faults()
     for fault in faults:
