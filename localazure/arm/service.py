@@ -155,6 +155,8 @@ class ArmService:
 
     def _resource(self, http: web.Request, request: Request) -> Reply:
         behaviour = self._plane.behaviour(request.id.type)
+        if behaviour.tracked and not request.id.resource_group:
+            _refuse(request.method, request.id.text)  # a resource outside of every group
         if request.method in _READS:
             reply = behaviour.get(request)
             return reply if request.method == "GET" else Reply(204)
@@ -176,6 +178,8 @@ class ArmService:
         behaviour = self._plane.behaviour(arm_type)
         parent = f"{scope}/providers/{namespace}/" + "/".join(segments[:-1]) if len(segments) > 1 else scope
         parent_id = ResourceId(parent)
+        if not parent_id.type and behaviour.lists_only:
+            _refuse("GET", collection.text)
         if not parent_id.type and behaviour.tracked:
             found = [item for item in self._plane.store.of_type(arm_type) if item.key.startswith(scope.lower() + "/")]
             request = request_for(parent_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm.control_plane import Options
+from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
 from localazure.server import Server
 
@@ -28,6 +30,7 @@ class FakePlane:
         self.deployed: dict[tuple[str, str], DeploymentSpec] = {}
         self.routing: dict[str, EndpointRouting] = {}
         self.calls: list[str] = []
+        self.batches: list[BatchSpec] = []
         self.failure: DeploymentFailed | None = None
         self.gate: asyncio.Event | None = None
         """While set and not opened, deployments wait for it."""
@@ -71,6 +74,17 @@ class FakePlane:
 
     def observe(self, observer: Callable[[Any], None]) -> None:
         """Nothing is served."""
+
+    async def run_batch(self, spec: BatchSpec, started: Callable[[], None]) -> BatchResult:
+        started()
+        self.batches.append(spec)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        output = Path(tempfile.mkdtemp())
+        (output / spec.output_file_name).write_text("".join(f"{path.name}\n" for path in spec.inputs))
+        return BatchResult(output, 0)
 
     def running(self) -> list[Any]:
         return []
@@ -122,6 +136,11 @@ class LocalAzure:
             "REQUESTS_CA_BUNDLE": self.trust,
             "SSL_CERT_FILE": self.trust,
         }
+
+    def observe(self, request: Any) -> None:
+        """Count a request as if the scoring plane had served it."""
+        assert self._loop is not None and self._server._plane is not None
+        self._loop.call_soon_threadsafe(self._server._plane.metrics.observe, request)
 
     def request(self, method: str, path: str, body: Any = None, version: str = "2024-04-01") -> Any:
         """Plain HTTPS with a bearer token."""

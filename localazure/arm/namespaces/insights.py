@@ -108,6 +108,8 @@ class AutoscaleSettings(Patched):
 class DiagnosticSettings(Behaviour):
     """Where logs and metrics of a resource go."""
 
+    created_status = 200  # the only one that its clients know
+
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.logs": "AmlOnlineEndpointTrafficLog or allLogs of an endpoint: its requests are recorded in a file",
     }

@@ -26,7 +26,7 @@ def group(arm):
 
 def test_a_storage_account_says_where_its_blobs_are(group):
     answer = group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_ZRS"}, "kind": "StorageV2"})
-    assert answer.status == 201
+    assert answer.status == 200
     assert answer.properties["primaryEndpoints"] == {"blob": "https://localhost:1/stacc1/"}
     assert answer.body["sku"] == {"name": "Standard_ZRS", "tier": "Standard"}
     assert len(group.post(f"{STORAGE}/listKeys").body["keys"]) == 2
@@ -163,7 +163,7 @@ def test_diagnostic_settings_go_with_what_they_watch(arm):
     assert uuid.UUID(arm.put(logs, {"location": LOCATION}).properties["customerId"])
     setting = f"{WORKSPACE}/onlineEndpoints/fraud-dev/providers/Microsoft.Insights/diagnosticSettings/d1"
     assert arm.put(setting, {"properties": {}}).status == 400
-    assert arm.put(setting, {"properties": {"workspaceId": logs}}).status == 201
+    assert arm.put(setting, {"properties": {"workspaceId": logs}}).status == 200
     arm.delete(f"{WORKSPACE}/onlineEndpoints/fraud-dev")
     assert arm.get(setting).status == 404
 
