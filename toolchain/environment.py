@@ -77,6 +77,7 @@ def _make(root: Path, folder: Path, environment: Mapping[str, str]) -> None:
             environment=variables,
         )
     (folder / STAMP).unlink(missing_ok=True)
+    made_from = fingerprint(root)  # before anything is read from it: a lock that changes meanwhile is the next one's
     say(f"installing the packages of {LOCK} (about a minute when nothing is cached)")
     run_or_fail(
         [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", root / LOCK],
@@ -101,7 +102,7 @@ def _make(root: Path, folder: Path, environment: Mapping[str, str]) -> None:
     say("compiling everything to bytecode")
     compile_bytecode(python, [folder / "lib"], variables)
     staging = folder / f"{STAMP}.{os.getpid()}"
-    staging.write_text(fingerprint(root), encoding="utf-8")
+    staging.write_text(made_from, encoding="utf-8")
     staging.replace(folder / STAMP)
 
 
