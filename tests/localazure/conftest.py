@@ -139,7 +139,8 @@ class LocalAzure:
 
     def observe(self, request: Any) -> None:
         """Count a request as if the scoring plane had served it."""
-        assert self._loop is not None and self._server._plane is not None
+        assert self._loop is not None
+        assert self._server._plane is not None
         self._loop.call_soon_threadsafe(self._server._plane.metrics.observe, request)
 
     def request(self, method: str, path: str, body: Any = None, version: str = "2024-04-01") -> Any:
