@@ -1,6 +1,6 @@
 """The data plane of batch endpoints over HTTP: invoke, list and read jobs, and the service discovery that leads there.
 
-It stores jobs and scores nothing (see `namespaces.machine_learning.jobs`).
+It stores jobs, which then run (see `namespaces.machine_learning.jobs`).
 """
 
 from __future__ import annotations

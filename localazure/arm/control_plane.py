@@ -105,10 +105,11 @@ class ControlPlane:
             behaviour.restore()
         self.operations.resume()
 
-    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     async def stop(self) -> None:
         """Stop working; what is unfinished goes on at the next start."""

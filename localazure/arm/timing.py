@@ -37,8 +37,8 @@ class Timing:
     durations: Mapping[str, float] = field(default_factory=dict)
     """Least seconds by the end of an operation's kind, such as `workspaces/onlineEndpoints.put`; a PUT on what exists
     is an `update`."""
-    job_seconds: tuple[float, float] = (0.5, 1.0)
-    """When a batch job says Running, and when it is over."""
+    job_seconds: tuple[float, float] = (0.0, 0.0)
+    """When a batch job says Running, and when it is over, at the earliest; its work may take longer."""
 
     def seconds(self, kind: str, *, update: bool) -> float:
         """How long an operation takes at least; work that takes longer makes it longer."""

@@ -67,8 +67,11 @@ class EnvironmentCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def provide(self, conda_file: str | None, image: str | None = None) -> Environment:
-        """The environment of a conda file, built if it is not there; raises `DeploymentFailed`."""
+    async def provide(self, conda_file: str | None, image: str | None = None, *, serves: bool = True) -> Environment:
+        """The environment of a conda file, built if it is not there; raises `DeploymentFailed`.
+
+        One that `serves` must have the inference server; batch jobs do without.
+        """
         notes = []
         if conda_file is None:
             if image is None:
@@ -85,7 +88,7 @@ class EnvironmentCache:
         folder, log = self._folder / digest, self._folder / f"{digest}.log"
         if not _is_complete(folder):
             await self._build(folder, log, wanted, interpreter, notes)
-        return Environment(folder / "bin" / "python", _server_version(folder, log), log)
+        return Environment(folder / "bin" / "python", _server_version(folder, log) if serves else "", log)
 
     async def _build(
         self, folder: Path, log: Path, wanted: CondaRequirements, interpreter: Interpreter, notes: list[str]

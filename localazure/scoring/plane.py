@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
+from localazure.batch.runner import BatchRunner, Started
+from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring import processes
 from localazure.scoring.calls import Target, exchange
 from localazure.scoring.deployments import Deployment
@@ -73,6 +75,7 @@ class ScoringPlane:
         self._folder = home.resolve() / "deployments"
         self._home = home
         self._environments = EnvironmentCache(environments_cache)
+        self._batch = BatchRunner(home.resolve() / "batch", self._environments)
         self._deployments: dict[_Key, _Runtime] = {}
         self._totals: defaultdict[_Key, Totals] = defaultdict(Totals)
         self._routings: dict[str, EndpointRouting] = {}
@@ -159,6 +162,12 @@ class ScoringPlane:
         known = self._deployments[_key(endpoint, deployment)]
         return await asyncio.to_thread(known.logs, container, tail)
 
+    async def run_batch(self, spec: BatchSpec, started: Started) -> BatchResult:
+        """Run a batch job to its end; raises `DeploymentFailed` with the reason when it fails. Cancelling ends it."""
+        if self._simulated:
+            raise DeploymentFailed("NotEmulated", "With --compute simulated no batch job runs.")
+        return await self._batch.run(spec, started)
+
     def observe(self, observer: Observer) -> None:
         """Call `observer` with every served request (metrics, traffic logs)."""
         self._router.observe(observer)
@@ -223,6 +232,7 @@ class ScoringPlane:
 
     def _clear(self) -> None:
         processes.end_orphans(list(self._folder.glob("*/*/*.pid")))
+        self._batch.clear()
         for left in self._folder.glob("*/*/revision-*"):
             shutil.rmtree(left, ignore_errors=True)
         for socket in self._sockets.glob("*.sock") if self._sockets else ():

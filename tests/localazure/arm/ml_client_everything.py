@@ -114,7 +114,7 @@ def batch(client: MLClient) -> None:
     SEEN["job"] = job.name.startswith("batchjob-")
     SEEN["jobs"] = [[item.name == job.name for item in client.batch_endpoints.list_jobs("nightly")]]
     SEEN["jobs"] += [[item.name == job.name for item in client.batch_deployments.list_jobs("nightly", name="first")]]
-    SEEN["workspace job"] = client.jobs.get(job.name).status in ("Preparing", "Running", "Completed")
+    SEEN["workspace job"] = client.jobs.get(job.name).status in ("Preparing", "Running", "Failed")
     SEEN["job list"] = [item.name == job.name for item in client.jobs.list()]
     client.batch_deployments.begin_delete("first", "nightly").result()
     client.batch_endpoints.begin_delete("nightly").result()

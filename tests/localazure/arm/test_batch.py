@@ -1,5 +1,6 @@
 """Batch endpoints, their deployments and jobs: the recorded protocol, defaults, invoking, what jobs say."""
 
+import asyncio
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from localazure import identity
 from localazure.arm.batch_service import BatchService
-from localazure.arm.timing import FAST
+from localazure.scoring.specification import DeploymentFailed
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
@@ -121,20 +122,135 @@ def test_a_deployment_has_the_services_defaults_and_needs_what_it_names(endpoint
     assert endpoint.put(FIRST, body(deploymentConfiguration=pipeline)).code == "NotEmulated"
 
 
-def test_an_invoke_leaves_a_job_whose_status_moves(served):
-    status, answer, headers = invoke(served, miniBatchSize=7)
+def files(arm, path, text="x"):
+    """A blob without HTTP."""
+    arm.plane.blobs.create_container("stacc1", "given", exist_ok=True)
+    file = arm.plane.blobs.path("stacc1", "given", path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return f"https://localhost:1/stacc1/given/{path}"
+
+
+@pytest.fixture
+def runnable(served):
+    """A deployment with all that its script needs, and an input of two files."""
+    assets = {
+        "codes/c": {"codeUri": files(served, "code/score.py").rpartition("/")[0]},
+        "models/m": {"modelUri": files(served, "model/weights.bin").rpartition("/")[0]},
+        "environments/e": {"condaFile": "dependencies:\n- python\n", "image": "mcr/base"},
+        "data/d": {"dataUri": files(served, "rows/1.csv").rpartition("/")[0], "dataType": "uri_folder"},
+    }
+    files(served, "rows/2.csv")
+    for path, properties in assets.items():
+        assert served.put(f"{WORKSPACE}/{path}/versions/1", {"properties": properties}).status == 201
+    deployment = {
+        "codeConfiguration": {"codeId": f"{WORKSPACE}/codes/c/versions/1", "scoringScript": "score.py"},
+        "model": {"referenceType": "Id", "assetId": f"{WORKSPACE}/models/m/versions/1"},
+        "environmentId": f"{WORKSPACE}/environments/e/versions/1",
+        "maxConcurrencyPerInstance": 2,
+        "resources": {"instanceCount": 3},
+    }
+    assert served.put(FIRST, body(**deployment)).status == 201
+    return served
+
+
+DATA = {"rows": {"uri": f"{WORKSPACE}/data/d/versions/1", "jobInputType": "UriFolder"}}
+
+
+def job_of(arm, name):
+    return arm.get(f"{WORKSPACE}/jobs/{name}").properties
+
+
+@pytest.mark.proves(
+    "batchEndpoints/deployments",
+    honours=[
+        "properties.codeConfiguration.codeId",
+        "properties.environmentId",
+        "properties.maxConcurrencyPerInstance",
+        "properties.model.assetId",
+    ],
+)
+def test_an_invoked_job_runs_and_says_what_happened(runnable):
+    runnable.scoring.gate = asyncio.Event()
+    status, answer, headers = invoke(runnable, inputData=DATA, miniBatchSize=7, outputFileName="out.csv")
     assert (status, headers["azureml-model-deployment"]) == (201, "first")
     assert answer["properties"]["status"] == "Preparing"
     assert json.loads(answer["properties"]["properties"]["azureml.parameters"])["mini_batch_size"] == "7"
-    path = f"{WORKSPACE}/jobs/{answer['name']}"
-    assert served.get(path).properties["status"] == "Preparing"
-    served.now += FAST.job_seconds[0]
-    assert served.get(path).properties["status"] == "Running"
-    served.now += FAST.job_seconds[1]
-    assert served.get(path).properties["status"] == "Completed"
-    assert "runs no batch scoring" in served.get(path).properties["properties"]["localazure.note"]
-    assert served.post(f"{path}/cancel").status == 200
-    assert served.get(path).properties["status"] == "Completed"
+    runnable.settle()
+    assert job_of(runnable, answer["name"])["status"] == "Running"
+    [spec] = runnable.scoring.batches
+    assert [path.name for path in spec.inputs] == ["1.csv", "2.csv"]
+    assert (spec.code_folder / spec.scoring_script).read_text() == "x"
+    assert (spec.mini_batch_size, spec.workers, spec.output_file_name) == (7, 6, "out.csv")
+    assert (spec.conda_file, spec.model.name) == ("dependencies:\n- python\n", "model")
+    runnable.scoring.gate.set()
+    wait_for_job(runnable, answer["name"])
+    shown = job_of(runnable, answer["name"])
+    assert shown["status"] == "Completed"
+    place = f"azureml/{answer['name']}/score"
+    assert shown["properties"]["localazure.output"] == f"azureml://datastores/workspaceblobstore/paths/{place}"
+    container = runnable.get(f"{WORKSPACE}/datastores/workspaceblobstore").properties["containerName"]
+    assert runnable.plane.blobs.path("stacc1", container, f"{place}/out.csv").read_text() == "1.csv\n2.csv\n"
+    assert runnable.plane.blobs.properties("stacc1", container, f"{place}/out.csv")["size"] == 12
+    assert runnable.post(f"{WORKSPACE}/jobs/{answer['name']}/cancel").status == 200
+    assert job_of(runnable, answer["name"])["status"] == "Completed"
+
+
+def wait_for_job(arm, name):
+    for _ in range(200):
+        arm.loop.run_until_complete(asyncio.sleep(0.005))
+        if job_of(arm, name)["status"] in ("Completed", "Failed", "Canceled"):
+            return
+    raise AssertionError("the job did not end")
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"inputData": ROWS}, "NotEmulated: The local Azure cannot read https://example.org/rows."),
+        ({"inputData": {}}, "UserError: The job has no input files."),
+        ({"inputData": DATA, "miniBatchSize": 0}, "UserError: miniBatchSize must be"),
+        ({"inputData": DATA, "outputFileName": "../x"}, "UserError: outputFileName must be"),
+    ],
+)
+def test_a_job_that_cannot_run_fails_and_says_why(runnable, asked, why):
+    name = invoke(runnable, **asked)[1]["name"]
+    wait_for_job(runnable, name)
+    shown = job_of(runnable, name)
+    assert shown["status"] == "Failed"
+    assert shown["properties"]["localazure.error"].startswith(why)
+    assert runnable.scoring.batches == []
+
+
+def test_a_deployment_without_a_script_pretends_nothing(served):
+    name = invoke(served)[1]["name"]
+    wait_for_job(served, name)
+    assert job_of(served, name)["status"] == "Failed"
+
+
+def test_a_script_that_fails_fails_the_job(runnable):
+    runnable.scoring.failure = DeploymentFailed("UserError", "3 inputs failed")
+    name = invoke(runnable, inputData=DATA)[1]["name"]
+    wait_for_job(runnable, name)
+    assert job_of(runnable, name)["properties"]["localazure.error"] == "UserError: 3 inputs failed"
+
+
+def test_output_goes_where_it_is_asked_to(runnable):
+    output = {"datastoreId": f"{WORKSPACE}/datastores/workspaceartifactstore", "path": "/mine/"}
+    name = invoke(runnable, inputData=DATA, outputDataset=output)[1]["name"]
+    wait_for_job(runnable, name)
+    assert runnable.plane.blobs.path("stacc1", "azureml", "mine/predictions.csv").exists()
+
+
+def test_a_canceled_job_ends_and_an_unfinished_one_begins_again_after_a_restart(runnable):
+    runnable.scoring.gate = asyncio.Event()
+    names = [invoke(runnable, inputData=DATA)[1]["name"] for _ in range(2)]
+    runnable.settle()
+    assert runnable.post(f"{WORKSPACE}/jobs/{names[0]}/cancel").status == 200
+    assert job_of(runnable, names[0])["status"] == "Canceled"
+    runnable.restart()
+    wait_for_job(runnable, names[1])
+    assert [job_of(runnable, name)["status"] for name in names] == ["Canceled", "Completed"]
 
 
 def test_jobs_are_listed_by_the_data_plane_and_by_the_workspace(served):

@@ -132,7 +132,7 @@ def test_mlclient_does_everything_else_unmodified(start_local_azure, tmp_path):
         "data": ["rows", ["1"]],
         "environment": "1",
         "models": ["local"],
-        "datastores": ["workspaceartifactstore", "workspaceblobstore", "workspacefilestore", "workspaceworkingdirectory"],
+        "datastores": [f"workspace{name}" for name in ("artifactstore", "blobstore", "filestore", "workingdirectory")],
         "download": ["weights.txt"],
         "batch endpoint": ["Succeeded", ["nightly", "jobs"]],
         "batch deployment": "Succeeded",

@@ -197,11 +197,17 @@ def local_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | Non
 
 
 def _named_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | None:
+    place = blob_place(plane, workspace, uri)
+    return plane.blobs.path(*place) if place else None
+
+
+def blob_place(plane: ControlPlane, workspace: Resource, uri: str) -> tuple[str, str, str] | None:
+    """Account, container and name of what a URI names; None for places that this local Azure does not serve."""
     base = f"{plane.base_url}/"
     if uri.lower().startswith(base):
         account, _, rest = uri[len(base) :].partition("/")
         container, _, path = rest.partition("/")
-        return plane.blobs.path(account, container, path.rstrip("/"))
+        return account, container, path.rstrip("/")
     match = _DATASTORE_URI.fullmatch(uri)
     if match is None:
         return None
@@ -214,7 +220,7 @@ def _named_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | No
     shown = datastore.properties
     if shown["datastoreType"] != "AzureBlob":
         return None
-    return plane.blobs.path(shown["accountName"], shown["containerName"], match["path"].rstrip("/"))
+    return shown["accountName"], shown["containerName"], match["path"].rstrip("/")
 
 
 def _curated(store: Store, environment_id: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Batch deployments: stored in the recorded form. No compute runs them; see `batch_jobs` for what an invoke does."""
+"""Batch deployments in the recorded form. What an invoke makes of one: see `jobs` and `batch_runs`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,21 @@ _OUTPUT_ACTIONS = ("AppendRow", "SummaryOnly")
 
 
 class BatchDeployments(EndpointResource):
-    """A batch deployment; stored only."""
+    """A batch deployment; its script runs when it is invoked, without a cluster."""
 
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.codeConfiguration.codeId": "the folder whose script jobs run",
+        "properties.codeConfiguration.scoringScript": "`run(mini_batch)` scores the input; without one jobs fail",
+        "properties.environmentId": "its conda file is what the script runs in, built with uv",
+        "properties.environmentVariables": "of the script's processes",
+        "properties.errorThreshold": "more inputs that fail make the job fail; -1: any number may",
+        "properties.maxConcurrencyPerInstance": "times instances: processes that share the mini batches",
+        "properties.miniBatchSize": "inputs of one call of the script",
+        "properties.model.assetId": "what AZUREML_MODEL_DIR holds",
+        "properties.outputAction": "AppendRow: rows that the script returns become one file",
+        "properties.outputFileName": "the name of that file",
+        "properties.retrySettings": "attempts and seconds of a mini batch",
+    }
     refused: ClassVar[Mapping[str, str]] = {
         "name": "not 3 to 32 letters, digits and single -",
         "properties.model.assetId": "names nothing that exists",

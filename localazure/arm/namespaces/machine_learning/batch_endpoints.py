@@ -1,4 +1,4 @@
-"""Batch endpoints: create, the recorded update, delete. Their data plane is `batch_jobs`; nothing is scored.
+"""Batch endpoints: create, the recorded update, delete. Their data plane is `localazure.arm.batch_service`.
 
 Recorded of an update: tags apply and show at once, `defaults` when the operation has ended, the description never
 changes, and one that changes nothing but tags may need no operation.
@@ -28,7 +28,7 @@ _INTERNAL_ERROR = (  # verbatim, recorded
 
 
 class BatchEndpoints(EndpointResource):
-    """A batch endpoint; control plane only."""
+    """A batch endpoint; invoked, it runs a job."""
 
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.defaults.deploymentName": "where an invoke goes that names no deployment",

@@ -1,20 +1,22 @@
-"""Jobs of a workspace: those that invoked batch deployments leave. Their status moves; no compute runs, nothing is
-scored, no output is written, and each job says so in its properties. Jobs cannot be submitted in any other way.
+"""Jobs of a workspace: those that invoked batch deployments leave. They run (see `batch_runs`), and what they say of
+themselves is what happened. Jobs cannot be submitted in any other way.
 
 The two forms of a job are recorded: what an invoke answers, and in part what the workspace shows of it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
-from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.behaviour import Action, Behaviour, Shape
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.errors import NotEmulated
 from localazure.arm.namespaces.machine_learning.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.batch_runs import TERMINAL, run_job
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.store import Resource
@@ -22,19 +24,43 @@ from localazure.arm.timing import time_text
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"
 BATCH_TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments/jobs"
-_NOTE = {"localazure.note": "Stored only: the local Azure runs no batch scoring and writes no output."}
 
 
 class Jobs(Behaviour):
-    """A job that an invoked batch endpoint left; its status moves, nothing runs."""
+    """A job that an invoked batch endpoint left: its script runs here, without a cluster."""
 
     tracked = False
+
+    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
+        super().__init__(plane, shape)
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        """What runs in this process, by the job's key."""
+
+    def begin(self, job: Resource) -> None:
+        """Run a job in the background."""
+        run = self.plane.run_in_background(run_job(self.plane, job.id))
+        self._runs[job.key] = run
+        run.add_done_callback(lambda _: self._runs.pop(job.key, None))
+
+    def restore(self) -> None:
+        """Jobs that an earlier process left unfinished begin again."""
+        for job in self.store.of_type(self.shape.arm):
+            if job.private["status"] not in TERMINAL:
+                self.begin(job)
+
+    def removed(self, resource: Resource) -> None:
+        self._end_run(resource)
+
+    def _end_run(self, job: Resource) -> None:
+        run = self._runs.pop(job.key, None)
+        if run is not None:
+            run.cancel()
 
     def put(self, request: Request) -> NoReturn:
         raise NotEmulated("Submitting a job")
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        properties = resource.properties | {"status": job_status(self.plane, resource)}
+        properties = resource.properties | {"status": resource.private["status"]}
         return resource.body | {"properties": properties}
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
@@ -43,21 +69,13 @@ class Jobs(Behaviour):
         return reply
 
     def _cancel(self, request: Request, job: Resource) -> Reply:
-        if job_status(self.plane, job) != "Completed":
-            job.private["canceled"] = True
+        if job.private["status"] not in TERMINAL:
+            self._end_run(job)
+            job.private["status"] = "Canceled"
             self.store.save(job)
         return Reply(200)
 
     actions: ClassVar[Mapping[str, Action]] = {"cancel": _cancel}
-
-
-def job_status(plane: ControlPlane, job: Resource) -> str:
-    """What a job says of itself now."""
-    if job.private.get("canceled"):
-        return "Canceled"
-    running, done = plane.timing.job_seconds
-    age = plane.clock() - job.private["created"]
-    return "Preparing" if age < running else "Running" if age < done else "Completed"
 
 
 def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], caller: str) -> dict[str, Any]:
@@ -76,7 +94,7 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
         "experimentName": sent.get("properties", {}).get("experimentName") or endpoint_name,
         "description": f"Pipeline submission for endpoint: {endpoint_name}, deployment: {deployment.name}.",
         "tags": answer["properties"]["tags"],
-        "properties": answer["properties"]["properties"] | _NOTE,
+        "properties": dict(answer["properties"]["properties"]),
         "services": answer["properties"]["interactionEndpoints"],
         "computeId": deployment.properties.get("compute"),
         "componentId": None,
@@ -92,7 +110,12 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
     body = {"id": job_id, "name": name, "type": TYPE, "properties": properties}
     body["systemData"] = who | {"createdByType": "User", "lastModifiedByType": "User"}
     private = {"created": created, "deployment": deployment.key, "endpoint": "/".join(deployment.key.split("/")[:-2])}
-    plane.store.save(Resource(id=job_id, body=body, private=private | {"answer": answer}))
+    private |= {"answer": answer, "status": "Preparing", "sent": sent, "deployment_properties": deployment.properties}
+    job = Resource(id=job_id, body=body, private=private)
+    plane.store.save(job)
+    jobs = plane.behaviour(TYPE)
+    assert isinstance(jobs, Jobs)
+    jobs.begin(job)
     return answer
 
 
@@ -103,7 +126,7 @@ def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[di
     for job in reversed(plane.store.children(workspace_id, TYPE)):
         if owner in (job.private.get("endpoint"), job.private.get("deployment")):
             answer = job.private["answer"]
-            found.append(answer | {"properties": answer["properties"] | {"status": job_status(plane, job)}})
+            found.append(answer | {"properties": answer["properties"] | {"status": job.private["status"]}})
     return found
 
 

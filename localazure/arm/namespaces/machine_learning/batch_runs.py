@@ -1,0 +1,177 @@
+"""What happens to the job of an invoked batch deployment: its files found, its script run, its output made blobs.
+
+A job that cannot run ends Failed with the reason; none says Completed unless its script ran over its input. The run
+history of clients (logs and output of a job by way of its child runs) is not emulated: a job names its output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from localazure.arm.control_plane import ControlPlane
+from localazure.arm.errors import ArmError
+from localazure.arm.namespaces.machine_learning.assembly import blob_place, local_path, seconds_of
+from localazure.arm.namespaces.machine_learning.datastores import DEFAULT
+from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.store import Resource
+from localazure.batch.specification import BatchSpec
+from localazure.scoring.specification import DeploymentFailed
+from localazure.storage.errors import BlobError
+
+log = logging.getLogger(__name__)
+
+TERMINAL = ("Completed", "Failed", "Canceled")
+
+
+async def run_job(plane: ControlPlane, job_id: str) -> None:
+    """Run a stored job to its end. Idempotent: after a restart it begins again."""
+    job = plane.store.get(job_id)
+    if job is None or job.private["status"] in TERMINAL:
+        return
+    until_running, until_end = plane.timing.job_seconds
+    await asyncio.sleep(until_running)
+    try:
+        spec = batch_spec(plane, job)
+        result = await plane.scoring.run_batch(spec, lambda: _set(plane, job_id, "Running"))
+        await asyncio.sleep(until_end - until_running)
+        place = await _publish(plane, job, result.output)
+    except (DeploymentFailed, ArmError, BlobError) as failed:
+        _set(plane, job_id, "Failed", {"localazure.error": f"{failed.code}: {failed.message}"})
+    except OSError as failed:
+        _set(plane, job_id, "Failed", {"localazure.error": f"InternalServerError: {failed}"})
+    except Exception:
+        log.exception("the run of %s crashed", job_id)
+        _set(plane, job_id, "Failed", {"localazure.error": "InternalServerError: the local Azure failed; see its log."})
+    else:
+        facts = {"localazure.output": place, "localazure.failed_inputs": str(result.failed_inputs)}
+        _set(plane, job_id, "Completed", facts)
+
+
+def _set(plane: ControlPlane, job_id: str, status: str, facts: Mapping[str, str] | None = None) -> None:
+    job = plane.store.get(job_id)
+    if job is not None and job.private["status"] not in TERMINAL:
+        job.private["status"] = status
+        job.properties["properties"] |= dict(facts or {})
+        plane.store.save(job)
+
+
+def batch_spec(plane: ControlPlane, job: Resource) -> BatchSpec:
+    """What the job needs, from the deployment as it was when it was invoked. Raises DeploymentFailed or ArmError."""
+    deployment, sent = job.private["deployment_properties"], job.private["sent"]
+    workspace = plane.store.get(workspace_id_of(job.resource_id))
+    assert workspace is not None  # jobs go with their workspace
+    code = deployment.get("codeConfiguration") or {}
+    if not code.get("codeId") or not code.get("scoringScript"):
+        raise DeploymentFailed("NotEmulated", "The local Azure runs batch deployments with a scoring script only.")
+    environment = _asset(plane, deployment.get("environmentId"), "environment")
+    model = _asset(plane, (deployment.get("model") or {}).get("assetId"), "model", needed=False)
+    code_version = _asset(plane, code["codeId"], "code")
+    assert environment is not None
+    assert code_version is not None
+    retries, resources = deployment["retrySettings"], deployment["resources"]
+    asked = sent.get("compute") or {}
+    output_file = str(sent.get("outputFileName") or deployment["outputFileName"])
+    if Path(output_file).name != output_file or output_file in ("", ".", ".."):
+        raise DeploymentFailed("UserError", f"outputFileName must be the name of a file, got {output_file!r}.")
+    return BatchSpec(
+        job=job.name,
+        conda_file=environment.private.get("condaFile"),
+        image=environment.properties.get("image"),
+        code_folder=_files(plane, workspace, code_version.properties["codeUri"]),
+        scoring_script=str(code["scoringScript"]),
+        model=_files(plane, workspace, model.properties["modelUri"]) if model else None,
+        inputs=_inputs(plane, workspace, sent.get("inputData") or {}),
+        mini_batch_size=_whole("miniBatchSize", sent.get("miniBatchSize", deployment["miniBatchSize"]), 1),
+        max_retries=_whole("retrySettings.maxRetries", retries["maxRetries"], 0),
+        mini_batch_timeout_seconds=seconds_of(retries["timeout"]),
+        error_threshold=_whole("errorThreshold", sent.get("errorThreshold", deployment["errorThreshold"]), -1),
+        workers=_whole("maxConcurrencyPerInstance", deployment["maxConcurrencyPerInstance"], 1)
+        * _whole("instanceCount", asked.get("instanceCount") or resources["instanceCount"], 1),
+        append_row=deployment["outputAction"] == "AppendRow",
+        output_file_name=output_file,
+        logging_level=str(deployment["loggingLevel"]),
+        environment_variables={name: str(value) for name, value in deployment["environmentVariables"].items()},
+    )
+
+
+def _whole(field: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < least:
+        raise DeploymentFailed("UserError", f"{field} must be a whole number of at least {least}, got {value!r}.")
+    return int(value)
+
+
+def _asset(plane: ControlPlane, asset_id: Any, kind: str, *, needed: bool = True) -> Resource | None:
+    if not asset_id and not needed:
+        return None
+    asset = plane.store.get(str(asset_id).removeprefix("azureml:")) if asset_id else None
+    if asset is None:
+        raise DeploymentFailed(
+            "ResourceNotFound", f"The {kind} {asset_id or '(none)'} of the deployment does not exist."
+        )
+    return asset
+
+
+def _files(plane: ControlPlane, workspace: Resource, uri: Any) -> Path:
+    path = local_path(plane, workspace, str(uri))
+    if path is None:
+        raise DeploymentFailed("NotEmulated", f"The local Azure cannot read {uri}.")
+    if not path.exists():
+        raise DeploymentFailed("ResourceNotFound", f"There are no files at {uri}.")
+    return path
+
+
+def _inputs(plane: ControlPlane, workspace: Resource, sent: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The files of every input, folders in the order of names."""
+    found: list[Path] = []
+    for value in sent.values():
+        uri = str(value.get("uri") or value.get("assetId") or "")
+        asset = plane.store.get(uri.removeprefix("azureml:"))
+        path = _files(plane, workspace, asset.properties["dataUri"] if asset and "dataUri" in asset.properties else uri)
+        found += sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+    if not found:
+        raise DeploymentFailed("UserError", "The job has no input files.")
+    return tuple(found)
+
+
+def output_uri(job_name: str, sent: Mapping[str, Any]) -> str:
+    """Where the output goes: as asked, else the documented default."""
+    asked = sent.get("outputDataset") or {}
+    for value in (sent.get("outputData") or {}).values():
+        if isinstance(value, dict) and value.get("uri"):
+            return str(value["uri"]).rstrip("/")
+    datastore = str(asked.get("datastoreId") or DEFAULT).rsplit("/", 1)[-1]
+    path = str(asked.get("path") or f"azureml/{job_name}/score").strip("/")
+    return f"azureml://datastores/{datastore}/paths/{path}"
+
+
+async def _publish(plane: ControlPlane, job: Resource, folder: Path) -> str:
+    """Make the files of the output blobs; returns where they are."""
+    workspace = plane.store.get(workspace_id_of(job.resource_id))
+    assert workspace is not None
+    uri = output_uri(job.name, job.private["sent"])
+    place = blob_place(plane, workspace, uri)
+    if place is None:
+        raise DeploymentFailed("NotEmulated", f"The local Azure cannot write to {uri}.")
+    account, container, prefix = place
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        upload = plane.blobs.new_upload(account, container)
+        digest = await asyncio.to_thread(_copy, file, upload)
+        name = f"{prefix}/{file.relative_to(folder).as_posix()}"
+        plane.blobs.commit_upload(account, container, name, upload, upload.stat().st_size, digest, {})
+    return uri
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copies a file; returns its MD5 as the blob service writes it."""
+    shutil.copyfile(source, target)
+    with target.open("rb") as content:
+        return base64.b64encode(
+            hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
+        ).decode()

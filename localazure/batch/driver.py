@@ -1,0 +1,89 @@
+"""One worker of a batch job. Started as a script with the environment's own Python, never imported by the server.
+
+    python driver.py WORK_FOLDER WORKER WORKERS
+
+It calls the scoring script the way Azure ML's driver does: `init()` once, `run(mini_batch)` with a list of paths, each
+mini batch in time and as often as retries allow. Rows that `run` returns go to `rows-<worker>.txt`, the count of
+inputs that failed to `failed-<worker>.txt`. Standard library only, and no newer Python than environments have.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+
+class MiniBatchTimeout(Exception):
+    """`run` took longer than the deployment allows."""
+
+
+def _too_long(number: int, frame: Any) -> None:
+    raise MiniBatchTimeout("run() took longer than the mini batch timeout")
+
+
+def _load(script: str) -> Any:
+    sys.path.insert(0, os.path.dirname(script))
+    specification: Any = importlib.util.spec_from_file_location("batch_scoring_script", script)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["batch_scoring_script"] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def _rows(returned: Any) -> list[str]:
+    """Lines for the output file: of a DataFrame its rows with spaces between the values, of a list its elements."""
+    if hasattr(returned, "to_csv"):
+        return str(returned.to_csv(sep=" ", header=False, index=False)).splitlines()
+    if isinstance(returned, (list, tuple)) or hasattr(returned, "tolist"):
+        return [str(item) for item in returned]
+    raise TypeError(f"run() must return a list or a DataFrame, got {type(returned).__name__}")
+
+
+def _score(run: Any, batch: list[str], timeout: float, attempts: int) -> list[str] | None:
+    """What one mini batch returned; None when every attempt failed."""
+    for attempt in range(1, attempts + 1):
+        signal.setitimer(signal.ITIMER_REAL, timeout)
+        try:
+            return _rows(run(list(batch)))
+        except Exception:
+            print(f"mini batch of {len(batch)}, first {batch[0]}: attempt {attempt} of {attempts} failed")
+            traceback.print_exc()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    return None
+
+
+def main() -> None:
+    work, worker, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    with open(os.path.join(work, "job.json"), encoding="utf-8") as file:
+        job = json.load(file)
+    logging.basicConfig(level=job["logging_level"], stream=sys.stdout)
+    signal.signal(signal.SIGALRM, _too_long)
+    module = _load(job["script"])
+    if hasattr(module, "init"):
+        module.init()
+    inputs, size = job["inputs"], job["mini_batch_size"]
+    batches = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+    failed = 0
+    with open(os.path.join(work, f"rows-{worker}.txt"), "w", encoding="utf-8") as rows:
+        for batch in batches[worker::workers]:
+            returned = _score(module.run, batch, job["timeout"], job["attempts"])
+            if job["append_row"]:
+                rows.writelines(line + "\n" for line in returned or ())
+                # Documented: each element that run() returns stands for one input that succeeded.
+                failed += max(0, len(batch) - len(returned or ()))
+            elif returned is None:
+                failed += len(batch)
+            print(f"mini batch of {len(batch)}: {'failed' if returned is None else 'done'}", flush=True)
+    with open(os.path.join(work, f"failed-{worker}.txt"), "w", encoding="utf-8") as file:
+        file.write(str(failed))
+
+
+if __name__ == "__main__":
+    main()

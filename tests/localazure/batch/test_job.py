@@ -1,0 +1,109 @@
+"""A batch job from invoke to output, over HTTP, against a whole local Azure with real processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from localazure import identity
+from localazure.scoring.plane import ScoringPlane
+from tests.localazure.conftest import LocalAzure
+from toolchain.uv import find_uv
+
+pytestmark = pytest.mark.integration
+
+GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
+PROVIDERS = f"{GROUP}/providers"
+STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
+VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
+WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
+ENDPOINT = f"{WORKSPACE}/batchEndpoints/nightly"
+HERE = {"location": "westeurope"}
+SCRIPT = """
+def run(mini_batch):
+    rows = []
+    for path in mini_batch:
+        with open(path) as file:
+            rows.append(int(file.read()) * 2)
+    return rows
+"""
+SECONDS = 60
+
+
+@pytest.fixture
+def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SLUICE_UV", str(find_uv(os.environ)))
+    running = LocalAzure(tmp_path / "home", ScoringPlane(tmp_path / "home", tmp_path / "environments"))
+    yield running
+    running.close()
+
+
+def put(azure: LocalAzure, path: str, body: dict) -> None:
+    answer = azure.request("PUT", path, body)
+    assert answer.status_code in (200, 201, 202), answer.text
+    for _ in range(SECONDS * 20):
+        shown = azure.request("GET", path).json()
+        if shown.get("properties", {}).get("provisioningState", "Succeeded") == "Succeeded":
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} is not ready")
+
+
+def blob(azure: LocalAzure, method: str, path: str, text: str | None = None, query: str = ""):
+    import requests  # slow to import
+
+    headers = {"Authorization": "Bearer x", "x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
+    url = f"{azure.https}/stacc1/{path}{query}"
+    return requests.request(method, url, data=text, headers=headers, verify=azure.trust, timeout=30)
+
+
+def test_an_invoked_batch_endpoint_scores_its_input_and_writes_blobs(azure: LocalAzure) -> None:
+    import requests  # slow to import
+
+    put(azure, GROUP, HERE)
+    put(azure, STORAGE, HERE | {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
+    vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
+    put(azure, VAULT, HERE | {"properties": vault})
+    references = {"storageAccount": STORAGE, "keyVault": VAULT}
+    put(azure, WORKSPACE, HERE | {"identity": {"type": "SystemAssigned"}, "properties": references})
+    assert blob(azure, "PUT", "given", query="?restype=container").status_code == 201
+    for name, text in {"code/score.py": SCRIPT, "rows/a.txt": "4", "rows/b.txt": "21"}.items():
+        assert blob(azure, "PUT", f"given/{name}", text).status_code == 201
+    code, environment = f"{WORKSPACE}/codes/c/versions/1", f"{WORKSPACE}/environments/e/versions/1"
+    put(azure, code, {"properties": {"codeUri": f"{azure.https}/stacc1/given/code"}})
+    put(azure, environment, {"properties": {"condaFile": "dependencies:\n- python\n"}})
+    put(azure, ENDPOINT, HERE | {"properties": {"authMode": "AADToken"}})
+    deployment = {
+        "codeConfiguration": {"codeId": code, "scoringScript": "score.py"},
+        "environmentId": environment,
+        "miniBatchSize": 1,
+    }
+    put(azure, f"{ENDPOINT}/deployments/first", HERE | {"properties": deployment})
+    put(azure, ENDPOINT, HERE | {"properties": {"defaults": {"deploymentName": "first"}}})
+
+    scoring_uri = azure.request("GET", ENDPOINT).json()["properties"]["scoringUri"]
+    token = requests.get(
+        f"{azure.http}/msi/token?resource=https://ml.azure.com", headers={"X-IDENTITY-HEADER": "local"}, timeout=30
+    ).json()["access_token"]
+    rows = {"rows": {"uri": f"{azure.https}/stacc1/given/rows", "jobInputType": "UriFolder"}}
+    job = requests.post(
+        scoring_uri,
+        json={"properties": {"inputData": rows}},
+        headers={"Authorization": f"Bearer {token}"},
+        verify=azure.trust,
+        timeout=30,
+    ).json()
+    assert job["properties"]["status"] == "Preparing"
+
+    deadline = time.monotonic() + SECONDS
+    shown = {}
+    while shown.get("status") not in ("Completed", "Failed") and time.monotonic() < deadline:
+        time.sleep(0.05)
+        shown = azure.request("GET", f"{WORKSPACE}/jobs/{job['name']}").json()["properties"]
+    assert shown["status"] == "Completed", shown
+    container = azure.request("GET", f"{WORKSPACE}/datastores/workspaceblobstore").json()["properties"]["containerName"]
+    answer = blob(azure, "GET", f"{container}/azureml/{job['name']}/score/predictions.csv")
+    assert (answer.status_code, answer.text) == (200, "8\n42\n")

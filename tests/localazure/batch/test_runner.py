@@ -1,0 +1,196 @@
+"""Batch jobs as real processes: what the scoring script gets, what becomes of what it returns, and how it can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from localazure.batch.runner import BatchRunner
+from localazure.batch.specification import BatchSpec
+from localazure.scoring.environments import EnvironmentCache
+from localazure.scoring.specification import DeploymentFailed
+from toolchain.uv import find_uv
+
+pytestmark = pytest.mark.integration
+
+SCRIPT = """
+import os
+
+def init():
+    global greeting
+    folder = os.environ["AZUREML_MODEL_DIR"]
+    with open(os.path.join(folder, "model", "greeting.txt")) as file:
+        greeting = file.read()
+
+def run(mini_batch):
+    print("batch", len(mini_batch))
+    return [f"{greeting} {os.path.basename(path)} {os.environ['MOOD']}" for path in mini_batch]
+"""
+
+
+@pytest.fixture(scope="module")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> EnvironmentCache:
+    return EnvironmentCache(tmp_path_factory.mktemp("environments"))
+
+
+@pytest.fixture(autouse=True)
+def uv(monkeypatch):
+    monkeypatch.setenv("SLUICE_UV", str(find_uv(os.environ)))
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path):
+    """A job over five files with a model of one file in a folder."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "greeting.txt").write_text("hello")
+    (tmp_path / "rows").mkdir()
+    for number in range(5):
+        (tmp_path / "rows" / f"{number}.csv").write_text(str(number))
+
+    def make(script: str = SCRIPT, **changes: object) -> BatchSpec:
+        code = tmp_path / "code"
+        code.mkdir(exist_ok=True)
+        (code / "score.py").write_text(script)
+        facts = {
+            "job": "batchjob-1",
+            "conda_file": "dependencies:\n- python\n",
+            "image": None,
+            "code_folder": code,
+            "scoring_script": "score.py",
+            "model": tmp_path / "model",
+            "inputs": tuple(sorted((tmp_path / "rows").iterdir())),
+            "mini_batch_size": 2,
+            "max_retries": 1,
+            "mini_batch_timeout_seconds": 20.0,
+            "error_threshold": -1,
+            "workers": 1,
+            "append_row": True,
+            "output_file_name": "predictions.csv",
+            "logging_level": "Info",
+            "environment_variables": {"MOOD": "fine"},
+        }
+        return BatchSpec(**(facts | changes))
+
+    return make
+
+
+def run(runner: BatchRunner, spec: BatchSpec):
+    told: list[str] = []
+    result = asyncio.run(runner.run(spec, lambda: told.append("started")))
+    assert told == ["started"]
+    return result
+
+
+@pytest.fixture
+def runner(tmp_path: Path, environments: EnvironmentCache) -> BatchRunner:
+    return BatchRunner(tmp_path / "batch", environments)
+
+
+@pytest.mark.proves(
+    "batchEndpoints/deployments",
+    honours=[
+        "properties.codeConfiguration.scoringScript",
+        "properties.environmentVariables",
+        "properties.miniBatchSize",
+        "properties.outputFileName",
+    ],
+)
+def test_the_script_runs_over_the_input_and_its_rows_are_the_output(runner, make_spec):
+    result = run(runner, make_spec())
+    rows = (result.output / "predictions.csv").read_text().splitlines()
+    assert rows == [f"hello {number}.csv fine" for number in range(5)]
+    assert result.failed_inputs == 0
+    assert runner.log("batchjob-1").read_text().count("batch 2") == 2
+
+
+def test_workers_share_the_mini_batches(runner, make_spec):
+    result = run(runner, make_spec(workers=8))
+    rows = (result.output / "predictions.csv").read_text().splitlines()
+    assert sorted(rows) == [f"hello {number}.csv fine" for number in range(5)]
+    assert len(list(result.output.parent.glob("rows-*.txt"))) == 3
+
+
+@pytest.mark.proves("batchEndpoints/deployments", honours=["properties.outputAction"])
+def test_a_script_that_writes_by_itself_finds_where_to(runner, make_spec):
+    script = """
+import os
+
+def run(mini_batch):
+    for path in mini_batch:
+        name = os.path.basename(path)
+        with open(os.path.join(os.environ["AZUREML_BI_OUTPUT_PATH"], name), "w") as file:
+            file.write("scored")
+    return mini_batch
+"""
+    result = run(runner, make_spec(script, append_row=False))
+    assert sorted(path.name for path in result.output.iterdir()) == [f"{number}.csv" for number in range(5)]
+
+
+FLAKY = """
+def run(mini_batch):
+    if any(path.endswith("0.csv") for path in mini_batch):
+        raise ValueError("cannot read 0.csv")
+    return mini_batch
+"""
+
+
+@pytest.mark.proves("batchEndpoints/deployments", honours=["properties.errorThreshold", "properties.retrySettings"])
+def test_failed_inputs_are_counted_and_may_be_too_many(runner, make_spec):
+    assert run(runner, make_spec(FLAKY)).failed_inputs == 2
+    assert run(runner, make_spec(FLAKY, error_threshold=2)).failed_inputs == 2
+    with pytest.raises(DeploymentFailed, match="2 inputs failed, error_threshold allows 1") as failed:
+        run(runner, make_spec(FLAKY, error_threshold=1))
+    assert "cannot read 0.csv" in failed.value.message
+    assert failed.value.message.count("attempt 2 of 2 failed") == 1
+
+
+def test_a_row_less_than_inputs_is_an_input_that_failed(runner, make_spec):
+    assert run(runner, make_spec("def run(mini_batch):\n    return mini_batch[:1]\n")).failed_inputs == 2
+
+
+def test_a_mini_batch_that_takes_too_long_fails(runner, make_spec):
+    script = "import time\ndef run(mini_batch):\n    time.sleep(60)\n"
+    spec = make_spec(script, mini_batch_timeout_seconds=0.2, max_retries=0, error_threshold=0)
+    with pytest.raises(DeploymentFailed, match="5 inputs failed"):
+        run(runner, spec)
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("def init():\n    raise RuntimeError('no model')\ndef run(mini_batch):\n    return []\n", "no model"),
+        ("import not_installed\n", "not_installed"),
+    ],
+)
+def test_a_script_that_does_not_start_fails_the_job(runner, make_spec, script, why):
+    with pytest.raises(DeploymentFailed, match=why):
+        run(runner, make_spec(script))
+
+
+def test_what_is_not_there_fails_the_job_before_anything_runs(runner, make_spec):
+    for changes in ({"scoring_script": "other.py"}, {"scoring_script": "../score.py"}, {"conda_file": None}):
+        with pytest.raises(DeploymentFailed):
+            asyncio.run(runner.run(make_spec(**changes), lambda: None))
+
+
+def test_a_canceled_job_leaves_no_process(runner, make_spec, tmp_path):
+    script = "import os, time\ndef run(mini_batch):\n    print('pid', os.getpid(), flush=True)\n    time.sleep(60)\n"
+
+    async def start_and_cancel() -> int:
+        task = asyncio.create_task(runner.run(make_spec(script, mini_batch_timeout_seconds=60.0), lambda: None))
+        log = runner.log("batchjob-1")
+        for _ in range(2000):
+            if log.exists() and "pid" in log.read_text():
+                break
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return int(log.read_text().split("pid ")[1].split()[0])
+
+    pid = asyncio.run(start_and_cancel())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert list((tmp_path / "batch").glob("*/*.pid")) == []
