@@ -18,11 +18,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from localazure import identity
 from localazure.arm.batch_service import BatchService
 from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.errors import ArmError, NotEmulated
@@ -37,9 +35,9 @@ from localazure.faults.registry import Faults
 from localazure.faults.requests import answer_with_faults
 from localazure.faults.scoring import FaultyScoring
 from localazure.monitor.monitor import Monitor, MonitorOptions, Observed
-from localazure.requests import read_body
 from localazure.startup import HOST, StartError, bind_ports, control_token, hold_lock
 from localazure.storage.service import BlobService
+from localazure.token_service import TokenService
 
 log = logging.getLogger(__name__)
 
@@ -181,12 +179,7 @@ class Server:
             web.post("/_local/faults", self._with_token(control.add)),
             web.get("/_local/faults", self._with_token(control.list)),
             web.delete("/_local/faults", self._with_token(control.clear)),
-            web.get("/metadata/endpoints", self._metadata),
-            web.get("/msi/token", self._managed_identity),
-            web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid),
-            web.get("/{tenant}/.well-known/openid-configuration", self._openid),
-            web.post("/{tenant}/oauth2/v2.0/token", self._token_endpoint),
-            web.post("/{tenant}/oauth2/token", self._token_endpoint),
+            *TokenService(self._plane).routes(),
             *BatchService(self._plane).routes(),
             *self._monitor.routes(),
             *self.scoring.routes(),
@@ -250,36 +243,6 @@ class Server:
         asyncio.get_running_loop().call_later(0.05, self.stop)
         return web.json_response({"status": "stopping"}, status=202)
 
-    # Identity
-
-    async def _metadata(self, request: web.Request) -> web.Response:
-        plane = self._require_plane()
-        version = request.query.get("api-version", "2019-05-01")
-        return web.json_response(identity.cloud_metadata(plane.base_url, version))
-
-    async def _managed_identity(self, request: web.Request) -> web.Response:
-        if "X-IDENTITY-HEADER" not in request.headers:
-            # An App Service refuses such requests as well: they may come from a page or a redirect.
-            return web.json_response(
-                {"error": "invalid_request", "error_description": "X-IDENTITY-HEADER is missing."}, status=401
-            )
-        plane = self._require_plane()
-        resource = request.query.get("resource", "").removesuffix("/.default")
-        answer = identity.managed_identity_answer(resource, plane.base_url, plane.token_secret, plane.clock())
-        return web.json_response(answer)
-
-    async def _openid(self, request: web.Request) -> web.Response:
-        base_url = self._require_plane().base_url
-        return web.json_response(identity.openid_configuration(base_url, request.match_info["tenant"]))
-
-    async def _token_endpoint(self, request: web.Request) -> web.Response:
-        plane = self._require_plane()
-        form = parse_qs((await read_body(request)).decode("utf-8", "replace"))
-        scope = (form.get("scope") or form.get("resource") or [""])[0]
-        if not scope:
-            return web.json_response({"error": "invalid_request", "error_description": "scope is missing."}, status=400)
-        return web.json_response(identity.token_answer(scope, plane.base_url, plane.token_secret, plane.clock()))
-
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Local names only, and errors in ARM's form."""
@@ -311,10 +274,6 @@ class Server:
                 log.exception("%s %s failed", request.method, request.path)
                 error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
         return web.json_response(error.body(), status=error.status, headers=error.headers)
-
-    def _require_plane(self) -> ControlPlane:
-        assert self._plane is not None
-        return self._plane
 
 
 def check_origin(request: web.Request) -> None:
