@@ -128,6 +128,12 @@ class Assembly:
         model = self._asset(properties.get("model"))
         environment = None if curated else self._asset(properties.get("environmentId"))
         code_version = self._asset(code.get("codeId"))
+        mlflow = model is not None and model.properties.get("modelType") == "mlflow_model"
+        if mlflow and not code and str(properties.get("egressPublicNetworkAccess")).lower() == "disabled":
+            raise DeploymentFailed(  # documented; the wording is ours
+                "BadArgument",
+                "An MLflow model cannot be deployed without code where egress_public_network_access is disabled.",
+            )
         requests = properties["requestSettings"]
         variables = properties["environmentVariables"].items()
         return DeploymentSpec(
@@ -139,7 +145,7 @@ class Assembly:
             code_folder=self._files(code_version.properties["codeUri"], code_version.id) if code_version else None,
             scoring_script=code.get("scoringScript"),
             model_folder=self._files(model.properties["modelUri"], model.id) if model else None,
-            mlflow=model is not None and model.properties.get("modelType") == "mlflow_model",
+            mlflow=mlflow,
             model_mount=self._model_mount(),
             environment_variables={name: str(value) for name, value in variables if name not in SERVICE_VARIABLES},
             request_timeout_seconds=seconds_of(requests["requestTimeout"]) or _NO_TIMEOUT_SECONDS,
@@ -183,7 +189,8 @@ class Assembly:
         if path is None:
             raise DeploymentFailed("NotEmulated", f"The local Azure cannot read {uri} (of {asset_id}).")
         if not path.exists():
-            raise DeploymentFailed("ResourceNotFound", f"There are no files at {uri} (of {asset_id}).")
+            # Documented: a model whose blobs are not there is a BadArgument ("Unable to download user model").
+            raise DeploymentFailed("BadArgument", f"There are no files at {uri} (of {asset_id}).")
         return path
 
 
