@@ -22,7 +22,7 @@ demo: setup ## the whole story on this machine, in about two minutes
 	@$(BIN)/sluice demo
 
 test: setup ## all tests, first those without a CLI, then the integration tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --hypothesis-profile thorough
 
 unit: setup ## the tests that need neither CLI nor local Azure; seconds
 	@$(BIN)/python -m pytest -n auto -m "not integration"

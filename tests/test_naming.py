@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, Names, endpoint_name, endpoint_tags, endpoints_from_tags
@@ -95,7 +95,6 @@ teams = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(l
 stacks = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,98}", fullmatch=True)
 
 
-@settings(max_examples=100, deadline=None)
 @given(teams, stacks)
 def test_every_name_is_within_azures_limits(team, stack):
     names = Names(team=team, stack=stack, subscription_id=SUBSCRIPTION)

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pulumi
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime.config import CONFIG
 
@@ -341,7 +341,6 @@ PATHS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(PATHS), json_values)
 def test_no_value_anywhere_breaks_the_reader(path, value):
     """Whatever a stack file holds, the answer is settings or a SettingsError in words, never another exception."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from stack_config import Limits
@@ -581,7 +581,6 @@ limits_strategy = st.builds(
 stable_strategy = st.sampled_from((None, *COLOURS))
 
 
-@settings(max_examples=500, deadline=None)
 @given(changes(), stable_strategy, limits_strategy)
 def test_what_is_accepted_keeps_the_laws(change, stable, limits):
     state, wanted = change
@@ -624,7 +623,6 @@ def test_what_is_accepted_keeps_the_laws(change, stable, limits):
         assert set(step.deployments) == set(wanted.deployments)
 
 
-@settings(max_examples=250, deadline=None)
 @given(live_states(), st.sampled_from(COLOURS), limits_strategy)
 def test_back_to_a_healthy_stable_colour_is_one_step_from_everywhere(state, stable, limits):
     endpoint = state.endpoint
@@ -649,7 +647,6 @@ def test_back_to_a_healthy_stable_colour_is_one_step_from_everywhere(state, stab
     assert (step.traffic, step.mirror, step.settled) == ({stable: 100}, {}, True)
 
 
-@settings(max_examples=300, deadline=None)
 @given(changes(), stable_strategy, limits_strategy)
 def test_after_an_accepted_update_the_same_declaration_settles(change, stable, limits):
     """Once Azure has done what was declared, the next update gives the weights, and the one after is empty."""
@@ -683,7 +680,6 @@ def after(step: Transition, wanted: DeclaredEndpoint) -> LiveState:
     )
 
 
-@settings(max_examples=100, deadline=None)
 @given(changes(), stable_strategy, limits_strategy, st.sampled_from([33.5, "90", True, -1, 101]))
 def test_a_wrong_weight_is_reported_beside_whatever_else_is_wrong(change, stable, limits, wrong):
     state, wanted = change
