@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _CONTAINER = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}")
 _MAX_NAME = 1024
 _MAX_SEGMENT = 255  # of a file name
+_MAX_MD5_RANGE = 4 << 20
 _MAX_BLOCKS = 50_000
 _UPLOADS = ".uploads"  # no container can have this name
 
@@ -39,7 +40,9 @@ class BlobStore:
 
     # Containers
 
-    def create_container(self, account: str, name: str, *, exist_ok: bool = False) -> dict[str, Any]:
+    def create_container(
+        self, account: str, name: str, metadata: Mapping[str, str] | None = None, *, exist_ok: bool = False
+    ) -> dict[str, Any]:
         if not _CONTAINER.fullmatch(name):
             raise BlobError(400, "InvalidResourceName", "The specified resource name contains invalid characters.")
         existing = self._store.container(account, name)
@@ -48,7 +51,7 @@ class BlobStore:
                 return existing
             raise BlobError(409, "ContainerAlreadyExists", "The specified container already exists.")
         now = self._clock()
-        document = {"created": now, "modified": now, "etag": _etag(), "metadata": {}}
+        document = {"created": now, "modified": now, "etag": _etag(), "metadata": dict(metadata or {})}
         self._store.save_container(account, name, document)
         return document
 
@@ -56,6 +59,12 @@ class BlobStore:
         document = self._store.container(account, name)
         if document is None:
             raise container_not_found()
+        return document
+
+    def update_container(self, account: str, name: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+        changes = {"metadata": dict(metadata), "modified": self._clock(), "etag": _etag()}
+        document = self.container(account, name) | changes
+        self._store.save_container(account, name, document)
         return document
 
     def delete_container(self, account: str, name: str) -> None:
@@ -88,6 +97,14 @@ class BlobStore:
             self.container(account, container)
             raise blob_not_found()
         return document
+
+    def range_md5(self, account: str, container: str, name: str, start: int, end: int) -> str:
+        if end - start > _MAX_MD5_RANGE:
+            # Known rule; code and wording are ours.
+            raise BlobError(400, "InvalidHeaderValue", "The MD5 of a range of more than 4 MiB cannot be asked for.")
+        with self.path(account, container, name).open("rb") as file:
+            file.seek(start)
+            return base64.b64encode(hashlib.md5(file.read(end - start), usedforsecurity=False).digest()).decode()
 
     def find(self, account: str, container: str, name: str) -> dict[str, Any] | None:
         return self._store.blob(account, container, name)
@@ -218,8 +235,12 @@ class BlobStore:
             last = name
         return found, folders, ""
 
-    def list_containers(self, account: str, prefix: str) -> list[tuple[str, dict[str, Any]]]:
-        return [item for item in self._store.containers(account) if item[0].startswith(prefix)]
+    def list_containers(
+        self, account: str, prefix: str, marker: str, limit: int
+    ) -> tuple[list[tuple[str, dict[str, Any]]], str]:
+        """One page, and the marker of the next (empty at the end)."""
+        found = [item for item in self._store.containers(account) if item[0].startswith(prefix) and item[0] > marker]
+        return found[:limit], found[limit - 1][0] if len(found) > limit else ""
 
 
 def _etag() -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from email.utils import formatdate
+from collections.abc import Mapping
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from localazure.storage.errors import BlobError
 
+MAX_PAGE = 5000  # the service's limit
 # Request header -> name under which it is kept and answered.
 _CONTENT_HEADERS = {
     "x-ms-blob-content-type": "Content-Type",
@@ -47,7 +49,11 @@ def metadata_headers(document: dict[str, Any]) -> dict[str, str]:
 
 def read_metadata(request: web.Request) -> dict[str, str]:
     prefix = "x-ms-meta-"
-    return {name[len(prefix) :]: value for name, value in request.headers.items() if name.lower().startswith(prefix)}
+    found = {name[len(prefix) :]: value for name, value in request.headers.items() if name.lower().startswith(prefix)}
+    if not all(name.isascii() and name.isidentifier() for name in found):
+        # The rule and the code are documented (names are those of C# identifiers), the wording is ours.
+        raise BlobError(400, "InvalidMetadata", "A metadata name has characters that are not permitted.")
+    return found
 
 
 def read_content_headers(request: web.Request) -> dict[str, str]:
@@ -57,12 +63,33 @@ def read_content_headers(request: web.Request) -> dict[str, str]:
     return headers
 
 
+def read_page_size(query: Mapping[str, str]) -> int:
+    wanted = query.get("maxresults", "")
+    if not wanted:
+        return MAX_PAGE
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 10 and int(wanted)):
+        text = "One of the query parameters specified in the request URI is outside the permissible range."
+        raise BlobError(400, "OutOfRangeQueryParameterValue", text)
+    return min(int(wanted), MAX_PAGE)
+
+
+def wants_metadata(query: Mapping[str, str]) -> bool:
+    return "metadata" in query.get("include", "").split(",")
+
+
 def check_conditions(request: web.Request, document: dict[str, Any]) -> None:
     match = request.headers.get("If-Match")
     if match and match not in ("*", document["etag"]):
         raise _condition_not_met()
+    # Times are compared as they are written: in whole seconds.
+    unmodified_since = _moment(request, "If-Unmodified-Since")
+    if unmodified_since is not None and int(document["modified"]) > unmodified_since:
+        raise _condition_not_met()
     none_match = request.headers.get("If-None-Match")
-    if none_match and none_match in ("*", document["etag"]):
+    modified_since = _moment(request, "If-Modified-Since")
+    same = none_match in ("*", document["etag"]) if none_match else False
+    old = modified_since is not None and int(document["modified"]) <= modified_since
+    if same or old:
         if request.method in ("GET", "HEAD"):
             raise BlobError(
                 304, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."
@@ -70,14 +97,28 @@ def check_conditions(request: web.Request, document: dict[str, Any]) -> None:
         raise _condition_not_met()
 
 
+def _moment(request: web.Request, name: str) -> float | None:
+    text = request.headers.get(name)
+    if text is None:
+        return None
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        raise _bad_header() from None
+
+
 def check_write_conditions(request: web.Request, document: dict[str, Any] | None, upload: Path | None = None) -> None:
     """As above for a blob that may not exist; drops the upload when the write is refused."""
     error: BlobError | None = None
     if request.headers.get("If-None-Match") == "*" and document is not None:
         error = BlobError(409, "BlobAlreadyExists", "The specified blob already exists.")
-    match = request.headers.get("If-Match")
-    if match and (document is None or match not in ("*", document["etag"])):
+    elif document is None and request.headers.get("If-Match"):
         error = _condition_not_met()
+    elif document is not None:
+        try:
+            check_conditions(request, document)
+        except BlobError as refused:
+            error = refused
     if error is not None:
         if upload is not None:
             upload.unlink(missing_ok=True)
@@ -88,6 +129,10 @@ def _condition_not_met() -> BlobError:
     return BlobError(412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met.")
 
 
+def _bad_header() -> BlobError:
+    return BlobError(400, "InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format.")
+
+
 def read_range(request: web.Request, size: int) -> tuple[int, int, bool]:
     """Start, end (exclusive) and whether a part was asked for."""
     text = request.headers.get("x-ms-range") or request.headers.get("Range")
@@ -95,9 +140,7 @@ def read_range(request: web.Request, size: int) -> tuple[int, int, bool]:
         return 0, size, False
     first, _, last = text.removeprefix("bytes=").partition("-")
     if not first.isdigit() or (last and not last.isdigit()):
-        raise BlobError(
-            400, "InvalidHeaderValue", "The value for one of the HTTP headers is not in the correct format."
-        )
+        raise _bad_header()
     start, end = int(first), min(int(last) + 1, size) if last else size
     if start >= size or end <= start:
         message = "The range specified is invalid for the current size of the resource."

@@ -27,8 +27,10 @@ from localazure.storage.headers import (
     metadata_headers,
     read_content_headers,
     read_metadata,
+    read_page_size,
     read_range,
     stamp,
+    wants_metadata,
 )
 from localazure.storage.xml import block_list_ids, list_blobs_xml, list_containers_xml
 
@@ -37,9 +39,22 @@ if TYPE_CHECKING:
 
 MAX_UPLOAD_BYTES = 5000 << 20  # the service's limit for one PUT of a block blob
 MAX_XML_BYTES = 16 << 20
-MAX_PAGE = 5000
 _CHUNK = 1 << 18
-_REFUSED_HEADERS = ("x-ms-copy-source", "x-ms-lease-action", "x-ms-structured-body", "x-ms-encryption-key")
+# What a blob or container would have afterwards, and does not have here.
+_REFUSED_HEADERS = (
+    "x-ms-access-tier",
+    "x-ms-blob-public-access",
+    "x-ms-copy-source",
+    "x-ms-encryption-key",
+    "x-ms-encryption-scope",
+    "x-ms-if-tags",
+    "x-ms-immutability-policy-until-date",
+    "x-ms-lease-action",
+    "x-ms-lease-id",
+    "x-ms-legal-hold",
+    "x-ms-structured-body",
+    "x-ms-tags",
+)
 _REFUSED_QUERY = ("snapshot", "versionid")
 Handler = Callable[[web.Request, Target], Awaitable[web.StreamResponse]]
 
@@ -126,11 +141,14 @@ class BlobService:
     # Containers
 
     async def _list_containers(self, request: web.Request, target: Target) -> web.Response:
-        found = self._blobs.list_containers(target.account.name, request.query.get("prefix", ""))
-        return _xml(list_containers_xml(self._endpoint(target), found))
+        query = request.query
+        page = self._blobs.list_containers(
+            target.account.name, query.get("prefix", ""), query.get("marker", ""), read_page_size(query)
+        )
+        return _xml(list_containers_xml(self._endpoint(target), query, page, wants_metadata(query)))
 
     async def _create_container(self, request: web.Request, target: Target) -> web.Response:
-        document = self._blobs.create_container(target.account.name, target.container)
+        document = self._blobs.create_container(target.account.name, target.container, read_metadata(request))
         return web.Response(status=201, headers=stamp(document))
 
     async def _container_properties(self, request: web.Request, target: Target) -> web.Response:
@@ -140,29 +158,26 @@ class BlobService:
         return web.Response(headers=headers)
 
     async def _set_container_metadata(self, request: web.Request, target: Target) -> web.Response:
-        document = self._blobs.container(target.account.name, target.container)
-        document["metadata"] = read_metadata(request)
-        self._plane.store.save_container(target.account.name, target.container, document)
+        check_conditions(request, self._blobs.container(target.account.name, target.container))
+        document = self._blobs.update_container(target.account.name, target.container, read_metadata(request))
         return web.Response(headers=stamp(document))
 
     async def _delete_container(self, request: web.Request, target: Target) -> web.Response:
+        check_conditions(request, self._blobs.container(target.account.name, target.container))
         self._blobs.delete_container(target.account.name, target.container)
         return web.Response(status=202)
 
     async def _list_blobs(self, request: web.Request, target: Target) -> web.Response:
         query = request.query
-        wanted = query.get("maxresults", "")
-        limit = min(int(wanted), MAX_PAGE) if wanted.isdigit() and int(wanted) else MAX_PAGE
         page = self._blobs.list_blobs(
             target.account.name,
             target.container,
             query.get("prefix", ""),
             query.get("delimiter", ""),
             query.get("marker", ""),
-            limit,
+            read_page_size(query),
         )
-        with_metadata = "metadata" in query.get("include", "").split(",")
-        return _xml(list_blobs_xml(self._endpoint(target), target.container, query, page, with_metadata))
+        return _xml(list_blobs_xml(self._endpoint(target), target.container, query, page, wants_metadata(query)))
 
     def _endpoint(self, target: Target) -> str:
         return f"{self._plane.base_url}/{target.account.name}/"
@@ -185,6 +200,8 @@ class BlobService:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{document['size']}"
             headers["x-ms-blob-content-md5"] = document["md5"]
             headers.pop("Content-MD5", None)
+            if request.headers.get("x-ms-range-get-content-md5", "").lower() == "true":
+                headers["Content-MD5"] = await asyncio.to_thread(self._blobs.range_md5, *target.names, start, end)
         response = web.StreamResponse(status=206 if partial else 200, headers=headers)
         self._add_common_headers(request, response)
         path = self._blobs.path(*target.names)

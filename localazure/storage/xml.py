@@ -17,12 +17,16 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 Blob = tuple[str, dict[str, Any]]
 
 
-def list_containers_xml(endpoint: str, containers: list[Blob]) -> str:
+def list_containers_xml(
+    endpoint: str, query: Mapping[str, str], page: tuple[list[Blob], str], with_metadata: bool
+) -> str:
+    containers, next_marker = page
     items = "".join(
-        f"<Container><Name>{_text(name)}</Name><Properties>{_stamp(document)}</Properties></Container>"
+        f"<Container><Name>{_text(name)}</Name><Properties>{_stamp(document)}<LeaseStatus>unlocked</LeaseStatus>"
+        f"<LeaseState>available</LeaseState></Properties>{_metadata(document, with_metadata)}</Container>"
         for name, document in containers
     )
-    body = f"<Containers>{items}</Containers><NextMarker />"
+    body = f"{_echoed(query)}<Containers>{items}</Containers><NextMarker>{_text(next_marker)}</NextMarker>"
     return f"{_HEAD}<EnumerationResults ServiceEndpoint={quoteattr(endpoint)}>{body}</EnumerationResults>"
 
 
@@ -37,14 +41,9 @@ def list_blobs_xml(
     entries = [(name, _blob(name, document, with_metadata)) for name, document in blobs]
     entries += [(name, f"<BlobPrefix><Name>{_text(name)}</Name></BlobPrefix>") for name in folders]
     items = "".join(text for _, text in sorted(entries))
-    echoed = "".join(
-        f"<{tag}>{_text(query[key])}</{tag}>"
-        for key, tag in (("prefix", "Prefix"), ("marker", "Marker"), ("delimiter", "Delimiter"))
-        if key in query
-    )
     head = f"ServiceEndpoint={quoteattr(endpoint)} ContainerName={quoteattr(container)}"
     marker = f"<NextMarker>{_text(next_marker)}</NextMarker>"
-    return f"{_HEAD}<EnumerationResults {head}>{echoed}<Blobs>{items}</Blobs>{marker}</EnumerationResults>"
+    return f"{_HEAD}<EnumerationResults {head}>{_echoed(query)}<Blobs>{items}</Blobs>{marker}</EnumerationResults>"
 
 
 def block_list_ids(body: bytes) -> list[str]:
@@ -71,9 +70,20 @@ def _blob(name: str, document: dict[str, Any], with_metadata: bool) -> str:
         f"<Content-MD5>{document['md5']}</Content-MD5><BlobType>BlockBlob</BlobType>"
         "<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState><ServerEncrypted>true</ServerEncrypted>"
     )
-    metadata = "".join(f"<{key}>{_text(value)}</{key}>" for key, value in document["metadata"].items())
-    shown = f"<Metadata>{metadata}</Metadata>" if with_metadata else ""
+    shown = _metadata(document, with_metadata)
     return f"<Blob><Name>{_text(name)}</Name><Properties>{properties}</Properties>{shown}</Blob>"
+
+
+def _metadata(document: dict[str, Any], wanted: bool) -> str:
+    if not wanted:
+        return ""
+    items = "".join(f"<{key}>{_text(value)}</{key}>" for key, value in document["metadata"].items())
+    return f"<Metadata>{items}</Metadata>"
+
+
+def _echoed(query: Mapping[str, str]) -> str:
+    tags = (("prefix", "Prefix"), ("marker", "Marker"), ("maxresults", "MaxResults"), ("delimiter", "Delimiter"))
+    return "".join(f"<{tag}>{_text(query[key])}</{tag}>" for key, tag in tags if key in query)
 
 
 def _stamp(document: dict[str, Any]) -> str:

@@ -7,42 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from localazure import identity
+from tests.localazure.storage.accounts import GROUP, STORAGE, SUBSCRIPTION, make_account
 
 pytestmark = pytest.mark.integration
 
-SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
-STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stacc1"
 BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 MIB = 1 << 20
-
-
-def make_account(azure, **properties):
-    azure.request("PUT", GROUP, {"location": "westeurope"})
-    body = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": properties}
-    return azure.request("PUT", STORAGE, body).json()["properties"]["primaryEndpoints"]["blob"]
-
-
-@pytest.fixture
-def connect(monkeypatch):
-    """A BlobServiceClient with DefaultAzureCredential, the way a user's script makes one."""
-    clients = []
-
-    def make(azure, url, **more):
-        from azure.identity import DefaultAzureCredential
-        from azure.storage.blob import BlobServiceClient
-
-        for key, value in azure.environment().items():
-            if os.environ.get(key) != value:
-                monkeypatch.setenv(key, value)
-        credential = DefaultAzureCredential()
-        service = BlobServiceClient(url, credential, **more)
-        clients.extend([service, credential])
-        return service
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 def test_upload_list_download_delete(start_local_azure, connect):
