@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cli import fault, processes
-from cli.errors import ExitCode, UsageError
+from cli.errors import ExitCode, UnavailableError, UsageError
 from cli.localhome import local_home
 
 FOLLOW_SECONDS = 0.3
@@ -44,6 +44,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--port", type=int, help="HTTPS port (HTTP is the next one); default: the last one, else a free one"
     )
     start.add_argument("--host", default="127.0.0.1", help="127.0.0.1, which cannot be changed")
+    for tried in ("--bind", "--listen", "--address"):  # so that these, too, are told why not
+        start.add_argument(tried, dest="host", help=argparse.SUPPRESS)
     for flag, meaning in SERVER_FLAGS.items():
         start.add_argument(flag, action="store_true", help=meaning)
     for flag, (value, meaning) in SERVER_CHOICES.items():
@@ -190,7 +192,10 @@ def run_reset(options: argparse.Namespace) -> int:
             print("nothing was deleted.")
             return ExitCode.WAITING
     stop(home, say=_say)
-    shutil.rmtree(home.path)
+    try:
+        shutil.rmtree(home.path)
+    except OSError as error:
+        raise UnavailableError(f"{home.path} cannot be deleted: {error.strerror} ({error.filename}).") from error
     print(f"deleted {home.path}.")
     return ExitCode.DONE
 

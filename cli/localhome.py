@@ -119,6 +119,8 @@ class LocalHome:
             descriptor = os.open(self.path / "lock", os.O_RDWR)
         except FileNotFoundError:
             return None
+        except OSError:  # a disk that cannot be written
+            descriptor = os.open(self.path / "lock", os.O_RDONLY)
         try:
             text = os.read(descriptor, 32).decode(errors="replace").strip()
             # The lock is tried only when its writer seems to live: trying takes it for a moment, and a server that is

@@ -1,7 +1,8 @@
 """Starts and ends the local Azure's server process.
 
-One start at a time per home (a file lock): of two, one wins and the other finds it running. The server is ended by its
-own shutdown request first, then by signal, and only the process that holds this home's lock.
+One start at a time per home (a file lock): of two, one wins and the other finds it running. A start waits for a stop
+that is under way; a stop waits for no start, it ends it. The server is ended by its own shutdown request first, then
+by signal, and only the process that holds this home's lock.
 """
 
 import contextlib
@@ -46,7 +47,9 @@ def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: 
     if port is not None and not 1 <= port <= 65534:
         raise UsageError(f"--port must be 1 to 65534 (HTTP takes the next one), got {port}.")
     home.create()
-    with _one_start_at_a_time(home):
+    with _lock(home.path / "start.lock", "another start", say):
+        with _lock(home.path / "stop.lock", "a stop", say):
+            pass  # the server that a stop is ending is none to be found running
         running = _wait_for_one_that_starts(home)
         if running is not None:
             if port not in (None, running.port):
@@ -55,7 +58,7 @@ def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: 
                     "first, or give another --home."
                 )
             return running, False
-        with _one_choice_of_ports_at_a_time():
+        with _one_choice_of_ports_at_a_time(say):
             chosen = port if port is not None else _free_port(home)
             _check_port(chosen)
             server = _spawn(home, chosen, flags, say)
@@ -67,9 +70,17 @@ def stop(home: LocalHome, *, say: Say) -> bool:
     """End the server and wait until it is gone; whether there was one."""
     if not home.path.is_dir():
         return False
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a full disk, or one that cannot be written, keeps no server alive
+            stack.enter_context(_lock(home.path / "stop.lock", "another stop", say))
+        return _stop(home, say)
+
+
+def _stop(home: LocalHome, say: Say) -> bool:
     pid = home.holder()
     if pid is None:
-        home.server_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that cannot be written
+            home.server_file.unlink(missing_ok=True)
         return False
     since = time.time()
     server = home.record()
@@ -110,17 +121,21 @@ def is_healthy(server: Server) -> bool:
     return True
 
 
-def _one_choice_of_ports_at_a_time() -> contextlib.AbstractContextManager[None]:
+def _one_choice_of_ports_at_a_time(say: Say) -> contextlib.AbstractContextManager[None]:
     """Two homes of one user that start at once would both find the same ports free."""
     from toolchain.cache import cache_folder, locked
 
-    return locked(cache_folder(os.environ), "ports", doing="starting a local Azure")
+    return locked(cache_folder(os.environ), "ports", doing="starting a local Azure", tell=say)
 
 
 @contextlib.contextmanager
-def _one_start_at_a_time(home: LocalHome) -> Iterator[None]:
-    with (home.path / "start.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _lock(file: Path, holder: str, say: Say) -> Iterator[None]:
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"{holder} is under way in {file.parent}; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

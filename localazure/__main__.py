@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import logging.handlers
 import os
@@ -22,6 +23,7 @@ from localazure.startup import HOST, check_host
 
 DEFAULT_PORT = 18443
 _LOG_BYTES = 5 << 20
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,9 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (OSError, sqlite3.Error) as error:
-        if not is_full(error):
+        if is_full(error):
+            print(f"error: The disk that holds {home} is full ({error}). Free space and start again.", file=sys.stderr)
+        elif isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            print(f"error: {home} cannot be written ({error}). Choose another folder with --home.", file=sys.stderr)
+        else:
             raise
-        print(f"error: The disk that holds {home} is full ({error}). Free space and start again.", file=sys.stderr)
         return 1
     return 0
 

@@ -24,7 +24,8 @@ def check_host(host: str) -> None:
     if host not in (HOST, "localhost"):
         raise StartError(
             f"The local Azure listens on {HOST} only, got {host!r}: it trusts everybody who reaches it. To use it from "
-            "another machine, forward its two ports (ssh -L)."
+            "another machine, forward its two ports there (ssh -L 18443:localhost:18443 -L 18444:localhost:18444 "
+            "THIS-MACHINE) and take the bundle.pem of its home along."
         )
 
 

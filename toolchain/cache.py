@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def locked(cache: Path, name: str, *, doing: str) -> Iterator[None]:
+def locked(cache: Path, name: str, *, doing: str, tell: Callable[[str], None] = say) -> Iterator[None]:
     """Holds the lock `name`; waits for another process that holds it, and says so."""
     file = cache / "locks" / f"{name}.lock"
     try:
@@ -44,10 +44,10 @@ def locked(cache: Path, name: str, *, doing: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = lock.read().strip() or "unknown"
-            say(f"another set-up (process {owner}) is {doing}; waiting for it")
+            owner = lock.read().strip()
+            tell(f"another process{f' ({owner})' if owner else ''} is {doing}; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-            say("the other set-up has ended; going on")
+            tell("the other process has ended; going on")
         lock.seek(0)
         lock.truncate()
         lock.write(str(os.getpid()))

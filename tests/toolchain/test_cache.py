@@ -55,7 +55,7 @@ def test_of_two_processes_one_works_and_the_other_says_that_it_waits(tmp_path: P
     outputs = [process.communicate(timeout=30)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], outputs
     assert log.read_text() == "started\n"
-    assert f"another set-up (process {first.pid}) is getting the Pulumi CLI; waiting for it" in outputs[1]
+    assert f"another process ({first.pid}) is getting the Pulumi CLI; waiting for it" in outputs[1]
     assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
 
 

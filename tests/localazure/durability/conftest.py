@@ -15,13 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from localazure import identity
+from tests.localazure.platform_bodies import PLATFORM, WORKSPACE
 from toolchain.uv import find_uv, uv_environment
 
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-PROVIDERS = f"{GROUP}/providers"
-WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
-HERE = {"location": "westeurope"}
 CONDA = "dependencies:\n- python=3.11\n- pip:\n  - azureml-inference-server-http==1.5.1\n"
 
 
@@ -81,19 +77,10 @@ class Azure:
         raise AssertionError(f"{path} does not end: {body}")
 
     def make_workspace(self) -> None:
-        assert self.request("PUT", GROUP, HERE).status_code in (200, 201)
-        storage = {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
-        self.request("PUT", f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1", HERE | storage)
-        vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
-        self.request("PUT", f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1", HERE | {"properties": vault})
-        self.request("PUT", f"{PROVIDERS}/Microsoft.Insights/components/ai1", HERE | {"properties": {}})
-        references = {
-            "storageAccount": f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1",
-            "keyVault": f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1",
-            "applicationInsights": f"{PROVIDERS}/Microsoft.Insights/components/ai1",
-        }
-        body = HERE | {"identity": {"type": "SystemAssigned"}, "properties": references}
-        assert self.wait(self.request("PUT", WORKSPACE, body))["status"] == "Succeeded"
+        for path, body in PLATFORM:
+            answer = self.request("PUT", path, body)
+            assert answer.ok, answer.text
+        assert self.wait(answer)["status"] == "Succeeded"
 
     def make_model(self, script: str) -> dict[str, Any]:
         """Assets of a model; returns the properties of a deployment of it."""

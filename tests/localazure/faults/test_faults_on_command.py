@@ -8,16 +8,12 @@ from typing import Any
 import pytest
 import requests
 
-from localazure import identity
+from tests.localazure.platform_bodies import GROUP, HERE, PLATFORM, WORKSPACE
 
 pytestmark = pytest.mark.integration
 
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-PROVIDERS = f"{GROUP}/providers"
-WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
 BLUE = f"{ENDPOINT}/deployments/blue"
-HERE = {"location": "westeurope"}
 
 
 class Client:
@@ -65,17 +61,10 @@ class Client:
 @pytest.fixture
 def client(start_local_azure: Any) -> Client:
     local = Client(start_local_azure())
-    assert local.put(GROUP, HERE).status_code == 201
-    local.put(f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1", HERE | {"sku": {"name": "Standard_LRS"}})
-    vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
-    local.put(f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1", HERE | {"properties": vault})
-    local.put(f"{PROVIDERS}/Microsoft.Insights/components/ai1", HERE | {"properties": {}})
-    references = {
-        "storageAccount": f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1",
-        "keyVault": f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1",
-        "applicationInsights": f"{PROVIDERS}/Microsoft.Insights/components/ai1",
-    }
-    local.wait(local.put(WORKSPACE, HERE | {"identity": {"type": "SystemAssigned"}, "properties": references}))
+    for path, body in PLATFORM:
+        answer = local.put(path, body)
+        assert answer.ok, answer.text
+    local.wait(answer)
     local.wait(local.put_endpoint())
     return local
 
