@@ -341,7 +341,7 @@ def test_files_that_are_gone_fail_the_deployment(endpoint):
     references = publish(endpoint)
     endpoint.plane.blobs.delete_account("stacc1")
     poll = endpoint.poll(endpoint.put_deployment(**references))
-    assert poll.body["error"]["code"] == "ResourceNotFound"
+    assert poll.body["error"]["code"] == "BadArgument"
 
 
 @pytest.mark.proves("onlineEndpoints", honours=["identity"])
