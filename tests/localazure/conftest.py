@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,11 @@ class LocalAzure:
             "REQUESTS_CA_BUNDLE": self.trust,
             "SSL_CERT_FILE": self.trust,
         }
+
+    def shift_clock(self, seconds: float) -> None:
+        """From now on the server lives so much later, or earlier."""
+        assert self._server._plane is not None
+        self._server._plane.clock = lambda: time.time() + seconds
 
     def observe(self, request: Any) -> None:
         """Count a request as if the scoring plane had served it."""
