@@ -142,12 +142,13 @@ class ArmService:
     def _of_provider(self, method: str, segments: list[str], body: dict[str, Any]) -> Reply:
         """`/subscriptions/{id}/providers`, one provider, or an action of it that names no resource."""
         scope, types = f"/subscriptions/{segments[1]}", self._plane.types()
-        action = segments[4].lower() if len(segments) == 5 else ""
-        if method == "GET" and len(segments) == 3:
+        namespace, action = [*segments[3:], "", ""][:2]
+        asked = (method, action.lower())
+        if method == "GET" and not namespace:
             return Reply(200, {"value": tenant.providers(types, scope)})
-        if (method, action) in (("GET", ""), ("POST", "register")):
-            return Reply(200, tenant.provider(segments[3], types, scope))
-        if (method, action, segments[3].lower()) == ("POST", "checknameavailability", "microsoft.storage"):
+        if namespace and asked in (("GET", ""), ("POST", "register")):
+            return Reply(200, tenant.provider(namespace, types, scope))
+        if (*asked, namespace.lower()) == ("POST", "checknameavailability", "microsoft.storage"):
             accounts = self._plane.behaviour("microsoft.storage/storageaccounts")
             assert isinstance(accounts, StorageAccounts)
             return Reply(200, accounts.check_name(str(body.get("name", ""))))

@@ -53,7 +53,7 @@ class StorageAccounts(Patched):
     def check(self, request: Request, existing: Resource | None) -> None:
         if existing is None:
             self._check_name(request.id.name)
-        sku = request.body.get("sku") or (existing.body.get("sku") if existing else None)
+        sku = request.body.get("sku")
         if not isinstance(sku, dict) or not sku.get("name"):
             raise BadRequest("InvalidRequestContent", "sku.name of a storage account is required.")
 
