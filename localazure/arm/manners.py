@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from localazure import identity
+
 
 class Generation(StrEnum):
     """Which of the recorded services answers."""
@@ -54,7 +56,15 @@ def manners_of(api_version: str, generation: Generation) -> Manners:
 def endpoint_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
     """An online endpoint as an api-version shows it."""
     absent = ("mirrorTraffic", "publicNetworkAccess") if _is_first_stable(api_version) else ()
-    return _without(body, absent)
+    view = _without(body, absent)
+    block = view.get("identity") or {}
+    if block.get("userAssignedIdentities"):
+        block = {"principalId": None, "tenantId": identity.TENANT_ID} | block  # recorded
+        if api_version < "2022":  # recorded of 2021, and not since
+            ids = block["userAssignedIdentities"].items()
+            block["userAssignedIdentities"] = {key.replace("/resourceGroups/", "/resourcegroups/"): v for key, v in ids}
+        view["identity"] = block
+    return view
 
 
 def deployment_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from localazure.storage.signatures import container_signature
 
 _UPLOAD_SECONDS = 24 * 3600
 _LABELS = "azureml.labels"
+_NEXT = "$skipToken"
 
 
 class AssetVersions(Behaviour):
@@ -114,12 +115,12 @@ class AssetVersions(Behaviour):
             versions = [version for version in versions if version.name == wanted]
         if "createdtime desc" in query.get("$orderBy", "").lower():
             versions.reverse()
-        start = int(query["$skip"]) if query.get("$skip", "").isdecimal() else 0
+        start = int(query[_NEXT]) if query.get(_NEXT, "").isdecimal() else 0
         end = start + int(query["$top"]) if query.get("$top", "").isdecimal() else len(versions)
         answer: dict[str, Any] = {"value": [self.read(version, request) for version in versions[start:end]]}
         if start < end < len(versions):
             # That there is a nextLink is recorded; what it says is for the service alone.
-            more = urlencode({**query, "$skip": str(end)}, quote_via=quote)
+            more = urlencode({**query, _NEXT: str(end)}, quote_via=quote)
             answer["nextLink"] = f"{self.plane.base_url}{parent_id}/versions?{more}"
         return Reply(200, answer)
 
@@ -302,6 +303,7 @@ class EnvironmentVersions(AssetVersions):
 class DataVersions(AssetVersions):
     """A data asset."""
 
+    refused: ClassVar[Mapping[str, str]] = {"properties.dataUri": "missing"}
     required = ("dataUri",)
     # Recorded of data, and only there.
     defaults: ClassVar[Mapping[str, Any]] = {"tags": None, "properties": None}
