@@ -107,6 +107,7 @@ def test_mlclient_and_default_credential_work_unmodified(start_local_azure, tmp_
 @pytest.mark.proves(
     "Resources/deployments", honours=["properties.template", "properties.parameters"], client="MLClient"
 )
+@pytest.mark.proves("data plane", honours=["score"], client="MLClient")
 def test_mlclient_does_everything_else_unmodified(start_local_azure, tmp_path):
     plane = RoutedPlane()
     plane.answer = [1, 2]

@@ -302,6 +302,7 @@ def test_the_service_of_2022_shows_its_defaults_only_at_the_end(endpoint):
     ("cores", "instances", "refused"), [(8, 1, False), (7, 1, True), (48, 10, False), (47, 10, True)]
 )
 @pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.instanceType"], refuses=["sku.capacity"])
+@pytest.mark.proves("switches", honours=["--quota"])
 def test_quota_counts_the_cores_kept_for_upgrades(arm_with, cores, instances, refused):
     arm = arm_with(quota={"dsv2": cores})
     arm.make_workspace()

@@ -30,6 +30,7 @@ def body(**properties):
     return {"location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": properties}
 
 
+@pytest.mark.proves("switches", honours=["--service"])
 def test_creating_answers_201_with_the_recorded_headers_and_body(arm_with):
     # Recorded in 2025 with this api-version: the newer service, complete answers.
     workspace = arm_with(generation=Generation.NEWER)
@@ -123,6 +124,7 @@ def test_omitted_traffic_resets_the_weights(serving):
     assert serving.scoring.routing["fraud-dev"].traffic == {}
 
 
+@pytest.mark.proves("switches", honours=["--keep-omitted-traffic"])
 def test_omitted_traffic_is_kept_when_asked_for(arm_with):
     arm = arm_with(keep_omitted_traffic=True)
     arm.make_serving_endpoint()

@@ -31,6 +31,7 @@ def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str,
 @pytest.mark.proves("ContainerRegistry/registries", refuses=["sku.name", "properties.publicNetworkAccess"])
 @pytest.mark.proves("KeyVault/vaults", refuses=["properties.tenantId", "properties.sku"])
 @pytest.mark.proves("storageAccounts", refuses=["sku.name"])
+@pytest.mark.proves("data/versions", refuses=["properties.dataUri"])
 @pytest.mark.proves(
     "MachineLearningServices/workspaces",
     refuses=["identity", "properties.applicationInsights", "properties.containerRegistry", "properties.keyVault"],
@@ -69,6 +70,7 @@ def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str,
         (ML, "properties.containerRegistry", GONE, 400),
         (ML, "properties.keyVault", GONE, 400),
         (ML, "properties.keyVault", None, 400),
+        (f"{ML}/data/versions", "properties.dataUri", None, 400),
         (f"{ML}/computes", "properties.computeType", None, 400),
         (f"{ML}/computes", "properties.computeType", "Databricks", 501),
         (f"{ML}/computes", "properties.properties.vmSize", None, 400),

@@ -259,6 +259,7 @@ def test_errors_of_the_service_have_their_recorded_shape(arm):
     assert list(arm.get(f"{WORKSPACE}/onlineEndpoints/none").error) == ["code", "message"]
 
 
+@pytest.mark.proves("switches", honours=["--timing"])
 def test_the_real_pace_lasts_as_recorded_and_sends_no_retry_after():
     endpoint = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
     assert REAL.seconds(f"{endpoint}.put", update=False) == 22

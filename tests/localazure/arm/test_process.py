@@ -125,6 +125,7 @@ def test_the_second_start_says_who_holds_the_home(start):
 
 
 @pytest.mark.parametrize("offset", [0, 1])
+@pytest.mark.proves("switches", honours=["--port"])
 def test_a_taken_port_is_named(start, offset):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -14,6 +14,7 @@ SECONDS = 20
 
 
 @pytest.mark.integration
+@pytest.mark.proves("data plane", honours=["weights"])
 def test_the_router_fails_no_request_while_faults_and_weights_come_and_go(tmp_path: Path) -> None:
     facts = tmp_path / "soak.json"
     command = [sys.executable, "-m", "bench", "soak", "--minutes", str(SECONDS / 60), "--compute", "simulated"]

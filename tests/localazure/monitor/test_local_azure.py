@@ -116,6 +116,7 @@ def test_azure_monitors_clients_read_what_was_served(azure, credential):
     ],
     client="HTTP",
 )
+@pytest.mark.proves("switches", honours=["--autoscale-speed"], client="HTTP")
 def test_load_scales_a_deployment_out_and_silence_scales_it_in(azure):
     endpoint = azure.serve("scaled", {"blue": 100}, blue=1)
     blue = f"{endpoint}/deployments/blue"
@@ -184,6 +185,7 @@ def test_the_root_is_a_page_and_its_facts_are_json(azure):
     assert (shown["name"], shown["instances"], shown["weight"], shown["simulated"]) == ("blue", 2, 100, True)
 
 
+@pytest.mark.proves("switches", honours=["--compute"], client="HTTP")
 def test_hundreds_of_simulated_deployments_fit(azure):
     """And none of them is a process."""
     from concurrent.futures import ThreadPoolExecutor

@@ -161,6 +161,7 @@ def test_deploy_again_changes_nothing_and_logs_read_as_recorded(spec):
     run(body)
 
 
+@pytest.mark.proves("data plane", honours=["drain"])
 def test_scaling_out_and_in_under_load_loses_no_request(spec):
     async def body(caller):
         await caller.plane.deploy(spec())
@@ -249,6 +250,7 @@ def test_a_package_that_does_not_exist_is_an_image_build_failure(spec, tmp_path)
     run(body)
 
 
+@pytest.mark.proves("data plane", honours=["repair"])
 def test_a_killed_instance_comes_back(spec):
     async def body(caller):
         await caller.plane.deploy(spec(instance_count=2))
@@ -305,6 +307,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes through /proc")
+@pytest.mark.proves("data plane", honours=["repair"])
 def test_after_kill_9_of_the_server_the_next_start_leaves_no_orphan(spec, tmp_path):
     wanted = spec()
     values = {"endpoint": "fraud", "deployment": "blue", "conda_file": CONDA, "scoring_script": "score.py"}

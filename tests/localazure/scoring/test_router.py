@@ -48,6 +48,7 @@ def test_the_model_answers_and_the_front_door_says_which_deployment_it_was(with_
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["score"])
 def test_the_request_reaches_the_model_whole_but_without_the_key(with_rig):
     async def body(rig):
         await rig.add("blue", echo)
@@ -67,6 +68,7 @@ def test_the_request_reaches_the_model_whole_but_without_the_key(with_rig):
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+@pytest.mark.proves("data plane", honours=["score"])
 def test_the_methods_of_the_inference_server_are_passed_on(with_rig, method):
     async def body(rig):
         await rig.add("blue", echo)
@@ -77,6 +79,7 @@ def test_the_methods_of_the_inference_server_are_passed_on(with_rig, method):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["405"])
 def test_other_methods_are_405(with_rig):
     async def body(rig):
         await rig.add("blue", echo)
@@ -86,6 +89,7 @@ def test_other_methods_are_405(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["404"])
 def test_other_paths_of_an_endpoint_are_404(with_rig):
     async def body(rig):
         await rig.add("blue", echo)
@@ -114,6 +118,7 @@ def test_a_compressed_request_reaches_the_model_as_it_is(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["swagger"])
 def test_swagger_comes_from_the_model(with_rig):
     async def body(rig):
         await rig.add("blue", echo)
@@ -136,6 +141,7 @@ def test_both_keys_open_the_endpoint(with_rig, key):
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "primary-ke", "primary-key2", "ключ"])
+@pytest.mark.proves("data plane", honours=["401"])
 def test_anything_else_is_401_and_does_not_reach_the_model(with_rig, key):
     async def body(rig):
         reached = []
@@ -179,6 +185,7 @@ def test_token_endpoints_say_that_they_are_not_emulated_without_a_verifier(with_
 
 
 @pytest.mark.parametrize("traffic", [{}, {"blue": 0}])
+@pytest.mark.proves("data plane", honours=["404"])
 def test_no_weight_at_all_is_the_documented_404(with_rig, traffic):
     async def body(rig):
         await rig.add("blue", answering("ok"))
@@ -189,6 +196,7 @@ def test_no_weight_at_all_is_the_documented_404(with_rig, traffic):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["404"])
 def test_an_unknown_endpoint_is_404(with_rig):
     async def body(rig):
         assert (await rig.score())[0] == 404
@@ -196,6 +204,7 @@ def test_an_unknown_endpoint_is_404(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["azureml-model-deployment"])
 def test_the_header_reaches_a_deployment_at_0_percent_and_only_that_one(with_rig):
     async def body(rig):
         await rig.add("blue", answering("blue"))
@@ -209,6 +218,7 @@ def test_the_header_reaches_a_deployment_at_0_percent_and_only_that_one(with_rig
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["404"])
 def test_the_header_with_an_unknown_name_is_404(with_rig):
     async def body(rig):
         await rig.add("blue", answering("blue"))
@@ -237,6 +247,7 @@ def test_requests_are_split_by_weight(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["weights"])
 def test_changing_weights_under_load_loses_no_request(with_rig):
     async def body(rig):
         for name in ("blue", "green"):
@@ -262,6 +273,7 @@ def test_changing_weights_under_load_loses_no_request(with_rig):
 
 
 @pytest.mark.parametrize("model_status", [500, 400, 404, 201, 204, 503])
+@pytest.mark.proves("data plane", honours=["424"])
 def test_a_model_answer_other_than_200_is_424_with_its_status(with_rig, model_status):
     async def body(rig):
         text = "" if model_status == 204 else "reason"
@@ -277,6 +289,7 @@ def test_a_model_answer_other_than_200_is_424_with_its_status(with_rig, model_st
 
 
 @pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.requestSettings.requestTimeout"])
+@pytest.mark.proves("data plane", honours=["408"])
 def test_a_model_that_takes_too_long_is_408(with_rig):
     async def body(rig):
         async def slow(request):
@@ -293,6 +306,7 @@ def test_a_model_that_takes_too_long_is_408(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["408"])
 def test_waiting_for_a_place_counts_into_the_timeout(with_rig):
     async def body(rig):
         async def slow(request):
@@ -310,6 +324,7 @@ def test_waiting_for_a_place_counts_into_the_timeout(with_rig):
 @pytest.mark.proves(
     "onlineEndpoints/deployments", honours=["properties.requestSettings.maxConcurrentRequestsPerInstance"]
 )
+@pytest.mark.proves("data plane", honours=["429"])
 def test_above_twice_the_concurrency_requests_are_429(with_rig):
     async def body(rig):
         gate = asyncio.Event()
@@ -332,6 +347,7 @@ def test_above_twice_the_concurrency_requests_are_429(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["503"])
 def test_no_ready_instance_is_503(with_rig):
     async def body(rig):
         await rig.add("blue", answering("ok"))
@@ -364,6 +380,7 @@ def test_an_instance_that_cannot_be_reached_is_passed_over(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["502"])
 def test_a_model_that_breaks_off_is_502_and_not_asked_twice(with_rig):
     async def body(rig):
         calls = []
@@ -381,6 +398,7 @@ def test_a_model_that_breaks_off_is_502_and_not_asked_twice(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["drain"])
 def test_a_removed_deployment_finishes_its_requests(with_rig):
     async def body(rig):
         gate = asyncio.Event()
@@ -408,6 +426,7 @@ def test_a_removed_deployment_finishes_its_requests(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["score"])
 def test_streamed_answers_arrive_piece_by_piece(with_rig):
     async def body(rig):
         gate = asyncio.Event()
@@ -447,6 +466,7 @@ def test_large_bodies_pass_both_ways(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["413"])
 def test_too_large_bodies_are_413(with_rig, monkeypatch):
     monkeypatch.setattr("localazure.scoring.calls.MAX_REQUEST_BYTES", 1000)
 
@@ -483,6 +503,7 @@ def test_a_caller_that_never_finishes_its_body_does_not_occupy_a_model(with_rig,
 
 
 @pytest.mark.proves("onlineEndpoints", honours=["properties.mirrorTraffic"])
+@pytest.mark.proves("data plane", honours=["mirroring"])
 def test_copies_go_to_the_shadow_and_their_answers_are_dropped(with_rig):
     async def body(rig):
         copied = []
@@ -504,6 +525,7 @@ def test_copies_go_to_the_shadow_and_their_answers_are_dropped(with_rig):
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["mirroring"])
 def test_requests_by_header_are_not_mirrored(with_rig):
     async def body(rig):
         copied = []
@@ -541,6 +563,7 @@ def test_a_slow_shadow_does_not_slow_the_caller(with_rig):
 
 
 @pytest.mark.parametrize("hostile", ["ä" * 10, "x" * 500, "a\tb"])
+@pytest.mark.proves("data plane", honours=["x-request-id"])
 def test_a_strange_request_id_is_replaced(with_rig, hostile):
     async def body(rig):
         await rig.add("blue", echo)
@@ -598,6 +621,7 @@ def test_a_wrong_method_says_which_are_allowed_and_has_the_front_doors_headers(w
     with_rig(body)
 
 
+@pytest.mark.proves("data plane", honours=["drain"])
 def test_a_deployment_at_weight_0_finishes_its_requests(with_rig):
     async def body(rig):
         begun = asyncio.Event()

@@ -35,6 +35,7 @@ def spec(deployment: str = "blue", **more) -> DeploymentSpec:
     return DeploymentSpec(endpoint="fraud", deployment=deployment, **more)
 
 
+@pytest.mark.proves("switches", honours=["--compute"])
 def test_it_answers_like_an_inference_server_without_code_or_environment(tmp_path):
     async def body(plane, session, url):
         await plane.deploy(spec())

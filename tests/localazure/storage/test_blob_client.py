@@ -96,6 +96,7 @@ def test_a_corrupted_upload_is_refused(start_local_azure):
 
 
 @pytest.mark.proves("storageAccounts", honours=["properties.publicNetworkAccess"], client="azure-storage-blob")
+@pytest.mark.proves("switches", honours=["--outside-network"], client="azure-storage-blob")
 def test_a_caller_outside_of_the_network_is_refused(start_local_azure, connect):
     from azure.core.exceptions import HttpResponseError
 
@@ -111,6 +112,7 @@ def test_a_caller_outside_of_the_network_is_refused(start_local_azure, connect):
 @pytest.mark.proves(
     "roleAssignments", honours=["properties.principalId", "properties.roleDefinitionId"], client="azure-storage-blob"
 )
+@pytest.mark.proves("switches", honours=["--caller-without-data-roles"], client="azure-storage-blob")
 def test_a_caller_without_a_data_role_is_refused_until_it_has_one(start_local_azure, connect):
     from azure.core.exceptions import HttpResponseError
 
