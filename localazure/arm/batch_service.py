@@ -12,16 +12,22 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized
+from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, data_plane_body
 from localazure.arm.namespaces.machine_learning.batch_endpoints import DEPLOYMENTS
 from localazure.arm.namespaces.machine_learning.jobs import batch_jobs, create_job
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.resource_id import ResourceId, split_path
 from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
 
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 _MANAGEMENT = "/mferp/managementfrontend"
 _DATA_VERSION = "2020-09-01-dataplanepreview"  # recorded
+# Recorded: what the discovery names. Here all of them are this host, and most of them answer nothing.
+_SERVICES = (
+    *("api", "catalog", "experimentation", "gallery", "history", "hyperdrive", "labeling", "modelmanagement"),
+    *("pipelines", "studio"),
+)
 
 
 class BatchService:
@@ -40,24 +46,30 @@ class BatchService:
 
     async def _discovery(self, request: web.Request) -> web.Response:
         base = self._plane.base_url
-        return web.json_response({"api": base, "catalog": base, "experimentation": base, "history": base})
+        return web.json_response(dict.fromkeys(_SERVICES, base))
 
     async def _registries(self, request: web.Request) -> web.Response:
         error = NotEmulated("A registry of models and environments")
         return web.json_response(error.body(), status=error.status)
 
     async def _invoke(self, request: web.Request) -> web.Response:
+        location, headers = "", {}
         try:
             self._check_caller(request)
             endpoint = self._endpoint(request.match_info["endpoint"])
+            location = str(endpoint.body["location"])
             deployment = self._deployment(endpoint, request.headers.get("azureml-model-deployment"))
+            headers["azureml-model-deployment"] = deployment.name
             sent = _properties(await request.read())
             self._check_output(endpoint, sent)
             answer = create_job(self._plane, deployment, sent, identity.CALLER_NAME)
+        except NotFound as error:
+            time = time_text(self._plane.clock())
+            body = data_plane_body(error, "NotFoundError", location, time)
+            return web.json_response(body, status=error.status, headers=headers)
         except ArmError as error:
             return web.json_response(error.body(), status=error.status)
-        location = f"{self._plane.base_url}{_MANAGEMENT}{deployment.id}?api-version={_DATA_VERSION}"
-        headers = {"Location": location, "azureml-model-deployment": deployment.name}
+        headers["Location"] = f"{self._plane.base_url}{_MANAGEMENT}{deployment.id}?api-version={_DATA_VERSION}"
         return web.json_response(answer, status=201, headers=headers)
 
     async def _read(self, request: web.Request) -> web.Response:

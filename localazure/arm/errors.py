@@ -151,6 +151,18 @@ def machine_learning_body(error: ArmError, location: str, time: str) -> dict[str
     return {"error": body["error"] | {"details": error.details, "additionalInfo": additional}}
 
 
+def data_plane_body(error: ArmError, inner: str, location: str, time: str) -> dict[str, Any]:
+    """An error of the batch data plane in its recorded (older) envelope; there is no debugInfo to show."""
+    shown: dict[str, Any] = dict.fromkeys(
+        ("severity", "messageFormat", "messageParameters", "referenceCode", "detailsUri", "target", "debugInfo")
+    )
+    shown |= {"code": error.code, "message": error.message, "details": [], "additionalInfo": None}
+    shown["innerError"] = {"code": inner, "innerError": None}
+    correlation = {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}
+    facts = {"environment": location, "location": location, "time": time, "componentName": "managementfrontend"}
+    return {"error": shown, "correlation": correlation, **facts}
+
+
 def inferencing_refusal(text: str) -> BadRequest:
     """The wrapping in which users report refusals of the inferencing backend (seen in issues, not recorded)."""
     detail = {"code": "InferencingClientCallFailed", "message": text, "details": [], "additionalInfo": []}

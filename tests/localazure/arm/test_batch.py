@@ -272,8 +272,11 @@ def test_what_cannot_be_invoked_says_why(served):
     assert call(served, "POST", "/endpoints/nightly/jobs", {"properties": {"inputData": {"a": 1}}})[0] == 400
     assert call(served, "POST", "/endpoints/nightly/jobs", {"properties": {}}, Authorization="Bearer x")[0] == 401
     datastore = f"{WORKSPACE}/datastores/none"
-    status, answer, _ = invoke(served, outputDataset={"datastoreId": datastore})
+    status, answer, headers = invoke(served, outputDataset={"datastoreId": datastore})
     assert (status, answer["error"]["message"]) == (404, "Could not find datastore: none.")
+    assert (answer["error"]["code"], answer["error"]["innerError"]["code"]) == ("UserError", "NotFoundError")
+    assert (answer["componentName"], answer["location"]) == ("managementfrontend", "westeurope")
+    assert headers["azureml-model-deployment"] == "first"
 
 
 def test_deleting_the_endpoint_takes_its_deployments_and_keeps_the_jobs(served):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.localazure.arm.recorded_client import FIRST, HERE, NEW, WORKSPACE, Client, start
+from tests.localazure.arm.recorded_client import FIRST, HERE, ML, NEW, REFERENCES, SYSTEM, WORKSPACE, Client, start
 
 pytestmark = pytest.mark.integration
 
@@ -179,3 +179,18 @@ def test_a_batch_deployment_shows_what_its_version_had(azure):
     assert {"maxInstanceCount", "locations"} <= set(preview["resources"])
     gone = azure.done("DELETE", f"{path}/deployments/dep1", None, NEW)
     assert (gone.status_code, gone.text) == (202, "")
+
+
+def test_batch_endpoints_are_listed_newest_first_by_the_older_service_only(azure):
+    path = f"{ML}/lists"
+    azure.done("PUT", path, HERE | SYSTEM | {"properties": REFERENCES})
+    for name in ("batch-a", "batch-b"):
+        azure.done("PUT", f"{path}/batchEndpoints/{name}", HERE | {"properties": {"authMode": "aadToken"}})
+    names = {v: [item["name"] for item in azure.shown(f"{path}/batchEndpoints", v)["value"]] for v in (FIRST, NEW)}
+    assert names == {FIRST: ["batch-b", "batch-a"], NEW: ["batch-a", "batch-b"]}
+
+
+def test_the_discovery_names_the_services_that_were_recorded(azure):
+    found = azure.get("/discovery").json()
+    assert {"api", "catalog", "history", "modelmanagement", "pipelines", "studio"} < set(found)
+    assert set(found.values()) == {azure.https}

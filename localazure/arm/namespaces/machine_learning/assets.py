@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import BadRequest, NotFound
+from localazure.arm.errors import BadRequest, Conflict, NotFound
 from localazure.arm.manners import asset_view
 from localazure.arm.namespaces.machine_learning.assembly import local_path
 from localazure.arm.namespaces.machine_learning.asset_containers import (
@@ -260,6 +260,17 @@ class EnvironmentVersions(AssetVersions):
         if not any(sent.get(field) for field in ("image", "condaFile", "build")):
             raise BadRequest(
                 "UserError", "An environment needs properties.image, properties.condaFile or properties.build."
+            )
+        before = existing.properties if existing is not None else None
+        if before is not None and any(
+            (self.stored(field, sent.get(field)) or None) != (before.get(field) or None)
+            for field in ("image", "condaFile", "build")
+        ):
+            # Text: Azure/azure-cli-extensions#5440. That a 409 makes azure-ai-ml take the next version, while other
+            # fields may change: Azure/azure-sdk-for-python#38590.
+            name, version = request.id.parent.rsplit("/", 1)[-1], request.id.name
+            raise Conflict(
+                "UserError", f"Environment {name} with version {version} is already registered and cannot be changed."
             )
 
     def stored(self, field: str, value: Any) -> Any:

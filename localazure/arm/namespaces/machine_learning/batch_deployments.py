@@ -53,6 +53,12 @@ class BatchDeployments(EndpointResource):
     noun = "a batch deployment"
     shows_operation = False
 
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        reply = super().list_children(parent_id, request)
+        if self.plane.manners(request.api_version).newer:
+            reply.body["value"].reverse()  # recorded: the newer service lists batch endpoints oldest first
+        return reply
+
     def put(self, request: Request) -> Reply:
         existing = self.store.get(request.id.text)
         endpoint = self.require_parent(request.id)
