@@ -42,6 +42,8 @@ class BatchService:
             web.post("/endpoints/{endpoint}/jobs", self._invoke),
             web.get(_MANAGEMENT + "/{path:.*}", self._read),
             web.get("/registrymanagement/{path:.*}", self._registries),
+            # Run history, generic assets, MLflow ...: a container of a storage account cannot have such a name.
+            web.route("*", r"/{service:[a-z]+}/{version:v\d+\.\d+}/{path:.*}", self._other_services),
         ]
 
     async def _discovery(self, request: web.Request) -> web.Response:
@@ -50,6 +52,10 @@ class BatchService:
 
     async def _registries(self, request: web.Request) -> web.Response:
         error = NotEmulated("A registry of models and environments")
+        return web.json_response(error.body(), status=error.status)
+
+    async def _other_services(self, request: web.Request) -> web.Response:
+        error = NotEmulated(f"The workspace's service {request.match_info['service']}")
         return web.json_response(error.body(), status=error.status)
 
     async def _invoke(self, request: web.Request) -> web.Response:

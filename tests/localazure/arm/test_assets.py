@@ -111,3 +111,19 @@ def test_the_workspace_has_a_default_datastore(workspace):
 def test_assets_need_a_workspace(arm):
     arm.make_group()
     assert code(arm).code == "ParentResourceNotFound"
+
+
+def test_what_an_environment_is_made_of_cannot_change_under_its_version(workspace):
+    path = f"{WORKSPACE}/environments/e/versions/1"
+    conda = "dependencies: [python=3.11]\n"
+    made = {"image": "mcr/base:1", "condaFile": conda}
+    assert workspace.put(path, {"properties": made}).status == 201
+    described = workspace.put(
+        path, {"properties": made | {"description": "now with words", "condaFile": "# x\n" + conda}}
+    )
+    assert (described.status, described.properties["description"]) == (201, "now with words")
+    for changes in ({"image": "mcr/base:2"}, {"condaFile": "dependencies: [python=3.12]\n"}, {"condaFile": None}):
+        refused = workspace.put(path, {"properties": made | changes})
+        assert (refused.status, refused.code) == (409, "UserError")
+        assert refused.error["message"] == "Environment e with version 1 is already registered and cannot be changed."
+    assert workspace.get(path).properties["image"] == "mcr/base:1"
