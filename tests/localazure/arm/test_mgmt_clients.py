@@ -71,6 +71,7 @@ def test_keys_of_a_storage_account(storage):
     assert refused(lambda: accounts.regenerate_key(*here, {"keyName": "key9"}))[0] == 400
 
 
+@pytest.mark.proves("storageAccounts", refuses=["name"], client="azure-mgmt")
 def test_names_of_storage_accounts(storage):
     accounts = storage.storage_accounts
     body = {"location": LOCATION, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
@@ -119,6 +120,7 @@ def test_key_vaults(management):
     assert refused(lambda: vaults.check_name_availability({"name": "x", "type": created.type})) == NOT_EMULATED
 
 
+@pytest.mark.proves("vaults", refuses=["properties.enablePurgeProtection"], client="azure-mgmt")
 def test_a_vault_keeps_its_rules_in_a_patch(management):
     from azure.mgmt.keyvault import KeyVaultManagementClient
 
@@ -146,6 +148,7 @@ def test_lists_come_in_pages_of_the_size_that_is_asked_for(management):
     assert len(names) == len(set(names))
 
 
+@pytest.mark.proves("registries", refuses=["sku.name"], client="azure-mgmt")
 def test_container_registries(management):
     from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 

@@ -141,6 +141,7 @@ def test_datastores_of_a_workspace(ml, models):
     assert refused(lambda: ml.datastores.get(*HERE, "none"))[0] == 404
 
 
+@pytest.mark.proves("computes", refuses=["properties.computeType"], client="azure-mgmt")
 def test_computes(ml, models):
     computes, here = ml.compute, (*HERE, "cluster")
     scale = models.ScaleSettings(max_node_count=2, min_node_count=0)

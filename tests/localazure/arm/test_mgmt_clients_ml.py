@@ -122,6 +122,7 @@ def test_endpoints_come_in_pages(ml, models):
     assert len(names) == len(set(names))
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["regenerateKeys/keyType"], client="azure-mgmt")
 def test_keys_and_tokens(ml, models):
     endpoints, here = ml.online_endpoints, make_endpoint(ml, models, "with-keys")
     before = endpoints.list_keys(*here)
@@ -145,6 +146,11 @@ def test_keys_and_tokens(ml, models):
     assert token.expiry_time_utc > token.refresh_after_time_utc > 0
 
 
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    honours=["sku.capacity", "getLogs/containerType", "getLogs/tail"],
+    client="azure-mgmt",
+)
 def test_online_deployments(ml, models):
     endpoint = make_endpoint(ml, models, "with-deployments")
     deployments, here = ml.online_deployments, (*endpoint, "blue")
@@ -171,6 +177,9 @@ def test_online_deployments(ml, models):
     assert (sku.capacity.minimum, sku.capacity.scale_type) == (1, "Automatic")
 
 
+@pytest.mark.proves(
+    "onlineEndpoints", honours=["properties.traffic"], refuses=["properties.traffic"], client="azure-mgmt"
+)
 def test_traffic_moves_and_holds_its_deployment(ml, models):
     endpoint = make_endpoint(ml, models, "with-traffic")
     for name in ("blue", "green"):

@@ -73,6 +73,7 @@ def autoscale(models):
     )
 
 
+@pytest.mark.proves("autoscalesettings", refuses=["properties.targetResourceUri"], client="azure-mgmt")
 def test_autoscale_settings(monitor):
     from azure.mgmt.monitor.v2022_10_01 import models
 
@@ -100,6 +101,7 @@ def test_autoscale_settings(monitor):
     settings.delete(*here)
 
 
+@pytest.mark.proves("diagnosticSettings", refuses=["properties.workspaceId"], client="azure-mgmt")
 def test_diagnostic_settings(monitor, management):
     from azure.mgmt.monitor.v2021_05_01_preview import models
 

@@ -101,6 +101,7 @@ def test_network_security_groups(network):
     assert refused(lambda: network.security_rules.list(*here)) == NOT_EMULATED
 
 
+@pytest.mark.proves("privateEndpoints", honours=["properties.privateLinkServiceConnections"], client="azure-mgmt")
 def test_private_endpoints_and_their_zone_groups(network, dns, management):
     subnet = make_network(network, "vnet3")
     account = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/privateaccount"
@@ -139,6 +140,7 @@ def test_private_endpoints_and_their_zone_groups(network, dns, management):
     assert [config.private_dns_zone_id for config in made.private_dns_zone_configs] == [zone.id]
 
 
+@pytest.mark.proves("privateEndpoints", refuses=["properties.subnet"], client="azure-mgmt")
 def test_what_a_private_endpoint_names_must_exist(network):
     make_network(network, "vnet4")
     body = {"location": LOCATION, "properties": {"subnet": {"id": f"{PROVIDERS}/Microsoft.Network/virtualNetworks/no"}}}
