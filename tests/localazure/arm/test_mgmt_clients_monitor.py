@@ -148,6 +148,36 @@ def test_metrics_of_an_endpoint(monitor, management):
     assert refused(lambda: monitor.metrics.list(ENDPOINT, metricnames="Unknown"))[0] in (400, 501)
 
 
+def test_azure_monitors_clients_need_no_more_than_an_endpoint(monitor, management):
+    """Both routes, and logs, which are refused."""
+    from azure.identity import DefaultAzureCredential
+    from azure.monitor.query import LogsQueryClient, MetricsQueryClient
+    from azure.monitor.querymetrics import MetricsClient
+
+    moment = (datetime.now(UTC) - timedelta(minutes=3)).timestamp()
+    request = ServedRequest("watched", "blue", "id", "POST", "/score", moment, 0.02, 200, 200, 10, 20)
+    management.azure.observe(request)
+    span, grain = timedelta(minutes=10), timedelta(minutes=1)
+
+    def values(metric):
+        return [point.average for series in metric.timeseries for point in series.data if point.average]
+
+    with DefaultAzureCredential() as credential:
+        with MetricsQueryClient(credential, endpoint=management.azure.https) as client:
+            (one,) = client.query_resource(BLUE, ["RequestsPerMinute"], timespan=span, granularity=grain).metrics
+        with MetricsClient(management.azure.https, credential) as client:
+            (result,) = client.query_resources(
+                resource_ids=[BLUE],
+                metric_namespace="Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
+                metric_names=["RequestsPerMinute"],
+                timespan=span,
+                granularity=grain,
+            )
+        assert values(one) == values(result.metrics[0]) != []
+        with LogsQueryClient(credential, endpoint=f"{management.azure.https}/v1") as client:
+            assert refused(lambda: client.query_workspace("w", "AzureActivity", timespan=span)) == NOT_EMULATED
+
+
 def test_definitions_and_namespaces_of_metrics(monitor):
     definitions = {item.name.value: item for item in monitor.metric_definitions.list(BLUE)}
     assert {"CpuUtilizationPercentage", "DeploymentCapacity", "RequestsPerMinute"} <= set(definitions)
