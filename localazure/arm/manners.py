@@ -55,7 +55,8 @@ def manners_of(api_version: str, generation: Generation) -> Manners:
 
 def endpoint_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
     """An online endpoint as an api-version shows it."""
-    absent = ("mirrorTraffic", "publicNetworkAccess") if _is_first_stable(api_version) else ()
+    lacking = _is_first_stable(api_version) or api_version < "2022"
+    absent = ("mirrorTraffic", "publicNetworkAccess") if lacking else ()
     view = _without(body, absent)
     block = view.get("identity") or {}
     if block.get("userAssignedIdentities"):

@@ -186,7 +186,13 @@ def test_an_invoked_job_runs_and_says_what_happened(runnable):
     runnable.scoring.gate.set()
     wait_for_job(runnable, answer["name"])
     shown = job_of(runnable, answer["name"])
-    assert shown["status"] == "Completed"
+    assert (shown["status"], shown["jobType"], shown["experimentName"]) == ("Completed", "Pipeline", "nightly")
+    assert shown["description"] == "Pipeline submission for endpoint: nightly, deployment: first."
+    assert (shown["inputs"], shown["outputs"], shown["jobs"], shown["computeId"]) == (None, None, None, None)
+    assert shown["services"]["Tracking"]["jobServiceType"] == "Tracking"
+    assert set(runnable.get(f"{WORKSPACE}/jobs/{answer['name']}").body["systemData"]) == {
+        *("createdAt", "createdBy", "createdByType")
+    }
     place = f"azureml/{answer['name']}/score"
     assert shown["properties"]["localazure.output"] == f"azureml://datastores/workspaceblobstore/paths/{place}"
     container = runnable.get(f"{WORKSPACE}/datastores/workspaceblobstore").properties["containerName"]

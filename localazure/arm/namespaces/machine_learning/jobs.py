@@ -45,7 +45,7 @@ class Jobs(Behaviour):
     def restore(self) -> None:
         """Jobs that an earlier process left unfinished begin again."""
         for job in self.store.of_type(self.shape.arm):
-            if job.private["status"] not in TERMINAL:
+            if job.private.get("status", "Failed") not in TERMINAL:
                 self.begin(job)
 
     def removed(self, resource: Resource) -> None:
@@ -60,7 +60,7 @@ class Jobs(Behaviour):
         raise NotEmulated("Submitting a job")
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        properties = resource.properties | {"status": resource.private["status"]}
+        properties = resource.properties | {"status": resource.private.get("status", "Failed")}
         return resource.body | {"properties": properties}
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
@@ -69,7 +69,7 @@ class Jobs(Behaviour):
         return reply
 
     def _cancel(self, request: Request, job: Resource) -> Reply:
-        if job.private["status"] not in TERMINAL:
+        if job.private.get("status", "Failed") not in TERMINAL:
             self._end_run(job)
             job.private["status"] = "Canceled"
             self.store.save(job)
@@ -95,20 +95,17 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
         "description": f"Pipeline submission for endpoint: {endpoint_name}, deployment: {deployment.name}.",
         "tags": answer["properties"]["tags"],
         "properties": dict(answer["properties"]["properties"]),
-        "services": answer["properties"]["interactionEndpoints"],
-        "computeId": deployment.properties.get("compute"),
-        "componentId": None,
-        "identity": None,
+        "services": {kind: _service(point) for kind, point in answer["properties"]["interactionEndpoints"].items()},
+        # Recorded: the job is a pipeline of which the workspace shows nothing inside.
+        **dict.fromkeys(
+            ("computeId", "componentId", "identity", "settings", "jobs", "inputs", "outputs", "sourceJobId")
+        ),
         "isArchived": False,
-        "inputs": {},
-        "outputs": {},
-        "jobs": {},
-        "settings": {},
         "status": "Preparing",
     }
     job_id = f"{workspace_id}/jobs/{name}"
     body = {"id": job_id, "name": name, "type": TYPE, "properties": properties}
-    body["systemData"] = who | {"createdByType": "User", "lastModifiedByType": "User"}
+    body["systemData"] = {"createdAt": now, "createdBy": caller, "createdByType": "User"}  # recorded: no more
     private = {"created": created, "deployment": deployment.key, "endpoint": "/".join(deployment.key.split("/")[:-2])}
     private |= {"answer": answer, "status": "Preparing", "sent": sent, "deployment_properties": deployment.properties}
     job = Resource(id=job_id, body=body, private=private)
@@ -126,7 +123,7 @@ def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[di
     for job in reversed(plane.store.children(workspace_id, TYPE)):
         if owner in (job.private.get("endpoint"), job.private.get("deployment")):
             answer = job.private["answer"]
-            found.append(answer | {"properties": answer["properties"] | {"status": job.private["status"]}})
+            found.append(answer | {"properties": answer["properties"] | {"status": job.private.get("status", "Failed")}})
     return found
 
 
@@ -186,6 +183,12 @@ def _input(sent: dict[str, Any]) -> dict[str, Any]:
 
 def _interaction(kind: str, endpoint: str) -> dict[str, Any]:
     return {"jobEndpointType": kind, "port": None, "endpoint": endpoint, "properties": None}
+
+
+def _service(point: dict[str, Any]) -> dict[str, Any]:
+    """A job's service as the workspace shows it: the invoke's answer has it in another form (both recorded)."""
+    shown = {"jobServiceType": point["jobEndpointType"], "port": point["port"], "endpoint": point["endpoint"]}
+    return shown | dict.fromkeys(("status", "errorMessage", "properties", "nodes"))
 
 
 def _parameters(shown: dict[str, Any], sent: dict[str, Any]) -> str:
