@@ -1,16 +1,18 @@
 """Which tests prove what the coverage page says: read from the tests' source, without running or importing them.
 
     @pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"], refuses=["name"], client="MLClient")
+    @pytest.mark.proves("onlineEndpoints", drives=["get", "list", "PUT", "PATCH", "DELETE", "listKeys"], client=...)
 
-The type may be the end of one, as long as only one type ends so; `*` is what holds for every type. `client` names the
-real client that the test drives; without one, requests go into the control plane in the test's own process.
+The type may be the end of one, as long as only one type ends so; `*` is what holds for every type, `catalog` all types
+that the program declares. `client` names the real client that the test drives; without one, requests go into the
+control plane in the test's own process.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,7 @@ CLIENTS = {
     "HTTP": "requests",
 }
 """Real clients, and a word that the test or a file that it names must contain."""
+CLAIMS = frozenset({"honours", "refuses", "drives"})
 _MARKER = "proves"
 
 
@@ -32,7 +35,7 @@ class Proof:
 
     arm_type: str
     claim: str
-    """honours or refuses"""
+    """honours, refuses or drives"""
     field: str
     client: str
     test: str
@@ -43,12 +46,14 @@ class ProofError(Exception):
     """A marker cannot be read; the message says where."""
 
 
-def collect(tests: Path, types: Collection[str]) -> list[Proof]:
-    """Every proof below a folder. Raises ProofError for a marker that names no type, or a client that is not there."""
-    return sorted(proof for path in sorted(tests.rglob("test_*.py")) for proof in _of_file(path, tests, types))
+def collect(tests: Path, types: Collection[str], groups: Mapping[str, Collection[str]] | None = None) -> list[Proof]:
+    """Every proof below a folder; `groups` are names for several types. Raises ProofError for a marker that names no
+    type, or a client that is not there."""
+    known = {one: (one,) for one in types} | {name: tuple(group) for name, group in (groups or {}).items()}
+    return sorted({proof for path in tests.rglob("test_*.py") for proof in _of_file(path, tests, known)})
 
 
-def _of_file(path: Path, tests: Path, types: Collection[str]) -> Iterator[Proof]:
+def _of_file(path: Path, tests: Path, types: Mapping[str, Collection[str]]) -> Iterator[Proof]:
     text = path.read_text(encoding="utf-8")
     if _MARKER not in text:
         return
@@ -61,7 +66,7 @@ def _of_file(path: Path, tests: Path, types: Collection[str]) -> Iterator[Proof]
                 yield from _of_marker(marker, where, types, path)
 
 
-def _of_marker(marker: ast.Call, where: str, types: Collection[str], path: Path) -> Iterator[Proof]:
+def _of_marker(marker: ast.Call, where: str, types: Mapping[str, Collection[str]], path: Path) -> Iterator[Proof]:
     try:
         (named,) = [str(ast.literal_eval(argument)) for argument in marker.args]
         given = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in marker.keywords}
@@ -70,22 +75,22 @@ def _of_marker(marker: ast.Call, where: str, types: Collection[str], path: Path)
     client = given.pop("client", "")
     if client and CLIENTS.get(client, "\0") not in _text_around(path):
         raise ProofError(f"{where}: nothing there drives {client!r}; clients are {', '.join(CLIENTS)}.")
-    if not given or not set(given) <= {"honours", "refuses"}:
-        raise ProofError(f"{where}: a marker has honours=[...], refuses=[...] or both, got {sorted(given)}.")
-    arm_type = _full(named, types, where)
-    for claim, paths in given.items():
-        for field in paths:
-            yield Proof(arm_type, claim, str(field), client, where)
+    if not given or not set(given) <= CLAIMS:
+        raise ProofError(f"{where}: a marker has one or more of honours, refuses, drives, got {sorted(given)}.")
+    for arm_type in _full(named, types, where):
+        for claim, paths in given.items():
+            for field in paths:
+                yield Proof(arm_type, claim, str(field), client, where)
 
 
-def _full(named: str, types: Collection[str], where: str) -> str:
+def _full(named: str, types: Mapping[str, Collection[str]], where: str) -> Collection[str]:
     if named == "*":
-        return named
+        return (named,)
     end = re.compile(rf"(.*[/.])?{re.escape(named)}", re.IGNORECASE)
     found = [one for one in types if end.fullmatch(one)]
     if len(found) != 1:
         raise ProofError(f"{where}: {named!r} is the end of {len(found)} types: {', '.join(found) or 'none'}.")
-    return found[0]
+    return types[found[0]]
 
 
 def _text_around(path: Path) -> str:

@@ -60,6 +60,10 @@ def make_platform(azure):
     honours=["properties.model", "properties.codeConfiguration", "properties.environmentId", "getLogs/tail"],
     client="MLClient",
 )
+@pytest.mark.proves(
+    "onlineEndpoints", drives=["get", "list", "PUT", "DELETE", "listKeys", "regenerateKeys"], client="MLClient"
+)
+@pytest.mark.proves("onlineEndpoints/deployments", drives=["get", "PUT", "DELETE", "getLogs"], client="MLClient")
 def test_mlclient_and_default_credential_work_unmodified(start_local_azure, tmp_path):
     azure = start_local_azure()
     make_platform(azure)
@@ -108,6 +112,22 @@ def test_mlclient_and_default_credential_work_unmodified(start_local_azure, tmp_
     "Resources/deployments", honours=["properties.template", "properties.parameters"], client="MLClient"
 )
 @pytest.mark.proves("data plane", honours=["score"], client="MLClient")
+@pytest.mark.proves(
+    "MachineLearningServices/workspaces",
+    drives=["get", "list", "PUT", "PATCH", "DELETE", "listKeys"],
+    client="MLClient",
+)
+@pytest.mark.proves("models/versions", drives=["get", "PUT"], client="MLClient")
+@pytest.mark.proves("workspaces/models", drives=["list"], client="MLClient")
+@pytest.mark.proves("codes/versions", drives=["PUT", "list"], client="MLClient")
+@pytest.mark.proves("environments/versions", drives=["PUT"], client="MLClient")
+@pytest.mark.proves("data/versions", drives=["PUT", "list"], client="MLClient")
+@pytest.mark.proves("workspaces/datastores", drives=["list", "get"], client="MLClient")
+@pytest.mark.proves("workspaces/computes", drives=["PUT"], client="MLClient")
+@pytest.mark.proves("batchEndpoints", drives=["get", "list", "PUT", "DELETE"], client="MLClient")
+@pytest.mark.proves("batchEndpoints/deployments", drives=["PUT", "DELETE"], client="MLClient")
+@pytest.mark.proves("workspaces/jobs", drives=["get", "list"], client="MLClient")
+@pytest.mark.proves("Resources/deployments", drives=["PUT"], client="MLClient")
 def test_mlclient_does_everything_else_unmodified(start_local_azure, tmp_path):
     plane = RoutedPlane()
     plane.answer = [1, 2]

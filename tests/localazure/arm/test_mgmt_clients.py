@@ -29,6 +29,7 @@ def storage(management):
     return management.client(StorageManagementClient)
 
 
+@pytest.mark.proves("storageAccounts", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_storage_accounts(storage):
     accounts = storage.storage_accounts
     here = (GROUP, "mgmtaccount")
@@ -58,6 +59,7 @@ def test_a_storage_account_changes_by_patch_field_by_field(storage):
     assert accounts.update(*here, {"sku": {"name": "Standard_ZRS"}}).sku.name == "Standard_ZRS"
 
 
+@pytest.mark.proves("storageAccounts", drives=["listKeys", "regenerateKey"], client="azure-mgmt")
 def test_keys_of_a_storage_account(storage):
     accounts = storage.storage_accounts
     here = (GROUP, "keysaccount")
@@ -67,6 +69,8 @@ def test_keys_of_a_storage_account(storage):
     renewed = accounts.regenerate_key(*here, {"keyName": "key1"}).keys_property
     assert renewed[0].value != first.value
     assert renewed[1].value == second.value
+    assert renewed[0].creation_time > first.creation_time
+    assert renewed[1].creation_time == second.creation_time
     assert [key.value for key in accounts.list_keys(*here).keys_property] == [key.value for key in renewed]
     assert refused(lambda: accounts.regenerate_key(*here, {"keyName": "key9"}))[0] == 400
 
@@ -97,6 +101,7 @@ def test_what_storage_does_not_do_says_so(storage):
     assert refused(lambda: storage.skus.list()) == NOT_EMULATED
 
 
+@pytest.mark.proves("KeyVault/vaults", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_key_vaults(management):
     from azure.mgmt.keyvault import KeyVaultManagementClient
 
@@ -149,6 +154,9 @@ def test_lists_come_in_pages_of_the_size_that_is_asked_for(management):
 
 
 @pytest.mark.proves("registries", refuses=["sku.name"], client="azure-mgmt")
+@pytest.mark.proves(
+    "ContainerRegistry/registries", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt"
+)
 def test_container_registries(management):
     from azure.mgmt.containerregistry import ContainerRegistryManagementClient
 
@@ -173,6 +181,7 @@ def test_container_registries(management):
     assert refused(lambda: registries.list_usages(*here)) == NOT_EMULATED
 
 
+@pytest.mark.proves("userAssignedIdentities", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_user_assigned_identities(management):
     from azure.mgmt.msi import ManagedServiceIdentityClient
 
@@ -188,8 +197,15 @@ def test_user_assigned_identities(management):
     )
     assert created.tenant_id == identity.TENANT_ID
     assert created.principal_id != created.client_id
+    before = identities.create_or_update(*here, {"location": LOCATION}).system_data
+    after = identities.update(*here, {"tags": TAGS}).system_data
+    assert (before.created_by_type, before.created_at) == ("User", after.created_at)
+    assert after.last_modified_at > before.last_modified_at
 
 
+@pytest.mark.proves(
+    "OperationalInsights/workspaces", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt"
+)
 def test_log_analytics_workspaces(management):
     from azure.mgmt.loganalytics import LogAnalyticsManagementClient
 
@@ -211,6 +227,7 @@ def test_log_analytics_workspaces(management):
     assert refused(lambda: client.shared_keys.get_shared_keys(*here)) in (NOT_EMULATED, (404, "ResourceNotFound"))
 
 
+@pytest.mark.proves("Insights/components", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_application_insights_components(management):
     from azure.mgmt.applicationinsights import ApplicationInsightsManagementClient
 
@@ -230,6 +247,8 @@ def test_application_insights_components(management):
     assert created.app_id != created.instrumentation_key
 
 
+@pytest.mark.proves("roleAssignments", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("roleDefinitions", drives=["get", "list"], client="azure-mgmt")
 def test_role_assignments_and_role_names(management):
     from azure.mgmt.authorization import AuthorizationManagementClient
 
@@ -260,7 +279,7 @@ def test_role_assignments_and_role_names(management):
         body={"properties": {"principalId": principal, "roleDefinitionId": role.id}},
     )
     assert (below.scope, below.principal_id, below.role_definition_id) == (scope, principal, role.id)
-    assert below.principal_type == "ServicePrincipal"
+    assert (below.principal_type, below.created_by) == ("ServicePrincipal", identity.CALLER_OBJECT_ID)
     assignments.create_by_id(below.id, {"properties": {"principalId": principal, "roleDefinitionId": role.id}})
     assert below.id not in ids(assignments.list_for_resource_group(GROUP, filter="atScope()"))
     assert below.id in ids(assignments.list_for_scope(scope, filter="atScope()"))

@@ -45,6 +45,8 @@ def datastore_uri(management, path):
     return BLOBS.format(subscription=identity.SUBSCRIPTION_ID, path=f"workspaceblobstore/paths/{path}")
 
 
+@pytest.mark.proves("models/versions", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("workspaces/models", drives=["get", "list", "DELETE"], client="azure-mgmt")
 def test_model_versions_and_their_container(ml, models, management):
     versions, here = ml.model_versions, (*HERE, "fraud", "1")
     uri = datastore_uri(management, "models/fraud")
@@ -78,6 +80,8 @@ def test_model_versions_and_their_container(ml, models, management):
     assert refused(lambda: ml.model_containers.get(*HERE, "paged"))[0] == 404
 
 
+@pytest.mark.proves("environments/versions", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("workspaces/environments", drives=["list"], client="azure-mgmt")
 def test_environment_versions(ml, models):
     versions, here = ml.environment_versions, (*HERE, "serving", "1")
     created = live_through(
@@ -95,6 +99,9 @@ def test_environment_versions(ml, models):
     assert "serving" in [container.name for container in ml.environment_containers.list(*HERE)]
 
 
+@pytest.mark.proves(
+    "codes/versions", drives=["get", "list", "PUT", "DELETE", "startPendingUpload"], client="azure-mgmt"
+)
 def test_code_versions_and_their_upload(ml, models, management):
     versions, here = ml.code_versions, (*HERE, "scoring", "1")
     pending = versions.create_or_get_start_pending_upload(
@@ -114,6 +121,8 @@ def test_code_versions_and_their_upload(ml, models, management):
     assert created.properties.code_uri == f"{reference.blob_uri}/scoring"
 
 
+@pytest.mark.proves("data/versions", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("workspaces/data", drives=["get"], client="azure-mgmt")
 def test_data_versions(ml, models, management):
     versions, here = ml.data_versions, (*HERE, "numbers", "1")
     uri = datastore_uri(management, "data/numbers.csv")
@@ -131,6 +140,7 @@ def test_data_versions(ml, models, management):
     assert ml.data_containers.get(*HERE, "numbers").properties.data_type == "uri_file"
 
 
+@pytest.mark.proves("workspaces/datastores", drives=["get", "list", "listSecrets"], client="azure-mgmt")
 def test_datastores_of_a_workspace(ml, models):
     default = ml.datastores.get(*HERE, "workspaceblobstore")
     assert isinstance(default.properties, models.AzureBlobDatastore)
@@ -142,6 +152,7 @@ def test_datastores_of_a_workspace(ml, models):
 
 
 @pytest.mark.proves("computes", refuses=["properties.computeType"], client="azure-mgmt")
+@pytest.mark.proves("workspaces/computes", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
 def test_computes(ml, models):
     computes, here = ml.compute, (*HERE, "cluster")
     scale = models.ScaleSettings(max_node_count=2, min_node_count=0)
@@ -169,6 +180,7 @@ def test_computes(ml, models):
         assert refused(call) == NOT_EMULATED
 
 
+@pytest.mark.proves("workspaces/jobs", drives=["get", "list"], client="azure-mgmt")
 def test_jobs(ml, models):
     assert list(ml.jobs.list(*HERE)) == []
     assert refused(lambda: ml.jobs.get(*HERE, "none"))[0] == 404

@@ -64,6 +64,9 @@ def deployment_body(models, capacity=1):
     )
 
 
+@pytest.mark.proves(
+    "MachineLearningServices/workspaces", drives=["get", "list", "PUT", "PATCH", "listKeys"], client="azure-mgmt"
+)
 def test_workspaces(ml, management):
     workspaces = ml.workspaces
     created = workspaces.get(*HERE)
@@ -81,6 +84,7 @@ def test_workspaces(ml, management):
     assert refused(lambda: workspaces.get(GROUP, "none")) == (404, "ResourceNotFound")
 
 
+@pytest.mark.proves("MachineLearningServices/workspaces", drives=["PUT", "DELETE"], client="azure-mgmt")
 def test_a_workspace_can_be_deleted_and_again(ml, management):
     make_ml_workspace(ml, management.azure, "shortlived")
     done(ml.workspaces.begin_delete(GROUP, "shortlived"))
@@ -88,6 +92,7 @@ def test_a_workspace_can_be_deleted_and_again(ml, management):
     done(ml.workspaces.begin_delete(GROUP, "shortlived"))
 
 
+@pytest.mark.proves("onlineEndpoints", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_online_endpoints(ml, models):
     endpoints, here = ml.online_endpoints, (*HERE, "mgmt-endpoint")
     patch = models.PartialMinimalTrackedResourceWithIdentity(tags=TAGS)
@@ -123,6 +128,7 @@ def test_endpoints_come_in_pages(ml, models):
 
 
 @pytest.mark.proves("onlineEndpoints", honours=["regenerateKeys/keyType"], client="azure-mgmt")
+@pytest.mark.proves("onlineEndpoints", drives=["listKeys", "regenerateKeys", "token"], client="azure-mgmt")
 def test_keys_and_tokens(ml, models):
     endpoints, here = ml.online_endpoints, make_endpoint(ml, models, "with-keys")
     before = endpoints.list_keys(*here)
@@ -151,6 +157,10 @@ def test_keys_and_tokens(ml, models):
     honours=["sku.capacity", "getLogs/containerType", "getLogs/tail"],
     client="azure-mgmt",
 )
+@pytest.mark.proves(
+    "onlineEndpoints/deployments", drives=["get", "list", "PUT", "PATCH", "DELETE", "getLogs"], client="azure-mgmt"
+)
+@pytest.mark.proves("deployments/skus", drives=["list"], client="azure-mgmt")
 def test_online_deployments(ml, models):
     endpoint = make_endpoint(ml, models, "with-deployments")
     deployments, here = ml.online_deployments, (*endpoint, "blue")
@@ -201,6 +211,8 @@ def test_traffic_moves_and_holds_its_deployment(ml, models):
     assert refused(lambda: ml.online_deployments.get(*endpoint, "green"))[0] == 404
 
 
+@pytest.mark.proves("batchEndpoints", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("batchEndpoints/deployments", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_batch_endpoints_and_deployments(ml, models):
     endpoints, here = ml.batch_endpoints, (*HERE, "nightly-batch")
     patch = models.PartialMinimalTrackedResourceWithIdentity(tags=TAGS)

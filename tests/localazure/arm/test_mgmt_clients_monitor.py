@@ -74,6 +74,7 @@ def autoscale(models):
 
 
 @pytest.mark.proves("autoscalesettings", refuses=["properties.targetResourceUri"], client="azure-mgmt")
+@pytest.mark.proves("autoscalesettings", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_autoscale_settings(monitor):
     from azure.mgmt.monitor.v2022_10_01 import models
 
@@ -102,6 +103,7 @@ def test_autoscale_settings(monitor):
 
 
 @pytest.mark.proves("diagnosticSettings", refuses=["properties.workspaceId"], client="azure-mgmt")
+@pytest.mark.proves("diagnosticSettings", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
 def test_diagnostic_settings(monitor, management):
     from azure.mgmt.monitor.v2021_05_01_preview import models
 
@@ -124,6 +126,7 @@ def test_diagnostic_settings(monitor, management):
     assert refused(lambda: monitor.diagnostic_settings_category.list(ENDPOINT)) == NOT_EMULATED
 
 
+@pytest.mark.proves("Insights/metrics", drives=["list"], client="azure-mgmt")
 def test_metrics_of_an_endpoint(monitor, management):
     now = datetime.now(UTC)
     moment = (now - timedelta(minutes=3)).timestamp()
@@ -178,6 +181,8 @@ def test_azure_monitors_clients_need_no_more_than_an_endpoint(monitor, managemen
             assert refused(lambda: client.query_workspace("w", "AzureActivity", timespan=span)) == NOT_EMULATED
 
 
+@pytest.mark.proves("metricDefinitions", drives=["list"], client="azure-mgmt")
+@pytest.mark.proves("metricNamespaces", drives=["list"], client="azure-mgmt")
 def test_definitions_and_namespaces_of_metrics(monitor):
     definitions = {item.name.value: item for item in monitor.metric_definitions.list(BLUE)}
     assert {"CpuUtilizationPercentage", "DeploymentCapacity", "RequestsPerMinute"} <= set(definitions)

@@ -34,6 +34,7 @@ def make_network(network, name):
     return done(network.subnets.begin_create_or_update(GROUP, name, "first", subnet))
 
 
+@pytest.mark.proves("virtualNetworks", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_virtual_networks(network):
     networks = network.virtual_networks
     here = (GROUP, "vnet1")
@@ -49,6 +50,7 @@ def test_virtual_networks(network):
     assert (created.location, created.provisioning_state) == (LOCATION, "Succeeded")
     assert created.address_space.address_prefixes == ["10.0.0.0/16"]
     assert created.resource_guid
+    assert (created.virtual_network_peerings, created.enable_ddos_protection) == ([], False)
     assert created.etag.startswith('W/"')
     (inside,) = created.subnets
     assert (inside.name, inside.address_prefix, inside.provisioning_state) == ("inside", "10.0.1.0/24", "Succeeded")
@@ -56,6 +58,7 @@ def test_virtual_networks(network):
     assert refused(lambda: network.virtual_network_peerings.list(*here)) == NOT_EMULATED
 
 
+@pytest.mark.proves("virtualNetworks/subnets", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
 def test_subnets(network):
     done(network.virtual_networks.begin_create_or_update(GROUP, "vnet2", NETWORK))
     subnets, here = network.subnets, (GROUP, "vnet2", "default")
@@ -72,6 +75,7 @@ def test_subnets(network):
     assert refused(lambda: subnets.list(GROUP, "none")) == (404, "ResourceNotFound")
 
 
+@pytest.mark.proves("networkSecurityGroups", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_network_security_groups(network):
     groups, here = network.network_security_groups, (GROUP, "nsg1")
     rule = {
@@ -102,6 +106,8 @@ def test_network_security_groups(network):
 
 
 @pytest.mark.proves("privateEndpoints", honours=["properties.privateLinkServiceConnections"], client="azure-mgmt")
+@pytest.mark.proves("privateEndpoints", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("privateDnsZoneGroups", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
 def test_private_endpoints_and_their_zone_groups(network, dns, management):
     subnet = make_network(network, "vnet3")
     account = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/privateaccount"
@@ -148,6 +154,8 @@ def test_what_a_private_endpoint_names_must_exist(network):
     assert answer == (400, "InvalidResourceReference")
 
 
+@pytest.mark.proves("privateDnsZones", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("virtualNetworkLinks", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_private_dns_zones_and_their_links(network, dns):
     zones, here = dns.private_zones, (GROUP, "privatelink.two.test")
     created = live_through(
@@ -177,7 +185,9 @@ def test_private_dns_zones_and_their_links(network, dns):
     assert (made.virtual_network.id, made.registration_enabled) == (target.id, False)
     assert (made.virtual_network_link_state, made.provisioning_state) == ("Completed", "Succeeded")
     done(links.begin_create_or_update(*link, body))
-    assert zones.get(*here).number_of_virtual_network_links == 1
+    shown = zones.get(*here)
+    assert (shown.number_of_virtual_network_links, shown.number_of_virtual_network_links_with_registration) == (1, 0)
+    assert (shown.max_number_of_record_sets, shown.max_number_of_virtual_network_links) == (25000, 1000)
     assert done(links.begin_update(*link, {"properties": {"registrationEnabled": True}})).registration_enabled is True
     assert refused(lambda: dns.record_sets.list(*here)) == NOT_EMULATED
 

@@ -39,6 +39,7 @@ def make_identities(client, group, names, **tags):
         done(client.resources.begin_create_or_update_by_id(path, body, api_version="2023-01-31"))
 
 
+@pytest.mark.proves("resourceGroups", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
 def test_resource_groups(client):
     groups = client.resource_groups
     assert not groups.check_existence("fresh")
@@ -172,6 +173,7 @@ def test_subscriptions(management):
         assert refused(lambda: client.subscriptions.list_locations(identity.SUBSCRIPTION_ID)) == NOT_EMULATED
 
 
+@pytest.mark.proves("Resources/deployments", drives=["get", "list", "PUT"], client="azure-mgmt")
 def test_template_deployments_other_than_the_one_say_so(management):
     from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 

@@ -57,6 +57,9 @@ def averages(metric: Any) -> dict[str, list[float]]:
     client="azure-monitor-query",
 )
 @pytest.mark.proves("onlineEndpoints", honours=["properties.traffic", "properties.mirrorTraffic"], client="HTTP")
+@pytest.mark.proves("Insights/metrics", drives=["list"], client="azure-monitor-query")
+@pytest.mark.proves("metricDefinitions", drives=["list"], client="azure-monitor-query")
+@pytest.mark.proves("metricNamespaces", drives=["list"], client="azure-monitor-query")
 def test_azure_monitors_clients_read_what_was_served(azure, credential):
     from azure.monitor.query import MetricsQueryClient
     from azure.monitor.querymetrics import MetricsClient

@@ -114,11 +114,13 @@ def test_the_program_declares_every_type(project: Project) -> None:
     assert declared >= {kind.token for kind in RESOURCE_TYPES}
 
 
+@pytest.mark.proves("catalog", drives=["PUT"], client="Pulumi engine")
 def test_a_second_update_is_empty(project: Project) -> None:
     assert project.changes() == {}
     assert "unchanged" in project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
 
 
+@pytest.mark.proves("catalog", drives=["get"], client="Pulumi engine")
 def test_a_refresh_finds_nothing_to_change_in_any_type(project: Project) -> None:
     assert project.changes("--refresh") == {}
 
@@ -205,6 +207,7 @@ def test_a_killed_engine_leaves_no_plugin_behind(home: Path, tmp_path: Path) -> 
             end(pid)
 
 
+@pytest.mark.proves("catalog", drives=["DELETE"], client="Pulumi engine")
 def test_destroy_leaves_nothing(project: Project, home: Path) -> None:
     output = project.pulumi("destroy", "--yes", "--skip-preview")
     assert re.search(r"\d+ deleted", output)
