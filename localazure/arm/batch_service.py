@@ -44,6 +44,7 @@ class BatchService:
             web.get("/registrymanagement/{path:.*}", self._registries),
             # Run history, generic assets, MLflow ...: a container of a storage account cannot have such a name.
             web.route("*", r"/{service:[a-z]+}/{version:v\d+\.\d+}/{path:.*}", self._other_services),
+            web.route("*", "/{service:genericasset}/subscriptions/{path:.*}", self._other_services),
         ]
 
     async def _discovery(self, request: web.Request) -> web.Response:

@@ -99,6 +99,7 @@ def rollout(home: LocalHome, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 def test_a_safe_rollout_goes_from_an_empty_subscription_to_the_second_version(rollout):
+    assert rollout["environments"] == ["1", "2", "2"]
     assert rollout["before_traffic"] == [
         404,
         "The endpoint doesn't have any valid deployment with positive weight.",
@@ -135,6 +136,7 @@ def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, fold
         "unknown-curated": "NotEmulated",
         "secret": "NotEmulated",
         "no-environment": "NotEmulated",
+        "another-service": "NotEmulated",
     }
     messages = {name: message for name, (_, message) in seen.items()}
     assert "ValueError: no weights" in messages["init-raises"]

@@ -66,6 +66,10 @@ def main():
             seen[name] = [error.error.code, error.error.message]
         else:
             seen[name] = ["Succeeded", ""]
+    try:
+        list(ml.indexes.list())
+    except HttpResponseError as error:
+        seen["another-service"] = [error.error.code, error.error.message]
     seen["log"] = ml.online_deployments.get_logs("init-raises", NAME, lines=100)
     ml.online_endpoints.begin_delete(NAME).result()
     print("SEEN " + json.dumps(seen))

@@ -76,6 +76,8 @@ def main():
     groups = ResourceManagementClient(credential, SUBSCRIPTION, **ARM)
     groups.resource_groups.create_or_update("team", {"location": "westeurope"})
     workspace = ml.workspaces.begin_create(Workspace(name="playground", location="westeurope")).result()
+    images = [Environment(name="made", image=f"acme.io/model:{tag}") for tag in (1, 2, 2)]
+    seen["environments"] = [ml.environments.create_or_update(image).version for image in images]
     ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=NAME, auth_mode="key")).result()
     ml.online_deployments.begin_create_or_update(deployment("blue")).result()
     uri = ml.online_endpoints.get(NAME).scoring_uri
