@@ -23,6 +23,14 @@ class Patched(Behaviour):
     """A type with a PATCH of these fields of its body; `properties` one by one."""
 
     patchable: ClassVar[frozenset[str]] = frozenset({"tags"})
+    dated: ClassVar[bool] = False
+    """Whether the type shows who made and changed it (systemData, documented for some)."""
+
+    def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        body = super().body(request, existing, resource, location)
+        if self.dated:
+            body["systemData"] = self.system_data(existing, request.caller, with_types=True)
+        return body
 
     def patch(self, request: Request) -> Reply:
         if not self.patchable:

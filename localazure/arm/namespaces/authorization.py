@@ -58,8 +58,11 @@ class RoleAssignments(Behaviour):
         now = time_text(self.plane.clock())
         properties = {"principalType": "ServicePrincipal", "condition": None, "conditionVersion": None}
         properties |= super().properties(request, existing)
-        created = existing.properties["createdOn"] if existing else now
-        return properties | {"scope": request.id.scope, "createdOn": created, "updatedOn": now}
+        caller = identity.CALLER_OBJECT_ID
+        made: dict[str, Any] = {"createdOn": now, "createdBy": caller}
+        if existing:
+            made = {name: existing.properties.get(name) for name in made}
+        return properties | {"scope": request.id.scope, **made, "updatedOn": now, "updatedBy": caller}
 
     def mark_provisioned(self, resource: Resource) -> None:
         """Role assignments have no provisioning state."""

@@ -15,6 +15,7 @@ from localazure.arm.timing import time_text
 class Registries(Patched):
     """A container registry."""
 
+    dated = True
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "sku", "identity", "properties"})
 
     refused: ClassVar[Mapping[str, str]] = {

@@ -15,6 +15,7 @@ from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
 from localazure.monitor.autoscale_setting import Setting, read_setting
 from localazure.monitor.definitions import DEPLOYMENTS
 from localazure.monitor.errors import SettingError, SettingNotEmulated
@@ -28,7 +29,13 @@ class Components(Patched):
     created_status = 200  # the only one that its clients know
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        properties = {"IngestionMode": "LogAnalytics", "Flow_Type": "Bluefield"} | super().properties(request, existing)
+        defaults = {
+            "IngestionMode": "LogAnalytics",
+            "Flow_Type": "Bluefield",
+            "publicNetworkAccessForIngestion": "Enabled",
+            "publicNetworkAccessForQuery": "Enabled",
+        }
+        properties = defaults | super().properties(request, existing)
         before = existing.properties if existing else {}
         key = before.get("InstrumentationKey") or new_guid()
         app = before.get("AppId") or new_guid()
@@ -38,6 +45,7 @@ class Components(Patched):
             "AppId": app,
             "ApplicationId": request.id.name,
             "Name": request.id.name,
+            "CreationDate": before.get("CreationDate") or time_text(self.plane.clock()),
             "ConnectionString": f"InstrumentationKey={key};IngestionEndpoint={ingestion};ApplicationId={app}",
         }
 
@@ -45,6 +53,7 @@ class Components(Patched):
 class AutoscaleSettings(Patched):
     """Rules by which the number of instances of a deployment follows its load."""
 
+    dated = True
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {

@@ -14,6 +14,7 @@ from localazure.arm.store import Resource
 class Vaults(Patched):
     """A key vault."""
 
+    dated = True
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {

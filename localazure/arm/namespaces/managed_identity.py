@@ -14,6 +14,8 @@ from localazure.arm.store import Resource
 class UserAssignedIdentities(Patched):
     """An identity that resources share."""
 
+    dated = True
+
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         before = existing.properties if existing else {}
         return super().properties(request, existing) | {

@@ -17,6 +17,12 @@ from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.store import Resource
 
+# Documented limits of Azure.
+_ZONE_LIMITS = {
+    "maxNumberOfRecordSets": 25000,
+    "maxNumberOfVirtualNetworkLinks": 1000,
+    "maxNumberOfVirtualNetworkLinksWithRegistration": 100,
+}
 SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
 
 
@@ -65,7 +71,8 @@ class VirtualNetworks(NetworkResource):
             raise BadRequest("InvalidRequestFormat", "Every subnet in properties.subnets must have a name.")
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        properties = super().properties(request, existing)
+        defaults = {"enableDdosProtection": False, "virtualNetworkPeerings": []}
+        properties = defaults | super().properties(request, existing)
         properties.pop("subnets", None)
         return properties
 
@@ -195,11 +202,16 @@ class PrivateZones(NetworkResource):
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = super().properties(request, existing)
         del properties["resourceGuid"]
-        return properties | {"numberOfRecordSets": 1, "maxNumberOfRecordSets": 25000}
+        return properties | {"numberOfRecordSets": 1}
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         links = self.store.children(resource.id, "Microsoft.Network/privateDnsZones/virtualNetworkLinks")
-        return resource.body | {"properties": resource.properties | {"numberOfVirtualNetworkLinks": len(links)}}
+        registering = sum(bool(link.properties.get("registrationEnabled")) for link in links)
+        counts = {
+            "numberOfVirtualNetworkLinks": len(links),
+            "numberOfVirtualNetworkLinksWithRegistration": registering,
+        }
+        return resource.body | {"properties": resource.properties | _ZONE_LIMITS | counts}
 
 
 class VirtualNetworkLinks(NetworkResource):

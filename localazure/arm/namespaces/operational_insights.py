@@ -14,6 +14,7 @@ from localazure.arm.timing import time_text
 class Workspaces(Patched):
     """A Log Analytics workspace."""
 
+    dated = True
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "identity", "properties"})
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:

@@ -97,6 +97,9 @@ class StorageAccounts(Patched):
             "primaryLocation": location,
             "statusOfPrimary": "available",
             "creationTime": created,
+            "keyCreationTime": existing.properties["keyCreationTime"]
+            if existing
+            else {"key1": created, "key2": created},
         }
 
     def complete_body(self, resource: Resource, request: Request) -> None:
@@ -117,19 +120,31 @@ class StorageAccounts(Patched):
             # The wording is ours.
             raise BadRequest("InvalidRequestContent", f"keyName must be {' or '.join(names)}, got {wanted!r}.")
         account.private["keys"][names.index(wanted)] = _new_key()
+        account.properties["keyCreationTime"] = _key_times(account.properties) | {wanted: time_text(self.plane.clock())}
         self.store.save(account)
         return self._list_keys(request, account)
 
     def _list_keys(self, request: Request, account: Resource) -> Reply:
         keys = account.private["keys"]
-        created = account.properties["creationTime"]
+        created = _key_times(account.properties)
         shown = [
-            {"keyName": f"key{number}", "value": value, "permissions": "FULL", "creationTime": created}
+            {
+                "keyName": f"key{number}",
+                "value": value,
+                "permissions": "FULL",
+                "creationTime": created[f"key{number}"],
+            }
             for number, value in enumerate(keys, 1)
         ]
         return Reply(200, {"keys": shown})
 
     actions: ClassVar[Mapping[str, Action]] = {"listKeys": _list_keys, "regenerateKey": _regenerate_key}
+
+
+def _key_times(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """When each key was made; accounts of earlier versions of this program do not say."""
+    created = properties["creationTime"]
+    return {"key1": created, "key2": created} | (properties.get("keyCreationTime") or {})
 
 
 def _new_key() -> str:

@@ -123,7 +123,9 @@ def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[di
     for job in reversed(plane.store.children(workspace_id, TYPE)):
         if owner in (job.private.get("endpoint"), job.private.get("deployment")):
             answer = job.private["answer"]
-            found.append(answer | {"properties": answer["properties"] | {"status": job.private.get("status", "Failed")}})
+            found.append(
+                answer | {"properties": answer["properties"] | {"status": job.private.get("status", "Failed")}}
+            )
     return found
 
 
