@@ -21,6 +21,7 @@ _REGISTRY = re.compile(
     r"(azureml://registries/[^/]+/environments/[^/]+)(?:/(?:versions|labels)/[^/]+)?/?", re.IGNORECASE
 )
 _WORKSPACE = re.compile(r"/subscriptions/.+/environments/([^/]+)(?:/(?:versions|labels)/[^/]+)?/?", re.IGNORECASE)
+_SHORT = re.compile(r"azureml:(AzureML-[^:@/]+)(?:[:@].*)?", re.IGNORECASE)  # azure-ai-ml sends these as they are
 _IMAGE_VERSION = re.compile(r"(?:@sha256:[0-9a-f]+|:[^/:]*)$", re.IGNORECASE)
 
 
@@ -35,7 +36,7 @@ class CuratedEnvironment:
 
 def key_of(reference: str) -> str:
     """What an image or an environment's id is called in the table."""
-    for pattern in (_REGISTRY, _WORKSPACE):
+    for pattern in (_REGISTRY, _WORKSPACE, _SHORT):
         if matched := pattern.fullmatch(reference):
             return matched[1].lower()
     return _IMAGE_VERSION.sub("", reference).lower()

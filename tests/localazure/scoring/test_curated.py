@@ -24,6 +24,9 @@ SKLEARN = "azureml://registries/azureml/environments/sklearn-1.5"
         ("localhost:5000/acme/model:3", "localhost:5000/acme/model"),
         ("acme.io/model@sha256:" + "0" * 64, "acme.io/model"),
         ("/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/environments/AzureML-x/versions/3", "azureml-x"),
+        ("azureml:AzureML-x:3", "azureml-x"),
+        ("azureml:AzureML-x@latest", "azureml-x"),
+        ("AzureML-x", "azureml-x"),
     ],
 )
 def test_versions_labels_and_tags_do_not_matter(reference, key):
@@ -33,7 +36,9 @@ def test_versions_labels_and_tags_do_not_matter(reference, key):
 def test_only_environments_of_registries_and_of_every_workspace_are_curated():
     assert is_curated(f"{SKLEARN}/labels/latest")
     assert is_curated("/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/environments/AzureML-x/versions/3")
+    assert is_curated("azureml:AzureML-x:3")
     assert not is_curated("/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/environments/mine/versions/3")
+    assert not is_curated("azureml:mine:3")
 
 
 @pytest.mark.parametrize(
