@@ -151,6 +151,22 @@ def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, fold
     assert "Give them plain values" in messages["secret"]
 
 
+def test_changes_by_two_people_and_a_key_rotation_cost_no_request(home, rollout, folder):
+    script = "import json, time\n\ndef init():\n    pass\n\ndef run(data):\n    "
+    for colour in ("blue", "green"):
+        text = script + f"time.sleep(json.loads(data).get('seconds', 0))\n    return {colour!r}\n"
+        (folder / colour / "score.py").write_text(text)
+    seen = run(home, "under_load.py", folder)
+    assert list(seen["statuses"]) == ["200"]
+    assert sum(seen["changes"].values()) == 10
+    assert set(seen["changes"]) <= {"changed", "Conflict"}
+    assert seen["changes"]["changed"] >= 2
+    assert seen["update_meanwhile"] == [409, "Conflict"]
+    assert seen["call_meanwhile"] == 404
+    assert seen["slow"] == [200, "green"]  # it was under way when its deployment was deleted
+    assert seen["left"] == ["blue"]
+
+
 def test_an_mlflow_model_is_served_without_code(home, rollout, tmp_path):
     model = tmp_path / "model"
     (model / "code").mkdir(parents=True)
