@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from localazure import identity
 from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.errors import ArmError, BadRequest, NotEmulated, OperationFailed
-from localazure.arm.operations import GENERIC, Commit, Operation
+from localazure.arm.operations import GENERIC, LOCATION, Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
@@ -234,4 +234,4 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     "Microsoft.Resources/deployments": TemplateDeployments,
     OPERATIONS_TYPE: DeploymentOperations,
 }
-EXTRA_SHAPES = (Shape("Microsoft.Resources/deployments", GENERIC), Shape(OPERATIONS_TYPE))
+EXTRA_SHAPES = (Shape("Microsoft.Resources/deployments", GENERIC, LOCATION), Shape(OPERATIONS_TYPE))

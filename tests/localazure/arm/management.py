@@ -36,6 +36,9 @@ class Management:
             self._clients[kind] = kind(self._credential, *given, base_url=self.azure.https)
         return self._clients[kind]
 
+    def token(self, scope: str) -> str:
+        return self._credential.get_token(scope).token
+
     def close(self) -> None:
         for client in self._clients.values():
             client.close()

@@ -181,8 +181,44 @@ def test_computes(ml, models):
 
 
 @pytest.mark.proves("workspaces/jobs", drives=["get", "list"], client="azure-mgmt")
+def invoked_job(ml, models, management):
+    """The name of a job, made the only way there is: a batch endpoint without a script is invoked."""
+    import requests
+
+    here = (*HERE, "left-a-job")
+
+    def endpoint(default=None):
+        properties = models.BatchEndpointProperties(auth_mode="AADToken")
+        if default:
+            properties.defaults = models.BatchEndpointDefaults(deployment_name=default)
+        body = models.BatchEndpoint(location=LOCATION, properties=properties)
+        return done(ml.batch_endpoints.begin_create_or_update(*here, body))
+
+    endpoint()
+    deployment = models.BatchDeployment(location=LOCATION, properties=models.BatchDeploymentProperties())
+    done(ml.batch_deployments.begin_create_or_update(*here, "first", deployment))
+    answer = requests.post(
+        endpoint("first").properties.scoring_uri,
+        json={"properties": {"inputData": {"rows": {"uri": "https://example.org/rows", "jobInputType": "UriFile"}}}},
+        headers={"Authorization": f"Bearer {management.token('https://ml.azure.com/.default')}"},
+        timeout=10,
+    )
+    assert answer.ok, answer.text
+    return answer.json()["name"]
+
+
+@pytest.mark.proves("workspaces/jobs", drives=["get", "list", "cancel", "DELETE"], client="azure-mgmt")
+def test_a_job_is_cancelled_and_deleted(ml, models, management):
+    jobs, here = ml.jobs, (*HERE, invoked_job(ml, models, management))
+    assert jobs.get(*here).id in ids(jobs.list(*HERE))
+    done(jobs.begin_cancel(*here))
+    assert jobs.get(*here).properties.status in ("Canceled", "Failed")  # it may have failed before
+    done(jobs.begin_delete(*here))
+    assert refused(lambda: jobs.get(*here))[0] == 404
+    done(jobs.begin_delete(*here))
+
+
 def test_jobs(ml, models):
-    assert list(ml.jobs.list(*HERE)) == []
     assert refused(lambda: ml.jobs.get(*HERE, "none"))[0] == 404
     command = models.CommandJob(command="echo", environment_id="x", compute_id="y")
     assert refused(lambda: ml.jobs.create_or_update(*HERE, "j1", models.JobBase(properties=command))) == NOT_EMULATED

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from localazure import identity
@@ -186,3 +189,38 @@ def test_template_deployments_other_than_the_one_say_so(management):
     assert ids(deployments.list_by_resource_group(GROUP)) == []
     assert refused(lambda: deployments.begin_validate(GROUP, "d1", body)) == NOT_EMULATED
     assert refused(lambda: deployments.begin_create_or_update_at_subscription_scope("d1", body)) == NOT_EMULATED
+
+
+def workspace_template():
+    """The template by which azure-ai-ml creates a workspace, from its package, and values for what it must be told."""
+    import azure.core
+
+    # By its place: importing azure.ai.ml takes seconds.
+    folder = Path(azure.core.__file__).parents[1] / "ai" / "ml" / "_arm_deployments" / "arm_templates"
+    template = json.loads((folder / "workspace_base.json").read_text())
+    names = ("storageAccountName", "keyVaultName", "applicationInsightsName", "logAnalyticsName")
+    values = {"workspaceName": "bytemplate", "location": LOCATION, **dict.fromkeys(names, "bytemplate")}
+    parameters = {name: {"value": value} for name, value in values.items()}
+    return {"properties": {"mode": "Incremental", "template": template, "parameters": parameters}}
+
+
+@pytest.mark.proves("Microsoft.Resources/deployments", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("deployments/operations", drives=["list"], client="azure-mgmt")
+def test_the_template_of_a_workspace_is_deployed(management, client):
+    from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+
+    deployer = management.client(DeploymentsMgmtClient)
+    deployments, here = deployer.deployments, (GROUP, "workspace-by-template")
+    made = deployments.begin_create_or_update(*here, workspace_template()).result()
+    assert (made.properties.provisioning_state, made.properties.mode) == ("Succeeded", "Incremental")
+    assert deployments.check_existence(*here)
+    assert made.id in ids(deployments.list_by_resource_group(GROUP))
+    workspace = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/bytemplate"
+    assert workspace in ids(made.properties.output_resources)
+    operations = list(deployer.deployment_operations.list(*here))
+    assert workspace in [operation.properties.target_resource.id for operation in operations]
+    assert {operation.properties.provisioning_state for operation in operations} == {"Succeeded"}
+    done(deployments.begin_delete(*here))
+    assert not deployments.check_existence(*here)
+    assert client.resources.check_existence_by_id(workspace, api_version="2024-04-01")
+    done(deployments.begin_delete(*here))
