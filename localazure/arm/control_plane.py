@@ -162,8 +162,7 @@ class ControlPlane:
 
     def storage_account(self, name: str) -> Resource | None:
         """Account names are unique in all of Azure."""
-        accounts = self.store.of_type("microsoft.storage/storageaccounts")
-        return next((account for account in accounts if account.name.lower() == name.lower()), None)
+        return next(iter(self.store.named("microsoft.storage/storageaccounts", name)), None)
 
     def caller_may_use_blobs(self, account: Resource, write: bool) -> bool:
         if not self.options.caller_without_data_roles:

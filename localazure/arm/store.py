@@ -165,12 +165,17 @@ class Store:
         sql = "SELECT 1 FROM resources WHERE type = ? AND substr(key, ?) = ? LIMIT 1"
         return self._connection.execute(sql, (type_.lower(), -len(end), end)).fetchone() is not None
 
+    def named(self, type_: str, name: str) -> list[Resource]:
+        """Every resource of a type with this name, wherever it is."""
+        end = f"/{name.lower()}"
+        return self._select("type = ? AND substr(key, ?) = ?", type_.lower(), -len(end), end)
+
     def under(self, scope_id: str) -> list[Resource]:
         """Everything below a scope (not the scope itself), extension resources included."""
         prefix = scope_id.lower().rstrip("/") + "/"
         return self._select("key >= ? AND key < ?", prefix, prefix[:-1] + "0")  # "0" is the character after "/"
 
-    def _select(self, where: str, *arguments: str) -> list[Resource]:
+    def _select(self, where: str, *arguments: str | int) -> list[Resource]:
         # `where` is one of the constant texts above; values are always bound.
         rows = self._connection.execute(
             f"SELECT id, body, private, sequence FROM resources WHERE {where} ORDER BY sequence", arguments

@@ -64,7 +64,7 @@ class StorageAccounts(Patched):
                 "AccountNameInvalid",
                 f"{name} is not a valid storage account name. It must have 3 to 24 lower-case letters and digits.",
             )
-        if name in RESERVED_NAMES or self.plane.storage_account(name) is not None:
+        if name in RESERVED_NAMES or self.store.has_named(self.shape.arm, name):
             raise Conflict("StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
 
     def check_name(self, name: str) -> dict[str, Any]:
