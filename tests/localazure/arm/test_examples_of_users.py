@@ -167,6 +167,22 @@ def test_changes_by_two_people_and_a_key_rotation_cost_no_request(home, rollout,
     assert seen["left"] == ["blue"]
 
 
+def test_a_batch_job_is_waited_for(home, rollout, folder):
+    (folder / "driver").mkdir()
+    (folder / "driver" / "score.py").write_text("def init():\n    pass\n\ndef run(files):\n    return [len(files)]\n")
+    (folder / "driver" / "raises.py").write_text(
+        "def init():\n    raise ValueError('no')\n\ndef run(files):\n    pass\n"
+    )
+    (folder / "rows").mkdir()
+    for number in range(3):
+        (folder / "rows" / f"{number}.csv").write_text("1,2\n")
+    seen = run(home, "nightly_batch.py", folder)
+    assert seen["counts"][:2] == ["Completed", True], seen["counts"][2]
+    assert seen["raises"][:2] == ["Failed", True], seen["raises"][2]
+    assert "ValueError: no" in seen["raises"][2]
+    assert seen["children"] == "NotEmulated"
+
+
 def test_an_mlflow_model_is_served_without_code(home, rollout, tmp_path):
     model = tmp_path / "model"
     (model / "code").mkdir(parents=True)
