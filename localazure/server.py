@@ -24,6 +24,7 @@ from aiohttp import web
 from localazure.arm.batch_service import BatchService
 from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.errors import ArmError, NotEmulated
+from localazure.arm.namespaces import every_behaviour
 from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
 from localazure.certificates import ensure_certificates, server_context
@@ -108,7 +109,7 @@ class Server:
         ensure_certificates(self.home)
         self._token = control_token(self.home)
         scoring = FaultyScoring(self.scoring, self.faults)
-        self._plane = plane = ControlPlane(self.home, base_url, scoring, options=self.options)
+        self._plane = plane = ControlPlane(self.home, base_url, scoring, every_behaviour, options=self.options)
         plane.operations.interfere = OperationFaults(self.faults, plane.store)
         self._monitor = monitor = Monitor(plane, self.scoring, self.home, self.monitoring)
         runner = web.AppRunner(

@@ -9,13 +9,13 @@ import asyncio
 import secrets
 import time
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localazure import identity
-from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import NotEmulated
 from localazure.arm.manners import Generation, Manners, manners_of
 from localazure.arm.operations import Operations
@@ -25,7 +25,6 @@ from localazure.arm.roles import Identities, Roles
 from localazure.arm.scoring import Scoring
 from localazure.arm.store import Resource, Store
 from localazure.arm.timing import PACES, Clock, Timing
-from localazure.catalog import RESOURCE_TYPES
 from localazure.monitor.metrics import Metrics
 from localazure.storage.blobs import BlobStore
 
@@ -56,6 +55,7 @@ class ControlPlane:
         home: Path,
         base_url: str,
         scoring: Scoring,
+        behaviours: Callable[[ControlPlane], Iterable[Behaviour]],
         *,
         options: Options | None = None,
         clock: Clock = time.time,
@@ -75,18 +75,8 @@ class ControlPlane:
         self.roles = Roles(self.store)
         self.token_secret = self._token_secret()
         self._background: set[asyncio.Task[None]] = set()
-        self._behaviours: dict[str, Behaviour] = {}
-        self._register()
+        self._behaviours = {one.shape.arm.lower(): one for one in behaviours(self)}
         self.operations.view = self._view
-
-    def _register(self) -> None:
-        # Here and not above: the behaviours' modules import this one for its type.
-        from localazure.arm.namespaces import BEHAVIOURS, EXTRA_SHAPES
-
-        shapes = [Shape(kind.arm, kind.operation, kind.deletion) for kind in RESOURCE_TYPES]
-        for shape in [*shapes, *EXTRA_SHAPES]:
-            kind = BEHAVIOURS.get(shape.arm.lower(), Behaviour)
-            self._behaviours[shape.arm.lower()] = kind(self, shape)
 
     def _view(self, resource: Resource, api_version: str) -> Any:
         request = Request("GET", resource.resource_id, api_version, {}, {}, "")

@@ -3,6 +3,11 @@
 A type of the catalog that no module here names is stored only.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from localazure.arm.behaviour import Behaviour, Shape
 from localazure.arm.namespaces import (
     authorization,
@@ -17,6 +22,10 @@ from localazure.arm.namespaces import (
     storage,
     template_deployments,
 )
+from localazure.catalog import RESOURCE_TYPES
+
+if TYPE_CHECKING:
+    from localazure.arm.control_plane import ControlPlane
 
 _MODULES = (
     authorization,
@@ -44,4 +53,11 @@ EXTRA_SHAPES: tuple[Shape, ...] = (
     *template_deployments.EXTRA_SHAPES,
 )
 
-__all__ = ["BEHAVIOURS", "EXTRA_SHAPES"]
+__all__ = ["BEHAVIOURS", "EXTRA_SHAPES", "every_behaviour"]
+
+
+def every_behaviour(plane: ControlPlane) -> Iterator[Behaviour]:
+    """One behaviour per resource type, for one control plane."""
+    shapes = [Shape(kind.arm, kind.operation, kind.deletion) for kind in RESOURCE_TYPES]
+    for shape in (*shapes, *EXTRA_SHAPES):
+        yield BEHAVIOURS.get(shape.arm.lower(), Behaviour)(plane, shape)

@@ -17,6 +17,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, Options
+from localazure.arm.namespaces import every_behaviour
 from localazure.arm.service import ArmService
 
 SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
@@ -73,7 +74,7 @@ class LocalArm:
 
     def _start(self) -> None:
         self.plane = ControlPlane(
-            self.home, "https://localhost:1", self.scoring, options=self.options, clock=self._clock
+            self.home, "https://localhost:1", self.scoring, every_behaviour, options=self.options, clock=self._clock
         )
         self.service = ArmService(self.plane)
         self.loop.run_until_complete(self._begin())
