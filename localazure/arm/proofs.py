@@ -94,7 +94,7 @@ def _full(named: str, types: Mapping[str, Collection[str]], where: str) -> Colle
 
 
 def _text_around(path: Path) -> str:
-    """The test's file, its folder's fixtures, and the scripts beside it that it names."""
+    """The test's file, its folder's fixtures, and the scripts beside or below it that it names."""
     own = path.read_text(encoding="utf-8")
-    beside = [one for one in path.parent.glob("*.py") if one.name in own or one.name == "conftest.py"]
+    beside = [one for one in path.parent.rglob("*.py") if one.name in own or one.name == "conftest.py"]
     return own + "".join(one.read_text(encoding="utf-8") for one in beside)

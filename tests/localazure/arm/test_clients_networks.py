@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
     drives=["PUT", "DELETE", "provisionManagedNetwork", "resyncKeys", "diagnose"],
     client="MLClient",
 )
+@pytest.mark.proves("deployments/operations", drives=["list"], client="MLClient")  # its progress lines
 @pytest.mark.proves("workspaces/outboundRules", drives=["get", "list", "PUT", "DELETE"], client="MLClient")
 @pytest.mark.proves("workspaces/datastores", drives=["get", "list", "PUT", "DELETE", "listSecrets"], client="MLClient")
 @pytest.mark.proves("workspaces/datastores", honours=["properties.credentials"], client="MLClient")
@@ -30,6 +31,7 @@ def test_mlclient_manages_a_closed_workspace(start_local_azure):
     command = [sys.executable, str(script), identity.SUBSCRIPTION_ID, "rg1"]
     done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "Creating Key Vault" in done.stderr, "what the template makes is listed while it is made"
     assert json.loads(done.stdout.partition("SEEN ")[2]) == {
         "provisioned": "Active",
         "rule": "example.org",

@@ -98,6 +98,20 @@ def rollout(home: LocalHome, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return run(home, "safe_rollout.py", folder)
 
 
+@pytest.mark.proves("onlineEndpoints", honours=["properties.traffic", "properties.mirrorTraffic"], client="MLClient")
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    honours=[
+        "sku.capacity",
+        "properties.model",
+        "properties.codeConfiguration",
+        "properties.environmentId",
+        "properties.environmentVariables",
+    ],
+    client="MLClient",
+)
+@pytest.mark.proves("environments/versions", honours=["properties.condaFile"], client="MLClient")
+@pytest.mark.proves("data plane", honours=["score", "404", "azureml-model-deployment", "weights"], client="MLClient")
 def test_a_safe_rollout_goes_from_an_empty_subscription_to_the_second_version(rollout):
     assert rollout["environments"] == ["1", "2", "2"]
     assert rollout["before_traffic"] == [
@@ -120,6 +134,12 @@ def test_a_safe_rollout_goes_from_an_empty_subscription_to_the_second_version(ro
     assert rollout["after"] == 404
 
 
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    honours=["properties.environmentId", "properties.codeConfiguration"],
+    client="MLClient",
+)
+@pytest.mark.proves("environments/versions", honours=["properties.image"], client="MLClient")
 def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, folder):
     seen = run(home, "deployments_that_fail.py", folder)
     log = seen.pop("log")
@@ -151,6 +171,7 @@ def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, fold
     assert "Give them plain values" in messages["secret"]
 
 
+@pytest.mark.proves("data plane", honours=["drain", "weights"], client="MLClient")
 def test_changes_by_two_people_and_a_key_rotation_cost_no_request(home, rollout, folder):
     script = "import json, time\n\ndef init():\n    pass\n\ndef run(data):\n    "
     for colour in ("blue", "green"):
@@ -165,6 +186,17 @@ def test_changes_by_two_people_and_a_key_rotation_cost_no_request(home, rollout,
     assert seen["call_meanwhile"] == 404
     assert seen["slow"] == [200, "green"]  # it was under way when its deployment was deleted
     assert seen["left"] == ["blue"]
+
+
+def test_plain_requests_do_what_microsofts_rest_page_does(home, rollout, folder):
+    assert run(home, "plain_rest.py", folder) == {
+        "endpoint": "Succeeded",
+        "deployment": "Succeeded",
+        "traffic": "Succeeded",
+        "answer": {"colour": "blue", "weights": "0.5", "greeting": "hello"},
+        "logged": True,
+        "deleted": 202,
+    }
 
 
 def test_a_batch_job_is_waited_for(home, rollout, folder):
@@ -183,6 +215,7 @@ def test_a_batch_job_is_waited_for(home, rollout, folder):
     assert seen["children"] == "NotEmulated"
 
 
+@pytest.mark.proves("models/versions", honours=["properties.modelType", "properties.modelUri"], client="MLClient")
 def test_an_mlflow_model_is_served_without_code(home, rollout, tmp_path):
     model = tmp_path / "model"
     (model / "code").mkdir(parents=True)

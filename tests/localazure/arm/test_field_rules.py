@@ -37,7 +37,18 @@ def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str,
     refuses=["identity", "properties.applicationInsights", "properties.containerRegistry", "properties.keyVault"],
 )
 @pytest.mark.proves("workspaces/computes", refuses=["properties.computeType", "properties.properties.vmSize"])
-@pytest.mark.proves("onlineEndpoints/deployments", refuses=["properties.requestSettings.maxQueueWait"])
+@pytest.mark.proves("onlineEndpoints", refuses=["properties.publicNetworkAccess"])
+@pytest.mark.proves(
+    "onlineEndpoints/deployments",
+    refuses=[
+        "properties.requestSettings.maxQueueWait",
+        "properties.requestSettings.maxConcurrentRequestsPerInstance",
+        "properties.codeConfiguration",
+        "properties.environmentId",
+        "properties.readinessProbe",
+        "properties.egressPublicNetworkAccess",
+    ],
+)
 @pytest.mark.proves("batchEndpoints", refuses=["properties.authMode"])
 @pytest.mark.proves(
     "batchEndpoints/deployments",
@@ -74,7 +85,18 @@ def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str,
         (f"{ML}/computes", "properties.computeType", None, 400),
         (f"{ML}/computes", "properties.computeType", "Databricks", 501),
         (f"{ML}/computes", "properties.properties.vmSize", None, 400),
+        (f"{ML}/onlineEndpoints", "properties.publicNetworkAccess", "Sometimes", 400),
         (f"{ML}/onlineEndpoints/deployments", "properties.requestSettings", {"maxQueueWait": "soon"}, 400),
+        (f"{ML}/onlineEndpoints/deployments", "properties.requestSettings.maxConcurrentRequestsPerInstance", 0, 400),
+        (
+            f"{ML}/onlineEndpoints/deployments",
+            "properties.codeConfiguration.codeId",
+            f"{ASSET}/codes/x/versions/1",
+            400,
+        ),
+        (f"{ML}/onlineEndpoints/deployments", "properties.environmentId", f"{ASSET}/environments/x/versions/1", 400),
+        (f"{ML}/onlineEndpoints/deployments", "properties.readinessProbe.failureThreshold", 0, 400),
+        (f"{ML}/onlineEndpoints/deployments", "properties.egressPublicNetworkAccess", "Sometimes", 400),
         (BATCH, "properties.authMode", "AMLToken", 400),
         (f"{BATCH}/deployments", "properties.environmentId", f"{ASSET}/environments/none/versions/1", 400),
         (f"{BATCH}/deployments", "properties.codeConfiguration.codeId", f"{ASSET}/codes/none/versions/1", 400),
@@ -138,6 +160,31 @@ def test_purge_protection_stays(furnished):
     set_at(body, "properties.enablePurgeProtection", False)
     assert "cannot be turned off" in furnished.put(path, body).error["message"]
     assert furnished.get(path).properties["enablePurgeProtection"] is True
+
+
+@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.egressPublicNetworkAccess"])
+@pytest.mark.parametrize(("access", "refused"), [("Disabled", True), ("Enabled", False)])
+def test_an_mlflow_model_behind_closed_egress_needs_code(furnished, access, refused):
+    uri = "azureml://datastores/workspaceblobstore/paths/model"
+    model = f"{ASSET}/models/flow/versions/1"
+    furnished.put(model, {"properties": {"modelType": "mlflow_model", "modelUri": uri}})
+    path, body = changed(f"{ML}/onlineEndpoints/deployments", "properties.egressPublicNetworkAccess", access)
+    set_at(body, "properties.model", model)
+    answer = furnished.put(path, body)
+    said = answer.text if answer.status == 400 else furnished.poll(answer).text
+    assert ("egress_public_network_access is disabled" in said) is refused
+
+
+@pytest.mark.proves("onlineEndpoints", honours=["properties.keys"], refuses=["regenerateKeys/keyType"])
+def test_keys_can_be_chosen_at_creation_and_are_shown_by_their_action_only(furnished):
+    path, body = changed(
+        f"{ML}/onlineEndpoints", "properties.keys", {"primaryKey": "one" * 9, "secondaryKey": "two" * 9}
+    )
+    assert furnished.put(path, body).status == 201
+    assert "oneone" not in furnished.get(path).text
+    assert furnished.post(f"{path}/listKeys").body == {"primaryKey": "one" * 9, "secondaryKey": "two" * 9}
+    for asked in ({}, {"keyType": "Third"}):
+        assert "keyType" in furnished.post(f"{path}/regenerateKeys", asked).error["message"]
 
 
 @pytest.mark.proves("KeyVault/vaults", honours=["properties.publicNetworkAccess"])

@@ -54,6 +54,7 @@ def calls(cache: Path) -> int:
     return len((cache.parent / "calls").read_text().splitlines())
 
 
+@pytest.mark.proves("environments/versions", honours=["properties.condaFile"])
 def test_the_same_content_is_built_once_even_by_two_at_a_time(cache):
     first, second = provide(cache, CONDA, CONDA)
     again = provide(cache, CONDA + "# a comment is not content\n")[0]
@@ -102,6 +103,7 @@ def test_without_the_inference_server_the_container_could_not_start(cache):
     assert caught.value.code == "ResourceNotReady"
 
 
+@pytest.mark.proves("environments/versions", honours=["properties.image"])
 def test_no_environment_and_an_unknown_image_are_not_emulated_and_say_what_to_do(cache):
     with pytest.raises(DeploymentFailed, match="names no environment, or one that is made by a Dockerfile") as caught:
         provide(cache, None)
@@ -111,6 +113,7 @@ def test_no_environment_and_an_unknown_image_are_not_emulated_and_say_what_to_do
     assert caught.value.code == "NotEmulated"
 
 
+@pytest.mark.proves("environments/versions", honours=["properties.image"])
 def test_a_curated_image_is_built_from_the_table_and_the_log_says_what_is_left_out(cache):
     image = "mcr.microsoft.com/azureml/minimal-py311-inference:20260101.v1"
     log = asyncio.run(EnvironmentCache(cache).provide(None, image)).log.read_text()

@@ -240,6 +240,7 @@ class EnvironmentVersions(AssetVersions):
 
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.condaFile": "is what deployments run in, built with uv",
+        "properties.image": "without a conda file, what a table says of it; one that is in no table fails deployments",
     }
     refused: ClassVar[Mapping[str, str]] = {
         "properties.condaFile": "not YAML, or no condaFile, image and build at all",

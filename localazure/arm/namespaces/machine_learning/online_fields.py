@@ -11,6 +11,7 @@ ENDPOINT_HONOURED: Mapping[str, str] = {
     "properties.authMode": "keys, tokens of the service (aml_token) or of Entra (aad_token) open the endpoint",
     "properties.traffic": "weights of the next request on; left out, an update resets them (`--keep-omitted-traffic`)",
     "properties.mirrorTraffic": "copies of so many percent of the requests, their answers dropped",
+    "properties.keys": "are the endpoint's keys from its creation on; never shown but by listKeys",
     "properties.description": "left out, an update keeps it",
     "properties.publicNetworkAccess": "left out, an update keeps it; no network is filtered",
     "properties.compute": "makes a Kubernetes endpoint, whose deployments must be Kubernetes ones",
@@ -23,10 +24,11 @@ ENDPOINT_REFUSED: Mapping[str, str] = {
     "properties.authMode": "missing or unknown",
     "properties.traffic": "names no deployment, no whole percent, or a sum other than 0 and 100",
     "properties.mirrorTraffic": "above 50, to more than one deployment, or to one with live traffic",
+    "properties.publicNetworkAccess": "other than Enabled, Disabled",
     "properties.compute": "names nothing that exists",
+    "regenerateKeys/keyType": "missing, or other than Primary, Secondary",
 }
 ENDPOINT_UNKEPT: Mapping[str, str] = {
-    "properties.keys": "become the endpoint's keys at creation and are never shown",
     "kind": "follows from `compute`",
     "sku": "not kept",
 }
@@ -41,6 +43,7 @@ DEPLOYMENT_HONOURED: Mapping[str, str] = {
     "properties.livenessProbe": "an instance that fails it too often is replaced",
     "properties.readinessProbe": "an instance that fails it gets no requests until it is ready again",
     "properties.instanceType": "counts into `--quota`",
+    "properties.egressPublicNetworkAccess": "Disabled: an MLflow model needs code of its own; no network is filtered",
     "properties.containerResourceRequirements": "filled in and in the service's units, as recorded; limits nothing",
     "getLogs/containerType": "which container's log",
     "getLogs/tail": "how many lines of it",
@@ -49,12 +52,16 @@ DEPLOYMENT_REFUSED: Mapping[str, str] = {
     "sku.capacity": "not a whole number from 1 to 50, or beyond the quota",
     "properties.endpointComputeType": "other than the endpoint's",
     "properties.instanceType": "another than before",
-    "properties.egressPublicNetworkAccess": "another than before",
+    "properties.egressPublicNetworkAccess": "another than before, or other than Enabled, Disabled",
     "properties.scaleSettings": "other than Default for a managed deployment",
     "properties.model": "names nothing that exists; an asset of a registry (501)",
     "properties.requestSettings.requestTimeout": "not an ISO 8601 duration",
     "properties.requestSettings.maxQueueWait": "not an ISO 8601 duration; has no other effect",
+    "properties.requestSettings.maxConcurrentRequestsPerInstance": "not a whole number of at least 1",
+    "properties.codeConfiguration": "names nothing that exists",
+    "properties.environmentId": "names nothing that exists",
     "properties.livenessProbe": "thresholds below 1, durations that are none",
+    "properties.readinessProbe": "thresholds below 1, durations that are none",
     "getLogs/containerType": "an unknown container",
 }
 DEPLOYMENT_UNKEPT: Mapping[str, str] = {
