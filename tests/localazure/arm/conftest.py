@@ -37,6 +37,9 @@ SETTLE_SECONDS = 10.0
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
+# What a request has besides, and nobody looks at; one for all, since mocks take milliseconds to make.
+UNUSED = {name: mock.Mock() for name in ("app", "writer", "protocol", "transport")}
+
 
 @dataclass
 class Answer:
@@ -138,8 +141,7 @@ class LocalArm:
             payload.feed_data(body if isinstance(body, bytes) else json.dumps(body).encode())
         payload.feed_eof()
         sent = {"Authorization": "Bearer x"} if headers is None else headers
-        # The application only supplies loop and size limit here.
-        http = make_mocked_request(method, path, headers=sent, payload=payload, app=mock.Mock())
+        http = make_mocked_request(method, path, headers=sent, payload=payload, **UNUSED)
         response = await self.service.handle(http)
         text = response.text or ""
         return Answer(response.status, json.loads(text) if text else None, dict(response.headers), text)
