@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from localazure.arm.behaviour import Behaviour, Shape
@@ -107,6 +108,7 @@ def shapes() -> list[Shape]:
     return sorted([*known, *EXTRA_SHAPES], key=lambda shape: shape.arm.lower())
 
 
+@cache
 def proofs() -> list[Proof]:
     """What the tests of this checkout prove."""
     types = [shape.arm for shape in shapes()]

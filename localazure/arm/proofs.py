@@ -11,6 +11,7 @@ control plane in the test's own process.
 from __future__ import annotations
 
 import ast
+import gc
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,13 +58,22 @@ def _of_file(path: Path, tests: Path, types: Mapping[str, Collection[str]]) -> I
     text = path.read_text(encoding="utf-8")
     if _MARKER not in text:
         return
-    for function in ast.walk(ast.parse(text)):
+    for function in _parsed(text):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         for marker in function.decorator_list:
             if isinstance(marker, ast.Call) and ast.unparse(marker.func) == f"pytest.mark.{_MARKER}":
                 where = f"{path.relative_to(tests)}::{function.name}"
                 yield from _of_marker(marker, where, types, path)
+
+
+def _parsed(text: str) -> list[ast.AST]:
+    # The parser of CPython 3.11 breaks when it is entered again, as by a finalizer that shows a traceback.
+    gc.disable()
+    try:
+        return list(ast.walk(ast.parse(text)))
+    finally:
+        gc.enable()
 
 
 def _of_marker(marker: ast.Call, where: str, types: Mapping[str, Collection[str]], path: Path) -> Iterator[Proof]:

@@ -113,6 +113,7 @@ def test_assets_need_a_workspace(arm):
     assert code(arm).code == "ParentResourceNotFound"
 
 
+@pytest.mark.proves("environments/versions", refuses=["properties.image", "properties.condaFile"])
 def test_what_an_environment_is_made_of_cannot_change_under_its_version(workspace):
     path = f"{WORKSPACE}/environments/e/versions/1"
     conda = "dependencies: [python=3.11]\n"

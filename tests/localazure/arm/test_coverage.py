@@ -13,6 +13,7 @@ from localazure.arm.fields import behaviour_of, declared, inside, is_known, stor
 from localazure.arm.proofs import Proof, ProofError, collect
 from localazure.catalog import RESOURCE_TYPES
 from localazure.catalog.shapes import Property
+from tests.localazure.arm.conftest import LocalArm
 from tests.localazure.arm.least_bodies import LEAST, PROVIDERS, furnish, least, set_at
 
 SHAPES = {shape.arm: shape for shape in coverage.shapes()}
@@ -24,11 +25,13 @@ NOT_MADE_HERE = (
 )
 
 
-@pytest.fixture
-def furnished(arm):
-    """A local Azure in which every type of `LEAST` can be made."""
-    furnish(arm)
-    return arm
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory, make_plane):
+    """One local Azure in which every type of `LEAST` can be made; tests remove what is there first."""
+    local = LocalArm(tmp_path_factory.mktemp("furnished"), make_plane)
+    furnish(local)
+    yield local
+    local.close()
 
 
 def value_of(prop: Property, depth: int = 0) -> Any:
@@ -91,6 +94,7 @@ def test_a_declared_field_is_one_of_the_type(arm_type):
 @pytest.mark.parametrize("arm_type", [one for one in TYPES if one in LEAST])
 def test_what_is_stored_comes_back_and_what_is_not_kept_does_not(furnished, arm_type):
     path, body = least(arm_type)
+    furnished.delete(path)
     said = declared(behaviour_of(arm_type))
     kept = [one for one in stored(arm_type) if one not in ("location", "tags")]
     for field in (*kept, *said.unkept):
@@ -112,6 +116,7 @@ def test_operations_are_what_the_page_says(furnished, arm_type):
     told = coverage.operations(SHAPES[arm_type])
     if arm_type in LEAST:
         path, body = least(arm_type)
+        furnished.delete(path)
         assert furnished.put(path, body).status in (200, 201, 202)
     else:
         segments = arm_type.partition("/")[2].split("/")
@@ -129,6 +134,7 @@ def test_operations_are_what_the_page_says(furnished, arm_type):
 def test_a_patch_takes_the_fields_that_the_page_names(furnished, arm_type):
     told = coverage.operations(SHAPES[arm_type])["PATCH"].split(", ")
     path, body = least(arm_type)
+    furnished.delete(path)
     furnished.put(path, body)
     for field, value in {"tags": {"a": "b"}, "properties": {}, "plan": {}, "sku": {}, "identity": None}.items():
         answer = furnished.request("PATCH", path, {field: value})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.localazure.arm.conftest import LocalArm
 from tests.localazure.arm.least_bodies import BLUE, ENDPOINT, ML, NETWORK, PROVIDERS, furnish, least, set_at
 
 GONE = f"{PROVIDERS}/{NETWORK}/virtualNetworks/none"
@@ -18,6 +19,15 @@ ASSET = f"{PROVIDERS}/{ML}/ws1"
 def furnished(arm):
     furnish(arm)
     return arm
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, make_plane):
+    """One for all tests that leave it as they found it."""
+    local = LocalArm(tmp_path_factory.mktemp("shared"), make_plane)
+    furnish(local)
+    yield local
+    local.close()
 
 
 def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str, dict[str, Any]]:
@@ -124,26 +134,28 @@ def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str,
         (f"{NETWORK}/privateDnsZones/virtualNetworkLinks", "properties.virtualNetwork", {"id": GONE}, 400),
     ],
 )
-def test_a_field_that_breaks_its_rule_is_refused_and_nothing_is_made(furnished, arm_type, field, value, status):
+def test_a_field_that_breaks_its_rule_is_refused_and_nothing_is_made(shared, arm_type, field, value, status):
     path, body = changed(arm_type, field, value)
-    answer = furnished.put(path, body)
+    answer = shared.put(path, body)
     assert answer.status == status, answer.text
     said = ("soon" if value == {"maxQueueWait": "soon"} else field.rpartition(".")[2], GONE)
     assert any(word in answer.error["message"] for word in said) or status == 501, answer.error["message"]
-    assert furnished.get(path).status == 404
+    assert shared.get(path).status == 404
     path, body = least(arm_type)
-    assert furnished.put(path, body).status in (200, 201, 202), "only the field was wrong"
+    assert shared.put(path, body).status in (200, 201, 202), "only the field was wrong"
+    shared.delete(path)
+    assert shared.get(path).status == 404
 
 
 @pytest.mark.proves("MachineLearningServices/workspaces", refuses=["name"])
 @pytest.mark.proves("batchEndpoints", refuses=["name"])
 @pytest.mark.proves("batchEndpoints/deployments", refuses=["name"])
 @pytest.mark.parametrize(("arm_type", "name"), [(ML, "a"), (BATCH, "a--b"), (f"{BATCH}/deployments", "1abc")])
-def test_a_name_that_breaks_the_rule_is_refused(furnished, arm_type, name):
+def test_a_name_that_breaks_the_rule_is_refused(shared, arm_type, name):
     path, body = least(arm_type)
     path = f"{path.rpartition('/')[0]}/{name}"
-    assert furnished.put(path, body).status == 400
-    assert furnished.get(path).status == 404
+    assert shared.put(path, body).status == 400
+    assert shared.get(path).status == 404
 
 
 @pytest.mark.proves("ContainerRegistry/registries", refuses=["properties.publicNetworkAccess"])
