@@ -44,7 +44,7 @@ def value_of(prop: Property, depth: int = 0) -> Any:
     if "values" in prop:
         return {"key": value_of(prop["values"], depth + 1)} if depth < 3 else {}
     if kind == "object":
-        inner = inside(prop | {"oneOf": prop["oneOf"][:1]} if "oneOf" in prop else prop)  # type: ignore[arg-type]
+        inner = inside({**prop, "oneOf": prop["oneOf"][:1]} if "oneOf" in prop else prop)
         return {name: value_of(field, depth + 1) for name, field in inner.items()} if depth < 3 else {}
     return {"integer": 1, "number": 1, "boolean": True}.get(kind or "", "text")
 

@@ -111,7 +111,7 @@ def test_a_connection_breaks_when_its_answer_would_be_sent(kind: Kind) -> None:
         assert (refusal.status, dispatcher.in_flight) == (499, 0)
         request = make_mocked_request("POST", "/endpoints/fraud/score", transport=mock.Mock())
         await refusal.response("id", "blue").prepare(request)
-        request.transport.abort.assert_called_once_with()  # type: ignore[union-attr]
+        request.transport.abort.assert_called_once_with()  # type: ignore[union-attr]  # the mock
 
     run(story())
 
