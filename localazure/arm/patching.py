@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import READ_ONLY, Behaviour
+from localazure.arm.body_check import check_body
 from localazure.arm.errors import NotEmulated
 from localazure.arm.reply import Reply, Request
 from localazure.arm.store import Resource
@@ -41,6 +42,7 @@ class Patched(Behaviour):
         if others := sorted(set(request.body) - self.patchable - set(_IGNORED)):
             raise NotEmulated(f"PATCH of {', '.join(others)[:200]} of {self.shape.arm}")
         put = replace(request, method="PUT", body=self._merged(existing, request.body))
+        check_body(self.shape.arm, put.body)
         location = self.location_of(put, existing)
         self.check(put, existing)
         resource = copy.deepcopy(existing)

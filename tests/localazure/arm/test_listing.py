@@ -174,6 +174,8 @@ def test_a_patch_follows_the_rules_of_the_put(group):
     closed = group.request("PATCH", account, {"properties": {"publicNetworkAccess": "Disabled"}})
     assert (closed.properties["publicNetworkAccess"], closed.properties["accessTier"]) == ("Disabled", "Hot")
     assert group.request("PATCH", account, {"sku": {}}).code == "InvalidRequestContent"
+    assert group.request("PATCH", account, {"properties": {"networkAcls": 3}}).code == "InvalidRequestContent"
+    assert group.request("PATCH", account, {"properties": {"networkAcls": {"defaultAction": []}}}).status == 400
     group.put(NETWORK, {"location": LOCATION, "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}})
     subnet = f"{NETWORK}/subnets/a"
     group.put(subnet, {"properties": {"addressPrefix": "10.0.0.0/24"}})
