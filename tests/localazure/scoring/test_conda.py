@@ -122,3 +122,15 @@ def test_a_pip_line_is_bound_by_its_own_metadata_only():
 )
 def test_what_conda_installs_with_python(asked, version, requirements, brought):
     assert brought_by_python(asked, version, requirements) == brought
+
+
+def test_what_python_itself_consists_of_is_not_looked_for_on_pypi():
+    exported = [
+        "_libgcc_mutex=0.1=main",
+        "openssl=3.0.15=h5eee18b_0",
+        "tzdata=2025a=h04d1e81_0",
+        "numpy=1.26.4=py311h64a_0",
+    ]
+    wanted = read_conda_file(f"dependencies: {exported}")
+    assert wanted.requirements == ("numpy==1.26.4",)
+    assert sum("is ignored" in note for note in wanted.notes) == 3
