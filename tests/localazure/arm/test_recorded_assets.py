@@ -194,3 +194,11 @@ def test_the_discovery_names_the_services_that_were_recorded(azure):
     found = azure.get("/discovery").json()
     assert {"api", "catalog", "history", "modelmanagement", "pipelines", "studio"} < set(found)
     assert set(found.values()) == {azure.https}
+
+
+def test_an_absent_conda_file_can_be_sent_back(azure):
+    """As azure-ai-ml does when it archives an environment that is an image."""
+    asset(azure, "environments/image/versions/1", NEW, image="mcr/base")
+    again = asset(azure, "environments/image/versions/1", NEW, image="mcr/base", condaFile="''\n", isArchived=True)
+    assert (again.status_code, again.json()["properties"]["condaFile"]) == (201, "")
+    assert azure.shown(f"{WORKSPACE}/environments/image/versions") == {"value": []}

@@ -243,7 +243,8 @@ class EnvironmentVersions(AssetVersions):
         "properties.image": "without a conda file, what a table says of it; one that is in no table fails deployments",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.condaFile": "not YAML, or no condaFile, image and build at all",
+        "properties.condaFile": "not YAML; no condaFile, image and build at all; another than before (409)",
+        "properties.image": "another than before (409)",
     }
 
     defaults: ClassVar[Mapping[str, Any]] = {
@@ -284,7 +285,8 @@ class EnvironmentVersions(AssetVersions):
             document = yaml.safe_load(value)
         except yaml.YAMLError as exc:
             raise BadRequest("UserError", f"properties.condaFile is not YAML: {exc}") from exc
-        return json.dumps(document, indent=2)
+        # Clients send back an absent conda file as the YAML of an empty text.
+        return json.dumps(document, indent=2) if document else ""
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = super().properties(request, existing)
@@ -304,7 +306,8 @@ class EnvironmentVersions(AssetVersions):
 
     def complete_body(self, resource: Resource, request: Request) -> None:
         # The text as sent, comments included: environments are built from it.
-        resource.private["condaFile"] = request.sent_properties.get("condaFile") or None
+        text = request.sent_properties.get("condaFile")
+        resource.private["condaFile"] = text if self.stored("condaFile", text) else None
 
     def put(self, request: Request) -> Reply:
         reply = super().put(request)
