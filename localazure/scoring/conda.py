@@ -42,40 +42,11 @@ _NUMPY_2_SINCE = {
 _PINNED = re.compile(r"^={0,2}\s*(\d+(?:\.\d+)*)")
 _REQUIREMENT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
 # What conda's Python itself depends on, and an exported environment therefore lists.
-_OF_PYTHON = frozenset(
-    {
-        # fmt: off
-        "_libgcc_mutex",
-        "_openmp_mutex",
-        "bzip2",
-        "ca-certificates",
-        "expat",
-        "ld_impl_linux-64",
-        "libexpat",
-        "libffi",
-        "libgcc",
-        "libgcc-ng",
-        "libgomp",
-        "liblzma",
-        "libnsl",
-        "libsqlite",
-        "libstdcxx",
-        "libstdcxx-ng",
-        "libuuid",
-        "libxcrypt",
-        "libzlib",
-        "ncurses",
-        "openssl",
-        "python_abi",
-        "readline",
-        "sqlite",
-        "tk",
-        "tzdata",
-        "xz",
-        "zlib",
-        # fmt: on
-    }
-)
+_OF_PYTHON = """
+_libgcc_mutex _openmp_mutex bzip2 ca-certificates expat ld_impl_linux-64 libexpat libffi libgcc libgcc-ng
+libgomp liblzma libnsl libsqlite libstdcxx libstdcxx-ng libuuid libxcrypt libzlib ncurses openssl python_abi
+readline sqlite tk tzdata xz zlib
+"""
 _CONDA_NAME = re.compile(r"^(?:[^:\s]+::)?([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(.*)$")
 _CLAUSE = re.compile(r"^(==|=|>=|<=|>|<|!=|~=)?\s*(\d+(?:\.\d+)*)(\.?\*)?$")
 
@@ -191,7 +162,7 @@ def _split(entry: str) -> tuple[str, str]:
 
 def _pypi_requirement(name: str, version: str) -> tuple[str | None, str | None]:
     pypi = PYPI_NAMES.get(name, name)
-    if name in _OF_PYTHON or pypi is None:
+    if pypi is None or name in _OF_PYTHON.split():
         return None, f"conda package {name} is ignored: Python or PyPI packages bring what it stands for"
     note = f"conda package {name} is taken from PyPI" + (f" as {pypi}" if pypi != name else "")
     # A conda match is name[=version[=build]] or "name version build"; the build has no meaning outside conda.
