@@ -234,7 +234,11 @@ def test_valid_bodies_with_junk_in_them(quiet: Any, assets: None, data: Any, met
     path = data.draw(st.sampled_from(sorted(BODIES)))
     if not data.draw(st.sampled_from([True, True, False])):
         quiet.arm("PUT", path, BODIES[path])
-    check(quiet.arm(method, path, data.draw(mutated(BODIES[path]))), method)
+    body = BODIES[path]
+    if method == "PATCH":  # of a few fields: what a type cannot change is refused before anything is looked at
+        names = data.draw(st.sets(st.sampled_from(sorted(body)), min_size=1, max_size=2))
+        body = {name: body[name] for name in names}
+    check(quiet.arm(method, path, data.draw(mutated(body))), method)
 
 
 @settings(settings.get_profile("fuzz"))
