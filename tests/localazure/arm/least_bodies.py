@@ -11,6 +11,7 @@ GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
 ML = "Microsoft.MachineLearningServices/workspaces"
 WORKSPACE = f"{PROVIDERS}/{ML}/ws1"
+ISOLATED = f"{PROVIDERS}/{ML}/isolated"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
 BLUE = f"{ENDPOINT}/deployments/blue"
 NETWORK = "Microsoft.Network"
@@ -23,6 +24,12 @@ SPACE = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
 SYSTEM = {"identity": {"type": "SystemAssigned"}}
 MANAGED = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
 CLUSTER = {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}
+DATASTORE = {
+    "datastoreType": "AzureBlob",
+    "accountName": "elsewhere",
+    "containerName": "box",
+    "credentials": {"credentialsType": "None"},
+}
 REFERENCES = {
     "storageAccount": f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1",
     "keyVault": f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1",
@@ -56,6 +63,12 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
     f"{ML}/codes/versions": (f"{WORKSPACE}/codes/c/versions/1", {"properties": {"codeUri": "https://localhost/c"}}),
     f"{ML}/environments/versions": (f"{WORKSPACE}/environments/e/versions/1", {"properties": {"image": "i"}}),
     f"{ML}/data/versions": (f"{WORKSPACE}/data/d/versions/1", {"properties": {"dataUri": "https://localhost/d"}}),
+    f"{ML}/codes": (f"{WORKSPACE}/codes/mine", {"properties": {}}),
+    f"{ML}/models": (f"{WORKSPACE}/models/mine", {"properties": {}}),
+    f"{ML}/environments": (f"{WORKSPACE}/environments/mine", {"properties": {}}),
+    f"{ML}/data": (f"{WORKSPACE}/data/mine", {"properties": {"dataType": "uri_file"}}),
+    f"{ML}/datastores": (f"{WORKSPACE}/datastores/mine", {"properties": DATASTORE}),
+    f"{ML}/outboundRules": (f"{ISOLATED}/outboundRules/mine", {"properties": {"type": "FQDN", "destination": "a.org"}}),
     f"{ML}/computes": (f"{WORKSPACE}/computes/cluster", HERE | {"properties": CLUSTER}),
     f"{ML}/batchEndpoints": (f"{WORKSPACE}/batchEndpoints/nightly", HERE | {"properties": {"authMode": "AADToken"}}),
     f"{ML}/batchEndpoints/deployments": (f"{WORKSPACE}/batchEndpoints/weekly/deployments/first", HERE),
@@ -102,6 +115,8 @@ PARENTS = (
 def furnish(arm: Any) -> None:
     """What the resources of `LEAST` hang on."""
     arm.make_serving_endpoint()
+    network = {"managedNetwork": {"isolationMode": "AllowOnlyApprovedOutbound"}}
+    assert arm.put(ISOLATED, HERE | SYSTEM | {"properties": REFERENCES | network}).status == 202
     for arm_type in PARENTS:
         path, body = LEAST[arm_type]
         first = path.removesuffix("2") + "1" if path.endswith("2") else path.replace("nightly", "weekly")

@@ -18,10 +18,10 @@ from tests.localazure.arm.least_bodies import LEAST, PROVIDERS, furnish, least, 
 
 SHAPES = {shape.arm: shape for shape in coverage.shapes()}
 TYPES = list(SHAPES)
-# Made by the service, by another request, or with the first version of an asset.
+# Made by the service or by another request.
 NOT_MADE_HERE = (
-    *("datastores", "jobs", "codes", "models", "environments", "data", "outboundRules", "roleDefinitions"),
-    *("metrics", "metricDefinitions", "metricNamespaces", "skus", "operations", "Microsoft.Resources/deployments"),
+    *("jobs", "roleDefinitions", "metrics", "metricDefinitions", "metricNamespaces", "skus", "operations"),
+    "Microsoft.Resources/deployments",
 )
 
 
