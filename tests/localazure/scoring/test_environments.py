@@ -21,6 +21,7 @@ if [ "$1" = venv ]; then
   for folder; do :; done
   mkdir -p "$folder/bin" "$folder/lib/python3.11/site-packages" && touch "$folder/bin/python"
 elif [ "$1" = python ]; then
+  echo "$PATH" > {folder}/path
   echo '[]'
 else
   for file; do :; done
@@ -95,6 +96,14 @@ def test_the_build_log_notes_what_was_done_differently(cache):
     log = provide(cache, text)[0].log.read_text()
     assert "channels ['conda-forge'] are ignored" in log
     assert "Python =3.7 is not on this machine; Python 3." in log
+
+
+def test_the_pythons_of_pyenv_are_looked_at_too(cache, monkeypatch):
+    theirs = cache.parent / "pyenv" / "versions" / "3.7.16" / "bin"
+    theirs.mkdir(parents=True)
+    monkeypatch.setenv("PYENV_ROOT", str(cache.parent / "pyenv"))
+    provide(cache, "dependencies:\n- python=3.7\n- pip: [azureml-inference-server-http]\n")
+    assert (cache.parent / "path").read_text().strip().endswith(f":{theirs}")
 
 
 def test_without_the_inference_server_the_container_could_not_start(cache):
