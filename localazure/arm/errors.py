@@ -31,6 +31,7 @@ GATEWAY_CODES = frozenset(
         "InvalidResourceLocation",
         "LocationRequired",
         "MissingApiVersionParameter",
+        "NoRegisteredProviderFound",
         "NotEmulated",
         "ParentResourceNotFound",
         "ResourceGroupNotFound",

@@ -17,6 +17,8 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm import tenant
+from localazure.arm.api_versions import check_api_version
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.body_check import check_body
 from localazure.arm.conditions import check_conditions
 from localazure.arm.control_plane import ControlPlane
@@ -122,7 +124,7 @@ class ArmService:
         if http.method == "POST":
             target = ResourceId("/" + "/".join(segments[:-1]))
             if target.type:
-                return self._plane.behaviour(target.type).act(segments[-1], request_for(target))
+                return self._behaviour(target.type, api_version).act(segments[-1], request_for(target))
         return _refuse(http.method, path)
 
     def _of_tenant(self, http: web.Request, segments: list[str], api_version: str) -> Reply:
@@ -154,8 +156,14 @@ class ArmService:
             return Reply(200, accounts.check_name(str(body.get("name", ""))))
         return _refuse(method, "/" + "/".join(segments))
 
+    def _behaviour(self, arm_type: str, api_version: str, location: Any = None) -> Behaviour:
+        """Raises NotEmulated for an unknown type, BadRequest for a version that the type never had."""
+        behaviour = self._plane.behaviour(arm_type)
+        check_api_version(behaviour.shape.arm, api_version, location if isinstance(location, str) else "")
+        return behaviour
+
     def _resource(self, http: web.Request, request: Request) -> Reply:
-        behaviour = self._plane.behaviour(request.id.type)
+        behaviour = self._behaviour(request.id.type, request.api_version, request.body.get("location"))
         if behaviour.tracked and not request.id.resource_group:
             _refuse(request.method, request.id.text)  # a resource outside of every group
         if request.method in _READS:
@@ -176,7 +184,7 @@ class ArmService:
         if not scope or len(segments) % 2 == 0:
             return _refuse("GET", collection.text)
         arm_type = "/".join([namespace, *segments[0::2]])
-        behaviour = self._plane.behaviour(arm_type)
+        behaviour = self._behaviour(arm_type, request_for(collection).api_version)
         parent = f"{scope}/providers/{namespace}/" + "/".join(segments[:-1]) if len(segments) > 1 else scope
         parent_id = ResourceId(parent)
         if not parent_id.type and behaviour.lists_only:
