@@ -14,7 +14,7 @@ from localazure import identity
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, data_plane_body
 from localazure.arm.namespaces.machine_learning.batch_endpoints import DEPLOYMENTS
-from localazure.arm.namespaces.machine_learning.jobs import batch_jobs, create_job
+from localazure.arm.namespaces.machine_learning.jobs import batch_jobs, create_job, run_details
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.resource_id import ResourceId, split_path
 from localazure.arm.store import Resource
@@ -22,6 +22,7 @@ from localazure.arm.timing import time_text
 
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 _MANAGEMENT = "/mferp/managementfrontend"
+_HISTORY = "/history/v1.0"
 _DATA_VERSION = "2020-09-01-dataplanepreview"  # recorded
 # Recorded: what the discovery names. Here all of them are this host, and most of them answer nothing.
 _SERVICES = (
@@ -41,6 +42,7 @@ class BatchService:
             web.get("/discovery", self._discovery),
             web.post("/endpoints/{endpoint}/jobs", self._invoke),
             web.get(_MANAGEMENT + "/{path:.*}", self._read),
+            web.get(_HISTORY + "/{path:.*}", self._run),
             web.get("/registrymanagement/{path:.*}", self._registries),
             web.get("/history/v1.0/{workspace:.+}/runs/{run}/details", self._run_details),
             # Run history, generic assets, MLflow ...: a container of a storage account cannot have such a name.
@@ -122,6 +124,21 @@ class BatchService:
         except ArmError as error:
             return web.json_response(error.body(), status=error.status)
         return web.json_response(job)
+
+    async def _run(self, request: web.Request) -> web.Response:
+        """The details of a job's run, which `jobs.stream` of azure-ai-ml asks for; the rest of the run history is not
+        emulated. Not recorded: the fields that the client's model of it has and that can be known here."""
+        try:
+            self._check_caller(request)
+            segments = split_path(request.match_info["path"])
+            if len(segments) < 4 or [segments[-3].lower(), segments[-1].lower()] != ["runs", "details"]:
+                raise NotEmulated(f"The run history's {segments[-1][:64]}")
+            job = self._plane.store.get("/" + "/".join([*segments[:-3], "jobs", segments[-2]]))
+            if job is None:
+                raise NotFound("UserError", f"There is no run with id {segments[-2][:64]}")
+        except ArmError as error:
+            return web.json_response(error.body(), status=error.status)
+        return web.json_response(run_details(job))
 
     def _check_caller(self, request: web.Request) -> None:
         """Any token of this installation will do; its audience is not checked."""

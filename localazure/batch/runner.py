@@ -61,6 +61,8 @@ class BatchRunner:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            for copied in ("code", "model"):
+                await asyncio.to_thread(shutil.rmtree, work / copied, ignore_errors=True)
         if any(codes):
             raise DeploymentFailed(
                 "UserError", f"the scoring script ended with exit code {max(codes)}. {self._end(spec)}"

@@ -41,6 +41,8 @@ def call(arm, method, path, sent=None, **headers):
     handlers = {route.path: route.handler for route in BatchService(arm.plane).routes()}
     if path.startswith("/mferp"):
         handler, match = handlers["/mferp/managementfrontend/{path:.*}"], {"path": path.split("/", 3)[3]}
+    elif path.startswith("/history"):
+        handler, match = handlers["/history/v1.0/{path:.*}"], {"path": path.split("/", 3)[3]}
     else:
         handler, match = handlers["/endpoints/{endpoint}/jobs"], {"endpoint": path.split("/")[2]}
     token = identity.caller_token("https://ml.azure.com", "https://localhost:1", arm.plane.token_secret, arm.now)
@@ -290,3 +292,15 @@ def test_deleting_the_endpoint_takes_its_deployments_and_keeps_the_jobs(served):
     assert served.delete(ENDPOINT).status == 202
     assert served.get(FIRST).status == 404
     assert served.get(f"{WORKSPACE}/jobs/{name}").status == 200
+
+
+def test_the_run_history_tells_of_a_job_and_of_nothing_else(runnable):
+    runnable.scoring.failure = DeploymentFailed("UserError", "3 inputs failed")
+    name = invoke(runnable, inputData=DATA)[1]["name"]
+    wait_for_job(runnable, name)
+    status, details, _ = call(runnable, "GET", f"/history/v1.0{WORKSPACE}/runs/{name}/details")
+    assert (status, details["runId"], details["status"]) == (200, name, "Failed")
+    assert details["error"] == {"error": {"code": "UserError", "message": "3 inputs failed"}}
+    assert call(runnable, "GET", f"/history/v1.0{WORKSPACE}/runs/none/details")[0] == 404
+    for other in (f"{WORKSPACE}/runs/{name}/children", "/runs"):
+        assert call(runnable, "GET", f"/history/v1.0{other}")[0] == 501

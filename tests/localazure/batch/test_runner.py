@@ -104,6 +104,7 @@ def test_the_script_runs_over_the_input_and_its_rows_are_the_output(runner, make
     assert rows == [f"hello {number}.csv fine" for number in range(5)]
     assert result.failed_inputs == 0
     assert runner.log("batchjob-1").read_text().count("batch 2") == 2
+    assert not (result.output.parent / "model").exists()
 
 
 def test_workers_share_the_mini_batches(runner, make_spec):

@@ -165,6 +165,7 @@ async def _publish(plane: ControlPlane, job: Resource, folder: Path) -> str:
         digest = await asyncio.to_thread(_copy, file, upload)
         name = f"{prefix}/{file.relative_to(folder).as_posix()}"
         plane.blobs.commit_upload(account, container, name, upload, upload.stat().st_size, digest, {})
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return uri
 
 

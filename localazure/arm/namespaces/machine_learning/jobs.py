@@ -129,6 +129,22 @@ def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[di
     return found
 
 
+def run_details(job: Resource) -> dict[str, Any]:
+    """What the run history says of a job."""
+    bag, status = job.properties["properties"], job.private.get("status", "Failed")
+    code, _, message = str(bag.get("localazure.error", "")).partition(": ")
+    return {
+        "runId": job.name,
+        "status": status,
+        "startTimeUtc": job.body["systemData"]["createdAt"],
+        "error": {"error": {"code": code, "message": message}} if status == "Failed" else None,
+        "warnings": [],
+        "tags": job.properties["tags"],
+        "properties": bag,
+        "logFiles": {},
+    }
+
+
 def _answer(plane: ControlPlane, deployment: Resource, name: str, sent: dict[str, Any]) -> dict[str, Any]:
     shown, workspace_id = deployment.properties, workspace_id_of(deployment.resource_id)
     group, workspace = deployment.resource_id.resource_group, workspace_id.rsplit("/", 1)[-1]
