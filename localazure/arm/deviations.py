@@ -159,12 +159,12 @@ DEVIATIONS: tuple[Deviation, ...] = (
         reason="The registry here has no admin user, and there is no notebook service: both are null.",
     ),
     Deviation(
-        name="next version of data in lists",
-        step=r"GET \{workspace\}/data",
-        where=r"body\.value\[\d+\]\.properties\.nextVersion",
+        name="next version of data and environments",
+        step=r"GET \{workspace\}/(data|environments).*",
+        where=r"body\.(value\[\d+\]\.)?properties\.nextVersion",
         seen_in=(),
-        reason="Lists of the service show the time of the request as next version of data; here it is the number that "
-        "the asset itself shows.",
+        reason="The service showed the time of the request as next version of environments, and of data in lists; here "
+        "it is the number after the highest one, which is what data itself shows.",
     ),
     Deviation(
         name="properties of data in lists",

@@ -181,6 +181,17 @@ def test_a_batch_deployment_shows_what_its_version_had(azure):
     assert (gone.status_code, gone.text) == (202, "")
 
 
+def test_the_older_batch_service_names_an_operation_in_two_ways(azure):
+    path = f"{WORKSPACE}/batchEndpoints/batch-four"
+    azure.done("PUT", path, HERE | {"properties": {"authMode": "aadToken"}}, FIRST)
+    first, changed = (azure.done("PUT", f"{path}/deployments/dep1", HERE | {"properties": {}}, FIRST) for _ in range(2))
+    states = [answer.json()["properties"]["provisioningState"] for answer in (first, changed)]
+    assert ([first.status_code, changed.status_code], states) == ([201, 201], ["Updating", "Succeeded"])
+    named = changed.json()["properties"]["properties"]["AzureAsyncOperationUri"]
+    assert "/bd:" in changed.headers["Azure-AsyncOperation"]
+    assert named == changed.headers["Azure-AsyncOperation"].replace("/bd:", "/be:")
+
+
 def test_batch_endpoints_are_listed_newest_first_by_the_older_service_only(azure):
     path = f"{ML}/lists"
     azure.done("PUT", path, HERE | SYSTEM | {"properties": REFERENCES})

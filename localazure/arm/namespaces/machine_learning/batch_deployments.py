@@ -10,7 +10,7 @@ from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import batch_deployment_view
 from localazure.arm.namespaces.machine_learning.assembly import check_asset
-from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.endpoint_resource import OPERATION_URI, EndpointResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
@@ -72,8 +72,15 @@ class BatchDeployments(EndpointResource):
         resource.body = self._body(request, existing, resource, location)
         with self.store.transaction():
             operation = self.begin(request, resource, "put", update=existing is not None)
+            self._write_operation_uri(resource)
             self.store.save(resource)
         return self.put_reply(operation, request, self.read(resource, request), whole=True)
+
+    def _write_operation_uri(self, resource: Resource) -> None:
+        """Recorded in 2022: the resource names the operation that the header calls `bd:` with the prefix `be:`."""
+        bag = resource.properties["properties"]
+        if OPERATION_URI in bag:
+            bag[OPERATION_URI] = bag[OPERATION_URI].replace("/bd:", "/be:")
 
     def _check(self, request: Request) -> None:
         sent = request.sent_properties
@@ -98,6 +105,8 @@ class BatchDeployments(EndpointResource):
         resources["properties"] = resources.get("properties") or None
         resources |= {"maxInstanceCount": resources.get("maxInstanceCount"), "locations": resources.get("locations")}
         first_state = "Creating" if request.api_version >= "2024" and existing is None else "Updating"
+        if existing is not None and not self.plane.manners(request.api_version).newer:
+            first_state = "Succeeded"  # the one recorded update: the operation still ran
         properties: dict[str, Any] = {
             "description": sent.get("description"),
             "properties": (before.get("properties") or {}) | (sent.get("properties") or {}),
