@@ -37,7 +37,7 @@ def with_code(spec: DeploymentSpec) -> DeploymentSpec:
         )
     described = _yaml(spec.model_folder / "MLmodel")
     flavors = described.get("flavors")
-    if not isinstance(flavors, dict) or "python_function" not in flavors:
+    if not isinstance(flavors, dict) or not isinstance(flavors.get("python_function"), dict):
         raise DeploymentFailed(
             "NotEmulated", f"the MLflow model {spec.model_folder.name} has no python_function flavor. {_ADD_CODE}"
         )
@@ -52,12 +52,15 @@ def with_code(spec: DeploymentSpec) -> DeploymentSpec:
 
 def _conda_file(model: Path, flavors: dict[str, Any]) -> str:
     named = flavors["python_function"].get("env") or "conda.yaml"
-    conda = _yaml(model / str(named.get("conda", "conda.yaml") if isinstance(named, dict) else named))
+    path = model / str(named.get("conda", "conda.yaml") if isinstance(named, dict) else named)
+    if not path.resolve().is_relative_to(model.resolve()):
+        raise DeploymentFailed("BadArgument", "the MLflow model's conda file must lie inside the model's folder.")
+    conda = _yaml(path)
     dependencies = conda.get("dependencies")
     if not isinstance(dependencies, list):
         raise DeploymentFailed("ImageBuildFailure", "the MLflow model's conda file has no list 'dependencies'.")
-    pip = [line for entry in dependencies if isinstance(entry, dict) for line in entry.get("pip") or []]
-    others = [entry for entry in dependencies if not isinstance(entry, dict)]
+    pip = [line for entry in dependencies if _is_pip(entry) for line in entry["pip"]]
+    others = [entry for entry in dependencies if not _is_pip(entry)]  # what is neither is refused when it is read
     listed = [str(line).lower().replace("_", "-") for line in (*pip, *others)]
     for package, bringing in _NEEDED.items():
         if not any(line.startswith(bringing) for line in listed):
@@ -65,6 +68,10 @@ def _conda_file(model: Path, flavors: dict[str, Any]) -> str:
     import yaml  # not needed to start
 
     return yaml.safe_dump(conda | {"dependencies": [*others, {"pip": pip}]})
+
+
+def _is_pip(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("pip"), list)
 
 
 def _yaml(path: Path) -> dict[str, Any]:

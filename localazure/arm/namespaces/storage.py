@@ -21,6 +21,7 @@ _NAME = re.compile(r"[a-z0-9]{3,24}")
 RESERVED_NAMES = frozenset(
     {
         "discovery",
+        "genericasset",
         "mferp",
         "registrymanagement",
         "subscriptions",

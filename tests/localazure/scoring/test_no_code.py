@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from localazure.scoring.conda import read_conda_file
 from localazure.scoring.no_code import with_code
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
 
@@ -89,3 +90,25 @@ def test_a_broken_model_says_which_file_is_broken(model, text):
     (model / "conda.yaml").unlink() if text is None else (model / "conda.yaml").write_text(text)
     with pytest.raises(DeploymentFailed, match=r"conda\.yaml|conda file"):
         with_code(spec(model))
+
+
+@pytest.mark.parametrize("env", ["../other.yaml", "/etc/passwd", {"conda": "../other.yaml"}])
+def test_the_conda_file_is_the_models_own(model, env):
+    (model.parent / "other.yaml").write_text("dependencies: [numpy]")
+    write(model, {"python_function": {"env": env}})
+    with pytest.raises(DeploymentFailed, match="inside the model's folder") as caught:
+        with_code(spec(model))
+    assert caught.value.code == "BadArgument"
+
+
+@pytest.mark.parametrize("function", [None, 3, "text", []])
+def test_a_flavor_of_the_wrong_form_is_no_flavor(model, function):
+    write(model, {"python_function": function})
+    with pytest.raises(DeploymentFailed, match="no python_function flavor"):
+        with_code(spec(model))
+
+
+def test_a_dependency_of_the_wrong_form_is_refused_as_in_any_conda_file(model):
+    (model / "conda.yaml").write_text("dependencies: [python=3.11, {pip: numpy}]")
+    with pytest.raises(DeploymentFailed, match="a dependency must be text or one 'pip:' list"):
+        read_conda_file(with_code(spec(model)).conda_file)
