@@ -136,5 +136,7 @@ def set_at(body: dict[str, Any], path: str, value: Any) -> None:
     for name in way:
         place = place.setdefault(name, {})
         if isinstance(place, list):
+            if not place:
+                place.append({})
             place = place[0]
     place[last] = value

@@ -193,3 +193,22 @@ def test_a_proof_is_read_from_the_source(tmp_path):
 def test_the_page_is_what_the_code_says():
     page = Path(coverage.__file__).parents[1] / "COVERAGE.md"
     assert page.read_text() == coverage.render(), "run: python -m localazure.arm.coverage > localazure/COVERAGE.md"
+
+
+@pytest.mark.parametrize("arm_type", list(LEAST))
+def test_a_field_with_an_effect_that_takes_no_nonsense_says_so(furnished, arm_type):
+    """Texts, numbers and objects of the right form that mean nothing: who refuses them has to declare it."""
+    said = declared(behaviour_of(arm_type))
+    refused = {*said.refused, "identity", "location", "tags"}
+    silent = []
+    for field in said.honoured:
+        if "/" in field:
+            continue
+        path, body = least(arm_type)
+        furnished.delete(path)
+        set_at(body, field, value_of(shape_of(arm_type, field)))
+        answer = furnished.put(path, body)
+        told = any(one == field or one.startswith(f"{field}.") or field.startswith(f"{one}.") for one in refused)
+        if answer.status >= 400 and not told:
+            silent.append((field, answer.text[:200]))
+    assert silent == []
