@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 import uuid
 import weakref
@@ -33,6 +34,11 @@ from localazure.scoring.traffic import ServedRequest
 # Paths of the inference server that are reachable from outside, and their methods.
 _PATHS = {"/score": ("POST", "GET", "OPTIONS"), "/swagger.json": ("GET",)}
 
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CLIENT_ID = "x-ms-client-request-id"
+_NOT_IN_CLIENT_ID = re.compile(rb"[^A-Za-z0-9_-]")
+
+Headers = tuple[tuple[bytes, bytes], ...]
 Observer = Callable[[ServedRequest], None]
 Exchange = Callable[[Target, Call, float], Awaitable[tuple[Backend, upstream.Reply]]]
 
@@ -136,7 +142,8 @@ class Router:
         query = request.rel_url.raw_query_string
         path = f"{model_path}?{query}" if query else model_path
         direct = named is not None
-        call = Call(request.method, path, request.raw_headers, body, request_id, direct, started, clock)
+        headers = _with_clean_client_id(request.raw_headers) if _CLIENT_ID in request.headers else request.raw_headers
+        call = Call(request.method, path, headers, body, request_id, direct, started, clock)
         if route.shadows and not direct:
             self._mirror(route, target, call)
         return await self._forward(request, target, call)
@@ -273,6 +280,13 @@ def _key(endpoint: str, deployment: str) -> tuple[str, str]:
 
 
 def _request_id(given: str | None) -> str:
-    if given and len(given) <= 128 and given.isascii() and given.isprintable():
-        return given
-    return str(uuid.uuid4())
+    """Reserved for the server's tracing: what is no GUID is overridden (documented, request tracing)."""
+    return given if given and _GUID.fullmatch(given) else str(uuid.uuid4())
+
+
+def _with_clean_client_id(headers: Headers) -> Headers:
+    """The client's own tracing id: at most 40 letters, digits, hyphens and underscores (documented, request tracing)."""
+    return tuple(
+        (name, _NOT_IN_CLIENT_ID.sub(b"", value)[:40] if name.lower() == _CLIENT_ID.encode() else value)
+        for name, value in headers
+    )

@@ -154,13 +154,14 @@ def test_requests_are_recorded_when_the_diagnostic_setting_asks(azure):
     file = azure.home / "logs/traffic/recorded.jsonl"
 
     def recorded() -> bool:
-        azure.score("recorded", **{"User-Agent": "test", "x-request-id": "mine"})
+        azure.score("recorded", **{"User-Agent": "test", "x-request-id": "9c4d50ee-2d56-4cd3-8152-34347dc9f2b0"})
         return file.exists()
 
     eventually(recorded)
     row = json.loads(file.read_text().splitlines()[-1])
     assert (row["EndpointName"], row["DeploymentName"], row["ResponseCode"]) == ("recorded", "blue", 200)
-    assert (row["XRequestId"], row["UserAgent"], row["AzureMLWorkspaceName"]) == ("mine", "test", "ws1")
+    request_id = "9c4d50ee-2d56-4cd3-8152-34347dc9f2b0"
+    assert (row["XRequestId"], row["UserAgent"], row["AzureMLWorkspaceName"]) == (request_id, "test", "ws1")
     assert azure.keys["recorded"] not in file.read_text()
     assert not (azure.home / "logs/traffic/clients.jsonl").exists()
 

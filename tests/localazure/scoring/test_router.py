@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+REQUEST_ID = "9c4d50ee-2d56-4cd3-8152-34347dc9f2b0"
+
 
 def answering(text: str, **more: Any):
     async def handle(request: web.Request) -> web.Response:
@@ -55,13 +57,13 @@ def test_the_request_reaches_the_model_whole_but_without_the_key(with_rig):
         rig.route(blue=100)
         rig.url += "?a=1&b=%20"
         _, text, headers = await rig.score(
-            b'{"x": 1}', x_request_id="my-id", content_type="application/json", x_own="y"
+            b'{"x": 1}', x_request_id=REQUEST_ID, content_type="application/json", x_own="y"
         )
         seen = json.loads(text)
         assert seen["body"] == '{"x": 1}'
         assert seen["path"] in ("/score?a=1&b=%20", "/score?a=1&b=+")
         assert seen["headers"]["x-own"] == "y"
-        assert seen["headers"]["x-request-id"] == headers["x-request-id"] == "my-id"
+        assert seen["headers"]["x-request-id"] == headers["x-request-id"] == REQUEST_ID
         assert "authorization" not in seen["headers"]
 
     with_rig(body)
@@ -562,15 +564,25 @@ def test_a_slow_shadow_does_not_slow_the_caller(with_rig):
     with_rig(body)
 
 
-@pytest.mark.parametrize("hostile", ["ä" * 10, "x" * 500, "a\tb"])
+@pytest.mark.parametrize("hostile", ["my-id", f"{REQUEST_ID}0", "ä" * 10, "x" * 500, "a\tb"])
 @pytest.mark.proves("data plane", honours=["x-request-id"])
-def test_a_strange_request_id_is_replaced(with_rig, hostile):
+def test_a_request_id_that_is_no_guid_is_replaced(with_rig, hostile):
     async def body(rig):
         await rig.add("blue", echo)
         rig.route(blue=100)
         status, _, headers = await rig.score(x_request_id=hostile)
         assert status == 200
         assert len(headers["x-request-id"]) == 36
+
+    with_rig(body)
+
+
+def test_a_clients_own_request_id_is_cleaned_and_cut(with_rig):
+    async def body(rig):
+        await rig.add("blue", echo)
+        rig.route(blue=100)
+        _, text, _ = await rig.score(x_ms_client_request_id="order 7/ä_x-" + "y" * 60)
+        assert json.loads(text)["headers"]["x-ms-client-request-id"] == "order7_x-" + "y" * 31
 
     with_rig(body)
 

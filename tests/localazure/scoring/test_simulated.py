@@ -40,7 +40,9 @@ def test_it_answers_like_an_inference_server_without_code_or_environment(tmp_pat
     async def body(plane, session, url):
         await plane.deploy(spec())
         plane.route(EndpointRouting(endpoint="fraud", traffic={"blue": 100}, primary_key="k"))
-        async with session.post(f"{url}/score", data=b"[1]", headers={"x-request-id": "mine"}) as answer:
+        async with session.post(
+            f"{url}/score", data=b"[1]", headers={"x-request-id": "9c4d50ee-2d56-4cd3-8152-34347dc9f2b0"}
+        ) as answer:
             assert answer.status == 200
             assert await answer.json() == {
                 "simulated": True,
@@ -48,7 +50,7 @@ def test_it_answers_like_an_inference_server_without_code_or_environment(tmp_pat
             }
             assert answer.headers["azureml-model-deployment"] == "blue"
             assert answer.headers["x-ms-run-function-failed"] == "False"
-            assert answer.headers["x-request-id"] == "mine"
+            assert answer.headers["x-request-id"] == "9c4d50ee-2d56-4cd3-8152-34347dc9f2b0"
         async with session.get(f"{url}/swagger.json") as answer:
             assert json.loads(await answer.text())["swagger"] == "2.0"
         assert "simulated" in await plane.logs("fraud", "blue", "InferenceServer", 10)
