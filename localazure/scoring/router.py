@@ -285,7 +285,7 @@ def _request_id(given: str | None) -> str:
 
 
 def _with_clean_client_id(headers: Headers) -> Headers:
-    """The client's own tracing id: at most 40 letters, digits, hyphens and underscores (documented, request tracing)."""
+    """The client's own tracing id: at most 40 letters, digits, hyphens, underscores (documented, request tracing)."""
     return tuple(
         (name, _NOT_IN_CLIENT_ID.sub(b"", value)[:40] if name.lower() == _CLIENT_ID.encode() else value)
         for name, value in headers

@@ -34,7 +34,7 @@ class FakePlane:
         self.batches: list[BatchSpec] = []
         self.failure: DeploymentFailed | None = None
         self.gate: asyncio.Event | None = None
-        """While set and not opened, deployments wait for it."""
+        """While set and not opened, what is done to deployments waits for it."""
 
     async def start(self) -> None:
         self.calls.append("start")
@@ -55,6 +55,8 @@ class FakePlane:
 
     async def remove(self, endpoint: str, deployment: str) -> None:
         self.calls.append(f"remove {endpoint}/{deployment}")
+        if self.gate is not None:
+            await self.gate.wait()
         self.deployed.pop((endpoint, deployment), None)
 
     def route(self, routing: EndpointRouting) -> None:

@@ -188,6 +188,21 @@ def test_operations_on_one_endpoint_conflict(endpoint):
     assert endpoint.put_deployment(GREEN).status == 201
 
 
+def test_an_endpoint_can_be_deleted_while_its_deployments_are(endpoint):
+    endpoint.put_deployment(BLUE)
+    endpoint.put_deployment(GREEN)
+    endpoint.scoring.gate = asyncio.Event()
+    answers = [endpoint.delete(BLUE), endpoint.delete(ENDPOINT)]
+    assert [answer.status for answer in answers] == [202, 202]
+    assert endpoint.delete(GREEN).status == 409
+    endpoint.scoring.gate.set()
+    endpoint.settle()
+    assert [endpoint.poll(answer).body["status"] for answer in answers] == ["Succeeded"] * 2
+    assert endpoint.get(ENDPOINT).status == 404
+    assert endpoint.scoring.deployed == {}
+    assert endpoint.plane.store.under(ENDPOINT) == []
+
+
 def test_a_running_operation_says_updating(endpoint):
     endpoint.scoring.gate = asyncio.Event()
     answer = endpoint.put_deployment()

@@ -31,13 +31,17 @@ class EndpointResource(Behaviour):
         """The endpoint that a request is about."""
         return "/".join(resource_id.text.split("/")[:11])
 
-    def refuse_while_busy(self, resource_id: ResourceId) -> None:
+    def refuse_while_busy(self, resource_id: ResourceId, *, deleting: bool = False) -> None:
         """One operation at a time on an endpoint and its deployments.
 
-        A conflict is documented (for Kubernetes endpoints); its wording is ours.
+        A conflict is documented (for Kubernetes endpoints); its wording is ours. An endpoint can be deleted while its
+        deployments are being deleted: Microsoft's published example scripts do both without waiting between them
+        (Azure/azureml-examples, cli/deploy-*.sh).
         """
         endpoint_id = self.endpoint_id(resource_id)
         running = self.store.running_operations(endpoint_id)
+        if deleting and resource_id.text.lower() == endpoint_id.lower():
+            running = [one for one in running if one["kind"] != f"{self.shape.arm}/deployments.delete"]
         if running:
             raise Conflict(
                 "Conflict",
@@ -86,7 +90,7 @@ class EndpointResource(Behaviour):
         resource = self.store.get(request.id.text)
         if resource is None:
             return Reply(204)  # not recorded; azure-ai-ml takes it for done
-        self.refuse_while_busy(request.id)
+        self.refuse_while_busy(request.id, deleting=True)
         with self.store.transaction():
             resource.properties["provisioningState"] = "Deleting"
             operation = self.begin(request, resource, "delete")
