@@ -96,13 +96,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         reason="The recorder replaced the hash in one answer and kept it in another; here it is what was sent.",
     ),
     Deviation(
-        name="spelling of ids in a workspace",
-        step=r"GET \{workspace\}",
-        where=r"body\.properties\.(keyVault|applicationInsights)",
-        seen_in=("online-deployment-sdk",),
-        reason="The service writes Microsoft.Keyvault and Microsoft.insights; here the ids stay as they were sent.",
-    ),
-    Deviation(
         name="notebooks",
         step=r"GET \{workspace\}",
         where=r"body\.properties\.notebookInfo\.fqdn",

@@ -9,6 +9,7 @@ views here leave out what an api-version did not have.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -115,19 +116,36 @@ def batch_deployment_view(body: Mapping[str, Any], api_version: str) -> dict[str
     return view
 
 
+_LATER_WORKSPACE_FIELDS = (
+    "managedNetwork",
+    "enableDataIsolation",
+    "creationTime",
+    "systemDatastoresAuthMode",
+    "provisionedLocation",
+)
+# However they were sent, the service spells these so (recorded).
+_REFERENCES_AS_SHOWN = {
+    "keyVault": ("Microsoft.KeyVault", "Microsoft.Keyvault"),
+    "applicationInsights": ("Microsoft.Insights", "Microsoft.insights"),
+}
+
+
 def workspace_view(body: Mapping[str, Any], api_version: str) -> dict[str, Any]:
     """A workspace as an api-version shows it: recorded for 2022-05-01, 2023-04-01-preview and
     2024-07-01-preview."""
-    if api_version >= _FIRST_NEWER:
-        view = _without(body, ())
-        network = view["properties"]["managedNetwork"]
-        if api_version < "2023-08":
-            network = {name: value for name, value in network.items() if name != "changeableIsolationModes"}
-        view["properties"]["managedNetwork"] = network
-        return view
-    later = ("managedNetwork", "enableDataIsolation", "creationTime", "systemDatastoresAuthMode", "provisionedLocation")
-    view = _without(body, later)
-    view.pop("kind", None)
+    newer = api_version >= _FIRST_NEWER
+    view = _without(body, () if newer else _LATER_WORKSPACE_FIELDS)
+    properties = view["properties"]
+    for field, (namespace, shown) in _REFERENCES_AS_SHOWN.items():
+        if isinstance(properties.get(field), str):
+            properties[field] = re.sub(
+                f"/providers/{namespace}/", f"/providers/{shown}/", properties[field], flags=re.I
+            )
+    if not newer:
+        view.pop("kind", None)
+    elif api_version < "2023-08":
+        network = properties["managedNetwork"]
+        properties["managedNetwork"] = {k: v for k, v in network.items() if k != "changeableIsolationModes"}
     return view
 
 
