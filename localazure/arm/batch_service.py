@@ -22,7 +22,7 @@ from localazure.arm.timing import time_text
 
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 _MANAGEMENT = "/mferp/managementfrontend"
-_HISTORY = "/history/v1.0"
+_RUN_HISTORY = "/history/v1.0"
 _DATA_VERSION = "2020-09-01-dataplanepreview"  # recorded
 # Recorded: what the discovery names. Here all of them are this host, and most of them answer nothing.
 _SERVICES = (
@@ -42,10 +42,9 @@ class BatchService:
             web.get("/discovery", self._discovery),
             web.post("/endpoints/{endpoint}/jobs", self._invoke),
             web.get(_MANAGEMENT + "/{path:.*}", self._read),
-            web.get(_HISTORY + "/{path:.*}", self._run),
+            web.get(_RUN_HISTORY + "/{path:.*}", self._run),
             web.get("/registrymanagement/{path:.*}", self._registries),
-            web.get("/history/v1.0/{workspace:.+}/runs/{run}/details", self._run_details),
-            # Run history, generic assets, MLflow ...: a container of a storage account cannot have such a name.
+            # Generic assets, MLflow ...: a container of a storage account cannot have such a name.
             web.route("*", r"/{service:[a-z]+}/{version:v\d+\.\d+}/{path:.*}", self._other_services),
             web.route("*", "/{service:genericasset}/subscriptions/{path:.*}", self._other_services),
         ]
@@ -57,29 +56,6 @@ class BatchService:
     async def _registries(self, request: web.Request) -> web.Response:
         error = NotEmulated("A registry of models and environments")
         return web.json_response(error.body(), status=error.status)
-
-    async def _run_details(self, request: web.Request) -> web.Response:
-        """What azure-ai-ml's `jobs.stream` polls. The form is that of the client's model; none is recorded."""
-        try:
-            self._check_caller(request)
-            run = request.match_info["run"]
-            job = self._plane.store.get(f"/{request.match_info['workspace']}/jobs/{run}")
-            if job is None:
-                raise NotFound("UserError", f"There is no job with name: {run[:64]}")
-        except ArmError as error:
-            return web.json_response(error.body(), status=error.status)
-        facts = job.properties["properties"]
-        details = {
-            "runId": job.name,
-            "status": job.private["status"],
-            "properties": facts,
-            "logFiles": {},
-            "warnings": [],
-        }
-        if "localazure.error" in facts:
-            code, _, message = facts["localazure.error"].partition(": ")
-            details["error"] = {"error": {"code": code, "message": message}}
-        return web.json_response(details)
 
     async def _other_services(self, request: web.Request) -> web.Response:
         error = NotEmulated(f"The workspace's service {request.match_info['service']}")

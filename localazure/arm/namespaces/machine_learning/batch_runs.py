@@ -30,10 +30,15 @@ log = logging.getLogger(__name__)
 TERMINAL = ("Completed", "Failed", "Canceled")
 
 
+def job_status(job: Resource) -> str:
+    """What a job says of itself; one that an earlier version of this program stored has no status, and runs no more."""
+    return str(job.private.get("status", "Failed"))
+
+
 async def run_job(plane: ControlPlane, job_id: str) -> None:
     """Run a stored job to its end. Idempotent: after a restart it begins again."""
     job = plane.store.get(job_id)
-    if job is None or job.private["status"] in TERMINAL:
+    if job is None or job_status(job) in TERMINAL:
         return
     until_running, until_end = plane.timing.job_seconds
     await asyncio.sleep(until_running)
@@ -56,7 +61,7 @@ async def run_job(plane: ControlPlane, job_id: str) -> None:
 
 def _set(plane: ControlPlane, job_id: str, status: str, facts: Mapping[str, str] | None = None) -> None:
     job = plane.store.get(job_id)
-    if job is not None and job.private["status"] not in TERMINAL:
+    if job is not None and job_status(job) not in TERMINAL:
         job.private["status"] = status
         job.properties["properties"] |= dict(facts or {})
         plane.store.save(job)

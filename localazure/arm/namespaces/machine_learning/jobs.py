@@ -16,7 +16,7 @@ from localazure.arm.behaviour import Action, Behaviour, Shape
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.errors import NotEmulated
 from localazure.arm.namespaces.machine_learning.assembly import seconds_of
-from localazure.arm.namespaces.machine_learning.batch_runs import TERMINAL, run_job
+from localazure.arm.namespaces.machine_learning.batch_runs import TERMINAL, job_status, run_job
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.store import Resource
@@ -45,7 +45,7 @@ class Jobs(Behaviour):
     def restore(self) -> None:
         """Jobs that an earlier process left unfinished begin again."""
         for job in self.store.of_type(self.shape.arm):
-            if job.private.get("status", "Failed") not in TERMINAL:
+            if job_status(job) not in TERMINAL:
                 self.begin(job)
 
     def removed(self, resource: Resource) -> None:
@@ -60,7 +60,7 @@ class Jobs(Behaviour):
         raise NotEmulated("Submitting a job")
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        properties = resource.properties | {"status": resource.private.get("status", "Failed")}
+        properties = resource.properties | {"status": job_status(resource)}
         return resource.body | {"properties": properties}
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
@@ -69,7 +69,7 @@ class Jobs(Behaviour):
         return reply
 
     def _cancel(self, request: Request, job: Resource) -> Reply:
-        if job.private.get("status", "Failed") not in TERMINAL:
+        if job_status(job) not in TERMINAL:
             self._end_run(job)
             job.private["status"] = "Canceled"
             self.store.save(job)
@@ -123,15 +123,13 @@ def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[di
     for job in reversed(plane.store.children(workspace_id, TYPE)):
         if owner in (job.private.get("endpoint"), job.private.get("deployment")):
             answer = job.private["answer"]
-            found.append(
-                answer | {"properties": answer["properties"] | {"status": job.private.get("status", "Failed")}}
-            )
+            found.append(answer | {"properties": answer["properties"] | {"status": job_status(job)}})
     return found
 
 
 def run_details(job: Resource) -> dict[str, Any]:
     """What the run history says of a job."""
-    bag, status = job.properties["properties"], job.private.get("status", "Failed")
+    bag, status = job.properties["properties"], job_status(job)
     code, _, message = str(bag.get("localazure.error", "")).partition(": ")
     return {
         "runId": job.name,
