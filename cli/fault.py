@@ -113,7 +113,7 @@ def run_add(options: argparse.Namespace) -> int:
 
 def run_list(options: argparse.Namespace) -> int:
     """Show what is set."""
-    faults = _call(local_home(options.home), "GET", "/_local/faults")["value"]
+    faults = faults_of(local_home(options.home))
     if options.json:
         print(json.dumps(faults, indent=2))
     elif not faults:
@@ -121,6 +121,11 @@ def run_list(options: argparse.Namespace) -> int:
     else:
         print("\n".join(describe(fault) for fault in faults))
     return ExitCode.DONE
+
+
+def faults_of(home: LocalHome) -> list[dict[str, Any]]:
+    """The faults that are set and not yet over, as plain values."""
+    return list(_call(home, "GET", "/_local/faults")["value"])
 
 
 def run_clear(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import CommandError
+from cli.fault import faults_of
 from cli.invoke import invoke
 from cli.load import Load, Tally, read_bodies
 from cli.localhome import LocalHome
@@ -25,6 +26,7 @@ CLIENTS = 4
 PAUSE_SECONDS = 0.02  # of each client between two requests: a laptop's two cores also run the engine
 WINDOW_REQUESTS = 300
 WINDOW_SECONDS = 180.0  # a busy machine may be slow; only an endpoint that stopped answering takes this long
+REFUSALS = ("429", "--retry-after", "1", "--type", "onlineEndpoints", "--method", "PUT", "--count", "2")
 SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 
 
@@ -54,7 +56,7 @@ class Story:
         self._title("The platform and an endpoint", "pulumi up")
         self._up()
         self._title("Model and code, uploaded by content hash", f"sluice release publish {MODEL}")
-        self._publish()
+        self._run("release", "publish", MODEL, "--stack", self.engine.stack)
         self._title("Blue, the first version, enters at 0 %", "pulumi up")
         self._up()
         self._title("Blue gets all traffic", "pulumi preview && pulumi up")
@@ -91,11 +93,15 @@ class Story:
         self.engine.config_set(f"{DEPLOYMENTS}.amber.instances", 1)
         self._up()
         errors = self._move({"green": 90, "amber": 10}).errors_by_deployment["amber"]
-        self._title("Amber fails: traffic goes back", "pulumi preview && pulumi up")
-        print(f"  of these requests amber failed {errors}")
+        print(f"  of these requests amber failed {errors}", flush=True)
         if not errors:
             raise CommandError("amber was expected to fail on part of the traffic, and did not.")
+        self._title("Traffic goes back, although Azure refuses twice", f"sluice local fault add {' '.join(REFUSALS)}")
+        self._run("local", "fault", "add", *REFUSALS)
         self._move({"green": 100, "amber": 0})
+        if faults_of(self.home):
+            raise CommandError("Azure was expected to refuse two updates, and did not get as many.")
+        print("  refused twice, sent again by the provider, done by one pulumi up", flush=True)
         self.load.stop()
         total = self.load.load.total
         caused = total.failed - total.errors_by_deployment["amber"]
@@ -153,11 +159,11 @@ class Story:
             _require_close(name, weight, tally)
         return tally
 
-    def _publish(self) -> None:
+    def _run(self, *command: str) -> None:
         from cli.main import main
 
-        if main(["release", "publish", MODEL, "--stack", self.engine.stack]) != 0:
-            raise CommandError(f"publishing {MODEL} failed, see above.")
+        if main(list(command)) != 0:
+            raise CommandError(f"sluice {' '.join(command)} failed, see above.")
 
     def _score(self, deployment: str | None) -> None:
         flag = f" --deployment {deployment}" if deployment else ""
