@@ -12,6 +12,7 @@ SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
 STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
+VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
 WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 NETWORK = f"{PROVIDERS}/Microsoft.Network/virtualNetworks/vnet1"
 SUBNET = f"{NETWORK}/subnets/default"
@@ -76,14 +77,16 @@ def test_a_workspace_names_only_resources_that_exist(arm):
 
 @pytest.mark.proves(
     "MachineLearningServices/workspaces",
-    refuses=["properties.storageAccount", "properties.managedNetwork.isolationMode"],
+    refuses=["properties.storageAccount", "properties.keyVault", "properties.managedNetwork.isolationMode"],
 )
-def test_storage_of_a_workspace_cannot_change_and_isolation_only_grows(arm):
+def test_storage_and_vault_of_a_workspace_cannot_change_and_isolation_only_grows(arm):
     arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound"})
-    other = STORAGE.replace("stacc1", "stacc2")
-    arm.put(other, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
-    changed = arm.put(WORKSPACE, {"location": LOCATION, "properties": {"storageAccount": other}})
-    assert "cannot be changed after creation" in changed.error["message"]
+    storage, vault = STORAGE.replace("stacc1", "stacc2"), VAULT.replace("kv1", "kv2")
+    arm.put(storage, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    arm.put(vault, {"location": LOCATION, "properties": arm.get(VAULT).properties})
+    for changes in ({"storageAccount": storage}, {"keyVault": vault}):
+        changed = arm.put(WORKSPACE, {"location": LOCATION, "properties": changes})
+        assert "cannot be changed after creation" in changed.error["message"]
     network = {"managedNetwork": {"isolationMode": "Disabled"}}
     assert "cannot go from" in arm.put(WORKSPACE, {"location": LOCATION, "properties": network}).error["message"]
 

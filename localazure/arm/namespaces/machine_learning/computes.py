@@ -25,6 +25,7 @@ _STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")
 class Computes(Behaviour):
     """An AmlCompute cluster or an attached Kubernetes cluster, stored only; other kinds are not emulated."""
 
+    patchable: ClassVar[frozenset[str]] = frozenset({"properties.properties.scaleSettings"})
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.computeType": "any compute provisions the workspace's managed network; an attached Kubernetes "
         "cluster can carry endpoints",

@@ -38,7 +38,8 @@ _REFERENCES = {
     "applicationInsights": "microsoft.insights/components",
     "containerRegistry": "microsoft.containerregistry/registries",
 }
-_FIXED = ("storageAccount", "keyVault", "hbiWorkspace")
+# Of these: needed at creation, and what was given then stays.
+_FIXED = ("storageAccount", "keyVault")
 
 
 class Workspaces(WorkspaceActions):
@@ -79,7 +80,7 @@ class Workspaces(WorkspaceActions):
         for field, type_ in _REFERENCES.items():
             value = sent.get(field)
             if value is None:
-                if field in ("storageAccount", "keyVault") and not before.get(field):
+                if field in _FIXED and not before.get(field):
                     raise BadRequest("BadRequest", f"properties.{field} of a workspace is required.")
                 continue
             target = self.store.get(str(value))
