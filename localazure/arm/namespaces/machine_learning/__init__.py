@@ -5,17 +5,18 @@ from localazure.arm.namespaces.machine_learning.asset_containers import AssetCon
 from localazure.arm.namespaces.machine_learning.assets import (
     CodeVersions,
     DataVersions,
-    EnvironmentVersions,
     ModelVersions,
 )
 from localazure.arm.namespaces.machine_learning.batch_deployments import BatchDeployments
 from localazure.arm.namespaces.machine_learning.batch_endpoints import BatchEndpoints
 from localazure.arm.namespaces.machine_learning.computes import Computes
 from localazure.arm.namespaces.machine_learning.datastores import Datastores
-from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments, Skus
+from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments
 from localazure.arm.namespaces.machine_learning.endpoints import OnlineEndpoints
+from localazure.arm.namespaces.machine_learning.environments import EnvironmentVersions
 from localazure.arm.namespaces.machine_learning.jobs import Jobs
 from localazure.arm.namespaces.machine_learning.outbound_rules import OutboundRules
+from localazure.arm.namespaces.machine_learning.skus import Skus
 from localazure.arm.namespaces.machine_learning.workspaces import Workspaces
 from localazure.arm.operations import MFE, WORKSPACE
 

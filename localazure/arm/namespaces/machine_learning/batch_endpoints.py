@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest, OperationFailed
-from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.endpoint_resource import BatchResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
@@ -27,7 +27,7 @@ _INTERNAL_ERROR = (  # verbatim, recorded
 )
 
 
-class BatchEndpoints(EndpointResource):
+class BatchEndpoints(BatchResource):
     """A batch endpoint; invoked, it runs a job."""
 
     honoured: ClassVar[Mapping[str, str]] = {
@@ -47,13 +47,6 @@ class BatchEndpoints(EndpointResource):
 
     prefixes = ("be", "bebes")
     noun = "a batch endpoint"
-    shows_operation = False
-
-    def list_children(self, parent_id: str, request: Request) -> Reply:
-        reply = super().list_children(parent_id, request)
-        if self.plane.manners(request.api_version).newer:
-            reply.body["value"].reverse()  # recorded: the newer service lists batch endpoints oldest first
-        return reply
 
     def put(self, request: Request) -> Reply:
         existing = self.store.get(request.id.text)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Action, Behaviour, Shape, read_tags
+from localazure.arm.behaviour import Action, Shape, read_tags
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal
 from localazure.arm.manners import deployment_view
@@ -19,12 +19,9 @@ from localazure.arm.namespaces.machine_learning import online_fields
 from localazure.arm.namespaces.machine_learning.assembly import ROLES_MISSING, Assembly, check_numbers, check_references
 from localazure.arm.namespaces.machine_learning.deployment_properties import deployment_properties, given, undefaulted
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
-from localazure.arm.namespaces.machine_learning.kubernetes import (
-    KIND,
-    instance_count,
-    is_kubernetes,
-)
+from localazure.arm.namespaces.machine_learning.kubernetes import KIND, instance_count, is_kubernetes
 from localazure.arm.namespaces.machine_learning.names import check_name
+from localazure.arm.namespaces.machine_learning.skus import MAX_INSTANCES
 from localazure.arm.namespaces.machine_learning.workspaces import network_is_ready, workspace_id_of
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.quota import check_quota
@@ -41,7 +38,6 @@ _ENDPOINT_FAILED = (  # verbatim, from users' reports
 )
 _CONTAINERS = ("InferenceServer", "StorageInitializer", "ModelDataCollector")
 _DEFAULT_TAIL = 5000
-MAX_INSTANCES = 50
 
 
 class OnlineDeployments(EndpointResource):
@@ -263,20 +259,6 @@ class OnlineDeployments(EndpointResource):
         return Reply(200, {"content": content})
 
     actions: ClassVar[Mapping[str, Action]] = {"getLogs": _get_logs}
-
-
-class Skus(Behaviour):
-    """Sizes that a deployment can have; the answer is the recorded one, spelling included."""
-
-    lists_only = True
-
-    read_only = True
-
-    def list_children(self, parent_id: str, request: Request) -> Reply:
-        capacity = {"minimum": 1, "maximum": MAX_INSTANCES, "default": 3, "scaleType": "Automatic"}
-        kind = "Microsoft.MachineLearning.Services/endpoints/deployments"
-        sku = {"resourceType": kind, "sku": {"name": "default", "tier": "Standard"}, "capacity": capacity}
-        return Reply(200, {"value": [sku]})
 
 
 def _endpoint_name(deployment: Resource) -> str:

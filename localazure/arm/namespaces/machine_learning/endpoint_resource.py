@@ -135,6 +135,18 @@ class EndpointResource(Behaviour):
         return commit
 
 
+class BatchResource(EndpointResource):
+    """A batch endpoint or a deployment of one."""
+
+    shows_operation = False
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        reply = super().list_children(parent_id, request)
+        if self.plane.manners(request.api_version).newer:
+            reply.body["value"].reverse()  # recorded: the newer service lists them oldest first
+        return reply
+
+
 def read_choice(field: str, sent: Any, choices: tuple[str, ...], default: str) -> str:
     """One of `choices` in its own spelling: clients send `disabled`, the service answers `Disabled` (recorded)."""
     if sent is None:
