@@ -5,7 +5,6 @@ It stores jobs, which then run (see `namespaces.machine_learning.jobs`).
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +18,7 @@ from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_o
 from localazure.arm.resource_id import ResourceId, split_path
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.requests import read_body, read_json
 
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 _MANAGEMENT = "/mferp/managementfrontend"
@@ -69,7 +69,7 @@ class BatchService:
             location = str(endpoint.body["location"])
             deployment = self._deployment(endpoint, request.headers.get("azureml-model-deployment"))
             headers["azureml-model-deployment"] = deployment.name
-            sent = _properties(await request.read())
+            sent = _properties(await read_body(request))
             self._check_output(endpoint, sent)
             answer = create_job(self._plane, deployment, sent, identity.CALLER_NAME)
         except NotFound as error:
@@ -147,17 +147,13 @@ class BatchService:
 
 
 def _properties(raw: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError) as exc:
-        raise BadRequest("BadRequest", "The request is not a JSON document.") from exc
+    body = read_json(raw)
     properties = body.get("properties") if isinstance(body, dict) else None
     if not isinstance(properties, dict):
         raise BadRequest("BadRequest", "The request needs an object `properties`.")
-    for field in ("inputData", "compute", "outputDataset"):
+    for field in ("inputData", "outputData", "compute", "outputDataset", "properties"):
         value = properties.get(field) or {}
-        if not isinstance(value, dict) or (
-            field == "inputData" and not all(isinstance(v, dict) for v in value.values())
-        ):
+        holds = field in ("inputData", "outputData")
+        if not isinstance(value, dict) or (holds and not all(isinstance(v, dict) for v in value.values())):
             raise BadRequest("BadRequest", f"properties.{field} must be an object.")
     return properties

@@ -91,7 +91,7 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
     properties = {
         "jobType": "Pipeline",
         "displayName": answer["properties"]["name"],
-        "experimentName": sent.get("properties", {}).get("experimentName") or endpoint_name,
+        "experimentName": (sent.get("properties") or {}).get("experimentName") or endpoint_name,
         "description": f"Pipeline submission for endpoint: {endpoint_name}, deployment: {deployment.name}.",
         "tags": answer["properties"]["tags"],
         "properties": dict(answer["properties"]["properties"]),
