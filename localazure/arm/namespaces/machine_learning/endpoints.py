@@ -1,4 +1,4 @@
-"""Online endpoints: create, the recorded merge of an update, keys and tokens, routing.
+"""Online endpoints: create, the recorded merge of an update, routing. Keys and tokens: `endpoint_credentials`.
 
 A PUT merges: an omitted description stays, another authMode is ignored, tags and weights are replaced. An omitted
 `traffic` resets the weights (documented, not recorded; an option keeps them). Endpoints on Kubernetes answer in their
@@ -7,19 +7,15 @@ own recorded form; there is no cluster behind them.
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from localazure import identity
-from localazure.arm.behaviour import Action, Shape, read_tags
-from localazure.arm.control_plane import ControlPlane
+from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.arm.manners import endpoint_view, sparse_answer
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
 from localazure.arm.namespaces.machine_learning import online_fields
-from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.endpoint_credentials import EndpointCredentials, chosen_keys
+from localazure.arm.namespaces.machine_learning.endpoint_resource import read_choice
 from localazure.arm.namespaces.machine_learning.kubernetes import KIND
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
@@ -31,9 +27,6 @@ from localazure.scoring.specification import EndpointRouting
 
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 _AUTH_MODES = ("Key", "AMLToken", "AADToken")
-_AUDIENCES = ("https://ml.azure.com", "https://management.azure.com")
-_TOKEN_SECONDS = 24 * 3600  # recorded
-_REFRESH_SECONDS = 12 * 3600  # recorded
 # Verbatim, from users' reports.
 _NAME_TAKEN = (
     "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "
@@ -41,7 +34,7 @@ _NAME_TAKEN = (
 )
 
 
-class OnlineEndpoints(EndpointResource):
+class OnlineEndpoints(EndpointCredentials):
     """An online endpoint."""
 
     honoured = online_fields.ENDPOINT_HONOURED
@@ -49,10 +42,6 @@ class OnlineEndpoints(EndpointResource):
     unkept = online_fields.ENDPOINT_UNKEPT
     prefixes = ("oe", "oeidp")
     noun = "an online endpoint"
-
-    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
-        super().__init__(plane, shape)
-        plane.operations.handle(f"{shape.arm}.regenerateKeys", self._finish_regenerate)
 
     # PUT
 
@@ -132,7 +121,7 @@ class OnlineEndpoints(EndpointResource):
             "kind": KIND if sent.get("compute") else "Managed",
             "identity": self.plane.identities.resolve(request.body.get("identity") or {"type": "SystemAssigned"}, None),
         }
-        resource.private = _keys(sent.get("keys"))
+        resource.private = chosen_keys(sent.get("keys"))
         return resource
 
     def _changes(self, request: Request, existing: Resource) -> dict[str, Any]:
@@ -210,25 +199,9 @@ class OnlineEndpoints(EndpointResource):
             auth_mode=properties["authMode"],
             primary_key=endpoint.private["primaryKey"],
             secondary_key=endpoint.private["secondaryKey"],
-            accepts_token=self._token_check(endpoint),
+            accepts_token=self.token_check(endpoint),
         )
         self.plane.scoring.route(routing)
-
-    def _token_check(self, endpoint: Resource) -> Callable[[str], bool] | None:
-        """What the data plane asks about a bearer token; None for endpoints with keys."""
-        mode, key, name = endpoint.properties["authMode"], endpoint.private["primaryKey"], endpoint.name
-        if mode == "Key":
-            return None
-
-        def accepts(token: str) -> bool:
-            if mode == "AMLToken":
-                claims = identity.decode_token(token, key, self.plane.clock())
-                return claims is not None and claims.get("endpointName") == name
-            # The caller may do everything, so any token of this installation that is meant for the service will do.
-            claims = identity.decode_token(token, self.plane.token_secret, self.plane.clock())
-            return claims is not None and str(claims.get("aud", "")).rstrip("/") in _AUDIENCES
-
-        return accepts
 
     def restore(self) -> None:
         for endpoint in self.store.of_type(self.shape.arm):
@@ -238,89 +211,9 @@ class OnlineEndpoints(EndpointResource):
     def removed(self, resource: Resource) -> None:
         self.plane.scoring.unroute(resource.name)
 
-    # Keys and tokens
-
-    def _list_keys(self, request: Request, endpoint: Resource) -> Reply:
-        if endpoint.properties["authMode"] != "Key":
-            return Reply(200, {"primaryKey": None, "secondaryKey": None})  # recorded for AADToken
-        return Reply(200, {kind: endpoint.private[kind] for kind in ("primaryKey", "secondaryKey")})
-
-    def _regenerate_keys(self, request: Request, endpoint: Resource) -> Reply:
-        kind = read_choice("keyType", request.body.get("keyType"), ("Primary", "Secondary"), "")
-        if not kind:
-            raise BadRequest("BadRequest", "keyType is required, Primary or Secondary.")
-        self.refuse_while_busy(request.id)
-        field, value = f"{kind.lower()}Key", request.body.get("keyValue")
-        # azure-ai-ml sends the key it wants to be rid of as keyValue; taken at its word nothing would change.
-        fresh = value if isinstance(value, str) and value and value != endpoint.private[field] else _new_key()
-        with self.store.transaction():
-            operation = self.begin(request, endpoint, "regenerateKeys", {field: fresh})
-            self.store.save(endpoint)
-        return self.accepted_post(operation)
-
-    async def _finish_regenerate(self, operation: Operation) -> Commit:
-        def commit() -> None:
-            endpoint = self.store.get(operation.target)
-            if endpoint is not None:
-                endpoint.private |= operation.payload
-                operation.payload = {}
-                self.store.save(endpoint)
-                self.route(endpoint)
-
-        return commit
-
-    def _token(self, request: Request, endpoint: Resource) -> Reply:
-        if endpoint.properties["authMode"] == "Key":
-            raise BadRequest("BadRequest", f"Endpoint {endpoint.name} uses keys; it has no tokens.")
-        workspace = self.store.get(endpoint.resource_id.parent)
-        now = int(self.plane.clock())
-        actions = ["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"]
-        claims = {
-            "canRefresh": "False",
-            "workspaceId": workspace.properties["workspaceId"] if workspace else "",
-            "tid": identity.TENANT_ID,
-            "oid": identity.CALLER_OBJECT_ID,
-            "actions": json.dumps(actions),
-            "endpointName": endpoint.name,
-            "serviceId": endpoint.name,
-            "exp": now + _TOKEN_SECONDS,
-            "iss": "azureml",
-            "aud": "azureml",
-        }
-        # Signed with the endpoint's own key, so that the data plane can check it; the service uses RS256 (recorded).
-        token = identity.encode_token(claims, endpoint.private["primaryKey"])
-        answer = {
-            "accessToken": token,
-            "tokenType": "Bearer",
-            "expiryTimeUtc": now + _TOKEN_SECONDS,
-            "refreshAfterTimeUtc": now + _REFRESH_SECONDS,
-        }
-        return Reply(200, answer)
-
-    # List, delete
-
     async def finish_delete(self, operation: Operation) -> Commit | None:
         endpoint = self.store.get(operation.target)
         if endpoint is not None:
             # No request may reach a deployment that is about to go.
             self.plane.scoring.unroute(endpoint.name)
         return await super().finish_delete(operation)
-
-    actions: ClassVar[Mapping[str, Action]] = {
-        "listKeys": _list_keys,
-        "regenerateKeys": _regenerate_keys,
-        "token": _token,
-    }
-
-
-def _new_key() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _keys(sent: Any) -> dict[str, Any]:
-    """The endpoint's keys: as the creator chose them, else fresh ones."""
-    chosen = sent if isinstance(sent, dict) else {}
-    return {
-        kind: chosen[kind] if isinstance(chosen.get(kind), str) and chosen[kind] else _new_key()
-        for kind in ("primaryKey", "secondaryKey")
-    }
