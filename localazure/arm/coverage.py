@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.deviations import DEVIATIONS, Deviation
 from localazure.arm.fields import Declared, behaviour_of, declared, stored
 from localazure.arm.namespaces import EXTRA_SHAPES
 from localazure.arm.proofs import CLIENTS, Proof, collect
+from localazure.arm.resource_body import Shape
 from localazure.catalog import RESOURCE_TYPES
 from localazure.faults.fault import MEANINGS
 from localazure.monitor.coverage import DATA_PLANE, monitor_text

@@ -11,10 +11,11 @@ import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import READ_ONLY, Behaviour
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.body_check import check_body
 from localazure.arm.errors import NotEmulated
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import READ_ONLY
 from localazure.arm.store import Resource
 
 _IGNORED = (*READ_ONLY, "location")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.namespaces import (
     authorization,
     container_registry,
@@ -22,6 +22,7 @@ from localazure.arm.namespaces import (
     storage,
     template_deployments,
 )
+from localazure.arm.resource_body import Shape
 from localazure.catalog import RESOURCE_TYPES
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure import identity
-from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.arm.listing import Term, read_filter, resource_filter
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape
 from localazure.arm.resource_id import is_within
 from localazure.arm.roles import BUILT_IN_ROLES
 from localazure.arm.store import Resource

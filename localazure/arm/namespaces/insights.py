@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest, Conflict, NotEmulated
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
+from localazure.arm.resource_body import Shape
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text

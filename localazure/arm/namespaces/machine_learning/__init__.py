@@ -1,6 +1,6 @@
 """Microsoft.MachineLearningServices: workspaces, datastores, computes, assets, endpoints and deployments, jobs."""
 
-from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.namespaces.machine_learning.asset_containers import AssetContainers, DataContainers
 from localazure.arm.namespaces.machine_learning.assets import (
     CodeVersions,
@@ -19,6 +19,7 @@ from localazure.arm.namespaces.machine_learning.outbound_rules import OutboundRu
 from localazure.arm.namespaces.machine_learning.skus import Skus
 from localazure.arm.namespaces.machine_learning.workspaces import Workspaces
 from localazure.arm.operations import MFE, WORKSPACE
+from localazure.arm.resource_body import Shape
 
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"
 

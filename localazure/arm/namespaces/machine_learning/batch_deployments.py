@@ -6,7 +6,6 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import batch_deployment_view
 from localazure.arm.namespaces.machine_learning.assembly import check_asset
@@ -14,6 +13,7 @@ from localazure.arm.namespaces.machine_learning.endpoint_resource import OPERATI
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import read_tags
 from localazure.arm.store import Resource
 
 _LOGGING_LEVELS = ("Info", "Warning", "Debug")

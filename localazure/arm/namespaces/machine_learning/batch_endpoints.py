@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest, OperationFailed
 from localazure.arm.namespaces.machine_learning.endpoint_resource import BatchResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import read_tags
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Action, Shape, read_tags
+from localazure.arm.behaviour import Action
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal
 from localazure.arm.manners import deployment_view
@@ -26,6 +26,7 @@ from localazure.arm.namespaces.machine_learning.workspaces import network_is_rea
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.quota import check_quota
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape, read_tags
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec

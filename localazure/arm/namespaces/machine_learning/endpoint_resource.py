@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour, read_tags
+from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour
 from localazure.arm.errors import BadRequest, Conflict, NotEmulated
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.operations import MFE, Commit, Operation
 from localazure.arm.reply import NULL, Reply, Request
+from localazure.arm.resource_body import read_tags
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from localazure.arm.behaviour import read_tags
 from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.arm.manners import endpoint_view, sparse_answer
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
@@ -21,6 +20,7 @@ from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import read_tags
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 from localazure.scoring.specification import EndpointRouting

@@ -12,13 +12,14 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
-from localazure.arm.behaviour import Action, Behaviour, Shape
+from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.errors import NotEmulated
 from localazure.arm.namespaces.machine_learning.assembly import seconds_of
 from localazure.arm.namespaces.machine_learning.batch_runs import TERMINAL, job_status, run_job
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 
@@ -70,9 +71,9 @@ class Jobs(Behaviour):
 
     def _cancel(self, request: Request, job: Resource) -> Reply:
         if job_status(job) not in TERMINAL:
-            self._end_run(job)
             job.private["status"] = "Canceled"
             self.store.save(job)
+            self._end_run(job)  # not before: with a full disk neither happens
         return Reply(200)
 
     actions: ClassVar[Mapping[str, Action]] = {"cancel": _cancel}

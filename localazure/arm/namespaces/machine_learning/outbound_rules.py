@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour, Shape
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.namespaces.machine_learning.managed_network import REQUIRED, activate, complete_rule, is_ready
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.operations import WORKSPACE, Commit, Operation
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
 
@@ -72,7 +73,7 @@ class OutboundRules(Behaviour):
         if workspace.properties["managedNetwork"]["isolationMode"] == "Disabled":
             # That there is no rule without a network is documented, the wording is ours.
             raise BadRequest("BadRequest", f"Workspace {workspace.name} has no managed network; set its isolationMode.")
-        before = _rules(workspace).get(request.id.name)
+        before = _named(workspace, request.id.name)
         if before is not None and before["category"] == REQUIRED:
             raise _is_required(request.id.name)
         rule = complete_rule(request.sent_properties, where="properties")
@@ -80,7 +81,7 @@ class OutboundRules(Behaviour):
 
     def delete(self, request: Request) -> Reply:
         workspace = self._workspace(request.id)
-        rule = next((r for name, r in _rules(workspace).items() if name.lower() == request.id.name.lower()), None)
+        rule = _named(workspace, request.id.name)
         if rule is None:
             return Reply(204)  # recorded for no service
         if rule["category"] == REQUIRED:
@@ -123,6 +124,10 @@ def _rules(workspace: Resource) -> dict[str, Any]:
     rules = (workspace.properties.get("managedNetwork") or {}).get("outboundRules") or {}
     assert isinstance(rules, dict)
     return rules
+
+
+def _named(workspace: Resource, asked: str) -> dict[str, Any] | None:
+    return next((rule for name, rule in _rules(workspace).items() if name.lower() == asked.lower()), None)
 
 
 def _is_required(name: str) -> BadRequest:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure import identity
-from localazure.arm.behaviour import Shape, read_tags
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import workspace_view
@@ -26,6 +25,7 @@ from localazure.arm.namespaces.machine_learning.managed_network import (
 from localazure.arm.namespaces.machine_learning.workspace_actions import WorkspaceActions
 from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape, read_tags
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text

@@ -1,0 +1,126 @@
+"""What the stored body of a resource consists of: id, location, tags, identity, properties, dates. By ARM's rules."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from localazure.arm.errors import BadRequest, Conflict
+from localazure.arm.reply import Request
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.roles import Identities
+from localazure.arm.store import Resource
+from localazure.arm.timing import Clock, time_text
+
+# Written by the service; what clients send under these names is ignored, as ARM does.
+READ_ONLY = ("id", "name", "type", "systemData", "etag")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the catalog knows of a type: its spelling and how its PUT and DELETE end."""
+
+    arm: str
+    operation: str | None = None
+    deletion: str | None = None
+
+
+class _Plane(Protocol):
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def identities(self) -> Identities: ...
+
+
+class ResourceBody:
+    """Bodies of one resource type."""
+
+    plane: _Plane
+    shape: Shape
+    tracked: ClassVar[bool] = True
+    """Whether it has a location of its own, which is then required and cannot change."""
+
+    # What types change
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        """`properties` as stored: what was sent plus the service's own."""
+        return copy.deepcopy(request.sent_properties)
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        """Set what the service adds outside `properties`."""
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        """The body of a GET, in the form of the request's api-version."""
+        return resource.body
+
+    # The parts
+
+    def canonical_id(self, requested: ResourceId, parent: Resource | None) -> str:
+        """The id as ARM stores it: parent as the parent is spelled, type as the catalog spells it, name as sent."""
+        base = parent.id if parent else ResourceId(requested.parent).text
+        segments = self.shape.arm.split("/")
+        if len(segments) == 2:
+            return f"{base}/providers/{segments[0]}/{segments[1]}/{requested.name}"
+        return f"{base}/{segments[-1]}/{requested.name}"
+
+    def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
+        body: dict[str, Any] = {"id": resource.id, "name": resource.name, "type": self.shape.arm}
+        if location:
+            body["location"] = location
+        kept = {key: value for key, value in request.body.items() if key not in (*READ_ONLY, "location", "properties")}
+        body |= copy.deepcopy(kept)
+        if self.tracked:
+            body["tags"] = read_tags(request.body.get("tags"))
+        resource.body = body | {"properties": self.properties(request, existing)}
+        if body.get("identity") is not None:
+            resource.body["identity"] = self.plane.identities.resolve(body["identity"], existing)
+        self.complete_body(resource, request)
+        return resource.body
+
+    def location_of(self, request: Request, existing: Resource | None) -> str:
+        sent = request.body.get("location")
+        if sent is not None and not isinstance(sent, str):
+            raise BadRequest("InvalidRequestContent", f"location must be text, got {sent!r}.")
+        location = (sent or "").replace(" ", "").lower()
+        if not self.tracked:
+            return location
+        if existing is None:
+            if not location:
+                # Known code; the wording is from memory of ARM.
+                raise BadRequest("LocationRequired", "The location property is required for this definition.")
+            return location
+        current = str(existing.body.get("location", ""))
+        if location and location != current:
+            # Known code; the wording is from memory of ARM.
+            raise Conflict(
+                "InvalidResourceLocation",
+                f"The resource '{existing.name}' already exists in location '{current}' in resource group "
+                f"'{existing.resource_id.resource_group}'. A resource with the same name cannot be created in location "
+                f"'{location}'. Please select a new resource name.",
+            )
+        return current
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        resource.properties["provisioningState"] = "Succeeded"
+
+    def system_data(self, existing: Resource | None, caller: str, *, with_types: bool = False) -> dict[str, Any]:
+        now = time_text(self.plane.clock())
+        before = existing.body.get("systemData", {}) if existing else {}
+        data = {"createdAt": before.get("createdAt", now), "createdBy": before.get("createdBy", caller)}
+        if with_types:
+            data["createdByType"] = "User"
+        data["lastModifiedAt"] = now
+        if with_types:
+            data |= {"lastModifiedBy": caller, "lastModifiedByType": "User"}
+        return data
+
+
+def read_tags(sent: Any) -> dict[str, Any]:
+    """Tags as sent; none when left out. Raises BadRequest for anything but an object of texts."""
+    if sent is None:
+        return {}
+    if not isinstance(sent, dict) or not all(isinstance(value, str | None) for value in sent.values()):
+        raise BadRequest("InvalidRequestContent", "tags must be an object of texts.")
+    return dict(sent)
