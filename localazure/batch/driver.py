@@ -9,6 +9,7 @@ inputs that failed to `failed-<worker>.txt`. Standard library only, and no newer
 
 from __future__ import annotations
 
+import faulthandler
 import importlib.util
 import json
 import logging
@@ -17,6 +18,9 @@ import signal
 import sys
 import traceback
 from typing import Any
+
+# A script that swallows the timeout, or hangs where Python's signals do not reach, ends with its process.
+_GRACE_SECONDS = 5.0
 
 
 class MiniBatchTimeout(Exception):
@@ -45,17 +49,26 @@ def _rows(returned: Any) -> list[str]:
     raise TypeError(f"run() must return a list or a DataFrame, got {type(returned).__name__}")
 
 
+def _in_time(run: Any, batch: list[str], timeout: float) -> list[str]:
+    signal.setitimer(signal.ITIMER_REAL, timeout)
+    try:
+        return _rows(run(list(batch)))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 def _score(run: Any, batch: list[str], timeout: float, attempts: int) -> list[str] | None:
     """What one mini batch returned; None when every attempt failed."""
     for attempt in range(1, attempts + 1):
-        signal.setitimer(signal.ITIMER_REAL, timeout)
+        if timeout:
+            faulthandler.dump_traceback_later(timeout + _GRACE_SECONDS, exit=True)
         try:
-            return _rows(run(list(batch)))
+            return _in_time(run, batch, timeout)
         except Exception:
             print(f"mini batch of {len(batch)}, first {batch[0]}: attempt {attempt} of {attempts} failed")
             traceback.print_exc()
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            faulthandler.cancel_dump_traceback_later()
     return None
 
 

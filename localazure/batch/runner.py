@@ -1,27 +1,36 @@
 """Runs batch jobs as processes: environment, files in place, one worker after the other started, results collected.
 
 A run is one coroutine; cancelling it ends its processes. What a killed predecessor left is ended by `clear`. There are
-no nodes and no cluster: all workers of a job run at once on this machine.
+no nodes and no cluster: a few jobs run at once on this machine, each with no more workers than it can bear; the others
+wait. Logs are bounded, output is not: it is the caller's own disk.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring import processes
 from localazure.scoring.environments import EnvironmentCache
+from localazure.scoring.instances import LOG_LIMIT_BYTES, tail_bytes
 from localazure.scoring.specification import DeploymentFailed
 
 _DRIVER = Path(__file__).with_name("driver.py")
 _GRACE_SECONDS = 2.0
 _LOG_TAIL_LINES = 30
+_LOG_TAIL_BYTES = 8192
+_LOOK_SECONDS = 1.0
+JOBS_AT_ONCE = 4
+MOST_WORKERS = 16
+"""Processes of one job, however many nodes and cores a deployment asks for."""
 # Besides these, nothing of this process reaches a script: no tokens, no certificates.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 Started = Callable[[], None]
@@ -33,6 +42,7 @@ class BatchRunner:
     def __init__(self, folder: Path, environments: EnvironmentCache) -> None:
         self._folder = folder
         self._environments = environments
+        self._turns = asyncio.Semaphore(JOBS_AT_ONCE)
 
     def clear(self) -> None:
         """End what a killed predecessor left behind. Blocks: call it in a thread."""
@@ -45,36 +55,60 @@ class BatchRunner:
     async def run(self, spec: BatchSpec, started: Started) -> BatchResult:
         """Run a job to its end; raises DeploymentFailed with the reason when it fails. `started` is called when the
         environment is there and scoring begins."""
-        work = self._folder / spec.job
+        async with self._turns:
+            return await self._run(spec, self._folder / spec.job, started)
+
+    async def _run(self, spec: BatchSpec, work: Path, started: Started) -> BatchResult:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         environment = await self._environments.provide(spec.conda_file, spec.image, serves=False)
+        ran = False
         try:
-            await asyncio.to_thread(_lay_out, spec, work)
-        except (OSError, shutil.Error) as exc:
-            raise DeploymentFailed("ResourceNotReady", f"model or code cannot be put in place: {exc}.") from exc
-        started()
-        workers = max(1, min(spec.workers, -(-len(spec.inputs) // spec.mini_batch_size)))
-        running = [asyncio.create_task(self._work(spec, work, environment.python, n, workers)) for n in range(workers)]
+            await _finished(asyncio.to_thread(_lay_out, spec, work))
+            started()
+            workers = max(1, min(spec.workers, MOST_WORKERS, -(-len(spec.inputs) // spec.mini_batch_size)))
+            failed = await self._score(spec, work, environment.python, workers)
+            await asyncio.to_thread(_collect, spec, work, workers)
+            ran = True
+        finally:
+            await _finished(asyncio.to_thread(_clean, work, output=not ran))
+        return BatchResult(work / "output", failed)
+
+    async def _score(self, spec: BatchSpec, work: Path, python: Path, workers: int) -> int:
+        """Run the workers to their end; how many inputs failed."""
+        running = [asyncio.create_task(self._work(spec, work, python, number, workers)) for number in range(workers)]
+        watching = asyncio.create_task(self._limit_log(self.log(spec.job)))
         try:
             codes = await asyncio.gather(*running)
         finally:
+            watching.cancel()
             for task in running:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            for copied in ("code", "model"):
-                await asyncio.to_thread(shutil.rmtree, work / copied, ignore_errors=True)
+            await asyncio.gather(watching, *running, return_exceptions=True)
         if any(codes):
+            ended = max(codes, key=abs)
+            raise DeploymentFailed("UserError", f"the scoring script ended with exit code {ended}. {self._end(spec)}")
+        counts = [_count(work / f"failed-{number}.txt") for number in range(workers)]
+        failed = sum(count for count in counts if count is not None)
+        if None in counts:
             raise DeploymentFailed(
-                "UserError", f"the scoring script ended with exit code {max(codes)}. {self._end(spec)}"
+                "UserError", f"the scoring script ended its process before it had seen all inputs. {self._end(spec)}"
             )
-        failed = sum(int((work / f"failed-{number}.txt").read_text()) for number in range(workers))
         if 0 <= spec.error_threshold < failed:
             raise DeploymentFailed(
                 "UserError",
                 f"{failed} inputs failed, error_threshold allows {spec.error_threshold}. {self._end(spec)}",
             )
-        await asyncio.to_thread(_collect, spec, work, workers)
-        return BatchResult(work / "output", failed)
+        return failed
+
+    async def _limit_log(self, log: Path) -> None:
+        """A script may print for ever: the file is appended to, so that what is printed next is at its new start."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            with contextlib.suppress(OSError):
+                if log.stat().st_size > LOG_LIMIT_BYTES:
+                    kept = tail_bytes(log, LOG_LIMIT_BYTES // 4)
+                    log.with_suffix(".old.txt").write_bytes(kept)
+                    os.truncate(log, 0)
 
     async def _work(self, spec: BatchSpec, work: Path, python: Path, number: int, workers: int) -> int:
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
@@ -87,14 +121,17 @@ class BatchRunner:
             "AZUREML_MODEL_DIR": str(work / "model"),
             "AZUREML_BI_OUTPUT_PATH": str(work / "output"),
         }
-        with self.log(spec.job).open("ab") as output:
-            process = await processes.start(
-                [str(python), str(_DRIVER), str(work), str(number), str(workers)],
-                pid_file=work / f"{number}.pid",
-                output=output,
-                environment=environment,
-                folder=work / "code",
-            )
+        try:
+            with self.log(spec.job).open("ab") as output:
+                process = await processes.start(
+                    [str(python), str(_DRIVER), str(work), str(number), str(workers)],
+                    pid_file=work / f"{number}.pid",
+                    output=output,
+                    environment=environment,
+                    folder=work / "code",
+                )
+        except ValueError as exc:  # a name with "=", for example
+            raise DeploymentFailed("UserError", f"the environment variables cannot be set: {exc}.") from exc
         try:
             return await process.wait()
         except asyncio.CancelledError:
@@ -102,11 +139,44 @@ class BatchRunner:
             raise
 
     def _end(self, spec: BatchSpec) -> str:
-        lines = self.log(spec.job).read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:]
-        return "End of its log:\n" + "\n".join(lines)
+        text = tail_bytes(self.log(spec.job), _LOG_TAIL_BYTES).decode(errors="replace")
+        return "End of its log:\n" + "\n".join(text.splitlines()[-_LOG_TAIL_LINES:])
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for a thread to its end even when this task is cancelled: nobody else would know that it still writes."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
+def _count(path: Path) -> int | None:
+    """What a worker wrote at its end; None when it did not get there."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _clean(work: Path, *, output: bool) -> None:
+    """Keep the log, and what is published."""
+    for copied in ("code", "model", *(["output"] if output else [])):
+        shutil.rmtree(work / copied, ignore_errors=True)
+    for left in (*work.glob("rows-*.txt"), *work.glob("failed-*.txt"), *work.glob("job.json")):
+        left.unlink(missing_ok=True)
 
 
 def _lay_out(spec: BatchSpec, work: Path) -> None:
+    try:
+        _copy_files(spec, work)
+    except (OSError, shutil.Error) as exc:
+        raise DeploymentFailed("ResourceNotReady", f"model or code cannot be put in place: {exc}.") from exc
+
+
+def _copy_files(spec: BatchSpec, work: Path) -> None:
     script = Path(spec.scoring_script)
     if script.is_absolute() or ".." in script.parts or not (spec.code_folder / script).is_file():
         raise DeploymentFailed(

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from localazure.batch import runner as batch_runner
 from localazure.batch.runner import BatchRunner
 from localazure.batch.specification import BatchSpec
+from localazure.scoring import processes
 from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.specification import DeploymentFailed
 from toolchain.uv import find_uv
@@ -107,11 +109,110 @@ def test_the_script_runs_over_the_input_and_its_rows_are_the_output(runner, make
     assert not (result.output.parent / "model").exists()
 
 
+PIDS = (
+    "import os\ndef run(mini_batch):\n    return [f'{os.getpid()} {os.path.basename(path)}' for path in mini_batch]\n"
+)
+
+
 def test_workers_share_the_mini_batches(runner, make_spec):
-    result = run(runner, make_spec(workers=8))
-    rows = (result.output / "predictions.csv").read_text().splitlines()
-    assert sorted(rows) == [f"hello {number}.csv fine" for number in range(5)]
-    assert len(list(result.output.parent.glob("rows-*.txt"))) == 3
+    result = run(runner, make_spec(PIDS, workers=8))
+    rows = [row.split() for row in (result.output / "predictions.csv").read_text().splitlines()]
+    assert sorted(name for _, name in rows) == [f"{number}.csv" for number in range(5)]
+    assert len({pid for pid, _ in rows}) == 3
+
+
+def test_no_deployment_asks_for_more_processes_than_a_machine_bears(runner, make_spec, monkeypatch):
+    monkeypatch.setattr(batch_runner, "MOST_WORKERS", 2)
+    result = run(runner, make_spec(PIDS, workers=10**9, mini_batch_size=1))
+    assert len({row.split()[0] for row in (result.output / "predictions.csv").read_text().splitlines()}) == 2
+
+
+def test_many_jobs_take_turns(tmp_path, environments, make_spec, monkeypatch):
+    monkeypatch.setattr(batch_runner, "JOBS_AT_ONCE", 2)
+    runner, running, most = BatchRunner(tmp_path / "batch", environments), 0, 0
+
+    async def one(number: int) -> None:
+        nonlocal running, most
+
+        def started() -> None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+
+        await runner.run(make_spec(PIDS, job=f"batchjob-{number}"), started)
+        running -= 1
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one(number) for number in range(6)))
+
+    asyncio.run(all_of_them())
+    assert most in (1, 2)
+
+
+def test_only_output_and_log_stay(runner, make_spec):
+    result = run(runner, make_spec())
+    assert sorted(path.name for path in result.output.parent.iterdir()) == ["log.txt", "output"]
+    with pytest.raises(DeploymentFailed):
+        run(runner, make_spec("import not_installed\n"))
+    assert [path.name for path in result.output.parent.iterdir()] == ["log.txt"]
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit(0)", "os.kill(os.getpid(), 9)"])
+def test_a_script_that_ends_its_process_fails_the_job(runner, make_spec, end):
+    with pytest.raises(DeploymentFailed) as failed:
+        run(runner, make_spec(f"import os, sys\ndef run(mini_batch):\n    {end}\n"))
+    assert failed.value.code == "UserError"
+    assert "ended its process before" in failed.value.message or "exit code -9" in failed.value.message
+
+
+def test_a_script_that_swallows_its_timeout_is_ended(runner, make_spec):
+    script = """
+def run(mini_batch):
+    while True:
+        try:
+            while True:
+                pass
+        except Exception:
+            pass
+"""
+    spec = make_spec(script, mini_batch_timeout_seconds=0.2, max_retries=0)
+    with pytest.raises(DeploymentFailed, match="Timeout"):
+        run(runner, spec)
+
+
+def test_a_log_is_bounded_and_what_is_told_of_it_too(runner, make_spec, monkeypatch):
+    monkeypatch.setattr(batch_runner, "LOG_LIMIT_BYTES", 1 << 20)
+    monkeypatch.setattr(batch_runner, "_LOOK_SECONDS", 0.05)
+    script = """
+import sys, time
+def run(mini_batch):
+    for _ in range(200):
+        print("x" * 100_000)
+        time.sleep(0.005)
+    sys.exit(3)
+"""
+    with pytest.raises(DeploymentFailed, match="exit code 3") as failed:
+        run(runner, make_spec(script))
+    assert len(failed.value.message) < 10_000
+    assert runner.log("batchjob-1").stat().st_size < 10 << 20  # of 20 MB
+
+
+def test_variables_that_no_process_can_have_fail_the_job(runner, make_spec):
+    with pytest.raises(DeploymentFailed, match="environment variables"):
+        run(runner, make_spec(environment_variables={"A=B": "c"}))
+
+
+def test_processes_that_a_script_leaves_are_ended_with_it(runner, make_spec):
+    script = """
+import os, subprocess
+def run(mini_batch):
+    child = subprocess.Popen(["sleep", "300"])
+    return [child.pid for _ in mini_batch]
+"""
+    result = run(runner, make_spec(script))
+    children = set((result.output / "predictions.csv").read_text().split())
+    assert len(children) == 3
+    assert [pid for pid in children if processes.started_at(int(pid)) is not None] == []
 
 
 @pytest.mark.proves("batchEndpoints/deployments", honours=["properties.outputAction"])

@@ -20,8 +20,10 @@ from localazure.arm.errors import ArmError
 from localazure.arm.namespaces.machine_learning.assembly import blob_place, local_path, seconds_of
 from localazure.arm.namespaces.machine_learning.datastores import DEFAULT
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.operations import DISK_FULL_SECONDS
 from localazure.arm.store import Resource
 from localazure.batch.specification import BatchSpec
+from localazure.disk import disk_full, is_full
 from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.errors import BlobError
 
@@ -48,15 +50,32 @@ async def run_job(plane: ControlPlane, job_id: str) -> None:
         await asyncio.sleep(until_end - until_running)
         place = await _publish(plane, job, result.output)
     except (DeploymentFailed, ArmError, BlobError) as failed:
-        _set(plane, job_id, "Failed", {"localazure.error": f"{failed.code}: {failed.message}"})
+        status, facts = "Failed", {"localazure.error": f"{failed.code}: {failed.message}"}
     except OSError as failed:
-        _set(plane, job_id, "Failed", {"localazure.error": f"InternalServerError: {failed}"})
-    except Exception:
-        log.exception("the run of %s crashed", job_id)
-        _set(plane, job_id, "Failed", {"localazure.error": "InternalServerError: the local Azure failed; see its log."})
+        status, facts = "Failed", {"localazure.error": f"InternalServerError: {failed}"}
+    except Exception as failed:
+        if is_full(failed):
+            text = disk_full().message
+        else:
+            log.exception("the run of %s crashed", job_id)
+            text = "the local Azure failed; see its log."
+        status, facts = "Failed", {"localazure.error": f"InternalServerError: {text}"}
     else:
+        status = "Completed"
         facts = {"localazure.output": place, "localazure.failed_inputs": str(result.failed_inputs)}
-        _set(plane, job_id, "Completed", facts)
+    await _end(plane, job_id, status, facts)
+
+
+async def _end(plane: ControlPlane, job_id: str, status: str, facts: Mapping[str, str]) -> None:
+    """A job whose end cannot be written goes on saying what it said, until there is space on the disk."""
+    while True:
+        try:
+            return _set(plane, job_id, status, facts)
+        except Exception as exc:
+            if not is_full(exc):
+                raise
+            log.error("the end of %s waits for space on the disk", job_id)
+        await asyncio.sleep(DISK_FULL_SECONDS)
 
 
 def _set(plane: ControlPlane, job_id: str, status: str, facts: Mapping[str, str] | None = None) -> None:
@@ -165,13 +184,23 @@ async def _publish(plane: ControlPlane, job: Resource, folder: Path) -> str:
     if place is None:
         raise DeploymentFailed("NotEmulated", f"The local Azure cannot write to {uri}.")
     account, container, prefix = place
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        upload = plane.blobs.new_upload(account, container)
-        digest = await asyncio.to_thread(_copy, file, upload)
+    for file in await asyncio.to_thread(_files_below, folder):
         name = f"{prefix}/{file.relative_to(folder).as_posix()}"
-        plane.blobs.commit_upload(account, container, name, upload, upload.stat().st_size, digest, {})
+        if not name.isascii() and name != name.encode(errors="replace").decode():
+            raise DeploymentFailed("UserError", f"The script wrote a file whose name is not UTF-8: {name!a}.")
+        upload = plane.blobs.new_upload(account, container)
+        try:
+            digest = await asyncio.to_thread(_copy, file, upload)
+            plane.blobs.commit_upload(account, container, name, upload, upload.stat().st_size, digest, {})
+        except BaseException:
+            upload.unlink(missing_ok=True)
+            raise
     await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     return uri
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _copy(source: Path, target: Path) -> str:
