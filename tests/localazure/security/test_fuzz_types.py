@@ -1,6 +1,6 @@
 """Hostile bodies, queries and conditions at every type that clients make, and at the data plane of batch endpoints.
 
-Beside `test_fuzz_arm`: here each type starts from the least body that it takes, so that junk comes past the first check.
+Beside `test_fuzz_arm`: each type starts from the least body that it takes, so that junk gets past the first check.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Datastores(Behaviour):
     def check(self, request: Request, existing: Resource | None) -> None:
         sent = request.sent_properties
         kind = sent.get("datastoreType")
-        if kind not in _REQUIRED:
+        if not isinstance(kind, str) or kind not in _REQUIRED:
             raise BadRequest(
                 "UserError", f"properties.datastoreType must be one of {', '.join(_REQUIRED)}, got {kind!r}."
             )
