@@ -65,7 +65,7 @@ def read_conda_file(text: str) -> CondaRequirements:
     """Translate a conda file; raises `DeploymentFailed` (ImageBuildFailure) with what is wrong in it."""
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as exc:
+    except (ValueError, RecursionError, yaml.YAMLError) as exc:  # ValueError: a date that is none
         raise _refused(f"it is not valid YAML: {exc}") from exc
     if not isinstance(document, dict):
         raise _refused(f"it must be a mapping with the key 'dependencies', got {type(document).__name__}")

@@ -79,7 +79,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
 
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as exc:
         raise DeploymentFailed("ImageBuildFailure", f"the table of environments {path} cannot be read: {exc}.") from exc
     table = {} if document is None else document
     if not isinstance(table, dict) or not all(isinstance(entry, dict) for entry in table.values()):

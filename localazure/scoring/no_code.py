@@ -79,7 +79,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as exc:
         raise DeploymentFailed(
             "ResourceNotReady", f"the MLflow model's {path.name} cannot be read: {exc}. {_ADD_CODE}"
         ) from exc

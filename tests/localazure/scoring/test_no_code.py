@@ -112,3 +112,12 @@ def test_a_dependency_of_the_wrong_form_is_refused_as_in_any_conda_file(model):
     (model / "conda.yaml").write_text("dependencies: [python=3.11, {pip: numpy}]")
     with pytest.raises(DeploymentFailed, match="a dependency must be text or one 'pip:' list"):
         read_conda_file(with_code(spec(model)).conda_file)
+
+
+@pytest.mark.parametrize("text", ["a: 2024-13-45", "[" * 3000, "a: !!int x", "a: !!python/object:os.system {}"])
+def test_files_that_only_look_like_yaml_are_refused(model, text):
+    (model / "MLmodel").write_text(text)
+    with pytest.raises(DeploymentFailed, match="cannot be read"):
+        with_code(spec(model))
+    with pytest.raises(DeploymentFailed, match="not valid YAML"):
+        read_conda_file(text)

@@ -61,6 +61,74 @@ def test_a_chunked_body_in_any_pieces():
     assert exchange(*(answer[i : i + 1] for i in range(len(answer))))[2] == b"hello"
 
 
+def test_trailers_are_no_headers():
+    head, tail = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n", b"0\r\nSet-Cookie: a=b\r\n\r\n"
+    for pieces in ([head + tail], [head, tail]):
+        status, headers, body = exchange(*pieces)
+        assert (status, [name for name, _ in headers], body) == (200, [b"Transfer-Encoding"], b"hel")
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_a_body_where_there_is_none_is_not_read(status):
+    answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 5\r\n\r\nhello"
+    for pieces in ([answer], [answer[i : i + 1] for i in range(len(answer))]):
+        assert exchange(*pieces)[2] == b""
+
+
+def test_a_reader_that_is_slow_gets_the_whole_answer():
+    size = 5 << 20
+
+    async def main():
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in range(size >> 16):
+                writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                await writer.drain()
+            writer.write(b"0\r\n\r\n")
+            writer.close()
+
+        with tempfile.TemporaryDirectory() as folder:
+            server = await asyncio.start_unix_server(serve, f"{folder}/s")
+            end = asyncio.get_running_loop().time() + 20
+            reply = await upstream.send(f"{folder}/s", b"GET / HTTP/1.1\r\n\r\n", deadline=end)
+            received, most = 0, 0
+            async for chunk in reply.chunks():
+                received, most = received + len(chunk), max(most, len(chunk))
+                await asyncio.sleep(0.01)
+            reply.close()
+            server.close()
+            return received, most
+
+    received, most = asyncio.run(main())
+    assert received == size
+    assert most < 2 << 20  # it does not pile up
+
+
+def test_a_server_that_resets_amid_the_body_is_an_error():
+    async def main():
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.0 200 OK\r\n\r\nhel")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            await reader.read(1)  # the client sent more than was read: closing now resets
+            writer.transport.abort()
+
+        with tempfile.TemporaryDirectory() as folder:
+            server = await asyncio.start_unix_server(serve, f"{folder}/s")
+            end = asyncio.get_running_loop().time() + 2
+            request = b"POST / HTTP/1.1\r\n\r\n" + b"y" * 300_000
+            try:
+                reply = await upstream.send(f"{folder}/s", request, deadline=end)
+                return b"".join([chunk async for chunk in reply.chunks()])
+            finally:
+                server.close()
+
+    with pytest.raises(upstream.UpstreamError):
+        asyncio.run(main())
+
+
 def test_bytes_after_the_body_are_not_part_of_it():
     assert exchange(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 500 X\r\n\r\n")[2] == b"hi"
 
