@@ -138,6 +138,7 @@ class ControlPlane:
             for below in reversed(self.store.under(resource.id)):
                 self.behaviour(below.resource_id.type).removed(below)
                 self.store.delete(below.id)
+                self.operations.conclude_deletions(below.id)
             self.behaviour(resource.resource_id.type).removed(resource)
             self.store.delete(resource.id)
 

@@ -141,6 +141,17 @@ class Operations:
             self._launch(document["id"])
         return len(documents)
 
+    def conclude_deletions(self, target: str) -> None:
+        """What has gone with its parent is deleted: the operations that were to do it have succeeded, and whatever has
+        the same name afterwards is not theirs. Belongs in the transaction that removes it."""
+        for document in self._store.running_operations(target):
+            if document["kind"].endswith(".delete"):
+                self._end(Operation(**document), "Succeeded")
+
+    def _is_over(self, operation: Operation) -> bool:
+        document = self._store.operation(operation.id)
+        return document is None or document["status"] != "Running"
+
     async def close(self) -> None:
         """Stop the tasks; the operations stay running in the store and go on at the next start."""
         for task in self._tasks:
@@ -178,9 +189,13 @@ class Operations:
             try:
                 if self.interfere is not None:
                     await self.interfere(operation)
+                if self._is_over(operation):
+                    return True  # its target went with its parent
                 commit, status = await self._handlers[operation.kind](operation), "Succeeded"
             except OperationFailed as failure:
                 commit, status, operation.error = failure.commit, "Failed", failure.error
+            if self._is_over(operation):
+                return True
             with self._store.transaction():
                 if commit:
                     commit()

@@ -141,6 +141,8 @@ class ScoringPlane:
         if known is None:
             return
         async with self._change(known):
+            if self._deployments.get(key) is not known:
+                return  # removed while this one waited; what is there now is another one
             self._router.detach(endpoint, deployment)
             await known.stop(drain=True)
             self._deployments.pop(key, None)

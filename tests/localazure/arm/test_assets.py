@@ -128,3 +128,17 @@ def test_what_an_environment_is_made_of_cannot_change_under_its_version(workspac
         assert (refused.status, refused.code) == (409, "UserError")
         assert refused.error["message"] == "Environment e with version 1 is already registered and cannot be changed."
     assert workspace.get(path).properties["image"] == "mcr/base:1"
+
+
+@pytest.mark.parametrize("text", ["a: 2024-13-45", "[" * 3000, "a: .inf", "a: &a [*a]", "2024-01-02: x"])
+def test_a_conda_file_that_json_cannot_say_is_refused(arm, text):
+    arm.make_workspace()
+    answer = arm.put(f"{WORKSPACE}/environments/e/versions/1", {"properties": {"condaFile": text}})
+    assert (answer.status, answer.code) == (400, "UserError")
+
+
+def test_a_date_in_a_conda_file_is_a_text(arm):
+    arm.make_workspace()
+    text = "name: 2024-01-02\ndependencies: [python]\n"
+    answer = arm.put(f"{WORKSPACE}/environments/e/versions/1", {"properties": {"condaFile": text}})
+    assert json.loads(answer.properties["condaFile"])["name"] == "2024-01-02"

@@ -203,6 +203,56 @@ def test_an_endpoint_can_be_deleted_while_its_deployments_are(endpoint):
     assert endpoint.plane.store.under(ENDPOINT) == []
 
 
+def test_a_deployment_that_went_with_its_endpoint_does_not_take_the_next_one_along(endpoint):
+    endpoint.put_deployment(BLUE)
+    lifted = asyncio.Event()
+
+    async def hold(operation):
+        if operation.kind.endswith("deployments.delete"):
+            await lifted.wait()
+
+    def hold_deletions():
+        endpoint.plane.operations.interfere = hold
+
+    hold_deletions()
+    answers = [endpoint.request("DELETE", BLUE), endpoint.request("DELETE", ENDPOINT)]
+    assert [answer.status for answer in answers] == [202, 202]
+    endpoint.settle()
+    assert [endpoint.poll(answer).body["status"] for answer in answers] == ["Succeeded"] * 2
+    # The service takes five minutes for a deployment and seconds for its endpoint: the name is free again.
+    endpoint.put_endpoint()
+    endpoint.put_deployment(BLUE)
+    assert endpoint.get(BLUE).properties["provisioningState"] == "Succeeded"
+    lifted.set()
+    for _ in range(3):
+        endpoint.settle()
+    assert endpoint.get(BLUE).status == 200
+    assert list(endpoint.scoring.deployed) == [("fraud-dev", "blue")]
+
+
+def test_both_deletions_go_on_after_a_kill_in_between(endpoint):
+    endpoint.put_deployment(BLUE)
+    endpoint.put_deployment(GREEN)
+    endpoint.scoring.gate = asyncio.Event()
+    answers = [endpoint.delete(BLUE), endpoint.delete(ENDPOINT)]
+    endpoint.restart()
+    endpoint.settle()
+    assert [endpoint.poll(answer).body["status"] for answer in answers] == ["Succeeded"] * 2
+    assert endpoint.plane.store.under(ENDPOINT) == []
+    assert endpoint.scoring.deployed == {}
+    endpoint.put_endpoint()
+    assert endpoint.get(ENDPOINT).properties["provisioningState"] == "Succeeded"
+
+
+def test_a_refused_deletion_of_a_deployment_does_not_keep_its_endpoint(endpoint):
+    endpoint.put_deployment(BLUE)
+    endpoint.put_endpoint(traffic={"blue": 100})
+    answers = [endpoint.request("DELETE", BLUE), endpoint.request("DELETE", ENDPOINT)]
+    endpoint.settle()
+    assert [endpoint.poll(answer).body["status"] for answer in answers] == ["Failed", "Succeeded"]
+    assert endpoint.get(ENDPOINT).status == 404
+
+
 def test_a_running_operation_says_updating(endpoint):
     endpoint.scoring.gate = asyncio.Event()
     answer = endpoint.put_deployment()

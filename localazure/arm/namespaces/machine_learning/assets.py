@@ -5,6 +5,7 @@ Environments are in `environments`, the containers of all of them in `asset_cont
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Mapping
 from typing import Any, ClassVar
@@ -220,8 +221,8 @@ class ModelVersions(AssetVersions):
         import yaml  # not needed to start
 
         try:
-            document = yaml.safe_load(text)
-        except yaml.YAMLError:
+            document = json.loads(json.dumps(yaml.safe_load(text), default=str, allow_nan=False))
+        except (TypeError, ValueError, RecursionError, yaml.YAMLError):  # YAML knows more than JSON can say
             return {}
         flavors = document.get("flavors") if isinstance(document, dict) else None
         return {str(name): {"data": data} for name, data in flavors.items()} if isinstance(flavors, dict) else {}

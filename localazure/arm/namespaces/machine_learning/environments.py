@@ -67,10 +67,12 @@ class EnvironmentVersions(AssetVersions):
 
         try:
             document = yaml.safe_load(value)
-        except yaml.YAMLError as exc:
+            # A date becomes its text; what JSON cannot say at all is refused.
+            as_json = json.dumps(document, indent=2, default=str, allow_nan=False)
+        except (TypeError, ValueError, RecursionError, yaml.YAMLError) as exc:  # ValueError: of a date that is none
             raise BadRequest("UserError", f"properties.condaFile is not YAML: {exc}") from exc
         # Clients send back an absent conda file as the YAML of an empty text.
-        return json.dumps(document, indent=2) if document else ""
+        return as_json if document else ""
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = super().properties(request, existing)
