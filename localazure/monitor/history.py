@@ -33,22 +33,35 @@ class History:
     """One run of the server at the file `path`; used from the event loop only."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
-            self._connection = _open(path)
+            self._connection, self._run = _open(path)
         except sqlite3.OperationalError:
             raise  # no right, no place: nothing is wrong with the file
         except sqlite3.DatabaseError as exc:
-            aside = path.with_suffix(".unreadable")
-            log.error("%s cannot be read (%s): metrics begin anew, the file is now %s", path, exc, aside.name)
-            path.replace(aside)
-            self._connection = _open(path)
-        row = self._connection.execute("SELECT COALESCE(MAX(run), 0) + 1 FROM minutes").fetchone()
-        self._run = int(row[0])
+            self._begin_anew(exc)
         self._saved = 0
         self._pruned = 0
 
     def restore(self, metrics: Metrics, now: float) -> None:
         """Give `metrics`, which is empty yet, the minutes of earlier runs that are not too old."""
+        try:
+            self._restore(metrics, now)
+        except sqlite3.OperationalError:
+            raise
+        except (sqlite3.DatabaseError, ValueError, TypeError) as exc:  # damaged in the middle; what was read stays
+            self._connection.close()
+            self._begin_anew(exc)
+
+    def _begin_anew(self, reason: Exception) -> None:
+        aside = self._path.with_suffix(".unreadable")
+        log.error("%s cannot be read (%s): metrics begin anew, the file is now %s", self._path, reason, aside.name)
+        self._path.replace(aside)
+        for ending in ("-wal", "-shm"):  # they belong to the old file
+            self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
+        self._connection, self._run = _open(self._path)
+
+    def _restore(self, metrics: Metrics, now: float) -> None:
         oldest = _oldest(now)
         rows = self._connection.execute(
             "SELECT * FROM (SELECT * FROM minutes WHERE start >= ? ORDER BY start DESC LIMIT ?) ORDER BY start",
@@ -68,7 +81,7 @@ class History:
 
     def save(self, metrics: Metrics, now: float) -> None:
         """Write what has changed since the last time; all of it or nothing."""
-        rows = list(self._changed(metrics))
+        rows = list(self._changed(metrics, min(self._saved, int(now))))  # clocks are set back
         prune = _oldest(now) if now >= self._pruned + MINUTE else None
         if rows or prune is not None:
             with self._connection:
@@ -84,9 +97,9 @@ class History:
         """Close the file."""
         self._connection.close()
 
-    def _changed(self, metrics: Metrics) -> Iterator[tuple[object, ...]]:
+    def _changed(self, metrics: Metrics, since: int) -> Iterator[tuple[object, ...]]:
         for series in metrics.all_requests():
-            for minute in series.minutes_since(self._saved):
+            for minute in series.minutes_since(since):
                 statuses = [[status, model, count] for (status, model), count in minute.statuses.items()]
                 yield (
                     minute.start, series.endpoint, series.deployment, self._run, json.dumps(statuses),
@@ -95,7 +108,8 @@ class History:
                 )  # fmt: skip
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+    """The file, and the number of this run of the server."""
     connection = sqlite3.connect(path)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -106,10 +120,11 @@ def _open(path: Path) -> sqlite3.Connection:
         if version == 0:
             connection.executescript(_SCHEMA)
             connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+        row = connection.execute("SELECT COALESCE(MAX(run), 0) + 1 FROM minutes").fetchone()
     except BaseException:
         connection.close()
         raise
-    return connection
+    return connection, int(row[0])
 
 
 def _oldest(now: float) -> int:

@@ -83,8 +83,11 @@ class Monitor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._requests.flush()
-        self._history.save(self._plane.metrics, self._plane.clock())
+        try:
+            self._requests.flush()
+            self._history.save(self._plane.metrics, self._plane.clock())
+        except Exception:  # a full disk; what stops after this one must stop nevertheless
+            log.exception("the last seconds of metrics are lost")
         self._history.close()
 
     def _second(self) -> None:

@@ -144,6 +144,15 @@ def test_an_isolated_workspace_has_the_rules_that_it_requires(isolated):
     assert disabled == {"isolationMode": "Disabled", "changeableIsolationModes": modes}
 
 
+def test_a_required_rule_stays_however_its_name_is_spelled(isolated):
+    rules = isolated.shown(RULES, PREVIEW)["value"]
+    name = next(rule["name"] for rule in rules if rule["properties"]["category"] == "Required")
+    for spelled in (name, name.upper(), name.lower()):
+        answer = isolated.call("PUT", f"{RULES}/{spelled}", {"properties": fqdn("a.org")}, PREVIEW)
+        assert answer.status_code == 400
+    assert isolated.shown(RULES, PREVIEW)["value"] == rules
+
+
 @pytest.mark.proves("workspaces/outboundRules", honours=["properties.type"])
 def test_rules_are_resources_of_their_own(isolated):
     rule = {"properties": {"type": "ServiceTag", "destination": TAG, "category": "UserDefined"}}

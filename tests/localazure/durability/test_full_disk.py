@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import sqlite3
@@ -9,13 +10,17 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from localazure import identity
 from localazure.arm import operations
+from localazure.arm.store import Resource
 from localazure.disk import is_full
+from tests.localazure.conftest import FakePlane, LocalAzure
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/full"
 HERE = {"location": "westeurope"}
@@ -119,6 +124,45 @@ def test_an_operation_whose_end_cannot_be_written_waits_for_space(start_local_az
     time.sleep(operations.DISK_FULL_SECONDS)
     assert azure.request("GET", path).json()["properties"]["provisioningState"] == "Succeeded"
     assert len(ends) == 2
+
+
+@pytest.mark.integration
+def test_a_stop_ends_everything_although_metrics_cannot_be_written(tmp_path: Path) -> None:
+    azure = LocalAzure(tmp_path / "home", FakePlane())
+    server = azure._server
+    ended = []
+
+    def refuse(*_: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def close() -> None:
+        ended.append("scoring")
+
+    server._monitor._history.save = refuse
+    server.scoring.close = close
+    azure.close()
+    assert ended == ["scoring"]
+
+
+@pytest.mark.integration
+def test_the_end_of_a_batch_job_that_cannot_be_written_waits_for_space(tmp_path: Path) -> None:
+    from localazure.arm.namespaces.machine_learning import batch_runs
+
+    saved = []
+
+    class Store:
+        def get(self, job_id: str) -> Any:
+            return Resource(id=job_id, body={"properties": {"properties": {}}}, private={"status": "Running"})
+
+        def save(self, job: Resource) -> None:
+            saved.append(job.private["status"])
+            if len(saved) == 1:
+                raise OSError(errno.ENOSPC, "no space")
+
+    plane: Any = SimpleNamespace(store=Store())
+    with mock.patch.object(batch_runs, "DISK_FULL_SECONDS", 0.01):
+        asyncio.run(batch_runs._end(plane, "/job", "Completed", {}))
+    assert saved == ["Completed", "Completed"]
 
 
 @pytest.mark.integration

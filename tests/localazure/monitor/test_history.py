@@ -125,6 +125,60 @@ def test_an_unreadable_file_is_put_aside(tmp_path, caplog):
     assert "begin anew" in caplog.text
 
 
+def damaged_pages(path):
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * (size - 8192))
+
+
+def damaged_row(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE minutes SET steps = x'00'")  # half a number
+
+
+def damaged_text(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE minutes SET statuses = '[1, 2]'")
+
+
+@pytest.mark.parametrize("damage", [damaged_pages, damaged_row, damaged_text])
+def test_a_file_damaged_in_the_middle_keeps_no_server_from_starting(tmp_path, caplog, damage):
+    path = tmp_path / "m.db"
+    history, metrics = run(path, now=NOON)
+    for minute in range(500):
+        serve(metrics, NOON + minute * MINUTE)
+    history.save(metrics, NOON + 500 * MINUTE)
+    history.close()
+    damage(path)
+    history, metrics = run(path, now=NOON + 501 * MINUTE)
+    assert "begin anew" in caplog.text
+    serve(metrics, NOON + 501 * MINUTE)
+    history.save(metrics, NOON + 502 * MINUTE)
+    history.close()
+    history, _ = run(path, now=NOON + 503 * MINUTE)
+    assert history._connection.execute("SELECT COUNT(*) FROM minutes").fetchone() == (1,)
+    history.close()
+
+
+def test_a_clock_set_back_loses_and_doubles_nothing(tmp_path):
+    history, metrics = run(tmp_path / "m.db", now=NOON + 600)
+    serve(metrics, NOON + 600, count=3)
+    history.save(metrics, NOON + 601)
+    serve(metrics, NOON + 30, count=4)
+    history.save(metrics, NOON + 31)
+    history.close()
+    history, metrics = run(tmp_path / "m.db", now=NOON + 40)
+    serve(metrics, NOON + 41, count=2)
+    history.save(metrics, NOON + 42)
+    history.close()
+    _, after = run(tmp_path / "m.db", now=NOON + 700)
+    total = sum(
+        sum(minute.statuses.values()) for one in after.requests("ep") for minute in one.minutes(0, NOON * 2, NOON * 2)
+    )
+    assert total == 9
+
+
 def test_a_file_that_may_not_be_written_is_an_error(tmp_path):
     with pytest.raises(sqlite3.OperationalError):
         History(tmp_path / "missing" / "m.db")
