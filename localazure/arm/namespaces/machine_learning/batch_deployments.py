@@ -57,11 +57,7 @@ class BatchDeployments(BatchResource):
     noun = "a batch deployment"
 
     def put(self, request: Request) -> Reply:
-        existing = self.store.get(request.id.text)
-        endpoint = self.require_parent(request.id)
-        assert endpoint is not None
-        self.refuse_while_busy(request.id)
-        location = self.location_of(request, existing)
+        existing, endpoint, location = self.admit(request)
         if existing is None:
             check_name("a deployment", request.id.name)
         self._check(request)

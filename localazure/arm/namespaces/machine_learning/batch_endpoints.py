@@ -49,11 +49,7 @@ class BatchEndpoints(BatchResource):
     noun = "a batch endpoint"
 
     def put(self, request: Request) -> Reply:
-        existing = self.store.get(request.id.text)
-        workspace = self.require_parent(request.id)
-        assert workspace is not None
-        self.refuse_while_busy(request.id)
-        location = self.location_of(request, existing)
+        existing, workspace, location = self.admit(request)
         sent = request.sent_properties
         default = self._read_default(sent, existing)
         if existing is not None:

@@ -59,11 +59,7 @@ class OnlineDeployments(EndpointResource):
     # PUT
 
     def put(self, request: Request) -> Reply:
-        existing = self.store.get(request.id.text)
-        endpoint = self.require_parent(request.id)
-        assert endpoint is not None
-        self.refuse_while_busy(request.id)
-        location = self.location_of(request, existing)
+        existing, endpoint, location = self.admit(request)
         self._check(request, existing, endpoint)
         resource = existing or Resource(id=self.canonical_id(request.id, endpoint), body={})
         resource.body = self._body(request, existing, resource, location)

@@ -55,6 +55,14 @@ class EndpointResource(Behaviour):
         reply.body["value"].reverse()  # recorded: newest first
         return reply
 
+    def admit(self, request: Request) -> tuple[Resource | None, Resource, str]:
+        """What every PUT begins with: the stored resource, its parent and its location. Raises while it is busy."""
+        existing = self.store.get(request.id.text)
+        parent = self.require_parent(request.id)
+        assert parent is not None  # all of these types have one
+        self.refuse_while_busy(request.id)
+        return existing, parent, self.location_of(request, existing)
+
     def begin(
         self,
         request: Request,

@@ -46,11 +46,7 @@ class OnlineEndpoints(EndpointCredentials):
     # PUT
 
     def put(self, request: Request) -> Reply:
-        existing = self.store.get(request.id.text)
-        workspace = self.require_parent(request.id)
-        assert workspace is not None
-        self.refuse_while_busy(request.id)
-        location = self.location_of(request, existing)
+        existing, workspace, location = self.admit(request)
         sent = request.sent_properties
         compute = sent.get("compute")
         if compute and (not isinstance(compute, str) or self.store.get(compute) is None):
