@@ -15,6 +15,7 @@ from azure.identity import DefaultAzureCredential
 from localazure import identity
 
 GROUP = "rg1"
+TAGS = {"patched": "yes"}
 LOCATION = "westeurope"
 SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
 PROVIDERS = f"{SUBSCRIPTION}/resourceGroups/{GROUP}/providers"
@@ -67,6 +68,7 @@ def live_through(
 ) -> Any:
     """Missing, created, read, listed, changed by PATCH and by PUT, deleted, deleted again. Returns what was created.
 
+    `update`: a PATCH that sets `TAGS`.
     `keeps_tags`: this type's PUT merges tags (recorded of Machine Learning), or they are looked at elsewhere.
     `asset`: the service itself answers for a missing one, and the list goes with the last version.
     """
@@ -82,8 +84,8 @@ def live_through(
     for listed in lists:
         assert created.id in ids(listed())
     if update is not None:
-        assert done(update()).tags == {"patched": "yes"}
-        assert get().tags == {"patched": "yes"}
+        assert done(update()).tags == TAGS
+        assert get().tags == TAGS
     again = done(create(body))
     assert again.id == created.id
     assert keeps_tags or not getattr(again, "tags", None) or again.tags == body["tags"]
@@ -98,6 +100,15 @@ def live_through(
             assert asset
     done(delete())
     return created
+
+
+def machine_learning(management: Management, workspace: str) -> Any:
+    """The client of Machine Learning, with a workspace of this name."""
+    from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient
+
+    client = management.client(MachineLearningServicesMgmtClient)
+    make_ml_workspace(client, management.azure, workspace)
+    return client
 
 
 def make_ml_workspace(client: Any, azure: Any, name: str) -> Any:

@@ -11,6 +11,7 @@ from tests.localazure.arm.management import (
     NOT_EMULATED,
     PROVIDERS,
     SUBSCRIPTION,
+    TAGS,
     done,
     ids,
     live_through,
@@ -18,8 +19,6 @@ from tests.localazure.arm.management import (
 )
 
 pytestmark = pytest.mark.integration
-
-TAGS = {"patched": "yes"}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from tests.localazure.arm.management import (
     done,
     ids,
     live_through,
-    make_ml_workspace,
+    machine_learning,
     refused,
 )
 
@@ -24,11 +24,7 @@ BLOBS = "azureml://subscriptions/{subscription}/resourcegroups/rg1/workspaces/as
 
 @pytest.fixture(scope="module")
 def ml(management):
-    from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient
-
-    client = management.client(MachineLearningServicesMgmtClient)
-    make_ml_workspace(client, management.azure, WORKSPACE)
-    return client
+    return machine_learning(management, WORKSPACE)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.localazure.arm.management import GROUP, done, live_through, make_ml_workspace, refused
+from tests.localazure.arm.management import GROUP, done, live_through, machine_learning, refused
 
 pytestmark = pytest.mark.integration
 
@@ -14,11 +14,7 @@ HERE = (GROUP, WORKSPACE)
 
 @pytest.fixture(scope="module")
 def ml(management):
-    from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient
-
-    client = management.client(MachineLearningServicesMgmtClient)
-    make_ml_workspace(client, management.azure, WORKSPACE)
-    return client
+    return machine_learning(management, WORKSPACE)
 
 
 @pytest.mark.proves("workspaces/codes", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")

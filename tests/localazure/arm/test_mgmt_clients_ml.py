@@ -9,9 +9,11 @@ from tests.localazure.arm.management import (
     GROUP,
     LOCATION,
     NOT_EMULATED,
+    TAGS,
     done,
     ids,
     live_through,
+    machine_learning,
     make_ml_workspace,
     refused,
 )
@@ -20,16 +22,11 @@ pytestmark = pytest.mark.integration
 
 WORKSPACE = "mlworkspace"
 HERE = (GROUP, WORKSPACE)
-TAGS = {"patched": "yes"}
 
 
 @pytest.fixture(scope="module")
 def ml(management):
-    from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient
-
-    client = management.client(MachineLearningServicesMgmtClient)
-    make_ml_workspace(client, management.azure, WORKSPACE)
-    return client
+    return machine_learning(management, WORKSPACE)
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from tests.localazure.arm.management import (
     LOCATION,
     NOT_EMULATED,
     PROVIDERS,
+    TAGS,
     done,
     live_through,
-    make_ml_workspace,
+    machine_learning,
     refused,
 )
 
@@ -23,17 +24,15 @@ pytestmark = pytest.mark.integration
 WORKSPACE = "monitored"
 ENDPOINT = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/{WORKSPACE}/onlineEndpoints/watched"
 BLUE = f"{ENDPOINT}/deployments/blue"
-TAGS = {"patched": "yes"}
 
 
 @pytest.fixture(scope="module")
 def monitor(management):
     """A client, and an endpoint with one deployment to watch."""
-    from azure.mgmt.machinelearningservices import MachineLearningServicesMgmtClient, models
+    from azure.mgmt.machinelearningservices import models
     from azure.mgmt.monitor import MonitorManagementClient
 
-    ml = management.client(MachineLearningServicesMgmtClient)
-    make_ml_workspace(ml, management.azure, WORKSPACE)
+    ml = machine_learning(management, WORKSPACE)
     here = (GROUP, WORKSPACE, "watched")
     endpoint = models.OnlineEndpoint(
         location=LOCATION,

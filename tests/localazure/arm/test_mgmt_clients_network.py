@@ -5,11 +5,20 @@ from __future__ import annotations
 import pytest
 from azure.core import MatchConditions
 
-from tests.localazure.arm.management import GROUP, LOCATION, NOT_EMULATED, PROVIDERS, done, ids, live_through, refused
+from tests.localazure.arm.management import (
+    GROUP,
+    LOCATION,
+    NOT_EMULATED,
+    PROVIDERS,
+    TAGS,
+    done,
+    ids,
+    live_through,
+    refused,
+)
 
 pytestmark = pytest.mark.integration
 
-TAGS = {"patched": "yes"}
 NETWORK = {"location": LOCATION, "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}}
 
 

@@ -14,6 +14,7 @@ from tests.localazure.arm.management import (
     NOT_EMULATED,
     PROVIDERS,
     SUBSCRIPTION,
+    TAGS,
     done,
     ids,
     live_through,
@@ -22,7 +23,6 @@ from tests.localazure.arm.management import (
 
 pytestmark = pytest.mark.integration
 
-TAGS = {"patched": "yes"}
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
