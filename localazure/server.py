@@ -36,7 +36,8 @@ from localazure.faults.registry import Faults
 from localazure.faults.requests import answer_with_faults
 from localazure.faults.scoring import FaultyScoring
 from localazure.monitor.monitor import Monitor, MonitorOptions, Observed
-from localazure.startup import HOST, StartError, bind_ports, control_token, hold_lock
+from localazure.origin import check_origin
+from localazure.startup import StartError, bind_ports, control_token, hold_lock
 from localazure.storage.service import BlobService
 from localazure.token_service import TokenService
 
@@ -45,7 +46,6 @@ log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 MAX_BODY_BYTES = 4 << 20  # ARM's limit; uploads of blobs are streamed and have their own
 SHUTDOWN_SECONDS = 5.0
-LOCAL_NAMES = ("localhost", HOST)
 _ACCOUNT_LENGTH = range(3, 25)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -275,25 +275,6 @@ class Server:
                 log.exception("%s %s failed", request.method, request.path)
                 error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
         return web.json_response(error.body(), status=error.status, headers=error.headers)
-
-
-def check_origin(request: web.Request) -> None:
-    """Raise unless the request is meant for this server.
-
-    A web page that points its own name at 127.0.0.1, or that a browser shows beside us, must not reach a server that
-    trusts its callers.
-    """
-    host, _, port = request.host.lower().partition(":")
-    local = host in LOCAL_NAMES and (not port or port.isdecimal())
-    own = request.path == "/" or request.path.startswith("/_local")
-    if not local and (own or not host.endswith(".localhost")):
-        text = f"The local Azure answers to localhost, not to {request.host[:100]!r}."
-        raise ArmError("InvalidHost", text, status=421)
-    origin = request.headers.get("Origin")
-    if own and origin is not None and origin.partition("://")[2].lower() != request.host.lower():
-        raise ArmError(
-            "InvalidOrigin", f"Pages of {origin[:100]!r} may not use the local Azure's controls.", status=403
-        )
 
 
 def _memory_mib() -> float | None:

@@ -111,7 +111,6 @@ class DeploymentOperations(Behaviour):
     """What a template deployment has made so far."""
 
     lists_only = True
-
     tracked = False
     read_only = True
 

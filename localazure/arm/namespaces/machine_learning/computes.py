@@ -156,7 +156,9 @@ def _duration(sent: Any) -> Any:
         seconds = int(seconds_of(sent))
     except BadRequest:
         return sent
-    parts = [(seconds // 86400, "D"), (seconds // 3600 % 24, "H"), (seconds // 60 % 60, "M"), (seconds % 60, "S")]
-    text = "".join(f"{number}{unit}" for number, unit in parts[1:] if number)
-    days = f"{parts[0][0]}D" if parts[0][0] else ""
-    return f"P{days}" + (f"T{text}" if text or not days else "") + ("0S" if not text and not days else "")
+    days, seconds = divmod(seconds, 86400)
+    units = (seconds // 3600, "H"), (seconds // 60 % 60, "M"), (seconds % 60, "S")
+    clock = "".join(f"{number}{unit}" for number, unit in units if number)
+    if not days:
+        return f"PT{clock or '0S'}"
+    return f"P{days}D" + (f"T{clock}" if clock else "")
