@@ -75,9 +75,9 @@ class Workspace(pulumi.ComponentResource):
             sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
             friendly_name=names.workspace,
             storage_account=args.storage_account_id,
-            key_vault=args.key_vault_id,
+            key_vault=_as_shown(args.key_vault_id),
             container_registry=args.container_registry_id,
-            application_insights=args.application_insights_id,
+            application_insights=_as_shown(args.application_insights_id),
             system_datastores_auth_mode=ml.SystemDatastoresAuthMode.IDENTITY,
             identity=ml.ManagedServiceIdentityArgs(
                 type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[self.identity.id]
@@ -118,6 +118,15 @@ class Workspace(pulumi.ComponentResource):
         self.id = workspace.id
         self.workspace_name = workspace.name
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
+
+
+def _as_shown(resource_id: pulumi.Input[str]) -> pulumi.Output[str]:
+    """An id as a workspace shows it, however it was sent (recorded); else the program differs from an import."""
+    return pulumi.Output.from_input(resource_id).apply(
+        lambda text: text.replace("/Microsoft.KeyVault/", "/Microsoft.Keyvault/").replace(
+            "/Microsoft.Insights/", "/Microsoft.insights/"
+        )
+    )
 
 
 def _grants(args: WorkspaceArgs) -> list[Grant]:

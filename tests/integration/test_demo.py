@@ -29,6 +29,8 @@ def test_an_interrupted_demo_leaves_nothing(line: str, number: signal.Signals, t
             stdout=stream,
             stderr=stream,
             start_new_session=True,
+            # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the demo.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         deadline = time.monotonic() + 120
         while line not in log.read_text():

@@ -65,7 +65,7 @@ class Local:
             check=False,
         )
         assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return done.stdout + done.stderr if expect else done.stdout
 
     def fault(self, *arguments: str) -> None:
         self.command("fault", "add", *arguments)
