@@ -55,7 +55,7 @@ class Behaviour(ResourceBody):
     }
     """Fields by which a request can be refused, and the rule."""
     unkept: ClassVar[Mapping[str, str]] = {}
-    """Fields that are accepted and neither kept nor given back, and why."""
+    """Fields that are accepted and neither kept nor given back, and why where there is more to say."""
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         self.plane = plane

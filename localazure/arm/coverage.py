@@ -236,7 +236,7 @@ def _section(title: str, said: Declared, kept: list[str], found: list[Proof]) ->
     if kept:
         lines.append("\n" + _wrapped("Stored: " + ", ".join(f"`{field}`" for field in kept) + "."))
     if said.unkept:
-        told = "; ".join(f"`{field}` ({why})" for field, why in said.unkept.items())
+        told = "; ".join(f"`{field}`" + (f" ({why})" if why else "") for field, why in said.unkept.items())
         lines.append("\n" + _wrapped(f"Neither kept nor refused: {told}."))
     return "".join(lines)
 

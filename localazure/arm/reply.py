@@ -43,3 +43,10 @@ class Reply:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def with_location(reply: Reply, base_url: str, request: Request) -> Reply:
+    """Recorded of all in a workspace that is made at once: `Location` on 201, and only there."""
+    if reply.status == 201:
+        reply.headers["Location"] = f"{base_url}{reply.body['id']}?api-version={request.api_version}"
+    return reply

@@ -50,7 +50,7 @@ class TemplateDeployments(Behaviour):
     }
     unkept: ClassVar[Mapping[str, str]] = {
         "properties.mode": "every deployment is Incremental",
-        "tags": "not kept",
+        "tags": "",
     }
 
     tracked = False

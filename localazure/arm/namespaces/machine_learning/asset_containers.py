@@ -9,7 +9,7 @@ from typing import Any
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.errors import NotFound
-from localazure.arm.reply import Reply, Request
+from localazure.arm.reply import Reply, Request, with_location
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
 
@@ -76,13 +76,6 @@ def without_modifier(body: dict[str, Any]) -> dict[str, Any]:
     gone = ("lastModifiedBy", "lastModifiedByType")
     body["systemData"] = {name: value for name, value in body["systemData"].items() if name not in gone}
     return body
-
-
-def with_location(reply: Reply, base_url: str, request: Request) -> Reply:
-    """Recorded of everything that is made at once: `Location` on 201, and only there."""
-    if reply.status == 201:
-        reply.headers["Location"] = f"{base_url}{reply.body['id']}?api-version={request.api_version}"
-    return reply
 
 
 def shown_by_view(resources: list[Resource], request: Request) -> list[Resource]:

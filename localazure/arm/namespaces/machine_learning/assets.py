@@ -19,11 +19,10 @@ from localazure.arm.namespaces.machine_learning.assembly import local_path
 from localazure.arm.namespaces.machine_learning.asset_containers import (
     missing_container,
     shown_by_view,
-    with_location,
     without_modifier,
 )
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
-from localazure.arm.reply import Reply, Request
+from localazure.arm.reply import Reply, Request, with_location
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
 from localazure.scoring.specification import DeploymentFailed

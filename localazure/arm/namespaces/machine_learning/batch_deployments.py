@@ -51,7 +51,7 @@ class BatchDeployments(BatchResource):
         "properties.deploymentConfiguration.deploymentConfigurationType": "a pipeline component (501)",
         "properties.model.referenceType": "a model that is not given by its id (501)",
     }
-    unkept: ClassVar[Mapping[str, str]] = {"identity": "not kept", "kind": "not kept", "sku": "not kept"}
+    unkept: ClassVar[Mapping[str, str]] = {"identity": "", "kind": "", "sku": ""}
 
     prefixes = ("bd", "bdbes")
     noun = "a batch deployment"

@@ -40,9 +40,9 @@ class BatchEndpoints(BatchResource):
         "properties.defaults.deploymentName": "names nothing that exists",
     }
     unkept: ClassVar[Mapping[str, str]] = {
-        "kind": "not kept",
-        "sku": "not kept",
-        "properties.keys": "not kept: there is no key authentication",
+        "kind": "",
+        "sku": "",
+        "properties.keys": "there is no key authentication",
     }
 
     prefixes = ("be", "bebes")

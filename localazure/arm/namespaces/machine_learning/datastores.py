@@ -14,8 +14,7 @@ from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.manners import datastore_view
-from localazure.arm.namespaces.machine_learning.asset_containers import with_location
-from localazure.arm.reply import Reply, Request
+from localazure.arm.reply import Reply, Request, with_location
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
 from localazure.storage.signatures import container_signature

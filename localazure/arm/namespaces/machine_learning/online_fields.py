@@ -30,7 +30,7 @@ ENDPOINT_REFUSED: Mapping[str, str] = {
 }
 ENDPOINT_UNKEPT: Mapping[str, str] = {
     "kind": "follows from `compute`",
-    "sku": "not kept",
+    "sku": "",
 }
 DEPLOYMENT_HONOURED: Mapping[str, str] = {
     "sku.capacity": "so many instances; a change of it alone only scales",
@@ -67,6 +67,6 @@ DEPLOYMENT_REFUSED: Mapping[str, str] = {
 DEPLOYMENT_UNKEPT: Mapping[str, str] = {
     "identity": "deployments have that of their endpoint",
     "kind": "follows from `endpointComputeType`",
-    "sku.family": "not kept",
-    "sku.size": "not kept",
+    "sku.family": "",
+    "sku.size": "",
 }

@@ -41,8 +41,8 @@ class OutboundRules(Behaviour):
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         workspace = self.store.get(parent_id)
-        names = _rules(workspace) if workspace else {}
-        return Reply(200, {"value": [self._listed(workspace, name) for name in names if workspace]})
+        rules = [self._listed(workspace, name) for name in _rules(workspace)] if workspace else []
+        return Reply(200, {"value": rules})
 
     def _workspace(self, rule_id: ResourceId) -> Resource:
         workspace = self.store.get(workspace_id_of(rule_id))
@@ -52,9 +52,12 @@ class OutboundRules(Behaviour):
         return workspace
 
     def _listed(self, workspace: Resource, name: str) -> dict[str, Any]:
-        rule = _rules(workspace)[name]
-        return {"id": f"{workspace.id}/outboundRules/{name}", "name": name, "type": TYPE, "properties": rule} | {
-            "systemData": None
+        return {
+            "id": f"{workspace.id}/outboundRules/{name}",
+            "name": name,
+            "type": TYPE,
+            "properties": _rules(workspace)[name],
+            "systemData": None,
         }
 
     def _shown(self, workspace: Resource, asked: str) -> dict[str, Any]:
