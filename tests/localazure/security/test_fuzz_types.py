@@ -218,6 +218,8 @@ def test_batch_jobs_of_any_deployment(
     headers = {"Authorization": f"Bearer {token}", "azureml-model-deployment": "first"}
     answer = quiet.request("POST", "/endpoints/weekly/jobs", json.dumps(sent).encode(), **headers)
     check(answer, "POST")
+    if data.draw(st.integers(0, 24)):
+        return  # the lists grow with every example
     for path in (f"/mferp/managementfrontend{BATCH}/jobs", f"/mferp/managementfrontend{BATCH}/deployments/first/jobs"):
         check(quiet.request("GET", path, **headers), "GET")
     check(quiet.arm("GET", f"{WORKSPACE}/jobs"), "GET")
