@@ -19,16 +19,13 @@ from localazure import identity
 from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.namespaces import every_behaviour
 from localazure.arm.service import ArmService
+from tests.localazure.platform_bodies import GROUP, PROVIDERS, SUBSCRIPTION, WORKSPACE
 
-SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
-PROVIDERS = f"{GROUP}/providers"
 STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
 VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
 INSIGHTS = f"{PROVIDERS}/Microsoft.Insights/components/ai1"
 REGISTRY = f"{PROVIDERS}/Microsoft.ContainerRegistry/registries/acr1"
 IDENTITY = f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/uai1"
-WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
 BLUE = f"{ENDPOINT}/deployments/blue"
 GREEN = f"{ENDPOINT}/deployments/green"

@@ -4,10 +4,7 @@ import json
 
 import pytest
 
-from localazure import identity
-
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+from tests.localazure.arm.conftest import WORKSPACE
 
 
 @pytest.fixture

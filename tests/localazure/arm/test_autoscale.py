@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-from localazure import identity
 from localazure.monitor.scaler import Scaler
 from localazure.scoring.traffic import ServedRequest
+from tests.localazure.arm.conftest import BLUE, ENDPOINT, GROUP
 
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-ENDPOINT = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1/onlineEndpoints/fraud-dev"
-BLUE = f"{ENDPOINT}/deployments/blue"
 SETTING = f"{GROUP}/providers/Microsoft.Insights/autoscalesettings/as1"
 
 

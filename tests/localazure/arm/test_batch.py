@@ -10,9 +10,8 @@ from aiohttp.test_utils import make_mocked_request
 from localazure import identity
 from localazure.arm.batch_service import BatchService
 from localazure.scoring.specification import DeploymentFailed
+from tests.localazure.arm.conftest import WORKSPACE
 
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
 ENDPOINT = f"{WORKSPACE}/batchEndpoints/nightly"
 FIRST = f"{ENDPOINT}/deployments/first"
 ROWS = {"rows": {"uri": "https://example.org/rows", "jobInputType": "UriFolder"}}

@@ -10,19 +10,11 @@ from pathlib import Path
 import pytest
 
 from localazure import identity
+from tests.localazure.arm.conftest import GROUP, IDENTITY, LOCATION, REGISTRY, STORAGE, SUBSCRIPTION, VAULT, WORKSPACE
 from tests.localazure.routed_plane import RoutedPlane
 
 pytestmark = pytest.mark.integration
 
-SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
-PROVIDERS = f"{GROUP}/providers"
-STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
-VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
-REGISTRY = f"{PROVIDERS}/Microsoft.ContainerRegistry/registries/acr1"
-IDENTITY = f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/uai1"
-WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
-LOCATION = "westeurope"
 ROLES = {STORAGE: "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1", REGISTRY: "7f951dda-4ed3-4680-a7ca-43fe172d538d"}
 
 

@@ -7,15 +7,8 @@ import pytest
 from localazure import identity
 from localazure.arm.quota import cores_of, family_of
 from localazure.scoring.specification import DeploymentFailed
+from tests.localazure.arm.conftest import BLUE, ENDPOINT, GREEN, GROUP, IDENTITY, STORAGE, WORKSPACE
 
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stacc1"
-REGISTRY = f"{GROUP}/providers/Microsoft.ContainerRegistry/registries/acr1"
-IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/uai1"
-WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
-ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
-BLUE = f"{ENDPOINT}/deployments/blue"
-GREEN = f"{ENDPOINT}/deployments/green"
 CONDA = "# exact pins\ndependencies:\n- python=3.11\n"
 
 

@@ -6,12 +6,7 @@ import pytest
 
 from localazure import identity
 from localazure.arm.manners import Generation
-
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv1"
-WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
-ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
-BLUE = f"{ENDPOINT}/deployments/blue"
+from tests.localazure.arm.conftest import BLUE, ENDPOINT, VAULT, WORKSPACE
 
 
 @pytest.fixture

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from localazure import identity
 from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.listing import page, read_filter, resource_filter
+from tests.localazure.arm.conftest import GROUP, LOCATION, PROVIDERS, SUBSCRIPTION
 
-SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
-PROVIDERS = f"{GROUP}/providers"
 IDENTITIES = f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities"
 NETWORK = f"{PROVIDERS}/Microsoft.Network/virtualNetworks/vnet1"
-LOCATION = "westeurope"
 NAMES = ("name", "location", "resourcetype", "resourcegroup", "tagname", "tagvalue")
 
 

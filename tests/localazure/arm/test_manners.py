@@ -3,12 +3,7 @@
 import pytest
 
 from localazure import identity
-
-SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
-IDENTITY = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/uai1"
-STORAGE = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stacc1"
-WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+from tests.localazure.arm.conftest import GROUP, IDENTITY, STORAGE, SUBSCRIPTION, WORKSPACE
 
 
 def test_a_request_without_credentials_is_refused(arm):

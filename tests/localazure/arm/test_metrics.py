@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from localazure import identity
 from localazure.scoring.traffic import ServedRequest
+from tests.localazure.arm.conftest import BLUE, ENDPOINT, SUBSCRIPTION, WORKSPACE
 
-SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-WORKSPACE = f"{SUBSCRIPTION}/resourceGroups/rg1/providers/Microsoft.MachineLearningServices/workspaces/ws1"
-ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
-BLUE = f"{ENDPOINT}/deployments/blue"
 NAMESPACE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 METRICS = "providers/Microsoft.Insights/metrics"
 

@@ -7,16 +7,10 @@ import pytest
 
 from localazure import identity
 from localazure.arm.timing import FAST, REAL
+from tests.localazure.arm.conftest import GROUP, LOCATION, PROVIDERS, STORAGE, SUBSCRIPTION, VAULT, WORKSPACE
 
-SUBSCRIPTION = f"/subscriptions/{identity.SUBSCRIPTION_ID}"
-GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
-PROVIDERS = f"{GROUP}/providers"
-STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
-VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
-WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 NETWORK = f"{PROVIDERS}/Microsoft.Network/virtualNetworks/vnet1"
 SUBNET = f"{NETWORK}/subnets/default"
-LOCATION = "westeurope"
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from localazure import identity
+from tests.localazure.arm.conftest import GROUP
 
 pytestmark = pytest.mark.integration
 
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 MAX_START_SECONDS = 1.5
 # Idle, 1.5 s are six times what the imports take: this bound counts on a slow machine only.
 MAX_START_PER_IMPORT = 4

@@ -5,12 +5,7 @@ import sqlite3
 
 import pytest
 
-from localazure import identity
-
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
-ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
-BLUE = f"{ENDPOINT}/deployments/blue"
+from tests.localazure.arm.conftest import BLUE, ENDPOINT
 
 
 def test_resources_keys_and_weights_are_there_again(arm):

@@ -8,20 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from localazure import identity
 from localazure.scoring.plane import ScoringPlane
 from tests.localazure.conftest import LocalAzure
+from tests.localazure.platform_bodies import HERE, PLATFORM, WORKSPACE
 from toolchain.uv import find_uv
 
 pytestmark = pytest.mark.integration
 
-GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
-PROVIDERS = f"{GROUP}/providers"
-STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
-VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
-WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 ENDPOINT = f"{WORKSPACE}/batchEndpoints/nightly"
-HERE = {"location": "westeurope"}
 SCRIPT = """
 def run(mini_batch):
     rows = []
@@ -63,12 +57,8 @@ def blob(azure: LocalAzure, method: str, path: str, text: str | None = None, que
 def test_an_invoked_batch_endpoint_scores_its_input_and_writes_blobs(azure: LocalAzure) -> None:
     import requests  # slow to import
 
-    put(azure, GROUP, HERE)
-    put(azure, STORAGE, HERE | {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
-    vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
-    put(azure, VAULT, HERE | {"properties": vault})
-    references = {"storageAccount": STORAGE, "keyVault": VAULT}
-    put(azure, WORKSPACE, HERE | {"identity": {"type": "SystemAssigned"}, "properties": references})
+    for path, body in PLATFORM:
+        put(azure, path, body)
     assert blob(azure, "PUT", "given", query="?restype=container").status_code == 201
     for name, text in {"code/score.py": SCRIPT, "rows/a.txt": "4", "rows/b.txt": "21"}.items():
         assert blob(azure, "PUT", f"given/{name}", text).status_code == 201
