@@ -138,15 +138,15 @@ class LocalHome:
         """What server.json says; a killed server leaves it behind."""
         try:
             record: dict[str, Any] = json.loads(self.server_file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            return Server(
+                pid=int(record["pid"]),
+                https=str(record["https"]),
+                http=str(record["http"]),
+                version=str(record["version"]),
+                started=float(record["started"]),
+            )
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # what is no record says nothing
             return None
-        return Server(
-            pid=int(record["pid"]),
-            https=str(record["https"]),
-            http=str(record["http"]),
-            version=str(record["version"]),
-            started=float(record["started"]),
-        )
 
     def server(self) -> Server | None:
         """The running and ready server; None when there is none, whatever a stale server.json says."""

@@ -34,10 +34,10 @@ pytestmark = pytest.mark.integration
 BATCH = f"{WORKSPACE}/batchEndpoints/weekly"
 BATCH_DEPLOYMENT = HERE | {
     "properties": {
-        "codeConfiguration": {"codeId": f"{WORKSPACE}/codes/c/versions/1", "scoringScript": "score.py"},
-        "environmentId": f"{WORKSPACE}/environments/e/versions/1",
+        "codeConfiguration": {"codeId": f"{WORKSPACE}/codes/fuzzed/versions/1", "scoringScript": "score.py"},
+        "environmentId": f"{WORKSPACE}/environments/fuzzed/versions/1",
         "environmentVariables": {"A": "b"},
-        "model": {"referenceType": "Id", "assetId": f"{WORKSPACE}/models/m/versions/1"},
+        "model": {"referenceType": "Id", "assetId": f"{WORKSPACE}/models/fuzzed/versions/1"},
         "compute": f"{WORKSPACE}/computes/c1",
         "errorThreshold": -1,
         "retrySettings": {"maxRetries": 1, "timeout": "PT30S"},
@@ -108,9 +108,9 @@ def furnished(target: Any) -> None:
         (ENDPOINT, HERE | {"properties": {"authMode": "Key"}}),
         (cluster, HERE | {"properties": CLUSTER}),
         (ISOLATED, HERE | SYSTEM | {"properties": REFERENCES | network}),
-        (f"{WORKSPACE}/environments/e/versions/1", {"properties": {"image": "i"}}),
-        (f"{WORKSPACE}/codes/c/versions/1", {"properties": {"codeUri": "https://localhost/stacc1/box/code"}}),
-        (f"{WORKSPACE}/models/m/versions/1", {"properties": {"modelUri": "azureml://datastores/x/paths/y"}}),
+        (f"{WORKSPACE}/environments/fuzzed/versions/1", {"properties": {"image": "i"}}),
+        (f"{WORKSPACE}/codes/fuzzed/versions/1", {"properties": {"codeUri": "https://localhost/stacc1/box/code"}}),
+        (f"{WORKSPACE}/models/fuzzed/versions/1", {"properties": {"modelUri": "azureml://datastores/x/paths/y"}}),
     ]
     for arm_type in PARENTS:
         path, body = LEAST[arm_type]

@@ -100,6 +100,34 @@ def test_a_session_leaves_no_key_or_token_in_any_log(quiet: Any) -> None:
 
 
 @pytest.mark.integration
+def test_the_secrets_of_a_datastore_are_given_by_their_action_alone(quiet: Any) -> None:
+    group = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
+    workspace = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/ws1"
+    kinds: dict[str, dict[str, Any]] = {
+        "AccountKey": {"key": "c2VjcmV0LWFjY291bnQta2V5"},
+        "Sas": {"sasToken": "sv=secret-sas-token"},
+        "ServicePrincipal": {"clientSecret": "secret-of-a-principal"},
+        "Certificate": {"certificate": "secret-certificate-text"},
+    }
+    answers, secrets = [], []
+    for kind, given in kinds.items():
+        secrets += given.values()
+        path = f"{workspace}/datastores/secret{kind.lower()}"
+        credentials = {"credentialsType": kind, "secrets": {"secretsType": kind} | given}
+        body = {"datastoreType": "AzureBlob", "accountName": "elsewhere", "containerName": "box"}
+        answers.append(quiet.arm("PUT", path, {"properties": body | {"credentials": credentials}}))
+        assert answers[-1].status == 201
+        # Sent back by a client that has read it: the secrets stay what they were.
+        answers += [quiet.arm("GET", path), quiet.arm("PUT", path, {"properties": answers[-1].json["properties"]})]
+        shown = quiet.arm("POST", f"{path}/listSecrets", {})
+        assert [secret for secret in secrets if secret in shown.content.decode()] == list(given.values())
+    answers += [quiet.arm("GET", f"{workspace}/datastores"), quiet.arm("GET", workspace)]
+    answers += [quiet.arm("GET", f"{group}/resources"), quiet.arm("POST", f"{workspace}/listKeys", {})]
+    everything = "\n".join([*(answer.content.decode() for answer in answers), *quiet.recorder.text])
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+@pytest.mark.integration
 def test_files_with_secrets_are_their_owners(quiet: Any) -> None:
     assert quiet.home.stat().st_mode & 0o077 == 0
     for name in ("ca.key", "server.key", "control.token", "azure.db"):
