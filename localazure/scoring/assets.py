@@ -26,7 +26,7 @@ class Application:
 def lay_out(spec: DeploymentSpec, root: Path) -> Application:
     """Fill an empty folder; raises `DeploymentFailed` when an asset is not there. Blocks: call it in a thread."""
     if spec.code_folder is None or not spec.scoring_script:
-        raise DeploymentFailed("BadArgument", f"deployment {spec.deployment} has code or a scoring script, not both.")
+        raise DeploymentFailed("BadArgument", f"deployment {spec.deployment} needs both code and a scoring script.")
     script = Path(spec.scoring_script)
     if script.is_absolute() or ".." in script.parts:
         raise DeploymentFailed("BadArgument", f"scoring_script must lie inside the code folder, got {str(script)!r}.")

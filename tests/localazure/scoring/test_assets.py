@@ -45,8 +45,8 @@ def test_writing_beside_the_code_leaves_the_original_alone(spec, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "code", "message"),
     [
-        ({"code_folder": None}, "BadArgument", "not both"),
-        ({"scoring_script": None}, "BadArgument", "not both"),
+        ({"code_folder": None}, "BadArgument", "needs both"),
+        ({"scoring_script": None}, "BadArgument", "needs both"),
         ({"scoring_script": "other.py"}, "ResourceNotReady", "It has: inner"),
         ({"scoring_script": "../stored/x.py"}, "BadArgument", "inside the code folder"),
         ({"scoring_script": "/etc/passwd"}, "BadArgument", "inside the code folder"),
