@@ -33,7 +33,7 @@ class BatchDeployments(BatchResource):
         "properties.environmentId": "its conda file is what the script runs in, built with uv",
         "properties.environmentVariables": "of the script's processes",
         "properties.errorThreshold": "more inputs that fail make the job fail; -1: any number may",
-        "properties.maxConcurrencyPerInstance": "times instances: processes that share the mini batches",
+        "properties.maxConcurrencyPerInstance": "times instances: processes that share the mini batches, 16 at most",
         "properties.miniBatchSize": "inputs of one call of the script",
         "properties.model.assetId": "what AZUREML_MODEL_DIR holds",
         "properties.outputAction": "AppendRow: rows that the script returns become one file",
