@@ -18,6 +18,8 @@ from localazure.scoring.dispatch import Backend, Dispatcher
 from localazure.scoring.router import Router
 from localazure.scoring.specification import EndpointRouting
 
+pytestmark = pytest.mark.integration  # seconds of load
+
 REQUESTS = 400
 AT_ONCE = 40
 NAMES = ("blue", "green")
