@@ -72,6 +72,11 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     memory_mib: list[float] = field(default_factory=list)
 
+    def memory_by_tenths_mib(self) -> list[float]:
+        """The most in each tenth of the time: whether it still grows."""
+        values, tenth = self.memory_mib, len(self.memory_mib) / 10
+        return [max(values[int(n * tenth) : int((n + 1) * tenth)] or values[-1:]) for n in range(10)]
+
     def growth_mib(self) -> float:
         """From the second quarter of the time to the last: what comes after warming up."""
         quarter = max(1, len(self.memory_mib) // 4)
@@ -220,6 +225,7 @@ def _report(tally: Tally, seconds: float, compute: str, tracebacks: int) -> dict
         print(f"    {count} x {text}")
     first, last, most = tally.memory_mib[0], tally.memory_mib[-1], max(tally.memory_mib)
     print(f"  memory                {first:.1f} MiB first, {last:.1f} last, {most:.1f} most, growth {growth:+.1f}")
+    print("  most in each tenth    " + " ".join(f"{mib:.1f}" for mib in tally.memory_by_tenths_mib()))
     print(f"  tracebacks in the log {tracebacks}")
     problems = []
     if tally.failures:
@@ -237,5 +243,11 @@ def _report(tally: Tally, seconds: float, compute: str, tracebacks: int) -> dict
         "changes": dict(tally.changes),
         "faults": dict(tally.faults),
         "failed_by_the_router": 0,
-        "memory_mib": {"first": first, "last": last, "most": most, "growth": growth},
+        "memory_mib": {
+            "first": first,
+            "last": last,
+            "most": most,
+            "growth": growth,
+            "by_tenths": tally.memory_by_tenths_mib(),
+        },
     }
