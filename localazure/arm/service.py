@@ -174,7 +174,8 @@ class ArmService:
             _refuse(request.method, request.id.text)
         if request.method == "PUT":
             check_body(behaviour.shape.arm, request.body)
-        check_conditions(http.headers, request, self._plane.store.get(request.id.text))
+        if "If-Match" in http.headers or "If-None-Match" in http.headers:
+            check_conditions(http.headers, request, self._plane.store.get(request.id.text))
         return writers[request.method](request)
 
     def _list(self, collection: ResourceId, request_for: Any) -> Reply:

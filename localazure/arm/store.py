@@ -23,7 +23,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
     key TEXT PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL, parent TEXT NOT NULL,
     sequence INTEGER NOT NULL, body TEXT NOT NULL, private TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS resources_by_parent ON resources (parent, type, sequence);
 CREATE INDEX IF NOT EXISTS resources_by_type ON resources (type, sequence);
 CREATE TABLE IF NOT EXISTS operations (
