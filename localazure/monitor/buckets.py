@@ -53,7 +53,7 @@ class Bucket:
             self.seconds += served.seconds
             self.timed += 1
 
-    def merge(self, other: Bucket | PackedMinute) -> None:
+    def merge(self, other: Bucket | PackedBucket) -> None:
         """Count what another one holds as well."""
         for status, count in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0) + count
@@ -82,8 +82,8 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class PackedMinute:
-    """A minute that is over, or as far as it has come, in a tenth of the memory."""
+class PackedBucket:
+    """A second or minute that is over, or as far as it has come, in a tenth of the memory."""
 
     start: int
     statuses: dict[Status, int]
@@ -96,7 +96,7 @@ class PackedMinute:
     """Of 64 bits, in the order of the steps."""
 
     @classmethod
-    def of(cls, bucket: Bucket) -> PackedMinute:
+    def of(cls, bucket: Bucket) -> PackedBucket:
         """What a bucket holds."""
         steps, counts = array("h", bucket.histogram.keys()), array("Q", bucket.histogram.values())
         return cls(bucket.start, bucket.statuses, bucket.seconds, bucket.timed, bucket.bytes, steps, counts)
@@ -113,9 +113,9 @@ class RequestSeries:
         self.endpoint, self.deployment = endpoint, deployment
         self._current = Bucket(0)
         self._minute = Bucket(0)
-        self._seconds: deque[Bucket] = deque(maxlen=KEPT_SECONDS)
-        self._minutes: deque[PackedMinute] = deque()
-        self._restored: deque[PackedMinute] = deque()
+        self._seconds: deque[PackedBucket] = deque(maxlen=KEPT_SECONDS)
+        self._minutes: deque[PackedBucket] = deque()
+        self._restored: deque[PackedBucket] = deque()
         """Of earlier runs of the server; the last one may be of the same minute as the first of this run."""
 
     @property
@@ -134,17 +134,18 @@ class RequestSeries:
         while len(self._restored) + len(self._minutes) > minutes:
             (self._restored or self._minutes).popleft()
 
-    def restore(self, minute: PackedMinute) -> None:
+    def restore(self, minute: PackedBucket) -> None:
         """Take in a minute of an earlier run; they come in the order of time."""
         self._restored.append(minute)
 
-    def seconds(self, start: int, end: int, now: float) -> Iterator[Bucket]:
+    def seconds(self, start: int, end: int, now: float) -> Iterator[Bucket | PackedBucket]:
         """Seconds with requests in [start, end) that are over at `now`."""
-        for bucket in chain(self._seconds, (self._current,)):
+        kept: tuple[Bucket | PackedBucket, ...] = (*self._seconds, self._current)
+        for bucket in kept:
             if start <= bucket.start < end and bucket.start + 1 <= now and bucket.statuses:
                 yield bucket
 
-    def minutes(self, start: int, end: int, now: float) -> Iterator[Bucket | PackedMinute]:
+    def minutes(self, start: int, end: int, now: float) -> Iterator[Bucket | PackedBucket]:
         """Minutes with requests in [start, end) that are over at `now`."""
         for packed in chain(self._restored, self._minutes):
             if start <= packed.start < end and packed.start + MINUTE <= now:
@@ -153,7 +154,7 @@ class RequestSeries:
             if start <= bucket.start < end and bucket.start + MINUTE <= now and bucket.statuses:
                 yield bucket
 
-    def minutes_since(self, second: int) -> Iterator[PackedMinute]:
+    def minutes_since(self, second: int) -> Iterator[PackedBucket]:
         """Minutes with a request in or after `second`, as far as they have come; none that was restored."""
         if self._current.start < second:
             return
@@ -163,7 +164,7 @@ class RequestSeries:
             yield packed
         for bucket in self._running_minutes():
             if bucket.start + MINUTE > second and bucket.statuses:
-                yield PackedMinute.of(bucket)
+                yield PackedBucket.of(bucket)
 
     def _running_minutes(self) -> list[Bucket]:
         """What is not packed yet, the current second included: of one minute, or of two at its end."""
@@ -182,11 +183,11 @@ class RequestSeries:
         self._current = Bucket(second)
         if not closed.statuses:
             return
-        self._seconds.append(closed)
+        self._seconds.append(PackedBucket.of(closed))
         start = _minute_of(closed.start)
         if start != self._minute.start:
             if self._minute.statuses:
-                self._minutes.append(PackedMinute.of(self._minute))
+                self._minutes.append(PackedBucket.of(self._minute))
             self._minute = Bucket(start)
         self._minute.merge(closed)
 

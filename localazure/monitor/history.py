@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
-from localazure.monitor.buckets import KEPT_MINUTES, MINUTE, PackedMinute
+from localazure.monitor.buckets import KEPT_MINUTES, MINUTE, PackedBucket
 from localazure.monitor.metrics import MAX_MINUTES, Metrics
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class History:
             (oldest, MAX_MINUTES),
         )
         for start, endpoint, deployment, _, statuses, seconds, timed, size, steps, counts in rows:
-            minute = PackedMinute(
+            minute = PackedBucket(
                 start=start,
                 statuses={(status, model_status): count for status, model_status, count in json.loads(statuses)},
                 seconds=seconds,

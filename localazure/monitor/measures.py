@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from localazure.monitor.buckets import MINUTE, Bucket, PackedMinute
+from localazure.monitor.buckets import MINUTE, Bucket, PackedBucket
 from localazure.monitor.definitions import (
     DEPLOYMENT,
     ENVOY_STATUS,
@@ -90,7 +90,7 @@ def measure(metrics: Metrics, definition: Definition, resource: Resource, span: 
     return _usage(metrics, _USAGE[definition.name], resource.endpoint, resource.deployment, span, wanted)
 
 
-def _buckets(metrics: Metrics, resource: Resource, span: Span) -> Iterator[tuple[str, Bucket | PackedMinute]]:
+def _buckets(metrics: Metrics, resource: Resource, span: Span) -> Iterator[tuple[str, Bucket | PackedBucket]]:
     for series in metrics.requests(resource.endpoint, resource.deployment):
         read = series.seconds if span.fine else series.minutes
         for bucket in read(span.start, span.end, span.now):

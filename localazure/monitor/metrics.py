@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from localazure.monitor.buckets import KEPT_MINUTES, PackedMinute, RequestSeries
+from localazure.monitor.buckets import KEPT_MINUTES, PackedBucket, RequestSeries
 from localazure.monitor.gauges import Samples, Steps
 from localazure.scoring.traffic import ServedRequest
 
@@ -79,7 +79,7 @@ class Metrics:
         """The series of all endpoints."""
         return self._requests.values()
 
-    def restore(self, endpoint: str, deployment: str, minute: PackedMinute) -> None:
+    def restore(self, endpoint: str, deployment: str, minute: PackedBucket) -> None:
         """Take in a minute of an earlier run of the server; they come in the order of time."""
         self._new_series(endpoint, deployment).restore(minute)
 

@@ -26,7 +26,7 @@ def main() -> None:
     client = MLClient(DefaultAzureCredential(), subscription, group)
     network = ManagedNetwork(
         isolation_mode="AllowOnlyApprovedOutbound",
-        outbound_rules=[FqdnDestination(name="wheels", destination="*.pythonhosted.org")],
+        outbound_rules=[FqdnDestination(name="wheels", destination="*.example.com")],
     )
     client.workspaces.begin_create(Workspace(name="closed", location="westeurope", managed_network=network)).result()
     seen["provisioned"] = client.workspaces.begin_provision_network(workspace_name="closed").result().status

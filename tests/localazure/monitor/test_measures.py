@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from localazure.monitor import metrics as metrics_module
-from localazure.monitor.buckets import KEPT_SECONDS, Bucket, PackedMinute, RequestSeries
+from localazure.monitor.buckets import KEPT_SECONDS, Bucket, PackedBucket, RequestSeries
 from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, definitions
 from localazure.monitor.filters import parse_filter
 from localazure.monitor.measures import Resource, Span, measure
@@ -125,7 +125,7 @@ def test_a_percentile_lies_near_a_latency_that_was_there(latencies, share):
     assert value is not None
     assert any(value == pytest.approx(latency, rel=0.02) for latency in latencies)
     packed = Bucket(0)
-    packed.merge(PackedMinute.of(bucket))
+    packed.merge(PackedBucket.of(bucket))
     assert packed.percentile_seconds(share) == value
 
 
