@@ -99,7 +99,10 @@ def run_start(options: argparse.Namespace) -> int:
     except StartError as error:
         raise UsageError(str(error)) from error
     home = local_home(options.home)
-    server, started = start(home, port=options.port, flags=_server_flags(options), say=_say)
+    flags = _server_flags(options)
+    server, started = start(home, port=options.port, flags=flags, say=_say)
+    if flags and not started:
+        _say(f"{' '.join(flags)} has no effect: it keeps how it was started. `sluice local stop` first.")
     if options.json:
         print(json.dumps({**vars(server), "home": str(home.path), "already_running": not started}))
         return ExitCode.DONE
