@@ -17,7 +17,7 @@ from toolchain.console import ToolchainError, is_disk_failure, is_network_failur
 from toolchain.selection import HERE, INSTALL_YOURSELF, VERSION
 from toolchain.versions import Version, of_program, show
 
-MINIMUM_GO: Version = (1, 25, 11)  # what the CLI's modules declare
+MINIMUM_GO: Version = (1, 26, 6)  # what the CLI's modules declare
 CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 VERSION_SYMBOL = f"{SDK_MODULE}/go/common/version.Version"

@@ -103,13 +103,13 @@ def test_no_room_for_the_build_is_said_before_it_begins(
 
 def test_no_go_says_where_to_get_it(bare_machine: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolchain.build.shutil.which", lambda *_, **__: None)
-    with pytest.raises(ToolchainError, match=r"no `go` on PATH\n  Fix: install Go 1.25.11 or later"):
+    with pytest.raises(ToolchainError, match=r"no `go` on PATH\n  Fix: install Go 1.26.6 or later"):
         find_go(bare_machine)
 
 
 def test_too_old_go_is_said_with_its_version(bare_machine: dict[str, str], make_program: MakeProgram) -> None:
     make_program("go", "echo go1.19.8")
-    with pytest.raises(ToolchainError, match=r"needs Go 1\.25\.11; .*/go is 1\.19\.8: too old\n  Fix: install Go"):
+    with pytest.raises(ToolchainError, match=r"needs Go 1\.26\.6; .*/go is 1\.19\.8: too old\n  Fix: install Go"):
         find_go(bare_machine)
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from toolchain.cache import cache_folder, locked, require_disk, staged
 from toolchain.console import ToolchainError
+from toolchain.selection import VERSION
+from toolchain.versions import show
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 SET_UP = """
 import sys, time
 from pathlib import Path
-from toolchain.selection import ensure_cli
+from toolchain.selection import VERSION, ensure_cli
+from toolchain.versions import show
 
 cache, log, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 
@@ -24,7 +27,7 @@ def download(target):
     with log.open("a") as file:
         file.write("started\\n")
     for name in ("pulumi", "pulumi-language-python"):
-        (target / name).write_text("#!/bin/sh\\necho v3.259.0\\n")
+        (target / name).write_text(f"#!/bin/sh\\necho v{show(VERSION)}\\n")
         (target / name).chmod(0o755)
         time.sleep(seconds)
 
@@ -71,7 +74,7 @@ def test_a_killed_set_up_leaves_nothing_half_made_and_the_next_one_completes_it(
     output, _ = next_one.communicate(timeout=30)
     assert next_one.returncode == 0, output
     assert "waiting" not in output
-    assert [entry.name for entry in folder.iterdir()] == ["3.259.0-official"]
+    assert [entry.name for entry in folder.iterdir()] == [f"{show(VERSION)}-official"]
 
 
 def test_a_folder_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ import pytest
 
 from toolchain.console import ToolchainError
 from toolchain.download import _platform, download
+from toolchain.selection import VERSION
+from toolchain.versions import show
 
-ARCHIVE = f"pulumi-v3.259.0-{_platform()}.tar.gz"
-CHECKSUMS = "pulumi-3.259.0-checksums.txt"
+ARCHIVE = f"pulumi-v{show(VERSION)}-{_platform()}.tar.gz"
+CHECKSUMS = f"pulumi-{show(VERSION)}-checksums.txt"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -39,7 +41,7 @@ def release(tmp_path: Path) -> Path:
             member.size = 4
             tar.addfile(member, io.BytesIO(b"data"))
     digest = hashlib.sha256((folder / ARCHIVE).read_bytes()).hexdigest()
-    (folder / CHECKSUMS).write_text(f"{'0' * 64}  pulumi-v3.259.0-plan9-x64.tar.gz\n{digest}  {ARCHIVE}\n")
+    (folder / CHECKSUMS).write_text(f"{'0' * 64}  pulumi-v{show(VERSION)}-plan9-x64.tar.gz\n{digest}  {ARCHIVE}\n")
     return folder
 
 

@@ -8,7 +8,8 @@ import pytest
 import toolchain
 from toolchain import selection
 from toolchain.console import ToolchainError
-from toolchain.selection import ensure_cli, host_folder, host_requirements, look, official_folder, select
+from toolchain.selection import VERSION, ensure_cli, host_folder, host_requirements, look, official_folder, select
+from toolchain.versions import show
 
 MakeProgram = Callable[..., Path]
 
@@ -21,7 +22,7 @@ def no_build(target: Path, environment: Mapping[str, str]) -> None:
     raise ToolchainError("there is no `go` on PATH", "install Go")
 
 
-def fill_cache(bare_machine: dict[str, str], make_program: MakeProgram, version: str = "3.259.0") -> Path:
+def fill_cache(bare_machine: dict[str, str], make_program: MakeProgram, version: str = show(VERSION)) -> Path:
     folder = official_folder(Path(bare_machine["XDG_CACHE_HOME"]) / "sluice" / "pulumi")
     make_program("pulumi-language-python", "", folder)
     return make_program("pulumi", f"echo v{version}", folder)
@@ -61,7 +62,7 @@ def test_an_unfit_cli_on_path_is_passed_over_and_the_reason_said(
 
 
 def test_a_cli_without_a_python_host_is_passed_over(bare_machine: dict[str, str], make_program: MakeProgram) -> None:
-    on_path = make_program("pulumi", "echo v3.259.0")
+    on_path = make_program("pulumi", f"echo v{show(VERSION)}")
     _, passed_over = look(bare_machine)
     assert passed_over == (
         f"passing over {on_path}: it has no Python language host (pulumi-language-python) beside it or on PATH",
@@ -71,9 +72,11 @@ def test_a_cli_without_a_python_host_is_passed_over(bare_machine: dict[str, str]
 def test_what_the_cache_put_on_path_does_not_count_as_the_users_choice(
     bare_machine: dict[str, str], make_program: MakeProgram
 ) -> None:
-    outdated = host_folder(Path(bare_machine["XDG_CACHE_HOME"]) / "sluice" / "pulumi").with_name("3.259.0-host-old")
+    outdated = host_folder(Path(bare_machine["XDG_CACHE_HOME"]) / "sluice" / "pulumi").with_name(
+        f"{show(VERSION)}-host-old"
+    )
     make_program("pulumi-language-python", "", outdated)
-    make_program("pulumi", "echo v3.259.0", outdated)
+    make_program("pulumi", f"echo v{show(VERSION)}", outdated)
     bare_machine["PATH"] = f"{outdated}:{bare_machine['PATH']}"
     assert look(bare_machine) == (None, ())
 
@@ -83,7 +86,7 @@ def test_a_build_whose_host_lost_its_interpreter_is_not_used(
 ) -> None:
     folder = host_folder(Path(bare_machine["XDG_CACHE_HOME"]) / "sluice" / "pulumi")
     for name in ("pulumi", "pulumi-language-python"):
-        make_program(name, "echo v3.259.0", folder)
+        make_program(name, f"echo v{show(VERSION)}", folder)
     python = folder / "host" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(folder / "python-of-yesterday")
@@ -104,7 +107,7 @@ def test_without_any_cli_the_error_says_what_to_do(bare_machine: dict[str, str],
 
 def test_a_missing_cli_is_downloaded_once(bare_machine: dict[str, str], make_program: MakeProgram) -> None:
     def download(target: Path) -> None:
-        make_program("pulumi", "echo v3.259.0", target)
+        make_program("pulumi", f"echo v{show(VERSION)}", target)
         make_program("pulumi-language-python", "", target)
 
     got = ensure_cli(bare_machine, download, no_build)
@@ -137,7 +140,7 @@ def test_where_there_is_no_download_the_cli_is_built_and_gets_the_small_host(
 
     def build(target: Path, environment: Mapping[str, str]) -> None:
         builds.append(target)
-        make_program("pulumi", "echo v3.259.0", target)
+        make_program("pulumi", f"echo v{show(VERSION)}", target)
         make_program("pulumi-language-python-exec", "", target)
 
     monkeypatch.setattr(selection, "uv_environment", dict)
