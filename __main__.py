@@ -26,7 +26,7 @@ placement = Placement(
     names=declaration.names,
     location=settings.location,
     tenant_id=declaration.caller.tenant_id,
-    tags={"sluice:team": settings.team, "sluice:stack": settings.stack},
+    tags={**settings.tags, "sluice:team": settings.team, "sluice:stack": settings.stack},
 )
 platform = Platform(
     "platform",

@@ -1,8 +1,9 @@
-"""Every Azure name of a stack, computed from team, stack, subscription and the key in the stack config.
+"""Every Azure name of a stack, computed from team, stack, subscription, generation and the key in the stack config.
 
 Pure: the same inputs give the same names on every machine, so the program can ask Azure about a resource before it
 declares it. Each name respects the limits of its resource type; what is too long is cut and ends in a hash of the
-whole, so that two long names never meet. Names that are unique in all of Azure carry the stack's `suffix`.
+whole, so that two long names never meet. Names that are unique in all of Azure carry the stack's `suffix`; names that
+Azure keeps after a deletion carry the stack's generation, from the second on.
 It knows no Pulumi and asks nobody whether a name is taken.
 """
 
@@ -25,11 +26,6 @@ ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
 """Tags of the resource group record which endpoints the stack declares, so that a removed one can be asked for."""
 
 
-def endpoint_name(key: str, stack: str, explicit_name: str | None = None) -> str:
-    """The endpoint's name in Azure: the explicit one, else `<key>-<stack>`. Never cut: settings refuse a long one."""
-    return explicit_name or f"{key}-{_dashed(stack)}"
-
-
 def endpoint_tags(endpoints: Mapping[str, str]) -> dict[str, str]:
     """The resource group's tags for the declared endpoints, given as {name in Azure: key in the stack config}."""
     return {f"{ENDPOINT_TAG_PREFIX}{name}": key for name, key in sorted(endpoints.items())}
@@ -46,15 +42,21 @@ def endpoints_from_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """The names of one stack in one subscription."""
+    """The names of one stack in one subscription.
+
+    `generation` is a whole number from 1 on. The first has the names without a mark. From the second on, `g2`, `g3` and
+    so on are part of the names that Azure keeps for days after a deletion (workspace, key vault, Log Analytics) and of
+    those that only one resource in Azure can have (storage, registry), so that a stack can be made again at once.
+    """
 
     team: str
     stack: str
     subscription_id: str
+    generation: int = 1
 
     @cached_property
     def suffix(self) -> str:
-        """Six hex digits that belong to this subscription, team and stack."""
+        """Six hex digits that belong to this subscription, team and stack, the same in every generation."""
         return _hash(f"{self.subscription_id.lower()}/{self.team}/{self.stack}", 6)
 
     @property
@@ -69,8 +71,8 @@ class Names:
 
     @property
     def workspace(self) -> str:
-        """3 to 33 characters, unique in the group."""
-        return _cut(f"mlw-{self.base}", 33)
+        """3 to 33 characters, unique in the group; kept for 14 days after a deletion."""
+        return self._of_generation(f"mlw-{self.base}", 33)
 
     @property
     def workspace_identity(self) -> str:
@@ -84,8 +86,11 @@ class Names:
 
     @property
     def key_vault(self) -> str:
-        """3 to 24 characters, unique in Azure, a letter first."""
-        return f"{_cut(f'kv-{self.base}', 24 - 7)}-{self.suffix}"
+        """3 to 24 characters, unique in Azure, a letter first; kept for 7 to 90 days after a deletion."""
+        if self.generation == 1:
+            return f"{_cut(f'kv-{self.base}', 24 - 7)}-{self.suffix}"
+        tail = f"-{self._mark}-{self.suffix}"
+        return f"kv-{self.base}"[: 24 - len(tail)].rstrip("-") + tail
 
     @property
     def container_registry(self) -> str:
@@ -94,8 +99,8 @@ class Names:
 
     @property
     def log_analytics(self) -> str:
-        """4 to 63 characters."""
-        return _cut(f"log-{self.base}", 63)
+        """4 to 63 characters; kept for 14 days after a deletion, and its data comes back with it."""
+        return self._of_generation(f"log-{self.base}", 63)
 
     @property
     def application_insights(self) -> str:
@@ -129,8 +134,20 @@ class Names:
         return _cut(f"diag-{purpose}", 260)
 
     def endpoint(self, key: str, explicit_name: str | None = None) -> str:
-        """The endpoint's name, unique in the Azure region; settings have checked its length."""
-        return endpoint_name(key, self.stack, explicit_name)
+        """The endpoint's name, 3 to 32 characters, unique in the Azure region among all customers of Azure.
+
+        The explicit one, else `<key>-<stack>-<hash>`. Where that is too long, key and stack are cut, never the hash.
+        """
+        if explicit_name is not None:
+            return explicit_name
+        subscription = self.subscription_id.lower()
+        tail = f"-{_hash(f'{subscription}/{self.team}/{self.stack}/{self.generation}/{key}', 6)}"
+        return _dashed(f"{key}-{self.stack}")[: MAX_ENDPOINT_NAME - len(tail)].rstrip("-") + tail
+
+    def former_endpoint(self, key: str) -> str | None:
+        """The name that earlier versions gave an endpoint by default; None where they refused it, as too long."""
+        name = f"{key}-{_dashed(self.stack)}"
+        return name if re.fullmatch(NAME_PATTERN, name) and len(name) <= MAX_ENDPOINT_NAME else None
 
     def endpoint_identity(self, key: str) -> str:
         """3 to 128 characters."""
@@ -170,8 +187,19 @@ class Names:
     def _id(self, provider: str, resource_type: str, name: str) -> str:
         return f"{self.resource_group_id}/providers/{provider}/{resource_type}/{name}"
 
+    @property
+    def _mark(self) -> str:
+        """What names of later generations have in them; empty for the first."""
+        return f"g{self.generation}" if self.generation > 1 else ""
+
+    def _of_generation(self, name: str, limit: int) -> str:
+        """The name, cut to the limit, with the generation's mark as its end."""
+        end = f"-{self._mark}" if self._mark else ""
+        return _cut(name, limit - len(end)) + end
+
     def _globally_unique(self, prefix: str, limit: int) -> str:
-        return f"{prefix}{self.base.replace('-', '')}"[: limit - 6] + self.suffix
+        tail = f"{self._mark}{self.suffix}"
+        return f"{prefix}{self.base.replace('-', '')}"[: limit - len(tail)] + tail
 
 
 def _dashed(text: str) -> str:

@@ -8,7 +8,6 @@ It does not know the az ml YAML of the models, nor what is live in Azure.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
@@ -17,7 +16,6 @@ from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
 from config_errors import explain
-from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, endpoint_name
 from skus import SkuError, check_sku
 from stack_config import (
     MAX_MIRROR_PERCENT,
@@ -56,8 +54,10 @@ __all__ = [
 NAMESPACE = "sluice"
 LOCATION = "azure-native:location"
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
-STRUCTURED = frozenset({"limits", "endpoints", "rollout"})
+STRUCTURED = frozenset({"tags", "limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
+NUMBERS = frozenset({"generation"})
+"""Keys whose values are numbers: Pulumi hands them over as text, and `pulumi config set` writes them in quotes."""
 
 
 class SettingsError(pulumi.RunError):
@@ -91,6 +91,7 @@ def parse_settings(raw: Mapping[str, object], *, stack: str, today: date | None 
     """
     violations: list[Violation] = []
     settings: Settings | None = None
+    raw = {key: _structured(value) if key in NUMBERS else value for key, value in raw.items()}
     try:
         # JSON mode is strict about types and still reads arrays and enumerations, as a stack file has them.
         settings = Settings.model_validate_json(json.dumps({"stack": stack, **raw}, default=str))
@@ -130,20 +131,12 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
 
 
 def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Violation]:
+    """Names that are given twice. Default names hold a hash of the subscription, which nobody knows here."""
     seen: dict[str, str] = {}
     for key, value in endpoints.items():
-        explicit = _mapping(value).get("name")
-        if explicit is not None and not isinstance(explicit, str):
+        name = _mapping(value).get("name")
+        if not isinstance(name, str):
             continue
-        name = endpoint_name(key, stack, explicit)
-        too_long_itself = len(key) > MAX_ENDPOINT_NAME  # which the models report
-        if explicit is None and re.match(NAME_PATTERN, key) and not too_long_itself and not _is_endpoint_name(name):
-            yield Violation(
-                f"sluice:endpoints.{key}",
-                f'would be named "{name}" in Azure ({len(name)} characters); a name has 3 to {MAX_ENDPOINT_NAME} '
-                f"lower-case letters, digits and single dashes. "
-                f"Set sluice:endpoints.{key}.name in Pulumi.{stack}.yaml.",
-            )
         if name in seen:
             yield Violation(
                 f"sluice:endpoints.{key}",
@@ -151,10 +144,6 @@ def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Vio
                 f"Set sluice:endpoints.{key}.name in Pulumi.{stack}.yaml.",
             )
         seen.setdefault(name, key)
-
-
-def _is_endpoint_name(name: str) -> bool:
-    return 3 <= len(name) <= MAX_ENDPOINT_NAME and re.match(NAME_PATTERN, name) is not None
 
 
 def _skus(endpoints: Mapping[str, object], stack: str, today: date) -> Iterator[Violation]:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from naming import MAX_ENDPOINT_NAME, NAME_PATTERN
+from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, Names
 
 MAX_INSTANCES = 50
 """Azure's limit for one managed deployment."""
@@ -22,9 +22,17 @@ MAX_INSTANCES = 50
 MAX_MIRROR_PERCENT = 50
 """Azure's limit for mirrored traffic."""
 
+TAG_KEY_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9_]$"
+"""What every service takes in the key of a tag; Azure DNS drops other keys without a word."""
+
+MAX_TAGS = 13
+"""A private DNS zone and its network link take 15 tags (Microsoft's "tag-resources", read), two of which are ours."""
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=3, max_length=MAX_ENDPOINT_NAME)]
 Key = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_ENDPOINT_NAME)]
 Team = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=2, max_length=24)]
+TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY_PATTERN, max_length=128)]
+TagValue = Annotated[str, StringConstraints(max_length=256)]
 Location = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Instances = Annotated[int, Field(ge=1, le=MAX_INSTANCES)]
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -184,7 +192,7 @@ class EndpointSettings(Section):
     """One online endpoint; its key is the folder under models/."""
 
     name: Name | None = None
-    """Name in Azure, unique in the region. Default: <key>-<stack>."""
+    """Name in Azure, unique in the region among all its customers. Default: <key>-<stack>-<6 hex digits>."""
     deployments: Annotated[dict[Name, DeploymentSettings], Field(max_length=20)] = Field(default_factory=dict)
     """Deployments (colours) by name, at most Azure's 20; each is a file models/<key>/<name>.yml."""
 
@@ -280,6 +288,10 @@ class StackConfig(Section):
     """Who owns the platform: part of names, tags and the cost view."""
     network: Network
     """public: reachable from the internet with authentication; private: from its virtual network only."""
+    generation: Annotated[int, Field(ge=1, le=999)] = 1
+    """Part of the names that Azure keeps after a deletion, from 2 on; raise it to make the stack again at once."""
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)] = Field(default_factory=dict)
+    """Tags of every resource, beside those of the program."""
     limits: Limits = Limits.model_construct()
     """How far one update may go."""
     endpoints: dict[Key, EndpointSettings] = Field(default_factory=dict)
@@ -287,9 +299,34 @@ class StackConfig(Section):
     rollout: dict[Key, RolloutSettings] = Field(default_factory=dict)
     """Weights by endpoint key."""
 
+    @field_validator("tags")
+    @classmethod
+    def _tags_are_the_owners(cls, value: dict[str, str]) -> dict[str, str]:
+        own = [key for key in value if key.lower().startswith("sluice-")]
+        if own:
+            raise PydanticCustomError(
+                "tag_of_the_program",
+                'must not have keys that begin with "sluice-", which are the program\'s own on DNS zones, got {keys}',
+                {"keys": ", ".join(own)},
+            )
+        seen: dict[str, str] = {}
+        for key in value:
+            first = seen.setdefault(key.lower(), key)
+            if first != key:
+                raise PydanticCustomError(
+                    "tag_twice",
+                    "must have keys that differ in more than their case, which is all one to Azure, got {keys}",
+                    {"keys": f"{first} and {key}"},
+                )
+        return value
+
 
 class Settings(StackConfig):
     """Everything the program knows from its stack: the `sluice:` keys, the stack's name and the Azure region."""
 
     stack: Annotated[str, StringConstraints(min_length=1)]
     location: Location
+
+    def names(self, subscription_id: str) -> Names:
+        """The stack's Azure names in a subscription."""
+        return Names(team=self.team, stack=self.stack, subscription_id=subscription_id, generation=self.generation)

@@ -166,12 +166,11 @@ def _find(stack: str) -> tuple["TokenCredential", "Destination"]:
     from azure.identity import DefaultAzureCredential
 
     from cli.arm import ArmClient
-    from naming import Names
 
     settings, subscription = read_settings(stack)
-    names = Names(team=settings.team, stack=stack, subscription_id=subscription)
+    workspace_id = settings.names(subscription).workspace_id
     credential = DefaultAzureCredential()
-    return credential, find_destination(ArmClient(credential), names.workspace_id, stack)
+    return credential, find_destination(ArmClient(credential), workspace_id, stack)
 
 
 def _container(destination: "Destination", credential: "TokenCredential") -> Any:

@@ -60,8 +60,8 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
         if (model := _collect(problems, lambda k=key, e=endpoint: load_model(models_folder / k, e.deployments)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     }
     caller = read_caller()
-    names = Names(team=settings.team, stack=settings.stack, subscription_id=caller.subscription_id)
-    declared_names = {names.endpoint(key, endpoint.name): key for key, endpoint in settings.endpoints.items()}
+    names = settings.names(caller.subscription_id)
+    declared_names = _endpoint_names(settings, names, problems)
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
     problems += _move_problems(settings, live)
     problems += _rename_problems(settings, live)
@@ -78,6 +78,21 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
     return StackDeclaration(caller=caller, names=names, endpoints=tuple(endpoints))
+
+
+def _endpoint_names(settings: Settings, names: Names, problems: list[str]) -> dict[str, str]:
+    """The key of each declared endpoint by its name in Azure; a name that two would have is a problem."""
+    keys: dict[str, str] = {}
+    for key, endpoint in settings.endpoints.items():
+        name = names.endpoint(key, endpoint.name)
+        first = keys.setdefault(name, key)
+        if first != key:
+            explicit = key if endpoint.name else first
+            problems.append(
+                f"sluice:endpoints.{key} must have another name in Azure than sluice:endpoints.{first}, got "
+                f'"{name}" twice. Set sluice:endpoints.{explicit}.name in Pulumi.{settings.stack}.yaml to another one.'
+            )
+    return keys
 
 
 def _check_without_files(settings: Settings, live: LiveStack, name: str, key: str) -> None:

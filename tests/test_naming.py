@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, Names, endpoint_name, endpoint_tags, endpoints_from_tags
+from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, Names, endpoint_tags, endpoints_from_tags
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 NAMES = Names(team="payments", stack="prod", subscription_id=SUBSCRIPTION)
@@ -34,7 +34,7 @@ def test_names_of_an_ordinary_stack_can_be_read():
     assert NAMES.workspace == "mlw-payments-prod"
     assert NAMES.storage_account == f"stpaymentsprod{NAMES.suffix}"
     assert NAMES.key_vault == f"kv-payments-prod-{NAMES.suffix}"
-    assert NAMES.endpoint("fraud-detection") == "fraud-detection-prod"
+    assert NAMES.endpoint("fraud-detection") == "fraud-detection-prod-54d366"
     assert NAMES.endpoint_identity("fraud-detection") == "id-payments-prod-fraud-detection"
     assert NAMES.autoscale("fraud-detection-prod", "blue") == "as-fraud-detection-prod-blue"
 
@@ -46,6 +46,45 @@ def test_the_suffix_never_changes():
 
 def test_an_explicit_endpoint_name_wins():
     assert NAMES.endpoint("fraud-detection", "payments-fraud") == "payments-fraud"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("team", "other"), ("stack", "other"), ("subscription_id", "other"), ("generation", 2)]
+)
+def test_the_default_name_of_an_endpoint_is_another_one_for_everybody_else(field, value):
+    """Endpoint names are unique in a region among all customers of Azure."""
+    assert replace(NAMES, **{field: value}).endpoint("fraud") != NAMES.endpoint("fraud")
+
+
+def test_where_the_default_name_of_an_endpoint_is_too_long_its_hash_is_whole():
+    name = NAMES.endpoint("fraud-detection-for-merchants")
+    assert name == "fraud-detection-for-merch-a4e232"
+    others = {NAMES.endpoint(f"fraud-detection-for-merchants-{number}") for number in range(9)}
+    assert len(others | {name}) == 10
+
+
+def test_an_endpoints_former_default_name_is_known_where_it_was_allowed():
+    assert NAMES.former_endpoint("fraud-detection") == "fraud-detection-prod"
+    assert NAMES.former_endpoint("fraud-detection-for-merchants") is None
+
+
+def test_a_later_generation_has_other_names_for_all_that_azure_keeps_and_for_nothing_else():
+    second = replace(NAMES, generation=2)
+    assert second.workspace == "mlw-payments-prod-g2"
+    assert second.key_vault == f"kv-payments-pr-g2-{NAMES.suffix}"
+    assert second.storage_account == f"stpaymentsprodg2{NAMES.suffix}"
+    assert second.container_registry == f"crpaymentsprodg2{NAMES.suffix}"
+    assert second.log_analytics == "log-payments-prod-g2"
+    for name in ("resource_group", "workspace_identity", "application_insights", "virtual_network"):
+        assert getattr(second, name) == getattr(NAMES, name)
+
+
+def test_the_mark_of_a_generation_is_never_cut():
+    long = Names(team="a" * 24, stack="production" * 9, subscription_id="s", generation=999)
+    assert long.workspace.endswith("-g999")
+    assert long.log_analytics.endswith("-g999")
+    for name in (long.key_vault, long.storage_account, long.container_registry):
+        assert "g999" in name
 
 
 def test_ids_nest():
@@ -78,7 +117,9 @@ def test_long_names_that_differ_at_the_end_stay_different():
 
 
 def test_stack_names_may_have_characters_that_azure_does_not_take():
-    assert endpoint_name("fraud", "Team_A.prod") == "fraud-team-a-prod"
+    names = replace(NAMES, stack="Team_A.prod")
+    assert names.endpoint("fraud").startswith("fraud-team-a-prod-")
+    assert names.former_endpoint("fraud") == "fraud-team-a-prod"
 
 
 def test_endpoints_are_recorded_in_tags_and_read_back():
@@ -95,9 +136,15 @@ teams = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(l
 stacks = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,98}", fullmatch=True)
 
 
-@given(teams, stacks)
-def test_every_name_is_within_azures_limits(team, stack):
-    names = Names(team=team, stack=stack, subscription_id=SUBSCRIPTION)
+keys = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(lambda key: len(key) <= MAX_ENDPOINT_NAME)
+
+
+@given(teams, stacks, st.sampled_from([1, 2, 10, 999]), keys)
+def test_every_name_is_within_azures_limits(team, stack, generation, key):
+    names = Names(team=team, stack=stack, subscription_id=SUBSCRIPTION, generation=generation)
+    endpoint = names.endpoint(key)
+    assert re.match(NAME_PATTERN, endpoint), endpoint
+    assert 3 <= len(endpoint) <= MAX_ENDPOINT_NAME
     for attribute, pattern in LIMITS.items():
         name = getattr(names, attribute)
         assert re.match(pattern, name), (attribute, name)

@@ -75,7 +75,7 @@ class Stack:
 
     def settle(self, traffic: Mapping[str, int]) -> None:
         """Make Azure what it is after the last of the first updates."""
-        endpoint = f"fraud-detection-{self.name}"
+        endpoint = self.azure.names.endpoint("fraud-detection")
         self.azure.add_group(tags={f"sluice:endpoint:{endpoint}": "fraud-detection"})
         self.azure.add_workspace(guid=GUID)
         identity = self.azure.names.endpoint_identity_id("fraud-detection")
@@ -138,6 +138,20 @@ def test_the_outputs_are_those_of_the_design(stack: Stack) -> None:
     assert outputs.keys() == {"endpoints", "workspace"}
     assert outputs["workspace"].keys() == {"id", "name", "studio_url"}
     assert outputs["endpoints"].keys() == {"fraud-detection"}
+
+
+def test_the_owners_tags_are_on_every_resource_that_has_tags_and_replace_none_of_the_programs(stack: Stack) -> None:
+    stack.settle({"blue": 100})
+    before = {one.urn: one.inputs for one in stack.up().registrations}
+    stack.config["sluice:tags"] = {"CostCenter": "4711"}
+    for one in stack.up().registrations:
+        tags = _tags(before[one.urn])
+        assert _tags(one.inputs) == (tags and {**tags, "CostCenter": "4711"}), one.urn
+
+
+def _tags(inputs: Mapping[str, Any]) -> dict[str, str] | None:
+    found: dict[str, str] | None = inputs.get("tags") or (inputs.get("properties") or {}).get("tags")
+    return found
 
 
 def test_a_refusal_declares_nothing(stack: Stack) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pulumi.runtime.config import CONFIG
 
 from config_schema import render, stack_file_schema
+from naming import Names
 from settings import Network, SettingsError, load_settings, parse_settings
 
 TODAY = date(2026, 1, 1)
@@ -29,6 +30,8 @@ COMPLETE: dict[str, Any] = {
     "team": "payments",
     "network": "private",
     "location": "westeurope",
+    "generation": 2,
+    "tags": {"CostCenter": "4711", "contact.mail": "ml@example.org"},
     "limits": {"max_step": 25, "max_mirror": 30, "min_live_instances": 3},
     "endpoints": {
         "fraud-detection": {
@@ -110,6 +113,7 @@ def test_a_complete_config_is_read_as_written():
     read = parse_settings(COMPLETE, stack="prod", today=TODAY)
     assert (read.stack, read.team, read.location, read.network) == ("prod", "payments", "westeurope", Network.PRIVATE)
     assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (25, 30, 3)
+    assert (read.generation, read.tags) == (2, {"CostCenter": "4711", "contact.mail": "ml@example.org"})
     blue, green = read.endpoints["fraud-detection"].deployments.values()
     assert (blue.instances, blue.sku, blue.autoscale, blue.allow_live_change) == (None, None, None, False)
     assert green.autoscale is not None
@@ -125,6 +129,7 @@ def test_the_smallest_config_gets_the_documented_defaults():
     read = parse_settings({"team": "payments", "network": "public", "location": "westeurope"}, stack="dev")
     assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (50, 50, 1)
     assert (read.endpoints, read.rollout) == ({}, {})
+    assert (read.generation, read.tags) == (1, {})
 
 
 def test_settings_are_frozen():
@@ -210,7 +215,21 @@ PLAN = "rollout.fraud-detection.plan"
         ("network", "open", 'sluice:network must be public or private, got "open". Run: pulumi config set sluice:netw'),
         ("team", "Pay", 'sluice:team must be lower-case letters, digits and single dashes, with a letter first, got "'),
         ("team", "p", 'sluice:team must have at least 2 characters, got "p"'),
-        ("teem", "x", "sluice:teem is not a known key (known here: team, network, limits, endpoints, rollout). Did yo"),
+        ("teem", "x", "sluice:teem is not a known key (known here: team, network, generation, tags, "),
+        ("generation", 0, "sluice:generation must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
+        ("generation", "two", 'sluice:generation must be a whole number, got "two"'),
+        ("generation", 1.5, "sluice:generation must be a whole number, got 1.5"),
+        ("generation", True, "sluice:generation must be a whole number, got true"),
+        ("tags", "none", 'sluice:tags must be a mapping, got "none". Fix it in Pulumi.prod.yaml.'),
+        ("tags", {"cost:center": "1"}, "sluice:tags.cost:center must be letters, digits, dots, dashes and undersc"),
+        ("tags", {"1st": "1"}, "sluice:tags.1st must be letters, digits, dots, dashes and underscores, with a let"),
+        ("tags", {"owner-": "1"}, "sluice:tags.owner- must be letters, digits, dots, dashes and underscores, wit"),
+        ("tags", {"sluice-team": "1"}, 'sluice:tags must not have keys that begin with "sluice-", which are th'),
+        ("tags", {"Owner": "1", "owner": "2"}, "sluice:tags must have keys that differ in more than their case,"),
+        ("tags", {"owner": None}, "sluice:tags.owner must be a text, got nothing. Fix it in Pulumi.prod.yaml."),
+        ("tags", {"owner": 4711}, "sluice:tags.owner must be a text, got 4711. Fix it in Pulumi.prod.yaml."),
+        ("tags", {"owner": "x" * 257}, "sluice:tags.owner must have at most 256 characters, got "),
+        ("tags", {f"tag{i}": "1" for i in range(14)}, "sluice:tags must have at most 13 entries, got 14. Fix it"),
         ("limits", "50", 'sluice:limits must be a mapping, got "50". Fix it in Pulumi.prod.yaml.'),
         ("limits.max_step", 0, "sluice:limits.max_step must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
         ("limits.max_mirror", 51, "sluice:limits.max_mirror must be at most 50, got 51."),
@@ -270,22 +289,22 @@ def test_mirror_steps_come_first():
     ]
 
 
-def test_a_computed_endpoint_name_over_32_characters_is_refused():
-    raw = config("rollout", {}) | {"endpoints": {"fraud-detection-for-merchants": {}}}
-    assert problems(raw) == [
-        'sluice:endpoints.fraud-detection-for-merchants would be named "fraud-detection-for-merchants-prod" in Azure '
-        "(34 characters); a name has 3 to 32 lower-case letters, digits and single dashes. "
-        "Set sluice:endpoints.fraud-detection-for-merchants.name in Pulumi.prod.yaml."
-    ]
-    raw["endpoints"]["fraud-detection-for-merchants"]["name"] = "fraud-merchants"
-    assert parse_settings(raw, stack="prod").endpoints["fraud-detection-for-merchants"].name == "fraud-merchants"
+def test_a_generation_may_be_written_in_quotes():
+    """`pulumi config set sluice:generation 2` writes them."""
+    assert parse_settings(config("generation", "2"), stack="prod", today=TODAY).generation == 2
+
+
+def test_a_stack_knows_its_names():
+    names = parse_settings(COMPLETE, stack="prod", today=TODAY).names("sub")
+    assert names == Names(team="payments", stack="prod", subscription_id="sub", generation=2)
 
 
 def test_two_endpoints_do_not_share_a_name():
-    raw = config("endpoints.other", {"name": "fraud-detection-prod"})
+    raw = config("endpoints.fraud-detection.name", "fraud")
+    raw["endpoints"]["other"] = {"name": "fraud"}
     assert problems(raw) == [
         "sluice:endpoints.other must have another name in Azure than sluice:endpoints.fraud-detection, got "
-        '"fraud-detection-prod" twice. Set sluice:endpoints.other.name in Pulumi.prod.yaml.'
+        '"fraud" twice. Set sluice:endpoints.other.name in Pulumi.prod.yaml.'
     ]
 
 
@@ -333,8 +352,9 @@ json_values = st.recursive(
     max_leaves=4,
 )
 PATHS = [
-    "team", "network", "limits", "limits.max_step", "endpoints", "endpoints.fraud-detection",
-    "endpoints.fraud-detection.deployments", GREEN, f"{GREEN}.instances", f"{GREEN}.sku", f"{GREEN}.autoscale",
+    "team", "network", "generation", "tags", "tags.CostCenter", "limits", "limits.max_step", "endpoints",
+    "endpoints.fraud-detection", "endpoints.fraud-detection.deployments",
+    GREEN, f"{GREEN}.instances", f"{GREEN}.sku", f"{GREEN}.autoscale",
     f"{GREEN}.autoscale.max", f"{GREEN}.autoscale.schedules", "rollout", "rollout.fraud-detection",
     "rollout.fraud-detection.stable", "rollout.fraud-detection.traffic", "rollout.fraud-detection.traffic.green",
     "rollout.fraud-detection.mirror", PLAN, f"{PLAN}.steps", f"{PLAN}.steps.0", f"{PLAN}.gates", "unknown",
@@ -409,6 +429,8 @@ def test_the_schema_accepts_what_the_program_accepts():
         ("team", ...),
         ("network", "open"),
         ("endpoint", {}),
+        ("generation", 0),
+        ("tags", {"cost:center": "1"}),
         ("limits.max_miror", 1),
         (f"{GREEN}.instances", 0),
         ("endpoints.fraud-detection.deployments.Blue", {}),

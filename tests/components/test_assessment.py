@@ -48,7 +48,7 @@ def config(
         "team": "payments",
         "network": "public",
         "location": "westeurope",
-        "endpoints": {"fraud": {"deployments": {"blue": {}, **(deployments or {})}}},
+        "endpoints": {"fraud": {"name": "fraud-dev", "deployments": {"blue": {}, **(deployments or {})}}},
         "rollout": {"fraud": {"stable": "blue", "traffic": dict(traffic or {})}},
         **changes,
     }
@@ -194,6 +194,17 @@ def test_an_endpoint_that_serves_cannot_be_renamed(live: FakeAzure) -> None:
     assert any('no longer declares the endpoint "fraud-dev"' in one for one in refuse(live, config(endpoints=renamed)))
 
 
+def test_a_name_that_is_another_endpoints_default_is_refused(azure: FakeAzure, model: dict[str, Model]) -> None:
+    default = azure.names.endpoint("fraud")
+    model["other"] = model["fraud"]
+    endpoints = {"fraud": {"deployments": {"blue": {}}}, "other": {"name": default, "deployments": {"blue": {}}}}
+    (problem,) = refuse(azure, config(endpoints=endpoints, rollout={}))
+    assert problem == (
+        f'sluice:endpoints.other must have another name in Azure than sluice:endpoints.fraud, got "{default}" twice. '
+        "Set sluice:endpoints.other.name in Pulumi.dev.yaml to another one."
+    )
+
+
 def test_a_stack_that_serves_cannot_move_to_another_region(live: FakeAzure) -> None:
     (problem,) = refuse(live, config({"blue": 100}, location="northeurope"))
     assert problem.startswith('azure-native:location must stay "westeurope" while fraud-dev serves, got "northeurope"')
@@ -237,7 +248,7 @@ def test_everything_wrong_with_any_endpoint_is_in_one_error(
         {"blue": 90, "green": 10},
         location="northeurope",
         endpoints={
-            "fraud": {"deployments": {"blue": {}, "green": {}}},
+            "fraud": {"name": "fraud-dev", "deployments": {"blue": {}, "green": {}}},
             "broken": {"deployments": {"blue": {}}},
         },
     )
@@ -328,7 +339,7 @@ def test_an_endpoint_whose_files_are_refused_is_still_compared_with_what_is_live
     monkeypatch.setattr(assessment, "load_model", load)
     settings = config(
         {"green": 100},
-        endpoints={"fraud": {"deployments": {"green": {}}}},
+        endpoints={"fraud": {"name": "fraud-dev", "deployments": {"green": {}}}},
         rollout={"fraud": {"stable": "green", "traffic": {"green": 100}}},
     )
     first, removed, early = refuse(live, settings)

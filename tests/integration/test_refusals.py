@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
+from localazure.identity import SUBSCRIPTION_ID
+from naming import Names
 from rollout.errors import EngineRefused
 from tests.integration.rehearsal import MODEL, ROOT, Azure, Stack, copy_project
 
 pytestmark = pytest.mark.integration
 
 Config = dict[str, Any]
+ENDPOINT = Names(team="payments", stack="dev", subscription_id=SUBSCRIPTION_ID).endpoint(MODEL)
 
 
 def rollout(**lines: Any) -> Callable[[Config], None]:
@@ -93,11 +96,11 @@ STACK_FILE: dict[str, tuple[Callable[[Config], Any], tuple[str, ...]]] = {
         lambda config: deployments(config)["blue"].update(sku="Standard_F4s_v2"),
         ("blue must keep its release", "allow_live_change"),
     ),
-    "removal of a live endpoint": (remove_the_endpoint, (f'no longer declares the endpoint "{MODEL}-dev"',)),
-    "another name for a live endpoint": (rename_the_endpoint, (f'no longer declares the endpoint "{MODEL}-dev"',)),
+    "removal of a live endpoint": (remove_the_endpoint, (f'no longer declares the endpoint "{ENDPOINT}"',)),
+    "another name for a live endpoint": (rename_the_endpoint, (f'no longer declares the endpoint "{ENDPOINT}"',)),
     "another team": (
         lambda config: config.update({"sluice:team": "fraud"}),
-        ('got "fraud" and "dev"', f"onlineEndpoints/{MODEL}-dev has weights (blue=100)"),
+        ('got "fraud" and "dev"', f"onlineEndpoints/{ENDPOINT} has weights (blue=100)"),
     ),
     "everything at once": (
         everything_at_once,
