@@ -1,19 +1,21 @@
 """`sluice local fault`: faults on command: what may go wrong in Azure, switched on in the running local Azure.
 
-Three commands over the server's control address: add, list, clear. Faults live in the server's memory; a restart
-clears them. What each kind does is in `localazure.faults`.
+Five commands over the server's control address: add, wait, release, list, clear. Faults live in the server's memory;
+a restart clears them. What each kind does is in `localazure.faults`.
 """
 
 import argparse
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
-from cli.errors import ExitCode, UnavailableError, UsageError
+from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
 from cli.localhome import LocalHome, local_home
 
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS = 30.0
+WAIT_SECONDS = 10
 _TYPES = """types:
   onlineEndpoints, onlineEndpoints/deployments, storageAccounts, ...: ARM types, or the end of one
   score  requests to models (/score); named by endpoint, or endpoint/deployment
@@ -24,6 +26,8 @@ _EXAMPLES = """examples:
   sluice local fault add operation-fails --name fraud-dev/green --count 1
   sluice local fault add errors --name fraud-dev/green --share 10 --for 5m
   sluice local fault add drop --type score --name fraud-dev --after 100 --count 3
+  sluice local fault add hold --when after --type onlineEndpoints --method PUT --count 1
+  sluice local fault wait 1; sluice local fault release 1
   sluice local fault list; sluice local fault clear"""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -35,7 +39,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     home.add_argument("--home", type=Path, help="its folder; default: SLUICE_LOCAL_HOME, else .sluice/local")
     parser = commands.add_parser(
         "fault",
-        help="let something go wrong: add, list, clear",
+        help="let something go wrong: add, wait, release, list, clear",
         description="Let something go wrong on command, in the running local Azure and until it restarts.",
         epilog=f"{_kinds()}\n\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -63,7 +67,29 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument("--by", type=duration, metavar="DURATION", help="delay, slow, late-traffic: by how much")
     add.add_argument("--retry-after", type=int, metavar="SECONDS", help="429: value of the header (default 1)")
     add.add_argument("--status", type=int, metavar="CODE", help="errors, 500: which status (default 500)")
+    add.add_argument("--when", metavar="MOMENT", help="hold: before or after the request took effect (default before)")
     add.set_defaults(run=run_add)
+
+    wait = actions.add_parser(
+        "wait",
+        parents=[home],
+        help="wait until a fault holds something",
+        description="Wait until a fault (hold, operation-never-ends) holds something. Exit code 1 when it does not.",
+    )
+    wait.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
+    wait.add_argument("--count", type=int, default=1, metavar="N", help="until it holds so many at once (default 1)")
+    wait.add_argument("--timeout", type=duration, default=120.0, metavar="DURATION", help="how long (default 2m)")
+    wait.set_defaults(run=run_wait)
+
+    release = actions.add_parser(
+        "release",
+        parents=[home],
+        help="let go what a fault holds",
+        description="Let go what a fault (hold, operation-never-ends) holds now. It holds what comes later, as --count "
+        "says; `clear` ends it.",
+    )
+    release.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
+    release.set_defaults(run=run_release)
 
     listing = actions.add_parser("list", parents=[home], help="show the faults that are set")
     listing.set_defaults(run=run_list)
@@ -71,7 +97,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     clear = actions.add_parser("clear", parents=[home], help="remove one fault, or all")
     clear.add_argument("number", nargs="?", type=int, metavar="NUMBER", help="as `list` shows it; default: all")
     clear.set_defaults(run=run_clear)
-    for one in (add, listing, clear):
+    for one in (add, wait, release, listing, clear):
         one.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
@@ -104,11 +130,51 @@ def run_add(options: argparse.Namespace) -> int:
         "by_seconds": options.by,
         "retry_after_seconds": options.retry_after,
         "status": options.status,
+        "when": options.when,
     }
-    sent = {name: value for name, value in document.items() if value is not None}
-    answer = _call(local_home(options.home), "POST", "/_local/faults", sent)
+    answer = add_fault(
+        local_home(options.home), **{name: value for name, value in document.items() if value is not None}
+    )
     print(json.dumps(answer) if options.json else f"fault {describe(answer)} is set.")
     return ExitCode.DONE
+
+
+def add_fault(home: LocalHome, **document: Any) -> dict[str, Any]:
+    """Set a fault, by the fields of `localazure.faults.fault.Fault`; returns it as plain values, with its number."""
+    return _call(home, "POST", "/_local/faults", document)
+
+
+def run_wait(options: argparse.Namespace) -> int:
+    """Wait until something is held."""
+    fault = wait_until_held(local_home(options.home), options.number, options.count, options.timeout)
+    print(json.dumps(fault) if options.json else f"fault {describe(fault)}.")
+    return ExitCode.DONE
+
+
+def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float = 120.0) -> dict[str, Any]:
+    """The fault as soon as it holds so many at once, as plain values. Raises CommandError when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        slice_ = max(0, min(WAIT_SECONDS, int(deadline - time.monotonic())))
+        fault = _call(home, "GET", f"/_local/faults/held?number={number}&count={count}&seconds={slice_}")
+        if "held" not in fault:
+            raise UsageError(f"fault {describe(fault)}: this kind holds nothing; hold and operation-never-ends do.")
+        if fault["held"] >= count:
+            return fault
+        if time.monotonic() + 1 > deadline:
+            raise CommandError(f"fault {describe(fault)}: after {seconds:g} s it holds {fault['held']}, not {count}.")
+
+
+def run_release(options: argparse.Namespace) -> int:
+    """Let go what is held."""
+    released = release_fault(local_home(options.home), options.number)
+    print(json.dumps({"released": released}) if options.json else f"released: {released}.")
+    return ExitCode.DONE
+
+
+def release_fault(home: LocalHome, number: int) -> int:
+    """Let go what a fault holds now; how many."""
+    return int(_call(home, "POST", f"/_local/faults/release?number={number}")["released"])
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -130,10 +196,15 @@ def faults_of(home: LocalHome) -> list[dict[str, Any]]:
 
 def run_clear(options: argparse.Namespace) -> int:
     """Remove faults."""
-    query = "" if options.number is None else f"?number={options.number}"
-    answer = _call(local_home(options.home), "DELETE", f"/_local/faults{query}")
-    print(json.dumps(answer) if options.json else f"faults cleared: {answer['cleared']}.")
+    cleared = clear_faults(local_home(options.home), options.number)
+    print(json.dumps({"cleared": cleared}) if options.json else f"faults cleared: {cleared}.")
     return ExitCode.DONE
+
+
+def clear_faults(home: LocalHome, number: int | None = None) -> int:
+    """Remove one fault, or all, and let go what they held; how many there were."""
+    query = "" if number is None else f"?number={number}"
+    return int(_call(home, "DELETE", f"/_local/faults{query}")["cleared"])
 
 
 def describe(fault: dict[str, Any]) -> str:
@@ -146,12 +217,15 @@ def describe(fault: dict[str, Any]) -> str:
         "by_seconds": "by {:g} s",
         "retry_after_seconds": "Retry-After {}",
         "status": "status {}",
+        "when": "{} it takes effect",
         "share_percent": "{:g} % of them",
         "after": "after the first {}",
         "left": "{} left",
         "ends_in_seconds": "ends in {:.0f} s",
     }
     shown += [text.format(fault[name]) for name, text in texts.items() if fault.get(name) is not None]
+    if fault.get("held"):
+        shown.append(f"holds {fault['held']} now")
     if fault["seen"]:
         shown.append(f"has hit {fault['hits']} of {fault['seen']}")
     return ", ".join(shown)

@@ -20,8 +20,11 @@ MAX_DEPTH = 100
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body, within the application's size limit. Raises ArmError (408) for one that comes too slowly."""
-    if not request.can_read_body:
+    """The whole body, within the application's size limit. Raises ArmError (408) for one that comes too slowly.
+
+    A second call returns the same.
+    """
+    if not request.body_exists:
         return b""
     try:
         async with asyncio.timeout(BODY_SECONDS):

@@ -142,6 +142,7 @@ class Server:
             # Operations before processes: one that waits for a deployment must not take its end for a failure.
             if self._connections is not None:
                 self._connections.stop_listening()
+            self.faults.close()
             await runner.cleanup()
             if self._connections is not None:
                 await self._connections.drop()
@@ -180,6 +181,8 @@ class Server:
             web.post("/_local/faults", self._with_token(control.add)),
             web.get("/_local/faults", self._with_token(control.list)),
             web.delete("/_local/faults", self._with_token(control.clear)),
+            web.get("/_local/faults/held", self._with_token(control.held)),
+            web.post("/_local/faults/release", self._with_token(control.release)),
             *TokenService(self._plane).routes(),
             *BatchService(self._plane).routes(),
             *self._monitor.routes(),

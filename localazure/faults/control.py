@@ -1,4 +1,8 @@
-"""`/_local/faults`: add (POST), list (GET) and clear (DELETE) faults over HTTP. Who may call is checked before."""
+"""`/_local/faults`: add (POST), list (GET) and clear (DELETE) faults over HTTP. Who may call is checked before.
+
+GET  /_local/faults/held?number=N&count=C&seconds=S   answers when fault N holds C at once, or after S seconds
+POST /_local/faults/release?number=N                  lets go what fault N holds
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ from collections.abc import Callable, Collection
 from aiohttp import web
 
 from localazure.faults.fault import FaultError, read_fault
+from localazure.faults.holding import wait_until_held
 from localazure.faults.registry import Faults
 from localazure.requests import read_body, read_json
+
+MAX_WAIT_SECONDS = 60
 
 
 class FaultControl:
@@ -35,14 +42,47 @@ class FaultControl:
 
     async def clear(self, request: web.Request) -> web.Response:
         """Remove all faults, or the one that `number` names."""
-        wanted = request.query.get("number")
-        if wanted is not None and not (wanted.isascii() and wanted.isdigit() and len(wanted) < 16):
-            return _refuse([f"number must be a whole number, got {wanted[:40]!r}."])
-        cleared = self._faults.clear(int(wanted) if wanted is not None else None)
-        if wanted is not None and not cleared:
-            error = {"code": "NotFound", "message": f"There is no fault {wanted}; it may be over."}
-            return web.json_response({"error": error}, status=404)
-        return web.json_response({"cleared": cleared})
+        if "number" not in request.query:
+            return web.json_response({"cleared": self._faults.clear()})
+        numbers = _read_numbers(request, number=None)
+        if isinstance(numbers, web.Response):
+            return numbers
+        cleared = self._faults.clear(numbers["number"])
+        return web.json_response({"cleared": cleared}) if cleared else _missing(numbers["number"])
+
+    async def held(self, request: web.Request) -> web.Response:
+        """The fault, as soon as it holds `count` (1) at once; after `seconds` (0) as it is then."""
+        numbers = _read_numbers(request, number=None, count=1, seconds=0)
+        if isinstance(numbers, web.Response):
+            return numbers
+        if numbers["seconds"] > MAX_WAIT_SECONDS:
+            return _refuse([f"seconds must be at most {MAX_WAIT_SECONDS}, got {numbers['seconds']}."])
+        active = await wait_until_held(self._faults, numbers["number"], numbers["count"], numbers["seconds"])
+        return web.json_response(self._faults.describe_one(active)) if active else _missing(numbers["number"])
+
+    async def release(self, request: web.Request) -> web.Response:
+        """Let go what the fault holds now."""
+        numbers = _read_numbers(request, number=None)
+        if isinstance(numbers, web.Response):
+            return numbers
+        released = self._faults.release(numbers["number"])
+        return _missing(numbers["number"]) if released is None else web.json_response({"released": released})
+
+
+def _read_numbers(request: web.Request, **defaults: int | None) -> dict[str, int] | web.Response:
+    """Whole numbers of the query, or the refusal that names every one that is none."""
+    sent = {name: request.query.get(name, default) for name, default in defaults.items()}
+    problems = [
+        f"{name} must be a whole number, got {str(value)[:40]!r}."
+        for name, value in sent.items()
+        if not (str(value).isascii() and str(value).isdigit() and len(str(value)) < 16)
+    ]
+    return _refuse(problems) if problems else {name: int(str(value)) for name, value in sent.items()}
+
+
+def _missing(number: int) -> web.Response:
+    error = {"code": "NotFound", "message": f"There is no fault {number}; it may be over."}
+    return web.json_response({"error": error}, status=404)
 
 
 def _refuse(problems: list[str]) -> web.Response:

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     """What goes wrong."""
 
     DELAY = "delay"
+    HOLD = "hold"
     CONFLICT = "409"
     THROTTLE = "429"
     ERROR = "500"
@@ -53,13 +54,14 @@ class Kind(StrEnum):
 
 MEANINGS: Mapping[Kind, str] = {
     Kind.DELAY: "a request waits --by before it is worked on",
+    Kind.HOLD: "a request stands still until it is released: before or after it took effect (--when)",
     Kind.CONFLICT: "a request is refused with 409 Conflict",
     Kind.THROTTLE: "a request is refused with 429 and Retry-After (--retry-after)",
     Kind.ERROR: "a request is answered with 500, or another 5xx (--status)",
     Kind.DROP: "the connection breaks before the request is worked on",
     Kind.LOSE_RESPONSE: "the request succeeds, then the connection breaks instead of the answer",
     Kind.OPERATION_FAILS: "a long-running operation ends with Failed",
-    Kind.OPERATION_NEVER_ENDS: "a long-running operation runs until the fault is cleared or over",
+    Kind.OPERATION_NEVER_ENDS: "a long-running operation runs until it is released, or the fault cleared or over",
     Kind.LATE_TRAFFIC: "weights are accepted and shown, but effective only after --by",
     Kind.CRASH_AT_START: "a deployment's container ends before it is ready",
     Kind.UNHEALTHY: "a deployment has no healthy instance: 503",
@@ -68,8 +70,13 @@ MEANINGS: Mapping[Kind, str] = {
 }
 NEEDS_BY = frozenset({Kind.DELAY, Kind.LATE_TRAFFIC, Kind.SLOW})
 ABOUT_DEPLOYMENTS = frozenset({Kind.CRASH_AT_START, Kind.UNHEALTHY, Kind.SLOW, Kind.ERRORS})
-ABOUT_REQUESTS = frozenset({Kind.DELAY, Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP, Kind.LOSE_RESPONSE})
+ABOUT_REQUESTS = frozenset(
+    {Kind.DELAY, Kind.HOLD, Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP, Kind.LOSE_RESPONSE}
+)
 ABOUT_OPERATIONS = frozenset({Kind.OPERATION_FAILS, Kind.OPERATION_NEVER_ENDS})
+HOLDING = frozenset({Kind.HOLD, Kind.OPERATION_NEVER_ENDS})
+"""Kinds that make something stand still until it is released; the rest act and are done."""
+BEFORE, AFTER = "before", "after"
 _ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | {Kind.LATE_TRAFFIC: ENDPOINTS}
 
 
@@ -105,6 +112,8 @@ class Fault:
     retry_after_seconds: int = 1
     status: int = 500
     """What the model answers (errors), or the service (500)."""
+    when: str = BEFORE
+    """Whether a request is held before or after it took effect (hold)."""
 
     def matches(self, subject: Subject) -> bool:
         """Whether the subject is in the scope; count, time and share are not asked here."""
@@ -159,6 +168,8 @@ def _read_kind(sent: Any, problems: list[str]) -> Kind | None:
 
 
 def _problem(name: str, value: Any) -> str | None:
+    if name == "when":
+        return None if value in (BEFORE, AFTER) else f"when must be before or after, got {str(value)[:40]!r}."
     if name in ("type", "name", "method"):
         if not isinstance(value, str) or len(value) > 1000:
             return f"{name} must be text."
@@ -190,6 +201,8 @@ def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collectio
         problems.append(f"{kind} takes no retry_after_seconds (--retry-after); 429 does.")
     if kind not in (Kind.ERRORS, Kind.ERROR) and "status" in given:
         problems.append(f"{kind} takes no status (--status); errors and 500 do.")
+    if kind is not Kind.HOLD and "when" in given:
+        problems.append(f"{kind} takes no when (--when); hold does.")
     if kind is Kind.ERROR and type(given.get("status", 500)) is int and given.get("status", 500) < 500:
         problems.append(f"500 takes a status (--status) from 500 to 599, got {given['status']}; errors takes others.")
     if given.get("method") and (kind in ABOUT_DEPLOYMENTS or kind is Kind.LATE_TRAFFIC):

@@ -8,10 +8,10 @@ from localazure.arm.errors import OperationFailed
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.store import Store
 from localazure.faults.fault import Kind
+from localazure.faults.holding import stand_still
 from localazure.faults.registry import Faults
 from localazure.faults.subjects import operation_subject
 
-_POLL_SECONDS = 0.05
 _HOLDS = frozenset({Kind.OPERATION_NEVER_ENDS})
 _FAILURES = frozenset({Kind.OPERATION_FAILS})
 
@@ -29,8 +29,8 @@ class OperationFaults:
             return
         subject = operation_subject(operation.kind, operation.target)
         hold = self._faults.take(_HOLDS, subject)
-        while hold is not None and self._faults.holds(hold):
-            await asyncio.sleep(_POLL_SECONDS)
+        if hold is not None and not await stand_still(self._faults, hold):
+            raise asyncio.CancelledError  # the server stops: the operation goes on at the next start
         active = self._faults.take(_FAILURES, subject)
         if active is not None:
             text = f"Fault {active.number} on command: the operation on {operation.target} fails."

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from localazure.faults.fault import Fault, Kind, Subject
+from localazure.faults.fault import HOLDING, Fault, Kind, Subject
 
 MAX_FAULTS = 1000
 
@@ -26,6 +26,10 @@ class ActiveFault:
     expires: float | None
     seen: int = 0
     hits: int = 0
+    released: int = 0
+    """Of the hits of a kind that holds, the first so many may go on."""
+    held: int = 0
+    """What stands still now."""
 
     @property
     def left(self) -> int | None:
@@ -43,6 +47,8 @@ class Faults:
         self._chance = chance
         self._active: dict[int, ActiveFault] = {}
         self._last = 0
+        self.closed = False
+        """Whether the server stops: nothing is held any more."""
 
     def __bool__(self) -> bool:
         return bool(self._active)
@@ -66,20 +72,46 @@ class Faults:
         self._active.clear()
         return count
 
-    def take(self, kinds: Collection[Kind], subject: Subject) -> ActiveFault | None:
-        """The first fault of one of the kinds that acts on the subject now; it is counted."""
+    def take(self, kinds: Collection[Kind], subject: Subject, when: str | None = None) -> ActiveFault | None:
+        """The first fault of one of the kinds that acts on the subject now; it is counted.
+
+        `when` chooses among holds: those before, or those after a request took effect.
+        """
         self._prune()
         for active in self._active.values():
-            if active.fault.kind in kinds and active.fault.matches(subject) and self._acts(active):
-                if active.left == 0 and active.fault.kind is not Kind.OPERATION_NEVER_ENDS:
+            fault = active.fault
+            if fault.kind in kinds and when in (None, fault.when) and fault.matches(subject) and self._acts(active):
+                if active.left == 0 and fault.kind not in HOLDING:
                     del self._active[active.number]
                 return active
         return None
 
-    def holds(self, active: ActiveFault) -> bool:
-        """Whether a fault is still set: neither cleared nor over."""
+    def find(self, number: int) -> ActiveFault | None:
+        """A fault that is neither cleared nor over."""
         self._prune()
-        return active.number in self._active
+        return self._active.get(number)
+
+    def holds(self, active: ActiveFault, hit: int) -> bool:
+        """Whether what a fault hit as its `hit`-th still stands still: it is not released, nor is the fault gone."""
+        return not self.closed and hit > active.released and self.find(active.number) is active
+
+    def release(self, number: int) -> int | None:
+        """Let go what a fault holds now; how many, None where there is no such fault. What comes later it holds again.
+
+        A hold that has acted as often as it should is over with its last release.
+        """
+        active = self.find(number)
+        if active is None:
+            return None
+        released, active.released = active.held, active.hits
+        if active.left == 0:
+            del self._active[number]
+        return released
+
+    def close(self) -> None:
+        """Let go everything, for ever."""
+        self.clear()
+        self.closed = True
 
     def describe(self) -> list[dict[str, Any]]:
         """Plain values of all faults, defaults left out."""
@@ -92,6 +124,8 @@ class Faults:
         facts = {key: value for key, value in asdict(active.fault).items() if value != getattr(plain, key)}
         facts |= {"number": active.number, "kind": str(active.fault.kind), "seen": active.seen}
         facts |= {"hits": active.hits, "left": active.left}
+        if active.fault.kind in HOLDING:
+            facts["held"] = active.held
         if active.expires is not None:
             facts["ends_in_seconds"] = round(active.expires - self._clock(), 3)
         return facts

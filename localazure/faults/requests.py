@@ -1,5 +1,5 @@
-"""Faults on requests: delays, refusals, broken connections, lost answers. For Resource Manager and the blob service;
-those on requests to models are in `scoring`.
+"""Faults on requests: holds, delays, refusals, broken connections, lost answers. For Resource Manager and the blob
+service; those on requests to models are in `scoring`.
 
 Answers that a fault made carry the header `x-local-fault` with its number: nobody shall take them for a finding.
 """
@@ -13,11 +13,14 @@ from typing import Any
 
 from aiohttp import web
 
-from localazure.faults.fault import Kind
+from localazure.faults.fault import AFTER, BEFORE, BLOBS, Kind
+from localazure.faults.holding import stand_still
 from localazure.faults.registry import ActiveFault, Faults
 from localazure.faults.subjects import request_subject
+from localazure.requests import read_body
 
 FAULT_HEADER = "x-local-fault"
+_HOLDS = frozenset({Kind.HOLD})
 _DELAYS = frozenset({Kind.DELAY})
 _REFUSALS = frozenset({Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP})
 _LOSSES = frozenset({Kind.LOSE_RESPONSE})
@@ -27,6 +30,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def answer_with_faults(faults: Faults, request: web.Request, handler: Handler) -> web.StreamResponse:
     """The handler's answer, unless a fault gets in the way."""
     subject = request_subject(request.method, request.rel_url.raw_path)
+    hold = faults.take(_HOLDS, subject, BEFORE)
+    if hold is not None:
+        if subject.type != BLOBS:
+            await read_body(request)  # it has arrived: it takes effect even if its caller is gone by then
+        if not await stand_still(faults, hold):
+            return _break(request)
     delay = faults.take(_DELAYS, subject)
     if delay is not None:
         await asyncio.sleep(delay.fault.by_seconds)
@@ -34,6 +43,9 @@ async def answer_with_faults(faults: Faults, request: web.Request, handler: Hand
     if refusal is not None:
         return _break(request) if refusal.fault.kind is Kind.DROP else _refuse(refusal)
     response = await handler(request)
+    hold = faults.take(_HOLDS, subject, AFTER) if response.status < 400 else None
+    if hold is not None and not await stand_still(faults, hold):
+        return _break(request)
     if response.status < 400 and faults.take(_LOSSES, subject) is not None:
         return _break(request)
     return response

@@ -17,7 +17,8 @@ from aiohttp.abc import AbstractStreamWriter
 from localazure.arm.scoring import Scoring
 from localazure.batch.runner import Started
 from localazure.batch.specification import BatchResult, BatchSpec
-from localazure.faults.fault import Kind
+from localazure.faults.fault import AFTER, BEFORE, Kind
+from localazure.faults.holding import stand_still
 from localazure.faults.registry import ActiveFault, Faults
 from localazure.faults.requests import FAULT_HEADER
 from localazure.faults.subjects import deployment_subject, endpoint_subject, score_subject
@@ -33,6 +34,7 @@ _SLOW = frozenset({Kind.SLOW})
 _ERRORS = frozenset({Kind.ERRORS})
 _CRASHES = frozenset({Kind.CRASH_AT_START})
 _LATE = frozenset({Kind.LATE_TRAFFIC})
+_HOLDS = frozenset({Kind.HOLD})
 _DELAYS = frozenset({Kind.DELAY})
 _REFUSALS = frozenset({Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP})
 _LOSSES = frozenset({Kind.LOSE_RESPONSE})
@@ -105,6 +107,7 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
         if not faults:
             return await exchange(target, call, deadline)
         subject = score_subject(target.endpoint, target.deployment, call.method)
+        deadline += await hold(target, call, BEFORE)
         delay = faults.take(_DELAYS, subject)
         if delay is not None:
             # Time on the way is none of the model's: its own timeout begins afterwards.
@@ -114,12 +117,28 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
         if refusal is not None:
             raise BrokenConnection(refusal) if refusal.fault.kind is Kind.DROP else _refused(refusal)
         backend, reply = await deployment(target, call, deadline)
-        lost = faults.take(_LOSSES, subject) if reply.status == HTTPStatus.OK else None
-        if lost is not None:
+        try:
+            if reply.status == HTTPStatus.OK:
+                await hold(target, call, AFTER)
+            lost = faults.take(_LOSSES, subject) if reply.status == HTTPStatus.OK else None
+            if lost is not None:
+                raise BrokenConnection(lost)
+        except BaseException:
             reply.close()
             target.dispatcher.release(backend)
-            raise BrokenConnection(lost)
+            raise
         return backend, reply
+
+    async def hold(target: Target, call: Call, when: str) -> float:
+        """Seconds that the request stood still. Raises BrokenConnection where the server stops meanwhile."""
+        active = faults.take(_HOLDS, score_subject(target.endpoint, target.deployment, call.method), when)
+        if active is None:
+            return 0.0
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        if not await stand_still(faults, active):
+            raise BrokenConnection(active)
+        return loop.time() - started
 
     async def deployment(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
         """A slow model occupies its instance."""

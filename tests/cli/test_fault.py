@@ -26,6 +26,11 @@ def test_a_fault_is_shown_in_one_line() -> None:
     assert describe(fault) == "3: slow, named fraud-dev/blue, by 0.5 s, 2 left, has hit 1 of 4"
 
 
+def test_a_fault_that_holds_says_how_much_and_when() -> None:
+    fault = {"number": 4, "kind": "hold", "when": "after", "left": 0, "held": 1, "seen": 1, "hits": 1}
+    assert describe(fault) == "4: hold, after it takes effect, 0 left, holds 1 now, has hit 1 of 1"
+
+
 def test_the_help_lists_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["local", "fault", "add", "--help"])

@@ -117,9 +117,11 @@ class LocalAzure:
         await self._server.run(ready=lambda url: self._ready.set())
 
     def close(self) -> None:
+        """Stop, as SIGTERM does; a second time does nothing."""
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._server.stop)
-        self._thread.join(START_SECONDS)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._server.stop)
+            self._thread.join(START_SECONDS)
 
     @property
     def trust(self) -> str:

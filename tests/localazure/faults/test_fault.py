@@ -149,7 +149,7 @@ def test_time_ends_a_fault() -> None:
     assert faults.describe()[0]["ends_in_seconds"] == pytest.approx(0.1)
     clock.now += 0.2
     assert faults.take({Kind.ERROR}, BLUE) is None
-    assert not faults.holds(active)
+    assert not faults.holds(active, hit=1)
     assert not faults
 
 
@@ -174,9 +174,56 @@ def test_a_hold_lasts_until_it_is_cleared_though_its_count_is_used_up() -> None:
     active = faults.add(Fault(kind=Kind.OPERATION_NEVER_ENDS, count=1))
     assert faults.take({Kind.OPERATION_NEVER_ENDS}, BLUE) is active
     assert faults.take({Kind.OPERATION_NEVER_ENDS}, BLUE) is None
-    assert faults.holds(active)
+    assert faults.holds(active, hit=1)
     assert faults.clear(active.number) == 1
-    assert not faults.holds(active)
+    assert not faults.holds(active, hit=1)
+
+
+def test_a_hold_says_when_and_no_other_kind_does() -> None:
+    assert read(kind="hold").when == "before"
+    assert read(kind="hold", when="after").when == "after"
+    assert "when must be before or after, got 'later'" in problems_of({"kind": "hold", "when": "later"})
+    assert "takes no when" in problems_of({"kind": "500", "when": "after"})
+    assert "is about requests" not in str(read(kind="hold", type="polls"))
+
+
+def test_a_hold_acts_at_its_moment_only() -> None:
+    faults = Faults()
+    active = faults.add(Fault(kind=Kind.HOLD, when="after"))
+    assert faults.take({Kind.HOLD}, BLUE, "before") is None
+    assert faults.take({Kind.HOLD}, BLUE, "after") is active
+    assert active.seen == 1
+
+
+def test_a_release_lets_go_what_is_held_and_holds_what_comes_later() -> None:
+    faults = Faults()
+    active = faults.add(Fault(kind=Kind.HOLD, count=2))
+    assert faults.release(99) is None
+    assert faults.take({Kind.HOLD}, BLUE, "before") is active
+    active.held += 1
+    assert faults.holds(active, hit=1)
+    assert faults.release(active.number) == 1
+    assert not faults.holds(active, hit=1)
+    faults.take({Kind.HOLD}, BLUE, "before")
+    assert faults.holds(active, hit=2)
+    assert faults.take({Kind.HOLD}, BLUE, "before") is None, "it is used up, and holds what it holds"
+    assert faults.holds(active, hit=2)
+    faults.release(active.number)
+    assert faults.describe() == [], "the last release ends a fault that is used up"
+
+
+def test_time_and_a_stop_end_a_hold() -> None:
+    clock = Clock()
+    faults = Faults(clock)
+    active = faults.add(Fault(kind=Kind.HOLD, for_seconds=10))
+    faults.take({Kind.HOLD}, BLUE, "before")
+    assert faults.holds(active, hit=1)
+    clock.now += 10
+    assert not faults.holds(active, hit=1)
+    other = faults.add(Fault(kind=Kind.HOLD))
+    faults.take({Kind.HOLD}, BLUE, "before")
+    faults.close()
+    assert not faults.holds(other, hit=1)
 
 
 def test_clearing_and_the_limit() -> None:

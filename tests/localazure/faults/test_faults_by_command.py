@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
 HERE = {"location": "westeurope"}
 PLACE = ("rg1", "ws1")
 SLOW = 0.4
+HANGS_SECONDS = 120
 
 
 class Credential:
@@ -69,6 +71,10 @@ class Local:
 
     def fault(self, *arguments: str) -> None:
         self.command("fault", "add", *arguments)
+
+    def hold(self, *arguments: str) -> str:
+        """The number of a fault that holds."""
+        return str(json.loads(self.command("fault", "add", "hold", *arguments, "--json"))["number"])
 
     def faults(self) -> list[dict[str, Any]]:
         return list(json.loads(self.command("fault", "list", "--json")))
@@ -192,6 +198,51 @@ def test_an_operation_runs_until_its_fault_is_cleared(local: Local) -> None:
     local.remove("waiting")
 
 
+@pytest.mark.proves("faults", honours=["hold"], client="azure-mgmt")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_request_stands_still_until_it_is_released(local: Local, when: str) -> None:
+    number = local.hold("--when", when, "--type", "resourceGroups", "--method", "PUT", "--count", "1")
+    with ThreadPoolExecutor() as caller:
+        making = caller.submit(local.groups.create_or_update, f"held-{when}", HERE)
+        assert "holds 1 now" in local.command("fault", "wait", number)
+        assert local.groups.check_existence(f"held-{when}") is (when == "after")
+        assert not making.done()
+        assert "released: 1" in local.command("fault", "release", number)
+        assert making.result(HANGS_SECONDS).name == f"held-{when}"
+
+
+def test_the_end_of_an_operation_is_held_at_its_poll(local: Local) -> None:
+    number = local.hold("--type", "polls", "--count", "1")
+    with ThreadPoolExecutor() as caller:
+        updating = caller.submit(lambda: local.put_endpoint(traffic={"blue": 100}).result())
+        local.command("fault", "wait", number)
+        assert not updating.done()
+        local.command("fault", "clear", number)
+        assert updating.result(HANGS_SECONDS).properties.traffic == {"blue": 100}
+
+
+def test_a_request_to_a_model_is_held_before_and_after_the_model(local: Local) -> None:
+    for when in ("before", "after"):
+        number = local.hold("--type", "score", "--name", "fraud-dev", "--when", when, "--count", "1")
+        with ThreadPoolExecutor() as caller:
+            scoring = caller.submit(local.score)
+            local.command("fault", "wait", number)
+            assert not scoring.done()
+            local.command("fault", "release", number)
+            assert scoring.result(HANGS_SECONDS).status_code == 200
+
+
+def test_waiting_for_what_is_never_held_is_refused(local: Local) -> None:
+    number = local.hold("--type", "storageAccounts")
+    assert "it holds 0, not 1" in local.command("fault", "wait", number, "--timeout", "0s", expect=1)
+    local.command("fault", "clear", number)
+    assert "There is no fault" in local.command("fault", "release", number, expect=2)
+    local.fault("500", "--type", "storageAccounts")
+    (fault,) = local.faults()
+    assert "this kind holds nothing" in local.command("fault", "wait", str(fault["number"]), expect=2)
+    local.command("fault", "clear")
+
+
 @pytest.mark.proves("faults", honours=["late-traffic"], client="azure-mgmt")
 def test_weights_are_shown_before_they_are_effective(local: Local) -> None:
     local.fault("late-traffic", "--by", "3s", "--name", "fraud-dev", "--count", "1")
@@ -284,6 +335,7 @@ def test_the_help_is_enough_and_mistakes_are_named(local: Local) -> None:
         ("500", "--type", "onlineEndpoint"): "Did you mean 'onlineendpoints'",
         ("500", "--status", "404"): "from 500 to 599",
         ("drop", "--by", "1s"): "takes no by_seconds",
+        ("drop", "--when", "after"): "takes no when",
     }
     for arguments, said in mistakes.items():
         assert said in local.command("fault", "add", *arguments, expect=2)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 import pytest
 import requests
 
+from localazure.arm.store import Store
 from tests.localazure.platform_bodies import GROUP, HERE, PLATFORM, WORKSPACE
 
 pytestmark = pytest.mark.integration
 
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
 BLUE = f"{ENDPOINT}/deployments/blue"
+HANGS_SECONDS = 120
 
 
 class Client:
@@ -26,13 +30,19 @@ class Client:
     def control(self, method: str, body: Any = None, token: str | None = None, query: str = "") -> requests.Response:
         headers = {"X-Local-Token": self.token if token is None else token}
         return requests.request(
-            method, f"{self.azure.http}/_local/faults{query}", json=body, headers=headers, timeout=10
+            method, f"{self.azure.http}/_local/faults{query}", json=body, headers=headers, timeout=HANGS_SECONDS
         )
 
     def add(self, kind: str, **scope: Any) -> int:
         answer = self.control("POST", {"kind": kind, **scope})
         assert answer.status_code == 201, answer.text
         return int(answer.json()["number"])
+
+    def held(self, number: int) -> dict[str, Any]:
+        """The fault when it holds something."""
+        answer = self.control("GET", query=f"/held?number={number}&seconds=60")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
     def put(self, path: str, body: dict[str, Any]) -> requests.Response:
         return self.azure.request("PUT", path, body)
@@ -44,15 +54,20 @@ class Client:
         properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
         return self.put(BLUE, HERE | {"properties": properties, "sku": {"name": "Default", "capacity": 1}})
 
+    def poll(self, answer: requests.Response) -> requests.Response:
+        """One look at the operation that an answer began."""
+        path = answer.headers["Azure-AsyncOperation"].removeprefix(self.azure.https).partition("?")[0]
+        return cast(requests.Response, self.azure.request("GET", path))
+
     def wait(self, answer: requests.Response) -> dict[str, Any]:
         assert answer.status_code in (200, 201, 202), answer.text
-        path = answer.headers["Azure-AsyncOperation"].removeprefix(self.azure.https).partition("?")[0]
-        for _ in range(200):
-            body = self.azure.request("GET", path).json()
+        deadline = time.monotonic() + HANGS_SECONDS
+        while time.monotonic() < deadline:
+            body = self.poll(answer).json()
             if body["status"] in ("Succeeded", "Failed"):
                 return dict(body)
             time.sleep(0.02)
-        raise AssertionError(f"{path} does not end: {body}")
+        raise AssertionError(f"the operation does not end: {body}")
 
     def state(self, path: str) -> str:
         return str(self.azure.request("GET", path).json()["properties"]["provisioningState"])
@@ -128,6 +143,66 @@ def test_operations_fail_or_never_end_until_the_fault_is_cleared(client: Client)
     assert "crash at start" in client.azure.request("POST", f"{green}/getLogs", {}).json()["content"]
 
 
+def test_a_held_request_takes_effect_though_its_caller_has_gone(client: Client) -> None:
+    number = client.add("hold", type="resourceGroups", method="PUT", count=1)
+    with pytest.raises(requests.ReadTimeout):
+        requests.put(
+            f"{client.azure.http}{GROUP}-gone?api-version=2024-03-01",
+            json=HERE,
+            headers={"Authorization": "Bearer x"},
+            timeout=1,
+        )
+    assert client.held(number)["held"] == 1
+    assert client.azure.request("GET", f"{GROUP}-gone").status_code == 404
+    assert client.control("POST", query=f"/release?number={number}").json() == {"released": 1}
+    # The release is seen by what was held, then it is worked on; the server's one loop answers other requests between.
+    for _ in range(1000):
+        if client.azure.request("GET", f"{GROUP}-gone").status_code == 200:
+            return
+    raise AssertionError("what was held never took effect")
+
+
+def test_steps_of_an_operation_are_taken_one_by_one(client: Client) -> None:
+    """Without a count a hold goes on: each release lets one poll pass."""
+    number = client.add("hold", type="polls")
+    answer = client.put_endpoint(tags={})
+    with ThreadPoolExecutor() as caller:
+        for _ in range(3):
+            poll = caller.submit(client.poll, answer)
+            assert client.held(number)["held"] == 1
+            assert not poll.done()
+            client.control("POST", query=f"/release?number={number}")
+            assert poll.result(HANGS_SECONDS).status_code == 200
+    assert client.control("DELETE").json() == {"cleared": 1}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_stop_ends_what_is_held_at_once_and_what_has_not_begun_never_begins(client: Client, when: str) -> None:
+    number = client.add("hold", type="resourceGroups", method="PUT", when=when)
+    waiting = client.add("hold", type="storageAccounts")
+    with ThreadPoolExecutor() as caller:
+        held = caller.submit(client.put, f"{GROUP}-stopped", HERE)
+        watched = caller.submit(client.held, waiting)
+        assert client.held(number)["held"] == 1
+        client.azure.close()
+        with pytest.raises(requests.ConnectionError):
+            held.result(HANGS_SECONDS)
+        with contextlib.suppress(requests.ConnectionError, AssertionError):
+            watched.result(HANGS_SECONDS)
+    with contextlib.closing(Store(client.azure.home / "azure.db")) as store:
+        made = store.get(f"{GROUP}-stopped") is not None
+    assert made is (when == "after")
+
+
+def test_an_operation_that_is_held_at_the_stop_is_still_to_be_done(client: Client) -> None:
+    number = client.add("operation-never-ends", type="deployments")
+    client.put_blue()
+    assert client.held(number)["held"] == 1
+    client.azure.close()
+    with contextlib.closing(Store(client.azure.home / "azure.db")) as store:
+        assert [one["status"] for one in store.running_operations(BLUE)] == ["Running"]
+
+
 def test_weights_are_accepted_and_effective_later(client: Client) -> None:
     client.wait(client.put_blue())
     client.add("late-traffic", name="fraud-dev", by_seconds=0.4)
@@ -147,6 +222,12 @@ def test_the_door_is_for_those_who_can_read_the_home(client: Client) -> None:
     assert (refused.status_code, len(refused.json()["error"]["problems"])) == (400, 2)
     assert client.control("DELETE", query="?number=x").status_code == 400
     assert client.control("DELETE", query="?number=7").status_code == 404
+    assert client.control("GET", query="/held?number=7").status_code == 404
+    assert client.control("POST", query="/release?number=7").status_code == 404
+    assert client.control("GET", query="/held", token="x").status_code == 403
+    assert client.control("POST", query="/release", token="x").status_code == 403
+    asked = client.control("GET", query="/held?count=-1&seconds=1.5")
+    assert (asked.status_code, len(asked.json()["error"]["problems"])) == (400, 3)
     client.add("slow", by_seconds=1, name="a/b")
     status = requests.get(f"{client.azure.http}/_local/status", timeout=10).json()
     assert status["faults"][0]["kind"] == "slow"
