@@ -87,7 +87,7 @@ def load_settings() -> Settings:
 def parse_settings(raw: Mapping[str, object], *, stack: str, today: date | None = None) -> Settings:
     """Check the `sluice:` keys of a stack file (without the prefix, plus `location`) and return them typed.
 
-    `today` decides which VM sizes are retired; without it, all whose retirement is announced are.
+    `today`, which decides what VM sizes are retired, is given by tests.
     """
     violations: list[Violation] = []
     settings: Settings | None = None
@@ -97,7 +97,7 @@ def parse_settings(raw: Mapping[str, object], *, stack: str, today: date | None 
         settings = Settings.model_validate_json(json.dumps({"stack": stack, **raw}, default=str))
     except ValidationError as error:
         violations += explain(error, stack=stack)
-    violations += _between_sections(raw, stack=stack, today=today or date.max)
+    violations += _between_sections(raw, stack=stack, today=today or date.today())
     if settings is None or violations:
         raise SettingsError(violations, stack=stack)
     return settings

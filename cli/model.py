@@ -24,11 +24,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What is in a model's folder, and everything that is wrong with it."""
+    """What is in a model's folder, everything that is wrong with it, and what is worth knowing."""
 
     model: str
     deployments: dict[str, dict[str, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def check_models(options: argparse.Namespace) -> int:
@@ -54,20 +55,22 @@ def check_model(folder: Path, deployments: list[str]) -> Result:
     found = {name: {"release": one.release, "sku": one.instance_type} for name, one in model.deployments.items()}
     if model.endpoint.compute is not None:
         return Result(model=model.name, deployments=found)  # Kubernetes: instance types are the cluster's own
-    problems = [
-        problem for name, one in model.deployments.items() if (problem := _sku_problem(name, one.instance_type))
-    ]
-    return Result(model=model.name, deployments=found, problems=[f"{folder.name}/{line}" for line in problems])
+    result = Result(model=model.name, deployments=found)
+    for name, one in model.deployments.items():
+        _check_size(f"{folder.name}/{name}.yml", one.instance_type, result)
+    return result
 
 
-def _sku_problem(deployment: str, instance_type: str) -> str | None:
-    from skus import SkuError, check_sku
+def _check_size(file: str, instance_type: str, result: Result) -> None:
+    from skus import SkuError, check_sku, sku_warning
 
+    today = date.today()
     try:
-        check_sku(instance_type, date.today())
+        check_sku(instance_type, today)
     except SkuError as error:
-        return f"{deployment}.yml: instance_type {error}"
-    return None
+        result.problems.append(f"{file}: instance_type {error}")
+    if warning := sku_warning(instance_type, today):
+        result.warnings.append(f"{file}: instance_type {warning}")
 
 
 def _asked(path: Path | None) -> list[tuple[Path, list[str]]]:
@@ -87,11 +90,12 @@ def _asked(path: Path | None) -> list[tuple[Path, list[str]]]:
 
 
 def _print(result: Result) -> None:
-    if not result.problems:
-        print(f"{result.model}: good")
+    count = len(result.problems)
+    print(f"{result.model}: {'good' if not count else '1 problem' if count == 1 else f'{count} problems'}")
+    if not count:
         for name, facts in result.deployments.items():
             print(f"  {name}: release {facts['release'][:16]}, {facts['sku']}")
-        return
-    print(f"{result.model}: {'1 problem' if len(result.problems) == 1 else f'{len(result.problems)} problems'}")
     for problem in result.problems:
         print(f"  {problem}")
+    for warning in result.warnings:
+        print(f"  warning: {warning}")

@@ -249,8 +249,8 @@ PLAN = "rollout.fraud-detection.plan"
         (f"{GREEN}.sku", "Standard_NC6s_v3", f"{DEPLOYMENTS}.green.sku names the SKU Standard_NC6s_v3, which Azure re"),
         (
             f"{GREEN}.sku",
-            "Standard_DS33_v2",
-            f'{DEPLOYMENTS}.green.sku names the SKU "Standard_DS33_v2", which is not ',
+            "${SIZE}",
+            f'{DEPLOYMENTS}.green.sku names the SKU "${{SIZE}}", which is no VM size: their names are Standard_<size>',
         ),
         (f"{GREEN}.autoscale.max", 2, f"{DEPLOYMENTS}.green.autoscale.max must not be below min, got max=2, min=3."),
         (f"{GREEN}.autoscale.default", 11, f"{DEPLOYMENTS}.green.autoscale.default must be between min and max, got d"),

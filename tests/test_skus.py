@@ -1,35 +1,78 @@
-"""The table of VM sizes: what is retired is refused with its date and what replaces it."""
+"""The table of VM sizes: Microsoft's whole list, what is retired with its date, and what is only unknown."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
+from fractions import Fraction
 
 import pytest
 
-from skus import SKUS, SkuError, check_sku, find_sku, quota_cores
+from skus import SKUS, SkuError, check_sku, find_sku, quota_cores, sku_warning
 
 TODAY = date(2026, 1, 1)
 
+# Sizes per family on Microsoft's list for managed online endpoints (azure-ai-docs, commit 1d987e3).
+LIST = {
+    "standardDASv4Family": 8,
+    "standardDAv4Family": 8,
+    "standardDSv2Family": 5,
+    "standardESv3Family": 7,
+    "standardFSv2Family": 8,
+    "standardFXMDVSFamily": 5,
+    "standardLASv3Family": 6,
+    "standardLSv2Family": 6,
+    "standardLSv3Family": 6,
+    "standardNCADSA100v4Family": 3,
+    "standard NCASv3_T4 Family": 4,
+    "standardNCADSH100v5Family": 2,
+    "standard NDAMSv4_A100Family": 1,
+    "standard NDASv4_A100 Family": 1,
+    "standardNDSv2Family": 1,
+    "standardNDv5H100Family": 2,
+    "standardNVADSA10v5Family": 6,
+}
+
+
+def test_every_family_of_microsofts_list_is_known_by_its_name_in_the_quota_api():
+    there = Counter(sku.family for sku in SKUS.values() if sku.retired is None or sku.retired > TODAY)
+    assert there == LIST
+
 
 @pytest.mark.parametrize(
-    ("name", "cores", "gpus"),
+    ("name", "family", "cores", "gpus"),
     [
-        ("Standard_DS3_v2", 4, 0),
-        ("Standard_F4s_v2", 4, 0),
-        ("Standard_NC4as_T4_v3", 4, 1),
-        ("Standard_NC24ads_A100_v4", 24, 1),
-        ("Standard_NC80adis_H100_v5", 80, 2),
+        ("STANDARD_D2AS_V4", "standardDASv4Family", 2, 0),
+        ("STANDARD_D4A_V4", "standardDAv4Family", 4, 0),
+        ("STANDARD_DS5_V2", "standardDSv2Family", 16, 0),
+        ("STANDARD_E4S_V3", "standardESv3Family", 4, 0),
+        ("STANDARD_F4S_V2", "standardFSv2Family", 4, 0),
+        ("STANDARD_FX4MDS", "standardFXMDVSFamily", 4, 0),
+        ("STANDARD_L8AS_V3", "standardLASv3Family", 8, 0),
+        ("STANDARD_L8S_V2", "standardLSv2Family", 8, 0),
+        ("STANDARD_L8S_V3", "standardLSv3Family", 8, 0),
+        ("STANDARD_NC24ADS_A100_V4", "standardNCADSA100v4Family", 24, 1),
+        ("STANDARD_NC64AS_T4_V3", "standard NCASv3_T4 Family", 64, 4),
+        ("STANDARD_NC80ADIS_H100_V5", "standardNCADSH100v5Family", 80, 2),
+        ("STANDARD_ND96AMSR_A100_V4", "standard NDAMSv4_A100Family", 96, 8),
+        ("STANDARD_ND96ASR_V4", "standard NDASv4_A100 Family", 96, 8),
+        ("STANDARD_ND40RS_V2", "standardNDSv2Family", 40, 8),
+        ("STANDARD_ND96IS_H100_V5", "standardNDv5H100Family", 96, 8),
+        ("STANDARD_NV6ADS_A10_V5", "standardNVADSA10v5Family", 6, Fraction(1, 6)),
+        ("standard_nv36ads_a10_v5", "standardNVADSA10v5Family", 36, 1),
     ],
 )
-def test_sizes_of_the_supported_families_are_available(name, cores, gpus):
+def test_a_size_is_found_in_any_case_with_its_family_cores_and_gpus(name, family, cores, gpus):
     sku = check_sku(name, TODAY)
-    assert (sku.name, sku.cores, sku.gpus, sku.retired) == (name, cores, gpus, None)
+    assert sku is not None
+    assert (sku.family, sku.cores, sku.gpus) == (family, cores, gpus)
 
 
 @pytest.mark.parametrize(
     ("name", "retired", "replacement"),
     [
         ("Standard_NC6", "2023-09-06", "Standard_NC4as_T4_v3"),
+        ("Standard_NV12", "2023-09-06", "Standard_NV6ads_A10_v5"),
         ("Standard_NC12s_v2", "2023-09-06", "Standard_NC8as_T4_v3"),
         ("Standard_NC6s_v3", "2025-09-30", "Standard_NC24ads_A100_v4"),
         ("Standard_NC24rs_v3", "2025-03-31", "Standard_NC48ads_A100_v4"),
@@ -43,23 +86,57 @@ def test_a_retired_size_is_refused_with_its_date_and_what_replaces_it(name, reti
 
 
 def test_a_size_can_be_used_until_the_day_before_it_retires():
-    assert check_sku("Standard_NC6s_v3", date(2025, 9, 29)).family == "NCv3"
+    sku = check_sku("Standard_NC6s_v3", date(2025, 9, 29))
+    assert sku is not None
+    assert sku.family == "standardNCSv3Family"
     with pytest.raises(SkuError):
         check_sku("Standard_NC6s_v3", date(2025, 9, 30))
 
 
-def test_an_unknown_size_is_refused_with_what_was_probably_meant():
-    with pytest.raises(SkuError, match=r"Did you mean Standard_DS3_v2\b"):
-        check_sku("Standard_DS3v2", TODAY)
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("Standard_DS3_v2", date(2028, 5, 1)),
+        ("standard_ds1_v2", date(2028, 5, 1)),
+        ("Standard_F4s_v2", date(2028, 11, 15)),
+        ("Standard_L8s_v2", date(2028, 11, 15)),
+    ],
+)
+def test_an_announced_retirement_warns_and_becomes_a_refusal_on_its_day(name, day):
+    warning = sku_warning(name, TODAY)
+    assert warning is not None
+    assert f"which Azure retires on {day.isoformat()}. Plan to move to another one, for example Standard_" in warning
+    assert sku_warning(name, day) is None
+    with pytest.raises(SkuError, match=f"retired on {day.isoformat()}"):
+        check_sku(name, day)
 
 
-def test_an_unknown_size_unlike_any_other_is_refused_with_what_there_is():
-    with pytest.raises(SkuError, match=r"Known and available: DSv2 \(Standard_DS1_v2 to Standard_DS5_v2\), FSv2"):
-        check_sku("Large", TODAY)
+@pytest.mark.parametrize(
+    "name", ["Standard_D2s_v3", "Standard_D2ds_v5", "Standard_DS11_v2", "standard_nc6ads_future_v9"]
+)
+def test_an_unknown_size_is_no_error_but_a_warning(name):
+    assert check_sku(name, TODAY) is None
+    warning = sku_warning(name, TODAY)
+    assert warning is not None
+    assert f'names the SKU "{name}", which is not on Microsoft\'s list for managed online endpoints' in warning
+    assert "its quota and its retirement are not checked" in warning
+
+
+def test_an_unknown_size_close_to_a_known_one_names_that():
+    assert "Did you mean Standard_DS3_v2" in str(sku_warning("Standard_DS3v2", TODAY))
+
+
+@pytest.mark.parametrize("name", ["Large", "", "DS3_v2", "Standard_", "Standard DS3 v2", "${SIZE}"])
+def test_what_no_vm_size_can_be_called_is_refused_with_the_rule(name):
+    with pytest.raises(SkuError, match="is no VM size: their names are Standard_<size>"):
+        check_sku(name, TODAY)
+    assert sku_warning(name, TODAY) is None
 
 
 def test_the_case_of_a_size_does_not_matter_and_azures_spelling_is_returned():
-    assert check_sku("standard_ds3_V2", TODAY).name == "Standard_DS3_v2"
+    sku = check_sku("standard_ds3_V2", TODAY)
+    assert sku is not None
+    assert sku.name == "Standard_DS3_v2"
     assert find_sku("nothing") is None
 
 
@@ -71,6 +148,9 @@ def test_the_case_of_a_size_does_not_matter_and_azures_spelling_is_returned():
         ("Standard_DS3_v2", 10, 48),
         ("Standard_NC24ads_A100_v4", 3, 72),
         ("Standard_NC40ads_H100_v5", 2, 80),
+        ("Standard_ND96asr_v4", 1, 96),
+        ("Standard_ND40rs_v2", 1, 40),
+        ("Standard_NV6ads_A10_v5", 1, 12),
     ],
 )
 def test_quota_includes_azures_reserve_except_for_the_exempt_families(name, instances, cores):
