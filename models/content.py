@@ -1,22 +1,27 @@
 """The content of local models and scoring code: which files belong to it, and one digest that is the same everywhere.
 
 A digest depends on relative paths and bytes; not on times, absolute paths, locale, platform or the order of a listing.
-Ignore files work as in az ml: `.amlignore`, else `.gitignore`, at the top of the folder; unlike in az ml, Python's
-compiled files are always left out, because a trial run on a laptop must not change a release.
+Ignore files work as in az ml: `.amlignore`, else `.gitignore`, at the top of the folder. What they leave out is neither
+opened nor followed nor refused. Unlike in az ml, two kinds of files are always left out: Python's compiled files, because
+a trial run on a laptop must not change a release, and this program's own records (release lock, release documents),
+because a publication must not change what it publishes where the model's folder is itself the code or the model.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from models.cache import cache_folder, write_atomically
+from models.release import LOCK_NAME
 from models.spec import AssetKind, LocalAsset
 
 LARGE_FILE_BYTES = 4 * 1024 * 1024  # above, the digest of an unchanged file is remembered
 CHUNK_BYTES = 1024 * 1024
 IGNORE_FILES = (".amlignore", ".gitignore")  # the first that exists counts, as in az ml
+RELEASES_FOLDER = "releases"  # of a model's folder: release documents
+ENDPOINT_FILES = ("endpoint.yml", "endpoint.yaml")  # what makes a folder a model's folder
 
 
 class ContentError(ValueError):
@@ -45,12 +50,9 @@ def list_files(path: Path) -> Iterator[tuple[str, Path]]:
         _check_entry(path.name, path)
         yield path.name, path
         return
-    found = {file.relative_to(path).as_posix(): file for file in _walk(path, frozenset())}
-    ignored = _ignored(path, list(found))
-    wanted = found.keys() - ignored
-    for relative in wanted:
+    found = dict(_walk(path, "", frozenset(), _Ignored(path)))
+    for relative in sorted(found, key=lambda name: name.encode("utf-8", "surrogateescape")):
         _check_entry(relative, found[relative])
-    for relative in sorted(wanted, key=lambda name: name.encode("utf-8")):
         yield relative, found[relative]
 
 
@@ -83,21 +85,68 @@ def _remembered_digest(file: Path, status: os.stat_result) -> str:
     return digest.hexdigest()
 
 
-def _walk(folder: Path, parents: frozenset[Path]) -> Iterator[Path]:
-    """Yield the files below a folder; links are followed, as az ml does, but not in circles."""
-    real = folder.resolve()
-    if real in parents:
-        raise ContentError(f"{folder.name}/ contains itself through a symbolic link. Remove the link")
+class _Ignored:
+    """What an asset's ignore file leaves out."""
+
+    def __init__(self, folder: Path) -> None:
+        self._matches: Callable[[str], bool] | None = None
+        self.takes_back = False
+        """A later line (`!keep.csv`) may want something that lies in an ignored folder: az ml uploads it."""
+        for name in IGNORE_FILES:
+            if (folder / name).is_file():
+                self._read(folder / name)
+                return
+
+    def _read(self, file: Path) -> None:
+        from pathspec import GitIgnoreSpec  # what azure-ai-ml uses; only imported where there is such a file
+
+        try:
+            spec = GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8-sig").splitlines())
+        except OSError as error:
+            raise ContentError(f"{file.name} cannot be read: {error.strerror}. Fix its permissions") from error
+        except ValueError as error:  # not UTF-8, or a pattern that is none
+            raise ContentError(f"{file.name} is no ignore file: {error}. Correct it") from error
+        self.takes_back = any(pattern.include is False for pattern in spec.patterns)
+        self._matches = spec.match_file
+
+    def __call__(self, relative: str) -> bool:
+        """Tell whether a path is left out; the path of a folder ends in a slash."""
+        return self._matches is not None and self._matches(relative)
+
+
+def _walk(folder: Path, prefix: str, parents: frozenset[Path], ignored: _Ignored) -> Iterator[tuple[str, Path]]:
+    """Yield (relative path, file) below a folder; links are followed, as az ml does, but not in circles."""
     try:
+        real = folder.resolve()
         entries = list(folder.iterdir())
     except OSError as error:
-        raise ContentError(f"{folder.name}/ cannot be read: {error.strerror}. Fix its permissions") from error
+        if ignored(prefix):
+            return
+        raise ContentError(f"{prefix or folder.name} cannot be read: {error.strerror}. Fix its permissions") from error
+    if real in parents:
+        raise ContentError(f"{prefix or folder.name} contains itself through a symbolic link. Remove the link")
+    names = {entry.name for entry in entries}
     for entry in entries:
-        if entry.is_dir():
-            if entry.name != "__pycache__":
-                yield from _walk(entry, parents | {real})
-        elif entry.suffix != ".pyc":
-            yield entry
+        relative = f"{prefix}{entry.name}"
+        left_out = ignored(relative)
+        if left_out and (entry.is_symlink() or not ignored.takes_back):
+            continue
+        if os.path.isdir(entry):
+            left_out = left_out or ignored(f"{relative}/")
+            closed = left_out and (entry.is_symlink() or not ignored.takes_back)
+            if not closed and not _is_kept_out(entry.name, names, folder=True):
+                yield from _walk(entry, f"{relative}/", parents | {real}, ignored)
+        elif not left_out and not _is_kept_out(entry.name, names, folder=False):
+            yield relative, entry
+
+
+def _is_kept_out(name: str, beside: set[str], *, folder: bool) -> bool:
+    """Tell whether an entry is never content; `beside` are the names in its folder."""
+    if folder:
+        return name == "__pycache__" or (name == RELEASES_FOLDER and not beside.isdisjoint(ENDPOINT_FILES))
+    # The lock is replaced by way of a file with a random name beside it (models/cache.py).
+    lock = name == LOCK_NAME or (name.startswith(f".{LOCK_NAME}.") and name.endswith(".tmp"))
+    return lock or name.endswith(".pyc")
 
 
 def _check_entry(name: str, entry: Path) -> None:
@@ -107,17 +156,11 @@ def _check_entry(name: str, entry: Path) -> None:
     except UnicodeEncodeError as error:
         shown = os.fsencode(name).decode("utf-8", "backslashreplace")
         raise ContentError(f"{shown} has a name that is not UTF-8. Rename it") from error
-    if not entry.exists():
+    try:
+        exists = entry.exists()
+    except OSError as error:  # of a link into what the caller may not enter
+        raise ContentError(f"{name} cannot be read: {error.strerror}. Fix its permissions") from error
+    if not exists:
         raise ContentError(f"{name} is a link to what does not exist. Repair or remove it")
     if not entry.is_file():
         raise ContentError(f"{name} is neither a file nor a folder. Remove it")
-
-
-def _ignored(folder: Path, relative_paths: list[str]) -> set[str]:
-    for name in IGNORE_FILES:
-        if (folder / name).is_file():
-            from pathspec import GitIgnoreSpec  # what azure-ai-ml uses; only imported where there is such a file
-
-            lines = (folder / name).read_text(encoding="utf-8").splitlines()
-            return set(GitIgnoreSpec.from_lines(lines).match_files(relative_paths))
-    return set()

@@ -1,6 +1,9 @@
 """One digest for one content, on every machine."""
 
+import errno
 import os
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -121,4 +124,102 @@ def test_what_cannot_be_uploaded_is_named_and_not_waited_for(tmp_path: Path) -> 
     digest(folder)
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff")).write_text("", encoding="utf-8")
     with pytest.raises(ContentError, match=r"\\xff has a name that is not UTF-8"):
+        digest(folder)
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A model's folder that is itself its code and its model."""
+    return folder_with(tmp_path / "shop", endpoint_dot_yml="name: shop\n", blue_dot_yml="", score_dot_py="1", w="2")
+
+
+@pytest.mark.parametrize("kind", [AssetKind.CODE, AssetKind.MODEL])
+@pytest.mark.parametrize("inside", ["shop", "."])
+def test_what_this_program_records_is_never_part_of_what_it_publishes(
+    inside: str, kind: AssetKind, whole: Path
+) -> None:
+    """The lock lies in the model's folder: a publication that changes its own content never ends."""
+    asset = whole if inside == "shop" else whole.parent
+    before = digest(asset, kind)
+    (whole / "release.lock.yml").write_text("stacks: {}\n")
+    (whole / ".release.lock.yml.abc123.tmp").write_text("half")
+    folder_with(whole / "releases", green_dot_yml="pinned: true\n", old__blue_dot_yml="x")
+    assert digest(asset, kind) == before
+
+
+def test_a_folder_called_releases_elsewhere_is_content(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "src", score_dot_py="1", releases__names_dot_csv="a")
+    assert local_asset(AssetKind.CODE, folder, "code").files == ("releases/names.csv", "score.py")
+
+
+def hostile(folder: Path, name: str) -> None:
+    """Put what cannot be uploaded, opened or followed below folder/name."""
+    place = folder / name
+    place.mkdir()
+    os.mkfifo(place / "pipe")
+    (place / "broken").symlink_to(place / "nowhere")
+    (place / "loop").symlink_to(folder)
+    (place / "itself").symlink_to(place / "itself")
+    Path(os.fsdecode(os.fsencode(place) + b"/\xff")).write_text("", encoding="utf-8")
+
+
+@pytest.mark.parametrize("ignore_file", [".amlignore", ".gitignore"])
+@pytest.mark.parametrize("line", ["data", "data/", "/data", "data/**", "dat*", "*\n!score.py\n!.*ignore"])
+def test_what_is_ignored_is_neither_opened_nor_followed_nor_refused(
+    line: str, ignore_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_with(tmp_path / "src", score_dot_py="1")
+    hostile(folder, "data")
+    (folder / ignore_file).write_text(f"{line}\n")
+    listed: list[Path] = []
+    real = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda self: listed.append(self) or real(self))
+    assert local_asset(AssetKind.CODE, folder, "code").files == (ignore_file, "score.py")
+    assert [path.name for path in listed if path.is_symlink()] == []
+    if "!" not in line and "**" not in line:
+        assert listed == [folder]
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    # A line with a slash means folders, as in git; a link to nothing is none.
+    [*product(["link", "li*"], ["folder", "circle", "nothing", "itself"]), ("link/", "folder"), ("link/", "circle")],
+)
+def test_an_ignored_link_is_not_followed(line: str, target: str, tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "src", score_dot_py="1")
+    outside = folder_with(tmp_path / "outside", secret="x")
+    place = {"folder": outside, "circle": folder, "nothing": tmp_path / "gone", "itself": folder / "link"}[target]
+    (folder / "link").symlink_to(place)
+    (folder / ".amlignore").write_text(f"{line}\n")
+    assert local_asset(AssetKind.CODE, folder, "code").files == (".amlignore", "score.py")
+
+
+def test_an_ignored_folder_that_cannot_be_read_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_with(tmp_path / "src", score_dot_py="1", data__a="2")
+    real = Path.iterdir
+
+    def refuse(self: Path) -> Iterator[Path]:
+        if self.name == "data":
+            raise PermissionError(errno.EACCES, "Permission denied")  # chmod would not keep root out
+        return real(self)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(ContentError, match="data/ cannot be read"):
+        digest(folder)
+    for lines in ("data/\n", "data/\n!score.py\n"):
+        (folder / ".amlignore").write_text(lines)
+        assert local_asset(AssetKind.CODE, folder, "code").files == (".amlignore", "score.py")
+
+
+def test_a_file_that_a_later_line_takes_back_is_uploaded_as_in_az_ml(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "src", score_dot_py="1", data__keep_dot_csv="2", data__b_dot_csv="3")
+    (folder / ".amlignore").write_text("data/\n!data/keep.csv\n")
+    assert local_asset(AssetKind.CODE, folder, "code").files == (".amlignore", "data/keep.csv", "score.py")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"!\n"])
+def test_an_ignore_file_that_cannot_be_understood_is_named(content: bytes, tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "src", score_dot_py="1")
+    (folder / ".amlignore").write_bytes(content)
+    with pytest.raises(ContentError, match=r"\.amlignore is no ignore file"):
         digest(folder)
