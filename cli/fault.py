@@ -74,7 +74,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "wait",
         parents=[home],
         help="wait until a fault holds something",
-        description="Wait until a fault (hold, operation-never-ends) holds something. Exit code 1 when it does not.",
+        description="Wait until a fault (hold, operation-never-ends, late-traffic) holds something. Exit code 1 when it "
+        "does not.",
     )
     wait.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
     wait.add_argument("--count", type=int, default=1, metavar="N", help="until it holds so many at once (default 1)")
@@ -85,8 +86,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "release",
         parents=[home],
         help="let go what a fault holds",
-        description="Let go what a fault (hold, operation-never-ends) holds now. It holds what comes later, as --count "
-        "says; `clear` ends it.",
+        description="Let go what a fault (hold, operation-never-ends, late-traffic) holds now. It holds what comes "
+        "later, as --count says; `clear` ends it.",
     )
     release.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
     release.set_defaults(run=run_release)
@@ -158,7 +159,9 @@ def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float
         slice_ = max(0, min(WAIT_SECONDS, int(deadline - time.monotonic())))
         fault = _call(home, "GET", f"/_local/faults/held?number={number}&count={count}&seconds={slice_}")
         if "held" not in fault:
-            raise UsageError(f"fault {describe(fault)}: this kind holds nothing; hold and operation-never-ends do.")
+            raise UsageError(
+                f"fault {describe(fault)}: this kind holds nothing; hold, operation-never-ends and late-traffic do."
+            )
         if fault["held"] >= count:
             return fault
         if time.monotonic() + 1 > deadline:

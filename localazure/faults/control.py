@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from aiohttp import web
 
 from localazure.faults.fault import FaultError, read_fault
-from localazure.faults.holding import wait_until_held
+from localazure.faults.holding import wait_until_gone, wait_until_held
 from localazure.faults.registry import Faults
 from localazure.requests import read_body, read_json
 
@@ -42,13 +42,18 @@ class FaultControl:
 
     async def clear(self, request: web.Request) -> web.Response:
         """Remove all faults, or the one that `number` names."""
+        held = self._faults.all()
         if "number" not in request.query:
-            return web.json_response({"cleared": self._faults.clear()})
-        numbers = _read_numbers(request, number=None)
-        if isinstance(numbers, web.Response):
-            return numbers
-        cleared = self._faults.clear(numbers["number"])
-        return web.json_response({"cleared": cleared}) if cleared else _missing(numbers["number"])
+            cleared = self._faults.clear()
+        else:
+            numbers = _read_numbers(request, number=None)
+            if isinstance(numbers, web.Response):
+                return numbers
+            cleared = self._faults.clear(numbers["number"])
+            if not cleared:
+                return _missing(numbers["number"])
+        await wait_until_gone(self._faults, held)
+        return web.json_response({"cleared": cleared})
 
     async def held(self, request: web.Request) -> web.Response:
         """The fault, as soon as it holds `count` (1) at once; after `seconds` (0) as it is then."""
@@ -65,8 +70,12 @@ class FaultControl:
         numbers = _read_numbers(request, number=None)
         if isinstance(numbers, web.Response):
             return numbers
+        held = self._faults.all()
         released = self._faults.release(numbers["number"])
-        return _missing(numbers["number"]) if released is None else web.json_response({"released": released})
+        if released is None:
+            return _missing(numbers["number"])
+        await wait_until_gone(self._faults, held)
+        return web.json_response({"released": released})
 
 
 def _read_numbers(request: web.Request, **defaults: int | None) -> dict[str, int] | web.Response:

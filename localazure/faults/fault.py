@@ -62,7 +62,7 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.LOSE_RESPONSE: "the request succeeds, then the connection breaks instead of the answer",
     Kind.OPERATION_FAILS: "a long-running operation ends with Failed",
     Kind.OPERATION_NEVER_ENDS: "a long-running operation runs until it is released, or the fault cleared or over",
-    Kind.LATE_TRAFFIC: "weights are accepted and shown, but effective only after --by",
+    Kind.LATE_TRAFFIC: "weights are accepted and shown, but effective only after --by, or when they are released",
     Kind.CRASH_AT_START: "a deployment's container ends before it is ready",
     Kind.UNHEALTHY: "a deployment has no healthy instance: 503",
     Kind.SLOW: "a deployment takes --by longer for a request",
@@ -74,8 +74,9 @@ ABOUT_REQUESTS = frozenset(
     {Kind.DELAY, Kind.HOLD, Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP, Kind.LOSE_RESPONSE}
 )
 ABOUT_OPERATIONS = frozenset({Kind.OPERATION_FAILS, Kind.OPERATION_NEVER_ENDS})
-HOLDING = frozenset({Kind.HOLD, Kind.OPERATION_NEVER_ENDS})
-"""Kinds that make something stand still until it is released; the rest act and are done."""
+HOLDING = frozenset({Kind.HOLD, Kind.OPERATION_NEVER_ENDS, Kind.LATE_TRAFFIC})
+"""Kinds that make something wait until it is released (late weights: or their time has come); the rest act and are
+done."""
 BEFORE, AFTER = "before", "after"
 _ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | {Kind.LATE_TRAFFIC: ENDPOINTS}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from localazure.faults.fault import HOLDING, Fault, Kind, Subject
@@ -28,8 +28,13 @@ class ActiveFault:
     hits: int = 0
     released: int = 0
     """Of the hits of a kind that holds, the first so many may go on."""
-    held: int = 0
-    """What stands still now."""
+    standing: set[int] = field(default_factory=set)
+    """The hits that stand still now."""
+
+    @property
+    def held(self) -> int:
+        """How many hits stand still now."""
+        return len(self.standing)
 
     @property
     def left(self) -> int | None:
@@ -86,6 +91,11 @@ class Faults:
                 return active
         return None
 
+    def all(self) -> list[ActiveFault]:
+        """Every fault that is neither cleared nor over."""
+        self._prune()
+        return list(self._active.values())
+
     def find(self, number: int) -> ActiveFault | None:
         """A fault that is neither cleared nor over."""
         self._prune()
@@ -108,6 +118,12 @@ class Faults:
             del self._active[number]
         return released
 
+    def leave(self, active: ActiveFault, hit: int) -> None:
+        """What the fault hit as its `hit`-th waits no longer; a fault that is used up ends with the last of them."""
+        active.standing.discard(hit)
+        if active.left == 0 and not active.standing:
+            self._active.pop(active.number, None)
+
     def close(self) -> None:
         """Let go everything, for ever."""
         self.clear()
@@ -115,8 +131,7 @@ class Faults:
 
     def describe(self) -> list[dict[str, Any]]:
         """Plain values of all faults, defaults left out."""
-        self._prune()
-        return [self.describe_one(active) for active in self._active.values()]
+        return [self.describe_one(active) for active in self.all()]
 
     def describe_one(self, active: ActiveFault) -> dict[str, Any]:
         """Plain values of one fault."""

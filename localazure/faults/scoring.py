@@ -183,7 +183,7 @@ class FaultyScoring:
         self._faults = faults
         self._crashed: dict[tuple[str, str], str] = {}
         self._effective: dict[str, EndpointRouting] = {}
-        self._pending: dict[str, asyncio.TimerHandle] = {}
+        self._pending: dict[str, asyncio.Task[None]] = {}
         # Untouched.
         self.scale = scoring.scale
 
@@ -229,8 +229,7 @@ class FaultyScoring:
             self._apply(routing)
             return
         self._apply(replace(routing, traffic=before.traffic, mirror=before.mirror))
-        loop = asyncio.get_running_loop()
-        self._pending[key] = loop.call_later(active.fault.by_seconds, self._apply, routing)
+        self._pending[key] = asyncio.get_running_loop().create_task(self._apply_late(active, routing))
 
     def unroute(self, endpoint: str) -> None:
         """As the data plane does."""
@@ -243,11 +242,15 @@ class FaultyScoring:
         for key in list(self._pending):
             self._forget_pending(key)
 
+    async def _apply_late(self, active: ActiveFault, routing: EndpointRouting) -> None:
+        if await stand_still(self._faults, active, active.fault.by_seconds):
+            self._apply(routing)
+
     def _apply(self, routing: EndpointRouting) -> None:
         self._effective[routing.endpoint.lower()] = routing
         self._scoring.route(routing)
 
     def _forget_pending(self, key: str) -> None:
-        timer = self._pending.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+        task = self._pending.pop(key, None)
+        if task is not None:
+            task.cancel()

@@ -200,7 +200,7 @@ def test_a_release_lets_go_what_is_held_and_holds_what_comes_later() -> None:
     active = faults.add(Fault(kind=Kind.HOLD, count=2))
     assert faults.release(99) is None
     assert faults.take({Kind.HOLD}, BLUE, "before") is active
-    active.held += 1
+    active.standing.add(1)
     assert faults.holds(active, hit=1)
     assert faults.release(active.number) == 1
     assert not faults.holds(active, hit=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,12 +16,9 @@ from localazure.scoring.calls import Call, Target
 from localazure.scoring.dispatch import Backend, Dispatcher
 from localazure.scoring.replies import Refusal, caller_headers, caller_status
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
+from tests.virtual_time import run
 
 SPEC = DeploymentSpec(endpoint="fraud", deployment="blue")
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)
 
 
 async def send(faults: Faults, deployment: str = "blue", seconds: float = 5.0) -> tuple[Any, Dispatcher]:
@@ -70,14 +66,20 @@ def test_an_unhealthy_deployment_has_no_instance() -> None:
     assert refusal.response("id", "blue").headers["x-local-fault"] == "1"
 
 
+async def seconds_of(sending: Coroutine[Any, Any, tuple[Any, Dispatcher]]) -> tuple[int, float]:
+    """The status and how long it took, on the loop's own clock."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    answer, dispatcher = await sending
+    assert dispatcher.in_flight == 0
+    return answer.status, loop.time() - started
+
+
 def test_a_slow_deployment_answers_late_or_not_in_time() -> None:
     faults = Faults()
-    faults.add(Fault(kind=Kind.SLOW, by_seconds=0.05))
-    started = time.monotonic()
-    assert run(send(faults))[0].status == 200
-    assert time.monotonic() - started >= 0.05
-    refusal, dispatcher = run(send(faults, seconds=0.01))
-    assert (refusal.status, dispatcher.in_flight) == (408, 0)
+    faults.add(Fault(kind=Kind.SLOW, by_seconds=3))
+    assert run(seconds_of(send(faults, seconds=5))) == (200, pytest.approx(3))
+    assert run(seconds_of(send(faults, seconds=2))) == (408, pytest.approx(2))
 
 
 @pytest.mark.parametrize(
@@ -126,10 +128,37 @@ def test_an_answer_that_the_model_refused_is_not_lost() -> None:
 
 def test_a_delay_on_the_way_is_none_of_the_models_time() -> None:
     faults = Faults()
-    faults.add(Fault(kind=Kind.DELAY, type="score", by_seconds=0.05))
-    started = time.monotonic()
-    assert run(send(faults, seconds=0.04))[0].status == 200
-    assert time.monotonic() - started >= 0.05
+    faults.add(Fault(kind=Kind.DELAY, type="score", by_seconds=3))
+    assert run(seconds_of(send(faults, seconds=2))) == (200, pytest.approx(3))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_held_request_waits_for_its_release_and_its_time_does_not_run(when: str) -> None:
+    async def story() -> None:
+        faults = Faults()
+        active = faults.add(Fault(kind=Kind.HOLD, type="score", when=when, count=1))
+        sending = asyncio.create_task(seconds_of(send(faults, seconds=2)))
+        await asyncio.sleep(60)
+        assert (active.held, sending.done()) == (1, False)
+        faults.release(active.number)
+        status, seconds = await sending
+        assert (status, seconds >= 60) == (200, True)
+        assert not faults
+
+    run(story())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_server_that_stops_breaks_what_is_held(when: str) -> None:
+    async def story() -> None:
+        faults = Faults()
+        faults.add(Fault(kind=Kind.HOLD, type="score", when=when))
+        sending = asyncio.create_task(seconds_of(send(faults)))
+        await asyncio.sleep(1)
+        faults.close()
+        assert (await sending)[0] == 499
+
+    run(story())
 
 
 def test_models_are_spared_unless_they_are_asked_for() -> None:
@@ -167,24 +196,45 @@ def routing(key: str = "k1", **traffic: int) -> EndpointRouting:
 
 def test_late_weights_are_effective_later_while_keys_change_at_once(make_plane: Callable[[], Any]) -> None:
     async def story() -> None:
-        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=0.02, count=1))
+        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=30, count=1))
         scoring.route(routing(blue=100))
         scoring.route(routing("k2", blue=90, green=10))
+        await asyncio.sleep(29)
         assert (plane.routing["fraud"].traffic, plane.routing["fraud"].primary_key) == ({"blue": 100}, "k2")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(2)
         assert plane.routing["fraud"].traffic == {"blue": 90, "green": 10}
+
+    run(story())
+
+
+def test_late_weights_are_effective_when_they_are_released(make_plane: Callable[[], Any]) -> None:
+    async def story() -> None:
+        plane, faults = make_plane(), Faults()
+        scoring = FaultyScoring(plane, faults)
+        active = faults.add(Fault(kind=Kind.LATE_TRAFFIC, by_seconds=3600, count=1))
+        scoring.route(routing(blue=100))
+        scoring.route(routing(green=100))
+        await asyncio.sleep(1)
+        assert (active.held, plane.routing["fraud"].traffic) == (1, {"blue": 100})
+        faults.release(active.number)
+        await asyncio.sleep(1)
+        assert plane.routing["fraud"].traffic == {"green": 100}
 
     run(story())
 
 
 def test_newer_weights_win_over_late_ones(make_plane: Callable[[], Any]) -> None:
     async def story() -> None:
-        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=0.01, count=1))
+        plane, faults = make_plane(), Faults()
+        scoring = FaultyScoring(plane, faults)
+        faults.add(Fault(kind=Kind.LATE_TRAFFIC, by_seconds=10, count=1))
         scoring.route(routing(blue=100))
         scoring.route(routing(green=100))
+        await asyncio.sleep(1)
         scoring.route(routing(blue=50, green=50))
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(60)
         assert plane.routing["fraud"].traffic == {"blue": 50, "green": 50}
+        assert not faults, "it has acted as often as it should, and nothing waits for it"
         scoring.unroute("fraud")
         scoring.close()
         assert plane.routing == {}
@@ -194,11 +244,11 @@ def test_newer_weights_win_over_late_ones(make_plane: Callable[[], Any]) -> None
 
 def test_a_removed_endpoint_does_not_come_back_with_its_late_weights(make_plane: Callable[[], Any]) -> None:
     async def story() -> None:
-        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=0.01))
+        scoring, plane = faulty(make_plane, Fault(kind=Kind.LATE_TRAFFIC, by_seconds=10))
         scoring.route(routing(blue=100))
         scoring.route(routing(green=100))
         scoring.unroute("fraud")
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(60)
         assert plane.routing == {}
 
     run(story())
