@@ -74,8 +74,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "wait",
         parents=[home],
         help="wait until a fault holds something",
-        description="Wait until a fault (hold, operation-never-ends, late-traffic) holds something. Exit code 1 when it "
-        "does not.",
+        description="Wait until a fault (hold, operation-never-ends, late-traffic) holds something. Exit code 1 when "
+        "it does not.",
     )
     wait.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
     wait.add_argument("--count", type=int, default=1, metavar="N", help="until it holds so many at once (default 1)")

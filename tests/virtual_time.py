@@ -1,8 +1,8 @@
 """An event loop whose time is the test's: who waits for a moment gets it at once, and in the right order.
 
 Time stands still while there is something to do, and jumps to the next timer when there is not. So a test of timeouts
-and delays takes no time, and no busy machine changes its outcome. Only for code that waits on nothing but the loop: while
-the outside world (a process, a thread, a peer's socket) works, time would jump.
+and delays takes no time, and no busy machine changes its outcome. Only for code that waits on nothing but the loop:
+while the outside world (a process, a thread, a peer's socket) works, time would jump.
 """
 
 import asyncio
