@@ -75,6 +75,10 @@ class Behaviour(ResourceBody):
     def check_delete(self, resource: Resource) -> None:
         """Raise when the service refuses the deletion at once."""
 
+    def deletion_payload(self, request: Request) -> dict[str, Any]:
+        """What `finish_delete` needs to know of the DELETE besides its target."""
+        return {}
+
     async def before_delete(self, resource: Resource) -> None:
         """Slow part of a deletion (ends processes); must be idempotent."""
 
@@ -190,7 +194,7 @@ class Behaviour(ResourceBody):
             if family is None:
                 self.plane.remove_tree(resource)
                 return Reply(200)
-            operation = self.start(request, resource, "delete", family)
+            operation = self.start(request, resource, "delete", family, payload=self.deletion_payload(request))
         return self.accepted_delete(operation)
 
     def busy(self, resource: Resource) -> Conflict:

@@ -115,6 +115,8 @@ Those that recordings of the service show (`localazure/arm/deviations.py`; hosts
 Others, all meant:
 
 - a storage account's PUT ends at once; endpoint names are unique in all regions, not per region;
+- a soft-deleted workspace can be purged (202; its status is not recorded), not listed or recovered: only the portal is
+  documented to do either; nothing that was in it comes back;
 - an endpoint PUT without `traffic` resets the weights (documented, never recorded; `--keep-omitted-traffic` keeps
   them);
 - refusals whose text nobody has recorded use plain words of this project, with status 400 or 409.

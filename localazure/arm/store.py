@@ -1,4 +1,4 @@
-"""The durable store: resources, operations, blobs' properties and a few settings in one SQLite file.
+"""The durable store: resources, soft-deleted names, operations, blobs' properties and settings in one SQLite file.
 
 WAL, one connection, used from the event loop only: every statement takes well under a millisecond, and a handler that
 does not await is therefore atomic. A committed write survives kill -9 of the process (`synchronous=NORMAL` gives up
@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS operations (
     id TEXT PRIMARY KEY, target TEXT NOT NULL, running INTEGER NOT NULL, document TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS operations_running ON operations (target) WHERE running = 1;
+CREATE TABLE IF NOT EXISTS soft_deleted (
+    type TEXT NOT NULL, key TEXT NOT NULL, until REAL NOT NULL, document TEXT NOT NULL, PRIMARY KEY (type, key)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS containers (
     account TEXT NOT NULL, name TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (account, name)
@@ -184,6 +187,30 @@ class Store:
 
     def count_resources(self) -> int:
         return int(self._connection.execute("SELECT COUNT(*) FROM resources").fetchone()[0])
+
+    # Soft-deleted resources: gone, but their names stay taken until a moment
+
+    def soft_delete(self, key: str, type_: str, until: float, document: dict[str, Any]) -> None:
+        """Remember that a name stays taken until a moment (seconds since the epoch). `key` is what is taken: an id, or
+        a name where names are unique beyond their group; `document` is what a recovery or a list needs."""
+        values = (type_.lower(), key.lower(), until, json.dumps(document))
+        self._connection.execute("INSERT OR REPLACE INTO soft_deleted VALUES (?, ?, ?, ?)", values)
+
+    def soft_deleted(self, key: str, type_: str, now: float) -> dict[str, Any] | None:
+        """What holds a name, if it is still held."""
+        sql = "SELECT document FROM soft_deleted WHERE key = ? AND type = ? AND until > ?"
+        row = self._connection.execute(sql, (key.lower(), type_.lower(), now)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def soft_deleted_of_type(self, type_: str, now: float) -> list[dict[str, Any]]:
+        """All of one type whose names are still held, by key."""
+        sql = "SELECT document FROM soft_deleted WHERE type = ? AND until > ? ORDER BY key"
+        return [json.loads(row[0]) for row in self._connection.execute(sql, (type_.lower(), now))]
+
+    def forget_soft_deleted(self, key: str, type_: str) -> None:
+        """Free a name."""
+        sql = "DELETE FROM soft_deleted WHERE key = ? AND type = ?"
+        self._connection.execute(sql, (key.lower(), type_.lower()))
 
     # Operations
 

@@ -38,7 +38,11 @@ class OperationFaults:
             failure.commit = self._mark_failed(operation)
             raise failure
 
-    def _mark_failed(self, operation: Operation) -> Commit:
+    def _mark_failed(self, operation: Operation) -> Commit | None:
+        """A resource whose PUT, PATCH or DELETE fails says so; an action that fails says nothing of its resource."""
+        if operation.kind.rpartition(".")[2] not in ("put", "delete"):
+            return None
+
         def commit() -> None:
             resource = self._store.get(operation.target)
             if resource is not None:

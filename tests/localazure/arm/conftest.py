@@ -170,13 +170,17 @@ class LocalArm:
     def make_group(self) -> None:
         assert self.put(GROUP, {"location": LOCATION}).status in (200, 201)
 
-    def make_workspace(self, **properties: Any) -> None:
+    def make_platform(self) -> None:
+        """What a workspace refers to, and its group."""
         self.make_group()
         self.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
         vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
         self.put(VAULT, {"location": LOCATION, "properties": vault})
         self.put(INSIGHTS, {"location": LOCATION, "kind": "web", "properties": {}})
         self.put(REGISTRY, {"location": LOCATION, "sku": {"name": "Premium"}})
+
+    def make_workspace(self, **properties: Any) -> None:
+        self.make_platform()
         references = {
             "storageAccount": STORAGE,
             "keyVault": VAULT,

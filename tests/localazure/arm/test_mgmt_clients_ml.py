@@ -82,11 +82,14 @@ def test_workspaces(ml, management):
 
 
 @pytest.mark.proves("MachineLearningServices/workspaces", drives=["PUT", "DELETE"], client="azure-mgmt")
-def test_a_workspace_can_be_deleted_and_again(ml, management):
+def test_a_deleted_workspace_keeps_its_name_until_it_is_purged(ml, management):
     make_ml_workspace(ml, management.azure, "shortlived")
     done(ml.workspaces.begin_delete(GROUP, "shortlived"))
     assert refused(lambda: ml.workspaces.get(GROUP, "shortlived")) == (404, "ResourceNotFound")
     done(ml.workspaces.begin_delete(GROUP, "shortlived"))
+    assert refused(lambda: make_ml_workspace(ml, management.azure, "shortlived")) == (400, "BadRequest")
+    done(ml.workspaces.begin_delete(GROUP, "shortlived", params={"forceToPurge": "true"}))
+    make_ml_workspace(ml, management.azure, "shortlived")
 
 
 @pytest.mark.proves("onlineEndpoints", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.errors import BadRequest
 from localazure.arm.namespaces.machine_learning.managed_network import READY, activate
 from localazure.arm.operations import WORKSPACE, Commit, Operation
 from localazure.arm.reply import Reply, Request
@@ -90,6 +91,9 @@ class WorkspaceActions(Behaviour):
         return None  # keys are looked up when they are needed; recorded: the result is the workspace
 
     def _provision_network(self, request: Request, workspace: Resource) -> Reply:
+        if workspace.properties["managedNetwork"]["isolationMode"] == "Disabled":
+            # Not recorded; code and words are ours.
+            raise BadRequest("BadRequest", f"Workspace {workspace.name} has no managed network; set its isolationMode.")
         payload = {"spark": bool(request.body.get("includeSpark"))}
         return self.accepted(self._begin(request, workspace, "provisionNetwork", payload))
 
@@ -98,7 +102,7 @@ class WorkspaceActions(Behaviour):
 
         def commit() -> None:
             workspace = self.store.get(operation.target)
-            if workspace is not None and workspace.properties["managedNetwork"]["isolationMode"] != "Disabled":
+            if workspace is not None:
                 activate(workspace.properties["managedNetwork"], spark=spark)
                 self.store.save(workspace)
             operation.result = {"status": READY, "sparkReady": spark}

@@ -16,13 +16,13 @@ from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import workspace_view
 from localazure.arm.namespaces.machine_learning.managed_network import (
     MODES,
-    READY,
     activate,
     add_required_rules,
     is_ready,
     network_of,
 )
 from localazure.arm.namespaces.machine_learning.workspace_actions import WorkspaceActions
+from localazure.arm.namespaces.machine_learning.workspace_deletion import WorkspaceDeletion
 from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, read_tags
@@ -40,9 +40,11 @@ _REFERENCES = {
 }
 # Of these: needed at creation, and what was given then stays.
 _FIXED = ("storageAccount", "keyVault")
+_PROVISION = "provisionNetwork"
+"""Whether the end of the running PUT provisions the network."""
 
 
-class Workspaces(WorkspaceActions):
+class Workspaces(WorkspaceActions, WorkspaceDeletion):
     """A workspace."""
 
     patchable = frozenset({"tags", "identity", "sku", "properties", "location", "kind"})
@@ -52,11 +54,13 @@ class Workspaces(WorkspaceActions):
         "properties.containerRegistry": "user-assigned identities of endpoints need AcrPull on it",
         "properties.managedNetwork.isolationMode": "unless Disabled, deployments need a provisioned network",
         "properties.managedNetwork.outboundRules": "named rules are added to those that are there",
-        "properties.provisionNetworkNow": "provisions the managed network, at creation only",
+        "properties.provisionNetworkNow": "provisions the managed network at the end of a creation that succeeds; "
+        "after one that failed, and in an update, it does nothing",
     }
     refused: ClassVar[Mapping[str, str]] = {
         "identity": "missing at creation",
-        "name": "not 3 to 33 letters, digits, - and _",
+        "name": "not 3 to 33 letters, digits, - and _; or a workspace of this name was deleted less than 14 days ago "
+        "and not purged (forceToPurge=true)",
         "properties.storageAccount": "missing, not existing, or another than before",
         "properties.keyVault": "missing, not existing, or another than before",
         "properties.applicationInsights": "names nothing that exists",
@@ -71,10 +75,13 @@ class Workspaces(WorkspaceActions):
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
         self.handle_actions()
+        self.handle_purges()
 
     def check(self, request: Request, existing: Resource | None) -> None:
         if not _NAME.fullmatch(request.id.name):
             raise BadRequest("InvalidWorkspaceName", f"{request.id.name!r} is not a workspace name: {_NAME.pattern}.")
+        if existing is None:
+            self.refuse_soft_deleted(request.id)
         sent = request.sent_properties
         before = existing.properties if existing else {}
         for field, type_ in _REFERENCES.items():
@@ -126,13 +133,10 @@ class Workspaces(WorkspaceActions):
         }
         kept = {field: before[field] for field in _REFERENCES if before.get(field)}
         properties = defaults | kept | super().properties(request, existing)
-        provision = properties.pop("provisionNetworkNow", None)
+        properties.pop("provisionNetworkNow", None)
         properties["managedNetwork"] = network_of(
             properties.get("managedNetwork"), before.get("managedNetwork"), workspace_guid
         )
-        if provision and existing is None and properties["managedNetwork"]["isolationMode"] != "Disabled":
-            # `provisionNetworkNow` acts when the workspace is created and never later (documented).
-            properties["managedNetwork"]["status"] = {"status": READY, "sparkReady": False}
         host = self.plane.base_url.removeprefix("https://")
         return properties | {
             "workspaceId": workspace_guid,
@@ -160,6 +164,13 @@ class Workspaces(WorkspaceActions):
         body["systemData"] = self.system_data(before, request.caller, with_types=True)
         body["etag"] = None
         add_required_rules(body)
+        # `provisionNetworkNow` acts when the workspace is created and never later (documented), so what a failed
+        # creation left undone stays undone.
+        resource.private[_PROVISION] = before is None and bool(request.sent_properties.get("provisionNetworkNow"))
+
+    def provisioned(self, resource: Resource) -> None:
+        if resource.private.pop(_PROVISION, False):
+            make_network_ready(resource)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         return workspace_view(resource.body, request.api_version)
@@ -192,6 +203,7 @@ class Workspaces(WorkspaceActions):
             )
         workspace.body["systemData"] = self.system_data(workspace, request.caller, with_types=True)
         properties["provisioningState"] = "Updating"
+        workspace.private.pop(_PROVISION, None)
         with self.store.transaction():
             operation = self.start(request, workspace, "put", WORKSPACE, update=True)
             self.store.save(workspace)
