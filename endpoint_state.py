@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class LiveDeployment:
-    """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none."""
+    """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none.
+
+    `attempt` says how many times it was made anew because its creation had failed.
+    """
 
     name: str
     provisioning_state: str
     release: str | None = None
     instances: int | None = None
+    attempt: int = 0
 
     @property
     def state(self) -> str:

@@ -296,7 +296,7 @@ class _Draft:
             instances=_first_instances(spec, chosen),
             autoscale=_autoscale(spec, chosen),
             published=published,
-            attempt=self.live.attempts.get((self.name, name), 0) + failed_again,
+            attempt=(found.attempt if found else 0) + failed_again,
             serving=any(name in weights for weights in _carried(transition, live)),
             weight=transition.traffic.get(name, 0),
             mirror=transition.mirror.get(name, 0),

@@ -91,6 +91,8 @@ class FakeAzure:
     names: Names
     failures: dict[str, str] = field(default_factory=dict)
     """Text of the failure by function token (`azure-native:machinelearningservices:getWorkspace`)."""
+    failures_first: dict[str, list[str]] = field(default_factory=dict)
+    """Failures that are over once each was given, by function token."""
     outputs: dict[str, Any] = field(default_factory=dict)
     """What the stack's last update put out."""
     reads: list[str] = field(default_factory=list)
@@ -134,6 +136,8 @@ class FakeAzure:
 
     def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
         self.reads.append(token)
+        if self.failures_first.get(token):
+            raise InvokeFailed(self.failures_first[token].pop(0))
         if token in self.failures:
             raise InvokeFailed(self.failures[token])
         function = token.rsplit(":", 1)[-1]

@@ -1,0 +1,156 @@
+"""The one place where the program asks Azure something: many reads at once, within a bound, and no failure is lost.
+
+A read goes by name through azure-native's `get*` functions. 404 means absent, 429 is waited for, anything else is a
+failure; `require` turns all failures of a round into one `AzureReadError`. What is read, and what it means, is in
+`live.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pulumi
+from pulumi.runtime.sync_await import _sync_await  # what pulumi.runtime.invoke waits with; the SDK has no public name
+from pulumi_azure_native import _utilities  # says which version of the plugin answers
+
+__all__ = ["Answer", "AzureReadError", "Read", "ReadFailure", "Resource", "ask", "require"]
+
+READS_AT_ONCE = 32
+"""So many that fifty endpoints are read in five turns, and fewer than ARM's smallest bucket (250 reads of one caller in
+one subscription, refilled with 25 a second: documented) loses in one go. The language host has four threads for each
+operation of `--parallel`; with less than 8 of those, its threads are the bound."""
+
+THROTTLED = 429
+PAUSES_SECONDS = (15.0, 30.0, 60.0)
+"""How long to wait before throttled reads are asked again. azure-native has waited and asked three times by then."""
+
+ABSENT_CODES = frozenset(
+    {
+        "NotFound",  # the service, after ARM still knew the resource
+        "ParentResourceNotFound",
+        "ResourceGroupNotFound",
+        "ResourceNotFound",  # ARM itself
+        "WorkspaceNotFound",
+    }
+)
+"""Codes that come with a 404 and mean that the resource is not there. A 404 with another code (SubscriptionNotFound,
+InvalidResourceType, ...) means that the question was wrong."""
+
+_INVOKE_PREFIX = re.compile(r"^(invoke of \S+ failed: )?(invocation of \S+ returned an error: )?")
+
+_ARM_ERROR = re.compile(r'Status=(?P<status>\d+)(?: Code="(?P<code>[^"]*)")? Message="(?P<message>.*)"', re.DOTALL)
+"""How azure-native writes an answer of ARM that is not a success."""
+
+K = TypeVar("K")
+Resource = Mapping[str, Any]
+"""A resource as azure-native's functions return it: ARM's JSON with the SDK's nesting, names in camelCase."""
+
+
+class AzureReadError(pulumi.RunError):
+    """Azure could not be asked what is live, so the program declares nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """One question: `function` is azure-native's, `what` is how a person would call its subject (an ARM id)."""
+
+    what: str
+    function: str
+    arguments: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadFailure:
+    """Azure did not say whether the resource is there; `status` is None when ARM did not answer at all."""
+
+    what: str
+    reason: str
+    status: int | None
+
+
+Answer = Resource | ReadFailure | None
+"""None: the resource is absent."""
+
+
+def ask(reads: Mapping[K, Read], *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> dict[K, Answer]:
+    """Do all reads of one round, side by side, and return what came of each; raises nothing for a failed one."""
+    return _sync_await(_ask(reads, pause))
+
+
+def require(answers: Mapping[K, Answer]) -> dict[K, Resource | None]:
+    """Return the answers, or raise one `AzureReadError` with every failure among them."""
+    failures: dict[str, list[str]] = {}
+    for answer in answers.values():
+        if isinstance(answer, ReadFailure):
+            failures.setdefault(answer.reason, []).append(answer.what)
+    if failures:
+        raise AzureReadError(_explain(failures))
+    return {key: answer for key, answer in answers.items() if not isinstance(answer, ReadFailure)}
+
+
+async def _ask(reads: Mapping[K, Read], pause: Callable[[float], Awaitable[None]]) -> dict[K, Answer]:
+    answers = await _ask_once(reads)
+    for seconds in PAUSES_SECONDS:
+        again = {key: read for key, read in reads.items() if _is_throttled(answers[key])}
+        if not again:
+            break
+        refused = f"{len(again)} of {len(reads)} reads"
+        pulumi.log.info(f"Azure answers 429 Too Many Requests to {refused}. Asking again in {seconds:.0f} s.")
+        await pause(seconds)
+        answers |= await _ask_once(again)
+    return answers
+
+
+async def _ask_once(reads: Mapping[K, Read]) -> dict[K, Answer]:
+    turns = asyncio.Semaphore(READS_AT_ONCE)
+    options = _utilities.get_invoke_opts_defaults()
+
+    async def answer(read: Read) -> Answer:
+        async with turns:
+            try:
+                found: Resource = await pulumi.runtime.invoke_async(read.function, dict(read.arguments), options)
+            except Exception as error:  # the SDK raises plain Exception for a failed invoke
+                return _absent_or_failure(read, str(error))
+            return found
+
+    return dict(zip(reads, await asyncio.gather(*map(answer, reads.values())), strict=True))
+
+
+def _is_throttled(answer: Answer) -> bool:
+    return isinstance(answer, ReadFailure) and answer.status == THROTTLED
+
+
+def _absent_or_failure(read: Read, error: str) -> ReadFailure | None:
+    answer = _ARM_ERROR.search(error)
+    if answer and _is_absent(answer):
+        return None
+    reason = (answer.group(0) if answer else _INVOKE_PREFIX.sub("", error)).rstrip(".")
+    return ReadFailure(what=read.what, reason=reason, status=int(answer["status"]) if answer else None)
+
+
+def _is_absent(answer: re.Match[str]) -> bool:
+    if answer["status"] != "404":
+        return False
+    # Newer backends of Azure ML say UserError for what is not there (recorded for batch endpoints, 2024).
+    said = answer["code"] == "UserError" and re.search(r"does not exist|not found", answer["message"])
+    return answer["code"] in ABSENT_CODES or bool(said)
+
+
+def _explain(failures: Mapping[str, list[str]]) -> str:
+    """One line per reason: a service that is away fails every read with the same words."""
+    ending = (
+        "What is live decides which change is allowed, so nothing was changed. Make it readable (`sluice doctor` says "
+        "what is missing) and try again."
+    )
+    lines = []
+    for reason, subjects in failures.items():
+        others = len(subjects) - 1
+        and_others = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+        lines.append(f"{subjects[0]}{and_others} from Azure: {reason}.")
+    if len(lines) == 1:
+        return f"cannot read {lines[0]} {ending}"
+    return "\n  ".join(["cannot read:", *lines]) + f"\n{ending}"
