@@ -11,7 +11,6 @@ import pulumi
 
 from components.assessment import declare_stack
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
-from components.placement import Placement
 from components.platform import Platform, PlatformArgs
 from components.version_aliases import omit_version_aliases
 from naming import endpoint_tags
@@ -22,19 +21,14 @@ settings = load_settings()
 declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models")
 public = settings.network is Network.PUBLIC
 
-placement = Placement(
-    names=declaration.names,
-    location=settings.location,
-    tenant_id=declaration.caller.tenant_id,
-    tags={**settings.tags, "sluice:team": settings.team, "sluice:stack": settings.stack},
-)
 platform = Platform(
     "platform",
     PlatformArgs(
-        placement=placement,
+        placement=declaration.placement,
         enable_public_access=public,
         guarded=not public,
         protect=declaration.protect,
+        storage_redundancy=settings.storage.redundancy,
         group_tags=endpoint_tags({endpoint.name: endpoint.key for endpoint in declaration.endpoints}),
     ),
 )
@@ -42,7 +36,7 @@ endpoints = {
     endpoint.key: OnlineEndpoint(
         endpoint.key,
         OnlineEndpointArgs(
-            placement=placement,
+            placement=declaration.placement,
             host=platform.host,
             enable_public_access=public,
             guarded=not public,

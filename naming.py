@@ -26,6 +26,11 @@ ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
 """Tags of the resource group record which endpoints the stack declares, so that a removed one can be asked for."""
 
 
+def dns_tag_key(key: str) -> str:
+    """A tag's key as Azure DNS keeps it: `sluice-team` for `sluice:team`."""
+    return key.replace(":", "-")
+
+
 def endpoint_tags(endpoints: Mapping[str, str]) -> dict[str, str]:
     """The resource group's tags for the declared endpoints, given as {name in Azure: key in the stack config}."""
     return {f"{ENDPOINT_TAG_PREFIX}{name}": key for name, key in sorted(endpoints.items())}
@@ -78,6 +83,11 @@ class Names:
     def workspace_identity(self) -> str:
         """3 to 128 characters."""
         return _cut(f"id-{self.base}-workspace", 128)
+
+    @property
+    def compute_identity(self) -> str:
+        """3 to 128 characters."""
+        return _cut(f"id-{self.base}-compute", 128)
 
     @property
     def storage_account(self) -> str:

@@ -26,10 +26,12 @@ from stack_config import (
     Limits,
     Network,
     PlanSettings,
+    Redundancy,
     RolloutSettings,
     ScheduleSettings,
     Settings,
     StepSettings,
+    StorageSettings,
     Violation,
 )
 from weights import DeclaredWeights
@@ -42,11 +44,13 @@ __all__ = [
     "Limits",
     "Network",
     "PlanSettings",
+    "Redundancy",
     "RolloutSettings",
     "ScheduleSettings",
     "Settings",
     "SettingsError",
     "StepSettings",
+    "StorageSettings",
     "load_settings",
     "parse_settings",
 ]
@@ -54,7 +58,7 @@ __all__ = [
 NAMESPACE = "sluice"
 LOCATION = "azure-native:location"
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
-STRUCTURED = frozenset({"tags", "limits", "endpoints", "rollout"})
+STRUCTURED = frozenset({"tags", "storage", "limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 NUMBERS = frozenset({"generation"})
 """Keys whose values are numbers: Pulumi hands them over as text, and `pulumi config set` writes them in quotes."""

@@ -51,6 +51,16 @@ class Network(StrEnum):
     PRIVATE = "private"
 
 
+class Redundancy(StrEnum):
+    """Where Azure keeps copies of the workspace's storage account.
+
+    Copies in another region are not offered: Microsoft supports no failover of a workspace's default account.
+    """
+
+    LRS = "lrs"
+    ZRS = "zrs"
+
+
 @dataclass(frozen=True, order=True)
 class Violation:
     """One thing that is wrong: the full key in the stack file, and the sentence (problem, value, rule, fix)."""
@@ -281,6 +291,13 @@ class RolloutSettings(Section):
     """How the rollout controller moves the weights."""
 
 
+class StorageSettings(Section):
+    """The workspace's storage account."""
+
+    redundancy: Redundancy = Redundancy.LRS
+    """lrs: copies in one data centre; zrs: in three zones of the region. Cannot change while the stack exists."""
+
+
 class StackConfig(Section):
     """The `sluice:` keys of a stack file."""
 
@@ -292,6 +309,8 @@ class StackConfig(Section):
     """Part of the names that Azure keeps after a deletion, from 2 on; raise it to make the stack again at once."""
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)] = Field(default_factory=dict)
     """Tags of every resource, beside those of the program."""
+    storage: StorageSettings = StorageSettings.model_construct()
+    """The account that holds models and code."""
     limits: Limits = Limits.model_construct()
     """How far one update may go."""
     endpoints: dict[Key, EndpointSettings] = Field(default_factory=dict)

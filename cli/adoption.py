@@ -14,11 +14,13 @@ from typing import Any
 from cli.arm import ArmClient
 from cli.errors import WaitingError
 from localazure.catalog import by_token
+from naming import dns_tag_key
 from rollout.events import Change
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the engine's mark for a value that only the update will know
 SECRET_MARK = "4dabf18193072939515e22adb298388d"  # the key by which a state document marks a secret
 OWNER_TAGS = ("sluice:stack", "sluice:team")
+OWNER_TAGS_IN_DNS = tuple(dns_tag_key(tag) for tag in OWNER_TAGS)  # what zones and their links carry instead
 # Assets whose version is the hash of their content: what exists under that name is what was declared.
 NAMED_BY_CONTENT = frozenset(
     f"azure-native:machinelearningservices:{kind}" for kind in ("ModelVersion", "CodeVersion", "EnvironmentVersion")
@@ -257,7 +259,7 @@ class Finder:
 
     def _is_own(self, candidate: Candidate, resource_id: str, live: Mapping[str, Any]) -> bool:
         declared = candidate.inputs.get("tags") or {}
-        expected = {tag: declared[tag] for tag in OWNER_TAGS if tag in declared}
+        expected = {tag: declared[tag] for tag in (*OWNER_TAGS, *OWNER_TAGS_IN_DNS) if tag in declared}
         if expected:
             tags = live.get("tags") or {}
             return all(tags.get(tag) == value for tag, value in expected.items())

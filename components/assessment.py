@@ -7,7 +7,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ import pulumi
 
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
 from components.live import LiveStack, read_caller, read_left_behind, read_stack
+from components.placement import Placement
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, LiveState, Transition
 from models.errors import ModelError
 from models.loader import load_model
@@ -62,9 +63,12 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     caller = read_caller()
     names = settings.names(caller.subscription_id)
     declared_names = _endpoint_names(settings, names, problems)
-    live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
+    former = _former_names(settings, names, declared_names)
+    asked = {name: settings.endpoints[key].deployments for name, key in declared_names.items()}
+    live = read_stack(names, {**asked, **dict.fromkeys(former, ())})
     problems += _move_problems(settings, live)
     problems += _rename_problems(settings, live)
+    problems += _former_name_problems(settings, live, former)
     _collect(problems, lambda: validate_removal(live.undeclared, declared_names, stack=settings.stack))
     drafts = [
         _Draft(settings, names, live, key, name, models[key], models_folder / key)
@@ -77,7 +81,13 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
-    return StackDeclaration(caller=caller, names=names, endpoints=tuple(endpoints))
+    placement = Placement(
+        names=names,
+        location=settings.location,
+        tenant_id=caller.tenant_id,
+        tags={**settings.tags, "sluice:team": settings.team, "sluice:stack": settings.stack},
+    )
+    return StackDeclaration(placement=placement, endpoints=tuple(endpoints))
 
 
 def _endpoint_names(settings: Settings, names: Names, problems: list[str]) -> dict[str, str]:
@@ -129,6 +139,24 @@ def _collect(problems: list[str], step: Callable[[], T]) -> T | None:
     except ModelError as error:
         problems += [f"models/{problem}" for problem in error.problems] or [str(error)]
     return None
+
+
+def _former_names(settings: Settings, names: Names, declared: Collection[str]) -> dict[str, str]:
+    """The name that earlier versions gave each endpoint without an explicit one, and the endpoint's key."""
+    return {
+        name: key
+        for key, endpoint in settings.endpoints.items()
+        if endpoint.name is None and (name := names.former_endpoint(key)) and name not in declared
+    }
+
+
+def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[str, str]) -> Iterator[str]:
+    for name in live.endpoints.keys() & former.keys():
+        yield (
+            f'sluice:endpoints.{former[name]} exists in Azure as "{name}", the default name of earlier versions. Under '
+            f"the default of today it would be another endpoint, and that one deleted. Add the line `name: {name}` to "
+            f"sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml."
+        )
 
 
 def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
@@ -234,6 +262,13 @@ class _Draft:
 
     def _file_problems(self) -> Iterator[str]:
         """What is wrong in az ml files only because of this stack or of today."""
+        endpoint = self.model.endpoint
+        closed = endpoint.public_network_access == "Disabled" and endpoint.compute is None
+        if self.settings.network is Network.PUBLIC and closed:
+            yield (
+                f"models/{self.key}/endpoint.yml: public_network_access must not be disabled in a public stack: it has "
+                "no private endpoint, so nobody would reach the endpoint. Remove the line, or use a private stack."
+            )
         for name, spec in self.model.deployments.items():
             file = f"models/{self.key}/{name}.yml"
             if self._endpoint.deployments[name].sku is None and self.model.endpoint.compute is None:

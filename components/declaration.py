@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.live import Caller
+from components.placement import Placement
 from endpoint_state import Transition
 from models.spec import DeploymentSpec, Model
-from naming import Names
 from stack_config import AutoscaleSettings
 
 __all__ = ["DIGEST_DIGITS", "DeploymentDeclaration", "EndpointDeclaration", "StackDeclaration"]
@@ -74,10 +73,8 @@ class EndpointDeclaration:
 class StackDeclaration:
     """All that one update declares."""
 
-    caller: Caller
-    """Subscription and tenant."""
-    names: Names
-    """The stack's Azure names."""
+    placement: Placement
+    """Where everything goes, and under which names and tags."""
     endpoints: tuple[EndpointDeclaration, ...]
     """The endpoints, in the order of the stack file."""
 

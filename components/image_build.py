@@ -1,6 +1,7 @@
 """The small cluster on which a private workspace builds images; it runs only while an image is built.
 
-It lives in the workspace's managed network. Training and batch compute are not declared here.
+It lives in the workspace's managed network, and acts as an identity of its own with no more rights than building needs:
+whoever may submit a job to a cluster can act as the cluster. Training and batch compute are not declared here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from components.identity import Grant, Identity, IdentityArgs
 from components.placement import Placement
+from components.role_assignment import Role
 
 __all__ = ["ImageBuildCluster", "ImageBuildClusterArgs"]
 
@@ -30,8 +33,10 @@ class ImageBuildClusterArgs:
     """*Required.* Group of the workspace."""
     workspace_name: pulumi.Input[str]
     """*Required.* Workspace that builds images."""
-    identity_id: pulumi.Input[str]
-    """*Required.* ARM id of an identity that may push to the workspace's registry."""
+    container_registry_id: pulumi.Input[str]
+    """*Required.* ARM id of the registry that images are pushed to."""
+    storage_account_id: pulumi.Input[str]
+    """*Required.* ARM id of the account that holds what images are built from."""
 
 
 class ImageBuildCluster(pulumi.ComponentResource):
@@ -39,14 +44,38 @@ class ImageBuildCluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ImageBuildClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:ImageBuildCluster", name, {}, opts)
+        names = args.placement.names
+        identity = Identity(
+            name,
+            IdentityArgs(
+                placement=args.placement,
+                resource_group_name=args.resource_group_name,
+                identity_name=names.compute_identity,
+                grants=[
+                    Grant(
+                        suffix="push-images",
+                        role=Role.ACR_PUSH,
+                        scope=args.container_registry_id,
+                        scope_name=names.container_registry,
+                    ),
+                    Grant(
+                        suffix="write-blobs",
+                        role=Role.STORAGE_BLOB_DATA_CONTRIBUTOR,
+                        scope=args.storage_account_id,
+                        scope_name=names.storage_account,
+                    ),
+                ],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         ml.Compute(
             f"{name}-cluster",
-            compute_name=args.placement.names.image_build_compute,
+            compute_name=names.image_build_compute,
             workspace_name=args.workspace_name,
             resource_group_name=args.resource_group_name,
             location=args.placement.location,
             identity=ml.ManagedServiceIdentityArgs(
-                type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[args.identity_id]
+                type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]
             ),
             properties=ml.AmlComputeArgs(
                 compute_type="AmlCompute",
@@ -66,6 +95,7 @@ class ImageBuildCluster(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=[identity],
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="60m"),
             ),
         )

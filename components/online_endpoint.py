@@ -160,6 +160,13 @@ class OnlineEndpoint(pulumi.ComponentResource):
                         scope=args.host.storage_account_id,
                         scope_name=names.storage_account,
                     ),
+                    # Azure gives it to system-assigned identities by itself, and to no others.
+                    Grant(
+                        suffix="write-metrics",
+                        role=Role.AZUREML_METRICS_WRITER,
+                        scope=args.host.workspace_id,
+                        scope_name=names.workspace,
+                    ),
                 ],
             ),
             opts=pulumi.ResourceOptions(parent=self),

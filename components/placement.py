@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from naming import Names
+from naming import Names, dns_tag_key
 
 __all__ = ["Placement"]
 
@@ -25,3 +25,8 @@ class Placement:
     """*Required.* Entra tenant of the subscription."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """*Optional.* Tags of every resource that can carry them; none by default."""
+
+    @property
+    def dns_tags(self) -> dict[str, str]:
+        """The tags as DNS zones and their network links carry them: Azure DNS drops keys with `:` without a word."""
+        return {dns_tag_key(key): value for key, value in self.tags.items()}

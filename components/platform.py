@@ -18,6 +18,7 @@ from components.monitoring import Monitoring, MonitoringArgs
 from components.placement import Placement
 from components.storage import Storage, StorageArgs
 from components.workspace import Workspace, WorkspaceArgs
+from stack_config import Redundancy
 
 __all__ = ["SUBSCRIPTION_TAG", "EndpointHost", "Platform", "PlatformArgs"]
 
@@ -32,6 +33,8 @@ class EndpointHost:
     """Group of the workspace."""
     workspace_name: pulumi.Output[str]
     """Workspace that the endpoint belongs to."""
+    workspace_id: pulumi.Output[str]
+    """ARM id of that workspace."""
     storage_account_id: pulumi.Output[str]
     """ARM id of the account that models and code are read from."""
     container_registry_id: pulumi.Output[str]
@@ -52,6 +55,8 @@ class PlatformArgs:
     """*Required.* Protect group, workspace and vault against deletion, whatever is served."""
     protect: bool
     """*Required.* Protect group and workspace while an endpoint is to serve."""
+    storage_redundancy: Redundancy = Redundancy.LRS
+    """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
     group_tags: Mapping[str, str] = field(default_factory=dict)
     """*Optional.* Tags of the resource group alone; none by default."""
 
@@ -75,7 +80,12 @@ class Platform(pulumi.ComponentResource):
         )
         storage = Storage(
             f"{name}-storage",
-            StorageArgs(placement=placement, resource_group_name=group.name, enable_public_access=public),
+            StorageArgs(
+                placement=placement,
+                resource_group_name=group.name,
+                redundancy=args.storage_redundancy,
+                enable_public_access=public,
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         vault = KeyVault(
@@ -108,6 +118,7 @@ class Platform(pulumi.ComponentResource):
         self.host = EndpointHost(
             resource_group_name=group.name,
             workspace_name=workspace.workspace_name,
+            workspace_id=workspace.id,
             storage_account_id=storage.id,
             container_registry_id=registry.id,
             log_analytics_id=monitoring.log_analytics_id,
@@ -165,7 +176,8 @@ class Platform(pulumi.ComponentResource):
                 placement=args.placement,
                 resource_group_name=self.host.resource_group_name,
                 workspace_name=self.host.workspace_name,
-                identity_id=workspace.identity.id,
+                container_registry_id=self.host.container_registry_id,
+                storage_account_id=self.host.storage_account_id,
             ),
             # Azure ML refuses nodes without a public address in a workspace without a private endpoint.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[access, workspace]),

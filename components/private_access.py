@@ -54,6 +54,7 @@ class PrivateAccess(pulumi.ComponentResource):
             PrivateNetworkArgs(placement=args.placement, resource_group_name=args.resource_group_name),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._latest: network.PrivateEndpoint | None = None
         names = args.placement.names
         self._private_endpoint("workspace", args.workspace_id, "amlworkspace")
         self._private_endpoint("vault", args.key_vault_id, "vault")
@@ -88,8 +89,11 @@ class PrivateAccess(pulumi.ComponentResource):
                 )
             ],
             tags=args.placement.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            # One after another: a storage account refuses a second private endpoint while it connects the first
+            # (StorageAccountOperationInProgress, reported when the creation has run for a while).
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._latest] if self._latest else []),
         )
+        self._latest = endpoint
         network.PrivateDnsZoneGroup(
             f"{self._name}-{purpose}-dns",
             private_dns_zone_group_name="default",

@@ -105,7 +105,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             private_zone_name=zone_name,
             resource_group_name=self._args.resource_group_name,
             location="global",
-            tags=self._args.placement.tags,
+            tags=self._args.placement.dns_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         privatedns.VirtualNetworkLink(
@@ -116,7 +116,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             location="global",
             registration_enabled=False,
             virtual_network=privatedns.SubResourceArgs(id=self._network.id),
-            tags=self._args.placement.tags,
+            tags=self._args.placement.dns_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         zone_id: pulumi.Output[str] = zone.id

@@ -1,6 +1,7 @@
-"""The workspace's storage account, closed to account keys and to anonymous readers.
+"""The workspace's storage account: closed to account keys and anonymous readers, and slow to forget.
 
-The account holds published models and code. Containers and datastores are made by Azure ML itself.
+The account holds published models and code. Containers and datastores are made by Azure ML itself. The settings of the
+blob service are one resource, and a PUT of it replaces all of them, what Azure ML wrote there included.
 """
 
 from __future__ import annotations
@@ -11,8 +12,23 @@ import pulumi
 from pulumi_azure_native import storage
 
 from components.placement import Placement
+from stack_config import Redundancy
 
 __all__ = ["Storage", "StorageArgs"]
+
+SOFT_DELETE_DAYS = 14
+"""How long a deleted blob or container can be brought back: a rollback needs the model of weeks ago."""
+STUDIO_ORIGINS = (
+    "https://mlworkspace.azure.ai",
+    "https://ml.azure.com",
+    "https://*.ml.azure.com",
+    "https://ai.azure.com",
+    "https://*.ai.azure.com",
+)
+"""Where the studio is served from. Azure ML lets these origins read the blobs by a rule that it writes itself; the same
+rule is declared here, because a PUT without it removes it (read in the Azure verified module for Terraform)."""
+STUDIO_METHODS = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST", "PATCH")
+STUDIO_MAX_AGE_SECONDS = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +39,8 @@ class StorageArgs:
     """*Required.* Names, region and tags."""
     resource_group_name: pulumi.Input[str]
     """*Required.* Group that holds the account."""
+    redundancy: Redundancy
+    """*Required.* Where Azure keeps copies of the data."""
     enable_public_access: bool
     """*Required.* Whether callers outside the private network reach it; they still need a role."""
 
@@ -42,8 +60,7 @@ class Storage(pulumi.ComponentResource):
             resource_group_name=args.resource_group_name,
             location=args.placement.location,
             kind=storage.Kind.STORAGE_V2,
-            # What lies here can be published again from the repository, so one copy per data centre is enough.
-            sku=storage.SkuArgs(name=storage.SkuName.STANDARD_LRS),
+            sku=storage.SkuArgs(name=_SKUS[args.redundancy]),
             allow_blob_public_access=False,
             allow_shared_key_access=False,
             allow_cross_tenant_replication=False,
@@ -60,5 +77,36 @@ class Storage(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        storage.BlobServiceProperties(
+            f"{name}-blobs",
+            account_name=account.name,
+            # Azure knows this name only; azure-native would make one up.
+            blob_services_name="default",
+            resource_group_name=args.resource_group_name,
+            is_versioning_enabled=True,
+            delete_retention_policy=_soft_delete(),
+            container_delete_retention_policy=_soft_delete(),
+            cors=storage.CorsRulesArgs(
+                cors_rules=[
+                    storage.CorsRuleArgs(
+                        allowed_origins=list(STUDIO_ORIGINS),
+                        allowed_methods=list(STUDIO_METHODS),
+                        allowed_headers=["*"],
+                        exposed_headers=["*"],
+                        max_age_in_seconds=STUDIO_MAX_AGE_SECONDS,
+                    )
+                ]
+            ),
+            # There is no deletion of it: the engine would put everything back to the defaults just before the account
+            # goes.
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=account),
+        )
         self.id = account.id
         self.register_outputs({"id": self.id})
+
+
+_SKUS = {Redundancy.LRS: storage.SkuName.STANDARD_LRS, Redundancy.ZRS: storage.SkuName.STANDARD_ZRS}
+
+
+def _soft_delete() -> storage.DeleteRetentionPolicyArgs:
+    return storage.DeleteRetentionPolicyArgs(enabled=True, days=SOFT_DELETE_DAYS)

@@ -19,7 +19,7 @@ from pulumi.runtime.config import CONFIG
 
 from config_schema import render, stack_file_schema
 from naming import Names
-from settings import Network, SettingsError, load_settings, parse_settings
+from settings import Network, Redundancy, SettingsError, load_settings, parse_settings
 
 TODAY = date(2026, 1, 1)
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "stack-config.schema.json"
@@ -32,6 +32,7 @@ COMPLETE: dict[str, Any] = {
     "location": "westeurope",
     "generation": 2,
     "tags": {"CostCenter": "4711", "contact.mail": "ml@example.org"},
+    "storage": {"redundancy": "zrs"},
     "limits": {"max_step": 25, "max_mirror": 30, "min_live_instances": 3},
     "endpoints": {
         "fraud-detection": {
@@ -114,6 +115,7 @@ def test_a_complete_config_is_read_as_written():
     assert (read.stack, read.team, read.location, read.network) == ("prod", "payments", "westeurope", Network.PRIVATE)
     assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (25, 30, 3)
     assert (read.generation, read.tags) == (2, {"CostCenter": "4711", "contact.mail": "ml@example.org"})
+    assert read.storage.redundancy is Redundancy.ZRS
     blue, green = read.endpoints["fraud-detection"].deployments.values()
     assert (blue.instances, blue.sku, blue.autoscale, blue.allow_live_change) == (None, None, None, False)
     assert green.autoscale is not None
@@ -129,7 +131,7 @@ def test_the_smallest_config_gets_the_documented_defaults():
     read = parse_settings({"team": "payments", "network": "public", "location": "westeurope"}, stack="dev")
     assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (50, 50, 1)
     assert (read.endpoints, read.rollout) == ({}, {})
-    assert (read.generation, read.tags) == (1, {})
+    assert (read.generation, read.tags, read.storage.redundancy) == (1, {}, Redundancy.LRS)
 
 
 def test_settings_are_frozen():
@@ -216,6 +218,9 @@ PLAN = "rollout.fraud-detection.plan"
         ("team", "Pay", 'sluice:team must be lower-case letters, digits and single dashes, with a letter first, got "'),
         ("team", "p", 'sluice:team must have at least 2 characters, got "p"'),
         ("teem", "x", "sluice:teem is not a known key (known here: team, network, generation, tags, "),
+        ("storage", "zrs", 'sluice:storage must be a mapping, got "zrs". Fix it in Pulumi.prod.yaml.'),
+        ("storage", {"redundancy": "grs"}, 'sluice:storage.redundancy must be lrs or zrs, got "grs". Fix it in P'),
+        ("storage", {"sku": "x"}, "sluice:storage.sku is not a known key (known here: redundancy)."),
         ("generation", 0, "sluice:generation must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
         ("generation", "two", 'sluice:generation must be a whole number, got "two"'),
         ("generation", 1.5, "sluice:generation must be a whole number, got 1.5"),

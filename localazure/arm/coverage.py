@@ -24,7 +24,7 @@ from localazure.faults.fault import MEANINGS
 from localazure.monitor.coverage import monitor_text
 from localazure.scoring.coverage import DATA_PLANE, data_plane_text
 
-EVERY, CATALOG = "*", "catalog"
+EVERY, CATALOG, DELETABLE = "*", "catalog", "deletable"
 FAULTS, DATA, SWITCHES = "faults", "data plane", "switches"
 _TESTS = Path(__file__).parents[2] / "tests"
 _SHOWN_PROOFS = 2
@@ -133,7 +133,11 @@ def shapes() -> list[Shape]:
 def proofs() -> list[Proof]:
     """What the tests of this checkout prove."""
     types = [shape.arm for shape in shapes()]
-    return collect(_TESTS, [*types, FAULTS, DATA, SWITCHES], {CATALOG: [kind.arm for kind in RESOURCE_TYPES]})
+    groups = {
+        CATALOG: [kind.arm for kind in RESOURCE_TYPES],
+        DELETABLE: [kind.arm for kind in RESOURCE_TYPES if not kind.singleton],
+    }
+    return collect(_TESTS, [*types, FAULTS, DATA, SWITCHES], groups)
 
 
 def claims() -> set[tuple[str, str, str]]:
@@ -152,11 +156,12 @@ def operations(shape: Shape) -> Mapping[str, str]:
     """What a type answers to, in the columns of the table; `-` is not emulated."""
     kind = behaviour_of(shape.arm)
     refuses_put = kind.read_only or kind.put.__annotations__.get("return") == "NoReturn"
+    refuses_delete = kind.delete.__annotations__.get("return") == "NoReturn"
     return {
         "read": "list" if kind.lists_only else "get, list",
         "PUT": "-" if refuses_put else shape.operation or "at once",
         "PATCH": "-" if kind.patch is Behaviour.patch else ", ".join(sorted(kind.patchable)) or "-",
-        "DELETE": "-" if kind.read_only else shape.deletion or "at once",
+        "DELETE": "-" if kind.read_only or refuses_delete else shape.deletion or "at once",
         "actions": ", ".join(kind.actions) or "-",
     }
 

@@ -4,8 +4,8 @@
     @pytest.mark.proves("onlineEndpoints", drives=["get", "list", "PUT", "PATCH", "DELETE", "listKeys"], client=...)
 
 The type may be the end of one, as long as only one type ends so; `*` is what holds for every type, `catalog` all types
-that the program declares. `client` names the real client that the test drives; without one, requests go into the
-control plane in the test's own process.
+that the program declares, `deletable` those of them that have a DELETE. `client` names the real client that the test
+drives; without one, requests go into the control plane in the test's own process.
 """
 
 from __future__ import annotations

@@ -36,6 +36,9 @@ class ResourceType:
     (operations of their own), "generic" (201 with `Azure-AsyncOperation`), "location" (202 with `Location`)."""
     deletion: str | None = None
     """How a DELETE ends, in the same words."""
+    singleton: bool = False
+    """Azure makes it with its parent and has no DELETE for it: azure-native takes over what is there, and in place of a
+    deletion it puts an empty body (read in its table of default states)."""
 
     @property
     def api_version(self) -> str:
@@ -104,6 +107,11 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
     ),
     _type("applicationinsights:Component", _GROUP + "/providers/Microsoft.Insights/components/{resourceName}"),
     _type("storage:StorageAccount", _GROUP + "/providers/Microsoft.Storage/storageAccounts/{accountName}", "location"),
+    ResourceType(
+        token="azure-native:storage:BlobServiceProperties",
+        path=_GROUP + "/providers/Microsoft.Storage/storageAccounts/{accountName}/blobServices/{blobServicesName}",
+        singleton=True,
+    ),
     _type("keyvault:Vault", _GROUP + "/providers/Microsoft.KeyVault/vaults/{vaultName}"),
     _type(
         "containerregistry:Registry",

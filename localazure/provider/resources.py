@@ -51,7 +51,8 @@ class Resources:
         shape = resource_shape(kind.token)
         identifier = resource_id(kind, inputs, self._subscription_id)
         body = self._body(kind, shape, inputs)
-        self._check_absent(kind, identifier)
+        if not kind.singleton:
+            self._check_absent(kind, identifier)
         for path in shape.get("maintained", ()):
             _set_missing(body, _arm_path(shape, path), [])
         answer = self._put(kind, identifier, body, inputs, timeout)
@@ -93,6 +94,10 @@ class Resources:
 
     def delete(self, kind: ResourceType, identifier: str, timeout: float) -> None:
         """Removes a resource; one that is gone already is fine."""
+        if kind.singleton:
+            if self._arm.find(identifier, kind.api_version).status != 404:  # gone with its parent
+                self._arm.put(identifier, kind.api_version, {})
+            return
         self._arm.delete(
             identifier, kind.api_version, timeout or OPERATION_SECONDS, asynchronous=kind.deletion is not None
         )

@@ -165,6 +165,23 @@ def test_what_carries_another_stacks_tags_is_not_taken_over(engine: FakeEngine) 
     assert "does not carry the tags of stack dev" in report.left[0]
 
 
+@pytest.mark.parametrize(("team", "taken_over"), [("payments", True), ("fraud", False)])
+def test_a_zone_tells_whose_it_is_with_keys_that_azure_dns_keeps(
+    engine: FakeEngine, team: str, taken_over: bool
+) -> None:
+    zone, kind = "privatelink.api.azureml.ms", "azure-native:privatedns:PrivateZone"
+    urn, zone_id = URN.replace(ENDPOINT, kind), f"{GROUP_ID}/providers/Microsoft.Network/privateDnsZones/{zone}"
+    tags = {"sluice-stack": "dev", "sluice-team": "payments"}
+    inputs = {"resourceGroupName": "rg", "privateZoneName": zone, "tags": tags}
+    engine.planned = [
+        Change(op="create", urn=urn, type=kind, name="zone", parent=PARENT, provider=PROVIDER, inputs=inputs)
+    ]
+    live = {"id": zone_id, "tags": {**tags, "sluice-team": team}, "properties": {"provisioningState": "Succeeded"}}
+    report = repaired(engine, FakeArm().holds(zone_id, live))
+    assert [item.id for item in engine.imported] == ([zone_id] if taken_over else [])
+    assert bool(report.left) is not taken_over
+
+
 def test_without_tags_of_its_own_the_resource_group_tells_whose_it_is(engine: FakeEngine) -> None:
     engine.planned = [planned(tags=None)]
     foreign = FakeArm().holds(ENDPOINT_ID, live(tags={})).holds(GROUP_ID, {"id": GROUP_ID, "tags": {}})

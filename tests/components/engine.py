@@ -25,6 +25,7 @@ from naming import Names
 SUBSCRIPTION_ID = "00000000-0000-4000-8000-00000000abcd"
 TENANT_ID = "00000000-0000-4000-8000-00000000ffff"
 NAME_INPUTS = (
+    "blobServicesName",
     "deploymentName",
     "endpointName",
     "computeName",

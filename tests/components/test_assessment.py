@@ -194,6 +194,37 @@ def test_an_endpoint_that_serves_cannot_be_renamed(live: FakeAzure) -> None:
     assert any('no longer declares the endpoint "fraud-dev"' in one for one in refuse(live, config(endpoints=renamed)))
 
 
+@pytest.mark.parametrize("traffic", [{"blue": 100}, {}])
+def test_an_endpoint_under_the_default_name_of_earlier_versions_is_refused_with_the_line_to_add(
+    live: FakeAzure, traffic: dict[str, int]
+) -> None:
+    """Serving or not: under today's default name it would be deleted and another one made."""
+    live.add_endpoint("fraud-dev", traffic=traffic)
+    live.add_group(tags={"sluice:endpoint:fraud-dev": "fraud"})
+    endpoints = {"fraud": {"deployments": {"blue": {}}}}
+    (problem,) = refuse(live, config({"blue": 100}, endpoints=endpoints))
+    assert problem.startswith('sluice:endpoints.fraud exists in Azure as "fraud-dev", the default name of earlier ver')
+    assert "Add the line `name: fraud-dev` to sluice:endpoints.fraud in Pulumi.dev.yaml." in problem
+
+
+def test_a_key_whose_former_name_is_now_another_endpoints_explicit_one_is_no_such_case(
+    live: FakeAzure, model: dict[str, Model]
+) -> None:
+    model["other"] = model["fraud"]
+    endpoints = {"other": {"name": "fraud-dev", "deployments": {"blue": {}}}, "fraud": {"deployments": {}}}
+    settings = config(endpoints=endpoints, rollout={"other": {"stable": "blue", "traffic": {"blue": 100}}})
+    assert not any("earlier versions" in problem for problem in refuse(live, settings))
+
+
+def test_an_endpoint_of_a_public_stack_that_nobody_could_reach_is_refused(
+    azure: FakeAzure, model: dict[str, Model]
+) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), public_network_access="Disabled")
+    (problem,) = refuse(azure, config({"blue": 100}))
+    assert problem.startswith("models/fraud/endpoint.yml: public_network_access must not be disabled in a public stack")
+    assert declare(azure, config({"blue": 100}, network="private")).endpoints
+
+
 def test_a_name_that_is_another_endpoints_default_is_refused(azure: FakeAzure, model: dict[str, Model]) -> None:
     default = azure.names.endpoint("fraud")
     model["other"] = model["fraud"]

@@ -29,6 +29,7 @@ def endpoint(azure: FakeAzure, placement: Placement) -> Callable[..., Deployment
             host = EndpointHost(
                 resource_group_name=pulumi.Output.from_input("rg"),
                 workspace_name=pulumi.Output.from_input("ws"),
+                workspace_id=pulumi.Output.from_input("/workspace"),
                 storage_account_id=pulumi.Output.from_input("/storage"),
                 container_registry_id=pulumi.Output.from_input("/registry"),
                 log_analytics_id=pulumi.Output.from_input("/logs"),
@@ -68,7 +69,7 @@ def test_mirrored_weights_are_declared(declare: Declare, endpoint: Deploy) -> No
     assert deployment.one("OnlineEndpoint", "fraud-endpoint").inputs["properties"]["mirrorTraffic"] == {"green": 20}
 
 
-def test_an_endpoint_gets_an_identity_that_may_pull_images_and_read_models_and_nothing_else(
+def test_an_endpoint_gets_an_identity_that_may_pull_images_read_models_write_metrics_and_nothing_else(
     declare: Declare, endpoint: Deploy
 ) -> None:
     deployment = endpoint(declare())
@@ -79,6 +80,7 @@ def test_an_endpoint_gets_an_identity_that_may_pull_images_and_read_models_and_n
     assert rights == {
         ("/registry", "7f951dda-4ed3-4680-a7ca-43fe172d538d"),
         ("/storage", "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"),
+        ("/workspace", "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"),
     }
     made = deployment.one("OnlineEndpoint", "fraud-endpoint")
     assert made.inputs["identity"]["userAssignedIdentities"] == [deployment.one("UserAssignedIdentity").id]

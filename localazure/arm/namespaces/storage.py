@@ -1,21 +1,40 @@
-"""Microsoft.Storage: accounts. The blob service behind `primaryEndpoints.blob` is real (`localazure.storage`); queue,
-table, file and Data Lake services are not emulated."""
+"""Microsoft.Storage: accounts and the settings of their blob services. The blob service behind
+`primaryEndpoints.blob` is real (`localazure.storage`); queue, table, file and Data Lake services are not emulated."""
 
 from __future__ import annotations
 
 import base64
+import copy
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
-from localazure.arm.behaviour import Action
-from localazure.arm.errors import BadRequest, Conflict
+from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
-from localazure.arm.store import Resource
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.store import Resource, Store
 from localazure.arm.timing import time_text
 
+BLOB_SERVICES = "Microsoft.Storage/storageAccounts/blobServices"
+MAX_CORS_RULES = 5
+MAX_RETENTION_DAYS = 365
+# What Azure ML writes on the account of a workspace, as the Azure verified module for Terraform declares it beforehand.
+STUDIO_RULE: Mapping[str, Any] = {
+    "allowedOrigins": [
+        "https://mlworkspace.azure.ai",
+        "https://ml.azure.com",
+        "https://*.ml.azure.com",
+        "https://ai.azure.com",
+        "https://*.ai.azure.com",
+    ],
+    "allowedMethods": ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST", "PATCH"],
+    "allowedHeaders": ["*"],
+    "exposedHeaders": ["*"],
+    "maxAgeInSeconds": 1800,
+}
 _NAME = re.compile(r"[a-z0-9]{3,24}")
 # The account is the first segment of a blob's path; these segments lead elsewhere.
 RESERVED_NAMES = frozenset(
@@ -111,6 +130,20 @@ class StorageAccounts(Patched):
         if "keys" not in resource.private:
             resource.private["keys"] = [_new_key() for _ in range(2)]
 
+    def created(self, resource: Resource) -> None:
+        self._add_blob_service(resource)
+
+    def restore(self) -> None:
+        """Accounts of earlier versions of this program have no settings of their blob service yet."""
+        for account in self.store.of_type(self.shape.arm):
+            if self.store.get(f"{account.id}/blobServices/default") is None:
+                self._add_blob_service(account)
+
+    def _add_blob_service(self, account: Resource) -> None:
+        service_id = f"{account.id}/blobServices/default"
+        body = {"id": service_id, "name": "default", "type": BLOB_SERVICES, "properties": blob_service_defaults()}
+        self.store.save(Resource(id=service_id, body=body))
+
     def removed(self, resource: Resource) -> None:
         self.plane.blobs.delete_account(resource.name)
 
@@ -142,6 +175,67 @@ class StorageAccounts(Patched):
     actions: ClassVar[Mapping[str, Action]] = {"listKeys": _list_keys, "regenerateKey": _regenerate_key}
 
 
+class BlobServices(Behaviour):
+    """Settings of an account's blob service, stored only; a PUT replaces them all, what is left out included."""
+
+    tracked = False
+    created_status = 200
+    refused: ClassVar[Mapping[str, str]] = {
+        "name": "anything but `default`",
+        "properties.cors.corsRules": "more than five",
+        "properties.deleteRetentionPolicy.days": "not 1 to 365",
+        "properties.containerDeleteRetentionPolicy.days": "not 1 to 365",
+    }
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        if request.id.name.lower() != "default":
+            # Code and words as a user of azure-native saw them, who had left the name out.
+            raise NotFound("HttpResourceNotFound", f"The request url {request.id.text} is not found.")
+        sent = request.sent_properties
+        rules = (sent.get("cors") or {}).get("corsRules") or []
+        if len(rules) > MAX_CORS_RULES:
+            # The rule is in the reference, the words are ours; so are the next ones.
+            raise BadRequest("InvalidRequestContent", f"At most {MAX_CORS_RULES} CORS rules are allowed.")
+        for policy in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
+            days = (sent.get(policy) or {}).get("days")
+            if days is not None and not 1 <= days <= MAX_RETENTION_DAYS:
+                raise BadRequest(
+                    "InvalidRequestContent", f"properties.{policy}.days must be 1 to {MAX_RETENTION_DAYS}, got {days}."
+                )
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        return blob_service_defaults() | super().properties(request, existing)
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        """It shows no provisioning state."""
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        account = self.store.get(ResourceId(resource.id).parent)
+        if account is not None:
+            resource.body["sku"] = account.body.get("sku")
+
+    def delete(self, request: Request) -> NoReturn:
+        raise NotEmulated(f"DELETE of {self.shape.arm}, which goes with its account,")
+
+
+def blob_service_defaults() -> dict[str, Any]:
+    """Settings of a new account's blob service."""
+    return {
+        "cors": {"corsRules": []},
+        "deleteRetentionPolicy": {"enabled": False, "allowPermanentDelete": False},
+    }
+
+
+def let_the_studio_in(store: Store, account: Resource) -> None:
+    """Azure ML's own CORS rule on the account of a workspace, where it is missing."""
+    service = store.get(f"{account.id}/blobServices/default")
+    assert service is not None  # made with the account
+    rules = service.properties["cors"].setdefault("corsRules", [])
+    if not any(set(STUDIO_RULE["allowedOrigins"]) <= set(rule.get("allowedOrigins", ())) for rule in rules):
+        rules.append(copy.deepcopy(STUDIO_RULE))
+        store.save(service)
+
+
 def _key_times(properties: Mapping[str, Any]) -> dict[str, Any]:
     """When each key was made; accounts of earlier versions of this program do not say."""
     created = properties["creationTime"]
@@ -159,4 +253,4 @@ def is_closed_to_public(account: Resource) -> bool:
     return disabled or str(rules.get("defaultAction", "Allow")).lower() == "deny"
 
 
-BEHAVIOURS = {"Microsoft.Storage/storageAccounts": StorageAccounts}
+BEHAVIOURS = {"Microsoft.Storage/storageAccounts": StorageAccounts, BLOB_SERVICES: BlobServices}

@@ -43,6 +43,10 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
         f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc2",
         HERE | {"sku": {"name": "Standard_LRS"}},
     ),
+    "Microsoft.Storage/storageAccounts/blobServices": (
+        f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1/blobServices/default",
+        {"properties": {}},
+    ),
     "Microsoft.KeyVault/vaults": (f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv2", HERE | {"properties": VAULT}),
     "Microsoft.ContainerRegistry/registries": (
         f"{PROVIDERS}/Microsoft.ContainerRegistry/registries/acr2",

@@ -42,6 +42,69 @@ def test_account_names_are_unique_in_all_groups(group):
     assert (other.status, other.code) == (409, "StorageAccountAlreadyTaken")
 
 
+BLOBS = f"{STORAGE}/blobServices/default"
+KEPT = {"enabled": True, "days": 14}
+
+
+def test_an_account_has_settings_of_its_blob_service_which_a_put_replaces(group):
+    group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    assert group.get(BLOBS).properties["cors"] == {"corsRules": []}
+    rule = {"allowedOrigins": ["*"], "allowedMethods": ["GET"], "allowedHeaders": [], "exposedHeaders": []}
+    sent = {"isVersioningEnabled": True, "deleteRetentionPolicy": KEPT, "cors": {"corsRules": [rule]}}
+    answer = group.put(BLOBS, {"properties": sent})
+    assert answer.status == 200
+    assert group.get(BLOBS).properties == sent
+    assert group.get(BLOBS).body["sku"] == {"name": "Standard_LRS", "tier": "Standard"}
+    group.put(BLOBS, {"properties": {}})
+    assert group.get(BLOBS).properties["cors"] == {"corsRules": []}
+    assert "isVersioningEnabled" not in group.get(BLOBS).properties
+    assert group.request("DELETE", BLOBS).status == 501
+    group.delete(STORAGE)
+    assert group.get(BLOBS).status == 404
+
+
+def test_azure_ml_lets_the_studio_in_and_a_put_without_its_rule_keeps_it_out(arm):
+    arm.make_workspace()
+    (rule,) = arm.get(BLOBS).properties["cors"]["corsRules"]
+    assert "https://ml.azure.com" in rule["allowedOrigins"]
+    arm.put(BLOBS, {"properties": {"deleteRetentionPolicy": KEPT}})
+    assert arm.get(BLOBS).properties["cors"] == {"corsRules": []}
+
+
+def test_azure_ml_adds_no_second_rule_where_the_studio_may_read_already(arm):
+    arm.make_workspace()
+    rules = arm.get(BLOBS).properties["cors"]
+    arm.put(BLOBS, {"properties": {"cors": rules}})
+    references = {field: arm.get(WORKSPACE).properties[field] for field in ("storageAccount", "keyVault")}
+    second = {"location": LOCATION, "identity": {"type": "SystemAssigned"}, "properties": references}
+    assert arm.poll(arm.put(f"{WORKSPACE}b", second)).body["status"] == "Succeeded"
+    assert arm.get(BLOBS).properties["cors"] == rules
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "status"),
+    [
+        ("other", {}, 404),
+        ("default", {"cors": {"corsRules": [{}] * 6}}, 400),
+        ("default", {"deleteRetentionPolicy": {"enabled": True, "days": 366}}, 400),
+        ("default", {"containerDeleteRetentionPolicy": {"enabled": True, "days": 0}}, 400),
+    ],
+)
+@pytest.mark.proves(
+    "blobServices",
+    refuses=[
+        "name",
+        "properties.cors.corsRules",
+        "properties.deleteRetentionPolicy.days",
+        "properties.containerDeleteRetentionPolicy.days",
+    ],
+)
+def test_settings_that_the_blob_service_does_not_have_are_refused(group, name, properties, status):
+    group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})
+    answer = group.put(f"{STORAGE}/blobServices/{name}", {"properties": properties})
+    assert answer.status == status, answer.text
+
+
 def test_a_workspace_is_a_long_running_operation_with_the_recorded_protocol(arm):
     arm.make_workspace()
     shown = arm.get(WORKSPACE)

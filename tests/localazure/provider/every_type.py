@@ -57,6 +57,32 @@ account = storage.StorageAccount(
     tags=tags,
     **parent,
 )
+storage.BlobServiceProperties(
+    "blobs",
+    account_name=account.name,
+    blob_services_name="default",
+    is_versioning_enabled=True,
+    delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=14),
+    # What Azure ML writes there; without it a refresh would find it.
+    cors=storage.CorsRulesArgs(
+        cors_rules=[
+            storage.CorsRuleArgs(
+                allowed_origins=[
+                    "https://mlworkspace.azure.ai",
+                    "https://ml.azure.com",
+                    "https://*.ml.azure.com",
+                    "https://ai.azure.com",
+                    "https://*.ai.azure.com",
+                ],
+                allowed_methods=["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST", "PATCH"],
+                allowed_headers=["*"],
+                exposed_headers=["*"],
+                max_age_in_seconds=1800,
+            )
+        ]
+    ),
+    **parent,
+)
 vault = keyvault.Vault(
     "vault",
     vault_name="kv-every-sluice",

@@ -207,12 +207,12 @@ def test_a_killed_engine_leaves_no_plugin_behind(home: Path, tmp_path: Path) -> 
             end(pid)
 
 
-@pytest.mark.proves("catalog", drives=["DELETE"], client="Pulumi engine")
+@pytest.mark.proves("deletable", drives=["DELETE"], client="Pulumi engine")
 def test_destroy_leaves_nothing(project: Project, home: Path) -> None:
     output = project.pulumi("destroy", "--yes", "--skip-preview")
     assert re.search(r"\d+ deleted", output)
     assert json.loads(project.pulumi("stack", "export"))["deployment"].get("resources", []) == []
-    assert project.changes() == {"create": 26}
+    assert project.changes() == {"create": 27}
 
 
 def wait_for(condition: Any, seconds: float) -> None:

@@ -76,6 +76,28 @@ def test_create_refuses_what_is_there(plugin: Plugin, arm: FakeArm) -> None:
     assert len(arm.requests("PUT")) == 1
 
 
+BLOBS = "storage:BlobServiceProperties"
+BLOBS_ID = "/subscriptions/sub/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a/blobServices/default"
+BLOBS_INPUTS = {"resourceGroupName": "g", "accountName": "a", "blobServicesName": "default"}
+
+
+def test_what_azure_makes_with_its_parent_is_taken_over(plugin: Plugin, arm: FakeArm) -> None:
+    arm.resources[BLOBS_ID.lower()] = {"properties": {"cors": {"corsRules": [{"maxAgeInSeconds": 1}]}}}
+    identifier, _ = plugin.create(BLOBS, {**BLOBS_INPUTS, "isVersioningEnabled": True})
+    assert identifier == BLOBS_ID
+    assert [seen.body for seen in arm.requests("PUT")] == [{"properties": {"isVersioningEnabled": True}}]
+
+
+def test_and_is_emptied_in_place_of_a_deletion(plugin: Plugin, arm: FakeArm) -> None:
+    arm.resources[BLOBS_ID.lower()] = {"properties": {"isVersioningEnabled": True}}
+    plugin.delete(BLOBS, BLOBS_ID)
+    assert [seen.body for seen in arm.requests("PUT")] == [{}]
+    assert arm.requests("DELETE") == []
+    del arm.resources[BLOBS_ID.lower()]
+    plugin.delete(BLOBS, BLOBS_ID)
+    assert len(arm.requests("PUT")) == 1
+
+
 def test_an_existence_check_that_fails_says_what_arm_said(plugin: Plugin, arm: FakeArm) -> None:
     arm.script("GET", ENDPOINT_ID, Reply(403, {"error": {"code": "AuthorizationFailed", "message": "no"}}))
     with pytest.raises(Refused, match=r"cannot check existence of resource .* status code 403, .*AuthorizationFailed"):

@@ -23,6 +23,7 @@ from localazure.arm.namespaces.machine_learning.managed_network import (
 )
 from localazure.arm.namespaces.machine_learning.workspace_actions import WorkspaceActions
 from localazure.arm.namespaces.machine_learning.workspace_deletion import WorkspaceDeletion
+from localazure.arm.namespaces.storage import let_the_studio_in
 from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, read_tags
@@ -213,6 +214,9 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         from localazure.arm.namespaces.machine_learning.datastores import create_default_datastores
 
         create_default_datastores(self.plane, resource)
+        account = self.store.get(str(resource.properties["storageAccount"]))
+        assert account is not None  # checked when the workspace was put
+        let_the_studio_in(self.store, account)
 
 
 def make_network_ready(workspace: Resource) -> None:
