@@ -80,8 +80,8 @@ def _family(
     return tuple(rows)
 
 
-_DAS = ("Standard_D2as_v4", "Standard_D4as_v4", "Standard_D8as_v4", "Standard_D16as_v4")
-_LS = ("Standard_L8s_v3", "Standard_L8as_v3")
+_DAS = tuple(f"Standard_D{cores}as_v4" for cores in (2, 4, 8, 16, 32, 48, 64, 96))
+_LS = tuple(f"Standard_L{cores}s_v3" for cores in (8, 16, 32, 48, 64, 80))
 _T4 = ("Standard_NC4as_T4_v3", "Standard_NC8as_T4_v3", "Standard_NC16as_T4_v3", "Standard_NC64as_T4_v3")
 _A100 = ("Standard_NC24ads_A100_v4", "Standard_NC48ads_A100_v4", "Standard_NC96ads_A100_v4")
 _A10 = ("Standard_NV6ads_A10_v5", "Standard_NV12ads_A10_v5", "Standard_NV36ads_A10_v5")
@@ -187,9 +187,10 @@ def sku_warning(name: str, today: date) -> str | None:
             f"its retirement are not checked.{_suggestion(name, today)}"
         )
     if sku.retired is not None and sku.retired > today:
+        as_large = next((name for name in sku.replacements if SKUS[name].cores >= sku.cores), sku.replacements[-1])
         return (
             f"names the SKU {sku.name}, which Azure retires on {sku.retired.isoformat()}. "
-            f"Plan to move to another one, for example {_one_of(sku.replacements)}."
+            f"Plan to move to another one, for example {as_large}."
         )
     return None
 

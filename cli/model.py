@@ -5,9 +5,14 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.errors import ExitCode, UsageError
 from cli.project import project_root
+
+if TYPE_CHECKING:
+    from models.folder import Survey
+    from models.spec import Model
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,11 +35,12 @@ class Result:
     deployments: dict[str, dict[str, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    passed_over: dict[str, str] = field(default_factory=dict)  # YAML file -> what it is, if no deployment
 
 
 def check_models(options: argparse.Namespace) -> int:
     """Run `sluice model check`."""
-    results = [check_model(folder, names) for folder, names in _asked(options.path)]
+    results = check(_asked(options.path))
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2))
     else:
@@ -43,21 +49,34 @@ def check_models(options: argparse.Namespace) -> int:
     return ExitCode.USAGE if any(result.problems for result in results) else ExitCode.DONE
 
 
-def check_model(folder: Path, deployments: list[str]) -> Result:
-    """Load a model and check what only the deployment's VM size decides besides."""
+def check(asked: "dict[Path, Survey]") -> list[Result]:
+    """Load models together, and check besides what the deployments' VM sizes and images decide."""
     from models.errors import ModelError
-    from models.loader import load_model
+    from models.loader import load_models
 
-    try:
-        model = load_model(folder, deployments)
-    except ModelError as error:
-        return Result(model=folder.name, problems=[str(one) for one in error.problems])
-    found = {name: {"release": one.release, "sku": one.instance_type} for name, one in model.deployments.items()}
-    if model.endpoint.compute is not None:
-        return Result(model=model.name, deployments=found)  # Kubernetes: instance types are the cluster's own
+    results = []
+    for folder, model in load_models({folder: found.deployments for folder, found in asked.items()}).items():
+        found = asked[folder]
+        if isinstance(model, ModelError):
+            result = Result(model=folder.name, problems=[str(one) for one in model.problems])
+        else:
+            result = _good(folder, model)
+        result.passed_over.update({f"{folder.name}/{name}": kind for name, kind in found.passed_over.items()})
+        results.append(result)
+    return results
+
+
+def _good(folder: Path, model: "Model") -> Result:
+    from models.advice import advice_on
+
+    deployments = model.deployments
+    found = {name: {"release": one.release, "sku": one.instance_type} for name, one in deployments.items()}
     result = Result(model=model.name, deployments=found)
-    for name, one in model.deployments.items():
-        _check_size(f"{folder.name}/{name}.yml", one.instance_type, result)
+    for name, one in deployments.items():
+        file = f"{folder.name}/{name}.yml"
+        if model.endpoint.compute is None:  # on Kubernetes the instance types are the cluster's own
+            _check_size(file, one.instance_type, result)
+        result.warnings.extend(f"{file}: {line}" for line in advice_on(one))
     return result
 
 
@@ -73,20 +92,23 @@ def _check_size(file: str, instance_type: str, result: Result) -> None:
         result.warnings.append(f"{file}: instance_type {warning}")
 
 
-def _asked(path: Path | None) -> list[tuple[Path, list[str]]]:
-    from models.loader import ENDPOINT, list_deployments
+def _asked(path: Path | None) -> "dict[Path, Survey]":
+    """The folders to check, each with the deployments in question."""
+    from models.folder import ENDPOINT, SUFFIXES, Survey, survey
 
     if path is None:
         folders = sorted(endpoint.parent for endpoint in (project_root() / "models").glob(f"*/{ENDPOINT}.yml"))
         if not folders:
             raise UsageError("there is no model: no models/*/endpoint.yml. Add one, or give a path.")
-        return [(folder, list_deployments(folder)) for folder in folders]
+        return {folder: survey(folder) for folder in folders}
     if path.is_file():
-        names = [] if path.stem == ENDPOINT else [path.stem]
-        return [(path.resolve().parent, names)]
+        if path.suffix not in SUFFIXES:
+            raise UsageError(f"{path} is no file of az ml: its name must end in .yml or .yaml. Give such a file.")
+        names = () if path.stem == ENDPOINT else (path.stem,)
+        return {path.resolve().parent: Survey(deployments=names, passed_over={})}
     if not path.is_dir():
         raise UsageError(f"{path} does not exist. Give a model's folder or one of its YAML files.")
-    return [(path.resolve(), list_deployments(path))]
+    return {path.resolve(): survey(path)}
 
 
 def _print(result: Result) -> None:
@@ -99,3 +121,5 @@ def _print(result: Result) -> None:
         print(f"  {problem}")
     for warning in result.warnings:
         print(f"  warning: {warning}")
+    for file, kind in result.passed_over.items():
+        print(f"  passed over: {file}: {kind}")

@@ -84,7 +84,7 @@ def publish_model(options: argparse.Namespace) -> int:
 
 def model_folder(name: str) -> Path:
     """Return the folder of a model. Raises UsageError with the models there are."""
-    from models.checks import did_you_mean
+    from models.finding import did_you_mean
 
     models = project_root() / "models"
     if "/" not in name and name not in (".", "..") and (models / name / "endpoint.yml").is_file():

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from models.checks import Finding
 from models.content import ContentError, local_asset
+from models.finding import Finding
 from models.scoring_script import check_scoring_script
 from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset, digest_of
 
@@ -39,7 +39,11 @@ def model_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetRefer
 
 
 def code_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetReference | None:
-    """Return the scoring code; a local script must be one that the inference server can start."""
+    """Return the scoring code; a local Python script must be one that the inference server can start.
+
+    With `inference_config` the container is the server: what it does with the script is its own affair. A script in
+    another language (R, a shell's) is for such a container too, also where the environment is only named.
+    """
     code = result["code"]
     if code is None:
         return None
@@ -63,7 +67,7 @@ def code_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetRefere
         what = f"{field} is {script!r}, which is not among the files of {where}"
         fix = "Name a script below that folder, which no ignore file leaves out"
         raise AssetError(Finding(field=field, what=what, fix=fix))
-    problems = check_scoring_script(local / script)
+    problems = [] if _has_own_server(result) or not is_python(script) else check_scoring_script(local / script)
     if problems:
         raise AssetError(*(Finding(field=field, what=what, fix=fix) for what, fix in problems))
     return asset
@@ -92,6 +96,16 @@ def environment_of(folder: Path, result: Mapping[str, Any]) -> EnvironmentSpec |
         inference_config=inference_config,
         digest=digest_of(content),
     )
+
+
+def is_python(script: str) -> bool:
+    """Tell whether a scoring script is for azureml-inference-server-http."""
+    return Path(script).suffix.lower() == ".py"
+
+
+def _has_own_server(result: Mapping[str, Any]) -> bool:
+    environment = result["environment"]
+    return isinstance(environment, Mapping) and bool(environment["properties"].get("inferenceConfig"))
 
 
 def _reference(reference: str | None) -> AssetReference | None:

@@ -4,14 +4,16 @@ Each check reads the file as written; azure-ai-ml's own refusals come from azure
 azure-ai-ml 1.35.2, seen by running it, unless a comment says otherwise.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from models.document import DocumentError, read_document
+from models.finding import Finding
+from models.preview_schema import check_deployment_preview, check_endpoint_preview
+from models.references import is_image, placeholder_in
+from models.values import check_shapes, check_texts, check_whole, is_whole
 
 TARGET_UTILIZATION = "target_utilization"
 
@@ -24,17 +26,24 @@ REQUEST_NUMBERS = ("request_timeout_ms", "max_concurrent_requests_per_instance",
 ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One refused field of one file."""
-
-    field: str
-    what: str
-    fix: str
+# What the program takes of what Azure allows: ids that differ only in case are the same to ARM and different to Pulumi.
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NAME_RULE = "3 to 32 lower-case letters, digits and single dashes, with a letter first"
+MAX_NAME = 32
 
 
 def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
     """Yield what is wrong with endpoint.yml; `model` is the folder's name."""
+    if not (NAME.fullmatch(model) and len(model) <= MAX_NAME):
+        yield Finding(
+            field="name",
+            what=f"the folder is called {model!r}, but its name is the key in the stack file, which has at "
+            f"most {MAX_NAME} lower-case letters, digits and single dashes, with a letter first",
+            fix="Rename the folder",
+        )
+    yield from check_endpoint_preview(content)
+    if "compute" in content:
+        yield from _check_filled_in("compute", content["compute"])
     if "name" in content and content["name"] != model:
         yield Finding(
             field="name",
@@ -51,20 +60,32 @@ def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
     if "identity" in content:
         yield from _check_identity(content["identity"])
     if "tags" in content:
-        yield from _check_texts("tags", content["tags"])
+        yield from check_texts("tags", content["tags"])
     if "properties" in content:
-        yield from _check_texts("properties", content["properties"])
+        yield from check_texts("properties", content["properties"])
 
 
 def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernetes: bool) -> Iterator[Finding]:
     """Yield what is wrong with a deployment's file; `kubernetes` is what the endpoint is."""
+    if not (NAME.fullmatch(name) and 3 <= len(name) <= MAX_NAME):
+        yield Finding(
+            field="name",
+            what=f"the file is called {name!r}, but the name of a deployment has {NAME_RULE}",
+            fix="Rename the file, and the deployment in it",
+        )
+    yield from check_shapes(content)
+    yield from check_deployment_preview(content)
+    yield from _check_filled_in("instance_type", content.get("instance_type"))
     if "name" in content and content["name"] != name:
         yield Finding(
             field="name",
             what=f"name is {content['name']!r}, but the file and the stack call the deployment {name!r}",
             fix=f"Write name: {name}",
         )
-    if "endpoint_name" in content and content["endpoint_name"] != model:
+    if "endpoint_name" not in content:
+        fix = f"Write endpoint_name: {model}"
+        yield Finding(field="endpoint_name", what="endpoint_name is missing", fix=fix)
+    elif content["endpoint_name"] != model:
         yield Finding(
             field="endpoint_name",
             what=f"endpoint_name is {content['endpoint_name']!r}, but the file belongs to {model!r}",
@@ -75,7 +96,7 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
     yield from _check_scale_settings(content.get("scale_settings"), kubernetes)
     for field in ("environment_variables", "tags", "properties"):
         if field in content:
-            yield from _check_texts(field, content[field])
+            yield from check_texts(field, content[field])
     yield from _check_reference("model", content.get("model"))
     yield from _check_reference("environment", content.get("environment"))
     yield from _check_environment(content.get("environment"))
@@ -119,12 +140,6 @@ def _check_conda_file(field: str, path: Path) -> Iterator[Finding]:
         yield Finding(field=field, what=f"{field} {path.name}: {error}", fix="Correct that file")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ' Did you mean x?' or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {close[0]}?" if close else ""
-
-
 def has_target_utilization(content: dict[str, Any]) -> bool:
     """Tell whether the file asks for autoscale the way az ml's Kubernetes deployments do."""
     settings = content.get("scale_settings")
@@ -149,6 +164,11 @@ def _check_identity(identity: Any) -> Iterator[Finding]:
             what="identity is user_assigned without an identity",
             fix="List user_assigned_identities: [{resource_id: <ARM id>}], or remove identity: then one is made",
         )
+    else:
+        listed = identity.get("user_assigned_identities")
+        for one in listed if isinstance(listed, list) else ():
+            if isinstance(one, dict):
+                yield from _check_filled_in("identity.user_assigned_identities", one.get("resource_id"))
 
 
 def _check_kind(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
@@ -170,14 +190,14 @@ def _check_kind(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
 
 
 def _check_numbers(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
-    yield from _check_whole("instance_count", content)
+    yield from check_whole("instance_count", content)
     settings = content.get("request_settings")
     if isinstance(settings, dict):
         for name in REQUEST_NUMBERS:
-            yield from _check_whole(f"request_settings.{name}", settings)
+            yield from check_whole(f"request_settings.{name}", settings)
         limit = MAX_REQUEST_TIMEOUT_MS["kubernetes" if kubernetes else "managed"]
         timeout = settings.get("request_timeout_ms", 0)
-        if _is_whole(timeout) and timeout > limit:
+        if is_whole(timeout) and timeout > limit:
             yield Finding(
                 field="request_settings.request_timeout_ms",
                 what=f"request_settings.request_timeout_ms is {timeout}; Azure allows at most {limit}",
@@ -187,29 +207,7 @@ def _check_numbers(content: dict[str, Any], kubernetes: bool) -> Iterator[Findin
         numbers = content.get(probe)
         if isinstance(numbers, dict):
             for name in PROBE_NUMBERS:
-                yield from _check_whole(f"{probe}.{name}", numbers)
-
-
-def _check_whole(
-    field: str, content: dict[str, Any], minimum: int = 1, maximum: int | None = None
-) -> Iterator[Finding]:
-    """Whole numbers: azure-ai-ml cuts 33.3 to 33, takes "2" and true, lets 0 and -3 through, and never sends 0 s."""
-    name = field.rpartition(".")[2]
-    if name not in content:
-        return
-    value = content[name]
-    if _is_whole(value) and value >= minimum and (maximum is None or value <= maximum):
-        return
-    rule = f"a whole number of at least {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
-    why = "" if value != 0 or isinstance(value, bool) else "; azure-ai-ml drops a 0 or sends it unchecked"
-    fix = f"Write {minimum} or more" if maximum is None else f"Write {minimum} to {maximum}"
-    if name != "instance_count" and value == 0:
-        fix += ", or remove it: then Azure's default holds"
-    yield Finding(field=field, what=f"{field} must be {rule}, got {value!r}{why}", fix=fix)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+                yield from check_whole(f"{probe}.{name}", numbers)
 
 
 def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
@@ -218,12 +216,12 @@ def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
     where = "scale_settings"
     for name in ("min_instances", "max_instances"):
         if name in settings:
-            yield from _check_whole(f"{where}.{name}", settings)
+            yield from check_whole(f"{where}.{name}", settings)
         else:
             yield Finding(field=f"{where}.{name}", what=f"{where}.{name} is missing", fix="Write 1 or more")
-    yield from _check_whole(f"{where}.target_utilization_percentage", settings, 1, 100)
+    yield from check_whole(f"{where}.target_utilization_percentage", settings, 1, 100)
     low, high = settings.get("min_instances", 0), settings.get("max_instances", 0)
-    if _is_whole(low) and _is_whole(high) and low > high:
+    if is_whole(low) and is_whole(high) and low > high:
         yield Finding(
             field=f"{where}.min_instances",
             what=f"{where}: min_instances {low} is above max_instances {high}",
@@ -240,22 +238,23 @@ def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
         )
 
 
-def _check_texts(field: str, values: Any) -> Iterator[Finding]:
-    """Texts: azure-ai-ml sends a YAML number or truth value as such, where Azure's API takes texts only."""
-    if not isinstance(values, dict):
-        return  # azure-ai-ml refuses it
-    for name, value in values.items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            yield Finding(
-                field=f"{field}.{name}",
-                what=f"{field}.{name} must be a text, got {value!r} ({type(value).__name__})",
-                fix=f'Put it in quotes: {name}: "{str(value).lower() if isinstance(value, bool) else value}"',
-            )
+def _check_filled_in(field: str, value: Any) -> Iterator[Finding]:
+    """What a template left unfilled: azure-ai-ml sends it, and Azure looks for a thing of that name."""
+    found = placeholder_in(value) if isinstance(value, str) else None
+    if found is not None:
+        yield Finding(
+            field=field,
+            what=f"{field} is {value!r}, where {found} was never filled in",
+            fix="Write the value itself: neither az ml nor this program fills in placeholders",
+        )
 
 
 def _check_reference(field: str, value: Any) -> Iterator[Finding]:
     """References: without a version azure-ai-ml fails late or takes what is newest, so a release would not be fixed."""
     if not isinstance(value, str) or value.startswith("file:"):
+        return
+    if placeholder_in(value):
+        yield from _check_filled_in(field, value)
         return
     moving = "@" in value or "/labels/" in value
     match = ASSET_REFERENCE.fullmatch(value)
@@ -284,9 +283,18 @@ def _check_environment(environment: Any) -> Iterator[Finding]:
             what="environment.build needs a Docker build context, which this program does not publish",
             fix="Build and push the image, and name it as environment.image",
         )
-    elif not environment.get("image"):
+    elif not environment.get("image") and "docker" not in environment:
         yield Finding(
             field="environment.image",
             what="environment.image is missing",
             fix="Name an image, e.g. mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:<tag>",
         )
+    elif isinstance(image := environment.get("image"), str) and not is_image(image):
+        if placeholder_in(image):
+            yield from _check_filled_in("environment.image", image)
+        else:
+            yield Finding(
+                field="environment.image",
+                what=f"environment.image is {image!r}, which no image can be called",
+                fix="Write <registry>/<repository>:<tag>, the repository in lower case",
+            )

@@ -2,9 +2,9 @@
 
 A digest depends on relative paths and bytes; not on times, absolute paths, locale, platform or the order of a listing.
 Ignore files work as in az ml: `.amlignore`, else `.gitignore`, at the top of the folder. What they leave out is neither
-opened nor followed nor refused. Unlike in az ml, two kinds of files are always left out: Python's compiled files, because
-a trial run on a laptop must not change a release, and this program's own records (release lock, release documents),
-because a publication must not change what it publishes where the model's folder is itself the code or the model.
+opened nor followed nor refused. Unlike in az ml, two kinds of files are always left out: Python's compiled files,
+because a trial run on a laptop must not change a release; and this program's own records (release lock, release
+documents), because a publication must not change what it publishes where the model's folder is the code or the model.
 """
 
 import hashlib

@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-
 MAX_DEPTH = 30  # a deployment's file is four deep
 MAX_VALUES = 20_000  # a deployment's file holds some thirty
 

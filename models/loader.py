@@ -1,8 +1,9 @@
 """Loads models/<model>/ with azure-ai-ml's own loaders, and catches what they silently alter or let through.
 
-`load_model` is what the Pulumi program and the command line use. It reads files only: it neither uploads nor asks
-Azure. The parts: document.py reads YAML, azureml.py asks azure-ai-ml and remembers, checks.py knows the library's
-holes, content.py digests files, assets.py tells local assets from references; here they are put together.
+`load_models` is what the Pulumi program and the command line use; azure-ai-ml is started at most once, for all models
+together, because that takes seconds. It reads files only: it neither uploads nor asks Azure. The parts: folder.py finds
+the deployments, document.py reads YAML, azureml.py asks azure-ai-ml and remembers, checks.py knows the library's holes,
+content.py digests files, assets.py tells local assets from references; here they are put together.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,16 +13,16 @@ from typing import Any
 from models import azureml
 from models.assets import AssetError, code_of, environment_of, model_of
 from models.checks import (
-    Finding,
     check_deployment,
     check_endpoint,
     check_paths,
-    did_you_mean,
     has_target_utilization,
     is_kubernetes,
 )
 from models.document import Document, DocumentError, read_document
 from models.errors import ModelError, ModelFilesError, Problem
+from models.finding import Finding, did_you_mean
+from models.folder import ENDPOINT, NO_DEPLOYMENTS, SUFFIXES, list_deployments
 from models.spec import (
     AssetKind,
     AssetReference,
@@ -35,6 +36,7 @@ from models.spec import (
     release_digest,
     with_release,
 )
+from models.values import check_shapes
 
 __all__ = [
     "AssetKind",
@@ -51,47 +53,47 @@ __all__ = [
     "Problem",
     "list_deployments",
     "load_model",
+    "load_models",
     "release_digest",
 ]
 
-ENDPOINT = "endpoint"
-SUFFIXES = (".yml", ".yaml")
-NO_DEPLOYMENTS = frozenset({ENDPOINT, "conda", "environment", "release.lock"})
 DEFAULT_TARGET_CPU_PERCENT = 70  # azure-ai-ml's and Azure's default of target_utilization_percentage
 
 
-def list_deployments(folder: Path) -> list[str]:
-    """Return the deployments that a model's folder describes: its YAML files that name an endpoint, sorted."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix in SUFFIXES and path.stem not in NO_DEPLOYMENTS and path.is_file():
-            try:
-                describes = "endpoint_name" in read_document(path).content
-            except DocumentError:
-                describes = True  # loading it says what is wrong
-            if describes:
-                found.append(path.stem)
+def load_models(asked: Mapping[Path, Iterable[str]]) -> dict[Path, Model | ModelError]:
+    """Return the models of folders, each with the deployments named, or the error that has everything wrong with it.
+
+    Raises `azureml.LibraryError` if azure-ai-ml cannot be run.
+    """
+    readers = {folder: _Reader(folder.resolve(), deployments) for folder, deployments in asked.items()}
+    requests = {folder: reader.requests() for folder, reader in readers.items()}
+    answers = iter(azureml.load([request for own in requests.values() for request in own]))
+    loaded = {folder: [next(answers) for _ in own] for folder, own in requests.items()}
+    found: dict[Path, Model | ModelError] = {}
+    for folder, reader in readers.items():
+        try:
+            found[folder] = reader.model(loaded[folder])
+        except ModelError as error:
+            found[folder] = error
     return found
 
 
 def load_model(folder: Path, deployments: Iterable[str]) -> Model:
     """Return the model of a folder with the deployments named; raise ModelError with everything that is wrong."""
-    folder = folder.resolve()
-    reader = _Reader(folder)
-    if not folder.is_dir():
-        there = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
-        fix = f"Make the folder, or correct the key in sluice:endpoints.{did_you_mean(folder.name, there)}"
-        reader.report(f"{folder.name}/", Finding(field="", what="the model's folder does not exist", fix=fix))
-        raise ModelFilesError(folder.name, reader.problems)
-    return reader.read(list(dict.fromkeys(deployments)))
+    (found,) = load_models({folder: deployments}).values()
+    if isinstance(found, ModelError):
+        raise found
+    return found
 
 
 class _Reader:
     """Reads one model's folder and gathers what is wrong with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
         self.folder = folder
+        self.names = list(dict.fromkeys(names))
         self.problems: list[Problem] = []
+        self.documents: dict[str, Document] = {}
 
     def report(self, file: str, *findings: Finding) -> None:
         """Note problems of one file."""
@@ -100,26 +102,45 @@ class _Reader:
             if problem not in self.problems:
                 self.problems.append(problem)
 
-    def read(self, names: list[str]) -> Model:
-        """Return the model, or raise ModelError."""
-        for name in NO_DEPLOYMENTS.intersection(names):
+    def requests(self) -> list[azureml.Request]:
+        """Read and check the files; return what azure-ai-ml is to load."""
+        if not self.folder.is_dir():
+            parent = self.folder.parent
+            there = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+            fix = f"Make the folder, or correct the key in sluice:endpoints.{did_you_mean(self.folder.name, there)}"
+            what = "the model's folder does not exist"
+            self.report(f"{self.folder.name}/", Finding(field="", what=what, fix=fix))
+            return []
+        for name in NO_DEPLOYMENTS.intersection(self.names):
             what = f"a deployment must not be called {name}: {name}.yml is not read as a deployment's file"
             self.report(f"{self.folder.name}/{name}.yml", Finding(field="", what=what, fix="Give it another name"))
-        names = [name for name in names if name not in NO_DEPLOYMENTS]
-        documents = {name: document for name in [ENDPOINT, *names] if (document := self._document(name))}
-        kubernetes = ENDPOINT in documents and bool(documents[ENDPOINT].content.get("compute"))
-        for name, document in documents.items():
+        self.names = [name for name in self.names if name not in NO_DEPLOYMENTS]
+        self.documents = {name: document for name in [ENDPOINT, *self.names] if (document := self._document(name))}
+        endpoint = self.documents.get(ENDPOINT)
+        kubernetes = endpoint is not None and bool(endpoint.content.get("compute"))
+        for name, document in self.documents.items():
             if name == ENDPOINT:
                 self.report(self._label(document), *check_endpoint(document.content, self.folder.name))
             else:
                 found = check_deployment(document.content, name=name, model=self.folder.name, kubernetes=kubernetes)
                 self.report(self._label(document), *found, *check_paths(document.content, self.folder))
-        results = self._ask_azure_ml(documents)
+        return [
+            azureml.Request(
+                kind=ENDPOINT if name == ENDPOINT else "deployment",
+                document=document,
+                content=_carried(document.content),
+            )
+            for name, document in self.documents.items()
+        ]
+
+    def model(self, loaded: list[azureml.Loaded]) -> Model:
+        """Return the model that azure-ai-ml's answers make, or raise ModelError."""
+        results = self._results(loaded)
         specs = {
             name: spec
-            for name in names
+            for name in self.names
             if name in results
-            if (spec := self._deployment(documents[name], results[name]))
+            if (spec := self._deployment(self.documents[name], results[name]))
         }
         if self.problems:
             raise ModelFilesError(self.folder.name, self.problems)
@@ -148,23 +169,15 @@ class _Reader:
             self.report(label, Finding(field="", what=str(error), fix="Correct the file"))
             return None
 
-    def _ask_azure_ml(self, documents: Mapping[str, Document]) -> dict[str, dict[str, Any]]:
+    def _results(self, loaded: list[azureml.Loaded]) -> dict[str, dict[str, Any]]:
         """Return azure-ai-ml's results; what it refuses is a problem unless the same field is reported already."""
-        requests = [
-            azureml.Request(
-                kind=ENDPOINT if name == ENDPOINT else "deployment",
-                document=document,
-                content=_carried(document.content),
-            )
-            for name, document in documents.items()
-        ]
         results = {}
-        for (name, document), loaded in zip(documents.items(), azureml.load(requests), strict=True):
+        for (name, document), answer in zip(self.documents.items(), loaded, strict=True):
             label = self._label(document)
-            if loaded.result is not None:
-                results[name] = loaded.result
-            for error in loaded.errors:
-                field = error.partition(":")[0]
+            if answer.result is not None:
+                results[name] = answer.result
+            for error in answer.errors:
+                field = "name" if error.startswith("The name for a") else error.partition(":")[0]
                 if field.startswith(
                     ("model.", "environment.")
                 ):  # of the alternatives that azure-ai-ml tried: one is enough
@@ -190,7 +203,7 @@ class _Reader:
                     self.report(label, *error.findings)
         if len(assets) < 3:
             return None
-        self.report(label, *_check_completeness(**assets))
+        self.report(label, *(one for one in _check_completeness(**assets) if not self._reported(label, one.field)))
         body = dict(result["properties"])
         managed = not is_kubernetes(document.content)
         if managed:
@@ -221,6 +234,9 @@ def _carried(content: dict[str, Any]) -> dict[str, Any] | None:
         stumbles.add("scale_settings")  # becomes Azure Monitor autoscale
     if not content.get("identity"):
         stumbles.add("identity")  # TypeError when empty; refused by the checks
+    stumbles.update(
+        finding.field for finding in check_shapes(content)
+    )  # AttributeError of a list in place of a mapping
     if stumbles.isdisjoint(content):
         return None
     return {key: value for key, value in content.items() if key not in stumbles}

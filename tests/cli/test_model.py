@@ -1,12 +1,14 @@
 """`sluice model check`: one line for each defect, exit code 2 when there is one."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from cli.main import main
+from models import azureml
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "models" / "fraud-detection"
 
@@ -53,3 +55,32 @@ def test_sizes_are_accepted_with_a_warning_where_there_is_something_to_know(
     assert printed.startswith("fraud-detection: good\n")
     assert ("warning: fraud-detection/blue.yml: instance_type names the SKU" in printed) == (warning is not None)
     assert (warning or "") in printed
+
+
+def test_every_yaml_file_is_judged_or_named(
+    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of 2021 without endpoint_name was left out without a word, and the folder called good."""
+    (model / "old.yml").write_text("name: old\ninstance_type: Standard_F4s_v2\n")
+    (model / "train.yml").write_text("command: python train.py\n")
+    monkeypatch.setattr("models.azureml._run", lambda requests: [azureml.Loaded(result=None) for _ in requests])
+    assert main(["model", "check", str(model)]) == 2
+    printed = capsys.readouterr().out
+    assert "fraud-detection/old.yml: endpoint_name is missing. Write endpoint_name: fraud-detection." in printed
+    assert "passed over: fraud-detection/train.yml: a job or component" in printed
+
+
+@pytest.mark.integration  # starts azure-ai-ml: two seconds
+def test_what_fails_only_later_is_said_before(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conda, blue = model / "conda.yml", model / "blue.yml"
+    conda.write_text(conda.read_text().replace("azureml-inference-server-http==1.5.1", "flask==3.1.1"))
+    blue.write_text(re.sub(r"image: .*", "image: registry.example/x:latest", blue.read_text()))
+    assert main(["model", "check", str(blue), "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    for piece in ("does not list azureml-inference-server-http", "'registry.example/x:latest', which names no version"):
+        assert any(piece in warning for warning in result["warnings"])
+
+
+def test_a_file_of_another_kind_is_wrong_use(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "check", str(model / "src" / "score.py")]) == 2
+    assert "its name must end in .yml or .yaml" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Loading models/<model>/: what az ml accepts is loaded, what it alters or lets through is refused, all at once."""
 
 import sys
+import textwrap
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,10 @@ from models.loader import (
     EnvironmentSpec,
     IdentitySpec,
     LocalAsset,
+    Model,
     list_deployments,
     load_model,
+    load_models,
     release_digest,
 )
 from tests.models.conftest import EXAMPLE, deployment, write_model
@@ -32,7 +35,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "count-zero": ({"instance_count": 0}, ["instance_count must be a whole number of at least 1, got 0"]),
     "count-negative": ({"instance_count": -3}, ["instance_count", "got -3"]),
     "count-broken": ({"instance_count": 1.5}, ["instance_count", "got 1.5"]),
-    "count-text": ({"instance_count": "2"}, ["instance_count", "got '2'"]),
+    "count-text": ({"instance_count": "2"}, ["got '2'", "Write instance_count: 2, without quotes"]),
     "count-truth": ({"instance_count": True}, ["instance_count", "got True"]),
     "count-missing": ({"instance_count": None}, ["instance_count is missing", "Write instance_count: 1 or more"]),
     "delay-zero": (
@@ -53,6 +56,34 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"environment_variables": {"B": True}},
         ["environment_variables.B", "got True (bool)", 'B: "true"'],
     ),
+    "tag-nothing": ({"tags": {"owner": None}}, ["tags.owner must be a text, got None", "or remove the line"]),
+    "image-unfilled": (
+        {"environment": {"image": "${IMAGE}"}},
+        ["environment.image is '${IMAGE}', where ${IMAGE} was never filled in", "Write the value itself"],
+    ),
+    "image-none": ({"environment": {"image": "No Image"}}, ["which no image can be called", "<repository>:<tag>"]),
+    "environment-unfilled": ({"environment": "azureml:$(ENV):1"}, ["$(ENV) was never filled in"]),
+    "model-unfilled": ({"model": "azureml:m:{{ version }}"}, ["{{ version }} was never filled in"]),
+    "size-unfilled": ({"instance_type": "#{Size}#"}, ["#{Size}# was never filled in"]),
+    "model-list": ({"model": ["a"]}, ["model must be a reference (a text) or a mapping", "got a list"]),
+    "code-text": ({"code_configuration": "src"}, ["code_configuration must be a mapping"]),
+    "Capital": ({}, ["the file is called 'Capital', but the name of a deployment has 3 to 32 lower-case letters"]),
+    "under_score": ({}, ["the file is called 'under_score'", "3 to 32 lower-case letters, digits and single dashes"]),
+    "ab": ({}, ["the file is called 'ab'", "3 to 32", "Rename the file"]),
+    "preview-code": (
+        {"code_configuration": {"code": {"local_path": "./src"}, "scoring_script": "score.py"}},
+        ["code_configuration.code is a mapping with local_path", "first preview (2021)", "Write code: ./src"],
+    ),
+    "preview-model": ({"model": {"name": "m", "version": 1, "local_path": "./model.bin"}}, ["Write path: ./model.bin"]),
+    "preview-docker": (
+        {"environment": {"name": "e", "docker": {"image": "x:1"}}},
+        ["environment.docker is from", "Write image: x:1 in place of docker"],
+    ),
+    "preview-scale": (
+        {"scale_settings": {"scale_type": "manual", "instance_count": 3, "min_instances": 1, "max_instances": 4}},
+        ["scale_settings has instance_count, max_instances, min_instances, scale_type", "write instance_count: 3"],
+    ),
+    "preview-auto": ({"scale_settings": {"scale_type": "Auto"}}, ["type: target_utilization"]),
     "tag-number": ({"tags": {"cost": 7}}, ["tags.cost must be a text, got 7"]),
     "unknown-key": ({"instance_cuont": 3}, ["az ml refuses the file: instance_cuont: Unknown field."]),
     "wrong-name": ({"name": "other"}, ["name is 'other', but the file", "Write name: wrong-name"]),
@@ -410,3 +441,93 @@ def test_a_folder_in_place_of_a_file_is_no_deployment(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as refused:
         load_model(folder, ["bleu"])
     assert str(refused.value.problems[0]).endswith("Did you mean blue?")
+
+
+ROUTE = {"port": 8000, "path": "/"}
+OWN_SERVER = {
+    "image": "registry.example/plumber:1",
+    "inference_config": {"liveness_route": ROUTE, "readiness_route": ROUTE, "scoring_route": ROUTE},
+}
+
+
+def test_what_an_own_container_does_with_a_script_is_its_own_affair(tmp_path: Path) -> None:
+    """An R script was parsed as Python; so was a Python script without init() that the container starts itself."""
+    code = {"code": "./own"}
+    deployments = {
+        "plumber": deployment("plumber", environment=OWN_SERVER, code_configuration={**code, "scoring_script": "p.R"}),
+        "python": deployment("python", environment=OWN_SERVER, code_configuration={**code, "scoring_script": "a.py"}),
+        "named": deployment(
+            "named", environment="azureml:e:1", code_configuration={**code, "scoring_script": "sub/start.sh"}
+        ),
+    }
+    folder = write_model(tmp_path / "shop", **deployments)
+    (folder / "own" / "sub").mkdir(parents=True)
+    for name, text in {"p.R": "function(req) {\n}\n", "a.py": "print 'old'\n", "sub/start.sh": "exec R\n"}.items():
+        (folder / "own" / name).write_text(text)
+    loaded = load_model(folder, list(deployments)).deployments
+    assert {name: one.scoring_script for name, one in loaded.items()} == {
+        "plumber": "p.R",
+        "python": "a.py",
+        "named": "sub/start.sh",
+    }
+    (folder / "own" / "p.R").unlink()
+    with pytest.raises(ModelError, match=r"scoring_script is 'p\.R', which is not among the files of \./own"):
+        load_model(folder, ["plumber"])
+
+
+def test_a_file_of_the_preview_is_refused_once_with_every_field_and_without_a_traceback(tmp_path: Path) -> None:
+    old = """
+        name: NNNNNNNNNN
+        type: online
+        model: azureml:m:3
+        code_configuration: {code: {local_path: ../x}, scoring_script: score.py}
+        environment: azureml:e:1
+        instance_type: Standard_F4s_v2
+        scale_settings: {scale_type: manual, instance_count: 1, min_instances: 1, max_instances: 2}
+    """
+    folder = write_model(
+        tmp_path / "shop", {"type": "online", "deployments": [{"name": "blue"}]}, blue=textwrap.dedent(old)
+    )
+    assert list_deployments(folder) == ["blue"]
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["blue"])
+    fields = [(problem.file, problem.field) for problem in refused.value.problems]
+    assert sorted(fields) == [
+        ("shop/blue.yml", "code_configuration.code"),
+        ("shop/blue.yml", "endpoint_name"),
+        ("shop/blue.yml", "instance_count"),
+        ("shop/blue.yml", "name"),
+        ("shop/blue.yml", "scale_settings"),
+        ("shop/blue.yml", "type"),
+        ("shop/endpoint.yml", "deployments"),
+        ("shop/endpoint.yml", "type"),
+    ]
+
+
+def test_a_folder_that_no_stack_can_name_is_refused_with_the_rule(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "My_Shop", {"name": "My_Shop"}, blue=deployment("blue", endpoint_name="My_Shop"))
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["blue"])
+    (problem,) = refused.value.problems
+    assert "the folder is called 'My_Shop'" in str(problem)
+    assert "at most 32 lower-case letters, digits and single dashes" in str(problem)
+
+
+def test_azure_ai_ml_is_started_once_for_all_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was started once for each: the first preview of eight endpoints took half a minute of that."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folders = {
+        write_model(tmp_path / name, {"name": name}, blue=deployment("blue", endpoint_name=name)): ["blue"]
+        for name in ("one", "two", "three", "four")
+    }
+    broken = write_model(tmp_path / "five", {"name": "five"}, blue=deployment("blue", endpoint_name="other"))
+    starts = []
+    real = azureml._run
+    monkeypatch.setattr(azureml, "_run", lambda requests: starts.append(len(requests)) or real(requests))
+    found = load_models({**folders, broken: ["blue"], tmp_path / "six": ["blue"]})
+    assert starts == [10]
+    assert [model.name for model in found.values() if isinstance(model, Model)] == ["one", "two", "three", "four"]
+    assert "endpoint_name is 'other'" in str(found[broken])
+    assert "the model's folder does not exist" in str(found[tmp_path / "six"])
+    load_models(folders)
+    assert starts == [10]

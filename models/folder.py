@@ -1,0 +1,102 @@
+"""Which files of a model's folder describe deployments, and why every other YAML file of it does not.
+
+It tells them by their keys, not by one key alone: a file that somebody means as a deployment is read as one, so that
+what is wrong with it is said. No file is left out in silence.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.document import Document, DocumentError, read_document
+
+ENDPOINT = "endpoint"
+SUFFIXES = (".yml", ".yaml")
+NO_DEPLOYMENTS = frozenset({ENDPOINT, "conda", "environment", "release.lock"})
+
+_SCHEMA = "$schema"
+_DEPLOYMENT_KEYS = (
+    "endpoint_name",
+    "code_configuration",
+    "instance_type",
+    "instance_count",
+    "scale_settings",
+    "request_settings",
+    "liveness_probe",
+    "readiness_probe",
+    "egress_public_network_access",
+    "app_insights_enabled",
+    "model_mount_path",
+)
+"""Keys of online deployments, which files of other kinds do not have at the top level (read in az ml's schemas)."""
+_BATCH_KEYS = ("mini_batch_size", "output_action", "output_file_name", "retry_settings", "max_concurrency_per_instance")
+_OTHER_KINDS = (
+    (("dependencies",), "a conda file"),
+    (("auth_mode", "traffic", "deployments"), "an endpoint's file; only endpoint.yml is read"),
+    (("command", "jobs", "experiment_name"), "a job or component"),
+    (("image", "build", "conda_file"), "an environment"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What the YAML files of a model's folder are."""
+
+    deployments: tuple[str, ...]  # names, sorted
+    passed_over: dict[str, str]  # file name -> what it is, in words
+
+
+def survey(folder: Path) -> Survey:
+    """Look at every YAML file of a folder but endpoint.yml, the release lock, and what a deployment reads."""
+    deployments: list[str] = []
+    passed_over: dict[str, str] = {}
+    read: set[Path] = set()
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in SUFFIXES or path.is_dir():
+            continue
+        if path.stem in (ENDPOINT, "release.lock") and path.suffix in SUFFIXES:
+            continue
+        kind, document = _kind(path)
+        if kind is not None:
+            passed_over[path.name] = kind
+            continue
+        if path.stem not in deployments:
+            deployments.append(path.stem)
+        read.update(file.resolve() for file in document.read_files()) if document else None
+    unread = {name: kind for name, kind in passed_over.items() if (folder / name).resolve() not in read}
+    return Survey(deployments=tuple(sorted(deployments)), passed_over=unread)
+
+
+def list_deployments(folder: Path) -> list[str]:
+    """Return the deployments that a model's folder describes, sorted."""
+    return list(survey(folder).deployments)
+
+
+def _kind(path: Path) -> tuple[str | None, Document | None]:
+    """Return (None, document) of a deployment, whose document is None where it cannot be read; else (what it is, _)."""
+    try:
+        document = read_document(path)
+    except DocumentError as error:
+        if path.stem in NO_DEPLOYMENTS or path.suffix not in SUFFIXES:
+            return str(error), None
+        return None, None  # loading it says what is wrong
+    kind = _kind_of(document.content)
+    if kind is None and path.stem in NO_DEPLOYMENTS:
+        kind = f"looks like a deployment, but a file of this name is not read as one: rename it, not to {path.stem}"
+    if kind is None and path.suffix not in SUFFIXES:
+        kind = f"looks like a deployment, but its name ends in {path.suffix}: rename it to {path.stem}.yml"
+    return kind, document
+
+
+def _kind_of(content: dict[str, Any]) -> str | None:
+    """Return what the keys say of a file: None for an online deployment, else what it is."""
+    schema = str(content.get(_SCHEMA, "")).rpartition("/")[2].lower()
+    if "batchdeployment" in schema or any(key in content for key in _BATCH_KEYS):
+        return "a batch deployment; this program deploys to online endpoints only"
+    if "onlinedeployment" in schema:
+        return None
+    endpoint = "endpoint" in schema or "deployments" in content
+    if not endpoint and any(key in content for key in _DEPLOYMENT_KEYS):
+        return None
+    kinds = (kind for keys, kind in _OTHER_KINDS if any(key in content for key in keys))
+    return next(kinds, "no deployment: it has none of " + ", ".join(_DEPLOYMENT_KEYS[:3]))

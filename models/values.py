@@ -1,0 +1,127 @@
+"""Checks of single values in az ml YAML: whole numbers, texts, mappings. Each names the value, the rule and the fix.
+
+The reasons are facts about azure-ai-ml 1.35.2, seen by running it.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from models.finding import Finding
+
+TEXTS = ("name", "endpoint_name", "instance_type", "description", "model_mount_path", "egress_public_network_access")
+MAPPINGS = (
+    "code_configuration",
+    "request_settings",
+    "liveness_probe",
+    "readiness_probe",
+    "scale_settings",
+    "environment_variables",
+    "tags",
+    "properties",
+)
+TEXTS_OR_MAPPINGS = ("model", "environment")
+NAMES_OF_TYPES = {str: "a text", dict: "a mapping", list: "a list", bool: "a truth value", type(None): "nothing"}
+
+
+def is_whole(value: Any) -> bool:
+    """Tell whether a value is a whole number; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_shapes(content: dict[str, Any]) -> Iterator[Finding]:
+    """Yield fields of a deployment's file that hold another kind of value, of which azure-ai-ml says little."""
+    for names, kinds, rule in (
+        (TEXTS, (str,), "a text"),
+        (MAPPINGS, (dict,), "a mapping (`key: value` lines below it)"),
+        (TEXTS_OR_MAPPINGS, (str, dict), "a reference (a text) or a mapping (`key: value` lines below it)"),
+    ):
+        for name in names:
+            if name in content and not isinstance(content[name], kinds):
+                value = content[name]
+                fix = (
+                    f'Write {name}: "{value}", with quotes'
+                    if _is_number(value) and kinds == (str,)
+                    else f"Write {rule}"
+                )
+                yield Finding(field=name, what=f"{name} must be {rule}, got {_shown(value)}", fix=fix)
+
+
+def check_whole(field: str, content: dict[str, Any], minimum: int = 1, maximum: int | None = None) -> Iterator[Finding]:
+    """Whole numbers: azure-ai-ml cuts 33.3 to 33, takes "2" and true, lets 0 and -3 through, and never sends 0 s."""
+    name = field.rpartition(".")[2]
+    if name not in content:
+        return
+    value = content[name]
+    if is_whole(value) and value >= minimum and (maximum is None or value <= maximum):
+        return
+    rule = f"a whole number of at least {minimum}" if maximum is None else f"a whole number from {minimum} to {maximum}"
+    why = "; azure-ai-ml drops a 0 or sends it unchecked" if is_whole(value) and value == 0 else ""
+    fix = _number_meant(name, value, minimum, maximum)
+    if fix is None:
+        fix = f"Write {minimum} or more" if maximum is None else f"Write {minimum} to {maximum}"
+    if name != "instance_count" and is_whole(value) and value == 0:
+        fix += ", or remove it: then Azure's default holds"
+    yield Finding(field=field, what=f"{field} must be {rule}, got {value!r}{why}", fix=fix)
+
+
+def check_texts(field: str, values: Any) -> Iterator[Finding]:
+    """Texts: azure-ai-ml sends a YAML number or truth value as such, where Azure's API takes texts only."""
+    if not isinstance(values, dict):
+        return  # check_shapes says so
+    for name, value in values.items():
+        if not isinstance(name, str):
+            yield Finding(
+                field=f"{field}.{name}",
+                what=f"{field} has the key {_shown(name)}, but keys must be texts",
+                fix=f'Put the key in quotes: "{_written(name)}": ...',
+            )
+        if not isinstance(value, str):
+            yield Finding(
+                field=f"{field}.{name}",
+                what=f"{field}.{name} must be a text, got {value!r} ({type(value).__name__})",
+                fix=_text_meant(name, value),
+            )
+
+
+def _number_meant(name: str, value: Any, minimum: int, maximum: int | None) -> str | None:
+    """The fix for a number that is written as something else: without quotes, without a fraction of 0."""
+    if isinstance(value, str):
+        text = value.strip()
+        number = int(text) if text.removeprefix("+").isdecimal() else None
+        quotes = ", without quotes"
+    else:
+        number = int(value) if isinstance(value, float) and value.is_integer() else None
+        quotes = ", without a fraction"
+    if number is None or number < minimum or (maximum is not None and number > maximum):
+        return None
+    return f"Write {name}: {number}{quotes}"
+
+
+def _text_meant(name: Any, value: Any) -> str:
+    if value is None:
+        return f'Write the text that is meant ({name}: "..."), or remove the line'
+    if isinstance(value, dict | list):
+        return f"Write one text; what has parts can be JSON in quotes: {name}: '{json.dumps(value, default=str)}'"
+    return f'Put it in quotes: {name}: "{_written(value)}"'
+
+
+def _written(value: Any) -> str:
+    """A scalar as YAML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    kind = NAMES_OF_TYPES.get(type(value), type(value).__name__)
+    return kind if value is None else f"{value!r} ({kind})" if _is_scalar(value) else kind
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, dict | list)
