@@ -20,7 +20,7 @@ from components.live import LiveStack, read_caller, read_left_behind, read_stack
 from components.placement import Placement
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, LiveState, Transition
 from models.errors import ModelError
-from models.loader import load_model
+from models.loader import load_models
 from models.release import read_lock, require_published
 from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
 from naming import Names
@@ -55,11 +55,7 @@ class DeclarationError(pulumi.RunError):
 def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     """Load the models, read Azure, and say what to declare; raise `DeclarationError` with everything that is wrong."""
     problems: list[str] = []
-    models = {
-        key: model
-        for key, endpoint in settings.endpoints.items()
-        if (model := _collect(problems, lambda k=key, e=endpoint: load_model(models_folder / k, e.deployments)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-    }
+    models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)
     declared_names = _endpoint_names(settings, names, problems)
@@ -105,6 +101,19 @@ def _endpoint_names(settings: Settings, names: Names, problems: list[str]) -> di
     return keys
 
 
+def _load(settings: Settings, models_folder: Path, problems: list[str]) -> dict[str, Model]:
+    """The models by key, as far as their files are right."""
+    folders = {models_folder / key: key for key in settings.endpoints}
+    asked = {folder: settings.endpoints[key].deployments for folder, key in folders.items()}
+    models: dict[str, Model] = {}
+    for folder, loaded in (_collect(problems, lambda: load_models(asked)) or {}).items():
+        if isinstance(loaded, Model):
+            models[folders[folder]] = loaded
+        else:
+            problems += _lines(loaded)
+    return models
+
+
 def _check_without_files(settings: Settings, live: LiveStack, name: str, key: str) -> None:
     """Check an endpoint whose files cannot be read, as if they said what is live; raise `TransitionError`."""
     endpoint, rollout = live.endpoints.get(name), settings.rollout.get(key, RolloutSettings())
@@ -137,7 +146,7 @@ def _collect(problems: list[str], step: Callable[[], T]) -> T | None:
     except TransitionError as error:
         problems += [str(violation) for violation in error.violations]
     except ModelError as error:
-        problems += [f"models/{problem}" for problem in error.problems] or [str(error)]
+        problems += _lines(error)
     return None
 
 
@@ -157,6 +166,10 @@ def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[s
             f"the default of today it would be another endpoint, and that one deleted. Add the line `name: {name}` to "
             f"sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml."
         )
+
+
+def _lines(error: ModelError) -> list[str]:
+    return [f"models/{problem}" for problem in error.problems] or [str(error)]
 
 
 def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:

@@ -21,6 +21,7 @@ import yaml
 
 from models.cache import cache_folder, write_atomically
 from models.document import Document
+from models.errors import ModelError
 
 FORMAT = 1  # raise when the shape of a remembered result changes
 TIMEOUT_SECONDS = 120.0  # the import takes 1.4 s, 4.4 s without bytecode, more on a loaded runner
@@ -46,7 +47,7 @@ class Loaded:
     errors: tuple[str, ...] = ()
 
 
-class LibraryError(RuntimeError):
+class LibraryError(ModelError):
     """azure-ai-ml could not be run at all: an installation problem, not one of the file."""
 
 

@@ -1,6 +1,7 @@
 """What can be wrong with a model's files or with what is published of them.
 
 ModelError              the model cannot be used; nothing was changed; `problems` has every reason it knows
+├── LibraryError        azure-ai-ml itself cannot be run (models/azureml.py)
 ├── LockError           the release lock cannot be read or written
 ├── NotPublishedError   content that a stack declares is not published to it, or has changed since
 └── PublishError        publishing did not succeed; what was uploaded stays and is found again

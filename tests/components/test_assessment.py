@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,28 @@ import pytest
 from components import assessment
 from components.assessment import DeclarationError, declare_stack
 from components.declaration import DIGEST_DIGITS, StackDeclaration
-from models.errors import ModelFilesError, Problem
+from models.azureml import LibraryError
+from models.errors import ModelError, ModelFilesError, Problem
 from models.release import PublishedAsset, StackRecord, read_lock, write_record
 from models.spec import AutoscaleSpec, LocalAsset, Model, release_digest
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
 from tests.components.engine import FakeAzure, deploy
+
+
+def each(load: Callable[[Path, Any], Model]) -> Callable[[Mapping[Path, Any]], dict[Path, Model | ModelError]]:
+    """Loads folders one by one, as `load_models` does them together."""
+
+    def load_all(asked: Mapping[Path, Any]) -> dict[Path, Model | ModelError]:
+        loaded: dict[Path, Model | ModelError] = {}
+        for folder, deployments in asked.items():
+            try:
+                loaded[folder] = load(folder, deployments)
+            except ModelError as error:
+                loaded[folder] = error
+        return loaded
+
+    return load_all
 
 
 @pytest.fixture
@@ -32,7 +48,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
             deployments={name: found.deployments[name] for name in deployments},
         )
 
-    monkeypatch.setattr(assessment, "load_model", load)
+    monkeypatch.setattr(assessment, "load_models", each(load))
     return models
 
 
@@ -267,14 +283,16 @@ def test_the_older_network_of_single_deployments_is_refused_in_a_private_stack(
 def test_everything_wrong_with_any_endpoint_is_in_one_error(
     live: FakeAzure, model: dict[str, Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = assessment.load_model
+    load_all = assessment.load_models
 
     def load_or_fail(folder: Path, deployments: Any) -> Model:
         if folder.name == "broken":
             raise ModelFilesError("broken", [Problem(file="broken/blue.yml", what="is not YAML", fix="Mend it")])
-        return load(folder, deployments)
+        loaded = load_all({folder: deployments})[folder]
+        assert isinstance(loaded, Model)
+        return loaded
 
-    monkeypatch.setattr(assessment, "load_model", load_or_fail)
+    monkeypatch.setattr(assessment, "load_models", each(load_or_fail))
     settings = config(
         {"blue": 90, "green": 10},
         location="northeurope",
@@ -358,6 +376,16 @@ def test_a_vm_size_is_declared_as_azure_spells_it(live: FakeAzure) -> None:
     assert declaration.deployments[0].instance_type == "Standard_DS3_v2"
 
 
+def test_a_library_that_cannot_be_run_is_a_problem_and_no_traceback(
+    azure: FakeAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(asked: Any) -> Any:
+        raise LibraryError("azure-ai-ml cannot be run: no module named azure. Install the requirements.lock again")
+
+    monkeypatch.setattr(assessment, "load_models", fail)
+    assert refuse(azure, config())[0].startswith("azure-ai-ml cannot be run: no module named azure")
+
+
 def test_an_endpoint_whose_files_are_refused_is_still_compared_with_what_is_live(
     live: FakeAzure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,7 +395,7 @@ def test_an_endpoint_whose_files_are_refused_is_still_compared_with_what_is_live
     def load(folder: Path, deployments: Any) -> Model:
         raise ModelFilesError(folder.name, [problem])
 
-    monkeypatch.setattr(assessment, "load_model", load)
+    monkeypatch.setattr(assessment, "load_models", each(load))
     settings = config(
         {"green": 100},
         endpoints={"fraud": {"name": "fraud-dev", "deployments": {"green": {}}}},
@@ -385,7 +413,7 @@ def test_files_that_are_refused_are_the_only_problem_of_an_endpoint_that_stays_a
     def load(folder: Path, deployments: Any) -> Model:
         raise ModelFilesError(folder.name, [Problem(file="fraud/blue.yml", what="broken", fix="Repair")])
 
-    monkeypatch.setattr(assessment, "load_model", load)
+    monkeypatch.setattr(assessment, "load_models", each(load))
     settings = config({"blue": 100}, limits={"min_live_instances": 3})
     assert refuse(live, settings) == ("models/fraud/blue.yml: broken. Repair.",)
 
