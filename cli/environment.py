@@ -7,14 +7,18 @@ it back and no value of another login is ever printed.
 
 import os
 import shlex
+import shutil
 import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cli import pulumi_guard
+from cli.az_home import AZ_VARIABLES, az_variables, sign_in
 from cli.errors import UnavailableError
-from cli.localhome import HOME_VARIABLE, LocalHome
+from cli.localhome import GUARD_FOLDER, HOME_VARIABLE, LocalHome
+from cli.project import project_root
 from localazure.identity import CLIENT_ID, CLOUD_NAME, SUBSCRIPTION_ID, TENANT_ID
 from toolchain import cli_environment
 
@@ -38,6 +42,8 @@ EXPORTED = (
     "IDENTITY_HEADER",
     "AZURE_TOKEN_CREDENTIALS",
     "AZURE_SUBSCRIPTION_ID",
+    *AZ_VARIABLES,
+    "PULUMI_OPTION_PRESERVE_CONFIG",
     "SLUICE_LOCAL_ARM",
     HOME_VARIABLE,
     "SLUICE_RELEASE_LOCKS",
@@ -73,11 +79,23 @@ REMOVED = (
     "ARM_OIDC_TOKEN_FILE_PATH",
     "ARM_USE_OIDC",
     "AZUREML_DEV_URL_MFE",
+    "AZURE_CLOUD_NAME",  # az: wins over the cloud of its configuration
+    "AZURE_STORAGE_ACCOUNT",  # az storage: these name an account of the real Azure, or hold its key
+    "AZURE_STORAGE_ACCOUNT_URL",
+    "AZURE_STORAGE_SERVICE_ENDPOINT",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_SAS_TOKEN",
     "PULUMI_CONFIG_PASSPHRASE_FILE",
     "PULUMI_DEBUG_PROVIDERS",
 )
+IS_SET = "SLUICE_LOCAL_ARM"
+"""Set in every shell that the lines were evaluated in."""
 STACK_VARIABLES = ("PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE")
 LOOPBACK = "localhost,127.0.0.1"
+# The last api-version whose answer is a list of clouds: az takes nothing else (`_convert_arm_to_cli` in cloud.py of
+# azure-cli-core 2.91.0). azure-ai-ml and `cli.arm` take both forms; the Pulumi plugin builds an address of its own.
+METADATA_VERSION = "2019-05-01"
 
 
 @dataclass(frozen=True)
@@ -94,55 +112,77 @@ class LocalEnvironment:
         return {**kept, **self.exports}
 
     def shell_lines(self, environment: Mapping[str, str]) -> list[str]:
-        """Lines for `eval` in a POSIX shell that has `environment`."""
+        """Lines for `eval` in a POSIX shell that has `environment`.
+
+        Each ends in a semicolon: `eval $(...)` without quotes makes one line of them.
+        """
         lines = []
-        evaluated_before = "SLUICE_LOCAL_ARM" in environment  # then what is set is ours, and the rest is saved already
+        evaluated_before = IS_SET in environment  # then what is set is ours, and the rest is saved already
         for name in (*EXPORTED, *STACK_VARIABLES, *self.removed):
             if name in environment and not evaluated_before:
-                lines.append(f'export {SAVED}{name}="${name}"')
-        lines += [f"export {name}={shlex.quote(value)}" for name, value in self.exports.items()]
-        lines.append(f"unset {' '.join(self.removed)}")
+                lines.append(f'export {SAVED}{name}="${name}";')
+        lines += [f"export {name}={shlex.quote(value)};" for name, value in self.exports.items()]
+        lines.append(f"unset {' '.join(self.removed)};")
         return lines
 
 
 def unset_lines(environment: Mapping[str, str]) -> list[str]:
-    """Lines for `eval` that undo `shell_lines`: saved values come back, everything else is unset."""
+    """Lines for `eval` that undo `shell_lines`: saved values come back, everything else is unset.
+
+    None for a shell that `shell_lines` did not set up, or that was given back already: its variables are its own.
+    """
+    if IS_SET not in environment:
+        return []
     lines = []
     for name in (*EXPORTED, *STACK_VARIABLES):
         if SAVED + name in environment:
-            lines += [f'export {name}="${SAVED}{name}"', f"unset {SAVED}{name}"]
+            lines.append(f'export {name}="${SAVED}{name}"; unset {SAVED}{name};')
         elif name != "PATH":
-            lines.append(f"unset {name}")
+            lines.append(f"unset {name};")
     for name in REMOVED:
         if SAVED + name in environment:
-            lines += [f'export {name}="${SAVED}{name}"', f"unset {SAVED}{name}"]
+            lines.append(f'export {name}="${SAVED}{name}"; unset {SAVED}{name};')
     return lines
+
+
+def without_us(environment: Mapping[str, str]) -> dict[str, str]:
+    """What `environment` was before the lines were evaluated in it."""
+    if IS_SET not in environment:
+        return dict(environment)
+    ours = (*EXPORTED, *STACK_VARIABLES)
+    kept = {name: value for name, value in environment.items() if name not in ours and not name.startswith(SAVED)}
+    saved = {name.removeprefix(SAVED): value for name, value in environment.items() if name.startswith(SAVED)}
+    return kept | saved
 
 
 def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool = False) -> LocalEnvironment:
     """The environment of the running local Azure in `home`, with a stack of its own if one is named."""
     server = home.require_server()
+    before = without_us(os.environ)
     bundle = str(write_ca_bundle(home, os.environ))
     prepare_pulumi_home(home)
+    sign_in(home)
     exports = {
         "PULUMI_HOME": str(home.pulumi_home),
         "PULUMI_BACKEND_URL": f"file://{home.state}",
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_OPTION_PRESERVE_CONFIG": "true",  # `pulumi stack rm` would delete the stack file beside the project's
         "ARM_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
         "ARM_TENANT_ID": TENANT_ID,
         "ARM_CLIENT_ID": CLIENT_ID,
         "ARM_USE_MSI": "true",
         "ARM_METADATA_HOSTNAME": server.https.removeprefix("https://"),
         "ARM_DISABLE_INSTANCE_DISCOVERY": "true",
-        "ARM_CLOUD_METADATA_URL": f"{server.https}/metadata/endpoints?api-version=2022-09-01",
+        "ARM_CLOUD_METADATA_URL": f"{server.https}/metadata/endpoints?api-version={METADATA_VERSION}",
         "AZUREML_CURRENT_CLOUD": CLOUD_NAME,
         "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{server.https}/",
         "IDENTITY_ENDPOINT": f"{server.http}/msi/token",
         "IDENTITY_HEADER": "local",
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION_ID,
+        **az_variables(home, before),
         "SLUICE_LOCAL_ARM": server.https,
         HOME_VARIABLE: str(home.path),
         "SLUICE_RELEASE_LOCKS": str(home.release_locks),
@@ -150,9 +190,9 @@ def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool 
         "SSL_CERT_FILE": bundle,
         "CURL_CA_BUNDLE": bundle,
         "NODE_EXTRA_CA_CERTS": bundle,
-        "NO_PROXY": _no_proxy(os.environ.get(f"{SAVED}NO_PROXY", os.environ.get("NO_PROXY", ""))),
-        "no_proxy": _no_proxy(os.environ.get(f"{SAVED}no_proxy", os.environ.get("no_proxy", ""))),
-        "PATH": cli_environment(os.environ)["PATH"],
+        "NO_PROXY": _no_proxy(before.get("NO_PROXY", "")),
+        "no_proxy": _no_proxy(before.get("no_proxy", "")),
+        "PATH": write_guard(home, os.environ),
     }
     if stack is None:
         return LocalEnvironment(exports)
@@ -162,6 +202,26 @@ def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool 
     copied = copy_stack(home, stack, environment.applied_to(os.environ), fresh=fresh)
     exports |= {"PULUMI_STACK": stack, "PULUMI_OPTION_CONFIG_FILE": str(copied.file)}
     return LocalEnvironment(exports, notes=copied.notes)
+
+
+def write_guard(home: LocalHome, environment: Mapping[str, str]) -> str:
+    """Put `cli.pulumi_guard` in front of the Pulumi CLI; returns the PATH on which both are found."""
+    from cli.localstack import prepare_folder
+
+    elsewhere = without_guards(environment.get("PATH", os.defpath))
+    path = cli_environment({**environment, "PATH": elsewhere})["PATH"]
+    real = shutil.which("pulumi", path=path)
+    guard = Path(pulumi_guard.__file__).resolve()
+    root = project_root()
+    command = [sys.executable, "-I", "-S", str(guard), str(real), str(root), str(prepare_folder(home, root))]
+    home.guard.mkdir(parents=True, exist_ok=True)
+    _write(home.guard / "pulumi", f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', mode=0o755)
+    return os.pathsep.join([str(home.guard), path])
+
+
+def without_guards(path: str) -> str:
+    """A PATH without the folders that `write_guard` put on it, of whatever home."""
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder).name != GUARD_FOLDER)
 
 
 def write_ca_bundle(home: LocalHome, environment: Mapping[str, str]) -> Path:
@@ -177,10 +237,16 @@ def write_ca_bundle(home: LocalHome, environment: Mapping[str, str]) -> Path:
     system = Path(named).read_text(encoding="utf-8") if named and Path(named).is_file() else _certifi()
     text = f"{system.rstrip()}\n{local.read_text(encoding='utf-8')}"
     if not home.ca_bundle.is_file() or home.ca_bundle.read_text(encoding="utf-8") != text:
-        temporary = home.ca_bundle.with_suffix(f".{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(home.ca_bundle)
+        _write(home.ca_bundle, text, mode=0o644)
     return home.ca_bundle
+
+
+def _write(file: Path, text: str, *, mode: int) -> None:
+    """In one step: a shell that starts just now finds the old file or the new one."""
+    temporary = file.with_suffix(f".{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.chmod(mode)
+    temporary.replace(file)
 
 
 def _certifi() -> str:

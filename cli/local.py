@@ -7,6 +7,7 @@ only our own process is ever ended. What the local Azure does is not here but in
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -246,7 +247,7 @@ def run_logs(options: argparse.Namespace) -> int:
 
 
 def _home_flag(options: argparse.Namespace) -> str:
-    return f" --home {options.home}" if options.home else ""
+    return f" --home {shlex.quote(str(options.home))}" if options.home else ""
 
 
 def _say(text: str) -> None:

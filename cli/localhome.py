@@ -17,6 +17,7 @@ from cli.errors import UnavailableError, UsageError
 from cli.project import project_root
 
 HOME_VARIABLE = "SLUICE_LOCAL_HOME"
+GUARD_FOLDER = "sluice-rehearsal-bin"
 MARKER = "This folder is the local Azure of `sluice local`; `sluice local reset` deletes it.\n"
 
 
@@ -80,6 +81,16 @@ class LocalHome:
     def pulumi_home(self) -> Path:
         """PULUMI_HOME: plugins and credentials of this local Azure only."""
         return self.path / "pulumi"
+
+    @property
+    def guard(self) -> Path:
+        """Folder of the `pulumi` that a rehearsal shell finds first."""
+        return self.path / GUARD_FOLDER
+
+    @property
+    def az(self) -> Path:
+        """AZURE_CONFIG_DIR: what the Azure CLI keeps of this local Azure only."""
+        return self.path / "azure"
 
     @property
     def state(self) -> Path:

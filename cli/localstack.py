@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.errors import UnavailableError, UsageError
+import yaml
+
+from cli.errors import CommandError, UnavailableError, UsageError
 from cli.localhome import LocalHome
-from cli.project import project_name, project_root
+from cli.project import PROJECT_FILE, project_name, project_root
 
 ENCRYPTION_KEYS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 _ENCRYPTION_LINE = re.compile(rf"^({'|'.join(ENCRYPTION_KEYS)}):.*\n?", re.MULTILINE)
 _SALT_LINE = re.compile(r"^encryptionsalt:.*$", re.MULTILINE)
+UNREADABLE = "could not read stack configuration"
 
 
 @dataclass(frozen=True)
@@ -31,30 +34,59 @@ class CopiedStack:
     notes: tuple[str, ...]
 
 
+def prepare_folder(home: LocalHome, root: Path) -> Path:
+    """The folder of the copies, with a project file by which the CLI finds them; its program is the repository's."""
+    project = project_name(root)
+    runtime = _read_mapping(root / PROJECT_FILE, fix="Correct it.").get("runtime") or "python"
+    if isinstance(runtime, dict):
+        options = dict(runtime.get("options") or {})
+        if "virtualenv" in options:
+            options["virtualenv"] = str(root / str(options["virtualenv"]))
+        runtime = {**runtime, "options": options}
+    folder = home.stacks / project
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / PROJECT_FILE, yaml.safe_dump({"name": project, "main": str(root), "runtime": runtime}))
+    return folder
+
+
 def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, fresh: bool) -> CopiedStack:
-    """Copy the stack file unless a copy is there (its edits survive), and create the stack unless it exists."""
+    """Copy the stack file unless a copy is there (its edits survive), and create the stack unless it exists.
+
+    Raises UsageError for a file that is missing, or that Pulumi could not read; then no copy is made.
+    """
     root = project_root()
     project = project_name(root)
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", stack):
         raise UsageError(f"{stack!r} is no stack name: letters, digits, '-', '_' and '.' are allowed.")
     source = root / f"Pulumi.{stack}.yaml"
-    if not source.is_file():
-        known = sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml"))
-        raise UsageError(f"there is no {source.name} in {root}. Stacks with a file: {', '.join(known) or 'none'}.")
-    folder = home.stacks / project
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n", encoding="utf-8")
-    target = folder / source.name
+    target = home.stacks / project / source.name
     notes = []
-    if fresh or not target.is_file():
+    copying = fresh or not target.is_file()
+    if copying:
+        if not source.is_file():
+            known = sorted(
+                file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml")
+            )
+            raise UsageError(f"there is no {source.name} in {root}. Stacks with a file: {', '.join(known) or 'none'}.")
+        prepare_folder(home, root)
         notes += _write_copy(source, target)
         notes.append(f"copied {source.name} to {target}")
+    else:
+        again = f"Correct it, or copy the repository's file again: sluice local env --stack {stack} --fresh"
+        _read_mapping(target, fix=again)
     notes.append(
-        f"`pulumi config set` in this shell edits the copy {target}, not the repository's file; --stack with another "
-        f"name would read it too. `sluice local env --stack {stack} --fresh` copies the repository's file again."
+        f"`pulumi config set` in this shell edits the copy {target}, not the repository's file. "
+        f"`sluice local env --stack {stack} --fresh` copies the repository's file again."
     )
     if not (home.state / ".pulumi" / "stacks" / project / f"{stack}.json").is_file():
-        create_stack(folder, stack, environment)
+        try:
+            create_stack(prepare_folder(home, root), stack, environment)
+        except CommandError as error:
+            if copying:
+                target.unlink(missing_ok=True)  # the next try copies the file as it is then
+            if UNREADABLE in str(error):
+                raise UsageError(f"Pulumi cannot read {source if copying else target}. Correct it. {error}") from error
+            raise
     return CopiedStack(target, tuple(notes))
 
 
@@ -63,8 +95,6 @@ def without_encryption(text: str) -> tuple[str, list[str]]:
     text = _ENCRYPTION_LINE.sub("", text)
     if "secure:" not in text:
         return text, []
-    import yaml
-
     document = yaml.safe_load(text) or {}
     dropped: list[str] = []
     document["config"] = _without_secure(document.get("config") or {}, "", dropped)
@@ -86,14 +116,62 @@ def _without_secure(value: Any, path: str, dropped: list[str]) -> Any:
 
 
 def _write_copy(source: Path, target: Path) -> list[str]:
+    _read_mapping(source, fix="Correct the file, then repeat the command.")
     text, dropped = without_encryption(source.read_text(encoding="utf-8"))
     if target.is_file():  # the state's secrets are encrypted with the copy's salt
-        salt = _SALT_LINE.search(target.read_text(encoding="utf-8"))
+        salt = _SALT_LINE.search(target.read_text(encoding="utf-8", errors="replace"))
         text = f"{text.rstrip()}\n{salt.group(0)}\n" if salt else text
-    temporary = target.with_suffix(f".{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    _write(target, text)
     return [f"left out of the copy, because only the real stack can decrypt it: {name}" for name in dropped]
+
+
+def _write(file: Path, text: str) -> None:
+    temporary = file.with_suffix(f".{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(file)
+
+
+def _read_mapping(file: Path, *, fix: str) -> dict[str, Any]:
+    """The file's content as Pulumi reads it. Raises UsageError, with the line, where Pulumi could not read it."""
+    try:
+        text = file.read_bytes().decode("utf-8")
+        document = yaml.load(text, _PulumiLoader) or {}
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"{file} is not UTF-8: line {line} has the byte 0x{error.object[error.start]:02x}. {fix}"
+        ) from error
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UsageError(f"{file} is not YAML that Pulumi can read: {where}{error.problem}. {fix}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"{file} is not YAML that Pulumi can read: {' '.join(str(error).split())}. {fix}") from error
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not (config is None or isinstance(config, dict)):
+        what = "`config` in it" if isinstance(document, dict) else "it"
+        raise UsageError(f"{file} cannot be used: {what} must be keys with values, like `sluice:team: payments`. {fix}")
+    return document
+
+
+class _PulumiLoader(yaml.SafeLoader):
+    """PyYAML takes the last of two equal keys; Pulumi refuses the file."""
+
+
+def _construct_mapping(loader: _PulumiLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[str, int] = {}
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                problem = f"the key {key.value!r} is there twice, first in line {seen[key.value]}"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen[key.value] = line
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node, deep=True)
+
+
+_PulumiLoader.add_constructor(None, lambda loader, node: None)  # tags that mean nothing to Pulumi are no error
+_PulumiLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 def create_stack(folder: Path, stack: str, environment: Mapping[str, str]) -> None:

@@ -20,6 +20,27 @@ CLIENT_ID = "00000000-0000-4000-8000-000000000004"
 CALLER_NAME = "Local User"
 CLOUD_NAME = "LocalAzure"
 """Value of AZUREML_CURRENT_CLOUD; must differ from the names of Microsoft's clouds."""
+# Addresses of services that are not emulated. az looks each up by name, and where one is missing it says that its
+# configuration is corrupt; so they all lead here, where the answer is 501 (names: ARM_METADATA_INDEX in cloud.py of
+# azure-cli-core 2.91.0).
+OTHER_ENDPOINTS = (
+    *("activeDirectoryDataLake", "appInsightsResourceId", "appInsightsTelemetryChannelResourceId"),
+    *("appServiceResourceId", "attestationResourceId", "azmirrorStorageAccountResourceId", "batch"),
+    *("logAnalyticsResourceId", "media", "ossrdbmsResourceId", "sqlManagement", "synapseAnalyticsResourceId"),
+    "vmImageAliasDoc",
+)
+OTHER_SUFFIXES = {
+    "attestationEndpoint": "attest",
+    "azureDataLakeAnalyticsCatalogAndJob": "azuredatalakeanalytics",
+    "azureDataLakeStoreFileSystem": "azuredatalakestore",
+    "mariadbServerEndpoint": "mariadb.database",
+    "mhsmDns": "managedhsm",
+    "mysqlServerEndpoint": "mysql.database",
+    "postgresqlServerEndpoint": "postgres.database",
+    "sqlServerHostname": "database",
+    "storageSyncEndpointSuffix": "afs",
+    "synapseAnalytics": "dev.azuresynapse",
+}
 TOKEN_SECONDS = 24 * 3600
 
 
@@ -97,10 +118,11 @@ def openid_configuration(base_url: str, tenant: str) -> dict[str, Any]:
 def cloud_metadata(base_url: str, api_version: str) -> Any:
     """The cloud metadata document: one object since api-version 2022-09-01, a list of clouds before.
 
-    azure-ai-ml, azure-native and go-azure-sdk each read a part of it. `resourceManager` must not end in a slash.
+    azure-ai-ml, azure-native, go-azure-sdk and az each read a part of it. `resourceManager` must not end in a slash.
     """
     host = base_url.removeprefix("https://")
     cloud = {
+        **dict.fromkeys(OTHER_ENDPOINTS, base_url),
         "name": CLOUD_NAME,
         "portal": base_url,
         "gallery": f"{base_url}/",
@@ -115,6 +137,7 @@ def cloud_metadata(base_url: str, api_version: str) -> Any:
             "identityProvider": "AAD",
         },
         "suffixes": {
+            **{name: f"{word}.{host}" for name, word in OTHER_SUFFIXES.items()},
             "storage": host,
             "keyVaultDns": "vault.localhost",
             "acrLoginServer": "azurecr.localhost",

@@ -77,6 +77,9 @@ def write_locks(options: list[str]) -> None:
             "3.11",
             "--generate-hashes",
         ]
+        overrides = ROOT / f"{name}.overrides"
+        if overrides.is_file():
+            command += ["--override", overrides]
         say(f"locking {name}.in")
         run_or_fail(
             [*command, "--no-header", *options, ROOT / f"{name}.in", "--output-file", ROOT / f"{name}.lock"],

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from cli import environment as module
-from cli.environment import EXPORTED, REMOVED, LocalEnvironment, local_environment, unset_lines, write_ca_bundle
+from cli.environment import (
+    EXPORTED,
+    REMOVED,
+    LocalEnvironment,
+    local_environment,
+    unset_lines,
+    without_guards,
+    write_ca_bundle,
+)
 from cli.errors import UnavailableError
 from cli.localhome import LocalHome, Server
 
@@ -41,7 +49,9 @@ def test_the_lines_survive_a_home_with_a_quote_and_set_what_the_design_lists(hom
     assert shell["PULUMI_BACKEND_URL"] == f"file://{home.path}/state"
     assert shell["SLUICE_LOCAL_ARM"] == "https://localhost:18443"
     assert shell["PULUMI_CONFIG_PASSPHRASE"] == ""
-    assert shell["PATH"].startswith("/the/cli:")
+    assert shell["PATH"].startswith(f"{home.guard}:/the/cli:")
+    assert shell["PULUMI_OPTION_PRESERVE_CONFIG"] == "true"
+    assert shell["ARM_CLOUD_METADATA_URL"].endswith("/metadata/endpoints?api-version=2019-05-01")  # the list, for az
     assert set(EXPORTED) <= set(shell)
     assert "localhost" in shell["NO_PROXY"]
 
@@ -58,6 +68,45 @@ def test_unset_gives_the_shell_back_as_it_was(home: LocalHome) -> None:
     during = evaluated(lines, before)
     assert "AZURE_CLIENT_SECRET" not in during
     assert evaluated(unset_lines(during), during) == before
+
+
+def test_unset_leaves_a_shell_alone_that_was_never_set_up_or_was_given_back(home: LocalHome) -> None:
+    own = {"PULUMI_STACK": "prod", "PULUMI_BACKEND_URL": "file:///x", "SSL_CERT_FILE": "/etc/ssl/mine.pem"}
+    assert unset_lines(own) == []
+    shell = evaluated(local_environment(home).shell_lines(own), own)
+    back = evaluated(unset_lines(shell), shell)
+    assert own.items() <= back.items()
+    assert unset_lines(back) == []
+
+
+def test_the_lines_work_in_an_eval_without_quotes(home: LocalHome) -> None:
+    before = {"AZURE_CLIENT_ID": "real", "NO_PROXY": "corp.example", "PATH": os.environ["PATH"]}
+    one_line = [" ".join(local_environment(home).shell_lines(before))]
+    during = evaluated(one_line, before)
+    assert "AZURE_CLIENT_ID" not in during
+    assert set(EXPORTED) <= set(during)
+    assert evaluated([" ".join(unset_lines(during))], during) == before
+
+
+def test_az_keeps_its_extensions_however_often_the_lines_are_evaluated(
+    home: LocalHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "SLUICE_"))]:
+        monkeypatch.delenv(name)
+    shell = {"AZURE_CONFIG_DIR": "/corp/az", "PATH": os.environ["PATH"]}
+    for _ in range(3):
+        for name, value in shell.items():
+            monkeypatch.setenv(name, value)
+        shell = evaluated(local_environment(home).shell_lines(shell), shell)
+        assert shell["AZURE_CONFIG_DIR"] == str(home.az)
+        assert shell["AZURE_EXTENSION_DIR"] == "/corp/az/cliextensions"
+        assert shell["PATH"].count(home.guard.name) == 1
+    assert evaluated(unset_lines(shell), shell)["AZURE_CONFIG_DIR"] == "/corp/az"
+
+
+def test_a_shell_that_goes_from_one_home_to_another_has_one_guard(home: LocalHome, tmp_path: Path) -> None:
+    path = without_guards(f"{tmp_path}/other/sluice-rehearsal-bin:/usr/bin:{home.guard}")
+    assert path == "/usr/bin"
 
 
 def test_a_second_eval_does_not_forget_what_the_first_saved(home: LocalHome) -> None:

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from cli import localstack
-from cli.errors import UsageError
+from cli.errors import UnavailableError, UsageError
 from cli.localhome import LocalHome
 
 STACK_FILE = """\
@@ -83,3 +83,69 @@ def test_a_stack_without_a_file_is_refused(checkout: Path, home: LocalHome, stac
     with pytest.raises(UsageError, match=reason):
         localstack.copy_stack(home, stack, {}, fresh=False)
     assert not home.stacks.exists() or not list(home.stacks.rglob("*.yaml"))
+
+
+BROKEN = [
+    (b"config:\n\tsluice:team: a\n", "line 2"),
+    (b"config:\n  sluice:team: a\n  sluice:team: b\n", "'sluice:team' is there twice, first in line 2"),
+    (b"config:\n  sluice:limits: {max_step: 1,\n    max_step: 2}\n", "line 3: the key 'max_step'"),
+    (b"config: {}\nconfig: {}\n", "line 2: the key 'config'"),
+    (b"# Z\xfcrich\nconfig: {}\n", "not UTF-8: line 1 has the byte 0xfc"),
+    (b"config: []\n", "`config` in it must be keys with values"),
+    (b"- config\n", "it must be keys with values"),
+    (b"config: {a:b: 1\n", "line 2"),
+    (b"config:\n  sluice:team: a\x00\n", "not YAML"),
+]
+
+
+@pytest.mark.parametrize(("content", "reason"), BROKEN)
+def test_a_file_that_pulumi_cannot_read_is_refused_by_its_own_name_and_not_copied(
+    checkout: Path, home: LocalHome, content: bytes, reason: str
+) -> None:
+    file = checkout / "Pulumi.dev.yaml"
+    file.write_bytes(content)
+    with pytest.raises(UsageError) as refused:
+        localstack.copy_stack(home, "dev", {}, fresh=False)
+    assert reason in str(refused.value)
+    assert str(file) in str(refused.value)
+    assert not list(home.path.rglob("Pulumi.dev.yaml"))
+    file.write_text(STACK_FILE)
+    assert "payments" in localstack.copy_stack(home, "dev", {}, fresh=False).file.read_text()
+
+
+def test_a_file_that_only_pulumi_finds_fault_with_is_not_kept_either(
+    checkout: Path, home: LocalHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path, stack: str, environment: object) -> None:
+        raise UnavailableError("error: could not read stack configuration for new stack: something new")
+
+    monkeypatch.setattr(localstack, "create_stack", refuse)
+    with pytest.raises(UsageError, match=r"checkout/Pulumi\.dev\.yaml.*something new"):
+        localstack.copy_stack(home, "dev", {}, fresh=False)
+    assert not list(home.path.rglob("Pulumi.dev.yaml"))
+
+
+def test_a_copy_that_was_broken_by_hand_is_named_with_the_way_back(checkout: Path, home: LocalHome) -> None:
+    copy = localstack.copy_stack(home, "dev", {}, fresh=False).file
+    for content, _ in BROKEN:
+        copy.write_bytes(content)
+        with pytest.raises(UsageError, match=r"home/stacks.*--stack dev --fresh"):
+            localstack.copy_stack(home, "dev", {}, fresh=False)
+    assert "payments" in localstack.copy_stack(home, "dev", {}, fresh=True).file.read_text()
+
+
+def test_a_stack_that_exists_only_in_the_rehearsal_is_found_again(checkout: Path, home: LocalHome) -> None:
+    copy = localstack.copy_stack(home, "dev", {}, fresh=False).file
+    renamed = copy.rename(copy.with_name("Pulumi.dev2.yaml"))
+    assert localstack.copy_stack(home, "dev2", {}, fresh=False).file == renamed
+
+
+def test_the_copies_have_a_project_file_that_runs_the_repositorys_program(checkout: Path, home: LocalHome) -> None:
+    options = "{virtualenv: .venv}"
+    (checkout / "Pulumi.yaml").write_text(f"name: sluice\nruntime: {{name: python, options: {options}}}\n")
+    project = yaml.safe_load((localstack.prepare_folder(home, checkout) / "Pulumi.yaml").read_text())
+    assert project == {
+        "name": "sluice",
+        "main": str(checkout),
+        "runtime": {"name": "python", "options": {"virtualenv": str(checkout / ".venv")}},
+    }

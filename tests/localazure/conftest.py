@@ -131,7 +131,7 @@ class LocalAzure:
         """What points unmodified clients of a child process here."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AZURE", "ARM_"))}
         return inherited | {
-            "ARM_CLOUD_METADATA_URL": f"{self.https}/metadata/endpoints?api-version=2022-09-01",
+            "ARM_CLOUD_METADATA_URL": f"{self.https}/metadata/endpoints?api-version=2019-05-01",
             "AZUREML_CURRENT_CLOUD": identity.CLOUD_NAME,
             "REGISTRY_DISCOVERY_ENDPOINT_URL": f"{self.https}/",
             "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",

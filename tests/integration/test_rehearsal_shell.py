@@ -1,0 +1,131 @@
+"""A rehearsal shell and its repository: whatever Pulumi is told to do with stacks, no file of the clone changes."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.rehearsal import SLUICE, Azure, copy_project
+
+pytestmark = pytest.mark.integration
+
+# More than the bare subcommand, for those that need arguments to do anything. `{}` is a folder outside of the clone.
+ARGUMENTS = {
+    "change-secrets-provider": ["passphrase"],
+    "export": ["--show-secrets", "--file", "{}/state.json"],
+    "graph": ["{}/graph.dot"],
+    "history": ["--show-secrets"],
+    "import": ["--file", "{}/state.json"],
+    "new": ["scratch"],
+    "output": ["--show-secrets"],
+    "rename": ["renamed"],
+    "remove": ["--yes", "--force", "renamed"],
+    "select": ["--create", "scratch2"],
+    "tag": ["set", "a", "b"],
+}
+LAST = ("rename", "remove")
+# What follows after all subcommands ran once: the stacks of the repository, by other ways.
+FURTHER = [
+    ["stack", "init", "scratch3"],
+    ["stack", "init", "dev"],
+    ["stack", "init", "copied", "--copy-config-from", "prod"],
+    ["stack", "rename", "--stack", "prod", "dev"],
+    ["stack", "rename", "--stack", "dev", "prod"],
+    ["-C", "models", "stack", "history", "--show-secrets"],
+    ["config", "set", "sluice:team", "other"],
+    ["config", "cp", "--dest", "scratch2"],
+    ["stack", "rm", "--yes", "prod"],
+    ["stack", "init", "prod"],
+    ["destroy", "--yes", "--skip-preview", "--remove"],
+]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = copy_project(tmp_path_factory.mktemp("clone") / "sluice")
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "--message", "all"]):
+        subprocess.run(["git", *words], cwd=project, check=True, capture_output=True)
+    return project
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    azure = Azure.started(tmp_path_factory.mktemp("azure"))
+    yield azure
+    azure.stop()
+
+
+def variables_after(lines: str, clone: Path, before: dict[str, str]) -> dict[str, str]:
+    """The variables of a shell in the clone that evaluated the lines of a `sluice` command."""
+    done = subprocess.run(
+        ["sh", "-c", f"{lines}; env -0"], cwd=clone, env=before, capture_output=True, text=True, check=True
+    )
+    return dict(entry.split("=", 1) for entry in done.stdout.split("\0") if "=" in entry)
+
+
+def changed(clone: Path) -> str:
+    """What git says of the clone."""
+    command = ["git", "status", "--porcelain", "--untracked-files=all"]
+    return subprocess.run(command, cwd=clone, check=True, capture_output=True, text=True).stdout
+
+
+def test_no_stack_command_changes_a_file_of_the_repository(azure: Azure, clone: Path, tmp_path: Path) -> None:
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "SLUICE_"))}
+    env = f"{SLUICE} local env --home {azure.home.path} --stack prod --fresh"
+    shell = variables_after(f"eval $({env})", clone, outside)
+
+    def pulumi(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["pulumi", "--non-interactive", "--color", "never", *words],
+            cwd=clone,
+            env=shell,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    known = re.findall(r"^  ([a-z][a-z-]+) ", pulumi("stack", "--help").stdout.split("Available Commands:")[1], re.M)
+    assert set(ARGUMENTS) <= set(known)
+    worked = []
+    for name in [*(one for one in known if one not in LAST), *LAST]:
+        words = [word.format(tmp_path) for word in ARGUMENTS.get(name, [])]
+        if pulumi("stack", name, *words).returncode == 0:
+            worked.append(name)
+        assert changed(clone) == "", name
+    assert {"change-secrets-provider", "export", "history", "import", "new", "rename", "remove"} <= set(worked)
+    shell = variables_after(f'eval "$({env})"', clone, shell)
+    for words in FURTHER:
+        pulumi(*words)
+        assert changed(clone) == "", words
+    assert variables_after(f'eval "$({SLUICE} local env --unset)"', clone, shell) == variables_after(
+        "true", clone, outside
+    )
+
+
+def test_a_file_that_pulumi_cannot_read_is_named_and_the_corrected_one_is_taken(azure: Azure, clone: Path) -> None:
+    file = clone / "Pulumi.broken.yaml"
+    command = [str(SLUICE), "local", "env", "--home", str(azure.home.path), "--stack", "broken"]
+    try:
+        for content in (
+            b"config:\n\ta:b: 1\n",
+            b"config:\n  a:b: 1\n  a:b: 2\n",
+            b"# Z\xfcrich\n",
+            b"config: {a:b: .nan}\n",
+        ):
+            file.write_bytes(content)
+            refused = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+            assert refused.returncode == 2, refused.stderr
+            assert str(file) in refused.stderr
+            assert "Traceback" not in refused.stderr
+        file.write_text("config: {sluice:team: good}\n")
+        assert (
+            "PULUMI_STACK=broken;"
+            in subprocess.run(command, cwd=clone, capture_output=True, text=True, check=True).stdout
+        )
+    finally:
+        file.unlink()
