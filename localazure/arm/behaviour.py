@@ -42,6 +42,8 @@ class Behaviour(ResourceBody):
     """What a PATCH may carry, where there is one; the rest is not emulated."""
     lists_only: ClassVar[bool] = False
     """Whether nothing is stored and only the list answers."""
+    lists_subscription: ClassVar[bool] = False
+    """Of such a type, whether a subscription has the list; otherwise only resources and groups have it."""
 
     # What the coverage page says of fields (see `localazure.arm.fields`); every word of it needs a test as proof.
     honoured: ClassVar[Mapping[str, str]] = {

@@ -23,6 +23,7 @@ from localazure.arm.reply import Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.roles import Identities, Roles
 from localazure.arm.scoring import Scoring
+from localazure.arm.soft_delete import SoftDeletions
 from localazure.arm.store import Resource, Store
 from localazure.arm.timing import PACES, Clock, Timing
 from localazure.monitor.metrics import Metrics
@@ -73,6 +74,7 @@ class ControlPlane:
         self.identities = Identities(self.store)
         self.metrics = Metrics(clock)
         self.roles = Roles(self.store)
+        self.deleted = SoftDeletions(self.store, lambda: self.clock())
         self.token_secret = self._token_secret()
         self._background: set[asyncio.Task[None]] = set()
         self._behaviours = {one.shape.arm.lower(): one for one in behaviours(self)}

@@ -48,18 +48,27 @@ class ArmError(Exception):
     status = 400
 
     def __init__(
-        self, code: str, message: str, *, details: Sequence[Mapping[str, Any]] = (), status: int | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        details: Sequence[Mapping[str, Any]] = (),
+        status: int | None = None,
+        target: str = "",
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.details = [dict(detail) for detail in details]
+        self.target = target
         self.headers: dict[str, str] = {}
         if status is not None:
             self.status = status
 
     def body(self) -> dict[str, Any]:
         error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.target:
+            error["target"] = self.target
         if self.details:
             error["details"] = self.details
         return {"error": error}

@@ -305,7 +305,7 @@ class Operations:
         target = self._store.get(operation.target)
         if target is not None:
             return Reply(200, self.view(target, operation.api_version))
-        return Reply(200 if operation.family == WORKSPACE else 204)
+        return Reply(200 if operation.family == WORKSPACE or operation.kind.endswith(".purge") else 204)
 
 
 def _signature(operation: Operation) -> str:

@@ -188,7 +188,7 @@ class ArmService:
         behaviour = self._behaviour(arm_type, request_for(collection).api_version)
         parent = f"{scope}/providers/{namespace}/" + "/".join(segments[:-1]) if len(segments) > 1 else scope
         parent_id = ResourceId(parent)
-        if not parent_id.type and behaviour.lists_only:
+        if not parent_id.type and behaviour.lists_only and not behaviour.lists_subscription:
             _refuse("GET", collection.text)
         if not parent_id.type and behaviour.tracked:
             found = [item for item in self._plane.store.of_type(arm_type) if item.key.startswith(scope.lower() + "/")]

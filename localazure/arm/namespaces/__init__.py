@@ -51,6 +51,8 @@ EXTRA_SHAPES: tuple[Shape, ...] = (
     *authorization.EXTRA_SHAPES,
     *machine_learning.EXTRA_SHAPES,
     *insights.EXTRA_SHAPES,
+    *key_vault.EXTRA_SHAPES,
+    *operational_insights.EXTRA_SHAPES,
     *template_deployments.EXTRA_SHAPES,
 )
 

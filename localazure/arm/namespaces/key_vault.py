@@ -1,18 +1,35 @@
-"""Microsoft.KeyVault: vaults. No secrets are served; soft delete and purge protection are stored without effect."""
+"""Microsoft.KeyVault: vaults, and the deleted ones among them. No secrets are served.
+
+A deleted vault keeps its name for `softDeleteRetentionInDays` in all groups and regions, unless it is purged, which
+purge protection forbids, or recovered by a PUT with `createMode: recover`.
+"""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.errors import BadRequest
+from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.errors import ArmError, BadRequest, Conflict, NotEmulated, NotFound
+from localazure.arm.operations import LOCATION, Commit, Operation
 from localazure.arm.patching import Patched
-from localazure.arm.reply import Request
+from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.soft_delete import SoftDeleted
 from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
+
+VAULTS = "Microsoft.KeyVault/vaults"
+DELETED = "Microsoft.KeyVault/locations/deletedVaults"
+DELETED_LIST = "Microsoft.KeyVault/deletedVaults"
+_RETENTION_DAYS = range(7, 91)
+_DEFAULT_DAYS = 90
 
 
 class Vaults(Patched):
-    """A key vault."""
+    """A key vault; deleted, it keeps its name until it is purged, recovered or over its retention"""
 
     dated = True
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
@@ -21,32 +38,189 @@ class Vaults(Patched):
         "properties.networkAcls.bypass": "without AzureServices, endpoints with keys cannot be created",
         "properties.networkAcls.defaultAction": "Deny makes the vault a restricted one",
         "properties.publicNetworkAccess": "Disabled makes the vault a restricted one",
+        "properties.softDeleteRetentionInDays": "how long a deleted vault keeps its name (by the server's clock)",
+        "properties.enablePurgeProtection": "a deleted vault cannot be purged",
+        "properties.createMode": "recover: the deleted vault comes back as it was, whatever else the PUT says",
     }
     refused: ClassVar[Mapping[str, str]] = {
+        "name": "taken by a deleted vault, or by a vault of another group (both 409)",
         "properties.tenantId": "missing",
         "properties.sku": "missing",
-        "properties.enablePurgeProtection": "turned off again",
+        "properties.enablePurgeProtection": "false, at creation too",
+        "properties.softDeleteRetentionInDays": "another than at creation; not 7 to 90",
+        "properties.createMode": "recover where no such vault was deleted in this group and region",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
+        sent = request.sent_properties
         for field in ("tenantId", "sku"):
-            if not request.sent_properties.get(field):
+            if not sent.get(field):
                 raise BadRequest("BadRequest", f"properties.{field} of a key vault is required.")
-        before = existing.properties if existing else {}
-        if before.get("enablePurgeProtection") and request.sent_properties.get("enablePurgeProtection") is False:
-            # The rule is documented, the wording is ours.
-            raise BadRequest("BadRequest", "properties.enablePurgeProtection cannot be turned off again.")
+        if sent.get("enablePurgeProtection") is False:
+            # Verbatim from Azure/azure-rest-api-specs#18106 and Azure/ai-hub#241.
+            raise BadRequest(
+                "BadRequest",
+                'The property "enablePurgeProtection" cannot be set to false. Enabling the purge protection for a '
+                "vault is an irreversible action.",
+            )
+        self._check_retention(sent.get("softDeleteRetentionInDays"), existing)
+        if existing is None:
+            self._check_name(request.id.name)
+
+    def _check_retention(self, days: Any, existing: Resource | None) -> None:
+        if days is None:
+            return
+        if existing is not None and days != existing.properties.get("softDeleteRetentionInDays"):
+            # Verbatim from a comment in hashicorp/terraform-provider-azurerm, key_vault_resource.go.
+            raise BadRequest(
+                "BadRequest",
+                'The property "softDeleteRetentionInDays" has been set already and it can\'t be modified.',
+            )
+        if type(days) is not int or days not in _RETENTION_DAYS:
+            # The range is documented, the wording is ours.
+            raise BadRequest("BadRequest", f"softDeleteRetentionInDays must be from 7 to 90, got {days!r}.")
+
+    def _check_name(self, name: str) -> None:
+        if self.plane.deleted.named(VAULTS, name) is not None:
+            # Verbatim from alan-turing-institute/data-safe-haven#2523.
+            raise Conflict(
+                "ConflictError",
+                "A vault with the same name already exists in deleted state. You need to either recover or purge "
+                "existing key vault. Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more "
+                "information on soft delete.",
+            )
+        if self.store.has_named(VAULTS, name):
+            # Verbatim from Azure/azure-powershell#15115.
+            raise Conflict(
+                "VaultAlreadyExists",
+                f"The vault name '{name}' is already in use. Vault names are globaly unique so it is possible that "
+                "the name is already taken. If you are sure that the vault name was not taken then it is possible "
+                "that a vault with the same name was recently deleted but not purged after being placed in a "
+                "recoverable state. If the vault is in a recoverable state then the vault will need to be purged "
+                "before reusing the name. For more information on soft delete and purging a vault follow this link "
+                "https://go.microsoft.com/fwlink/?linkid=2147740.",
+            )
+
+    def put(self, request: Request) -> Reply:
+        mode = str(request.sent_properties.get("createMode") or "default").lower()
+        if mode == "recover" and self.store.get(request.id.text) is None:
+            return self._recover(request)
+        return super().put(request)
+
+    def _recover(self, request: Request) -> Reply:
+        """Reported (Azure/azure-rest-api-specs#21306): what else the PUT says is ignored. The status is not known."""
+        self.require_parent(request.id)
+        location = self.location_of(request, None)
+        found = self.plane.deleted.find(request.id.text, VAULTS)
+        if found is None or found.resource.body.get("location") != location:
+            # Code and wording as Terraform users report them; those of a vault of another group, too.
+            raise BadRequest(
+                "SoftDeletedVaultDoesNotExist",
+                "A soft deleted vault with the given name does not exist. Ensure that the name for the vault that is "
+                "being attempted to recover is in a recoverable state.",
+            )
+        with self.store.transaction():
+            self.plane.deleted.forget(found.resource.id, VAULTS)
+            self.store.save(found.resource)
+        return Reply(200, self.read(found.resource, request))
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults: dict[str, Any] = {
             "accessPolicies": [],
             "enabledForDeployment": False,
             "enableSoftDelete": True,
-            "softDeleteRetentionInDays": 90,
+            "softDeleteRetentionInDays": _DEFAULT_DAYS,
             "publicNetworkAccess": "Enabled",
         }
-        properties = defaults | super().properties(request, existing)
+        lasting = ("softDeleteRetentionInDays", "enablePurgeProtection")
+        before = existing.properties if existing else {}
+        sent = {name: value for name, value in super().properties(request, existing).items() if name != "createMode"}
+        # What can only be set once is not lost when a later PUT leaves it out.
+        kept = {name: before[name] for name in lasting if before.get(name) is not None}
+        properties = defaults | kept | {name: value for name, value in sent.items() if value is not None}
         return properties | {"vaultUri": f"https://{request.id.name.lower()}.vault.localhost/"}
+
+    def removed(self, resource: Resource) -> None:
+        self.plane.deleted.keep(resource, resource.properties.get("softDeleteRetentionInDays", _DEFAULT_DAYS))
+
+
+class DeletedVaults(Behaviour):
+    """A deleted vault that is still kept"""
+
+    tracked = False
+    read_only = True
+
+    def get(self, request: Request) -> Reply:
+        return Reply(200, _shown(self._kept(request.id)))
+
+    def find(self, resource_id: ResourceId, verb: str) -> Resource:
+        return self._kept(resource_id).resource
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        raise NotEmulated("A list of deleted vaults by region")  # the service has none
+
+    def _kept(self, resource_id: ResourceId) -> SoftDeleted:
+        found = self.plane.deleted.named(VAULTS, resource_id.name)
+        region = ResourceId(resource_id.parent).text.rpartition("/")[2].lower()
+        if found is None or str(found.resource.body.get("location", "")).lower() != region:
+            # Known code; the wording is ours.
+            raise NotFound(
+                "DeletedVaultNotFound", f"The deleted vault '{resource_id.name}' does not exist in '{region}'."
+            )
+        return found
+
+    def _purge(self, request: Request, vault: Resource) -> Reply:
+        if vault.properties.get("enablePurgeProtection"):
+            # Code and wording from microsoft/AzureTRE#1446; the status is that of the code, not recorded.
+            raise ArmError("MethodNotAllowed", "Operation 'DeletedVaultPurge' is not allowed.", status=405)
+        with self.store.transaction():
+            operation = self.start(request, vault, "purge", LOCATION)
+        return self.accepted_delete(operation)
+
+    async def finish_purge(self, operation: Operation) -> Commit | None:
+        return lambda: self.plane.deleted.forget(operation.target, VAULTS)
+
+    def __init__(self, plane: Any, shape: Shape) -> None:
+        super().__init__(plane, shape)
+        plane.operations.handle(f"{shape.arm}.purge", self.finish_purge)
+
+    actions: ClassVar[Mapping[str, Action]] = {"purge": _purge}
+
+
+class DeletedVaultList(Behaviour):
+    """All deleted vaults of the subscription that are still kept"""
+
+    lists_only = True
+    lists_subscription = True
+    tracked = False
+    read_only = True
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        if ResourceId(parent_id).resource_group:
+            raise NotEmulated("A list of deleted vaults by resource group")  # the service has none
+        return Reply(200, {"value": [_shown(one) for one in self.plane.deleted.of_type(VAULTS)]})
+
+
+def _shown(one: SoftDeleted) -> dict[str, Any]:
+    """As in the examples of the service's own specification."""
+    vault = one.resource
+    location = vault.body.get("location", "")
+    scope = f"/subscriptions/{vault.resource_id.subscription}/providers/Microsoft.KeyVault/locations/{location}"
+    properties = {
+        "vaultId": vault.id,
+        "location": location,
+        "tags": copy.deepcopy(vault.body.get("tags") or {}),
+        "deletionDate": time_text(one.deleted),
+        "scheduledPurgeDate": time_text(one.until),
+    }
+    if vault.properties.get("enablePurgeProtection"):
+        properties["purgeProtectionEnabled"] = True
+    return {
+        "id": f"{scope}/deletedVaults/{vault.name}",
+        "name": vault.name,
+        "type": DELETED_LIST,
+        "properties": properties,
+    }
 
 
 def trusted_services_blocked(vault: Resource) -> bool:
@@ -57,4 +231,5 @@ def trusted_services_blocked(vault: Resource) -> bool:
     return restricted and str(rules.get("bypass", "AzureServices")).lower() != "azureservices"
 
 
-BEHAVIOURS = {"Microsoft.KeyVault/vaults": Vaults}
+BEHAVIOURS: dict[str, type[Behaviour]] = {VAULTS: Vaults, DELETED: DeletedVaults, DELETED_LIST: DeletedVaultList}
+EXTRA_SHAPES = (Shape(DELETED, deletion=None), Shape(DELETED_LIST))

@@ -1,21 +1,64 @@
-"""Microsoft.OperationalInsights: Log Analytics workspaces. They receive nothing and answer no queries yet."""
+"""Microsoft.OperationalInsights: Log Analytics workspaces. They receive nothing and answer no queries yet.
+
+A deleted workspace is kept for 14 days. A PUT of its name in its group and region brings it back, in another region it
+is refused; `DELETE ?force=true` keeps nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
+from localazure.arm.errors import Conflict
+from localazure.arm.operations import Commit, Operation
 from localazure.arm.patching import Patched
-from localazure.arm.reply import Request
+from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape
+from localazure.arm.resource_id import is_within
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 
+WORKSPACES = "Microsoft.OperationalInsights/workspaces"
+DELETED = "Microsoft.OperationalInsights/deletedWorkspaces"
+KEPT_DAYS = 14
+
 
 class Workspaces(Patched):
-    """A Log Analytics workspace."""
+    """A Log Analytics workspace; deleted, it comes back with a PUT of its name (14 days; not after `?force=true`)"""
 
     dated = True
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "identity", "properties"})
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "name": "that of a deleted workspace of this group and region: the old one comes back, with its `customerId`",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "name": "that of a deleted workspace of this group, in another region (409)",
+    }
+
+    def put(self, request: Request) -> Reply:
+        kept = None
+        if self.store.get(request.id.text) is None:
+            self.require_parent(request.id)
+            kept = self.plane.deleted.find(request.id.text, WORKSPACES)
+        if kept is None:
+            return super().put(request)
+        if self.location_of(request, None) != kept.resource.body.get("location"):
+            # Code and wording from Azure/azure-cli#11916 and MicrosoftDocs/azure-docs#41719.
+            raise Conflict("Conflict", f"The workspace name '{request.id.name}' is not unique", target="name")
+        with self.store.transaction():
+            # Recorded (azure-cli, test_monitor_log_analytics_workspace_recover): 200, and what the PUT leaves out is
+            # as it was before the deletion.
+            self.plane.deleted.forget(kept.resource.id, WORKSPACES)
+            self.store.save(kept.resource)
+            return super().put(self._completed(request, kept.resource))
+
+    def _completed(self, request: Request, before: Resource) -> Request:
+        known = {name: before.body[name] for name in ("tags", "identity") if before.body.get(name)}
+        properties = before.properties | request.sent_properties
+        return Request(**(vars(request) | {"body": known | request.body | {"properties": properties}}))
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults: dict[str, Any] = {
@@ -33,5 +76,37 @@ class Workspaces(Patched):
             "modifiedDate": now,
         }
 
+    def deletion_payload(self, request: Request) -> dict[str, Any]:
+        return {"force": str(request.query.get("force", "")).lower() == "true"}
 
-BEHAVIOURS = {"Microsoft.OperationalInsights/workspaces": Workspaces}
+    async def finish_delete(self, operation: Operation) -> Commit | None:
+        remove = await super().finish_delete(operation)
+
+        def commit() -> None:
+            if remove:
+                remove()
+            if operation.payload.get("force"):
+                self.plane.deleted.forget(operation.target, WORKSPACES)
+
+        return commit
+
+    def removed(self, resource: Resource) -> None:
+        self.plane.deleted.keep(resource, KEPT_DAYS)
+
+
+class DeletedWorkspaces(Behaviour):
+    """Deleted workspaces of a group or of the subscription that can be brought back"""
+
+    lists_only = True
+    lists_subscription = True
+    tracked = False
+    read_only = True
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        here = parent_id.lower()
+        kept = [one.resource for one in self.plane.deleted.of_type(WORKSPACES)]
+        return Reply(200, {"value": [one.body for one in kept if is_within(one.key, here)]})
+
+
+BEHAVIOURS: dict[str, type[Behaviour]] = {WORKSPACES: Workspaces, DELETED: DeletedWorkspaces}
+EXTRA_SHAPES = (Shape(DELETED),)

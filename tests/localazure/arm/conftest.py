@@ -18,6 +18,7 @@ from aiohttp.test_utils import make_mocked_request
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.namespaces import every_behaviour
+from localazure.arm.resource_id import ResourceId
 from localazure.arm.service import ArmService
 from tests.localazure.platform_bodies import GROUP, PROVIDERS, SUBSCRIPTION, WORKSPACE
 
@@ -156,6 +157,11 @@ class LocalArm:
         answer = self.request("DELETE", path, **more)
         self.settle()
         return answer
+
+    def erase(self, path: str) -> None:
+        """Delete, and free the name where the service keeps it for a while."""
+        self.delete(path)
+        self.plane.store.forget_soft_deleted(path, ResourceId(path).type)
 
     def post(self, path: str, body: Any = None, **more: Any) -> Answer:
         answer = self.request("POST", path, body, **more)

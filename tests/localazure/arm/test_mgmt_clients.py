@@ -119,9 +119,29 @@ def test_key_vaults(management):
     assert (shown.tenant_id, shown.sku.name, shown.sku.family) == (identity.TENANT_ID, "standard", "A")
     assert shown.vault_uri == "https://mgmtvault.vault.localhost/"
     assert (shown.enable_soft_delete, shown.soft_delete_retention_in_days) == (True, 90)
-    assert refused(vaults.list_deleted) == NOT_EMULATED
-    assert refused(lambda: vaults.begin_purge_deleted("mgmtvault", LOCATION)) == NOT_EMULATED
     assert refused(lambda: vaults.check_name_availability({"name": "x", "type": created.type})) == NOT_EMULATED
+
+
+@pytest.mark.proves("KeyVault/vaults", refuses=["name"], client="azure-mgmt")
+@pytest.mark.proves("locations/deletedVaults", drives=["get", "purge"], client="azure-mgmt")
+@pytest.mark.proves("KeyVault/deletedVaults", drives=["list"], client="azure-mgmt")
+def test_a_deleted_vault_keeps_its_name_until_it_is_purged(management):
+    from azure.mgmt.keyvault import KeyVaultManagementClient
+
+    vaults = management.client(KeyVaultManagementClient).vaults
+    here = (GROUP, "keptvault")
+    properties = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
+    body = {"location": LOCATION, "tags": {"a": "b"}, "properties": properties}
+    made = done(vaults.begin_create_or_update(*here, body))
+    vaults.delete(*here)
+    assert refused(lambda: vaults.begin_create_or_update(*here, body)) == (409, "ConflictError")
+    kept = vaults.get_deleted("keptvault", LOCATION)
+    assert (kept.properties.vault_id, kept.properties.tags) == (made.id, {"a": "b"})
+    assert (kept.properties.scheduled_purge_date - kept.properties.deletion_date).days == 90
+    assert kept.id in ids(vaults.list_deleted())
+    done(vaults.begin_purge_deleted("keptvault", LOCATION))
+    assert refused(lambda: vaults.get_deleted("keptvault", LOCATION)) == (404, "DeletedVaultNotFound")
+    assert done(vaults.begin_create_or_update(*here, body)).id == made.id
 
 
 @pytest.mark.proves("vaults", refuses=["properties.enablePurgeProtection"], client="azure-mgmt")
@@ -224,6 +244,26 @@ def test_log_analytics_workspaces(management):
     assert created.customer_id
     assert refused(lambda: client.tables.list_by_workspace(*here)) == NOT_EMULATED
     assert refused(lambda: client.shared_keys.get_shared_keys(*here)) in (NOT_EMULATED, (404, "ResourceNotFound"))
+
+
+@pytest.mark.proves("OperationalInsights/workspaces", honours=["name"], refuses=["name"], client="azure-mgmt")
+@pytest.mark.proves("deletedWorkspaces", drives=["list"], client="azure-mgmt")
+def test_a_deleted_log_analytics_workspace_comes_back(management):
+    from azure.mgmt.loganalytics import LogAnalyticsManagementClient
+
+    client = management.client(LogAnalyticsManagementClient)
+    workspaces, kept = client.workspaces, client.deleted_workspaces
+    here = (GROUP, "keptlogs")
+    body = {"location": LOCATION, "properties": {}}
+    made = done(workspaces.begin_create_or_update(*here, body))
+    done(workspaces.begin_delete(*here))
+    assert made.customer_id in [one.customer_id for one in kept.list_by_resource_group(GROUP)]
+    elsewhere = body | {"location": "northeurope"}
+    assert refused(lambda: workspaces.begin_create_or_update(*here, elsewhere)) == (409, "Conflict")
+    assert done(workspaces.begin_create_or_update(*here, body)).customer_id == made.customer_id
+    done(workspaces.begin_delete(*here, force=True))
+    assert "keptlogs" not in [one.name for one in kept.list()]
+    assert done(workspaces.begin_create_or_update(*here, elsewhere)).customer_id != made.customer_id
 
 
 @pytest.mark.proves("Insights/components", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
