@@ -58,12 +58,14 @@ class LiveState:
 class DeclaredDeployment:
     """A deployment as the stack file and its az ml YAML declare it.
 
-    `release` is what its `sluice:release` tag will say; `instances` is the autoscale minimum, if there is autoscale.
+    `release` is what its `sluice:release` tag will say; `instances` is the autoscale minimum, if there is autoscale;
+    `unpinned_image` is its container image, if that names no version.
     """
 
     release: str
     allow_live_change: bool = False
     instances: int = 1
+    unpinned_image: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,8 @@ class Limits(Section):
     """Most percent of live requests that may be mirrored."""
     min_live_instances: Instances = 1
     """Fewest instances of a colour that gets live weight."""
+    require_pinned: bool = False
+    """Refuse an image without a version (`latest` or no tag) on a deployment that is made or gets more weight."""
 
 
 class Capacity(Section):

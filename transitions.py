@@ -58,6 +58,7 @@ def validate_transition(live: LiveState, declared: DeclaredEndpoint, stable: str
         *change.endpoint_violations(),
         *change.deployment_violations(),
         *change.weight_violations(),
+        *change.image_violations(),
     ]
     if violations:
         raise TransitionError(violations)
@@ -316,6 +317,26 @@ class _Change:
                 f"the live requests, got {declared.instances}. Raise instances (autoscale.min) in "
                 f"Pulumi.{self.declared.stack}.yaml.",
             )
+
+    def image_violations(self) -> Iterator[Violation]:
+        """With `require_pinned`: an image that can be another one tomorrow is not started and gets no more requests.
+
+        The way back to a stable colour that exists stays open, whatever its image is.
+        """
+        if not self.limits.require_pinned:
+            return
+        for name, declared in self.declared.deployments.items():
+            made = name not in self.existing or name in self._replaced
+            more = self.wanted.get(name, 0) > self.live_weights.get(name, 0)
+            more = more or self.wanted_mirror.get(name, 0) > self.live_mirror.get(name, 0)
+            way_back = name == self.stable and self._serves
+            if declared.unpinned_image is not None and (made or (more and not way_back)):
+                yield Violation(
+                    self._deployment(name),
+                    f"must have an image with a version (sluice:limits.require_pinned), got "
+                    f'"{declared.unpinned_image}" in models/{self.declared.key}/{name}.yml. Write a dated tag, or a '
+                    "digest (<image>@sha256:...).",
+                )
 
     def _stop_violations(self) -> Iterator[Violation]:
         """To stop serving, each live colour is named with 0: an empty or forgotten section resets nothing."""

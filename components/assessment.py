@@ -19,6 +19,7 @@ from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, Endpoin
 from components.live import LiveStack, read_caller, read_left_behind, read_stack
 from components.placement import Placement
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, LiveState, Transition
+from models.advice import unpinned_image
 from models.errors import ModelError
 from models.loader import load_models
 from models.release import read_lock, require_published
@@ -263,6 +264,7 @@ class _Draft:
                     release=self._release(name),
                     allow_live_change=deployment.allow_live_change,
                     instances=_least_instances(self.model.deployments[name], deployment),
+                    unpinned_image=unpinned_image(self.model.deployments[name]),
                 )
                 for name, deployment in self._endpoint.deployments.items()
             },

@@ -263,6 +263,43 @@ def test_too_few_instances_do_not_block_a_lower_weight_but_fewer_instances_do():
 # -- nothing is reset by omission ------------------------------------------------------------------------------------
 
 
+def with_image(image: str, name: str = "green") -> DeclaredDeployment:
+    return DeclaredDeployment(release=name, unpinned_image=image)
+
+
+PINNED_RULE = (
+    'must have an image with a version (sluice:limits.require_pinned), got "x:latest" in models/fraud-detection/'
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "traffic", "mirror"),
+    [
+        (live({"blue": 100}, blue="Succeeded"), {"blue": 100}, {}),  # made
+        (live({"blue": 100}, blue="Succeeded", green="Failed"), {"blue": 100}, {}),  # made anew
+        (live({"blue": 100}, blue="Succeeded", green="Succeeded"), {"blue": 90, "green": 10}, {}),
+        (live({"blue": 90, "green": 10}, blue="Succeeded", green="Succeeded"), {"blue": 80, "green": 20}, {}),
+        (live({"blue": 100}, blue="Succeeded", green="Succeeded"), {"blue": 100}, {"green": 10}),
+        (LiveState(workspace_exists=False), {}, {}),
+    ],
+)
+def test_an_image_without_a_version_is_refused_where_it_would_start_or_get_more(state, traffic, mirror):
+    wanted = declared(traffic, mirror, green=with_image("x:latest"))
+    (problem,) = refuse(state, wanted, require_pinned=True)
+    assert problem.startswith(f"sluice:endpoints.fraud-detection.deployments.green {PINNED_RULE}green.yml.")
+    accept(state, wanted)  # only where the stack file asks for it
+
+
+def test_an_image_without_a_version_may_stay_and_fall_and_be_the_way_back():
+    both = live({"blue": 40, "green": 60}, blue="Succeeded", green="Succeeded")
+    images = {"blue": with_image("x", "blue"), "green": with_image("x:latest")}
+    for traffic in ({"blue": 40, "green": 60}, {"blue": 60, "green": 40}, {"blue": 100, "green": 0}):
+        accept(both, declared(traffic, **images), require_pinned=True)
+    first = live({}, blue="Succeeded", green="Succeeded")
+    (problem,) = refuse(first, declared({"blue": 100}, **images), require_pinned=True)
+    assert problem.startswith("sluice:endpoints.fraud-detection.deployments.blue must have an image")
+
+
 @pytest.mark.parametrize("traffic", [{}, {"green": 0}])
 def test_an_endpoint_that_serves_is_not_reset_by_adopting_it(traffic):
     errors = refuse(live({"blue": 100}, blue="Succeeded", green="Succeeded"), declared(traffic))

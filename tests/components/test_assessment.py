@@ -14,7 +14,7 @@ from components.declaration import DIGEST_DIGITS, StackDeclaration
 from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError, Problem
 from models.release import PublishedAsset, StackRecord, read_lock, write_record
-from models.spec import AutoscaleSpec, LocalAsset, Model, release_digest
+from models.spec import AutoscaleSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
 from tests.components.engine import FakeAzure, deploy
@@ -278,6 +278,31 @@ def test_the_older_network_of_single_deployments_is_refused_in_a_private_stack(
     model["fraud"] = model_of(deployment_spec("blue", body=body))
     (problem,) = refuse(azure, config({"blue": 100}, network="private"))
     assert problem.startswith("models/fraud/blue.yml: egress_public_network_access must not be disabled")
+
+
+@pytest.mark.parametrize(
+    ("image", "refused"),
+    [
+        ("registry.example/x:latest", True),
+        ("registry.example/x", True),
+        ("registry.example/x:20250601.v1", False),
+        (f"registry.example/x:latest@sha256:{'a' * 64}", False),
+    ],
+)
+def test_where_images_must_be_pinned_one_without_a_version_is_not_started(
+    image: str, refused: bool, live: FakeAzure, model: dict[str, Model]
+) -> None:
+    environment = EnvironmentSpec(image=image, conda_file=None, name=None, inference_config=None, digest="f" * 64)
+    model["fraud"] = model_of(deployment_spec("blue"), deployment_spec("green", environment=environment))
+    publish(live, model["fraud"])
+    green = {"green": {}}
+    assert declare(live, config({"blue": 100}, green))  # a stack that does not ask for it
+    settings = config({"blue": 100}, green, limits={"require_pinned": True})
+    if not refused:
+        assert declare(live, settings)
+        return
+    (problem,) = refuse(live, settings)
+    assert f'got "{image}" in models/fraud/green.yml' in problem
 
 
 def test_everything_wrong_with_any_endpoint_is_in_one_error(

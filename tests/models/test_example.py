@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from models.references import is_pinned
 from tests.models.conftest import EXAMPLE
 
 CURRENCIES_AMBER_CANNOT_SCORE = {"GBP", "CHF"}
@@ -98,6 +99,12 @@ def test_every_requirement_is_an_exact_pin() -> None:
     (pip,) = [one["pip"] for one in conda["dependencies"] if isinstance(one, dict)]
     assert pip
     assert all("==" in requirement for requirement in pip)
+
+
+@pytest.mark.parametrize("name", ["amber", "blue", "green"])
+def test_every_image_names_its_version(name: str) -> None:
+    environment = yaml.safe_load((EXAMPLE / f"{name}.yml").read_text(encoding="utf-8"))["environment"]
+    assert is_pinned(environment["image"])
 
 
 def test_the_artefacts_were_written_by_the_version_that_serves() -> None:
