@@ -1,9 +1,11 @@
 """Reads from Azure Resource Manager with the caller's own login, wherever the environment says Azure is.
 
-Only GET: nothing of this package changes Azure behind Pulumi's back. The address comes from ARM_CLOUD_METADATA_URL (any
-cloud describes itself there), else from ARM_ENVIRONMENT, else it is the public cloud.
+GET, and those POSTs that only read (keys, logs): nothing here changes Azure behind Pulumi's back. The address comes
+from ARM_CLOUD_METADATA_URL (any cloud describes itself there), else from ARM_ENVIRONMENT, else it is the public cloud.
+However a request fails, a `CommandError` says what was asked, what came back and what to do.
 """
 
+import http.client
 import json
 import logging
 import os
@@ -11,7 +13,8 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -22,16 +25,19 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 4
 TIMEOUT_SECONDS = 30
+LONGEST_WAIT_SECONDS = 30.0
+REPEATED = frozenset({429, 500, 502, 503, 504})
 # Names as azure-native and azurerm spell them.
 CLOUDS = {
     "public": "https://management.azure.com",
     "usgovernment": "https://management.usgovcloudapi.net",
     "china": "https://management.chinacloudapi.cn",
 }
+CHECK_NETWORK = "Check the network; of a local Azure, whether it runs (`sluice local status`)."
 
 
 class ArmClient:
-    """GET requests to Resource Manager."""
+    """Requests to Resource Manager that read."""
 
     def __init__(self, credential: "TokenCredential | None" = None) -> None:
         self._given_credential = credential
@@ -41,11 +47,7 @@ class ArmClient:
         """Address of Resource Manager, without a slash at the end."""
         metadata_url = os.environ.get("ARM_CLOUD_METADATA_URL")
         if metadata_url:
-            document = json.loads(self._open(metadata_url, {})[1])
-            clouds = document if isinstance(document, list) else [document]
-            wanted = os.environ.get("AZUREML_CURRENT_CLOUD")
-            found = next((cloud for cloud in clouds if cloud.get("name") == wanted), clouds[0])
-            return str(found["resourceManager"]).rstrip("/")
+            return _resource_manager_in(self._open(metadata_url, {})[1], metadata_url)
         name = os.environ.get("ARM_ENVIRONMENT", "public")
         if name not in CLOUDS:
             raise UsageError(f"ARM_ENVIRONMENT is {name!r}; known are {', '.join(CLOUDS)}. Set ARM_CLOUD_METADATA_URL.")
@@ -54,59 +56,162 @@ class ArmClient:
     @cached_property
     def token(self) -> str:
         """A token of the caller for Resource Manager."""
-        from azure.core.exceptions import ClientAuthenticationError
-        from azure.identity import CredentialUnavailableError, DefaultAzureCredential
+        return self.token_for(self.base_url)
+
+    def token_for(self, audience: str) -> str:
+        """A token of the caller for another service, by the service's address."""
+        from azure.core.exceptions import AzureError
+        from azure.identity import DefaultAzureCredential
 
         # It logs every way that it tried and in vain, at length; the error below says what matters.
         logging.getLogger("azure.identity").addHandler(logging.NullHandler())
         logging.getLogger("azure.identity").propagate = False
-        credential = self._given_credential or DefaultAzureCredential()
         try:
-            return credential.get_token(f"{self.base_url}/.default").token
-        except (ClientAuthenticationError, CredentialUnavailableError) as error:
+            credential = self._given_credential or DefaultAzureCredential()
+            return credential.get_token(f"{audience}/.default").token
+        except (AzureError, OSError, ValueError) as error:  # what a login's helpers print may be anything
+            said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise UnavailableError(
-                f"no login for {self.base_url}: {str(error).splitlines()[0]} Run `az login`, or set AZURE_CLIENT_ID, "
+                f"no login for {audience}: {said.rstrip('.')}. Run `az login`, or set AZURE_CLIENT_ID, "
                 "AZURE_TENANT_ID and AZURE_CLIENT_SECRET."
             ) from error
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """The resource, or None when it does not exist; anything else is an error."""
-        url = f"{self.base_url}{quote(resource_id)}?api-version={api_version}"
-        status, body = self._open(url, {"Authorization": f"Bearer {self.token}"})
+        return self._ask("GET", resource_id, api_version)
+
+    def post(self, path: str, api_version: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """What Azure only tells when it is asked with POST: keys, tokens, logs; None when there is no such resource."""
+        return self._ask("POST", path, api_version, b"" if body is None else json.dumps(body).encode())
+
+    def _ask(self, method: str, path: str, api_version: str, data: bytes | None = None) -> dict[str, Any] | None:
+        url = f"{self.base_url}{quote(path)}?api-version={api_version}"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if data:
+            headers["Content-Type"] = "application/json"
+        status, text = self._open(url, headers, method, data)
         if status == 404:
             return None
-        if status == 200:
-            return dict(json.loads(body))
-        raise CommandError(f"Azure answered {status} to GET {resource_id}: {_message(body)}")
+        if status != 200:
+            kind = UnavailableError if status >= 500 and status != 501 else CommandError
+            raise kind(f"Azure answered {status} to {method} {path}: {_message(text).rstrip('.')}. {_hint(status)}")
+        return _object(text, f"{method} {path}")
 
-    def _open(self, url: str, headers: dict[str, str]) -> tuple[int, str]:
+    def _open(
+        self, url: str, headers: dict[str, str], method: str = "GET", data: bytes | None = None
+    ) -> tuple[int, str]:
         """Status and body; an unreachable or failing server is asked again before it counts as unavailable."""
-        request = urllib.request.Request(url, headers={"Accept": "application/json", **headers})
-        context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+        asked = f"{method} {url.split('?')[0]}"
+        try:
+            request = urllib.request.Request(
+                url, data, headers={"Accept": "application/json", **headers}, method=method
+            )
+        except ValueError as error:
+            raise UsageError(f"{url!r} is not an address: check ARM_CLOUD_METADATA_URL.") from error
+        context = trust()
+        problem = ""
         for attempt in range(1, ATTEMPTS + 1):
+            wait = 0.2 * 3**attempt
             try:
                 with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:
-                    return answer.status, answer.read().decode()
+                    return answer.status, answer.read().decode(errors="replace")
             except urllib.error.HTTPError as error:
-                with error:
-                    body = error.read().decode(errors="replace")
-                if error.code not in (429, 500, 502, 503, 504):
-                    return error.code, body
-                problem: Exception = error
-            except OSError as error:
-                problem = error
+                status, text, after = _refused(error)
+                if status not in REPEATED:
+                    return status, text
+                problem, wait = f"{status} {_message(text)}".strip().rstrip("."), max(wait, after)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                problem = _reason(error)
             if attempt < ATTEMPTS:
-                time.sleep(0.2 * 3**attempt)
-        reason = problem if isinstance(problem, urllib.error.HTTPError) else getattr(problem, "reason", problem)
+                time.sleep(wait)
+        raise UnavailableError(f"Azure does not answer: {asked}: {problem}. {CHECK_NETWORK}")
+
+
+def trust() -> ssl.SSLContext:
+    """The certificates that the environment names, else the system's."""
+    named = os.environ.get("SSL_CERT_FILE")
+    try:
+        return _context(named)
+    except (OSError, ValueError) as error:
         raise UnavailableError(
-            f"Azure does not answer: GET {url.split('?')[0]}: {reason}. Check the network; of a local Azure, whether "
-            "it runs (`sluice local status`)."
-        ) from problem
+            f"the certificates in {named}, which SSL_CERT_FILE names, cannot be read: {_reason(error)}. In a shell of "
+            'a local Azure run `sluice local start`, then `eval "$(sluice local env)"`; elsewhere unset SSL_CERT_FILE '
+            "or correct it."
+        ) from error
+
+
+@lru_cache
+def _context(file: str | None) -> ssl.SSLContext:
+    """Read once: it takes 30 to 70 ms, which is more than most requests."""
+    return ssl.create_default_context(cafile=file)
+
+
+def _hint(status: int) -> str:
+    """What to do about a refusal that the code of the error alone explains."""
+    return {
+        401: "Log in again with `az login`.",
+        403: "Ask an owner of the subscription for the role that allows it.",
+        409: "Wait until the operation that is under way there has ended, then try again.",
+        501: "See localazure/COVERAGE.md for what the local Azure does.",
+        507: "Free space on the disk of the local Azure's home.",
+    }.get(status, "Check the names in the command and in the stack file; `sluice doctor` checks the set-up.")
+
+
+def _refused(error: urllib.error.HTTPError) -> tuple[int, str, float]:
+    """Status, body and the seconds that the server asks to wait, at most `LONGEST_WAIT_SECONDS`."""
+    with error:
+        try:
+            text = error.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):  # it broke off: the status is known all the same
+            text = ""
+        after = str(error.headers.get("Retry-After") or "")
+    return error.code, text, min(float(after), LONGEST_WAIT_SECONDS) if after.isdecimal() else 0.0
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+    return " ".join(str(reason).split()).rstrip(".") or type(error).__name__
+
+
+def _resource_manager_in(text: str, metadata_url: str) -> str:
+    try:
+        document = json.loads(text)
+        clouds = document if isinstance(document, list) else [document]
+        wanted = os.environ.get("AZUREML_CURRENT_CLOUD")
+        found = next((cloud for cloud in clouds if cloud.get("name") == wanted), clouds[0])
+        address = found["resourceManager"]
+        if not isinstance(address, str):
+            raise TypeError
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise UnavailableError(
+            f"{metadata_url} does not describe a cloud: its answer has no resourceManager. "
+            'Check ARM_CLOUD_METADATA_URL; for a local Azure run `eval "$(sluice local env)"`.'
+        ) from error
+    return address.rstrip("/")
+
+
+def _object(text: str, asked: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UnavailableError(
+            f"Azure's answer to {asked} is not a JSON object: {_cut(text)!r}. A proxy or a sign-in page may have "
+            "answered in its place: check the network, then try again."
+        )
+    return found
 
 
 def _message(body: str) -> str:
+    """Code and message of an error of Resource Manager, its details too; else the start of what came."""
     try:
         error = json.loads(body)["error"]
-        return f"{error['code']}: {error['message']}"
-    except (ValueError, KeyError, TypeError):
-        return body[:200]
+        details = [str(detail["message"]) for detail in error.get("details") or [] if detail.get("message")]
+        return " ".join([f"{error['code']}: {error['message']}", *details])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _cut(body)
+
+
+def _cut(text: str) -> str:
+    return " ".join(text.split())[:200]

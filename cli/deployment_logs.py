@@ -1,14 +1,16 @@
-"""`sluice deployment-logs`: the end of a deployment's container log, through azure-ai-ml.
+"""`sluice deployment-logs`: the end of a deployment's container log, as Azure keeps it of one instance.
 
-It prints what Azure keeps of one instance; searching and history belong to Log Analytics.
+Searching and history belong to Log Analytics.
 """
 
 import argparse
 
-from cli.errors import CommandError, ExitCode, UsageError
-from cli.workspace import add_endpoint_arguments, find_endpoint, ml_client
+from cli.arm import ArmClient
+from cli.errors import ExitCode, UnavailableError, UsageError
+from cli.workspace import MACHINE_LEARNING_API, add_endpoint_arguments, check_name, find_endpoint, missing_deployment
 
-CONTAINERS = ("inference-server", "storage-initializer")
+# As they are called on the command line, and in Azure.
+CONTAINERS = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,7 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_endpoint_arguments(parser)
     parser.add_argument("deployment", metavar="DEPLOYMENT")
     parser.add_argument("--lines", "-n", type=int, default=100)
-    parser.add_argument("--container", choices=CONTAINERS, default=CONTAINERS[0])
+    parser.add_argument("--container", choices=CONTAINERS, default="inference-server")
     parser.set_defaults(run=run)
 
 
@@ -25,18 +27,17 @@ def run(options: argparse.Namespace) -> int:
     """Print the log."""
     if options.lines < 1:
         raise UsageError(f"--lines must be at least 1, got {options.lines}.")
-    address = find_endpoint(options)
-    client = ml_client(address)
-    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-
-    where = f"deployment {options.deployment} of endpoint {address.name}"
-    try:
-        text = client.online_deployments.get_logs(
-            options.deployment, address.name, lines=options.lines, container_type=options.container
+    check_name(options.deployment, "a deployment")
+    address, arm = find_endpoint(options), ArmClient()
+    asked = {"containerType": CONTAINERS[options.container], "tail": options.lines}
+    answer = arm.post(f"{address.id}/deployments/{options.deployment}/getLogs", MACHINE_LEARNING_API, asked)
+    if answer is None:
+        raise missing_deployment(arm, address, options.deployment)
+    content = answer.get("content")
+    if not isinstance(content, str):
+        raise UnavailableError(
+            f"Azure's answer for deployment {options.deployment} of endpoint {address.name} has no log in it. "
+            "Try again: the container may not have been started yet."
         )
-    except ResourceNotFoundError as error:
-        raise UsageError(f"{where} does not exist. Check the name in the stack file.") from error
-    except HttpResponseError as error:
-        raise CommandError(f"{where}: {error.message.strip()}") from error
-    print(text)
+    print(content)
     return ExitCode.DONE

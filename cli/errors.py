@@ -6,6 +6,7 @@ CommandError            the command could not do what was asked; carries the exi
 └── UnavailableError    4: Azure, the engine or the local Azure cannot be reached
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -41,3 +42,22 @@ class UnavailableError(CommandError):
     """Azure, the engine or the local Azure cannot be reached."""
 
     exit_code = ExitCode.UNAVAILABLE
+
+
+# What to do about what the operating system refuses; anything else has a remedy only where it happens.
+_REMEDIES = {
+    errno.ENOSPC: "Free space on that disk and run the command again.",
+    errno.EDQUOT: "Free space: your quota on that disk is used up.",
+    errno.EROFS: "The disk cannot be written: mount it writable, or work elsewhere.",
+    errno.EACCES: "Give yourself the right to it, or check whose it is.",
+    errno.EPERM: "Give yourself the right to it, or check whose it is.",
+    errno.ENOENT: "Check the path; if the working directory was deleted, change to one that exists.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
+}
+
+
+def explain_system_error(error: OSError) -> str:
+    """One line on what the operating system refused, with the file where it names one, and what to do."""
+    said = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{said}. {_REMEDIES.get(error.errno or 0, 'Check that file or connection and try again.')}"

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import os
-import ssl
+import re
 import sys
 import time
 from collections import Counter
@@ -20,7 +20,9 @@ from typing import Any
 
 import aiohttp
 
+from cli.arm import trust
 from cli.errors import ExitCode, UsageError
+from cli.workspace import check_name
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 MAX_CLIENTS = 64
@@ -118,7 +120,7 @@ class Load:
         deadline = None if seconds is None else time.monotonic() + seconds
         remaining = [requests]
         timeout = aiohttp.ClientTimeout(total=self.timeout_seconds)
-        connector = aiohttp.TCPConnector(limit=self.clients, ssl=_trust())
+        connector = aiohttp.TCPConnector(limit=self.clients, ssl=trust())
         async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True) as session:
             await asyncio.gather(*(self._client(session, remaining, deadline) for _ in range(self.clients)))
         return self.total
@@ -167,15 +169,31 @@ def read_bodies(file: Path) -> list[bytes]:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read the request file {file}: {error.strerror}.") from error
+        raise UsageError(f"cannot read the request file {file}: {error.strerror}. Check --request-file.") from error
     bodies = [line for line in content.splitlines() if line.strip()] if file.suffix == ".jsonl" else [content]
     if not bodies:
         raise UsageError(f"{file} holds no request: one JSON document per line is expected.")
     return bodies
 
 
-def _trust() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+def check_options(options: argparse.Namespace) -> None:
+    """Raise one UsageError with everything that would send nothing, or not what was meant."""
+    problems = []
+    if not re.fullmatch(r"https?://[\w.:\[\]-]+(/\S*)?", options.uri):
+        problems.append(f"SCORING_URI must be an address such as https://host/score, got {options.uri!r}.")
+    if options.requests is not None and options.requests < 1:
+        problems.append(f"--requests must be at least 1, got {options.requests}.")
+    if options.seconds is not None and not 0 < options.seconds < float("inf"):
+        problems.append(f"--seconds must be more than 0, got {options.seconds:g}.")
+    if not 1 <= options.clients <= MAX_CLIENTS:
+        problems.append(f"--clients must be 1 to {MAX_CLIENTS}, got {options.clients}.")
+    key = os.environ.get(KEY_VARIABLE, "")
+    if not (key.isascii() and key.isprintable()):
+        problems.append(f"{KEY_VARIABLE} must be the key as Azure shows it: printable characters, no line end.")
+    if problems:
+        raise UsageError(" ".join(problems))
+    if options.deployment is not None:
+        check_name(options.deployment, "a deployment")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -194,6 +212,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(options: argparse.Namespace) -> int:
     """Send, count, print; fails when a request failed."""
+    check_options(options)
     bodies = read_bodies(options.request_file)
     requests = 200 if options.requests is None and options.seconds is None else options.requests
 

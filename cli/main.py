@@ -6,11 +6,18 @@ parsed arguments that returns an exit code. No subcommand's logic is here.
 """
 
 import argparse
+import contextlib
 import importlib
+import io
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 
-from cli.errors import CommandError, ExitCode
+from cli.errors import CommandError, ExitCode, explain_system_error
+
+TRACEBACK_VARIABLE = "SLUICE_TRACEBACK"
+"""When it is set, a defect ends with its traceback."""
 
 # Command → (module, what it does): help is printed from this table without importing the modules.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -21,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("cli.release", "publish a model's files to a stack's workspace"),
     "recover": ("cli.recover", "repair a stack after a killed or crashed `pulumi up`"),
     "doctor": ("cli.doctor", "say what is wrong with this set-up, and the command that fixes it"),
-    "load": ("cli.load", "send requests at a steady rate and count the answers per deployment"),
+    "load": ("cli.load", "send requests, as fast as they are answered, and count the answers per deployment"),
     "demo": ("cli.demo", "the whole story on the local Azure: deploy, promote, roll back"),
 }
 
@@ -29,10 +36,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the console script's entry point."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(words)
-    options = parser.parse_args(words)
+    for stream in (sys.stdout, sys.stderr):  # an answer that the terminal's encoding lacks is shown as escapes
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return int(options.run(options))
+        options = _parser(words).parse_args(words)
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except CommandError as error:
         print(f"sluice: {error}", file=sys.stderr)
         return error.exit_code
@@ -40,14 +51,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("sluice: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader (head, less) has gone: nobody is left to tell
-        sys.stderr.close()
+        _discard_output()
         return ExitCode.FAILED
     except Exception as error:
-        code = _exit_code_of(error)
-        if code is None:
+        expected = _exit_code_of(error)
+        if expected is not None:
+            print(f"sluice: {error}", file=sys.stderr)
+            return expected
+        if TRACEBACK_VARIABLE in os.environ:
             raise
-        print(f"sluice: {error}", file=sys.stderr)
-        return code
+        said = explain_system_error(error) if isinstance(error, OSError) else _explain_defect(error)
+        print(f"sluice: {said}", file=sys.stderr)
+        if isinstance(error, OSError) and error.filename is None:  # may be the output itself, on a full disk
+            _discard_output()
+        return ExitCode.FAILED
+
+
+def _discard_output() -> None:
+    """Point standard output at nothing, so that the interpreter does not fail on what is left in its buffer."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def _explain_defect(error: Exception) -> str:
+    """One line on what nobody expected: what, where, and how to see and report it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
+    said = " ".join(str(error).split())
+    return (
+        f"a defect of sluice: {type(error).__name__}{f': {said}' if said else ''} ({where}). Please report it, with "
+        f"what the same command prints after `export {TRACEBACK_VARIABLE}=1`."
+    )
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

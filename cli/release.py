@@ -138,8 +138,8 @@ def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destin
     datastore = arm.get(f"{workspace_id}/datastores/{DATASTORE}", MACHINE_LEARNING_API)
     if datastore is None:
         raise CommandError(
-            f"workspace {workspace['name']} has no datastore {DATASTORE}, which Azure ML makes with every workspace. "
-            "Restore it in the studio (Data > Datastores), or make the workspace anew."
+            f"workspace {workspace_id.rpartition('/')[2]} has no datastore {DATASTORE}, which Azure ML makes with "
+            "every workspace. Restore it in the studio (Data > Datastores), or make the workspace anew."
         )
     account_id = str(_property(workspace, "storageAccount"))
     account = arm.get(account_id, STORAGE_API)
@@ -150,13 +150,16 @@ def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destin
             f"{' and does not exist' if account is None else ''}. Repair the datastore, or make the workspace anew."
         )
     endpoints = _property(account, "primaryEndpoints")
+    blob = endpoints.get("blob") if isinstance(endpoints, dict) else None
+    if not isinstance(blob, str):
+        raise CommandError(f"storage account {name} has no address for blobs. Check that it is made for blobs at all.")
     return Destination(
         workspace_id=workspace_id,
         workspace_guid=str(_property(workspace, "workspaceId")),
         datastore=DATASTORE,
         storage_account=name,
         storage_account_id=account_id,
-        blob_endpoint=f"{str(endpoints['blob']).rstrip('/')}/",
+        blob_endpoint=f"{blob.rstrip('/')}/",
         container=container,
         public=str(account["properties"].get("publicNetworkAccess") or "Enabled").lower() == "enabled",
     )
@@ -166,11 +169,11 @@ def _find(stack: str) -> tuple["TokenCredential", "Destination"]:
     from azure.identity import DefaultAzureCredential
 
     from cli.arm import ArmClient
+    from cli.stack_names import read_names
 
-    settings, subscription = read_settings(stack)
-    workspace_id = settings.names(subscription).workspace_id
+    _, names = read_names(stack)
     credential = DefaultAzureCredential()
-    return credential, find_destination(ArmClient(credential), workspace_id, stack)
+    return credential, find_destination(ArmClient(credential), names.workspace_id, stack)
 
 
 def _container(destination: "Destination", credential: "TokenCredential") -> Any:
@@ -190,7 +193,8 @@ def _container(destination: "Destination", credential: "TokenCredential") -> Any
 
 
 def _property(resource: dict[str, Any], name: str) -> Any:
-    value = resource.get("properties", {}).get(name)
+    properties = resource.get("properties")
+    value = properties.get(name) if isinstance(properties, dict) else None
     if value is None:
         raise CommandError(
             f"Azure's answer for {resource.get('id')} has no {name}. Try again: it may be in the making."

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cli.arm import ArmClient
 from cli.errors import CommandError
 from cli.fault import faults_of
-from cli.invoke import invoke
+from cli.invoke import find_target, invoke
 from cli.load import Load, Tally, read_bodies
 from cli.localhome import LocalHome
-from cli.workspace import EndpointAddress, address_in, ml_client
+from cli.workspace import EndpointAddress, endpoint_of
 from rollout.engine import PulumiEngine
 from rollout.events import change_of
 
@@ -171,14 +172,12 @@ class Story:
         print(f"  {invoke(self._address(), self.sample, deployment)}", flush=True)
 
     def _address(self) -> EndpointAddress:
-        return address_in(self.engine.outputs()["endpoints"], MODEL, self.engine.stack)
+        return endpoint_of(self.engine.stack, MODEL)
 
     def _target(self) -> tuple[str, str]:
         """Scoring URI and key."""
-        uri = self.engine.outputs()["endpoints"][MODEL]["scoring_uri"]
-        address = self._address()
-        key = ml_client(address).online_endpoints.get_keys(address.name).primary_key
-        return str(uri), str(key)
+        target = find_target(ArmClient(), self._address())
+        return target.uri, target.credential
 
 
 class BackgroundLoad:

@@ -1,93 +1,128 @@
-"""Where an endpoint is in Azure, and azure-ai-ml's client for its workspace.
+"""Where an endpoint is in Azure: named by its key in the stack file, by its Azure name, or outright.
 
-An endpoint is named by its key in the stack file (or its Azure name) and found through the stack's outputs, or named
-outright with --resource-group and --workspace, which needs no Pulumi. It only opens the client; it sends no request.
+A stack's endpoints are found by computing their names, as the program does, so that one is found after an update that
+failed, too, when the stack has no outputs. --resource-group and --workspace need neither Pulumi nor a stack file.
+Nothing is asked of Azure until something is not found: then what there is, is listed.
 """
 
 import argparse
 import os
 import re
+import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cli.errors import UnavailableError, UsageError
-from cli.project import add_stack_argument, engine_for
+from cli.arm import ArmClient
+from cli.errors import UsageError
+from cli.project import add_stack_argument, stack_name
 
-if TYPE_CHECKING:
-    from azure.ai.ml import MLClient
-
-_ENDPOINT_ID = re.compile(
-    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.MachineLearningServices"
-    r"/workspaces/([^/]+)/onlineEndpoints/([^/]+)",
-    re.IGNORECASE,
-)
+MACHINE_LEARNING_API = "2024-04-01"
 
 
 @dataclass(frozen=True)
 class EndpointAddress:
-    """An online endpoint's place in Azure."""
+    """An online endpoint's place in Azure, and how a person names it to `sluice`."""
 
     subscription_id: str
     resource_group: str
     workspace: str
     name: str
+    word: str = ""
+    """What the person wrote for the endpoint: its key or its name."""
+    flags: str = ""
+    """The options that lead to the stack or the workspace."""
+
+    @property
+    def workspace_id(self) -> str:
+        """ARM id of the workspace."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
+        )
+
+    @property
+    def id(self) -> str:
+        """ARM id of the endpoint."""
+        return f"{self.workspace_id}/onlineEndpoints/{self.name}"
+
+    def logs_command(self, deployment: str | None) -> str:
+        """The command that prints a deployment's logs."""
+        parts = ["sluice deployment-logs", self.word or self.name, deployment or "DEPLOYMENT", self.flags]
+        return " ".join(part for part in parts if part)
 
 
 def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ENDPOINT and the ways to say where it is."""
     parser.add_argument("endpoint", metavar="ENDPOINT", help="key in the stack file, or name in Azure")
     add_stack_argument(parser)
-    parser.add_argument("--resource-group", help="with --workspace: look there, without Pulumi")
+    parser.add_argument("--resource-group", help="with --workspace: look there, without a stack")
     parser.add_argument("--workspace")
     parser.add_argument("--subscription", help="default: AZURE_SUBSCRIPTION_ID")
 
 
+def check_name(word: str, what: str) -> None:
+    """Azure ML's names are letters, digits and dashes; anything else would be another path or header."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", word):
+        raise UsageError(f"{word!r} is no name of {what}: letters, digits and dashes are allowed. Check the spelling.")
+
+
 def find_endpoint(options: argparse.Namespace) -> EndpointAddress:
-    """The endpoint that the command line names."""
+    """The endpoint that the command line names; whether it exists is not asked."""
+    check_name(options.endpoint, "an endpoint")
     if options.resource_group or options.workspace:
         subscription = options.subscription or os.environ.get("AZURE_SUBSCRIPTION_ID")
         if not (options.resource_group and options.workspace and subscription):
             raise UsageError(
                 "--resource-group and --workspace go together, with --subscription or AZURE_SUBSCRIPTION_ID."
             )
-        return EndpointAddress(subscription, options.resource_group, options.workspace, options.endpoint)
-    engine = engine_for(options)
-    return address_in(engine.outputs().get("endpoints") or {}, options.endpoint, engine.stack)
+        place = (subscription, options.resource_group, options.workspace)
+        flags = zip(("--subscription", "--resource-group", "--workspace"), place, strict=True)
+        given = " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags)
+        return EndpointAddress(*place, options.endpoint, options.endpoint, given)
+    return endpoint_of(stack_name(options.stack), options.endpoint)
 
 
-def address_in(endpoints: dict[str, Any], wanted: str, stack: str) -> EndpointAddress:
-    """The endpoint with this key or Azure name among a stack's outputs."""
-    addresses = {}
-    for key, facts in endpoints.items():
-        found = _ENDPOINT_ID.match(str((facts or {}).get("id") or ""))
-        if found:
-            addresses[key] = EndpointAddress(*found.groups())
-    for key, address in addresses.items():
-        if wanted in (key, address.name):
-            return address
-    known = ", ".join(sorted(addresses)) or "none"
-    raise UsageError(
-        f"stack {stack} has no deployed endpoint {wanted!r}; it has: {known}. Check the name, or run `pulumi up` first."
+def endpoint_of(stack: str, wanted: str) -> EndpointAddress:
+    """The stack's endpoint with this key; a word that is no key is a name in Azure."""
+    from cli.stack_names import read_names
+
+    settings, names = read_names(stack)
+    declared = settings.endpoints.get(wanted)
+    name = names.endpoint(wanted, declared.name) if declared is not None else wanted
+    flags = f"--stack {shlex.quote(stack)}"
+    return EndpointAddress(names.subscription_id, names.resource_group, names.workspace, name, wanted, flags)
+
+
+def require_endpoint(arm: ArmClient, address: EndpointAddress) -> dict[str, Any]:
+    """The endpoint as Azure has it. Raises UsageError with the endpoints that there are."""
+    endpoint = arm.get(address.id, MACHINE_LEARNING_API)
+    if endpoint is None:
+        raise UsageError(
+            f"endpoint {address.name} does not exist in workspace {address.workspace}"
+            f"{_instead(arm, address.workspace_id, 'onlineEndpoints', 'endpoints')}. "
+            "Check the name, or run `pulumi up` first."
+        )
+    return endpoint
+
+
+def missing_deployment(arm: ArmClient, address: EndpointAddress, deployment: str) -> UsageError:
+    """The error for a deployment that Azure does not know, with what there is in its place."""
+    require_endpoint(arm, address)
+    there = _instead(arm, address.id, "deployments", "deployments")
+    return UsageError(
+        f"deployment {deployment} of endpoint {address.name} does not exist{there}. Check the name in the stack file, "
+        "or run `pulumi up` first."
     )
 
 
-def ml_client(address: EndpointAddress) -> "MLClient":
-    """azure-ai-ml's client for the workspace, with the caller's login."""
-    try:
-        from azure.ai.ml import MLClient  # 1.4 s
-        from azure.identity import DefaultAzureCredential
-    except (
-        Exception
-    ) as error:  # a cloud that cannot be resolved makes the import itself fail, with a private error type
-        if "cloud environment" not in str(error):
-            raise
-        raise UnavailableError(f"{error} ARM_CLOUD_METADATA_URL does not answer: is that Azure running?") from error
-    client = MLClient(DefaultAzureCredential(), address.subscription_id, address.resource_group, address.workspace)
-    metadata_url = os.environ.get("ARM_CLOUD_METADATA_URL", "")
-    # The library falls back to the public cloud, with only a log line, when the named one does not describe itself.
-    if metadata_url and str(client._base_url).rstrip("/") not in metadata_url:
-        raise UnavailableError(
-            f"azure-ai-ml would talk to {client._base_url}, not to the cloud of {metadata_url}: that does not answer. "
-            "Nothing was sent."
-        )
-    return client
+def _instead(arm: ArmClient, parent_id: str, collection: str, noun: str) -> str:
+    listed = arm.get(f"{parent_id}/{collection}", MACHINE_LEARNING_API)
+    if listed is None:
+        return ", which does not exist either" if noun == "endpoints" else ""
+    entries = listed.get("value")
+    names = [
+        str(entry.get("name"))
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and entry.get("name")
+    ]
+    return f"; its {noun} are: {', '.join(sorted(names)) or 'none'}"

@@ -80,6 +80,13 @@ def publish(
             _check_unchanged(asset)
     except AzureError as error:
         _explain(error, destination, lock.model, stack)
+    except (AttributeError, KeyError, RecursionError, TypeError, UnicodeDecodeError) as error:
+        # azure-storage-blob takes the body of an error for a JSON object without looking (12.x, response_handlers.py).
+        raise StorageUnavailableError(
+            f"storage account {destination.storage_account} gave an answer that is not one of Azure's: "
+            f"{_first_line(error)}. Check what stands between here and {destination.blob_endpoint}, then run "
+            f"`sluice release publish {lock.model} --stack {stack}` again."
+        ) from error
     record = record_of(lock.model, assets, destination)
     written, changed = write_record(lock, stack, record)
     return Publication(
@@ -180,7 +187,9 @@ def _explain(error: "AzureError", destination: Destination, model: str, stack: s
             "network (VPN, jump host or self-hosted runner), or let the platform team allow this one."
         ) from error
     if status in (401, 403):
-        raise NoUploadRightError(f"{told}. Check with `az account show` who you are, and {again}.") from error
+        raise NoUploadRightError(
+            f"{told}: {_first_line(error)}. Check with `az account show` who you are, and {again}."
+        ) from error
     if status == 404 and code == "ContainerNotFound":
         raise PublishError(
             f"{told}: container {destination.container} of datastore {destination.datastore} is missing. "

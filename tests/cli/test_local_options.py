@@ -17,7 +17,7 @@ from cli.errors import ExitCode
     ],
 )
 def test_choices_of_a_rehearsal_are_passed_to_the_server(monkeypatch, tmp_path, given, passed):
-    class Started(Exception):
+    class Started(BaseException):
         pass
 
     def start(home, *, port, flags, say):

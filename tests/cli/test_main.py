@@ -47,9 +47,32 @@ def test_each_kind_of_error_has_its_exit_code_and_no_traceback(
     assert "Traceback" not in said
 
 
-def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_is_one_line_that_names_it_and_the_way_to_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(command.TRACEBACK_VARIABLE, raising=False)
+    assert ending_with(ZeroDivisionError("by\nzero"), monkeypatch) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("sluice: a defect of sluice: ZeroDivisionError: by zero (")
+    monkeypatch.setenv(command.TRACEBACK_VARIABLE, "1")
     with pytest.raises(ZeroDivisionError):
         ending_with(ZeroDivisionError(), monkeypatch)
+
+
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    """A full disk shows only when the buffer is written, which Python does again when it ends."""
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "cli.main", "local", "status", "--json", "--home", "/nowhere"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines() == [
+        "sluice: No space left on device. Free space on that disk and run the command again."
+    ]
 
 
 @pytest.mark.parametrize("words", [["unknown"], [], ["local"], ["invoke", "endpoint"]])
