@@ -1,7 +1,9 @@
 """What deployments are made of, as Azure ML assets: model, code and environment versions.
 
-A version is the digest of the content, so it never changes once it exists. Local content lies where the release lock
-says; nothing is uploaded here.
+An asset is called by the digest of its content, so it never changes once it exists. The digest is the version of an
+environment; of a model and of code it is in the name, and the version is "1", as azure-ai-ml does for anonymous ones:
+the version of a model must be a positive whole number (reported by users of the service: Azure/azureml-examples#2725,
+Azure/MachineLearningNotebooks#289; not run). Local content lies where the release lock says; nothing is uploaded here.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset
 
 __all__ = ["ReleaseAssets", "ReleaseAssetsArgs"]
 
+ONLY_VERSION = "1"
+"""The version of an asset that is named by its content."""
+
 _NAME_AND_VERSION = re.compile(r"(?:azureml:)?(?P<name>[^:/@]+):(?P<version>[^:/@]+)")
 """`azureml:<name>:<version>`: an asset of the workspace itself. Everything else that az ml takes is an id already."""
 
@@ -34,7 +39,7 @@ class ReleaseAssetsArgs:
     workspace_name: pulumi.Input[str]
     """*Required.* Workspace that holds the assets."""
     asset_name: str
-    """*Required.* Name of every asset in it; the kind and the version tell them apart."""
+    """*Required.* What the names of the assets in it begin with."""
     deployments: Sequence[DeploymentDeclaration]
     """*Required.* Whose assets to declare; what two of them share is declared once."""
 
@@ -67,20 +72,21 @@ class ReleaseAssets(pulumi.ComponentResource):
         return f"{workspace_id}/{kind}/{named['name']}/versions/{named['version']}"
 
     def _declare(self, asset: LocalAsset | EnvironmentSpec, published: Mapping[str, str]) -> pulumi.Output[str]:
+        digest, base, tags = asset.digest[:DIGEST_DIGITS], self._args.asset_name, self._args.placement.tags
         at = {
-            "name": self._args.asset_name,
-            "version": asset.digest[:DIGEST_DIGITS],
             "workspace_name": self._args.workspace_name,
             "resource_group_name": self._args.resource_group_name,
             "opts": pulumi.ResourceOptions(parent=self),
         }
-        # The logical name ends in the version: new content is a new resource, and the old one goes only after the
+        by_name = {"name": f"{base}-{digest}", "version": ONLY_VERSION, **at}
+        # The logical name has the digest too: new content is a new resource, and the old one goes only after the
         # deployment that used it.
-        name, tags = f"{self._name}-{{}}-{at['version']}", self._args.placement.tags
         version: ml.EnvironmentVersion | ml.ModelVersion | ml.CodeVersion
         if isinstance(asset, EnvironmentSpec):
             version = ml.EnvironmentVersion(
-                name.format("environment"),
+                f"{self._name}-environment-{digest}",
+                name=base,
+                version=digest,
                 properties=ml.EnvironmentVersionPropertiesArgs(
                     image=asset.image,
                     conda_file=asset.conda_file,
@@ -92,17 +98,17 @@ class ReleaseAssets(pulumi.ComponentResource):
             )
         elif asset.kind is AssetKind.MODEL:
             version = ml.ModelVersion(
-                name.format("model"),
+                f"{self._name}-{digest}-model",
                 properties=ml.ModelVersionPropertiesArgs(
                     model_uri=published[asset.digest], model_type=asset.asset_type, tags=tags
                 ),
-                **at,
+                **by_name,
             )
         else:
             version = ml.CodeVersion(
-                name.format("code"),
+                f"{self._name}-{digest}-code",
                 properties=ml.CodeVersionPropertiesArgs(code_uri=published[asset.digest], tags=tags),
-                **at,
+                **by_name,
             )
         version_id: pulumi.Output[str] = version.id
         return version_id

@@ -1,4 +1,4 @@
-"""Assets: versions are digests, what is shared is declared once, references are passed on."""
+"""Assets: called by their digests, what is shared is declared once, references are passed on."""
 
 from __future__ import annotations
 
@@ -47,18 +47,29 @@ def args(placement: Placement, *deployments: DeploymentDeclaration) -> ReleaseAs
     )
 
 
-def test_an_assets_version_is_its_digest_and_its_content_lies_where_it_was_published(
+def test_model_and_code_have_their_digest_in_the_name_because_a_models_version_is_a_whole_number(
+    azure: FakeAzure, placement: Placement
+) -> None:
+    deployment = deploy(lambda: ReleaseAssets("fraud", args(placement, declaration("blue"))), azure)
+    for kind, asset in ((AssetKind.MODEL, "weights"), (AssetKind.CODE, "code")):
+        digest = local_asset(kind, asset).digest[:16]
+        declared = deployment.one(f"{kind.title()}Version")
+        assert (declared.inputs["name"], declared.inputs["version"]) == (f"fraud-{digest}", "1")
+        # Not the logical name that carried the digest as version: the engine would replace what serves.
+        assert declared.name == f"fraud-{digest}-{kind}"
+
+
+def test_an_environments_version_is_its_digest_and_content_lies_where_it_was_published(
     azure: FakeAzure, placement: Placement
 ) -> None:
     assets = args(placement, declaration("blue"))
     deployment = deploy(lambda: ReleaseAssets("fraud", assets), azure)
     model, code = deployment.one("ModelVersion").inputs, deployment.one("CodeVersion").inputs
-    assert (model["name"], model["version"]) == ("fraud", local_asset(AssetKind.MODEL, "weights").digest[:16])
     assert model["properties"]["modelUri"] == "uri://weights"
     assert model["properties"]["modelType"] == "custom_model"
-    assert (code["name"], code["properties"]["codeUri"]) == ("fraud", "uri://code")
+    assert code["properties"]["codeUri"] == "uri://code"
     environment = deployment.one("EnvironmentVersion").inputs
-    assert environment["version"] == "e" * 16
+    assert (environment["name"], environment["version"]) == ("fraud", "e" * 16)
     assert environment["properties"]["image"] == "image:1"
     assert environment["properties"]["condaFile"] == "dependencies: []"
 
