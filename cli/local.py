@@ -32,6 +32,8 @@ SERVER_CHOICES = {
     "--timing": ("PACE", "fast, or real: operations last as long as recorded of the service"),
     "--service": ("MANNERS", "by-version, 2022 or 2024: whose manners Machine Learning has"),
     "--quota": ("FAMILY=CORES", "limit the cores of a family of VM sizes, for example DSv2=24; may be repeated"),
+    "--vm-size": ("SIZE", "know this VM size as well; unknown ones are refused; may be repeated"),
+    "--taken-endpoint-name": ("NAME", "an endpoint of another customer has this name; may be repeated"),
 }
 
 

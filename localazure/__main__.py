@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         generation=parsed.service,
         pace=parsed.timing,
         quota=parsed.quota,
+        vm_sizes=frozenset(size.lower() for size in parsed.vm_size),
+        taken_endpoint_names=frozenset(name.lower() for name in parsed.taken_endpoint_name),
     )
     try:
         check_host(parsed.host)
@@ -140,6 +142,20 @@ def server_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="limit the cores of a family of VM sizes, for example DSv2=24; may be repeated",
+    )
+    parser.add_argument(
+        "--vm-size",
+        metavar="SIZE",
+        action="append",
+        default=[],
+        help="know this VM size as well, for deployments; may be repeated (unknown sizes are refused)",
+    )
+    parser.add_argument(
+        "--taken-endpoint-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="an endpoint of another customer in the region has this name; may be repeated",
     )
     return parser
 

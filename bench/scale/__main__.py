@@ -18,6 +18,9 @@ from pulumi_azure_native import (
 count = int(os.environ["SLUICE_BENCH_ENDPOINTS"])
 weight = int(os.environ.get("SLUICE_BENCH_WEIGHT", "0"))
 here = {"location": "westeurope"}
+# The environment brings its own server: a deployment without code needs one that says so.
+route = {"path": "/", "port": 8080}
+inference = {"liveness_route": route, "readiness_route": route, "scoring_route": route}
 
 group = resources.ResourceGroup("bench", resource_group_name="bench", **here)
 inside = {"resource_group_name": group.name, **here}
@@ -53,7 +56,11 @@ workspace = machinelearningservices.Workspace(
 )
 under = {"resource_group_name": group.name, "workspace_name": workspace.name}
 environment = machinelearningservices.EnvironmentVersion(
-    "environment", name="bench", version="1", properties={"image": "bench"}, **under
+    "environment",
+    name="bench",
+    version="1",
+    properties={"image": "bench", "inference_config": inference},
+    **under,
 )
 for number in range(count):
     name = f"bench-{number:03}"

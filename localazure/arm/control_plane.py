@@ -46,6 +46,10 @@ class Options:
     """`fast`, or `real`: durations of the recorded service and no Retry-After."""
     quota: Mapping[str, int] = field(default_factory=dict)
     """Cores by family of VM sizes, for managed deployments; families that are not named have no limit."""
+    vm_sizes: frozenset[str] = frozenset()
+    """Sizes, in lower case, that deployments can have besides those that are known here."""
+    taken_endpoint_names: frozenset[str] = frozenset()
+    """Names, in lower case, that endpoints of other customers have."""
 
 
 class ControlPlane:

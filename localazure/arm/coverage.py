@@ -115,6 +115,10 @@ Those that recordings of the service show (`localazure/arm/deviations.py`; hosts
 Others, all meant:
 
 - a storage account's PUT ends at once; endpoint names are unique in all regions, not per region;
+- a VM size that Microsoft's list for managed endpoints does not have is refused (deployments were reported on two such
+  sizes, which are known here; `--vm-size` adds others); the service's words for it are not known;
+- `MissingDriverProgram` is judged where the environment's definition is in the workspace, not for environments of
+  registries;
 - a soft-deleted workspace can be purged (202; its status is not recorded), not listed or recovered: only the portal is
   documented to do either; nothing that was in it comes back;
 - an endpoint PUT without `traffic` resets the weights (documented, never recorded; `--keep-omitted-traffic` keeps

@@ -24,6 +24,7 @@ from typing import Any
 GATEWAY_CODES = frozenset(
     {
         "AuthenticationFailed",
+        "CannotSetResourceIdentity",
         "InvalidApiVersionParameter",
         "InvalidRequestContent",
         "InvalidRequestUri",

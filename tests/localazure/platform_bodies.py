@@ -11,6 +11,10 @@ GROUP = f"{SUBSCRIPTION}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
 WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 HERE = {"location": "westeurope"}
+OWN_SERVER = "azureml://registries/azureml/environments/foundation-model-inference/versions/1"
+"""An environment that says itself what it runs, as its definition in Azure does: a deployment with it needs no code."""
+MANAGED = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2", "environmentId": OWN_SERVER}
+"""What every managed deployment needs."""
 _REFERENCES = {
     "storageAccount": f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1",
     "keyVault": f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1",

@@ -20,7 +20,7 @@ from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.namespaces import every_behaviour
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.service import ArmService
-from tests.localazure.platform_bodies import GROUP, PROVIDERS, SUBSCRIPTION, WORKSPACE
+from tests.localazure.platform_bodies import GROUP, MANAGED, PROVIDERS, SUBSCRIPTION, WORKSPACE
 
 STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
 VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
@@ -205,10 +205,9 @@ class LocalArm:
         return self.put(path, body)
 
     def put_deployment(self, path: str = BLUE, capacity: int = 1, **properties: Any) -> Answer:
-        required = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
         body = {
             "location": LOCATION,
-            "properties": required | properties,
+            "properties": MANAGED | properties,
             "sku": {"name": "Default", "capacity": capacity},
         }
         return self.put(path, body)

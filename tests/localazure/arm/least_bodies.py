@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from localazure import identity
+from tests.localazure.platform_bodies import MANAGED
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
@@ -22,7 +23,6 @@ VAULT = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standar
 ROLE = f"/subscriptions/{identity.SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/r"
 SPACE = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
 SYSTEM = {"identity": {"type": "SystemAssigned"}}
-MANAGED = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
 CLUSTER = {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}
 DATASTORE = {
     "datastoreType": "AzureBlob",

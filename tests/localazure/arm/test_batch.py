@@ -10,7 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 from localazure import identity
 from localazure.arm.batch_service import BatchService
 from localazure.scoring.specification import DeploymentFailed
-from tests.localazure.arm.conftest import WORKSPACE
+from tests.localazure.arm.conftest import IDENTITY, WORKSPACE
 
 ENDPOINT = f"{WORKSPACE}/batchEndpoints/nightly"
 FIRST = f"{ENDPOINT}/deployments/first"
@@ -78,6 +78,32 @@ def test_an_endpoint_is_made_with_the_recorded_protocol(arm):
     assert shown["scoringUri"] == "https://localhost:1/endpoints/nightly/jobs"
     assert shown["properties"]["BatchEndpointCreationApiVersion"] == "2023-10-01"
     assert "AzureAsyncOperationUri" not in shown["properties"]
+
+
+@pytest.mark.proves("batchEndpoints", refuses=["identity"])
+@pytest.mark.parametrize("asked", ["UserAssigned", "SystemAssigned, UserAssigned", "SystemAssigned,UserAssigned"])
+def test_a_user_assigned_identity_is_refused(arm, asked):
+    arm.make_workspace()
+    arm.put(IDENTITY, {"location": "westeurope"})
+    identities = {"type": asked, "userAssignedIdentities": {IDENTITY: {}}}
+    refused = arm.put(ENDPOINT, body() | {"identity": identities})
+    assert (refused.status, refused.code) == (400, "CannotSetResourceIdentity")
+    assert refused.error["message"] == (
+        "Resource type 'Microsoft.MachineLearningServices/workspaces/batchEndpoints' does not support creation of "
+        f"'{asked.replace(',', ', ').replace('  ', ' ')}' resource identity. The supported types are 'SystemAssigned'."
+    )
+    assert arm.get(ENDPOINT).status == 404
+    assert arm.put(ENDPOINT, body() | {"identity": {"type": "SystemAssigned"}}).status == 201
+
+
+@pytest.mark.proves("batchEndpoints", refuses=["name"])
+def test_a_name_that_another_endpoint_has_is_refused(arm_with):
+    arm = arm_with(taken_endpoint_names=frozenset({"nightly"}))
+    arm.make_workspace()
+    refused = arm.put(ENDPOINT, body())
+    assert (refused.status, refused.code) == (400, "UserError")
+    assert refused.error["message"].startswith("The specified endpoint name 'nightly' is not available.")
+    assert arm.get(ENDPOINT).status == 404
 
 
 @pytest.mark.proves("batchEndpoints", honours=["tags"])

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from localazure import identity
-from localazure.arm.quota import cores_of, family_of
 from localazure.scoring.specification import DeploymentFailed
 from tests.localazure.arm.conftest import BLUE, ENDPOINT, GREEN, GROUP, IDENTITY, STORAGE, WORKSPACE
+from tests.localazure.platform_bodies import MANAGED
 
 CONDA = "# exact pins\ndependencies:\n- python=3.11\n"
 
@@ -102,7 +102,7 @@ def test_the_answer_has_the_new_values_and_the_defaults_at_once(endpoint):
     }
     assert shown["scaleSettings"] == {"scaleType": "Default"}
     assert answer.body["sku"] == {"name": "Default", "tier": "Standard", "capacity": 3}
-    for field in ("description", "codeConfiguration", "environmentId", "modelMountPath", "dataCollector"):
+    for field in ("description", "codeConfiguration", "model", "modelMountPath", "dataCollector"):
         assert shown[field] is None
 
 
@@ -345,8 +345,7 @@ def test_a_kubernetes_deployment_needs_a_kubernetes_endpoint_and_has_its_recorde
 
 
 def test_the_service_of_2022_shows_its_defaults_only_at_the_end(endpoint):
-    required = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
-    body = {"location": "westeurope", "properties": required, "sku": {"name": "Default", "capacity": 1}}
+    body = {"location": "westeurope", "properties": MANAGED, "sku": {"name": "Default", "capacity": 1}}
     first = endpoint.put(BLUE, body, version="2022-02-01-preview").properties
     assert (first["provisioningState"], first["livenessProbe"]) == ("Updating", None)
     assert first["requestSettings"]["requestTimeout"] == "PT0S"
@@ -356,44 +355,51 @@ def test_the_service_of_2022_shows_its_defaults_only_at_the_end(endpoint):
     assert (shown["privateNetworkConnection"], "dataCollector" in shown) == (False, False)
 
 
-@pytest.mark.parametrize(
-    ("cores", "instances", "refused"), [(8, 1, False), (7, 1, True), (48, 10, False), (47, 10, True)]
-)
-@pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.instanceType"], refuses=["sku.capacity"])
-@pytest.mark.proves("switches", honours=["--quota"])
-def test_quota_counts_the_cores_kept_for_upgrades(arm_with, cores, instances, refused):
-    arm = arm_with(quota={"dsv2": cores})
-    arm.make_workspace()
-    arm.put_endpoint()
-    answer = arm.put_deployment(capacity=instances)
-    assert answer.status == (400 if refused else 201)
-    if refused:
-        text = answer.error["details"][0]["message"]
-        needed = 8 if instances == 1 else 48
-        assert f"Current usage/limit: 0/{cores}. Additional needed: {needed}" in text
+@pytest.mark.proves("onlineEndpoints/deployments", refuses=["properties.codeConfiguration"])
+@pytest.mark.parametrize("kind", ["model and environment", "model", "environment", "nothing"])
+def test_a_custom_model_without_code_and_inference_config_is_refused_and_leaves_nothing(endpoint, kind):
+    references = publish(endpoint)
+    asked = {"model": references["model"] if "model" in kind else None}
+    asked["environmentId"] = references["environmentId"] if "environment" in kind else None
+    refused = endpoint.put_deployment(**asked)
+    assert (refused.status, refused.code, refused.error["message"]) == (
+        400,
+        "BadRequest",
+        "The request is invalid.",
+    )
+    (detail,) = refused.error["details"]
+    assert (detail["code"], detail["message"]) == (
+        "MissingDriverProgram",
+        "Could not find driver program in the request.",
+    )
+    assert endpoint.get(BLUE).status == 404
+    assert endpoint.get(f"{ENDPOINT}/deployments").body["value"] == []
 
 
-def test_quota_is_shared_and_a_scale_out_needs_only_the_difference(arm_with):
-    arm = arm_with(quota={"dsv2": 16})
-    arm.make_workspace()
-    arm.put_endpoint()
-    assert arm.put_deployment(BLUE).status == 201
-    assert arm.put_deployment(GREEN, capacity=2).status == 400
-    assert arm.put_deployment(BLUE, capacity=3).status == 201
-    assert "Current usage/limit: 16/16" in arm.put_deployment(GREEN).error["details"][0]["message"]
+def test_an_update_that_takes_the_code_away_is_refused_and_changes_nothing(endpoint):
+    references = publish(endpoint)
+    assert endpoint.put_deployment(**references).status == 201
+    before = endpoint.get(BLUE).body
+    refused = endpoint.put_deployment(**(references | {"codeConfiguration": None}))
+    assert refused.error["details"][0]["code"] == "MissingDriverProgram"
+    assert endpoint.get(BLUE).body == before
 
 
-@pytest.mark.parametrize(
-    ("size", "family", "cores"),
-    [
-        ("Standard_DS3_v2", "DSv2", 4),
-        ("Standard_F4s_v2", "FSv2", 4),
-        ("Standard_NC4as_T4_v3", "NCASv3_T4", 4),
-        ("Standard_NC24ads_A100_v4", "NCADSv4_A100", 24),
-    ],
-)
-def test_family_and_cores_are_read_from_the_size(size, family, cores):
-    assert (family_of(size), cores_of(size)) == (family, cores)
+@pytest.mark.parametrize("model_type", ["mlflow_model", "triton_model"])
+def test_models_that_bring_their_code_need_none(endpoint, model_type):
+    references = publish(endpoint)
+    path = f"{WORKSPACE}/models/own/versions/1"
+    uri = endpoint.get(references["model"]).properties["modelUri"]
+    endpoint.put(path, {"properties": {"modelUri": uri, "modelType": model_type}})
+    assert endpoint.put_deployment(model=path, environmentId=None).status == 201
+
+
+def test_an_environment_that_says_what_it_runs_needs_no_code(endpoint):
+    references = publish(endpoint)
+    path, route = f"{WORKSPACE}/environments/own/versions/1", {"path": "/", "port": 8080}
+    routes = {name: route for name in ("livenessRoute", "readinessRoute", "scoringRoute")}
+    endpoint.put(path, {"properties": {"image": "own:1", "inferenceConfig": routes}})
+    assert endpoint.put_deployment(model=references["model"], environmentId=path).status == 201
 
 
 def test_files_that_are_gone_fail_the_deployment(endpoint):

@@ -195,6 +195,23 @@ def test_a_name_is_unique_beyond_its_workspace(workspace):
     assert details["errors"][""][0].startswith("There is already an endpoint with this name")
 
 
+@pytest.mark.proves("switches", honours=["--taken-endpoint-name"])
+@pytest.mark.parametrize("name", ["fraud-prod", "Fraud-Prod"])
+def test_an_endpoint_of_another_customer_can_have_the_name(arm_with, name):
+    arm = arm_with(taken_endpoint_names=frozenset({"fraud-prod"}))
+    arm.make_workspace()
+    taken = ENDPOINT.replace("fraud-dev", name)
+    refused = arm.put_endpoint(taken)
+    assert (refused.status, refused.code) == (400, "BadRequest")
+    details = json.loads(refused.error["details"][0]["message"])
+    assert details["errors"][""] == [
+        "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "
+        "Try some other name."
+    ]
+    assert arm.get(taken).code == "ResourceNotFound"
+    assert arm.put_endpoint().status == 201
+
+
 @pytest.mark.proves("onlineEndpoints", honours=["properties.compute"], refuses=["properties.compute"])
 def test_kubernetes_endpoints_need_their_compute_and_say_so_in_their_kind(workspace):
     compute = f"{WORKSPACE}/computes/k8s"

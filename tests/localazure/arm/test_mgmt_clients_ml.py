@@ -17,6 +17,7 @@ from tests.localazure.arm.management import (
     make_ml_workspace,
     refused,
 )
+from tests.localazure.platform_bodies import OWN_SERVER
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,7 @@ def after(poller, get):
 def deployment_body(models, capacity=1):
     return models.OnlineDeployment(
         location=LOCATION,
-        properties=models.ManagedOnlineDeployment(instance_type="Standard_DS3_v2"),
+        properties=models.ManagedOnlineDeployment(instance_type="Standard_DS3_v2", environment_id=OWN_SERVER),
         sku=models.Sku(name="Default", capacity=capacity),
     )
 

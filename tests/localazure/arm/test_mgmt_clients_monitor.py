@@ -18,6 +18,7 @@ from tests.localazure.arm.management import (
     machine_learning,
     refused,
 )
+from tests.localazure.platform_bodies import OWN_SERVER
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +43,7 @@ def monitor(management):
     done(ml.online_endpoints.begin_create_or_update(*here, endpoint))
     deployment = models.OnlineDeployment(
         location=LOCATION,
-        properties=models.ManagedOnlineDeployment(instance_type="Standard_DS3_v2"),
+        properties=models.ManagedOnlineDeployment(instance_type="Standard_DS3_v2", environment_id=OWN_SERVER),
         sku=models.Sku(name="Default", capacity=1),
     )
     done(ml.online_deployments.begin_create_or_update(*here, "blue", deployment))

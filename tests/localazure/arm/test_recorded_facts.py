@@ -25,6 +25,7 @@ from tests.localazure.arm.recorded_client import (
     Client,
     start,
 )
+from tests.localazure.platform_bodies import MANAGED, OWN_SERVER
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +44,7 @@ def endpoint(azure: Client, name: str, version: str = OLD, **properties: Any) ->
 
 
 def deployment(azure: Client, path: str, version: str = OLD, **properties: Any) -> Any:
-    required = {"endpointComputeType": "Managed", "instanceType": "Standard_F4s_v2"}
+    required = MANAGED | {"instanceType": "Standard_F4s_v2"}
     body = HERE | {"properties": required | properties, "sku": {"name": "Default", "capacity": 1}}
     return azure.done("PUT", path, body, version).json()
 
@@ -167,7 +168,9 @@ def test_a_deployment_put_replaces_but_for_request_settings(azure):
     assert properties["requestSettings"] == expected
     assert (properties["livenessProbe"], properties["readinessProbe"]) == (PROBE, PROBE)
     assert properties["egressPublicNetworkAccess"] == "Enabled"
-    again = azure.done("PUT", path, HERE | {"properties": {"endpointComputeType": "Managed"}}, OLD)
+    again = azure.done(
+        "PUT", path, HERE | {"properties": {"endpointComputeType": "Managed", "environmentId": OWN_SERVER}}, OLD
+    )
     assert (again.status_code, "Azure-AsyncOperation" in again.headers) == (201, True)
     shown = azure.shown(path, OLD)
     assert (shown["properties"]["instanceType"], shown["sku"]["capacity"]) == ("Standard_F4s_v2", 1)

@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from localazure import identity
+from tests.localazure.platform_bodies import OWN_SERVER
 
 pytestmark = pytest.mark.integration
 
@@ -98,7 +99,11 @@ class Local:
         return self.ml.online_endpoints.begin_create_or_update(*PLACE, "fraud-dev", body)
 
     def deploy(self, name: str) -> Any:
-        properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
+        properties = {  # as the client spells them
+            "endpoint_compute_type": "Managed",
+            "instance_type": "Standard_DS3_v2",
+            "environment_id": OWN_SERVER,
+        }
         body = HERE | {"properties": properties, "sku": {"name": "Default", "capacity": 1}}
         return self.ml.online_deployments.begin_create_or_update(*PLACE, "fraud-dev", name, body)
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from localazure.arm.store import Store
-from tests.localazure.platform_bodies import GROUP, HERE, PLATFORM, WORKSPACE
+from tests.localazure.platform_bodies import GROUP, HERE, MANAGED, PLATFORM, WORKSPACE
 
 pytestmark = pytest.mark.integration
 
@@ -51,8 +51,7 @@ class Client:
         return self.put(ENDPOINT, HERE | {"properties": {"authMode": "Key"} | properties})
 
     def put_blue(self) -> requests.Response:
-        properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
-        return self.put(BLUE, HERE | {"properties": properties, "sku": {"name": "Default", "capacity": 1}})
+        return self.put(BLUE, HERE | {"properties": MANAGED, "sku": {"name": "Default", "capacity": 1}})
 
     def poll(self, answer: requests.Response) -> requests.Response:
         """One look at the operation that an answer began."""
@@ -137,8 +136,7 @@ def test_operations_fail_or_never_end_until_the_fault_is_cleared(client: Client)
 
     client.add("crash-at-start", name="fraud-dev/green", count=1)
     green = BLUE.replace("blue", "green")
-    properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
-    crashed = client.wait(client.put(green, HERE | {"properties": properties}))
+    crashed = client.wait(client.put(green, HERE | {"properties": MANAGED}))
     assert crashed["error"]["code"] == "ResourceNotReady"
     assert "crash at start" in client.azure.request("POST", f"{green}/getLogs", {}).json()["content"]
 

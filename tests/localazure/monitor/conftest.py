@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from localazure import identity
+from tests.localazure.platform_bodies import MANAGED
 
 ROOT = Path(__file__).parents[3]
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
@@ -86,11 +87,7 @@ class Azure:
         body = LOCATION | {"identity": {"type": "SystemAssigned"}, "properties": {"authMode": "Key"}}
         self.arm("PUT", endpoint, body)
         for colour, count in colours.items():
-            properties = {
-                "endpointComputeType": "Managed",
-                "instanceType": "Standard_DS3_v2",
-                "requestSettings": {"maxConcurrentRequestsPerInstance": 20},
-            }
+            properties = MANAGED | {"requestSettings": {"maxConcurrentRequestsPerInstance": 20}}
             deployment = LOCATION | {"sku": {"name": "Default", "capacity": count}, "properties": properties}
             self.arm("PUT", f"{endpoint}/deployments/{colour}", deployment)
         weights = {"traffic": traffic, "mirrorTraffic": mirror or {}}

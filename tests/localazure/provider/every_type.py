@@ -218,12 +218,19 @@ machinelearningservices.CodeVersion(
     properties=machinelearningservices.CodeVersionPropertiesArgs(code_uri=pulumi.Output.concat(blobs, "code/1")),
     **inside,
 )
+ROUTE = machinelearningservices.RouteArgs(path="/", port=5001)
 environment = machinelearningservices.EnvironmentVersion(
     "environment",
     name="sluice-environment",
     version="1",
     properties=machinelearningservices.EnvironmentVersionPropertiesArgs(
-        image="mcr.microsoft.com/azureml/minimal", conda_file="dependencies:\n  - python=3.11\n", os_type="Linux"
+        image="mcr.microsoft.com/azureml/minimal",
+        conda_file="dependencies:\n  - python=3.11\n",
+        os_type="Linux",
+        # A server of its own: the deployment below has no code.
+        inference_config=machinelearningservices.InferenceContainerPropertiesArgs(
+            liveness_route=ROUTE, readiness_route=ROUTE, scoring_route=ROUTE
+        ),
     ),
     **inside,
 )

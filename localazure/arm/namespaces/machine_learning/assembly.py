@@ -31,6 +31,8 @@ _DATASTORE_URI = re.compile(
     r"datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)",
     re.IGNORECASE,
 )
+_WITH_CODE = ("mlflow_model", "triton_model")
+"""Types of models that are deployed without code (documented)."""
 _REFERENCES = {"model": "models", "environmentId": "environments"}
 
 
@@ -57,6 +59,27 @@ def check_asset(store: Store, field: str, value: Any) -> None:
         raise NotEmulated(f"An asset of a registry ({field} = {value})")
     if store.get(value.removeprefix("azureml:")) is None:
         raise BadRequest("ResourceNotFound", f"{field} names {value}, which does not exist.")
+
+
+def check_driver(store: Store, sent: dict[str, Any]) -> None:
+    """Raise when nothing says what a managed deployment runs: no code of its own, no `inferenceConfig` in its
+    environment, and a model that brings no code either.
+
+    Code, detail and texts are verbatim from users' reports (Azure/azure-sdk-for-python#35387) and documented
+    (prompt-flow/how-to-deploy-for-real-time-inference: the environment has no inference_config). Environments that
+    Azure curates are not judged: their definitions are not here.
+    """
+    if (sent.get("codeConfiguration") or {}).get("scoringScript"):
+        return
+    environment_id = str(sent.get("environmentId") or "").removeprefix("azureml:")
+    environment = store.get(environment_id)
+    if environment_id and (environment is None or environment.properties.get("inferenceConfig")):
+        return
+    model = store.get(str(sent.get("model") or "").removeprefix("azureml:"))
+    if model is not None and model.properties.get("modelType") in _WITH_CODE:
+        return
+    detail = {"code": "MissingDriverProgram", "message": "Could not find driver program in the request."}
+    raise BadRequest("BadRequest", "The request is invalid.", details=[detail | {"details": [], "additionalInfo": []}])
 
 
 def seconds_of(duration: Any) -> float:

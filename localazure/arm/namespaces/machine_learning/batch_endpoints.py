@@ -21,6 +21,11 @@ from localazure.arm.timing import time_text
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 _CREATION_VERSION = "BatchEndpointCreationApiVersion"
+# Both verbatim, from reports: ansible-collections/azure PR 2231, Azure/azure-rest-api-specs#40149 (in _check_identity).
+_NAME_TAKEN = (
+    "The specified endpoint name '{name}' is not available. Endpoint names must be unique within the region. "
+    "Please choose a different name and try again."
+)
 _INTERNAL_ERROR = (  # verbatim, recorded
     "InternalServerError: Internal error. Please see troubleshooting guide, available here: "
     "https://aka.ms/oe-tsg#error-internalservererror"
@@ -35,7 +40,8 @@ class BatchEndpoints(BatchResource):
         "tags": "alone, without deployments: changed at once, without an operation",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "name": "not 3 to 32 letters, digits and single -",
+        "name": "not 3 to 32 letters, digits and single -, or taken by another endpoint (`--taken-endpoint-name`)",
+        "identity": "user-assigned",
         "properties.authMode": "other than AADToken and Key; with Key the operation fails, as recorded",
         "properties.defaults.deploymentName": "names nothing that exists",
     }
@@ -50,6 +56,7 @@ class BatchEndpoints(BatchResource):
 
     def put(self, request: Request) -> Reply:
         existing, workspace, location = self.admit(request)
+        self._check_identity(request.body.get("identity"))
         sent = request.sent_properties
         default = self._read_default(sent, existing)
         if existing is not None:
@@ -73,6 +80,8 @@ class BatchEndpoints(BatchResource):
     def _create(self, request: Request, workspace: Resource, location: str) -> Resource:
         sent, name = request.sent_properties, request.id.name
         check_name("an endpoint", name)
+        if self.store.has_named(self.shape.arm, name) or name.lower() in self.plane.options.taken_endpoint_names:
+            raise BadRequest("UserError", _NAME_TAKEN.format(name=name))
         resource = Resource(id=self.canonical_id(request.id, workspace), body={})
         auth_mode = read_choice("authMode", sent.get("authMode"), ("AADToken", "Key"), "AADToken")
         newer = self.plane.manners(request.api_version).newer
@@ -105,6 +114,16 @@ class BatchEndpoints(BatchResource):
         elif "2022-05-01" <= request.api_version < "2024":
             resource.body["identity"] = {"type": "None", "principalId": _NO_GUID, "tenantId": _NO_GUID}
         return resource
+
+    def _check_identity(self, sent: Any) -> None:
+        asked = str(sent.get("type", "")) if isinstance(sent, dict) else ""
+        kinds = [kind.strip() for kind in asked.split(",")]
+        if "userassigned" in [kind.lower() for kind in kinds]:
+            raise BadRequest(
+                "CannotSetResourceIdentity",
+                f"Resource type '{self.shape.arm}' does not support creation of '{', '.join(kinds)}' resource "
+                "identity. The supported types are 'SystemAssigned'.",
+            )
 
     def _update(self, request: Request, existing: Resource, default: str | None) -> Reply:
         tags = request.body.get("tags")

@@ -10,7 +10,9 @@ from localazure.arm.namespaces.machine_learning.kubernetes import is_kubernetes,
 
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
 _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
-_DEFAULT_SIZES = ("Standard_F4s_v2", "defaultinstancetype")  # managed, Kubernetes; documented
+DEFAULT_SIZE = "Standard_F4s_v2"
+"""Of managed deployments (documented)."""
+_DEFAULT_SIZES = (DEFAULT_SIZE, "defaultinstancetype")  # managed, Kubernetes; documented
 
 
 def deployment_properties(sent: dict[str, Any], before: dict[str, Any] | None, *, newer: bool) -> dict[str, Any]:

@@ -13,11 +13,22 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal
+from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.arm.manners import deployment_view
 from localazure.arm.namespaces.machine_learning import online_fields
-from localazure.arm.namespaces.machine_learning.assembly import ROLES_MISSING, Assembly, check_numbers, check_references
-from localazure.arm.namespaces.machine_learning.deployment_properties import deployment_properties, given, undefaulted
+from localazure.arm.namespaces.machine_learning.assembly import (
+    ROLES_MISSING,
+    Assembly,
+    check_driver,
+    check_numbers,
+    check_references,
+)
+from localazure.arm.namespaces.machine_learning.deployment_properties import (
+    DEFAULT_SIZE,
+    deployment_properties,
+    given,
+    undefaulted,
+)
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
 from localazure.arm.namespaces.machine_learning.kubernetes import KIND, instance_count, is_kubernetes
 from localazure.arm.namespaces.machine_learning.names import check_name
@@ -29,6 +40,7 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, read_tags
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.arm.vm_sizes import find_size
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
 
 log = logging.getLogger(__name__)
@@ -106,6 +118,10 @@ class OnlineDeployments(EndpointResource):
         self._check_capacity(request)
         self._check_immutable(sent, existing)
         check_references(self.store, sent)
+        if wanted == "Managed":
+            if existing is None:  # it cannot change
+                self._check_size(str(sent.get("instanceType") or DEFAULT_SIZE))
+            check_driver(self.store, sent)
         workspace = self.store.get(workspace_id_of(request.id))
         assert workspace is not None
         if not network_is_ready(workspace):
@@ -115,6 +131,15 @@ class OnlineDeployments(EndpointResource):
                 "(provisionNetworkNow when the workspace is created, or the action provisionManagedNetwork) or create "
                 "a compute first.",
             )
+
+    def _check_size(self, size: str) -> None:
+        if find_size(size) is None and size.lower() not in self.plane.options.vm_sizes:
+            # That the service validates the size is documented by its error VmSize for others; the wording is ours.
+            text = (
+                f"{size} is not a VM size for managed online endpoints that the local Azure knows. If Azure has it: "
+                f"sluice local start --vm-size {size}"
+            )
+            raise inferencing_refusal(validation_text("VmSize", text))
 
     def _check_capacity(self, request: Request) -> None:
         sku = request.body.get("sku")

@@ -88,7 +88,7 @@ class OnlineEndpoints(EndpointCredentials):
     def _create(self, request: Request, workspace: Resource, location: str, auth_mode: str) -> Resource:
         name = request.id.name
         check_name("an endpoint", name)
-        if self.store.has_named(self.shape.arm, name):
+        if self.store.has_named(self.shape.arm, name) or name.lower() in self.plane.options.taken_endpoint_names:
             # Azure: unique per region. Here in all regions, because the data plane's addresses have none.
             raise inferencing_refusal(validation_text("", _NAME_TAKEN))
         sent = request.sent_properties

@@ -20,7 +20,7 @@ ENDPOINT_HONOURED: Mapping[str, str] = {
     "regenerateKeys/keyType": "which key is renewed",
 }
 ENDPOINT_REFUSED: Mapping[str, str] = {
-    "name": "not 3 to 32 letters, digits and single -, or taken by another endpoint",
+    "name": "not 3 to 32 letters, digits and single -, or taken by another endpoint (`--taken-endpoint-name`)",
     "properties.authMode": "missing or unknown",
     "properties.traffic": "names no deployment, no whole percent, or a sum other than 0 and 100",
     "properties.mirrorTraffic": "above 50, to more than one deployment, or to one with live traffic",
@@ -51,14 +51,15 @@ DEPLOYMENT_HONOURED: Mapping[str, str] = {
 DEPLOYMENT_REFUSED: Mapping[str, str] = {
     "sku.capacity": "not a whole number from 1 to 50, or beyond the quota",
     "properties.endpointComputeType": "other than the endpoint's",
-    "properties.instanceType": "another than before",
+    "properties.instanceType": "another than before; not on Microsoft's list for managed endpoints (`--vm-size` adds)",
     "properties.egressPublicNetworkAccess": "another than before, or other than Enabled, Disabled",
     "properties.scaleSettings": "other than Default for a managed deployment",
     "properties.model": "names nothing that exists; an asset of a registry (501)",
     "properties.requestSettings.requestTimeout": "not an ISO 8601 duration",
     "properties.requestSettings.maxQueueWait": "not an ISO 8601 duration; has no other effect",
     "properties.requestSettings.maxConcurrentRequestsPerInstance": "not a whole number of at least 1",
-    "properties.codeConfiguration": "names nothing that exists",
+    "properties.codeConfiguration": "names nothing that exists; missing, with neither an inferenceConfig in the "
+    "environment nor a model that brings code (managed: MissingDriverProgram)",
     "properties.environmentId": "names nothing that exists",
     "properties.livenessProbe": "thresholds below 1, durations that are none",
     "properties.readinessProbe": "thresholds below 1, durations that are none",
