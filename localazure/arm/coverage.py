@@ -119,6 +119,8 @@ Others, all meant:
   sizes, which are known here; `--vm-size` adds others); the service's words for it are not known;
 - `MissingDriverProgram` is judged where the environment's definition is in the workspace, not for environments of
   registries;
+- a model's version is refused unless it is a positive whole number without leading zeros (reported; the words are not
+  known, nor whether there is a largest one: here there is none);
 - a soft-deleted workspace can be purged (202; its status is not recorded), not listed or recovered: only the portal is
   documented to do either; nothing that was in it comes back;
 - an endpoint PUT without `traffic` resets the weights (documented, never recorded; `--keep-omitted-traffic` keeps

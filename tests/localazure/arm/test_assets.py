@@ -1,6 +1,7 @@
 """Asset versions, datastores and pending uploads, with the recorded status codes."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -64,6 +65,29 @@ def test_a_model_needs_a_uri_and_gets_flavors(workspace):
     assert answer.properties["modelUri"] == uri.replace("resourcegroups", "resourceGroups")
     assert answer.properties["flavors"] == {}
     assert workspace.put(path, {"properties": {"modelUri": uri}}).status == 200
+
+
+@pytest.mark.proves("models/versions", refuses=["name"])
+@pytest.mark.parametrize("version", ["1.2.3", "abc", "4f835d483c3a38c0", "0", "-1", "01", "+1", "1.0", "latest"])
+def test_a_models_version_is_a_positive_whole_number(workspace, version):
+    path = f"{WORKSPACE}/models/m/versions/{quote(version)}"
+    refused = workspace.put(path, {"properties": {"modelUri": "azureml://datastores/d/paths/p"}})
+    assert (refused.status, refused.code) == (400, "UserError")
+    assert "positive whole number" in refused.error["message"]
+    assert workspace.get(path).status == 404
+    assert workspace.get(f"{WORKSPACE}/models").body["value"] == [], "not even its container"
+
+
+@pytest.mark.parametrize("version", ["1", "10", "20260101", "9999999999999999"])
+def test_a_models_version_can_be_any_positive_whole_number(workspace, version):
+    path = f"{WORKSPACE}/models/m/versions/{version}"
+    assert workspace.put(path, {"properties": {"modelUri": "azureml://datastores/d/paths/p"}}).status == 201
+
+
+def test_versions_of_code_and_environments_are_any_text(workspace):
+    assert code(workspace, "codes/c/versions/4f835d483c3a38c0").status == 201
+    path = f"{WORKSPACE}/environments/e/versions/4f835d483c3a38c0"
+    assert workspace.put(path, {"properties": {"image": "i"}}).status == 201
 
 
 def test_missing_containers_and_datastores_answer_as_recorded(workspace):

@@ -30,6 +30,7 @@ from localazure.storage.signatures import container_signature
 
 _UPLOAD_SECONDS = 24 * 3600
 _NEXT = "$skipToken"
+_MODEL_VERSION = re.compile("[1-9][0-9]*")
 
 
 class AssetVersions(Behaviour):
@@ -100,7 +101,9 @@ class AssetVersions(Behaviour):
         return body
 
     def put(self, request: Request) -> Reply:
-        return with_location(super().put(request), self.plane.base_url, request)
+        with self.store.transaction():  # a refusal takes back the container that was made for the version
+            reply = super().put(request)
+        return with_location(reply, self.plane.base_url, request)
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         container_id = ResourceId(parent_id)
@@ -191,7 +194,10 @@ class ModelVersions(AssetVersions):
         "properties.modelUri": "the files that deployments get",
         "properties.modelType": "mlflow_model: flavors are read from the MLmodel file",
     }
-    refused: ClassVar[Mapping[str, str]] = {"properties.modelUri": "missing, or another than before"}
+    refused: ClassVar[Mapping[str, str]] = {
+        "name": "not a positive whole number, which the version of a model is",
+        "properties.modelUri": "missing, or another than before",
+    }
 
     required = ("modelUri",)
     immutable = ("modelUri",)
@@ -202,6 +208,16 @@ class ModelVersions(AssetVersions):
         "jobName": None,
         "stage": "Development",
     }
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        """Reported, not recorded: a model's version is a positive integer (Azure/azureml-examples#2725,
+        Azure/MachineLearningNotebooks#289), and every recorded one is. Code, words and leading zeros are ours, as is
+        that there is no largest one."""
+        if existing is None and not _MODEL_VERSION.fullmatch(request.id.name):
+            raise BadRequest(
+                "UserError", f"The version of a model must be a positive whole number, got {request.id.name[:80]!r}."
+            )
+        super().check(request, existing)
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         properties = super().properties(request, existing)
