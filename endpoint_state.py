@@ -30,7 +30,10 @@ class LiveDeployment:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveEndpoint:
-    """An endpoint as Azure describes it; `identity_ids` are lower-cased ARM ids, none for a system-assigned one."""
+    """An endpoint as Azure describes it; `identity_ids` are lower-cased ARM ids, none for a system-assigned one.
+
+    `changed_by` and `changed_at` (ISO 8601) say who changed it last, as far as Azure tells.
+    """
 
     name: str
     provisioning_state: str
@@ -39,6 +42,8 @@ class LiveEndpoint:
     traffic: Mapping[str, int] = field(default_factory=dict)
     mirror: Mapping[str, int] = field(default_factory=dict)
     deployments: Mapping[str, LiveDeployment] = field(default_factory=dict)
+    changed_by: str | None = None
+    changed_at: str | None = None
 
     @property
     def state(self) -> str:

@@ -113,6 +113,10 @@ class _Change:
     def _up(self) -> str:
         return f"pulumi up --stack {self.declared.stack}"
 
+    @property
+    def _refresh(self) -> str:
+        return f"pulumi up --refresh --stack {self.declared.stack}"
+
     def _deployment(self, name: str) -> str:
         return f"sluice:endpoints.{self.declared.key}.deployments.{name}"
 
@@ -298,11 +302,16 @@ class _Change:
     def _increase_violations(self, section: str, name: str, weight: int) -> Iterator[Violation]:
         obstacle = self._obstacle(name)
         if obstacle is not None:
+            command, hint = self._up, ""
+            if name not in self.existing:
+                # It may be new, or somebody deleted it: then only a refresh makes the engine create it again.
+                command = self._refresh
+                hint = " (without --refresh, Pulumi does not notice a deployment that was deleted by hand)"
             yield Violation(
                 f"{self._rollout}.{section}.{name}",
                 f"must be 0 for now, got {weight}: {name} {obstacle}. Set it to 0 in "
-                f"Pulumi.{self.declared.stack}.yaml, run {self._up}, and give it weight in a later update, once it is "
-                "Succeeded.",
+                f"Pulumi.{self.declared.stack}.yaml, run {command}{hint}, and give it weight in a later update, once "
+                "it is Succeeded.",
             )
 
     def _capacity_violations(

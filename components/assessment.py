@@ -243,6 +243,7 @@ class _Draft:
             name=self.name,
             model=self.model,
             transition=transition,
+            live=live,
             protect=any(self._rollout.traffic.values()) or any(self._rollout.mirror.values()),
             next=self._next(transition),
             deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),

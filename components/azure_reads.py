@@ -17,7 +17,7 @@ import pulumi
 from pulumi.runtime.sync_await import _sync_await  # what pulumi.runtime.invoke waits with; the SDK has no public name
 from pulumi_azure_native import _utilities  # says which version of the plugin answers
 
-__all__ = ["Answer", "AzureReadError", "Read", "ReadFailure", "Resource", "ask", "require"]
+__all__ = ["Answer", "AzureReadError", "Read", "ReadFailure", "Resource", "answers_to", "ask", "require"]
 
 READS_AT_ONCE = 32
 """So many that fifty endpoints are read in five turns, and fewer than ARM's smallest bucket (250 reads of one caller in
@@ -78,7 +78,7 @@ Answer = Resource | ReadFailure | None
 
 def ask(reads: Mapping[K, Read], *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> dict[K, Answer]:
     """Do all reads of one round, side by side, and return what came of each; raises nothing for a failed one."""
-    return _sync_await(_ask(reads, pause))
+    return _sync_await(answers_to(reads, pause))
 
 
 def require(answers: Mapping[K, Answer]) -> dict[K, Resource | None]:
@@ -92,7 +92,10 @@ def require(answers: Mapping[K, Answer]) -> dict[K, Resource | None]:
     return {key: answer for key, answer in answers.items() if not isinstance(answer, ReadFailure)}
 
 
-async def _ask(reads: Mapping[K, Read], pause: Callable[[float], Awaitable[None]]) -> dict[K, Answer]:
+async def answers_to(
+    reads: Mapping[K, Read], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> dict[K, Answer]:
+    """`ask` for what runs while resources are made."""
     answers = await _ask_once(reads)
     for seconds in PAUSES_SECONDS:
         again = {key: read for key, read in reads.items() if _is_throttled(answers[key])}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.placement import Placement
-from endpoint_state import Transition
+from endpoint_state import LiveEndpoint, Transition
 from models.spec import DeploymentSpec, Model
 from stack_config import AutoscaleSettings
 
@@ -59,6 +59,8 @@ class EndpointDeclaration:
     """Its az ml files."""
     transition: Transition
     """What this update may do."""
+    live: LiveEndpoint | None
+    """What the program read at its start; None: it does not exist."""
     protect: bool
     """The stack config gives it a weight, so the engine must not delete it. What is live now does not count: an
     endpoint that is set to 0 can be removed by the next update. What this update holds back does: under another team,

@@ -24,6 +24,8 @@ __all__ = [
     "AzureReadError",
     "Caller",
     "LiveStack",
+    "Reads",
+    "live_endpoint",
     "read_caller",
     "read_left_behind",
     "read_stack",
@@ -83,7 +85,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
     `declared` gives each declared endpoint's name and its deployments. The third round reads what the second one tells
     of: endpoints that only the group's tags name, and deployments that get requests without being declared.
     """
-    reads = _Reads(names.resource_group, names.workspace)
+    reads = Reads(names.resource_group, names.workspace)
     group_id, workspace_id = reads.group(names), reads.workspace(names)
     for name, deployments in declared.items():
         reads.endpoint(names.endpoint_id(name), name)
@@ -98,7 +100,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
     if workspace is None:
         return LiveStack(location=group["location"], endpoints={})
 
-    reads = _Reads(names.resource_group, names.workspace)
+    reads = Reads(names.resource_group, names.workspace)
     former = sorted(endpoints_from_tags(group.get("tags") or {}).keys() - declared.keys())
     for name in former:
         reads.endpoint(names.endpoint_id(name), name)
@@ -109,7 +111,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
                 reads.deployment(names.deployment_id(name, deployment), name, deployment)
     found |= require(ask(reads.questions))
     endpoints = {
-        name: _live_endpoint(
+        name: live_endpoint(
             name,
             endpoint,
             {
@@ -140,14 +142,14 @@ def read_left_behind(stack: str) -> dict[str, dict[str, int]]:
     for summary in endpoints.values() if isinstance(endpoints, Mapping) else ():
         place = _ENDPOINT_ID.fullmatch(str(summary.get("id"))) if isinstance(summary, Mapping) else None
         if place is not None:
-            reads = _Reads(place["group"], place["workspace"])
+            reads = Reads(place["group"], place["workspace"])
             reads.endpoint(place.group(0), place["endpoint"])
             questions |= reads.questions
     found = require(ask(questions))
     return {endpoint_id: weights for endpoint_id, endpoint in found.items() if (weights := _weighed(endpoint))}
 
 
-class _Reads:
+class Reads:
     """The questions of one round, by the ids of what they are about."""
 
     def __init__(self, group: str, workspace: str) -> None:
@@ -156,16 +158,20 @@ class _Reads:
         self._workspace = {**self._group, "workspaceName": workspace}
 
     def group(self, names: Names) -> str:
+        """Ask for the resource group; returns its id."""
         return self._add(names.resource_group_id, "resources:getResourceGroup", self._group)
 
     def workspace(self, names: Names) -> str:
+        """Ask for the workspace; returns its id."""
         return self._add(names.workspace_id, "machinelearningservices:getWorkspace", self._workspace)
 
     def endpoint(self, endpoint_id: str, name: str) -> None:
+        """Ask for an endpoint."""
         arguments = {**self._workspace, "endpointName": name}
         self._add(endpoint_id, "machinelearningservices:getOnlineEndpoint", arguments)
 
     def deployment(self, deployment_id: str, endpoint: str, name: str) -> None:
+        """Ask for a deployment of an endpoint."""
         arguments = {**self._workspace, "endpointName": endpoint, "deploymentName": name}
         self._add(deployment_id, "machinelearningservices:getOnlineDeployment", arguments)
 
@@ -174,9 +180,11 @@ class _Reads:
         return resource_id
 
 
-def _live_endpoint(name: str, endpoint: Resource, deployments: Mapping[str, Resource | None]) -> LiveEndpoint:
+def live_endpoint(name: str, endpoint: Resource, deployments: Mapping[str, Resource | None]) -> LiveEndpoint:
+    """An endpoint and its deployments as azure-native's functions return them; None is absent."""
     properties = endpoint["properties"]
     identities = (endpoint.get("identity") or {}).get("userAssignedIdentities") or {}
+    last = endpoint.get("systemData") or {}
     return LiveEndpoint(
         name=name,
         provisioning_state=properties["provisioningState"],
@@ -185,6 +193,8 @@ def _live_endpoint(name: str, endpoint: Resource, deployments: Mapping[str, Reso
         traffic=_weights(properties.get("traffic")),
         mirror=_weights(properties.get("mirrorTraffic")),
         deployments={one: _live_deployment(one, found) for one, found in deployments.items() if found is not None},
+        changed_by=last.get("lastModifiedBy"),
+        changed_at=last.get("lastModifiedAt"),
     )
 
 

@@ -44,8 +44,8 @@ class OnlineDeploymentArgs:
 class OnlineDeployment(pulumi.ComponentResource):
     """A deployment with its autoscale setting; depend on it to wait until Azure takes another change."""
 
-    id: pulumi.Output[str]
-    """ARM id of the deployment."""
+    resource: ml.OnlineDeployment
+    """The deployment itself."""
 
     def __init__(self, name: str, args: OnlineDeploymentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:OnlineDeployment", name, {}, opts)
@@ -91,8 +91,8 @@ class OnlineDeployment(pulumi.ComponentResource):
                 ),
                 opts=pulumi.ResourceOptions(parent=self),
             )
-        self.id = deployment.id
-        self.register_outputs({"id": self.id})
+        self.resource = deployment
+        self.register_outputs({"id": deployment.id})
 
 
 def _properties(args: OnlineDeploymentArgs) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Which weights are allowed is decided before (`assessment.py`); nothing is checke
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -20,6 +21,7 @@ from components.placement import Placement
 from components.platform import EndpointHost
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Role
+from components.settlement import Settlement, settle
 
 __all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
 
@@ -79,23 +81,29 @@ class OnlineEndpoint(pulumi.ComponentResource):
             # Azure takes one change of an endpoint at a time.
             previous = self._deployment(each, endpoint, assets, after=previous)
             deployments[each.name] = previous
+        settlement = settle(
+            declaration,
+            args.placement.names,
+            endpoint,
+            {each: deployment.resource for each, deployment in deployments.items()},
+        )
         self.summary = {
             "id": endpoint.id,
             "scoring_uri": endpoint.properties.apply(lambda properties: properties.scoring_uri),
             "auth_mode": declaration.model.endpoint.auth_mode,
             "deployments": {
                 each.name: {
-                    "id": deployments[each.name].id,
-                    "weight": each.weight,
-                    "mirror": each.mirror,
+                    "id": deployments[each.name].resource.id,
+                    "weight": settlement.apply(partial(Settlement.weight, name=each.name)),
+                    "mirror": settlement.apply(partial(Settlement.mirrored, name=each.name)),
                     "instances": each.instances,
                     "sku": each.instance_type,
                     "release": each.release,
                 }
                 for each in declaration.deployments
             },
-            "settled": declaration.transition.settled,
-            "next": declaration.next,
+            "settled": settlement.apply(lambda found: found.settled),
+            "next": settlement.apply(lambda found: found.next),
         }
         self.register_outputs({"id": endpoint.id})
 

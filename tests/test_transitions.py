@@ -215,7 +215,8 @@ def test_weight_for_a_colour_that_does_not_exist_yet_is_refused_on_an_endpoint_t
     errors = refuse(live({"blue": 100}, blue="Succeeded"), declared({"blue": 90, "green": 10}))
     assert errors == [
         f"{ROLLOUT}.traffic.green must be 0 for now, got 10: green does not exist in Azure yet. Set it to 0 in "
-        "Pulumi.prod.yaml, run pulumi up --stack prod, and give it weight in a later update, once it is Succeeded."
+        "Pulumi.prod.yaml, run pulumi up --refresh --stack prod (without --refresh, Pulumi does not notice a "
+        "deployment that was deleted by hand), and give it weight in a later update, once it is Succeeded."
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
 from components.placement import Placement
-from endpoint_state import Transition
+from endpoint_state import LiveEndpoint, Transition
 from models.spec import AssetKind, DeploymentSpec, EndpointSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from naming import Names
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, FakeAzure
@@ -94,6 +94,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
         mirror: Mapping[str, int] | None = None,
         protect: bool = False,
         replaces_endpoint: bool = False,
+        live: LiveEndpoint | None = None,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
         **endpoint: Any,
     ) -> EndpointDeclaration:
@@ -127,6 +128,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
             transition=Transition(
                 traffic=traffic, mirror=mirror, deployments=tuple(weights), replaces_endpoint=replaces_endpoint
             ),
+            live=live,
             protect=protect,
             next=None,
             deployments=tuple(deployments),

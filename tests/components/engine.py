@@ -17,7 +17,7 @@ from typing import Any
 import grpc
 import pulumi
 from pulumi.runtime import mocks, settings
-from pulumi.runtime.rpc import deserialize_properties
+from pulumi.runtime.rpc import UNKNOWN, deserialize_properties
 
 from components.version_aliases import omit_version_aliases
 from naming import Names
@@ -96,6 +96,9 @@ class FakeAzure:
     """Failures that are over once each was given, by function token."""
     outputs: dict[str, Any] = field(default_factory=dict)
     """What the stack's last update put out."""
+    left_alone: set[str] = field(default_factory=set)
+    """Logical names of endpoints and deployments that the engine does not touch, because its state equals what is
+    declared. What it touches is there after an update, and not known yet in a preview."""
     reads: list[str] = field(default_factory=list)
     _found: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 
@@ -115,6 +118,8 @@ class FakeAzure:
         state: str = "Succeeded",
         auth_mode: str = "Key",
         identity_ids: tuple[str, ...] = (),
+        changed_by: str | None = None,
+        changed_at: str | None = None,
     ) -> None:
         properties = {
             "authMode": auth_mode,
@@ -123,7 +128,12 @@ class FakeAzure:
             "mirrorTraffic": dict(mirror or {}),
         }
         identity = {"type": "UserAssigned", "userAssignedIdentities": {one: {} for one in identity_ids}}
-        self._found["getOnlineEndpoint", name] = {"name": name, "properties": properties, "identity": identity}
+        self._found["getOnlineEndpoint", name] = {
+            "name": name,
+            "properties": properties,
+            "identity": identity,
+            "systemData": {"lastModifiedBy": changed_by, "lastModifiedAt": changed_at},
+        }
 
     def add_deployment(
         self, endpoint: str, name: str, *, state: str = "Succeeded", tags: Mapping[str, str] | None = None
@@ -134,6 +144,15 @@ class FakeAzure:
             "sku": {"name": "Default", "capacity": 1},
             "tags": dict(tags or {}),
         }
+
+    def put(self, kind: str, inputs: Mapping[str, Any]) -> None:
+        """Make an endpoint or a deployment as an update declares it."""
+        if kind == "OnlineEndpoint":
+            old = self._found.get(("getOnlineEndpoint", inputs["endpointName"]), {})
+            new = {"properties": {"provisioningState": "Succeeded", **inputs["properties"]}}
+            self._found["getOnlineEndpoint", inputs["endpointName"]] = {**old, "name": inputs["endpointName"], **new}
+        else:
+            self.add_deployment(inputs["endpointName"], inputs["deploymentName"], tags=inputs.get("tags"))
 
     def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
         self.reads.append(token)
@@ -164,8 +183,9 @@ class FakeAzure:
 
 
 class _Recorder(mocks.Mocks):
-    def __init__(self, azure: FakeAzure) -> None:
+    def __init__(self, azure: FakeAzure, *, preview: bool) -> None:
         self.azure = azure
+        self.preview = preview
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         return self.azure.answer(args.token, args.args)
@@ -177,6 +197,12 @@ class _Recorder(mocks.Mocks):
         state = {**args.inputs, "name": name, "principalId": f"principal-of-{args.name}"}
         if args.typ.endswith(":OnlineEndpoint"):
             state["properties"] = {**args.inputs["properties"], "scoringUri": f"https://{name}/score"}
+        kind = args.typ.rpartition(":")[2]
+        if kind in ("OnlineEndpoint", "OnlineDeployment"):
+            acts = args.name not in self.azure.left_alone
+            state["systemData"] = {"lastModifiedAt": UNKNOWN if acts and self.preview else "2026-11-27T12:00:00Z"}
+            if acts and not self.preview:
+                self.azure.put(kind, args.inputs)
         identity = args.inputs.get("identity") or {}
         if "userAssignedIdentities" in identity:
             # A list in requests, a map in answers.
@@ -254,9 +280,11 @@ def deploy(
     # The mock monitor answers in worker threads and opens an event loop in each; with one thread there is one to close.
     worker = ThreadPoolExecutor(1)
     loop.set_default_executor(worker)
-    monitor = _Monitor(_Recorder(azure))
+    monitor = _Monitor(_Recorder(azure, preview=preview))
     try:
-        mocks.set_mocks(_Recorder(azure), project="sluice", stack=stack, preview=preview, monitor=monitor)
+        mocks.set_mocks(
+            _Recorder(azure, preview=preview), project="sluice", stack=stack, preview=preview, monitor=monitor
+        )
         texts = {key: one if isinstance(one, str) else json.dumps(one) for key, one in (config or {}).items()}
         pulumi.runtime.set_all_config(texts)
         outputs: dict[str, Any] = {}

@@ -1,0 +1,162 @@
+"""What the engine leaves different in Azure is said, by previews and by updates, with the command that helps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.declaration import EndpointDeclaration
+from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
+from components.placement import Placement
+from components.platform import EndpointHost
+from endpoint_state import LiveDeployment, LiveEndpoint
+from tests.components.engine import FakeAzure, deploy
+
+Declare = Callable[..., EndpointDeclaration]
+Run = Callable[..., tuple[dict[str, Any], list[str]]]
+REFRESH = "pulumi up --refresh --stack dev"
+ENDPOINT, BLUE, GREEN = "fraud-endpoint", "fraud-blue-deployment", "fraud-green-deployment"
+READ_ENDPOINT = "azure-native:machinelearningservices:getOnlineEndpoint"
+
+both = pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
+
+
+def live_endpoint(traffic: dict[str, int], *deployments: str, mirror: dict[str, int] | None = None) -> LiveEndpoint:
+    return LiveEndpoint(
+        name="fraud-dev",
+        provisioning_state="Succeeded",
+        auth_mode="Key",
+        traffic=traffic,
+        mirror=mirror or {},
+        deployments={name: LiveDeployment(name=name, provisioning_state="Succeeded") for name in deployments},
+        changed_by="jo@example.org",
+        changed_at="2026-11-27T21:00:00Z",
+    )
+
+
+@pytest.fixture
+def run(azure: FakeAzure, placement: Placement, caplog: pytest.LogCaptureFixture) -> Run:
+    """Returns a function that runs one declaration: the outputs and the warnings."""
+    caplog.set_level(logging.WARNING)
+
+    def run(declaration: EndpointDeclaration, *, preview: bool) -> tuple[dict[str, Any], list[str]]:
+        live = declaration.live
+        if live is not None:
+            azure.add_endpoint(
+                live.name,
+                traffic=live.traffic,
+                mirror=live.mirror,
+                changed_by=live.changed_by,
+                changed_at=live.changed_at,
+            )
+            for name in live.deployments:
+                azure.add_deployment(live.name, name)
+
+        def program() -> None:
+            host = EndpointHost(
+                **dict.fromkeys(
+                    [
+                        "resource_group_name",
+                        "workspace_name",
+                        "workspace_id",
+                        "storage_account_id",
+                        "container_registry_id",
+                        "log_analytics_id",
+                    ],
+                    pulumi.Output.from_input("/x"),
+                )
+            )
+            args = OnlineEndpointArgs(
+                placement=placement, host=host, enable_public_access=True, guarded=False, declaration=declaration
+            )
+            pulumi.export("summary", OnlineEndpoint("fraud", args).summary)
+
+        outputs = deploy(program, azure, preview=preview).outputs["summary"]
+        return outputs, [record.getMessage() for record in caplog.records]
+
+    return run
+
+
+@both
+def test_weights_that_somebody_emptied_are_told_with_both_sides_and_the_way_back(
+    declare: Declare, run: Run, azure: FakeAzure, preview: bool
+) -> None:
+    azure.left_alone = {ENDPOINT, BLUE}
+    summary, warnings = run(declare({"blue": 100}, live=live_endpoint({}, "blue")), preview=preview)
+    assert (summary["settled"], summary["next"]) == (False, REFRESH)
+    assert summary["deployments"]["blue"]["weight"] == 0
+    assert warnings == [
+        "fraud-dev has other weights in Azure (live none, mirrored none) than declared (live blue=100, mirrored none). "
+        "jo@example.org changed it last, at 2026-11-27T21:00:00Z. Pulumi's state has the declared weights already, so "
+        f"a plain pulumi up does not touch them. Run {REFRESH} to put the declared weights back. To keep those of "
+        "Azure, write them into sluice:rollout.fraud in Pulumi.dev.yaml first."
+    ]
+
+
+@both
+def test_other_weights_and_a_mirror_of_somebody_are_what_the_outputs_say(
+    declare: Declare, run: Run, azure: FakeAzure, preview: bool
+) -> None:
+    azure.left_alone = {ENDPOINT, BLUE, GREEN}
+    live = live_endpoint({"blue": 60, "green": 40}, "blue", "green", mirror={"green": 10})
+    summary, warnings = run(declare({"blue": 100, "green": 0}, live=live), preview=preview)
+    said = {name: (one["weight"], one["mirror"]) for name, one in summary["deployments"].items()}
+    assert said == {"blue": (60, 0), "green": (40, 10)}
+    assert (summary["settled"], len(warnings)) == (False, 1)
+
+
+@both
+def test_a_change_that_the_engine_makes_is_no_difference(declare: Declare, run: Run, preview: bool) -> None:
+    live = live_endpoint({"blue": 60, "green": 40}, "blue", "green")
+    summary, warnings = run(declare({"blue": 90, "green": 10, "amber": 0}, live=live), preview=preview)
+    assert (summary["settled"], summary["next"], warnings) == (True, None, [])
+    assert [one["weight"] for one in summary["deployments"].values()] == [90, 10, 0]
+
+
+@both
+def test_what_is_as_declared_is_not_asked_for_again(
+    declare: Declare, run: Run, azure: FakeAzure, preview: bool
+) -> None:
+    azure.left_alone = {ENDPOINT, BLUE}
+    summary, warnings = run(declare({"blue": 100}, live=live_endpoint({"blue": 100}, "blue")), preview=preview)
+    assert (summary["settled"], warnings, azure.reads) == (True, [], [])
+
+
+@both
+def test_a_deployment_that_was_deleted_by_hand_is_told(
+    declare: Declare, run: Run, azure: FakeAzure, preview: bool
+) -> None:
+    azure.left_alone = {ENDPOINT, BLUE, GREEN}
+    live = live_endpoint({"blue": 100}, "blue")
+    summary, warnings = run(declare({"blue": 100, "green": 0}, live=live), preview=preview)
+    assert (summary["settled"], summary["next"]) == (False, REFRESH)
+    assert summary["deployments"]["blue"]["weight"] == 100
+    assert warnings == [
+        "The deployment green of fraud-dev is declared but does not exist in Azure. It was deleted outside of this "
+        f"program: Pulumi's state still has it, so a plain pulumi up does not make it again. Run {REFRESH}."
+    ]
+
+
+@both
+def test_an_endpoint_that_was_deleted_by_hand_is_told(
+    declare: Declare, run: Run, azure: FakeAzure, preview: bool
+) -> None:
+    azure.left_alone = {ENDPOINT}
+    summary, warnings = run(declare({}, live=None), preview=preview)
+    assert (summary["settled"], summary["next"]) == (False, REFRESH)
+    assert [warning.partition(" is declared but does not exist")[0] for warning in warnings] == [
+        "The endpoint fraud-dev"
+    ]
+
+
+def test_an_endpoint_that_cannot_be_read_after_its_update_is_not_called_settled(
+    declare: Declare, run: Run, azure: FakeAzure
+) -> None:
+    azure.failures[READ_ENDPOINT] = 'request failed /x: Status=403 Code="AuthorizationFailed" Message="No."'
+    summary, (warning,) = run(declare({"blue": 100}, live=live_endpoint({}, "blue")), preview=False)
+    assert (summary["settled"], summary["next"]) == (False, REFRESH)
+    assert 'Status=403 Code="AuthorizationFailed" Message="No."' in warning
