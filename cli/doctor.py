@@ -199,7 +199,7 @@ def _check_azure(environment: Mapping[str, str]) -> Finding:
 
 
 def _check_stack_file(stack: str) -> Finding:
-    from cli.release import read_settings
+    from cli.stack_file import read_settings
     from settings import SettingsError
 
     try:

@@ -1,36 +1,38 @@
-"""`sluice release publish`: uploads a model's local files to a stack's workspace and records them in the release lock.
+"""`sluice release publish`: uploads models' local files to a stack's workspace and records them in the release locks.
 
 It finds the workspace by name, as the program does, and its default datastore and storage account by asking Azure; no
-address is built by hand. Uploading is models/publisher.py's work.
+address is built by hand. Uploading is models/publisher.py's work. However many models there are: azure-ai-ml is started
+once, and the caller signs in once.
 """
 
 import argparse
 import json
 import logging
-import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
+from cli.progress import UploadProgress
 from cli.project import add_stack_argument, project_root, stack_name
+from cli.stack_file import read_settings
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from cli.arm import ArmClient
-    from models.publisher import Destination
-    from settings import Settings
+    from models.publisher import Destination, Parcel, Publication
+    from models.spec import Model
 
 DATASTORE = "workspaceblobstore"  # the default datastore, which every workspace has
 MACHINE_LEARNING_API = "2024-04-01"
 STORAGE_API = "2023-05-01"
-SUBSCRIPTION_VARIABLES = ("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID")  # the order in which azure-native looks
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `sluice release`."""
-    group = subparsers.add_parser("release", help="publish a model's files to a stack's workspace")
+    group = subparsers.add_parser("release", help="publish models' files to a stack's workspace")
     commands = group.add_subparsers(dest="release_command", metavar="COMMAND", required=True)
     parser = commands.add_parser(
         "publish",
@@ -38,91 +40,128 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Uploads the local files of models/MODEL to the storage of the stack's workspace, by content hash "
         "and with your own identity, and records where they lie in release.lock.yml. Safe to repeat.",
     )
-    parser.add_argument("model", metavar="MODEL", help="folder below models/, e.g. fraud-detection")
+    parser.add_argument("models", metavar="MODEL", nargs="*", help="folder below models/, e.g. fraud-detection")
+    parser.add_argument("--all", action="store_true", help="every model that the stack's file declares")
     parser.add_argument(
         "--deployment", "-d", action="append", help="only this one (repeatable); default: all that the folder describes"
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON; progress goes to stderr")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the result as JSON, of several models a list; progress goes to stderr",
+    )
     add_stack_argument(parser)
-    parser.set_defaults(run=publish_model)
+    parser.set_defaults(run=publish_models)
 
 
-def publish_model(options: argparse.Namespace) -> int:
+def publish_models(options: argparse.Namespace) -> int:
     """Run `sluice release publish`."""
     from models.errors import PublishError, StorageUnavailableError
-    from models.loader import list_deployments, load_model
-    from models.publisher import as_json, local_assets, publish
-    from models.release import read_lock
+    from models.publisher import as_values, publish, total_bytes
 
     logging.getLogger("azure").addHandler(logging.NullHandler())  # its warnings are in the errors, where they matter
-    folder, stack = model_folder(options.model), stack_name(options.stack)
-    model = load_model(folder, options.deployment or list_deployments(folder))
-    lock = read_lock(folder)
-    assets = local_assets(model)
-    if not assets:
-        _say(f"{model.name} has no local files: all its models and code are references. Nothing to publish.")
-        if options.json:
-            print(json.dumps({"model": model.name, "stack": stack, "assets": []}))
-        return ExitCode.DONE
-    credential, destination = _find(stack)
-    _say(f"publishing {model.name} to {destination.storage_account}/{destination.container} (stack {stack})")
-    try:
-        with _container(destination, credential) as container:
-            publication = publish(assets, lock, stack, destination, container, _say)
-    except StorageUnavailableError as error:
-        raise UnavailableError(str(error)) from error
-    except PublishError as error:
-        raise UsageError(str(error)) from error
+    stack = stack_name(options.stack)
+    folders, again = _asked(options, stack)
+    parcels = _parcels(_load(folders, options.deployment))
+    publications: list[Publication] = []
+    if any(parcel.assets for parcel in parcels):
+        credential, destination = _find(stack)
+        names = ", ".join(parcel.lock.model for parcel in parcels if parcel.assets)
+        _say(f"publishing {names} to {destination.storage_account}/{destination.container} (stack {stack})")
+        try:
+            with _container(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
+                publications = publish(
+                    [parcel for parcel in parcels if parcel.assets],
+                    stack,
+                    destination,
+                    container,
+                    progress,
+                    again=again,
+                )
+        except StorageUnavailableError as error:
+            raise UnavailableError(str(error)) from error
+        except PublishError as error:
+            raise UsageError(str(error)) from error
+    done = {publication.lock.model: publication for publication in publications}
+    results: list[dict[str, object]] = []
+    for parcel in parcels:
+        publication = done.get(parcel.lock.model)
+        empty: dict[str, object] = {"model": parcel.lock.model, "stack": stack, "assets": []}
+        results.append(as_values(publication, stack) if publication else empty)
+        line = _summary(publication) if publication else f"{parcel.lock.model}: no local files, nothing to publish"
+        print(line, file=sys.stderr if options.json else sys.stdout)
     if options.json:
-        print(as_json(publication, stack))
-    else:
-        count = "nothing was" if publication.uploaded_files == 0 else f"{publication.uploaded_files} file(s)"
-        lock_state = "written; commit it" if publication.lock_changed else "unchanged"
-        print(f"{model.name}: {count} uploaded, {publication.lock.path.name} {lock_state} ({publication.lock.path})")
+        single = len(options.models) == 1 and not options.all
+        print(json.dumps(results[0] if single else results, indent=2))
     return ExitCode.DONE
 
 
-def model_folder(name: str) -> Path:
-    """Return the folder of a model. Raises UsageError with the models there are."""
+def _asked(options: argparse.Namespace, stack: str) -> tuple[list[Path], str]:
+    """The folders of the models to publish, and the command that publishes the same."""
+    if options.all == bool(options.models):
+        raise UsageError(
+            "name the models to publish, or give --all for every model of the stack's file"
+            f"{', not both' if options.all else ''}: sluice release publish fraud-detection --stack {stack}"
+        )
+    if options.deployment and (options.all or len(set(options.models)) > 1):
+        raise UsageError("--deployment goes with one MODEL: deployments of two models can have the same name.")
+    names = list(read_settings(stack)[0].endpoints) if options.all else list(dict.fromkeys(options.models))
+    if not names:
+        raise UsageError(f"stack {stack} declares no endpoint (sluice:endpoints), so that there is nothing to publish.")
+    what = "--all" if options.all else " ".join(names)
+    return model_folders(names), f"sluice release publish {what} --stack {stack}"
+
+
+def _load(folders: Sequence[Path], deployments: Sequence[str] | None) -> "dict[Path, Model]":
+    """The models of these folders. Raises one error with everything that is wrong with any of them."""
+    from models.errors import ModelError
+    from models.loader import list_deployments, load_models
+
+    loaded = load_models({folder: deployments or list_deployments(folder) for folder in folders})
+    errors = [model for model in loaded.values() if isinstance(model, ModelError)]
+    if errors:
+        raise UsageError("\n".join(str(error) for error in errors))
+    return {folder: model for folder, model in loaded.items() if not isinstance(model, ModelError)}
+
+
+def _parcels(models: "Mapping[Path, Model]") -> "list[Parcel]":
+    from models.publisher import Parcel, local_assets
+    from models.release import read_lock
+
+    return [Parcel(lock=read_lock(folder), assets=local_assets(model)) for folder, model in models.items()]
+
+
+def _summary(publication: "Publication") -> str:
+    count = publication.uploaded_files
+    uploaded = "nothing was" if count == 0 else "1 file was" if count == 1 else f"{count} files were"
+    return f"{publication.lock.model}: {uploaded} uploaded, {_lock_state(publication)}"
+
+
+def _lock_state(publication: "Publication") -> str:
+    """What happened to the lock; one that lies outside the model's folder (a rehearsal's) is not to be committed."""
+    from models.release import LOCKS_VARIABLE
+
+    lock = publication.lock
+    if lock.path.is_relative_to(project_root().resolve() / "models"):
+        return f"{lock.path.name} {'written; commit it' if publication.lock_changed else 'unchanged'} ({lock.path})"
+    state = "written" if publication.lock_changed else "unchanged"
+    return f"{lock.path.name} {state} outside the repository, where {LOCKS_VARIABLE} says ({lock.path})"
+
+
+def model_folders(names: Sequence[str]) -> list[Path]:
+    """Return the folders of models. Raises one UsageError for all that do not exist, with the models there are."""
     from models.finding import did_you_mean
 
     models = project_root() / "models"
-    if "/" not in name and name not in (".", "..") and (models / name / "endpoint.yml").is_file():
-        return models / name
     there = sorted(path.parent.name for path in models.glob("*/endpoint.yml"))
-    raise UsageError(
-        f"there is no model {name!r}: models/{name}/endpoint.yml does not exist.{did_you_mean(name, there)} "
-        f"Known: {', '.join(there) or 'none'}."
-    )
-
-
-def read_settings(stack: str) -> tuple["Settings", str]:
-    """Return a stack's settings and its subscription, from the file that the next `pulumi up` reads."""
-    import yaml
-
-    from settings import parse_settings
-
-    named = os.environ.get("PULUMI_OPTION_CONFIG_FILE")
-    path = Path(named) if named else project_root() / f"Pulumi.{stack}.yaml"
-    try:
-        config = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("config") or {}
-    except FileNotFoundError as error:
-        raise UsageError(f"stack {stack} has no file {path}. Give --stack, or make the file.") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}. Correct it.") from error
-    raw: dict[str, object] = {
-        key.removeprefix("sluice:"): value for key, value in config.items() if key.startswith("sluice:")
-    }
-    if "azure-native:location" in config:
-        raw["location"] = config["azure-native:location"]
-    named_subscriptions = [config.get("azure-native:subscriptionId"), *map(os.environ.get, SUBSCRIPTION_VARIABLES)]
-    subscription = next((str(one) for one in named_subscriptions if one), None)
-    if subscription is None:
-        raise UsageError(
-            "the subscription is not known: neither azure-native:subscriptionId nor ARM_SUBSCRIPTION_ID is set. "
-            "Run `export ARM_SUBSCRIPTION_ID=$(az account show --query id --output tsv)`."
-        )
-    return parse_settings(raw, stack=stack), subscription
+    missing = [name for name in names if name not in there]
+    if missing:
+        lines = [
+            f"there is no model {name!r}: models/{name}/endpoint.yml does not exist.{did_you_mean(name, there)}"
+            for name in missing
+        ]
+        raise UsageError("\n".join([*lines, f"Known: {', '.join(there) or 'none'}."]))
+    return [models / name for name in names]
 
 
 def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destination":
@@ -165,7 +204,7 @@ def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destin
     )
 
 
-def _find(stack: str) -> tuple["TokenCredential", "Destination"]:
+def _find(stack: str) -> "tuple[TokenCredential, Destination]":
     from azure.identity import DefaultAzureCredential
 
     from cli.arm import ArmClient

@@ -5,7 +5,7 @@ Nothing is asked: neither Azure nor the state, which after a failed or interrupt
 
 from typing import TYPE_CHECKING
 
-from cli.release import read_settings
+from cli.stack_file import read_settings
 
 if TYPE_CHECKING:
     from naming import Names

@@ -1,27 +1,29 @@
-"""Uploads a model's local assets by content, each file once, and records them in the release lock at the very end.
+"""Uploads models' local assets by content, each file once, and records each model in its release lock at the very end.
 
 A blob's path holds the digest of its asset, so nothing is ever replaced by something else; a second run finds what the
-first one uploaded, wherever that was killed. It neither finds the storage account (cli/release.py) nor declares the
-assets (the Pulumi program).
+first one uploaded, wherever that was killed. Files of all models are uploaded side by side. It neither finds the
+storage account (cli/release.py) nor declares the assets (the Pulumi program).
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Protocol
 
 from models.content import file_digest, list_files, local_asset
-from models.errors import NoUploadRightError, OutsideNetworkError, PublishError, StorageUnavailableError
+from models.errors import PublishError
 from models.release import PublishedAsset, ReleaseLock, StackRecord, model_uri, write_record
 from models.spec import AssetKind, LocalAsset, Model
+from models.storage_errors import in_words
 
 if TYPE_CHECKING:
-    from azure.core.exceptions import AzureError
     from azure.storage.blob import ContainerClient
 
 DIGEST_METADATA = "sluice_sha256"
-LARGE_BYTES = 32 * 1024 * 1024  # above, progress is reported within the file
+LARGE_BYTES = 32 * 1024 * 1024  # above, a file is uploaded in parts, side by side, and progress is reported within it
+SMALL_AT_ONCE = 8  # files; a request takes 50 to 300 ms against Azure, whatever the file's size
+LARGE_AT_ONCE, PARTS_AT_ONCE = 2, 4  # together no more than the ten connections that azure-core's pool keeps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,24 @@ class Publication:
     uploaded_bytes: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """What is to be published of one model."""
+
+    lock: ReleaseLock
+    assets: Sequence[LocalAsset]
+
+
+class Progress(Protocol):
+    """Shows how far uploading is; called from several threads."""
+
+    def say(self, line: str) -> None:
+        """Tell about one file."""
+
+    def advance(self, size: int) -> None:
+        """Count bytes that have arrived or were there."""
+
+
 def local_assets(model: Model) -> list[LocalAsset]:
     """Return the assets of a model that must be published, each content once."""
     found = {
@@ -60,42 +80,96 @@ def local_assets(model: Model) -> list[LocalAsset]:
     return sorted(found.values(), key=lambda asset: (asset.kind, asset.name, asset.digest))
 
 
+def total_bytes(parcels: Iterable[Parcel]) -> int:
+    """Return the size of all files, those included that are there already."""
+    return sum(upload.path.stat().st_size for upload in _uploads(parcels))
+
+
 def publish(
-    assets: list[LocalAsset],
-    lock: ReleaseLock,
+    parcels: Sequence[Parcel],
     stack: str,
     destination: Destination,
     container: "ContainerClient",
-    say: Callable[[str], None],
-) -> Publication:
-    """Upload what is not there yet, then write the lock. Raises PublishError or LockError."""
-    from azure.core.exceptions import AzureError
+    progress: Progress,
+    *,
+    again: str,
+) -> list[Publication]:
+    """Upload what is not there yet, then write the locks of the models that are there whole.
 
-    files = sent = 0
-    try:
-        for asset in assets:
-            for relative, path in list_files(asset.path):
-                size = _upload(container, f"{blob_prefix(lock.model, asset)}/{relative}", path, asset, say)
-                files, sent = files + (size is not None), sent + (size or 0)
-            _check_unchanged(asset)
-    except AzureError as error:
-        _explain(error, destination, lock.model, stack)
-    except (AttributeError, KeyError, RecursionError, TypeError, UnicodeDecodeError) as error:
-        # azure-storage-blob takes the body of an error for a JSON object without looking (12.x, response_handlers.py).
-        raise StorageUnavailableError(
-            f"storage account {destination.storage_account} gave an answer that is not one of Azure's: "
-            f"{_first_line(error)}. Check what stands between here and {destination.blob_endpoint}, then run "
-            f"`sluice release publish {lock.model} --stack {stack}` again."
-        ) from error
-    record = record_of(lock.model, assets, destination)
-    written, changed = write_record(lock, stack, record)
-    return Publication(
-        lock=written,
-        lock_changed=changed,
-        assets=tuple(record.assets.values()),
-        uploaded_files=files,
-        uploaded_bytes=sent,
-    )
+    `again` is the command that a person runs after a failure. Raises PublishError or LockError, after the locks of the
+    other models were written.
+    """
+    uploads = _uploads(parcels)
+    sent, failure = _upload_all(uploads, container, progress)
+    publications: list[Publication] = []
+    errors: list[PublishError] = [in_words(failure, destination, again)] if failure else []
+    for parcel in parcels:
+        own = [upload for upload in uploads if upload.model == parcel.lock.model]
+        if not all(upload in sent for upload in own):
+            continue
+        if changed := [error for asset in parcel.assets if (error := _change_of(asset))]:
+            errors += changed
+            continue
+        record = record_of(parcel.lock.model, parcel.assets, destination)
+        written, lock_changed = write_record(parcel.lock, stack, record)
+        uploaded = [size for upload in own if (size := sent[upload]) is not None]
+        publications.append(
+            Publication(
+                lock=written,
+                lock_changed=lock_changed,
+                assets=tuple(record.assets.values()),
+                uploaded_files=len(uploaded),
+                uploaded_bytes=sum(uploaded),
+            )
+        )
+    if errors:
+        together = errors[0] if len(errors) == 1 else PublishError("\n".join(str(error) for error in errors))
+        raise together from failure
+    return publications
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """One file on its way."""
+
+    model: str
+    asset: LocalAsset
+    blob: str
+    path: Path
+
+
+def _uploads(parcels: Iterable[Parcel]) -> list[_Upload]:
+    """Every file of every parcel."""
+    return [
+        _Upload(parcel.lock.model, asset, f"{blob_prefix(parcel.lock.model, asset)}/{relative}", path)
+        for parcel in parcels
+        for asset in parcel.assets
+        for relative, path in list_files(asset.path)
+    ]
+
+
+def _upload_all(
+    uploads: Sequence[_Upload], container: "ContainerClient", progress: Progress
+) -> tuple[dict[_Upload, int | None], BaseException | None]:
+    """Upload files side by side; return the size of each that arrived (None: it was there), and the first failure.
+
+    After a failure nothing new is begun: what keeps one file out keeps out the others.
+    """
+    small = [upload for upload in uploads if upload.path.stat().st_size <= LARGE_BYTES]
+    large = [upload for upload in uploads if upload not in set(small)]
+    sent: dict[_Upload, int | None] = {}
+    for group, at_once in ((small, SMALL_AT_ONCE), (large, LARGE_AT_ONCE)):
+        with ThreadPoolExecutor(max_workers=at_once) as pool:
+            running = {pool.submit(_upload, container, upload, progress): upload for upload in group}
+            rest = wait(running, return_when=FIRST_EXCEPTION).not_done
+            for future in rest:
+                future.cancel()
+        finished = [future for future in running if not future.cancelled()]
+        sent |= {running[future]: future.result() for future in finished if future.exception() is None}
+        failure = next((error for future in finished if (error := future.exception()) is not None), None)
+        if failure is not None:
+            return sent, failure
+    return sent, None
 
 
 def blob_prefix(model: str, asset: LocalAsset) -> str:
@@ -104,7 +178,7 @@ def blob_prefix(model: str, asset: LocalAsset) -> str:
     return f"{prefix}/{asset.name}" if asset.kind is AssetKind.MODEL and asset.path.is_dir() else prefix
 
 
-def record_of(model: str, assets: list[LocalAsset], destination: Destination) -> StackRecord:
+def record_of(model: str, assets: Iterable[LocalAsset], destination: Destination) -> StackRecord:
     """Return what the lock says about these assets at a destination."""
     empty = StackRecord(
         workspace_id=destination.workspace_id,
@@ -127,24 +201,24 @@ def record_of(model: str, assets: list[LocalAsset], destination: Destination) ->
     return StackRecord(**{**vars(empty), "assets": places})
 
 
-def _upload(
-    container: "ContainerClient", blob: str, path: Path, asset: LocalAsset, say: Callable[[str], None]
-) -> int | None:
+def _upload(container: "ContainerClient", upload: _Upload, progress: Progress) -> int | None:
     """Upload one file unless it is there; return its size, or None when it was there."""
     from azure.core.exceptions import ResourceNotFoundError
 
+    asset, path = upload.asset, upload.path
     digest, size = file_digest(path), path.stat().st_size
-    client = container.get_blob_client(blob)
+    client = container.get_blob_client(upload.blob)
     label = f"{asset.kind} {asset.name} {asset.digest[:12]}: {path.name} ({_readable(size)})"
     try:
         there = client.get_blob_properties()
         if there.size == size and (there.metadata or {}).get(DIGEST_METADATA) == digest:
-            say(f"{label} is there")
+            progress.say(f"{label} is there")
+            progress.advance(size)
             return None
     except ResourceNotFoundError as error:
         if getattr(error, "error_code", None) == "ContainerNotFound":
             raise
-    progress = _Progress(label, say) if size > LARGE_BYTES else None
+    parts = _Parts(label, progress)
     with path.open("rb") as stream:
         # A blob becomes visible only when all of it has arrived, so a kill leaves none or a whole one.
         client.upload_blob(
@@ -152,93 +226,54 @@ def _upload(
             length=size,
             overwrite=True,
             metadata={DIGEST_METADATA: digest},
-            progress_hook=progress,
-            max_concurrency=4,
+            progress_hook=parts if size > LARGE_BYTES else None,
+            max_concurrency=PARTS_AT_ONCE if size > LARGE_BYTES else 1,
         )
-    say(f"{label} is uploaded")
+    progress.say(f"{label} is uploaded")
+    progress.advance(size - parts.seen)
     return size
 
 
-def _check_unchanged(asset: LocalAsset) -> None:
+def _change_of(asset: LocalAsset) -> PublishError | None:
     """A file that was written while it was uploaded would lie under a digest that is not its own."""
     now = local_asset(asset.kind, asset.path, asset.asset_type)
-    if now.digest != asset.digest:
-        raise PublishError(
-            f"{asset.path} was changed while it was uploaded; the release lock was not written. Run it again"
-        )
-
-
-def _explain(error: "AzureError", destination: Destination, model: str, stack: str) -> NoReturn:
-    """Turn an error of the storage account into one that says what to do. Codes are from Microsoft's documentation."""
-    status, code = getattr(error, "status_code", None), getattr(error, "error_code", None) or ""
-    code = str(getattr(code, "value", code))  # an enumeration where the library knows the code
-    account, again = destination.storage_account, f"run `sluice release publish {model} --stack {stack}` again"
-    told = f"storage account {account} answered {status} {code}".rstrip()
-    if status == 403 and code == "AuthorizationPermissionMismatch":
-        raise NoUploadRightError(
-            f"You have no right to upload: {told}. Let an owner run `az role assignment create --role "
-            f'"Storage Blob Data Contributor" --assignee <you> --scope {destination.storage_account_id}`, '
-            f"wait up to ten minutes, and {again}."
-        ) from error
-    if status == 403 and (code == "AuthorizationFailure" or not destination.public):
-        raise OutsideNetworkError(
-            f"{told}: it does not talk to the network you are in"
-            f"{'' if destination.public else ' (its public access is off)'}. Run the command inside the stack's "
-            "network (VPN, jump host or self-hosted runner), or let the platform team allow this one."
-        ) from error
-    if status in (401, 403):
-        raise NoUploadRightError(
-            f"{told}: {_first_line(error)}. Check with `az account show` who you are, and {again}."
-        ) from error
-    if status == 404 and code == "ContainerNotFound":
-        raise PublishError(
-            f"{told}: container {destination.container} of datastore {destination.datastore} is missing. "
-            f"Restore it in the storage account, and {again}."
-        ) from error
-    if status is None:
-        where = "" if destination.public else "Outside the stack's network its name may not resolve; go inside, then "
-        raise StorageUnavailableError(
-            f"storage account {account} cannot be reached at {destination.blob_endpoint}: {_first_line(error)}. "
-            f"{where}{again}."
-        ) from error
-    raise StorageUnavailableError(f"{told}: {_first_line(error)}. Files that arrived stay; {again}.") from error
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__).rstrip(".")
+    if now.digest == asset.digest:
+        return None
+    return PublishError(
+        f"{asset.path} was changed while it was uploaded; the release lock was not written. Run it again"
+    )
 
 
 def _readable(size: int) -> str:
     return f"{size / 1024:.0f} kB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
 
 
-class _Progress:
-    """Says every tenth of a large file."""
+class _Parts:
+    """Counts the parts of a large file, and says every tenth."""
 
-    def __init__(self, label: str, say: Callable[[str], None]) -> None:
-        self.label, self.say, self.tenth = label, say, 0
+    def __init__(self, label: str, progress: Progress) -> None:
+        self.label, self.progress, self.seen, self.tenth = label, progress, 0, 0
 
     def __call__(self, current: int, total: int | None) -> None:
+        self.progress.advance(max(0, current - self.seen))
+        self.seen = max(self.seen, current)
         tenth = current * 10 // total if total else 0
         if tenth > self.tenth:
             self.tenth = tenth
-            self.say(f"{self.label}: {tenth * 10} %")
+            self.progress.say(f"{self.label}: {tenth * 10} %")
 
 
-def as_json(publication: Publication, stack: str) -> str:
-    """Return what was done, for scripts."""
-    return json.dumps(
-        {
-            "model": publication.lock.model,
-            "stack": stack,
-            "lock": str(publication.lock.path),
-            "lock_changed": publication.lock_changed,
-            "uploaded_files": publication.uploaded_files,
-            "uploaded_bytes": publication.uploaded_bytes,
-            "assets": [
-                {"kind": str(one.kind), "name": one.name, "digest": one.digest, "uri": one.uri}
-                for one in publication.assets
-            ],
-        },
-        indent=2,
-    )
+def as_values(publication: Publication, stack: str) -> dict[str, object]:
+    """Return what was done, for scripts: strings, numbers, lists and mappings."""
+    return {
+        "model": publication.lock.model,
+        "stack": stack,
+        "lock": str(publication.lock.path),
+        "lock_changed": publication.lock_changed,
+        "uploaded_files": publication.uploaded_files,
+        "uploaded_bytes": publication.uploaded_bytes,
+        "assets": [
+            {"kind": str(one.kind), "name": one.name, "digest": one.digest, "uri": one.uri}
+            for one in publication.assets
+        ],
+    }

@@ -19,6 +19,9 @@ class BlobServer:
         self.failure: tuple[int, str] | None = None
         self.uploads_until_failure = 0
         self.blocks: dict[str, bytes] = {}
+        self.uploads_together = 1
+        self.uploads_seen = 0
+        self.together = threading.Condition()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self.thread.start()
@@ -34,6 +37,16 @@ class BlobServer:
 
     def fail(self, status: int, code: str, *, after_uploads: int = 0) -> None:
         self.failure, self.uploads_until_failure = (status, code), after_uploads
+
+    def hold_until(self, *, uploads: int) -> None:
+        """Answer no upload before so many have been sent: uploads one after another would never end."""
+        self.uploads_together = uploads
+
+    def _wait_for_others(self) -> bool:
+        with self.together:
+            self.uploads_seen += 1
+            self.together.notify_all()
+            return self.together.wait_for(lambda: self.uploads_seen >= self.uploads_together, timeout=60)
 
     def _handler(server) -> type[BaseHTTPRequestHandler]:  # `self` is the request below
         class Handler(BaseHTTPRequestHandler):
@@ -57,6 +70,8 @@ class BlobServer:
                     return self._send(server.failure[0], {"x-ms-error-code": server.failure[1]})
                 if self.command == "HEAD":
                     return self._head(path)
+                if not server._wait_for_others():
+                    return self._send(500, {"x-ms-error-code": "NoOtherUploadCame"})
                 metadata = {
                     name.lower().removeprefix("x-ms-meta-"): value
                     for name, value in self.headers.items()

@@ -10,9 +10,9 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from models import publisher
-from models.content import local_asset
+from models.content import ContentError, local_asset
 from models.errors import NoUploadRightError, OutsideNetworkError, PublishError, StorageUnavailableError
-from models.publisher import Destination, Publication, publish
+from models.publisher import Destination, Parcel, Progress, Publication, publish, total_bytes
 from models.release import published, read_lock
 from models.spec import AssetKind, LocalAsset
 from tests.models.blob_server import BlobServer
@@ -27,11 +27,17 @@ def server() -> Iterator[BlobServer]:
     running.close()
 
 
+def publish_parcels(parcels: list[Parcel], destination: Destination, progress: Progress) -> list[Publication]:
+    with ContainerClient(destination.blob_endpoint, destination.container, retry_total=0) as client:
+        again = "sluice release publish shop --stack dev"
+        return publish(parcels, "dev", destination, client, progress, again=again)
+
+
 class Project:
     """A model's folder with assets, and the storage account of its stack."""
 
     def __init__(self, folder: Path, server: BlobServer) -> None:
-        self.folder, self.lines = folder, list[str]()
+        self.folder, self.lines, self.arrived = folder, list[str](), 0
         (folder / "blue").mkdir(parents=True)
         (folder / "src").mkdir()
         (folder / "blue" / "model.bin").write_bytes(b"weights")
@@ -54,10 +60,15 @@ class Project:
         return [model, local_asset(AssetKind.CODE, self.folder / "src", "code")]
 
     def publish(self, assets: list[LocalAsset] | None = None, **changes: Any) -> Publication:
-        destination = replace(self.destination, **changes)
-        client = ContainerClient(destination.blob_endpoint, destination.container, retry_total=0)
-        with client:
-            return publish(assets or self.assets, read_lock(self.folder), "dev", destination, client, self.lines.append)
+        parcel = Parcel(lock=read_lock(self.folder), assets=assets or self.assets)
+        (publication,) = publish_parcels([parcel], replace(self.destination, **changes), self)
+        return publication
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def advance(self, size: int) -> None:
+        self.arrived += size
 
 
 @pytest.fixture
@@ -83,7 +94,8 @@ def test_files_lie_under_the_digest_of_their_asset(project: Project, server: Blo
     )
     assert code_place is not None
     assert code_place.uri == f"{server.address}store/sluice/shop/{code.digest}"
-    assert project.lines[0] == f"model blue {model.digest[:12]}: about.json (0 kB) is uploaded"
+    assert f"model blue {model.digest[:12]}: about.json (0 kB) is uploaded" in project.lines
+    assert len(project.lines) == 3
 
 
 def test_a_model_that_is_one_file_keeps_its_name(project: Project, server: BlobServer) -> None:
@@ -102,7 +114,10 @@ def test_a_second_run_uploads_nothing_and_leaves_the_lock_alone(project: Project
     assert all(request.startswith("HEAD ") for request in server.requests)
 
 
-def test_after_a_failure_in_the_middle_the_next_run_goes_on(project: Project, server: BlobServer) -> None:
+def test_after_a_failure_in_the_middle_the_next_run_goes_on(
+    project: Project, server: BlobServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "SMALL_AT_ONCE", 1)
     server.fail(500, "InternalError", after_uploads=2)
     with pytest.raises(StorageUnavailableError, match=r"(?s)answered 500 InternalError.*again"):
         project.publish()
@@ -176,3 +191,56 @@ def test_an_account_that_does_not_answer_is_unavailable(project: Project) -> Non
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/account/"
         with pytest.raises(StorageUnavailableError, match=r"cannot be reached at .*go inside, then run"):
             project.publish(blob_endpoint=address, public=False)
+
+
+def several(project: Project, *names: str) -> list[Parcel]:
+    """Models beside the project's own, each with content of its own."""
+    parcels = []
+    for name in names:
+        folder = project.folder.with_name(name)
+        (folder / "src").mkdir(parents=True)
+        (folder / "src" / "score.py").write_text(f"# {name}")
+        (folder / "model.bin").write_bytes(name.encode())
+        assets = [
+            local_asset(AssetKind.MODEL, folder / "model.bin", "custom_model"),
+            local_asset(AssetKind.CODE, folder / "src", "code"),
+        ]
+        parcels.append(Parcel(lock=read_lock(folder), assets=assets))
+    return parcels
+
+
+def test_files_of_all_models_are_uploaded_side_by_side(project: Project, server: BlobServer) -> None:
+    """The storage holds the first upload until a second one comes."""
+    parcels = several(project, "one", "two", "three")
+    server.hold_until(uploads=2)
+    publications = publish_parcels(parcels, project.destination, project)
+    assert [publication.lock.model for publication in publications] == ["one", "two", "three"]
+    assert all(read_lock(project.folder.with_name(name)).stacks["dev"].assets for name in ("one", "two", "three"))
+    assert project.arrived == total_bytes(parcels) == sum(len(content) for content, _ in server.blobs.values())
+
+
+def test_what_fails_for_one_model_leaves_the_others_recorded(project: Project, server: BlobServer) -> None:
+    parcels = several(project, "one", "two", "three")
+    changed = project.folder.with_name("two") / "src" / "score.py"
+    changed.write_text("# somebody saved it meanwhile")
+    with pytest.raises(PublishError, match="two/src was changed while it was uploaded"):
+        publish_parcels(parcels, project.destination, project)
+    recorded = [name for name in ("one", "two", "three") if read_lock(project.folder.with_name(name)).stacks]
+    assert recorded == ["one", "three"]
+
+
+def test_a_refusal_of_the_storage_is_said_once_for_all_models(project: Project, server: BlobServer) -> None:
+    server.fail(403, "AuthorizationPermissionMismatch")
+    with pytest.raises(NoUploadRightError) as caught:
+        publish_parcels(several(project, "one", "two", "three"), project.destination, project)
+    assert str(caught.value).count("no right to upload") == 1
+    assert not any(read_lock(project.folder.with_name(name)).stacks for name in ("one", "two", "three"))
+
+
+def test_a_file_that_vanishes_is_named_and_no_traceback(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def vanished(path: Path) -> str:
+        raise ContentError(f"{path.name} cannot be read: No such file or directory. Fix its permissions")
+
+    monkeypatch.setattr(publisher, "file_digest", vanished)
+    with pytest.raises(PublishError, match=r"a file cannot be read: .*then run `sluice release publish shop"):
+        project.publish()

@@ -1,0 +1,87 @@
+"""A stack's settings outside the program: from the file that the next `pulumi up` reads, without starting a program.
+
+The file is read as strictly as Pulumi reads it. Values that are encrypted in it come from the Pulumi CLI, which alone
+can decrypt them; a file without any is read without the CLI.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.errors import UsageError
+from cli.project import project_root
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+SUBSCRIPTION = "azure-native:subscriptionId"
+SUBSCRIPTION_VARIABLES = ("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID")  # the order in which azure-native looks
+LOCATION = "azure-native:location"
+PREFIX = "sluice:"
+
+
+def read_settings(stack: str) -> tuple["Settings", str]:
+    """Return a stack's settings and its subscription. Raises UsageError and SettingsError."""
+    from settings import parse_settings
+
+    config = _config(stack)
+    raw = {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
+    if LOCATION in config:
+        raw["location"] = config[LOCATION]
+    named = [config.get(SUBSCRIPTION), *map(os.environ.get, SUBSCRIPTION_VARIABLES)]
+    subscription = next((str(one) for one in named if one), None)
+    if subscription is None:
+        raise UsageError(
+            f"the subscription is not known: neither {SUBSCRIPTION} nor ARM_SUBSCRIPTION_ID is set. "
+            "Run `export ARM_SUBSCRIPTION_ID=$(az account show --query id --output tsv)`."
+        )
+    return parse_settings(raw, stack=stack), subscription
+
+
+def _config(stack: str) -> dict[str, Any]:
+    """The `config` section of the stack file, with every encrypted value in plain text."""
+    from models.document import DocumentError, read_document
+
+    named = os.environ.get("PULUMI_OPTION_CONFIG_FILE")
+    path = Path(named) if named else project_root() / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        raise UsageError(f"stack {stack} has no file {path}. Give --stack, or make the file.")
+    try:
+        config = read_document(path).content.get("config")
+    except DocumentError as error:
+        raise UsageError(f"{path} cannot be read: {error}. Correct it.") from error
+    config = {} if config is None else config
+    if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
+        raise UsageError(f"{path} cannot be read: config must hold keys and values. Correct it.")
+    encrypted = sorted(key for key, value in config.items() if _is_encrypted(value))
+    return {**config, **_decrypted(stack, path, encrypted)} if encrypted else config
+
+
+def _is_encrypted(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return set(value) == {"secure"} or any(map(_is_encrypted, value.values()))
+    return isinstance(value, list) and any(map(_is_encrypted, value))
+
+
+def _decrypted(stack: str, path: Path, keys: list[str]) -> dict[str, Any]:
+    """The values of these keys, which the Pulumi CLI decrypts with the stack's key."""
+    wanted = [key for key in keys if key.startswith(PREFIX) or key in (LOCATION, SUBSCRIPTION)]
+    if not wanted:
+        return {}
+    command = ["pulumi", "--non-interactive", "config", "--json", "--show-secrets", "--stack", stack]
+    try:
+        answer = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        error = next((line for line in reversed(answer.stderr.splitlines()) if line.strip()), "no reason given")
+    except OSError as reason:
+        answer, error = None, str(reason)
+    if answer is None or answer.returncode:
+        raise UsageError(
+            f"{path}: {', '.join(wanted)} is encrypted, and the Pulumi CLI cannot decrypt it: "
+            f"{error.strip().removeprefix('error: ')}. Give it access to the stack's key, or write the value in plain "
+            "text (pulumi config set without --secret): nothing under sluice: is a secret."
+        )
+    values = json.loads(answer.stdout)
+    return {key: values[key].get("objectValue", values[key].get("value")) for key in wanted if key in values}

@@ -1,0 +1,72 @@
+"""Refusals of a storage account, in words for the person who publishes: what is wrong, and what to do."""
+
+from typing import TYPE_CHECKING
+
+from models.content import ContentError
+from models.errors import NoUploadRightError, OutsideNetworkError, PublishError, StorageUnavailableError
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
+
+    from models.publisher import Destination
+
+
+def in_words(failure: BaseException, destination: "Destination", again: str) -> PublishError:
+    """Return what kept a file out as a PublishError; raise what is a defect of this program.
+
+    `again` is the command that a person runs after the repair.
+    """
+    from azure.core.exceptions import AzureError
+
+    if isinstance(failure, AzureError):
+        return _explained(failure, destination, again)
+    if isinstance(failure, OSError | ContentError):  # a file that was removed or closed meanwhile
+        return PublishError(f"a file cannot be read: {failure}. Restore it, then run `{again}` again")
+    if isinstance(failure, AttributeError | KeyError | RecursionError | TypeError | UnicodeDecodeError):
+        # azure-storage-blob takes the body of an error for a JSON object without looking (12.x, response_handlers.py).
+        return StorageUnavailableError(
+            f"storage account {destination.storage_account} gave an answer that is not one of Azure's: "
+            f"{_first_line(failure)}. Check what stands between here and {destination.blob_endpoint}, then run "
+            f"`{again}` again."
+        )
+    raise failure
+
+
+def _explained(error: "AzureError", destination: "Destination", again: str) -> PublishError:
+    """Return an error of the storage account as one that says what to do. Codes are from Microsoft's documentation."""
+    status, code = getattr(error, "status_code", None), getattr(error, "error_code", None) or ""
+    code = str(getattr(code, "value", code))  # an enumeration where the library knows the code
+    account, again = destination.storage_account, f"run `{again}` again"
+    told = f"storage account {account} answered {status} {code}".rstrip()
+    if status == 403 and code == "AuthorizationPermissionMismatch":
+        return NoUploadRightError(
+            f"You have no right to upload: {told}. Let an owner run `az role assignment create --role "
+            f'"Storage Blob Data Contributor" --assignee <you> --scope {destination.storage_account_id}`, '
+            f"wait up to ten minutes, and {again}."
+        )
+    if status == 403 and (code == "AuthorizationFailure" or not destination.public):
+        return OutsideNetworkError(
+            f"{told}: it does not talk to the network you are in"
+            f"{'' if destination.public else ' (its public access is off)'}. Run the command inside the stack's "
+            "network (VPN, jump host or self-hosted runner), or let the platform team allow this one."
+        )
+    if status in (401, 403):
+        return NoUploadRightError(
+            f"{told}: {_first_line(error)}. Check with `az account show` who you are, and {again}."
+        )
+    if status == 404 and code == "ContainerNotFound":
+        return PublishError(
+            f"{told}: container {destination.container} of datastore {destination.datastore} is missing. "
+            f"Restore it in the storage account, and {again}."
+        )
+    if status is None:
+        where = "" if destination.public else "Outside the stack's network its name may not resolve; go inside, then "
+        return StorageUnavailableError(
+            f"storage account {account} cannot be reached at {destination.blob_endpoint}: {_first_line(error)}. "
+            f"{where}{again}."
+        )
+    return StorageUnavailableError(f"{told}: {_first_line(error)}. Files that arrived stay; {again}.")
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__).rstrip(".")
