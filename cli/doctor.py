@@ -83,6 +83,7 @@ def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Findi
         )
         return
     yield _guarded("stack file", lambda: _check_stack_file(known))
+    yield _guarded("names in azure", lambda: _check_names(known))
     yield _guarded("locks", lambda: _check_locks(known, dict(environment)))
 
 
@@ -207,6 +208,25 @@ def _check_stack_file(stack: str) -> Finding:
     except (SettingsError, UsageError) as error:
         return Finding("stack file", Health.PROBLEM, str(error))
     return Finding("stack file", Health.GOOD, f"stack {stack} is well formed")
+
+
+def _check_names(stack: str) -> Finding:
+    from cli.arm import ArmClient
+    from cli.stack_names import read_names, require_own_group
+    from settings import SettingsError
+
+    check = "names in azure"
+    try:
+        settings, names = read_names(stack)
+    except (SettingsError, UsageError):
+        return Finding(check, Health.NOTE, "not known while the stack file is wrong")
+    try:
+        require_own_group(ArmClient(), settings, names)
+    except UsageError as error:
+        return Finding(check, Health.PROBLEM, str(error))
+    except CommandError:
+        return Finding(check, Health.NOTE, "not looked at: Azure does not tell whose they are, see above")
+    return Finding(check, Health.GOOD, f"no other stack has {names.resource_group}")
 
 
 def _check_locks(stack: str, environment: dict[str, str]) -> Finding:

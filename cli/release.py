@@ -208,11 +208,13 @@ def _find(stack: str) -> "tuple[TokenCredential, Destination]":
     from azure.identity import DefaultAzureCredential
 
     from cli.arm import ArmClient
-    from cli.stack_names import read_names
+    from cli.stack_names import read_names, require_own_group
 
-    _, names = read_names(stack)
+    settings, names = read_names(stack)
     credential = DefaultAzureCredential()
-    return credential, find_destination(ArmClient(credential), names.workspace_id, stack)
+    arm = ArmClient(credential)
+    require_own_group(arm, settings, names)
+    return credential, find_destination(arm, names.workspace_id, stack)
 
 
 def _container(destination: "Destination", credential: "TokenCredential") -> Any:

@@ -1,13 +1,18 @@
 """The names of a stack's resources in Azure, from its file and the environment, as the program computes them.
 
-Nothing is asked: neither Azure nor the state, which after a failed or interrupted update do not know everything.
+The state is not asked, which after a failed or interrupted update does not know everything; Azure only, whether the
+names are taken by another stack.
 """
 
 from typing import TYPE_CHECKING
 
+from cli.errors import UsageError
 from cli.stack_file import read_settings
 
+GROUP_API_VERSION = "2021-04-01"
+
 if TYPE_CHECKING:
+    from cli.arm import ArmClient
     from naming import Names
     from settings import Settings
 
@@ -16,3 +21,14 @@ def read_names(stack: str) -> "tuple[Settings, Names]":
     """Settings and names of a stack. Raises UsageError or SettingsError when its file or the subscription is wrong."""
     settings, subscription = read_settings(stack)
     return settings, settings.names(subscription)
+
+
+def require_own_group(arm: "ArmClient", settings: "Settings", names: "Names") -> None:
+    """Raise UsageError when the resource group of these names is tagged as another stack's."""
+    from ownership import meeting, other_owner
+
+    group = arm.get(names.resource_group_id, GROUP_API_VERSION) or {}
+    tags = group.get("tags")
+    owner = other_owner(tags if isinstance(tags, dict) else {}, team=settings.team, stack=settings.stack)
+    if owner is not None:
+        raise UsageError(meeting(names.resource_group, owner, team=settings.team, stack=settings.stack))
