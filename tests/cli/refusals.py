@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.cli.azure_that_answers import Answer, as_json
@@ -18,7 +19,8 @@ STATUS_OF = {"BadRequest": 400, "Conflict": 409, "NotFound": 404, "service": 404
 OTHER_STATUSES = (401, 403, 405, 412, 429, 500, 501, 502, 503, 504)
 
 
-def arm_refusals() -> Iterator[Answer]:
+@cache
+def arm_refusals() -> tuple[Answer, ...]:
     """Each status and code with which the local Azure's Resource Manager refuses, in its body's shape."""
     found = {(status, "Code") for status in OTHER_STATUSES}
     for path in LOCAL_AZURE.rglob("*.py"):
@@ -38,7 +40,8 @@ def arm_refusals() -> Iterator[Answer]:
         )
 
 
-def scoring_refusals() -> Iterator[Answer]:
+@cache
+def scoring_refusals() -> tuple[Answer, ...]:
     """Each status of the router's own refusals, and of models, with the headers that say why."""
     statuses = set(OTHER_STATUSES) | {302, 400, 404, 408, 413, 424}
     for path in (LOCAL_AZURE / "scoring").rglob("*.py"):
@@ -48,10 +51,14 @@ def scoring_refusals() -> Iterator[Answer]:
                 statuses.add(int(str(node.args[0].value)))  # type: ignore[attr-defined]  # narrowed above
     headers = {"azureml-model-deployment": "blue", "x-request-id": "the-id"}
     why = {"ms-azureml-model-error-reason": "model_error", "ms-azureml-model-error-statuscode": "400"}
+    answers = []
     for status in sorted(statuses):
-        yield Answer(status, b"the reason", headers | (why if status == 424 else {}))
-        yield Answer(status, b'{"error": "the reason", "detail": ["x"]}', headers | why)
-        yield Answer(status)
+        answers += [
+            Answer(status, b"the reason", headers | (why if status == 424 else {})),
+            Answer(status, b'{"error": "the reason", "detail": ["x"]}', headers | why),
+            Answer(status),
+        ]
+    return tuple(answers)
 
 
 ODD_BODIES = [
