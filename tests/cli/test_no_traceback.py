@@ -117,7 +117,7 @@ def azure(checkout: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Azur
 
     monkeypatch.setattr("cli.recover.engine_for", engine)
     # Neither the files of the model nor the Pulumi CLI change between hundreds of commands: look once.
-    monkeypatch.setattr("models.loader.load_model", lambda folder, names: model)
+    monkeypatch.setattr("models.loader.load_models", lambda asked: dict.fromkeys(asked, model))
     monkeypatch.setattr("toolchain.selection.look", lambda environment: (None, []))
     return AzureThatAnswers(monkeypatch)
 
