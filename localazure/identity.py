@@ -18,6 +18,7 @@ TENANT_ID = "00000000-0000-4000-8000-000000000002"
 CALLER_OBJECT_ID = "00000000-0000-4000-8000-000000000003"
 CLIENT_ID = "00000000-0000-4000-8000-000000000004"
 CALLER_NAME = "Local User"
+CALLER_LOGIN = "user@local.azure"
 CLOUD_NAME = "LocalAzure"
 """Value of AZUREML_CURRENT_CLOUD; must differ from the names of Microsoft's clouds."""
 # Addresses of services that are not emulated. az looks each up by name, and where one is missing it says that its
@@ -100,6 +101,58 @@ def token_answer(scope: str, base_url: str, secret: str, now: float) -> dict[str
     seconds = TOKEN_SECONDS - 1
     token = caller_token(audience, base_url, secret, now)
     return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+
+
+def user_answer(scope: str, client_id: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
+    """What Microsoft Entra ID answers to grants behind which a person stands: tokens, and who that is."""
+    issued = int(now)
+    claims = {
+        "aud": client_id,
+        "iss": f"{base_url}/{TENANT_ID}/v2.0",
+        "iat": issued,
+        "nbf": issued,
+        "exp": issued + TOKEN_SECONDS,
+        "name": CALLER_NAME,
+        "oid": CALLER_OBJECT_ID,
+        "preferred_username": CALLER_LOGIN,
+        "sub": CALLER_OBJECT_ID,
+        "tid": TENANT_ID,
+        "ver": "2.0",
+    }
+    return token_answer(_resource_scope(scope), base_url, secret, now) | {
+        "scope": scope,
+        "id_token": encode_token(claims, secret),
+        "refresh_token": encode_token({"sub": CALLER_OBJECT_ID, "iat": issued}, secret),
+        "client_info": _encode({"uid": CALLER_OBJECT_ID, "utid": TENANT_ID}),
+    }
+
+
+def _resource_scope(scope: str) -> str:
+    """Of several scopes the one that names a resource: the others say what the answer has to hold."""
+    named = [part for part in scope.split() if part not in ("openid", "profile", "offline_access", "email")]
+    return named[0] if named else scope
+
+
+def device_code_answer(scope: str, base_url: str) -> dict[str, Any]:
+    """What Microsoft Entra ID answers to `az login --use-device-code`. Nobody has to enter the code anywhere."""
+    return {
+        "user_code": "LOCAL",
+        "device_code": scope,
+        "verification_uri": f"{base_url}/",
+        "expires_in": 900,
+        "interval": 1,
+        "message": "The local Azure signs you in at once.",
+    }
+
+
+def instance_discovery(base_url: str, tenant: str) -> dict[str, Any]:
+    """The answer to MSAL's question whether an authority is one: this is the only one."""
+    host = base_url.removeprefix("https://")
+    return {
+        "tenant_discovery_endpoint": f"{base_url}/{tenant}/v2.0/.well-known/openid-configuration",
+        "api-version": "1.1",
+        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+    }
 
 
 def openid_configuration(base_url: str, tenant: str) -> dict[str, Any]:

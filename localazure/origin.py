@@ -8,6 +8,22 @@ from localazure.arm.errors import ArmError
 from localazure.startup import HOST
 
 LOCAL_NAMES = ("localhost", HOST)
+BLOB_SUFFIX = ".blob.localhost"
+
+
+def blob_account(request: web.Request) -> str:
+    """The storage account that the host names, as in `ACCOUNT.blob.localhost`, where clients make it out of the name.
+
+    Empty for every other host.
+    """
+    host = request.host.lower().partition(":")[0]
+    return host.removesuffix(BLOB_SUFFIX) if host.endswith(BLOB_SUFFIX) else ""
+
+
+def path_on_localhost(request: web.Request) -> str:
+    """The escaped path by which the same is asked for without a name of its own in the host."""
+    account = blob_account(request)
+    return f"/{account}{request.rel_url.raw_path}" if account else request.rel_url.raw_path
 
 
 def check_origin(request: web.Request) -> None:
@@ -18,7 +34,7 @@ def check_origin(request: web.Request) -> None:
     """
     host, _, port = request.host.lower().partition(":")
     local = host in LOCAL_NAMES and (not port or port.isdecimal())
-    own = request.path == "/" or request.path.startswith("/_local")
+    own = (request.path == "/" and not blob_account(request)) or request.path.startswith("/_local")
     if not local and (own or not host.endswith(".localhost")):
         text = f"The local Azure answers to localhost, not to {request.host[:100]!r}."
         raise ArmError("InvalidHost", text, status=421)

@@ -35,11 +35,12 @@ from localazure.faults.operations import OperationFaults
 from localazure.faults.registry import Faults
 from localazure.faults.requests import answer_with_faults
 from localazure.faults.scoring import FaultyScoring
+from localazure.graph import Graph
 from localazure.monitor.monitor import Monitor, MonitorOptions, Observed
-from localazure.origin import check_origin
+from localazure.origin import blob_account, check_origin
 from localazure.startup import StartError, bind_ports, control_token, hold_lock
 from localazure.storage.service import BlobService
-from localazure.token_service import TokenService
+from localazure.token_service import TokenService, not_served
 
 log = logging.getLogger(__name__)
 
@@ -184,6 +185,7 @@ class Server:
             web.get("/_local/faults/held", self._with_token(control.held)),
             web.post("/_local/faults/release", self._with_token(control.release)),
             *TokenService(self._plane).routes(),
+            *Graph(self._plane).routes(),
             *BatchService(self._plane).routes(),
             *self._monitor.routes(),
             *self.scoring.routes(),
@@ -201,9 +203,16 @@ class Server:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """ARM by its first segment, else the blob service."""
         path = request.rel_url.raw_path
+        account = blob_account(request)
+        if account:
+            return await self._blobs.handle(request, account, path.strip("/"))
         if is_arm_path(path):
             return await self._arm.handle(request)
         account, _, rest = path.strip("/").partition("/")
+        assert self._plane is not None
+        for_tokens = not_served(request)
+        if for_tokens is not None and self._plane.storage_account(account) is None:
+            return for_tokens
         if len(account) in _ACCOUNT_LENGTH and account.isalnum() and (rest or request.query):
             return await self._blobs.handle(request, account, rest)
         error = NotEmulated(f"{request.method} {path[:200]}")
@@ -254,6 +263,8 @@ class Server:
         self._connections.heard(request)
         try:
             check_origin(request)
+            if blob_account(request):
+                handler = self._dispatch  # whatever its path: containers may have any name
             return await handler(request)
         except ArmError as refused:
             error = refused

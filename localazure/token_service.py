@@ -29,6 +29,8 @@ class TokenService:
             web.get("/{tenant}/.well-known/openid-configuration", self._openid),
             web.post("/{tenant}/oauth2/v2.0/token", self._token),
             web.post("/{tenant}/oauth2/token", self._token),
+            web.post("/{tenant}/oauth2/v2.0/devicecode", self._device_code),
+            web.get("/{tenant}/discovery/instance", self._instance),
         ]
 
     async def _metadata(self, request: web.Request) -> web.Response:
@@ -50,9 +52,43 @@ class TokenService:
 
     async def _token(self, request: web.Request) -> web.Response:
         plane = self._plane
-        form = parse_qs((await read_body(request)).decode("utf-8", "replace"))
-        scope = (form.get("scope") or form.get("resource") or [""])[0]
+        form = await _read_form(request)
+        scope = form.get("scope") or form.get("resource") or form.get("device_code") or form.get("code", "")
         if not scope:
-            text = "scope is missing."
-            return web.json_response({"error": "invalid_request", "error_description": text}, status=400)
-        return web.json_response(identity.token_answer(scope, plane.base_url, plane.token_secret, plane.clock()))
+            return _refused("invalid_request", "scope is missing.")
+        where, secret, now = plane.base_url, plane.token_secret, plane.clock()
+        if form.get("grant_type", "client_credentials") == "client_credentials":
+            return web.json_response(identity.token_answer(scope, where, secret, now))
+        return web.json_response(identity.user_answer(scope, form.get("client_id", ""), where, secret, now))
+
+    async def _device_code(self, request: web.Request) -> web.Response:
+        scope = (await _read_form(request)).get("scope", "")
+        if not scope:
+            return _refused("invalid_request", "scope is missing.")
+        return web.json_response(identity.device_code_answer(scope, self._plane.base_url))
+
+    async def _instance(self, request: web.Request) -> web.Response:
+        return web.json_response(identity.instance_discovery(self._plane.base_url, request.match_info["tenant"]))
+
+
+def not_served(request: web.Request) -> web.Response | None:
+    """The answer to what is meant for a token service and is not served: clients of one read JSON, nothing else.
+
+    None for every other path.
+    """
+    segments = request.path.lower().strip("/").split("/")
+    if len(segments) < 2 or segments[1] not in ("oauth2", "discovery"):
+        return None
+    if segments[-1] == "authorize":
+        text = "The local Azure has no page to sign in on. Use `az login --use-device-code`, or no login at all."
+        return _refused("unsupported_response_type", text)
+    return _refused("NotEmulated", f"{request.method} {request.path[:200]} is not emulated by the local Azure.", 501)
+
+
+async def _read_form(request: web.Request) -> dict[str, str]:
+    form = parse_qs((await read_body(request)).decode("utf-8", "replace"))
+    return {name: values[0] for name, values in form.items()}
+
+
+def _refused(code: str, text: str, status: int = 400) -> web.Response:
+    return web.json_response({"error": code, "error_description": text}, status=status)

@@ -17,6 +17,7 @@ from localazure.arm.reply import NULL, Reply, Request
 from localazure.arm.resource_body import ResourceBody, Shape
 from localazure.arm.resource_id import RESOURCE_GROUP_TYPE, ResourceId
 from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
 
 if TYPE_CHECKING:
     from localazure.arm.control_plane import ControlPlane
@@ -135,6 +136,7 @@ class Behaviour(ResourceBody):
         self.check(request, existing)
         resource = copy.deepcopy(existing) if existing else Resource(id=self.canonical_id(request.id, parent), body={})
         family = self.shape.operation
+        resource.stamp(time_text(self.plane.clock()))
         with self.store.transaction():
             resource.body = self.body(request, existing, resource, location)
             if family is None or family == LOCATION:

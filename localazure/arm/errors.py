@@ -141,8 +141,9 @@ class NotEmulated(ArmError):
 
     status = 501
 
-    def __init__(self, what: str) -> None:
-        super().__init__("NotEmulated", f"{what} is not emulated by the local Azure. {COVERAGE_HINT}")
+    def __init__(self, what: str, instead: str = "") -> None:
+        hints = f"{instead} {COVERAGE_HINT}".strip()
+        super().__init__("NotEmulated", f"{what} is not emulated by the local Azure. {hints}")
 
 
 def machine_learning_body(error: ArmError, location: str, time: str) -> dict[str, Any]:

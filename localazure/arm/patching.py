@@ -17,6 +17,7 @@ from localazure.arm.errors import NotEmulated
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import READ_ONLY
 from localazure.arm.store import Resource
+from localazure.arm.timing import time_text
 
 _IGNORED = (*READ_ONLY, "location")
 
@@ -47,6 +48,7 @@ class Patched(Behaviour):
         location = self.location_of(put, existing)
         self.check(put, existing)
         resource = copy.deepcopy(existing)
+        resource.stamp(time_text(self.plane.clock()))
         with self.store.transaction():
             resource.body = self.body(put, existing, resource, location)
             self.mark_provisioned(resource)

@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 import uuid
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -27,10 +27,12 @@ from localazure.arm.listing import page
 from localazure.arm.namespaces.resources import ResourceGroups
 from localazure.arm.namespaces.storage import StorageAccounts
 from localazure.arm.operations import OPERATION_SEGMENTS
+from localazure.arm.regions import locations
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.resource_id import ResourceId, split_path
 from localazure.arm.timing import time_text
 from localazure.monitor.routes import Metrics
+from localazure.relaxed_json import strict_json
 from localazure.requests import read_body, read_json
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
@@ -70,7 +72,7 @@ class ArmService:
         api_version = _read_api_version(http.query)
         # Clients that are given an empty parent path write two slashes.
         segments = split_path(_SLASHES.sub("/", unquote(http.rel_url.raw_path, errors="strict")))
-        body = _read_json(await read_body(http)) if http.method in ("PUT", "PATCH", "POST") else {}
+        body = _read_json(await read_body(http), segments) if http.method in ("PUT", "PATCH", "POST") else {}
         if segments[0].lower() != "subscriptions":
             return self._of_tenant(http, segments, api_version)
         if len(segments) == 1:
@@ -80,6 +82,8 @@ class ArmService:
             raise NotFound("SubscriptionNotFound", f"The subscription '{segments[1]}' could not be found.")
         if len(segments) == 2:
             return _read_only(http, tenant.subscription())
+        if [segment.lower() for segment in segments[2:]] == ["locations"]:
+            return _read_only(http, {"value": locations(identity.SUBSCRIPTION_ID)})
         reply = self._route(http, segments, api_version, body)
         return await reply if inspect.isawaitable(reply) else reply
 
@@ -261,9 +265,11 @@ def _read_api_version(query: Mapping[str, str]) -> str:
     return version
 
 
-def _read_json(raw: bytes) -> dict[str, Any]:
+def _read_json(raw: bytes, segments: Sequence[str]) -> dict[str, Any]:
     if not raw.strip():
         return {}
+    if "microsoft.resources/deployments" in "/".join(segments).lower():
+        raw = strict_json(raw.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     body = read_json(raw)
     if body is None:
         return {}

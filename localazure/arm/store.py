@@ -65,6 +65,20 @@ class Resource:
     def name(self) -> str:
         return self.resource_id.name
 
+    def stamp(self, time: str) -> None:
+        """Remember when it was written, for types that do not show it themselves."""
+        self.private.setdefault("createdAt", time)
+        self.private["changedAt"] = time
+
+    def times(self) -> dict[str, str]:
+        """When it was created and last changed, as lists of resources show it; what is not known is left out."""
+        shown = self.body.get("systemData") or {}
+        times = {
+            "createdTime": shown.get("createdAt") or self.private.get("createdAt"),
+            "changedTime": shown.get("lastModifiedAt") or self.private.get("changedAt"),
+        }
+        return {name: str(time) for name, time in times.items() if time}
+
     @property
     def properties(self) -> dict[str, Any]:
         properties = self.body.setdefault("properties", {})

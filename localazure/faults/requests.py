@@ -17,6 +17,7 @@ from localazure.faults.fault import AFTER, BEFORE, BLOBS, Kind
 from localazure.faults.holding import stand_still
 from localazure.faults.registry import ActiveFault, Faults
 from localazure.faults.subjects import request_subject
+from localazure.origin import path_on_localhost
 from localazure.requests import read_body
 
 FAULT_HEADER = "x-local-fault"
@@ -29,7 +30,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 async def answer_with_faults(faults: Faults, request: web.Request, handler: Handler) -> web.StreamResponse:
     """The handler's answer, unless a fault gets in the way."""
-    subject = request_subject(request.method, request.rel_url.raw_path)
+    subject = request_subject(request.method, path_on_localhost(request))
     hold = faults.take(_HOLDS, subject, BEFORE)
     if hold is not None:
         if subject.type != BLOBS:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from localazure.monitor.buckets import KEPT_SECONDS, MINUTE
 from localazure.monitor.definitions import NOT_SERVED, Definition, definitions
@@ -120,7 +121,7 @@ def definition_bodies(target: Target) -> list[dict[str, Any]]:
 def _definitions_of(query: Query, target: Target) -> list[Definition]:
     known = definitions(target.namespace)
     if not query.names:
-        raise QueryError("metricnames must name at least one metric.")
+        return [next(iter(known.values()))]  # so says the help of `az monitor metrics list`; which is first is ours
     found = []
     for name in query.names:
         definition = known.get(name.lower())
@@ -205,7 +206,8 @@ def _read_timespan(given: Mapping[str, str], now: float) -> tuple[float, float]:
     elif not given.get("timespan"):
         start, end = now - _DEFAULT_SPAN, now
     else:
-        first, slash, second = given["timespan"].partition("/")
+        # az quotes it before its HTTP library does, so it comes quoted once more (monitor/custom.py of azure-cli).
+        first, slash, second = unquote(given["timespan"]).partition("/")
         if not slash:
             start, end = now - read_duration(first), now
         elif first.upper().startswith("P"):

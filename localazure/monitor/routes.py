@@ -49,7 +49,7 @@ class Metrics(_OfResource):
 
     lists_only = True
     honoured: ClassVar[Mapping[str, str]] = {
-        "?metricnames": "which metrics; needed",
+        "?metricnames": "which metrics; without it the first one that the resource has",
         "?timespan": "which time",
         "?interval": "the grain of the values",
         "?aggregation": "which of a metric's aggregations",
@@ -81,6 +81,8 @@ class Metrics(_OfResource):
         namespace = request.query.get("metricnamespace", "")
         if not namespace:
             raise MetricsRefused("BadRequest", "metricnamespace is required.")
+        if not request.query.get("metricnames", "").strip(" ,"):
+            raise MetricsRefused("BadRequest", "metricnames must name at least one metric.")
         targets = [self.target(ResourceId.parse(one), namespace) for one in ids]
         if len({target.region for target in targets}) > 1:
             raise MetricsRefused("BadRequest", "All resources of a batch must be in one region.")

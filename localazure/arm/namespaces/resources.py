@@ -13,6 +13,7 @@ from localazure.arm.resource_id import RESOURCE_GROUP_TYPE, ResourceId
 from localazure.arm.store import Resource
 
 _SHOWN = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy", "zones")
+_EXPANSIONS = {"createdtime", "changedtime", "provisioningstate"}  # all that are documented, and that az asks for
 _TAG_FILTERS = ("tagname", "tagvalue")
 _FILTERS = ("location", "resourcetype", "name", "resourcegroup", *_TAG_FILTERS)
 
@@ -43,6 +44,12 @@ class ResourceGroups(Patched):
             conflict.code = "InvalidResourceGroupLocation"
             raise
 
+    def delete(self, request: Request) -> Reply:
+        # Resource Manager's contract of this request knows 200 and 202 only, and az's users see this 404; other
+        # resources answer 204 when they are not there.
+        self.find(request.id, "delete")
+        return super().delete(request)
+
     def check_delete(self, resource: Resource) -> None:
         if self.store.running_operations(resource.id):
             raise Conflict("Conflict", f"Operations are running in resource group '{resource.name}'; try again later.")
@@ -50,7 +57,7 @@ class ResourceGroups(Patched):
     def list_contents(self, scope: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """What `GET .../resources` of a group or a subscription lists: all that has a location, without properties."""
         expand = {part.strip().lower() for part in query.get("$expand", "").split(",") if part.strip()}
-        if not expand <= {"provisioningstate"}:
+        if not expand <= _EXPANSIONS:
             raise NotEmulated(f"The expansion {query['$expand'][:100]} of a list of resources")
         text = query.get("$filter", "")
         wanted = resource_filter(text, _FILTERS)
@@ -63,8 +70,9 @@ class ResourceGroups(Patched):
             body = {key: resource.body[key] for key in _SHOWN if key in resource.body}
             # From memory of ARM: children come with their parents' names.
             body["name"] = "/".join(resource.resource_id.relative.split("/")[2::2])
-            if expand:
+            if "provisioningstate" in expand:
                 body["provisioningState"] = resource.properties.get("provisioningState")
+            body |= {name: value for name, value in resource.times().items() if name.lower() in expand}
             if wanted(body):
                 shown.append({key: value for key, value in body.items() if key not in hidden})
         return shown

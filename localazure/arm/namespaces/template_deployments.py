@@ -8,7 +8,7 @@ local Azure does not have (private endpoints, hubs, feature stores, customer-man
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from localazure import identity
@@ -33,6 +33,7 @@ _ONLY = {
     "workspace_hub": ("",),
 }
 """What these parameters have to be, in lower case."""
+_INSTEAD = "Create a workspace with `az ml workspace create`, and everything else resource by resource, or with Pulumi."
 _VERSION = "2024-04-01"
 _WAIT_SECONDS = 0.02
 
@@ -76,6 +77,10 @@ class TemplateDeployments(Behaviour):
             self.store.save(resource)
         headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
         return Reply(201, self.read(resource, request), headers | self.plane.timing.retry_after(whole=True))
+
+    def act(self, action: str, request: Request) -> Reply | Awaitable[Reply]:
+        """Validation and what-if need a template's expressions, which are not evaluated."""
+        raise NotEmulated(f"The action {action} of {self.shape.arm}", _INSTEAD)
 
     async def finish_put(self, operation: Operation) -> Commit:
         created = []
@@ -137,7 +142,7 @@ def _parameters(sent: dict[str, Any]) -> dict[str, Any]:
     template = sent.get("template")
     known = template.get("parameters") if isinstance(template, dict) else None
     if not isinstance(known, dict) or not set(known) >= _KNOWN_BY:
-        raise NotEmulated("A template deployment other than that by which azure-ai-ml creates a workspace")
+        raise NotEmulated("A template deployment other than that by which azure-ai-ml creates a workspace", _INSTEAD)
     given = sent.get("parameters") or {}
     values: dict[str, Any] = {}
     for name, declared in known.items():

@@ -134,7 +134,7 @@ def test_omitted_traffic_is_kept_when_asked_for(arm_with):
         ({"traffic": {"blue": 101}}, "whole percent from 0 to 100, got 101"),
         ({"traffic": {"blue": -1, "green": 101}}, "got -1"),
         ({"traffic": {"blue": 33.5, "green": 66.5}}, "got 33.5"),
-        ({"traffic": {"blue": "100"}}, "got '100'"),
+        ({"traffic": {"blue": "all"}}, "got 'all'"),
         ({"traffic": {"blue": True}}, "got True"),
         ({"traffic": {"blue": 90, "amber": 10}}, "do not exist: amber"),
         ({"traffic": [100]}, "must be an object"),

@@ -83,7 +83,6 @@ def test_the_batch_route_answers_for_several_resources(serving):
         ("metricnames=RequestLatency&$filter=statusCode eq '200'", 400, "BadRequest", "supported ones are: deployment"),
         ("metricnames=RequestLatency&interval=PT7M", 400, "BadRequest", "interval must be"),
         ("metricnames=RequestLatency&metricnamespace=Other", 400, "BadRequest", "metricnamespace"),
-        ("", 400, "BadRequest", "metricnames"),
         ("metricnames=NewConnectionsPerSecond", 501, "NotEmulated", "NewConnectionsPerSecond"),
     ],
 )

@@ -121,7 +121,14 @@ def test_lists_of_all_kinds_of_resources_are_filtered(client):
     (shown,) = client.resources.list(filter="name eq 'filteredaccount'", expand="provisioningState")
     assert (shown.provisioning_state, shown.sku.name, shown.kind) == ("Succeeded", "Standard_LRS", "StorageV2")
     assert shown.id == account
-    assert refused(lambda: client.resources.list(expand="createdTime")) == NOT_EMULATED
+    # What az asks for in every `az resource list`.
+    (shown,) = client.resources.list(
+        filter="name eq 'filteredaccount'", expand="createdTime,changedTime,provisioningState"
+    )
+    assert shown.provisioning_state == "Succeeded"
+    assert shown.created_time
+    assert shown.changed_time >= shown.created_time
+    assert refused(lambda: client.resources.list(expand="properties")) == NOT_EMULATED
 
 
 def test_children_with_a_location_are_listed_with_their_parents_name(client, management):
@@ -173,7 +180,8 @@ def test_subscriptions(management):
         assert [tenant.tenant_id for tenant in client.tenants.list()] == [identity.TENANT_ID]
         other = "00000000-0000-4000-8000-00000000ffff"
         assert refused(lambda: client.subscriptions.get(other)) == (404, "SubscriptionNotFound")
-        assert refused(lambda: client.subscriptions.list_locations(identity.SUBSCRIPTION_ID)) == NOT_EMULATED
+        regions = {one.name: one.display_name for one in client.subscriptions.list_locations(identity.SUBSCRIPTION_ID)}
+        assert regions["westeurope"] == "West Europe"
 
 
 @pytest.mark.proves("Resources/deployments", drives=["get", "list", "PUT"], client="azure-mgmt")

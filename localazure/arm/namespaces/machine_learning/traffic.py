@@ -16,21 +16,33 @@ MAX_MIRROR_PERCENT = 50
 
 
 def read_weights(field: str, sent: Any) -> dict[str, int]:
-    """Whole percents by deployment. Raises BadRequest for anything else."""
+    """Whole percents by deployment, as numbers. Raises BadRequest for anything else."""
     if sent is None:
         return {}
     if not isinstance(sent, dict):
         raise BadRequest("BadRequest", f"properties.{field} must be an object of deployment names and percents.")
     weights = {}
     for name, value in sent.items():
-        # 50.0 is JSON for 50 where every number is a double; 33.5, "50" and true are not percents.
-        whole = type(value) is int or (isinstance(value, float) and value.is_integer())
-        if not whole or not 0 <= value <= 100:
+        percent = _read_percent(value)
+        if percent is None:
             raise BadRequest(
                 "BadRequest", f"properties.{field}.{name} must be a whole percent from 0 to 100, got {value!r}."
             )
-        weights[name] = int(value)
+        weights[name] = percent
     return weights
+
+
+def _read_percent(value: Any) -> int | None:
+    """The number, or None for what is no whole percent.
+
+    50.0 is JSON for 50 where every number is a double; 33.5 and true are not percents. "50" is one: azure-ai-ml 1.35
+    and later send what `az ml online-endpoint update --traffic "blue=50"` says as strings (its models were serialized).
+    That the service takes them is not verified; .NET's reader of JSON does by default.
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
+        value = int(value)
+    whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return int(value) if whole and 0 <= value <= 100 else None
 
 
 def check_weights(traffic: Mapping[str, int], mirror: Mapping[str, int], deployments: Collection[str]) -> None:

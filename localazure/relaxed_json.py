@@ -1,0 +1,27 @@
+"""JSON as Resource Manager reads it in template deployments: with comments, and with keys that have no quotes. Pure.
+
+az sends a template as it stands in its file, comments included, under the bare key `template` (JsonCTemplatePolicy in
+azure-cli's resource module); so Resource Manager reads that. Everywhere else JSON is JSON.
+"""
+
+from __future__ import annotations
+
+import re
+
+# What is not closed reaches to the end: each character is then looked at once, however hostile the text is.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|//[^\r\n]*|/\*.*?(?:\*/|\Z)|[A-Za-z_$][\w$]*', re.DOTALL)
+_COLON = re.compile(r"\s*:")
+
+
+def strict_json(text: str) -> str:
+    """The same document without comments and with quotes around its keys; what is no JSON then was none before."""
+
+    def replaced(match: re.Match[str]) -> str:
+        token = match[0]
+        if token.startswith("/"):
+            return " "
+        if token.startswith('"') or not _COLON.match(text, match.end()):
+            return token
+        return f'"{token}"'
+
+    return _TOKEN.sub(replaced, text)
