@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import localazure, preview, serving, soak, weights
+from bench import localazure, preview, scale, serving, soak, weights
 from bench.rehearsal import Rehearsal
 
 BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
     "weights": weights.measure,
     "serving": serving.measure,
     "localazure": localazure.measure,
+    "scale": scale.measure,
 }
 
 

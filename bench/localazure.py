@@ -1,21 +1,18 @@
-"""The local Azure itself: start, memory, Resource Manager with few and many resources, and `pulumi up` at scale.
+"""The local Azure itself: start, memory, and Resource Manager with few and many resources.
 
-Few and many are two servers of the same run, asked in turn. The scale program declares endpoints with two deployments
-each, whose compute is simulated: its time is the engine's, the plugin's and the control plane's.
+Few and many are two servers of the same run, asked in turn.
 """
 
 import asyncio
 import json
 import os
 import random
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +26,6 @@ FEW, MANY = 10, 10_000
 ROUNDS = 5
 REQUESTS_PER_ROUND = 600
 CLIENTS = 4
-ENDPOINTS = (1, 10, 100)
-SCALE = Path(__file__).parent / "scale"
 
 
 class Server:
@@ -71,7 +66,6 @@ def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
     """All figures; the rehearsal's own local Azure is not used."""
     results: dict[str, Any] = _measure_start(runs)
     results["resource_manager"] = asyncio.run(_measure_resource_manager())
-    results["pulumi_up"] = measure_scale()
     return results
 
 
@@ -161,42 +155,3 @@ async def _ask(arm: Arm, verb: str, count: int, chance: random.Random) -> list[f
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
     return latencies
-
-
-def measure_scale(counts: tuple[int, ...] = ENDPOINTS, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """Seconds of `pulumi up` from nothing, and of one that changes all weights; each count in a new local Azure."""
-    results: dict[str, Any] = {}
-    say(f"\npulumi up, two simulated deployments per endpoint\n  {'endpoints':>10}{'create s':>10}{'per endpoint':>14}"
-        f"{'weights s':>11}{'per endpoint':>14}")  # fmt: skip
-    for count in counts:
-        with Rehearsal("--compute", "simulated") as rehearsal:
-            row = _up(rehearsal, count)
-        results[str(count)] = row
-        create, weights = row["create_seconds"], row["weights_seconds"]
-        say(f"  {count:10}{create:10.1f}{create / count:14.2f}{weights:11.1f}{weights / count:14.2f}")
-    return results
-
-
-def _up(rehearsal: Rehearsal, count: int) -> dict[str, float]:
-    change = json.loads(rehearsal.sluice("local", "env", "--home", str(rehearsal.home), "--json"))
-    environment = {name: value for name, value in os.environ.items() if name not in change["unset"]}
-    environment |= change["set"] | {"SLUICE_BENCH_ENDPOINTS": str(count)}
-    folder = rehearsal.folder / "scale"
-    folder.mkdir()
-    shutil.copy(SCALE / "__main__.py", folder)
-    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-    (folder / "Pulumi.yaml").write_text(json.dumps({"name": "scale", "runtime": runtime}))
-    _pulumi(folder, environment, "stack", "init", "scale")
-    create = _pulumi(folder, environment, "up", "--yes", "--skip-preview")
-    changed = _pulumi(folder, environment | {"SLUICE_BENCH_WEIGHT": "90"}, "up", "--yes", "--skip-preview")
-    return {"create_seconds": create, "weights_seconds": changed}
-
-
-def _pulumi(folder: Path, environment: dict[str, str], *arguments: str) -> float:
-    begun = time.perf_counter()
-    done = subprocess.run(
-        ["pulumi", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise SystemExit(f"pulumi {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
-    return time.perf_counter() - begun

@@ -22,7 +22,7 @@ def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
     empty = _trivial(rehearsal, "empty", [])
     for stack in ("dev", "prod"):
         environment = rehearsal.settle(stack)
-        probe = _probe(rehearsal, stack, environment)
+        probe = probe_preview(rehearsal, stack, ROOT, environment)
         same_imports = _trivial(rehearsal, f"imports-of-{stack}", probe["modules"])
         program = Command(
             name=f"{stack}: the program", arguments=["pulumi", "preview"], folder=ROOT, environment=environment
@@ -66,13 +66,13 @@ def _trivial(rehearsal: Rehearsal, name: str, modules: list[str]) -> Command:
     return Command(name=name, arguments=["pulumi", "preview"], folder=folder, environment=environment)
 
 
-def _probe(rehearsal: Rehearsal, stack: str, environment: dict[str, str]) -> dict[str, Any]:
-    """One preview with `probe/sitecustomize.py` in the program's interpreter."""
-    record = rehearsal.folder / f"probe-{stack}"
+def probe_preview(rehearsal: Rehearsal, name: str, project: Path, environment: dict[str, str]) -> dict[str, Any]:
+    """One preview with `probe/sitecustomize.py` in the program's interpreter; `name` is that of its record."""
+    record = rehearsal.folder / f"probe-{name}"
     probed = Command(
         name="probed preview",
         arguments=["pulumi", "preview"],
-        folder=ROOT,
+        folder=project,
         environment={
             **environment,
             "PYTHONPATH": str(PROBE),

@@ -46,10 +46,10 @@ class Rehearsal:
         """Run a `pulumi` command on a stack and return what it printed."""
         return self._run(["pulumi", *arguments], self.environment(stack))
 
-    def environment(self, stack: str) -> dict[str, str]:
-        """The variables that `sluice local env --stack` gives a shell."""
+    def environment(self, stack: str, project: Path = ROOT) -> dict[str, str]:
+        """The variables that `sluice local env --stack` gives a shell in a project's folder."""
         script = f'lines="$("{SLUICE}" local env --home "{self.home}" --stack "{stack}")" && eval "$lines" && env -0'
-        finished = subprocess.run(["bash", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
+        finished = subprocess.run(["bash", "-c", script], cwd=project, stdout=subprocess.PIPE, check=True, text=True)
         return dict(pair.split("=", 1) for pair in finished.stdout.split("\0") if pair)
 
     def settle(self, stack: str) -> dict[str, str]:
