@@ -107,8 +107,8 @@ Blob service: block blobs, ranges, block lists, metadata, conditions, listing, b
 emulated: append and page blobs, copies, leases, snapshots, versions, tags, batches, shared keys, queue, table, file.
 The account stands in the path, or in the host (`ACCOUNT.blob.localhost`) where such names resolve.
 
-az: tokens for managed identities, service principals and device codes, a cloud with every address that az looks up (what
-is not emulated answers 501), and of Microsoft Graph what `az role assignment` asks: `directoryObjects/getByIds`,
+az: tokens for managed identities, service principals and device codes, a cloud with every address that az looks up
+(what is not emulated answers 501), and of Microsoft Graph what `az role assignment` asks: `directoryObjects/getByIds`,
 `servicePrincipals` by client id, object id or display name; there are no users (an empty list).
 
 ## Deviations
