@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from naming import NAME_PATTERN
-from stack_config import TAG_KEY_PATTERN, Settings, Violation
+from stack_config import REGISTRY_ID_PATTERN, REGISTRY_NAME_PATTERN, TAG_KEY_PATTERN, Settings, Violation
 
 _EXPECTED = {
     "int_type": "must be a whole number",
@@ -43,6 +43,9 @@ _EXPECTED = {
 _PATTERNS = {
     NAME_PATTERN: "must be lower-case letters, digits and single dashes, with a letter first",
     TAG_KEY_PATTERN: "must be letters, digits, dots, dashes and underscores, with a letter first, no dot or dash last",
+    REGISTRY_NAME_PATTERN: "must be the name of an Azure ML registry: 3 to 33 letters, digits, dashes and underscores",
+    REGISTRY_ID_PATTERN: "must be an ARM id, /subscriptions/<id>/resourceGroups/<group>/providers/"
+    "Microsoft.MachineLearningServices/registries/<name> (az ml registry show --name <name> --query id)",
     r"^[a-z][a-z0-9]*$": "must be a region's short name, such as westeurope",
     r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'must be a time "HH:MM" in quotes',
     r"^[A-Za-z0-9][A-Za-z0-9 .()+-]*$": 'must be a Windows time zone name, such as "W. Europe Standard Time"',

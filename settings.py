@@ -58,7 +58,7 @@ __all__ = [
 NAMESPACE = "sluice"
 LOCATION = "azure-native:location"
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
-STRUCTURED = frozenset({"tags", "storage", "limits", "endpoints", "rollout"})
+STRUCTURED = frozenset({"tags", "storage", "existing", "limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 NUMBERS = frozenset({"generation"})
 """Keys whose values are numbers: Pulumi hands them over as text, and `pulumi config set` writes them in quotes."""

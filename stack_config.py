@@ -28,6 +28,15 @@ TAG_KEY_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9_]$"
 MAX_TAGS = 13
 """A private DNS zone and its network link take 15 tags (Microsoft's "tag-resources", read), two of which are ours."""
 
+REGISTRY_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}$"
+"""Azure ML's rule for the name of a registry (read in its REST specification)."""
+
+REGISTRY_ID_PATTERN = (
+    r"^/subscriptions/[^/]+/resource[Gg]roups/[^/]+/providers"
+    r"/[Mm]icrosoft\.[Mm]achine[Ll]earning[Ss]ervices/registries/[^/]+$"
+)
+"""The ARM id of an Azure ML registry, as the portal and the Azure CLI spell it."""
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=3, max_length=MAX_ENDPOINT_NAME)]
 Key = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_ENDPOINT_NAME)]
 Team = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=2, max_length=24)]
@@ -39,6 +48,8 @@ Percent = Annotated[int, Field(ge=0, le=100)]
 MirrorPercent = Annotated[int, Field(ge=0, le=MAX_MIRROR_PERCENT)]
 TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .()+-]*$")]
+RegistryName = Annotated[str, StringConstraints(pattern=REGISTRY_NAME_PATTERN)]
+RegistryId = Annotated[str, StringConstraints(pattern=REGISTRY_ID_PATTERN)]
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[smhd]$")]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 GateName = Literal["error_rate", "latency_p50", "latency_p90", "latency_p95", "latency_p99"]
@@ -300,6 +311,29 @@ class StorageSettings(Section):
     """lrs: copies in one data centre; zrs: in three zones of the region. Cannot change while the stack exists."""
 
 
+class ExistingSettings(Section):
+    """What others made and this stack uses."""
+
+    ml_registries: dict[RegistryName, RegistryId] = Field(default_factory=dict)
+    """Azure ML registries by name, with their ARM ids; endpoints that take assets from one may read there."""
+
+    @field_validator("ml_registries")
+    @classmethod
+    def _ids_are_of_these_registries(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, registry_id in value.items():
+            if registry_id.rpartition("/")[2].lower() != name.lower():
+                raise PydanticCustomError(
+                    "registry_id",
+                    "must have ids that end in the registry's name, got {id} for {name}",
+                    {"id": registry_id, "name": name},
+                )
+        return value
+
+    def registry_id(self, name: str) -> str | None:
+        """The ARM id of a registry, in whatever case its name is written; None if it is not listed."""
+        return next((one for known, one in self.ml_registries.items() if known.lower() == name.lower()), None)
+
+
 class StackConfig(Section):
     """The `sluice:` keys of a stack file."""
 
@@ -313,6 +347,8 @@ class StackConfig(Section):
     """Tags of every resource, beside those of the program."""
     storage: StorageSettings = StorageSettings.model_construct()
     """The account that holds models and code."""
+    existing: ExistingSettings = ExistingSettings.model_construct(ml_registries={})
+    """What others made and this stack uses."""
     limits: Limits = Limits.model_construct()
     """How far one update may go."""
     endpoints: dict[Key, EndpointSettings] = Field(default_factory=dict)

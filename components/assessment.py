@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import pulumi
 
+from components.advice import advise, registries_of
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
 from components.live import LiveStack, read_caller, read_left_behind, read_stack
 from components.placement import Placement
@@ -78,6 +79,8 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
+    for line in advise(settings, models, date.today()):
+        pulumi.log.warn(line)
     placement = Placement(
         names=names,
         location=settings.location,
@@ -245,9 +248,16 @@ class _Draft:
             transition=transition,
             live=live,
             protect=any(self._rollout.traffic.values()) or any(self._rollout.mirror.values()),
+            registries=self._registries(),
             next=self._next(transition),
             deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),
         )
+
+    def _registries(self) -> dict[str, str]:
+        """The registries of all declared deployments, of those too that wait: rights take minutes to be there."""
+        used = [name for spec in self.model.deployments.values() for name in registries_of(spec)]
+        ids = {name.lower(): self.settings.existing.registry_id(name) for name in sorted(used)}
+        return {name: registry_id for name, registry_id in ids.items() if registry_id is not None}
 
     def _declared(self) -> DeclaredEndpoint:
         own, declared = self.names.endpoint_identity_id(self.key), self.model.endpoint.identity

@@ -65,6 +65,9 @@ class EndpointDeclaration:
     """The stack config gives it a weight, so the engine must not delete it. What is live now does not count: an
     endpoint that is set to 0 can be removed by the next update. What this update holds back does: under another team,
     stack or subscription everything waits, because nothing is found, and what serves under the old name would go."""
+    registries: Mapping[str, str]
+    """Azure ML registries that its deployments take assets from and that the stack file lists: ARM id by name in lower
+    case."""
     next: str | None
     """Command that continues when something waits."""
     deployments: tuple[DeploymentDeclaration, ...]

@@ -175,6 +175,15 @@ class OnlineEndpoint(pulumi.ComponentResource):
                         scope=args.host.workspace_id,
                         scope_name=names.workspace,
                     ),
+                    *(
+                        Grant(
+                            suffix=f"use-registry-{registry}",
+                            role=Role.AZUREML_REGISTRY_USER,
+                            scope=registry_id,
+                            scope_name=registry_id,
+                        )
+                        for registry, registry_id in sorted(args.declaration.registries.items())
+                    ),
                 ],
             ),
             opts=pulumi.ResourceOptions(parent=self),

@@ -101,6 +101,9 @@ def config(path: str = "", value: object = None) -> dict[str, Any]:
     return raw
 
 
+REGISTRY_ID = "/subscriptions/s/resourceGroups/ml/providers/Microsoft.MachineLearningServices/registries/other"
+
+
 def problems(raw: dict[str, Any], stack: str = "prod") -> list[str]:
     with pytest.raises(SettingsError) as refusal:
         parse_settings(raw, stack=stack, today=TODAY)
@@ -219,6 +222,22 @@ PLAN = "rollout.fraud-detection.plan"
         ("team", "p", 'sluice:team must have at least 2 characters, got "p"'),
         ("teem", "x", "sluice:teem is not a known key (known here: team, network, generation, tags, "),
         ("storage", "zrs", 'sluice:storage must be a mapping, got "zrs". Fix it in Pulumi.prod.yaml.'),
+        (
+            "existing",
+            {"ml_registries": {"shared": "/subscriptions/s/shared"}},
+            "sluice:existing.ml_registries.shared must be an ARM id, /subscriptions/<id>/resourceGroups/<group>/prov",
+        ),
+        (
+            "existing",
+            {"ml_registries": {"a b": REGISTRY_ID}},
+            "sluice:existing.ml_registries.a b must be the name of an Azure ML registry: 3 to 33 letters",
+        ),
+        (
+            "existing",
+            {"ml_registries": {"shared": REGISTRY_ID}},
+            "sluice:existing.ml_registries must have ids that end in the registry's name, got /subscriptions/",
+        ),
+        ("limits.require_pinned", "yes", "sluice:limits.require_pinned must be true or false"),
         ("storage", {"redundancy": "grs"}, 'sluice:storage.redundancy must be lrs or zrs, got "grs". Fix it in P'),
         ("storage", {"sku": "x"}, "sluice:storage.sku is not a known key (known here: redundancy)."),
         ("generation", 0, "sluice:generation must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),

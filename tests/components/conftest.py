@@ -94,6 +94,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
         mirror: Mapping[str, int] | None = None,
         protect: bool = False,
         replaces_endpoint: bool = False,
+        registries: Mapping[str, str] | None = None,
         live: LiveEndpoint | None = None,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
         **endpoint: Any,
@@ -130,6 +131,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
             ),
             live=live,
             protect=protect,
+            registries=registries or {},
             next=None,
             deployments=tuple(deployments),
         )

@@ -14,7 +14,7 @@ from components.declaration import DIGEST_DIGITS, StackDeclaration
 from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError, Problem
 from models.release import PublishedAsset, StackRecord, read_lock, write_record
-from models.spec import AutoscaleSpec, EnvironmentSpec, LocalAsset, Model, release_digest
+from models.spec import AssetReference, AutoscaleSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
 from tests.components.engine import FakeAzure, deploy
@@ -451,3 +451,19 @@ def test_more_instances_than_azure_allows_are_refused_in_the_az_ml_file_too(
     assert problem.startswith("models/fraud/blue.yml: instance_count must be at most 50")
     assert "got 51" in problem
     declare(live, config({"blue": 100}, {"blue": {"instances": 3}}))  # the stack file decides
+
+
+SHARED_ID = "/subscriptions/s/resourceGroups/ml/providers/Microsoft.MachineLearningServices/registries/shared"
+
+
+def test_registries_of_the_stack_file_are_declared_where_they_are_used(
+    azure: FakeAzure, model: dict[str, Model]
+) -> None:
+    """Before the workspace exists, too: a role takes minutes to be there."""
+    shared = AssetReference(reference="azureml://registries/Shared/models/m/versions/1")
+    model["fraud"] = model_of(deployment_spec("blue", model=shared, code=None))
+    model["other"] = model_of(deployment_spec("blue"))
+    endpoints = {key: {"deployments": {"blue": {}}} for key in ("fraud", "other")}
+    settings = config(existing={"ml_registries": {"shared": SHARED_ID}}, endpoints=endpoints, rollout={})
+    fraud, other = declare(azure, settings).endpoints
+    assert (fraud.registries, other.registries) == ({"shared": SHARED_ID}, {})

@@ -69,6 +69,18 @@ def test_mirrored_weights_are_declared(declare: Declare, endpoint: Deploy) -> No
     assert deployment.one("OnlineEndpoint", "fraud-endpoint").inputs["properties"]["mirrorTraffic"] == {"green": 20}
 
 
+def test_its_identity_may_read_the_registries_that_it_uses(declare: Declare, endpoint: Deploy) -> None:
+    registry = "/subscriptions/s/resourceGroups/ml/providers/Microsoft.MachineLearningServices/registries/shared"
+    deployment = endpoint(declare({"blue": 0}, registries={"shared": registry}))
+    right = deployment.one("RoleAssignment", "fraud-use-registry-shared")
+    assert right.inputs["scope"] == registry
+    assert right.inputs["roleDefinitionId"].endswith("1823dd4f-9b8c-4ab6-ab4e-7397a3684615")
+    theirs = IdentitySpec(type="UserAssigned", resource_ids=("/id",))
+    assert (
+        endpoint(declare({"blue": 0}, registries={"shared": registry}, identity=theirs)).of_type("RoleAssignment") == []
+    )
+
+
 def test_an_endpoint_gets_an_identity_that_may_pull_images_read_models_write_metrics_and_nothing_else(
     declare: Declare, endpoint: Deploy
 ) -> None:

@@ -1,0 +1,60 @@
+"""What a preview tells beside the changes: what is allowed now and will surprise somebody later.
+
+Pure: it refuses nothing and reads nothing. What is wrong is `assessment.py`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from models.advice import references
+from models.references import is_public_registry, registry_of
+from models.spec import DeploymentSpec, Model
+from skus import sku_warning
+from stack_config import Settings
+
+__all__ = ["advise", "registries_of"]
+
+MAX_NAMED = 3
+"""Deployments that one line names; a warning of fifty endpoints is read by nobody."""
+
+
+def advise(settings: Settings, models: Mapping[str, Model], today: date) -> Iterator[str]:
+    """Yield warnings about the declared deployments; `models` are by key of `sluice:endpoints`."""
+    sizes: dict[str, list[str]] = {}
+    registries: dict[str, list[str]] = {}
+    for key, model in models.items():
+        for name, spec in model.deployments.items():
+            size = settings.endpoints[key].deployments[name].sku or spec.instance_type
+            if model.endpoint.compute is None and (warning := sku_warning(size, today)):
+                sizes.setdefault(warning, []).append(f"{key}/{name}")
+            for registry in registries_of(spec):
+                own_identity = model.endpoint.identity is None
+                if warning := _registry_warning(settings, registry, own_identity=own_identity):
+                    registries.setdefault(warning, []).append(f"{key}/{name}")
+    for warning, places in [*sizes.items(), *registries.items()]:
+        more = f" and {len(places) - MAX_NAMED} more" if len(places) > MAX_NAMED else ""
+        yield f"{', '.join(places[:MAX_NAMED])}{more}: {warning}"
+
+
+def registries_of(spec: DeploymentSpec) -> list[str]:
+    """Return the names of the Azure ML registries that a deployment takes assets from, without Microsoft's own."""
+    found = (registry_of(reference) for reference in references(spec))
+    by_name = {registry.lower(): registry for registry in found if registry and not is_public_registry(registry)}
+    return sorted(by_name.values())
+
+
+def _registry_warning(settings: Settings, registry: str, *, own_identity: bool) -> str | None:
+    if not own_identity:
+        return (
+            f"takes assets from the registry {registry} with an identity of endpoint.yml, which needs the role AzureML "
+            "Registry User there: its owner must give it."
+        )
+    if settings.existing.registry_id(registry) is not None:
+        return None
+    return (
+        f"takes assets from the registry {registry}, where this program gives the endpoint's identity no role: the "
+        f"deployment fails if it may not read there. Write sluice:existing.ml_registries: {{{registry}: <ARM id>}} in "
+        f"Pulumi.{settings.stack}.yaml; the identity then gets AzureML Registry User."
+    )
