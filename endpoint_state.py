@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 class LiveDeployment:
     """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none.
 
-    `attempt` says how many times it was made anew because its creation had failed.
+    `attempt` says how many times it was made anew because its creation had failed; `body` is its `sluice:body` tag.
     """
 
     name: str
@@ -21,6 +21,7 @@ class LiveDeployment:
     release: str | None = None
     instances: int | None = None
     attempt: int = 0
+    body: str | None = None
 
     @property
     def state(self) -> str:

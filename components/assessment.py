@@ -361,6 +361,7 @@ class _Draft:
             serving=any(name in weights for weights in _carried(transition, live)),
             weight=transition.traffic.get(name, 0),
             mirror=transition.mirror.get(name, 0),
+            kept=None if name in transition.replaced else found,
         )
 
 

@@ -15,7 +15,7 @@ from pulumi_azure_native import monitor
 from components.placement import Placement
 from stack_config import AutoscaleSettings, ScheduleSettings
 
-__all__ = ["Autoscale", "AutoscaleArgs"]
+__all__ = ["Autoscale", "AutoscaleArgs", "within_bounds"]
 
 STEP_OUT, STEP_IN = 2, 1
 """Instances added or removed at once, as in Microsoft's reference policy for online endpoints."""
@@ -72,6 +72,13 @@ class Autoscale(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({})
+
+
+def within_bounds(count: int, settings: AutoscaleSettings) -> int:
+    """The number of instances that is next to `count` and that autoscale may have chosen, under any of its profiles."""
+    lowest = min([settings.min, *(schedule.min for schedule in settings.schedules)])
+    highest = max([settings.max, *(schedule.max for schedule in settings.schedules)])
+    return min(max(count, lowest), highest)
 
 
 def _profiles(args: AutoscaleArgs) -> list[monitor.AutoscaleProfileArgs]:

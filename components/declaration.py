@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.placement import Placement
-from endpoint_state import LiveEndpoint, Transition
+from endpoint_state import LiveDeployment, LiveEndpoint, Transition
 from models.spec import DeploymentSpec, Model
 from stack_config import AutoscaleSettings
 
@@ -45,6 +45,8 @@ class DeploymentDeclaration:
     """Percent of live requests after this update."""
     mirror: int
     """Percent of live requests mirrored to it after this update."""
+    kept: LiveDeployment | None
+    """The deployment as it was at the program's start; None if this update creates it, or replaces it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from naming import Names, endpoints_from_tags
 
 __all__ = [
     "ATTEMPT_TAG",
+    "BODY_TAG",
     "RELEASE_TAG",
     "AzureReadError",
     "Caller",
@@ -35,6 +36,8 @@ RELEASE_TAG = "sluice:release"
 """Tag of a deployment: the digest of what it serves."""
 ATTEMPT_TAG = "sluice:attempt"
 """Tag of a deployment: how many times it was made anew because its creation had failed."""
+BODY_TAG = "sluice:body"
+"""Tag of a deployment that autoscale scales: the digest of all that was declared of it, except how many instances."""
 
 _ENDPOINT_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/Microsoft.MachineLearningServices"
@@ -208,6 +211,7 @@ def _live_deployment(name: str, deployment: Resource) -> LiveDeployment:
         release=tags.get(RELEASE_TAG),
         instances=None if capacity is None else int(capacity),
         attempt=int(attempt) if attempt.isdecimal() else 0,
+        body=tags.get(BODY_TAG),
     )
 
 

@@ -6,17 +6,20 @@ failed one is deleted and created anew, because Azure changes neither a VM size 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from components.autoscale import Autoscale, AutoscaleArgs
-from components.declaration import DeploymentDeclaration
-from components.live import ATTEMPT_TAG, RELEASE_TAG
+from components.autoscale import Autoscale, AutoscaleArgs, within_bounds
+from components.declaration import DIGEST_DIGITS, DeploymentDeclaration
+from components.live import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
 from components.placement import Placement
 from components.release_assets import ReleaseAssets
+from components.written_by_azure import WRITTEN_BY_AZURE
 
 __all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]
 
@@ -51,6 +54,9 @@ class OnlineDeployment(pulumi.ComponentResource):
         super().__init__("sluice:index:OnlineDeployment", name, {}, opts)
         declaration = args.declaration
         weighs = bool(declaration.weight or declaration.mirror)
+        body = _body_digest(args)
+        # Azure has this very body: the engine changes nothing, whatever autoscale has made of the count meanwhile.
+        unchanged = declaration.kept is None or declaration.kept.body == body
         deployment = ml.OnlineDeployment(
             f"{name}-deployment",
             deployment_name=declaration.name,
@@ -59,8 +65,8 @@ class OnlineDeployment(pulumi.ComponentResource):
             resource_group_name=args.resource_group_name,
             location=args.placement.location,
             properties=_properties(args),
-            sku=ml.SkuArgs(name="Default", capacity=declaration.instances),
-            tags=_tags(args),
+            sku=ml.SkuArgs(name="Default", capacity=_capacity(declaration)),
+            tags={**_tags(args), **({BODY_TAG: body} if declaration.autoscale else {})},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # What it carries after this update: at 0 % it can be left out of the next one.
@@ -72,8 +78,11 @@ class OnlineDeployment(pulumi.ComponentResource):
                 replace_on_changes=(
                     [] if declaration.serving else [f'tags["{tag}"]' for tag in (RELEASE_TAG, ATTEMPT_TAG)]
                 ),
-                # Autoscale owns the count from the first instance on.
-                ignore_changes=["sku.capacity"] if declaration.autoscale else [],
+                ignore_changes=[
+                    *WRITTEN_BY_AZURE,
+                    # Autoscale owns the count from the first instance on.
+                    *(["sku.capacity"] if declaration.autoscale and unchanged else []),
+                ],
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="30m"),
             ),
         )
@@ -93,6 +102,29 @@ class OnlineDeployment(pulumi.ComponentResource):
             )
         self.resource = deployment
         self.register_outputs({"id": deployment.id})
+
+
+def _capacity(declaration: DeploymentDeclaration) -> int:
+    """How many instances a PUT says: azure-native sends whole bodies, and another number than the live one scales.
+
+    So where autoscale chose the number, it is the live one, and not what was sent last.
+    """
+    live = declaration.kept.instances if declaration.kept else None
+    if declaration.autoscale is None or live is None:
+        return declaration.instances
+    return within_bounds(live, declaration.autoscale)
+
+
+def _body_digest(args: OnlineDeploymentArgs) -> str:
+    """What tells whether anything but the count changes; the assets by their names, because ids may be unknown yet."""
+    spec = args.declaration.spec
+    body = {
+        "properties": {**spec.body, "instanceType": args.declaration.instance_type},
+        "assets": [args.assets.name_of(asset) for asset in (spec.model, spec.code, spec.environment)],
+        "scoringScript": spec.scoring_script,
+        "tags": _tags(args),
+    }
+    return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 def _properties(args: OnlineDeploymentArgs) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from components.platform import EndpointHost
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Role
 from components.settlement import Settlement, settle
+from components.written_by_azure import WRITTEN_BY_AZURE
 
 __all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
 
@@ -138,6 +139,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 delete_before_replace=True,
                 # Azure ignores both in an update. Only an endpoint that serves nothing is replaced for them.
                 replace_on_changes=["identity", "properties.authMode"] if transition.replaces_endpoint else [],
+                ignore_changes=list(WRITTEN_BY_AZURE),
                 custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="60m"),
             ),
         )

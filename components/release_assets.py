@@ -71,22 +71,32 @@ class ReleaseAssets(pulumi.ComponentResource):
         workspace_id = self._args.placement.names.workspace_id
         return f"{workspace_id}/{kind}/{named['name']}/versions/{named['version']}"
 
+    def name_of(self, asset: LocalAsset | EnvironmentSpec | AssetReference | None) -> str | None:
+        """Return `<name>:<version>` or the reference: what an asset is called, known before it exists."""
+        if isinstance(asset, LocalAsset | EnvironmentSpec):
+            return "{name}:{version}".format(**self._name_and_version(asset))
+        return asset.reference if asset else None
+
+    def _name_and_version(self, asset: LocalAsset | EnvironmentSpec) -> dict[str, str]:
+        base, digest = self._args.asset_name, asset.digest[:DIGEST_DIGITS]
+        if isinstance(asset, EnvironmentSpec):
+            return {"name": base, "version": digest}
+        return {"name": f"{base}-{digest}", "version": ONLY_VERSION}
+
     def _declare(self, asset: LocalAsset | EnvironmentSpec, published: Mapping[str, str]) -> pulumi.Output[str]:
-        digest, base, tags = asset.digest[:DIGEST_DIGITS], self._args.asset_name, self._args.placement.tags
+        digest, tags = asset.digest[:DIGEST_DIGITS], self._args.placement.tags
         at = {
+            **self._name_and_version(asset),
             "workspace_name": self._args.workspace_name,
             "resource_group_name": self._args.resource_group_name,
             "opts": pulumi.ResourceOptions(parent=self),
         }
-        by_name = {"name": f"{base}-{digest}", "version": ONLY_VERSION, **at}
         # The logical name has the digest too: new content is a new resource, and the old one goes only after the
         # deployment that used it.
         version: ml.EnvironmentVersion | ml.ModelVersion | ml.CodeVersion
         if isinstance(asset, EnvironmentSpec):
             version = ml.EnvironmentVersion(
                 f"{self._name}-environment-{digest}",
-                name=base,
-                version=digest,
                 properties=ml.EnvironmentVersionPropertiesArgs(
                     image=asset.image,
                     conda_file=asset.conda_file,
@@ -102,13 +112,13 @@ class ReleaseAssets(pulumi.ComponentResource):
                 properties=ml.ModelVersionPropertiesArgs(
                     model_uri=published[asset.digest], model_type=asset.asset_type, tags=tags
                 ),
-                **by_name,
+                **at,
             )
         else:
             version = ml.CodeVersion(
                 f"{self._name}-{digest}-code",
                 properties=ml.CodeVersionPropertiesArgs(code_uri=published[asset.digest], tags=tags),
-                **by_name,
+                **at,
             )
         version_id: pulumi.Output[str] = version.id
         return version_id

@@ -102,6 +102,10 @@ class Workspace(pulumi.ComponentResource):
                 parent=self,
                 protect=args.protect,
                 depends_on=[self.identity],
+                # What Azure ML itself makes of the network; a refresh would take it for something to remove.
+                ignore_changes=(
+                    ["managedNetwork"] if public else ["managedNetwork.status", "managedNetwork.outboundRules"]
+                ),
                 custom_timeouts=pulumi.CustomTimeouts(create="90m", update="90m", delete="60m"),
             ),
         )

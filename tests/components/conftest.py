@@ -120,6 +120,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
                 "serving": bool(weights[name] or mirror.get(name)),
                 "weight": weights[name],
                 "mirror": mirror.get(name, 0),
+                "kept": None,
             }
             deployments.append(DeploymentDeclaration(**{**values, **(changes or {}).get(name, {})}))
         return EndpointDeclaration(

@@ -117,6 +117,12 @@ def test_a_public_workspace_asks_for_no_network(public: Deployment) -> None:
     assert workspace.keys().isdisjoint({"managedNetwork", "provisionNetworkNow", "imageBuildCompute"})
 
 
+def test_what_azure_makes_of_the_managed_network_is_ignored(public: Deployment, private: Deployment) -> None:
+    closed, opened = (one.one("Workspace", "platform-ml-workspace") for one in (private, public))
+    assert closed.ignore_changes == ("managedNetwork.status", "managedNetwork.outboundRules")
+    assert opened.ignore_changes == ("managedNetwork",)
+
+
 def test_images_are_built_on_a_cluster_without_public_addresses_that_is_made_after_the_private_endpoints(
     private: Deployment,
 ) -> None:

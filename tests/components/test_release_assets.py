@@ -34,6 +34,7 @@ def declaration(name: str, **changes: Any) -> DeploymentDeclaration:
         serving=False,
         weight=0,
         mirror=0,
+        kept=None,
     )
 
 
