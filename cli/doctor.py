@@ -77,7 +77,7 @@ def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Findi
         yield _guarded(name, check)
     try:
         known = stack_name(stack)
-    except (CommandError, OSError):
+    except (CommandError, OSError, RuntimeError):
         yield Finding(
             "stack", Health.NOTE, "none is named or selected, so none was looked at", "sluice doctor --stack dev"
         )
@@ -93,6 +93,8 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
         return check()
     except CommandError as error:
         return Finding(name, Health.PROBLEM, str(error))
+    except Exception as error:
+        return Finding(name, Health.PROBLEM, f"it cannot be checked: {type(error).__name__}: {error}")
 
 
 def _check_cli(environment: Mapping[str, str]) -> Finding:

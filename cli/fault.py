@@ -5,6 +5,7 @@ a restart clears them. What each kind does is in `localazure.faults`.
 """
 
 import argparse
+import http.client
 import json
 import re
 import time
@@ -142,7 +143,7 @@ def run_add(options: argparse.Namespace) -> int:
 
 def add_fault(home: LocalHome, **document: Any) -> dict[str, Any]:
     """Set a fault, by the fields of `localazure.faults.fault.Fault`; returns it as plain values, with its number."""
-    return _call(home, "POST", "/_local/faults", document)
+    return _call(home, "POST", "/_local/faults", document, expects="number")
 
 
 def run_wait(options: argparse.Namespace) -> int:
@@ -157,7 +158,9 @@ def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float
     deadline = time.monotonic() + seconds
     while True:
         slice_ = max(0, min(WAIT_SECONDS, int(deadline - time.monotonic())))
-        fault = _call(home, "GET", f"/_local/faults/held?number={number}&count={count}&seconds={slice_}")
+        fault = _call(
+            home, "GET", f"/_local/faults/held?number={number}&count={count}&seconds={slice_}", expects="number"
+        )
         if "held" not in fault:
             raise UsageError(
                 f"fault {describe(fault)}: this kind holds nothing; hold, operation-never-ends and late-traffic do."
@@ -177,7 +180,7 @@ def run_release(options: argparse.Namespace) -> int:
 
 def release_fault(home: LocalHome, number: int) -> int:
     """Let go what a fault holds now; how many."""
-    return int(_call(home, "POST", f"/_local/faults/release?number={number}")["released"])
+    return _count(home, "POST", f"/_local/faults/release?number={number}", "released")
 
 
 def run_list(options: argparse.Namespace) -> int:
@@ -194,7 +197,10 @@ def run_list(options: argparse.Namespace) -> int:
 
 def faults_of(home: LocalHome) -> list[dict[str, Any]]:
     """The faults that are set and not yet over, as plain values."""
-    return list(_call(home, "GET", "/_local/faults")["value"])
+    faults = _call(home, "GET", "/_local/faults", expects="value")["value"]
+    if not isinstance(faults, list) or not all(isinstance(fault, dict) and "number" in fault for fault in faults):
+        raise _odd(home)
+    return faults
 
 
 def run_clear(options: argparse.Namespace) -> int:
@@ -207,12 +213,12 @@ def run_clear(options: argparse.Namespace) -> int:
 def clear_faults(home: LocalHome, number: int | None = None) -> int:
     """Remove one fault, or all, and let go what they held; how many there were."""
     query = "" if number is None else f"?number={number}"
-    return int(_call(home, "DELETE", f"/_local/faults{query}")["cleared"])
+    return _count(home, "DELETE", f"/_local/faults{query}", "cleared")
 
 
 def describe(fault: dict[str, Any]) -> str:
     """One line for people; also used by `sluice local status`."""
-    shown = [f"{fault['number']}: {fault['kind']}"]
+    shown = [f"{fault['number']}: {fault.get('kind')}"]
     texts = {
         "type": "on {}",
         "name": "named {}",
@@ -229,12 +235,28 @@ def describe(fault: dict[str, Any]) -> str:
     shown += [text.format(fault[name]) for name, text in texts.items() if fault.get(name) is not None]
     if fault.get("held"):
         shown.append(f"holds {fault['held']} now")
-    if fault["seen"]:
-        shown.append(f"has hit {fault['hits']} of {fault['seen']}")
+    if fault.get("seen"):
+        shown.append(f"has hit {fault.get('hits')} of {fault['seen']}")
     return ", ".join(shown)
 
 
-def _call(home: LocalHome, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _odd(home: LocalHome) -> UnavailableError:
+    return UnavailableError(
+        f"what answers for the local Azure in {home.path} is not one. Run `sluice local stop` and `sluice local start`."
+    )
+
+
+def _count(home: LocalHome, method: str, path: str, name: str) -> int:
+    value = _call(home, method, path, expects=name)[name]
+    if not isinstance(value, int):
+        raise _odd(home)
+    return value
+
+
+def _call(
+    home: LocalHome, method: str, path: str, body: dict[str, Any] | None = None, *, expects: str
+) -> dict[str, Any]:
+    """The server's answer, an object that has the key `expects`."""
     import urllib.error
     import urllib.request
 
@@ -246,9 +268,20 @@ def _call(home: LocalHome, method: str, path: str, body: dict[str, Any] | None =
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback: no proxy stands in between
     try:
         with opener.open(request, timeout=REQUEST_SECONDS) as answer:
-            return dict(json.load(answer))
+            found = json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
-            raise UsageError(json.load(error)["error"]["message"]) from error
-    except OSError as error:
-        raise UnavailableError(f"the local Azure does not answer on {server.http}: {error}.") from error
+            try:
+                said = str(json.load(error)["error"]["message"])
+            except (OSError, ValueError, KeyError, TypeError):
+                raise _odd(home) from error
+            raise UsageError(said) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise UnavailableError(
+            f"the local Azure does not answer on {server.http}: {error}. See `sluice local status`."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise _odd(home) from error
+    if not isinstance(found, dict) or expects not in found:
+        raise _odd(home)
+    return found

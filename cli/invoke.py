@@ -94,7 +94,7 @@ def read_request(file: Path) -> bytes:
     try:
         json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is no JSON: {error}. Scoring requests are JSON documents in UTF-8.") from error
+        raise UsageError(f"{file} is no JSON: {error}. Correct it: a request is a JSON document in UTF-8.") from error
     return content
 
 

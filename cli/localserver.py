@@ -7,6 +7,7 @@ by signal, and only the process that holds this home's lock.
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -103,9 +104,11 @@ def _stop(home: LocalHome, say: Say) -> bool:
 def live_status(server: Server) -> dict[str, Any]:
     """What the server says about what it serves."""
     try:
-        answer: dict[str, Any] = json.loads(_request(f"{server.http}/_local/status"))
+        answer = json.loads(_request(f"{server.http}/_local/status"))
+        if not isinstance(answer, dict) or not isinstance(answer.get("scoring"), dict):
+            raise ValueError("what answers is not a local Azure")
         return answer
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         raise UnavailableError(
             f"the local Azure (process {server.pid}) does not answer on {server.http}: {error}. "
             "See `sluice local logs`; `sluice local stop` ends it."

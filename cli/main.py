@@ -18,6 +18,8 @@ from cli.errors import CommandError, ExitCode, explain_system_error
 
 TRACEBACK_VARIABLE = "SLUICE_TRACEBACK"
 """When it is set, a defect ends with its traceback."""
+NO_HOME = "Could not determine home directory"
+"""How pathlib begins what it raises, as a RuntimeError, where neither HOME nor the user's entry names one."""
 
 # Command → (module, what it does): help is printed from this table without importing the modules.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -60,7 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return expected
         if TRACEBACK_VARIABLE in os.environ:
             raise
-        said = explain_system_error(error) if isinstance(error, OSError) else _explain_defect(error)
+        if isinstance(error, OSError):
+            said = explain_system_error(error)
+        elif isinstance(error, RuntimeError) and str(error).startswith(NO_HOME):
+            said = "your home directory is not known. Set HOME to it."
+        else:
+            said = _explain_defect(error)
         print(f"sluice: {said}", file=sys.stderr)
         if isinstance(error, OSError) and error.filename is None:  # may be the output itself, on a full disk
             _discard_output()

@@ -32,7 +32,11 @@ def project_name(root: Path) -> str:
     file = root / PROJECT_FILE
     if not file.is_file():
         raise UsageError(f"no {PROJECT_FILE} in {root}. Run sluice inside a checkout of the project.")
-    found = re.search(r"^name:\s*[\"']?([A-Za-z0-9_.-]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}. Restore it from the repository.") from error
+    found = re.search(r"^name:\s*[\"']?([A-Za-z0-9_.-]+)", text, re.MULTILINE)
     if found is None:
         raise UsageError(f"{file} has no `name:` line. Restore it from the repository.")
     return found.group(1)
@@ -57,14 +61,21 @@ def engine_for(options: argparse.Namespace) -> "PulumiEngine":
 
 
 def _selected_stack() -> str:
-    answer = subprocess.run(
-        ["pulumi", "--non-interactive", "stack", "--show-name"],
-        cwd=project_root(),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-    )
+    try:
+        answer = subprocess.run(
+            ["pulumi", "--non-interactive", "stack", "--show-name"],
+            cwd=project_root(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        )
+    except OSError as error:
+        raise UsageError(
+            f"no stack is named, and the pulumi command cannot be asked for the selected one: {error.strerror}. "
+            "Give --stack, or run `make setup`."
+        ) from error
     name = answer.stdout.strip()
     if answer.returncode != 0 or not name:
         raise UsageError("no stack is named and none is selected. Give --stack, or run `pulumi stack select`.")

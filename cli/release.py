@@ -160,7 +160,8 @@ def model_folders(names: Sequence[str]) -> list[Path]:
             f"there is no model {name!r}: models/{name}/endpoint.yml does not exist.{did_you_mean(name, there)}"
             for name in missing
         ]
-        raise UsageError("\n".join([*lines, f"Known: {', '.join(there) or 'none'}."]))
+        known = ", ".join(there) or "none"
+        raise UsageError("\n".join([*lines, f"Known: {known}. Check the name, or make the folder."]))
     return [models / name for name in names]
 
 

@@ -19,7 +19,7 @@ from cli import main as command
 from models.loader import load_model
 from models.spec import Model
 from rollout.events import Change, Outcome, Preview
-from tests.cli.azure_that_answers import ENDPOINT, GROUP, SUBSCRIPTION, Answer, AzureThatAnswers, as_json
+from tests.cli.azure_that_answers import GROUP, SUBSCRIPTION, Answer, AzureThatAnswers, as_json
 from tests.cli.refusals import arm_refusals, broken_connections, odd_answers, scoring_refusals
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,8 +50,8 @@ QUESTIONS: list[tuple[str, str, dict[str, Answer | Exception]]] = [
     *[("doctor --stack dev", area, {}) for area in ("metadata", "token", "subscription", "group")],
 ]
 REMEDY = re.compile(
-    r"\b(allow|ask|check|compare|correct|delete|free|give|go|let|log in|look|raise|repair|restore|run|see|send|set|try|"
-    r"wait)\b|`",
+    r"\b(allow|ask|check|compare|correct|delete|fix|free|give|go|let|log in|look|raise|repair|restore|run|see|send|set|"
+    r"try|wait)\b|`",
     re.IGNORECASE,
 )
 
@@ -238,4 +238,3 @@ def test_the_answer_and_the_log_are_printed_and_no_secret_is(
     assert capsys.readouterr() == ("[1]\n", "")
     assert command.main(LOGS.split()) == 0
     assert capsys.readouterr() == ("the log\n", "")
-    assert ENDPOINT.endswith("fraud-live")
