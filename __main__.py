@@ -13,7 +13,6 @@ from components.assessment import declare_stack
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.version_aliases import omit_version_aliases
-from naming import endpoint_tags
 from settings import Network, load_settings
 
 omit_version_aliases()
@@ -29,7 +28,8 @@ platform = Platform(
         guarded=not public,
         protect=declaration.protect,
         storage_redundancy=settings.storage.redundancy,
-        group_tags=endpoint_tags({endpoint.name: endpoint.key for endpoint in declaration.endpoints}),
+        group_tags=declaration.group_tags,
+        record_tags=declaration.record_tags,
     ),
 )
 endpoints = {
@@ -42,7 +42,7 @@ endpoints = {
             guarded=not public,
             declaration=endpoint,
         ),
-        opts=pulumi.ResourceOptions(depends_on=[platform]),
+        opts=pulumi.ResourceOptions(depends_on=[platform], transformations=[platform.after_identity]),
     )
     for endpoint in declaration.endpoints
 }

@@ -23,7 +23,7 @@ NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 are the same resource to ARM and different ones to Pulumi, so this program does without."""
 
 ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
-"""Tags of the resource group record which endpoints the stack declares, so that a removed one can be asked for."""
+"""In stacks of earlier versions, tags of the resource group say which endpoints the stack declares, one to a tag."""
 
 
 def dns_tag_key(key: str) -> str:
@@ -31,18 +31,14 @@ def dns_tag_key(key: str) -> str:
     return key.replace(":", "-")
 
 
-def endpoint_tags(endpoints: Mapping[str, str]) -> dict[str, str]:
-    """The resource group's tags for the declared endpoints, given as {name in Azure: key in the stack config}."""
-    return {f"{ENDPOINT_TAG_PREFIX}{name}": key for name, key in sorted(endpoints.items())}
+def endpoint_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Those of a resource group's tags that say which endpoints an earlier version declared."""
+    return {tag: key for tag, key in sorted(tags.items()) if tag.startswith(ENDPOINT_TAG_PREFIX)}
 
 
 def endpoints_from_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The endpoints that the last update declared, read back from the resource group's tags: {name: key}."""
-    return {
-        tag.removeprefix(ENDPOINT_TAG_PREFIX): key
-        for tag, key in sorted(tags.items())
-        if tag.startswith(ENDPOINT_TAG_PREFIX)
-    }
+    """The endpoints that an update of an earlier version declared, by name in Azure, with their keys."""
+    return {tag.removeprefix(ENDPOINT_TAG_PREFIX): key for tag, key in endpoint_tags(tags).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +79,11 @@ class Names:
     def workspace_identity(self) -> str:
         """3 to 128 characters."""
         return _cut(f"id-{self.base}-workspace", 128)
+
+    @property
+    def stack_identity(self) -> str:
+        """3 to 128 characters."""
+        return _cut(f"id-{self.base}-stack", 128)
 
     @property
     def compute_identity(self) -> str:
@@ -160,8 +161,10 @@ class Names:
         return name if re.fullmatch(NAME_PATTERN, name) and len(name) <= MAX_ENDPOINT_NAME else None
 
     def endpoint_identity(self, key: str) -> str:
-        """3 to 128 characters."""
-        return _cut(f"id-{self.base}-{key}", 128)
+        """3 to 128 characters; two dashes where it would be the name of one of the stack's own identities."""
+        name = _cut(f"id-{self.base}-{key}", 128)
+        own = (self.workspace_identity, self.compute_identity, self.stack_identity)
+        return name if name not in own else _cut(f"id-{self.base}--{key}", 128)
 
     def autoscale(self, endpoint: str, deployment: str) -> str:
         """Autoscale settings are unique in the group; up to 260 characters."""
@@ -188,6 +191,11 @@ class Names:
     def endpoint_identity_id(self, key: str) -> str:
         """ARM id of the identity that the program makes for an endpoint."""
         return self._id("Microsoft.ManagedIdentity", "userAssignedIdentities", self.endpoint_identity(key))
+
+    @property
+    def stack_identity_id(self) -> str:
+        """ARM id of the identity whose tags hold what the stack declared last."""
+        return self._id("Microsoft.ManagedIdentity", "userAssignedIdentities", self.stack_identity)
 
     @property
     def workspace_identity_id(self) -> str:

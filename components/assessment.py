@@ -7,7 +7,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,8 +17,9 @@ import pulumi
 
 from components.advice import advise, registries_of
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
-from components.live import LiveStack, read_caller, read_left_behind, read_stack
+from components.live import LiveStack, read_caller, read_stack
 from components.placement import Placement
+from components.stack_assessment import endpoint_names, former_names, stack_problems
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, LiveState, Transition
 from models.advice import unpinned_image
 from models.errors import ModelError
@@ -26,6 +27,7 @@ from models.loader import load_models
 from models.release import read_lock, require_published
 from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
 from naming import Names
+from platform_record import PlatformRecord
 from skus import SkuError, check_sku, find_sku
 from stack_config import (
     MAX_INSTANCES,
@@ -37,7 +39,6 @@ from stack_config import (
     Settings,
 )
 from transitions import TransitionError, validate_removal, validate_transition
-from weights import show
 
 __all__ = ["DeclarationError", "declare_stack"]
 
@@ -60,14 +61,13 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)
-    declared_names = _endpoint_names(settings, names, problems)
-    former = _former_names(settings, names, declared_names)
-    asked = {name: settings.endpoints[key].deployments for name, key in declared_names.items()}
-    live = read_stack(names, {**asked, **dict.fromkeys(former, ())})
-    problems += _move_problems(settings, live)
-    problems += _rename_problems(settings, live)
-    problems += _former_name_problems(settings, live, former)
-    _collect(problems, lambda: validate_removal(live.undeclared, declared_names, stack=settings.stack))
+    declared_names = endpoint_names(settings, names, problems)
+    former = former_names(settings, names, declared_names)
+    live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
+    record = PlatformRecord.of(settings, declared_names)
+    problems += stack_problems(settings, live, record, former)
+    removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
+    _collect(problems, lambda: validate_removal(removed, declared_names, stack=settings.stack))
     drafts = [
         _Draft(settings, names, live, key, name, models[key], models_folder / key)
         for name, key in declared_names.items()
@@ -87,22 +87,12 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
         tenant_id=caller.tenant_id,
         tags={**settings.tags, "sluice:team": settings.team, "sluice:stack": settings.stack},
     )
-    return StackDeclaration(placement=placement, endpoints=tuple(endpoints))
-
-
-def _endpoint_names(settings: Settings, names: Names, problems: list[str]) -> dict[str, str]:
-    """The key of each declared endpoint by its name in Azure; a name that two would have is a problem."""
-    keys: dict[str, str] = {}
-    for key, endpoint in settings.endpoints.items():
-        name = names.endpoint(key, endpoint.name)
-        first = keys.setdefault(name, key)
-        if first != key:
-            explicit = key if endpoint.name else first
-            problems.append(
-                f"sluice:endpoints.{key} must have another name in Azure than sluice:endpoints.{first}, got "
-                f'"{name}" twice. Set sluice:endpoints.{explicit}.name in Pulumi.{settings.stack}.yaml to another one.'
-            )
-    return keys
+    return StackDeclaration(
+        placement=placement,
+        record_tags=record.tags(),
+        group_tags=live.group_endpoint_tags,
+        endpoints=tuple(endpoints),
+    )
 
 
 def _load(settings: Settings, models_folder: Path, problems: list[str]) -> dict[str, Model]:
@@ -154,54 +144,8 @@ def _collect(problems: list[str], step: Callable[[], T]) -> T | None:
     return None
 
 
-def _former_names(settings: Settings, names: Names, declared: Collection[str]) -> dict[str, str]:
-    """The name that earlier versions gave each endpoint without an explicit one, and the endpoint's key."""
-    return {
-        name: key
-        for key, endpoint in settings.endpoints.items()
-        if endpoint.name is None and (name := names.former_endpoint(key)) and name not in declared
-    }
-
-
-def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[str, str]) -> Iterator[str]:
-    for name in live.endpoints.keys() & former.keys():
-        yield (
-            f'sluice:endpoints.{former[name]} exists in Azure as "{name}", the default name of earlier versions. Under '
-            f"the default of today it would be another endpoint, and that one deleted. Add the line `name: {name}` to "
-            f"sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml."
-        )
-
-
 def _lines(error: ModelError) -> list[str]:
     return [f"models/{problem}" for problem in error.problems] or [str(error)]
-
-
-def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
-    """Another region means another resource group, and the end of everything in the old one."""
-    serving = [e.name for e in (*live.endpoints.values(), *live.undeclared) if e.traffic or e.mirror]
-    if live.location is not None and _region(live.location) != _region(settings.location) and serving:
-        yield (
-            f'azure-native:location must stay "{live.location}" while {", ".join(serving)} serves, got '
-            f'"{settings.location}": Azure cannot move a resource group. Restore it in Pulumi.{settings.stack}.yaml, '
-            "or declare another stack for the other region."
-        )
-
-
-def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
-    """Another team or stack name means other names for everything; the engine would stop, but with bad advice."""
-    if live.workspace_exists:
-        return
-    for endpoint_id, weights in read_left_behind(settings.stack).items():
-        yield (
-            f"sluice:team and the name of the stack must stay as they were while what is named after them serves, got "
-            f'"{settings.team}" and "{settings.stack}", but {endpoint_id} has weights ({show(weights)}). Under other '
-            f"names everything would be made anew and that endpoint deleted. Restore them (sluice:team in "
-            f"Pulumi.{settings.stack}.yaml, or pulumi stack rename), or make a new stack for the other team."
-        )
-
-
-def _region(location: str) -> str:
-    return location.replace(" ", "").lower()
 
 
 @dataclass(frozen=True)

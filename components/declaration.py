@@ -82,6 +82,10 @@ class StackDeclaration:
 
     placement: Placement
     """Where everything goes, and under which names and tags."""
+    record_tags: Mapping[str, str]
+    """Tags of the stack's identity that say what this update declares."""
+    group_tags: Mapping[str, str]
+    """Tags of the group by which an earlier version kept its endpoints; they go one update after the identity came."""
     endpoints: tuple[EndpointDeclaration, ...]
     """The endpoints, in the order of the stack file."""
 

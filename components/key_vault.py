@@ -11,13 +11,9 @@ import pulumi
 from pulumi_azure_native import keyvault
 
 from components.placement import Placement
+from platform_record import GUARDED_RETENTION_DAYS, RETENTION_DAYS
 
 __all__ = ["KeyVault", "KeyVaultArgs"]
-
-GUARDED_RETENTION_DAYS = 90
-"""Azure's maximum; the period cannot be changed later."""
-RETENTION_DAYS = 7
-"""Azure's minimum: a vault that is made anew often should free its name soon."""
 
 
 @dataclass(frozen=True, kw_only=True)

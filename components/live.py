@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pulumi
 
 from components.azure_reads import AzureReadError, Read, Resource, ask, require
 from endpoint_state import LiveDeployment, LiveEndpoint
-from naming import Names, endpoints_from_tags
+from naming import Names, endpoint_tags, endpoints_from_tags
+from platform_record import PlatformRecord, facts
+from stack_config import Network, Redundancy
 
 __all__ = [
     "ATTEMPT_TAG",
@@ -66,6 +68,13 @@ class LiveStack:
     """Declared endpoints that exist, by name in Azure."""
     undeclared: tuple[LiveEndpoint, ...] = ()
     """Endpoints that an earlier update declared, that are still there, and that the stack file no longer has."""
+    record: PlatformRecord | None = None
+    """What the last update declared; None if there is no group."""
+    group_endpoint_tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the group by which an earlier version kept its endpoints, while nothing else does: none once the stack's
+    identity is there."""
+    other_generation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """What serves under the names of the generation of the last update, where this one has another: weights by id."""
 
     @property
     def workspace_exists(self) -> bool:
@@ -86,10 +95,10 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
     """The second and the third round: group, workspace, and endpoints with their deployments.
 
     `declared` gives each declared endpoint's name and its deployments. The third round reads what the second one tells
-    of: endpoints that only the group's tags name, and deployments that get requests without being declared.
+    of: endpoints that only the last update's record names, and deployments that get requests without being declared.
     """
     reads = Reads(names.resource_group, names.workspace)
-    group_id, workspace_id = reads.group(names), reads.workspace(names)
+    group_id, workspace_id, identity_id = reads.group(names), reads.workspace(names), reads.stack_identity(names)
     for name, deployments in declared.items():
         reads.endpoint(names.endpoint_id(name), name)
         for deployment in deployments:
@@ -100,11 +109,20 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         return LiveStack(endpoints={})
     found = require(answers)
     group, workspace = found[group_id] or {}, found[workspace_id]
+    record = _record(group, workspace, found[identity_id])
+    known = LiveStack(
+        location=group["location"],
+        endpoints={},
+        record=record,
+        group_endpoint_tags={} if found[identity_id] else endpoint_tags(group.get("tags") or {}),
+    )
+    if record.generation not in (None, names.generation):
+        known = replace(known, other_generation=_weights_of(replace(names, generation=record.generation), record))
     if workspace is None:
-        return LiveStack(location=group["location"], endpoints={})
+        return known
 
     reads = Reads(names.resource_group, names.workspace)
-    former = sorted(endpoints_from_tags(group.get("tags") or {}).keys() - declared.keys())
+    former = sorted(set(record.endpoints) - declared.keys())
     for name in former:
         reads.endpoint(names.endpoint_id(name), name)
     for name in declared:
@@ -125,12 +143,36 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         for name, deployments in {**declared, **dict.fromkeys(former, ())}.items()
         if (endpoint := found[names.endpoint_id(name)])
     }
-    return LiveStack(
-        location=group["location"],
+    return replace(
+        known,
         workspace_guid=workspace["workspaceId"],
         endpoints={name: endpoint for name, endpoint in endpoints.items() if name in declared},
         undeclared=tuple(endpoint for name, endpoint in endpoints.items() if name not in declared),
     )
+
+
+def _record(group: Resource, workspace: Resource | None, identity: Resource | None) -> PlatformRecord:
+    """What the last update declared: the tags of the stack's identity say it, and of an earlier version the group's.
+
+    That version had no generations and one redundancy, and its network is the workspace's.
+    """
+    if identity is not None:
+        return PlatformRecord.from_tags(identity.get("tags") or {})
+    known: Mapping[str, str] = {}
+    if workspace is not None:
+        closed = str(workspace.get("publicNetworkAccess") or "").lower() == "disabled"
+        known = facts(Network.PRIVATE if closed else Network.PUBLIC, Redundancy.LRS)
+    endpoints = tuple(endpoints_from_tags(group.get("tags") or {}))
+    return PlatformRecord(generation=1, facts=known, endpoints=endpoints)
+
+
+def _weights_of(names: Names, record: PlatformRecord) -> dict[str, dict[str, int]]:
+    """The weights of the endpoints that still serve under the names of another generation, by their ids."""
+    reads = Reads(names.resource_group, names.workspace)
+    for name in record.endpoints:
+        reads.endpoint(names.endpoint_id(name), name)
+    found = require(ask(reads.questions))
+    return {endpoint_id: weights for endpoint_id, endpoint in found.items() if (weights := _weighed(endpoint))}
 
 
 def read_left_behind(stack: str) -> dict[str, dict[str, int]]:
@@ -167,6 +209,11 @@ class Reads:
     def workspace(self, names: Names) -> str:
         """Ask for the workspace; returns its id."""
         return self._add(names.workspace_id, "machinelearningservices:getWorkspace", self._workspace)
+
+    def stack_identity(self, names: Names) -> str:
+        """Ask for the identity whose tags say what was declared last; returns its id."""
+        arguments = {**self._group, "resourceName": names.stack_identity}
+        return self._add(names.stack_identity_id, "managedidentity:getUserAssignedIdentity", arguments)
 
     def endpoint(self, endpoint_id: str, name: str) -> None:
         """Ask for an endpoint."""

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
-from pulumi_azure_native import resources
+from pulumi_azure_native import managedidentity, resources
 
 from components.container_registry import ContainerRegistry, ContainerRegistryArgs
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
 from components.key_vault import KeyVault, KeyVaultArgs
 from components.monitoring import Monitoring, MonitoringArgs
+from components.ordering import depend_on
 from components.placement import Placement
 from components.storage import Storage, StorageArgs
 from components.workspace import Workspace, WorkspaceArgs
@@ -52,13 +53,15 @@ class PlatformArgs:
     enable_public_access: bool
     """*Required.* False puts everything behind private endpoints."""
     guarded: bool
-    """*Required.* Protect group, workspace and vault against deletion, whatever is served."""
+    """*Required.* Protect group, stack identity, workspace and vault against deletion, whatever is served."""
     protect: bool
-    """*Required.* Protect group and workspace while an endpoint is to serve."""
+    """*Required.* Protect group, stack identity and workspace while an endpoint is to serve."""
     storage_redundancy: Redundancy = Redundancy.LRS
     """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
     group_tags: Mapping[str, str] = field(default_factory=dict)
     """*Optional.* Tags of the resource group alone; none by default."""
+    record_tags: Mapping[str, str] = field(default_factory=dict)
+    """*Optional.* Tags that say what this update declares, of the stack's identity alone; none by default."""
 
 
 class Platform(pulumi.ComponentResource):
@@ -68,15 +71,19 @@ class Platform(pulumi.ComponentResource):
     """What endpoints are built on."""
     summary: dict[str, pulumi.Output[str]]
     """What the stack's output says of the workspace."""
+    after_identity: pulumi.ResourceTransformation
+    """Makes the resources of a component wait for the stack's identity, as all of the platform's do."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Platform", name, {}, opts)
         placement, public = args.placement, args.enable_public_access
         group = self._resource_group(name, args)
+        self.after_identity = depend_on(self._stack_identity(name, args, group))
+        below = pulumi.ResourceOptions(parent=self, transformations=[self.after_identity])
         monitoring = Monitoring(
             f"{name}-monitoring",
             MonitoringArgs(placement=placement, resource_group_name=group.name),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=below,
         )
         storage = Storage(
             f"{name}-storage",
@@ -86,19 +93,19 @@ class Platform(pulumi.ComponentResource):
                 redundancy=args.storage_redundancy,
                 enable_public_access=public,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=below,
         )
         vault = KeyVault(
             f"{name}-vault",
             KeyVaultArgs(
                 placement=placement, resource_group_name=group.name, enable_public_access=public, guarded=args.guarded
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=below,
         )
         registry = ContainerRegistry(
             f"{name}-registry",
             ContainerRegistryArgs(placement=placement, resource_group_name=group.name, enable_public_access=public),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=below,
         )
         workspace = Workspace(
             f"{name}-ml",
@@ -113,7 +120,7 @@ class Platform(pulumi.ComponentResource):
                 enable_public_access=public,
                 protect=args.guarded or args.protect,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=below,
         )
         self.host = EndpointHost(
             resource_group_name=group.name,
@@ -134,22 +141,41 @@ class Platform(pulumi.ComponentResource):
         }
         self.register_outputs({"workspaceId": workspace.id})
 
+    def _stack_identity(
+        self, name: str, args: PlatformArgs, group: resources.ResourceGroup
+    ) -> managedidentity.UserAssignedIdentity:
+        """An identity that nothing acts as and that costs nothing: its tags say what was declared last.
+
+        Everything else waits for it, so that they say it before anything is made of it.
+        """
+        return managedidentity.UserAssignedIdentity(
+            f"{name}-stack",
+            resource_name_=args.placement.names.stack_identity,
+            resource_group_name=group.name,
+            location=args.placement.location,
+            tags={**args.placement.tags, **args.record_tags, **_subscription_tag(args)},
+            opts=self._guarded(args),
+        )
+
     def _resource_group(self, name: str, args: PlatformArgs) -> resources.ResourceGroup:
         names = args.placement.names
         return resources.ResourceGroup(
             f"{name}-group",
             resource_group_name=names.resource_group,
             location=args.placement.location,
-            tags={**args.placement.tags, **args.group_tags, SUBSCRIPTION_TAG: names.subscription_id},
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=args.guarded or args.protect,
-                delete_before_replace=True,
-                # Ids in the state hold the subscription, inputs do not: signed in to another one, an update would
-                # reset the endpoints of the first. With this the engine wants to replace the group, and `protect`
-                # stops it before anything is changed.
-                replace_on_changes=[f'tags["{SUBSCRIPTION_TAG}"]'],
-            ),
+            tags={**args.placement.tags, **args.group_tags, **_subscription_tag(args)},
+            opts=self._guarded(args),
+        )
+
+    def _guarded(self, args: PlatformArgs) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(
+            parent=self,
+            protect=args.guarded or args.protect,
+            delete_before_replace=True,
+            # Ids in the state hold the subscription, inputs do not: signed in to another one, an update would reset the
+            # endpoints of the first. With this the engine wants to replace group and identity, and `protect` stops it
+            # before anything is changed.
+            replace_on_changes=[f'tags["{SUBSCRIPTION_TAG}"]'],
         )
 
     def _close(self, name: str, args: PlatformArgs, workspace: Workspace, *, vault_id: pulumi.Output[str]) -> None:
@@ -168,7 +194,7 @@ class Platform(pulumi.ComponentResource):
                 container_registry_id=self.host.container_registry_id,
                 workspace_principal_id=workspace.identity.principal_id,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, transformations=[self.after_identity]),
         )
         ImageBuildCluster(
             f"{name}-image-build",
@@ -180,5 +206,11 @@ class Platform(pulumi.ComponentResource):
                 storage_account_id=self.host.storage_account_id,
             ),
             # Azure ML refuses nodes without a public address in a workspace without a private endpoint.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[access, workspace]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[access, workspace], transformations=[self.after_identity]
+            ),
         )
+
+
+def _subscription_tag(args: PlatformArgs) -> dict[str, str]:
+    return {SUBSCRIPTION_TAG: args.placement.names.subscription_id}

@@ -13,10 +13,10 @@ import pulumi
 from pulumi_azure_native import network, privatedns
 
 from components.placement import Placement
+from platform_record import ADDRESS_SPACE
 
 __all__ = ["ZONES", "PrivateNetwork", "PrivateNetworkArgs"]
 
-ADDRESS_SPACE = "10.90.0.0/22"
 SUBNETS = {"endpoints": "10.90.0.0/24", "runners": "10.90.1.0/24"}
 """`endpoints` holds private endpoints; `runners` is for whoever publishes and scores from inside (a CI agent, a jump
 host)."""

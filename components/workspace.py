@@ -14,6 +14,7 @@ from pulumi_azure_native import machinelearningservices as ml
 from components.identity import Grant, Identity, IdentityArgs
 from components.placement import Placement
 from components.role_assignment import Role, assign_role
+from platform_record import ISOLATION
 
 __all__ = ["Workspace", "WorkspaceArgs"]
 
@@ -87,11 +88,7 @@ class Workspace(pulumi.ComponentResource):
             public_network_access=(
                 ml.PublicNetworkAccessType.ENABLED if public else ml.PublicNetworkAccessType.DISABLED
             ),
-            managed_network=(
-                None
-                if public
-                else ml.ManagedNetworkSettingsArgs(isolation_mode=ml.IsolationMode.ALLOW_INTERNET_OUTBOUND)
-            ),
+            managed_network=(None if public else ml.ManagedNetworkSettingsArgs(isolation_mode=ISOLATION)),
             # Azure provisions a managed network when it is first needed, but a deployment does not count as a need.
             provision_network_now=None if public else True,
             # The registry's own builder cannot reach a private registry. The cluster is declared after the workspace;

@@ -17,6 +17,8 @@ NAMES = Names(team="payments", stack="prod", subscription_id=SUBSCRIPTION)
 LIMITS = {
     "resource_group": r"^[a-z0-9-]{1,90}$",
     "workspace": r"^[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}$",
+    "stack_identity": r"^[a-z0-9][a-z0-9-]{2,127}$",
+    "compute_identity": r"^[a-z0-9][a-z0-9-]{2,127}$",
     "workspace_identity": r"^[a-z0-9][a-z0-9-]{2,127}$",
     "storage_account": r"^[a-z0-9]{3,24}$",
     "key_vault": r"^[a-z](-?[a-z0-9])*$",
@@ -122,14 +124,17 @@ def test_stack_names_may_have_characters_that_azure_does_not_take():
     assert names.former_endpoint("fraud") == "fraud-team-a-prod"
 
 
-def test_endpoints_are_recorded_in_tags_and_read_back():
-    tags = {"sluice:team": "payments", **endpoint_tags({"fraud-prod": "fraud", "churn-eu": "churn"})}
-    assert tags == {
-        "sluice:team": "payments",
-        "sluice:endpoint:churn-eu": "churn",
-        "sluice:endpoint:fraud-prod": "fraud",
-    }
+def test_endpoints_of_earlier_versions_are_read_from_the_groups_tags():
+    tags = {"sluice:team": "payments", "sluice:endpoint:fraud-prod": "fraud", "sluice:endpoint:churn-eu": "churn"}
+    assert endpoint_tags(tags) == {"sluice:endpoint:churn-eu": "churn", "sluice:endpoint:fraud-prod": "fraud"}
     assert endpoints_from_tags(tags) == {"churn-eu": "churn", "fraud-prod": "fraud"}
+
+
+@pytest.mark.parametrize("key", ["stack", "workspace", "compute", "fraud", "endpoint-stack"])
+def test_no_endpoint_shares_an_identity_with_the_stack_or_another_endpoint(key):
+    own = {NAMES.stack_identity, NAMES.workspace_identity, NAMES.compute_identity}
+    assert NAMES.endpoint_identity(key) not in own
+    assert len({NAMES.endpoint_identity(one) for one in ("stack", "endpoint-stack", "fraud")}) == 3
 
 
 teams = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(lambda team: 2 <= len(team) <= 24)

@@ -40,6 +40,10 @@ class Stack:
         self.config: dict[str, Any] = yaml.safe_load((ROOT / f"Pulumi.{name}.yaml").read_text())["config"]
         self.azure = FakeAzure(Names(team="payments", stack=name, subscription_id=SUBSCRIPTION_ID))
 
+    @property
+    def public(self) -> bool:
+        return bool(self.config["sluice:network"] == "public")
+
     def up(self, *, preview: bool = False) -> Deployment:
         """Run the program."""
         try:
@@ -76,8 +80,9 @@ class Stack:
     def settle(self, traffic: Mapping[str, int]) -> None:
         """Make Azure what it is after the last of the first updates."""
         endpoint = self.azure.names.endpoint("fraud-detection")
-        self.azure.add_group(tags={f"sluice:endpoint:{endpoint}": "fraud-detection"})
-        self.azure.add_workspace(guid=GUID)
+        self.azure.add_group()
+        self.azure.add_stack_identity({"sluice:endpoints-1": endpoint})
+        self.azure.add_workspace(guid=GUID, public=self.public)
         identity = self.azure.names.endpoint_identity_id("fraud-detection")
         self.azure.add_endpoint(endpoint, traffic=traffic, identity_ids=(identity,))
         release = release_digest(load_model(MODEL, ["blue"]).deployments["blue"], "Standard_DS3_v2")[:16]
@@ -109,7 +114,7 @@ def test_the_first_update_makes_the_platform_and_an_endpoint_without_weights(sta
 
 def test_the_second_update_makes_the_deployment_without_weight(stack: Stack) -> None:
     stack.azure.add_group()
-    stack.azure.add_workspace(guid=GUID)
+    stack.azure.add_workspace(guid=GUID, public=stack.public)
     stack.publish()
     deployment = stack.up()
     output = endpoint_of(deployment)
@@ -125,6 +130,16 @@ def test_then_blue_serves_and_the_stack_is_this_tree(stack: Stack) -> None:
     assert (output["settled"], output["next"]) == (True, None)
     assert output["deployments"]["blue"]["weight"] == 100
     assert_golden(f"stack-{stack.name}", deployment.tree())
+
+
+def test_everything_but_the_group_comes_after_the_identity_that_says_what_is_declared(stack: Stack) -> None:
+    stack.settle({"blue": 100})
+    deployment = stack.up()
+    identity = deployment.one("UserAssignedIdentity", "platform-stack")
+    assert identity.inputs["tags"]["sluice:endpoints-1"] == stack.azure.names.endpoint("fraud-detection")
+    for one in deployment.registrations:
+        if one.type.startswith("azure-native:") and one.name not in ("platform-group", "platform-stack"):
+            assert identity.urn in one.depends_on, one.name
 
 
 def test_a_preview_declares_the_same_resources(stack: Stack) -> None:

@@ -106,8 +106,14 @@ class FakeAzure:
         name = self.names.resource_group
         self._found["getResourceGroup", name] = {"name": name, "location": location, "tags": dict(tags or {})}
 
-    def add_workspace(self, *, guid: str = "guid-1") -> None:
-        self._found["getWorkspace", self.names.workspace] = {"name": self.names.workspace, "workspaceId": guid}
+    def add_stack_identity(self, tags: Mapping[str, str] | None = None) -> None:
+        name = self.names.stack_identity
+        self._found["getUserAssignedIdentity", name] = {"name": name, "tags": dict(tags or {})}
+
+    def add_workspace(self, *, guid: str = "guid-1", public: bool = True) -> None:
+        name = self.names.workspace
+        access = "Enabled" if public else "Disabled"
+        self._found["getWorkspace", name] = {"name": name, "workspaceId": guid, "publicNetworkAccess": access}
 
     def add_endpoint(
         self,
@@ -172,6 +178,7 @@ class FakeAzure:
             return {"name": args["name"], "outputs": self.outputs}
         key = {
             "getResourceGroup": ("resourceGroupName",),
+            "getUserAssignedIdentity": ("resourceName",),
             "getWorkspace": ("workspaceName",),
             "getOnlineEndpoint": ("endpointName",),
             "getOnlineDeployment": ("endpointName", "deploymentName"),

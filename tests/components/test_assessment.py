@@ -15,6 +15,7 @@ from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError, Problem
 from models.release import PublishedAsset, StackRecord, read_lock, write_record
 from models.spec import AssetReference, AutoscaleSpec, EnvironmentSpec, LocalAsset, Model, release_digest
+from platform_record import PlatformRecord
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
 from tests.components.engine import FakeAzure, deploy
@@ -208,6 +209,54 @@ def test_an_endpoint_that_serves_cannot_be_renamed(live: FakeAzure) -> None:
     live.add_group(tags={"sluice:endpoint:fraud-dev": "fraud"})
     renamed = {"fraud": {"name": "fraud-two", "deployments": {"blue": {}}}}
     assert any('no longer declares the endpoint "fraud-dev"' in one for one in refuse(live, config(endpoints=renamed)))
+
+
+def recorded(azure: FakeAzure, settings: Settings, *endpoints: str) -> None:
+    """Let the stack have declared this last."""
+    azure.add_stack_identity(PlatformRecord.of(settings, endpoints).tags())
+
+
+def test_what_cannot_change_under_a_stack_is_refused_together_with_everything_else(live: FakeAzure) -> None:
+    recorded(live, config(), "fraud-dev")
+    changed = config({"blue": 90, "green": 10}, {"green": {}}, network="private", storage={"redundancy": "zrs"})
+    network, storage, weight = refuse(live, changed)
+    assert network.startswith('sluice:network must stay "public" while the stack exists, got "private"')
+    assert storage.startswith('sluice:storage.redundancy must stay "lrs" while the stack exists, got "zrs"')
+    assert weight.startswith("sluice:rollout.fraud.traffic.green must be 0 for now")
+
+
+def test_a_stack_of_an_earlier_version_keeps_its_network_too(live: FakeAzure) -> None:
+    (problem,) = refuse(live, config({"blue": 100}, network="private"))
+    assert problem.startswith('sluice:network must stay "public" while the stack exists, got "private"')
+
+
+def test_a_stack_of_an_earlier_version_goes_on_and_keeps_the_groups_tags_for_one_update(live: FakeAzure) -> None:
+    tags = {"sluice:endpoint:fraud-dev": "fraud"}
+    live.add_group(tags=tags)
+    first = declare(live, config({"blue": 100}))
+    assert (first.group_tags, first.record_tags["sluice:endpoints-1"]) == (tags, "fraud-dev")
+    live.add_stack_identity(first.record_tags)
+    assert declare(live, config({"blue": 100})).group_tags == {}
+
+
+def test_under_another_generation_everything_may_change_but_not_while_anything_serves(live: FakeAzure) -> None:
+    recorded(live, config(), "fraud-dev")
+    changed = config(network="private", generation=2)
+    (problem,) = refuse(live, changed)
+    assert problem.startswith("sluice:generation must stay 1 while anything serves, got 2: ")
+    assert f"{live.names.endpoint_id('fraud-dev')} has weights (blue=100)" in problem
+    live.add_endpoint("fraud-dev")
+    declaration = declare(live, changed)
+    assert declaration.placement.names.workspace == "mlw-payments-dev-g2"
+    assert declaration.record_tags["sluice:generation"] == "2"
+
+
+def test_more_endpoints_than_tags_can_hold_are_refused(azure: FakeAzure, model: dict[str, Model]) -> None:
+    keys = [f"e{number:03}" for number in range(400)]
+    model.update(dict.fromkeys(keys, model_of()))
+    names = {key: {"name": f"{key}-{'x' * 27}"} for key in keys}
+    (problem,) = refuse(azure, config(endpoints=names, rollout={}))
+    assert problem.startswith("sluice:endpoints declares 400 endpoints, whose names do not fit into the tags")
 
 
 @pytest.mark.parametrize("traffic", [{"blue": 100}, {}])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from components.live import AzureReadError, LiveStack, read_caller, read_stack
 from endpoint_state import LiveDeployment, LiveEndpoint
+from platform_record import PlatformRecord, facts
+from stack_config import Network, Redundancy
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, FakeAzure, deploy
 
 GROUP = "azure-native:resources:getResourceGroup"
@@ -95,6 +98,40 @@ def test_an_endpoint_that_is_no_longer_declared_is_found_by_the_groups_tags(azur
     live = read(azure, {"fraud-dev": ()})
     assert [endpoint.name for endpoint in live.undeclared] == ["old-dev"]
     assert live.endpoints == {}
+
+
+def test_once_the_stack_has_its_identity_the_groups_tags_say_nothing(stack: FakeAzure) -> None:
+    stack.add_group(tags={"sluice:endpoint:old-dev": "old"})
+    stack.add_stack_identity({"sluice:endpoints-1": "older-dev", "sluice:generation": "1", "sluice:network": "public"})
+    for name in ("old-dev", "older-dev"):
+        stack.add_endpoint(name, traffic={"blue": 100})
+    live = read(stack, {"fraud-dev": ()})
+    assert [endpoint.name for endpoint in live.undeclared] == ["older-dev"]
+    assert live.group_endpoint_tags == {}
+    assert live.record == PlatformRecord(generation=1, facts={"sluice:network": "public"}, endpoints=("older-dev",))
+
+
+@pytest.mark.parametrize(("public", "network"), [(True, Network.PUBLIC), (False, Network.PRIVATE)])
+def test_of_a_stack_of_an_earlier_version_the_workspace_tells_the_network(
+    azure: FakeAzure, public: bool, network: Network
+) -> None:
+    tags = {"sluice:endpoint:fraud-dev": "fraud"}
+    azure.add_group(tags={**tags, "sluice:team": "payments"})
+    azure.add_workspace(public=public)
+    live = read(azure, {"fraud-dev": ()})
+    assert live.record == PlatformRecord(generation=1, facts=facts(network, Redundancy.LRS), endpoints=("fraud-dev",))
+    assert live.group_endpoint_tags == tags
+
+
+def test_what_serves_in_the_last_generation_is_read_before_the_next_one_exists(stack: FakeAzure) -> None:
+    stack.add_stack_identity({"sluice:endpoints-1": "fraud-dev,idle-dev", "sluice:generation": "1"})
+    stack.add_endpoint("fraud-dev", traffic={"blue": 90}, mirror={"green": 10})
+    stack.add_endpoint("idle-dev")
+    found: list[LiveStack] = []
+    second = replace(stack.names, generation=2)
+    deploy(lambda: found.append(read_stack(second, {"fraud-dev": ()})), stack)
+    assert found[0].workspace_exists is False
+    assert found[0].other_generation == {stack.names.endpoint_id("fraud-dev"): {"blue": 90, "green": 10}}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from tests.components.conftest import placement_of
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, Deployment, FakeAzure, deploy
 from tests.components.golden import assert_golden
 
+IDENTITY = "UserAssignedIdentity"
+
 
 def platform(azure: FakeAzure, placement: Placement, *, public: bool, **changes: Any) -> Deployment:
     args = PlatformArgs(
@@ -22,6 +24,7 @@ def platform(azure: FakeAzure, placement: Placement, *, public: bool, **changes:
             "guarded": not public,
             "protect": False,
             "group_tags": {"sluice:endpoint:fraud-dev": "fraud"},
+            "record_tags": {"sluice:network": "public" if public else "private"},
             **changes,
         }
     )
@@ -196,8 +199,8 @@ def test_the_workspace_is_made_after_its_rights(private: Deployment) -> None:
     ("protect", "guarded", "protected"),
     [
         (False, False, set()),
-        (True, False, {"platform-group", "platform-ml-workspace"}),
-        (False, True, {"platform-group", "platform-ml-workspace", "platform-vault-vault"}),
+        (True, False, {"platform-group", "platform-stack", "platform-ml-workspace"}),
+        (False, True, {"platform-group", "platform-stack", "platform-ml-workspace", "platform-vault-vault"}),
     ],
 )
 def test_group_and_workspace_are_protected_while_anything_is_to_serve_and_with_the_vault_when_guarded(
@@ -216,16 +219,41 @@ def test_purge_protection_and_long_retention_are_for_guarded_vaults_only(
     assert "enablePurgeProtection" not in public.one("Vault").inputs["properties"]
 
 
-def test_another_subscription_replaces_the_group_instead_of_updating_what_lies_in_the_first(
-    public: Deployment,
+@pytest.mark.parametrize(("kind", "name"), [("ResourceGroup", "platform-group"), (IDENTITY, "platform-stack")])
+def test_another_subscription_replaces_what_is_protected_instead_of_updating_what_lies_in_the_first(
+    public: Deployment, kind: str, name: str
 ) -> None:
-    group = public.one("ResourceGroup")
-    assert group.inputs["tags"][SUBSCRIPTION_TAG] == SUBSCRIPTION_ID
-    assert group.replace_on_changes == (f'tags["{SUBSCRIPTION_TAG}"]',)
+    guard = public.one(kind, name)
+    assert guard.inputs["tags"][SUBSCRIPTION_TAG] == SUBSCRIPTION_ID
+    assert guard.replace_on_changes == (f'tags["{SUBSCRIPTION_TAG}"]',)
+    assert guard.delete_before_replace
 
 
-def test_the_group_records_which_endpoints_are_declared(public: Deployment) -> None:
-    assert public.one("ResourceGroup").inputs["tags"]["sluice:endpoint:fraud-dev"] == "fraud"
+def test_the_stacks_identity_says_what_is_declared(private: Deployment) -> None:
+    identity = private.one(IDENTITY, "platform-stack")
+    assert identity.inputs["resourceName"] == "id-payments-dev-stack"
+    assert identity.inputs["tags"]["sluice:network"] == "private"
+    assert private.one("ResourceGroup").inputs["tags"].keys() == {
+        "sluice:team",
+        "sluice:stack",
+        "sluice:subscription",
+        "sluice:endpoint:fraud-dev",
+    }
+
+
+@pytest.mark.parametrize("which", ["public", "private"])
+def test_everything_but_the_group_comes_after_the_stacks_identity(which: str, request: pytest.FixtureRequest) -> None:
+    deployment = request.getfixturevalue(which)
+    identity = deployment.one(IDENTITY, "platform-stack")
+    assert deployment.one("ResourceGroup").urn in identity.depends_on
+    for one in deployment.registrations:
+        if one.type.startswith("azure-native:") and one.name not in ("platform-group", "platform-stack"):
+            assert identity.urn in one.depends_on, one.name
+
+
+def test_nobody_acts_as_the_stacks_identity(private: Deployment) -> None:
+    principal = "principal-of-platform-stack"
+    assert principal not in {one.inputs["principalId"] for one in private.of_type("RoleAssignment")}
 
 
 TAGLESS = {"RoleAssignment", "Subnet", "PrivateDnsZoneGroup", "BlobServiceProperties"}

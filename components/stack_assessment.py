@@ -1,0 +1,112 @@
+"""What is wrong with a stack as a whole: its place, its names, and what it may not change while it exists.
+
+Sentences for the one error that lists everything. The rules about single endpoints and their files are in
+`assessment.py`; nothing is read from Azure here but what is left under names that the stack no longer has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from components.live import LiveStack, read_left_behind
+from naming import Names
+from platform_record import MAX_TAGS, PlatformRecord, refused_changes
+from stack_config import Settings
+from weights import show
+
+__all__ = ["endpoint_names", "former_names", "stack_problems"]
+
+OWN_TAGS = 3
+"""Tags of the stack's identity beside its record: team, stack, subscription."""
+
+
+def endpoint_names(settings: Settings, names: Names, problems: list[str]) -> dict[str, str]:
+    """The key of each declared endpoint by its name in Azure; a name that two would have is a problem."""
+    keys: dict[str, str] = {}
+    for key, endpoint in settings.endpoints.items():
+        name = names.endpoint(key, endpoint.name)
+        first = keys.setdefault(name, key)
+        if first != key:
+            explicit = key if endpoint.name else first
+            problems.append(
+                f"sluice:endpoints.{key} must have another name in Azure than sluice:endpoints.{first}, got "
+                f'"{name}" twice. Set sluice:endpoints.{explicit}.name in Pulumi.{settings.stack}.yaml to another one.'
+            )
+    return keys
+
+
+def former_names(settings: Settings, names: Names, declared: Collection[str]) -> dict[str, str]:
+    """The name that earlier versions gave each endpoint without an explicit one, and the endpoint's key."""
+    return {
+        name: key
+        for key, endpoint in settings.endpoints.items()
+        if endpoint.name is None and (name := names.former_endpoint(key)) and name not in declared
+    }
+
+
+def stack_problems(
+    settings: Settings, live: LiveStack, record: PlatformRecord, former: Mapping[str, str]
+) -> Iterator[str]:
+    """Everything that is wrong; `record` is what the stack declares now, `former` the keys by `former_names`."""
+    yield from _move_problems(settings, live)
+    yield from _rename_problems(settings, live)
+    yield from _record_problems(settings, live, record)
+    yield from _former_name_problems(settings, live, former)
+
+
+def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
+    """Another region means another resource group, and the end of everything in the old one."""
+    serving = [e.name for e in (*live.endpoints.values(), *live.undeclared) if e.traffic or e.mirror]
+    if live.location is not None and _region(live.location) != _region(settings.location) and serving:
+        yield (
+            f'azure-native:location must stay "{live.location}" while {", ".join(serving)} serves, got '
+            f'"{settings.location}": Azure cannot move a resource group. Restore it in Pulumi.{settings.stack}.yaml, '
+            "or declare another stack for the other region."
+        )
+
+
+def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
+    """Another team or stack name means other names for everything; the engine would stop, but with bad advice."""
+    if live.workspace_exists or live.other_generation:
+        return
+    for endpoint_id, weights in read_left_behind(settings.stack).items():
+        yield (
+            f"sluice:team and the name of the stack must stay as they were while what is named after them serves, got "
+            f'"{settings.team}" and "{settings.stack}", but {endpoint_id} has weights ({show(weights)}). Under other '
+            f"names everything would be made anew and that endpoint deleted. Restore them (sluice:team in "
+            f"Pulumi.{settings.stack}.yaml, or pulumi stack rename), or make a new stack for the other team."
+        )
+
+
+def _record_problems(settings: Settings, live: LiveStack, record: PlatformRecord) -> Iterator[str]:
+    """What the last update declared and this one may not change; and more endpoints than tags can hold."""
+    if live.record is not None:
+        yield from refused_changes(live.record, record, stack=settings.stack)
+        for endpoint_id, weights in live.other_generation.items():
+            yield (
+                f"sluice:generation must stay {live.record.generation} while anything serves, got "
+                f"{settings.generation}: {endpoint_id} has weights ({show(weights)}), and under the names of another "
+                f"generation everything is made again and that endpoint deleted. Restore it in "
+                f"Pulumi.{settings.stack}.yaml, set the weights to 0 and run pulumi up --stack {settings.stack}; then "
+                "raise it."
+            )
+    tags = len(record.tags()) + len(settings.tags) + OWN_TAGS
+    if tags > MAX_TAGS:
+        yield (
+            f"sluice:endpoints declares {len(record.endpoints)} endpoints, whose names do not fit into the tags of the "
+            f"stack's identity: {tags} tags, and Azure takes {MAX_TAGS}. Move some to another stack, or shorten "
+            "their names."
+        )
+
+
+def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({endpoint.name for endpoint in live.undeclared} & former.keys()):
+        yield (
+            f'sluice:endpoints.{former[name]} exists in Azure as "{name}", the default name of earlier versions. Under '
+            f"the default of today it would be another endpoint, and that one deleted. Add the line `name: {name}` to "
+            f"sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml."
+        )
+
+
+def _region(location: str) -> str:
+    return location.replace(" ", "").lower()

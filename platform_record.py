@@ -1,0 +1,183 @@
+"""What the last update of a stack declared, as tags of one resource of the stack: what of it may not change, and why.
+
+Pure. A stack's facts lie in the tags of an identity that is always its own, because its resource group may be somebody
+else's one day. They say what was declared, not what Azure made of it: they are written first. A tag that is missing is
+unknown, and nothing is compared with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from stack_config import Network, Redundancy, Settings
+
+__all__ = [
+    "ADDRESS_SPACE",
+    "GUARDED_RETENTION_DAYS",
+    "ISOLATION",
+    "MAX_TAGS",
+    "RETENTION_DAYS",
+    "PlatformRecord",
+    "refused_changes",
+]
+
+ADDRESS_SPACE = "10.90.0.0/22"
+"""Of a private stack's virtual network."""
+ISOLATION = "AllowInternetOutbound"
+"""Of a private workspace's managed network: deployments may fetch packages from the internet."""
+GUARDED_RETENTION_DAYS = 90
+"""Azure's maximum for a deleted vault: in a private stack."""
+RETENTION_DAYS = 7
+"""Azure's minimum: a vault that is made anew often should free its name soon."""
+
+MAX_TAGS = 50
+"""What Azure lets a resource carry."""
+MAX_TAG_VALUE = 256
+"""Characters of a tag's value."""
+
+GENERATION = "sluice:generation"
+NETWORK = "sluice:network"
+ENDPOINTS = "sluice:endpoints-"
+"""Tags with this prefix and a number hold names of endpoints, separated by commas: several to a tag."""
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """Something that Azure or this program cannot change under a stack that exists."""
+
+    tag: str
+    name: str
+    """Its key in the stack file, or what it is, where no key sets it."""
+    reason: str
+    follows_network: bool = False
+    """Another network has another value of it by itself, and is said alone."""
+
+
+_FIXED = (
+    _Fixed(
+        NETWORK,
+        "sluice:network",
+        "Azure takes back neither a managed network nor a vault's protection against purging, and endpoints keep the "
+        "network that they were made in",
+    ),
+    _Fixed(
+        "sluice:address-space",
+        "the address space of the virtual network",
+        "its subnets are in use by private endpoints",
+        follows_network=True,
+    ),
+    _Fixed(
+        "sluice:isolation",
+        "the isolation of the managed network",
+        "Azure loosens no managed network",
+        follows_network=True,
+    ),
+    _Fixed(
+        "sluice:vault-retention",
+        "the retention of the deleted vault in days",
+        "Azure takes it at the vault's creation only",
+        follows_network=True,
+    ),
+    _Fixed(
+        "sluice:storage-redundancy",
+        "sluice:storage.redundancy",
+        "an update does not move the copies of an account that exists",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformRecord:
+    """What an update declared; `facts` by their tags, `endpoints` by their names in Azure.
+
+    `generation` is None where it is not known.
+    """
+
+    generation: int | None
+    facts: Mapping[str, str]
+    endpoints: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings, endpoints: Iterable[str]) -> PlatformRecord:
+        """What a stack declares now."""
+        return cls(
+            generation=settings.generation,
+            facts=facts(settings.network, settings.storage.redundancy),
+            endpoints=tuple(sorted(endpoints)),
+        )
+
+    @classmethod
+    def from_tags(cls, tags: Mapping[str, str]) -> PlatformRecord:
+        """Read the tags of the stack's identity."""
+        generation = tags.get(GENERATION, "")
+        names = [name for tag, value in tags.items() if tag.startswith(ENDPOINTS) for name in value.split(",")]
+        return cls(
+            generation=int(generation) if generation.isdecimal() else None,
+            facts={fixed.tag: tags[fixed.tag] for fixed in _FIXED if fixed.tag in tags},
+            endpoints=tuple(sorted(filter(None, names))),
+        )
+
+    def tags(self) -> dict[str, str]:
+        """The tags that say all this; those of a stack with a great many endpoints are more than `MAX_TAGS`."""
+        lines: list[str] = []
+        for name in self.endpoints:
+            if lines and len(lines[-1]) + 1 + len(name) <= MAX_TAG_VALUE:
+                lines[-1] += f",{name}"
+            else:
+                lines.append(name)
+        packed = {f"{ENDPOINTS}{number}": line for number, line in enumerate(lines, 1)}
+        generation = {} if self.generation is None else {GENERATION: str(self.generation)}
+        return {**generation, **self.facts, **packed}
+
+
+def facts(network: Network, redundancy: Redundancy) -> dict[str, str]:
+    """What cannot change under a stack with this network and storage, by tag."""
+    own = {NETWORK: network.value, "sluice:storage-redundancy": redundancy.value}
+    if network is Network.PUBLIC:
+        return {**own, "sluice:isolation": "Disabled", "sluice:vault-retention": str(RETENTION_DAYS)}
+    return {
+        **own,
+        "sluice:isolation": ISOLATION,
+        "sluice:vault-retention": str(GUARDED_RETENTION_DAYS),
+        "sluice:address-space": ADDRESS_SPACE,
+    }
+
+
+def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) -> Iterator[str]:
+    """What may not change from one update to the next, each in a sentence with its fix.
+
+    With a higher generation everything is made again, so everything may change; whether something still serves under
+    the names of the last one is not looked at here.
+    """
+    if before.generation is None or now.generation is None or now.generation > before.generation:
+        return
+    file = f"Pulumi.{stack}.yaml"
+    if now.generation < before.generation:
+        yield (
+            f"sluice:generation must not fall, got {now.generation} after {before.generation}: Azure may still keep "
+            f"the names of the earlier one. Restore it in {file}, or raise it."
+        )
+        return
+    changed = [fixed for fixed in _FIXED if _differ(before.facts.get(fixed.tag), now.facts.get(fixed.tag))]
+    another_network = any(fixed.tag == NETWORK for fixed in changed)
+    for fixed in changed:
+        if another_network and fixed.follows_network:
+            continue
+        yield (
+            f'{fixed.name} must stay "{before.facts[fixed.tag]}" while the stack exists, got '
+            f'"{now.facts[fixed.tag]}": {fixed.reason}. Restore it in {file}, or set '
+            f"sluice:generation: {now.generation + 1} with it, once all weights are 0: everything is then made again "
+            f"under new names.{_protection(before)}"
+        )
+
+
+def _differ(before: str | None, now: str | None) -> bool:
+    """Whether two known values differ."""
+    return before is not None and now is not None and before != now
+
+
+def _protection(before: PlatformRecord) -> str:
+    if before.facts.get(NETWORK) != Network.PRIVATE.value:
+        return ""
+    return " What a private stack protects has to be released before, by `pulumi state unprotect`."
