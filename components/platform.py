@@ -18,6 +18,7 @@ from components.monitoring import Monitoring, MonitoringArgs
 from components.ordering import depend_on
 from components.placement import Placement
 from components.storage import Storage, StorageArgs
+from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
 from stack_config import Redundancy
 
@@ -79,7 +80,9 @@ class Platform(pulumi.ComponentResource):
         placement, public = args.placement, args.enable_public_access
         group = self._resource_group(name, args)
         self.after_identity = depend_on(self._stack_identity(name, args, group))
-        below = pulumi.ResourceOptions(parent=self, transformations=[self.after_identity])
+        below = pulumi.ResourceOptions(
+            parent=self, transformations=[self.after_identity, explain_taken_names(placement.names)]
+        )
         monitoring = Monitoring(
             f"{name}-monitoring",
             MonitoringArgs(placement=placement, resource_group_name=group.name),

@@ -1,0 +1,73 @@
+"""Explains a creation that Azure refuses because it still keeps the name of something deleted.
+
+Azure's words name neither the stack file nor the way out. Whether a name is kept cannot be asked beforehand:
+azure-native has no function for it. So an error hook of the engine adds the line to write.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pulumi
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import monitor_supports_feature
+
+from naming import Names
+
+__all__ = ["explain_taken_names", "explanation"]
+
+KINDS = frozenset(
+    {
+        "azure-native:keyvault:Vault",
+        "azure-native:machinelearningservices:Workspace",
+        "azure-native:operationalinsights:Workspace",
+    }
+)
+"""What Azure keeps the name of."""
+
+_KEPT = re.compile(
+    # As reported for workspaces (Azure/ResourceModules#3596), vaults (data-safe-haven#2523), Log Analytics in another
+    # region (azure-docs#41719).
+    r"soft-deleted workspace exists|already exists in deleted state|is not unique",
+    re.IGNORECASE,
+)
+
+
+def explain_taken_names(names: Names) -> pulumi.ResourceTransformation:
+    """What a component passes on to its children as a transformation: an error hook where Azure keeps names."""
+    hook = _hook(names)
+
+    def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if hook is None or args.type_ not in KINDS:
+            return None
+        hooks = pulumi.ResourceHookBinding(on_error=[hook])
+        options = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(hooks=hooks))
+        return pulumi.ResourceTransformationResult(args.props, options)
+
+    return transform
+
+
+def _hook(names: Names) -> pulumi.ErrorHook | None:
+    """None in a preview, which creates nothing, and where the engine is too old to have such hooks."""
+    feature = resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS
+    if pulumi.runtime.is_dry_run() or not monitor_supports_feature(feature):
+        return None
+
+    def explain(args: pulumi.ErrorHookArgs) -> bool:
+        text = explanation(args.errors[0] if args.errors else "", names)
+        if args.failed_operation == "create" and text:
+            pulumi.log.error(f"{args.name}: {text}")
+        return False  # trying again would not help
+
+    return pulumi.ErrorHook("explain-taken-names", explain)
+
+
+def explanation(error: str, names: Names) -> str | None:
+    """What to do about a refused creation; None where it was refused for another reason."""
+    if not _KEPT.search(error):
+        return None
+    return (
+        "Azure keeps the name of a deleted workspace and of a deleted Log Analytics workspace for 14 days, and that of "
+        f"a deleted key vault for 7 to 90. Write the line `sluice:generation: {names.generation + 1}` into "
+        f"Pulumi.{names.stack}.yaml and run pulumi up --stack {names.stack}: the stack then has other names."
+    )
