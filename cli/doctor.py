@@ -9,8 +9,9 @@ import importlib.metadata
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -73,8 +74,9 @@ def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Findi
         ("login", _check_login),
         ("azure", lambda: _check_azure(environment)),
     ]
+    back = _way_back(environment)
     for name, check in checks:
-        yield _guarded(name, check)
+        yield _in_a_rehearsal(_guarded(name, check), back)
     try:
         known = stack_name(stack)
     except (CommandError, OSError, RuntimeError):
@@ -82,7 +84,7 @@ def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Findi
             "stack", Health.NOTE, "none is named or selected, so none was looked at", "sluice doctor --stack dev"
         )
         return
-    yield _guarded("stack file", lambda: _check_stack_file(known))
+    yield _guarded("stack file", lambda: _check_stack_file(known, environment, back))
     yield _guarded("names in azure", lambda: _check_names(known))
     yield _guarded("locks", lambda: _check_locks(known, dict(environment)))
 
@@ -95,6 +97,30 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
         return Finding(name, Health.PROBLEM, str(error))
     except Exception as error:
         return Finding(name, Health.PROBLEM, f"it cannot be checked: {type(error).__name__}: {error}")
+
+
+def _way_back(environment: Mapping[str, str]) -> str | None:
+    """What makes a shell of `sluice local env` whole again, whatever of its home is gone; None in every other shell."""
+    from cli.environment import IS_SET
+    from cli.localhome import local_home
+    from cli.localserver import is_healthy
+
+    if IS_SET not in environment:
+        return None
+    stack = environment.get("PULUMI_STACK")
+    again = f'eval "$(sluice local env{f" --stack {shlex.quote(stack)}" if stack else ""})"'
+    server = local_home(None).server()
+    if server is None:
+        return f"sluice local start && {again}"
+    return again if is_healthy(server) else f"sluice local stop && sluice local start && {again}"
+
+
+def _in_a_rehearsal(finding: Finding, back: str | None) -> Finding:
+    """In a shell of the local Azure its own commands are the fix: a real plugin or login would lead away from it."""
+    ours = finding.check in ("azure-native plugin", "login", "azure", "local Azure")
+    if back is None or finding.health is Health.GOOD or not (ours or (finding.check == "backend" and not finding.fix)):
+        return finding
+    return replace(finding, fix=back)
 
 
 def _check_cli(environment: Mapping[str, str]) -> Finding:
@@ -149,7 +175,9 @@ def _check_backend(environment: Mapping[str, str]) -> Finding:
             return Finding("backend", Health.GOOD, f"as `pulumi login` left it in {home}")
         return Finding("backend", Health.PROBLEM, "the CLI is not logged in to any backend", "pulumi login")
     if not folder.is_dir():
-        return Finding("backend", Health.PROBLEM, f"the folder {folder} does not exist", f"mkdir -p {folder}")
+        # No command: a new, empty folder would hide that a name is misspelt, and the stacks with it.
+        text = f"the folder {folder} does not exist. Correct PULUMI_BACKEND_URL, or make the folder for a new backend"
+        return Finding("backend", Health.PROBLEM, text)
     if not os.access(folder, os.W_OK):
         return Finding("backend", Health.PROBLEM, f"the folder {folder} is not writable", f"chmod u+w {folder}")
     return Finding("backend", Health.GOOD, f"folder {folder}")
@@ -201,12 +229,18 @@ def _check_azure(environment: Mapping[str, str]) -> Finding:
     return Finding("azure", Health.GOOD, f"subscription {subscription} on {arm.base_url}")
 
 
-def _check_stack_file(stack: str) -> Finding:
-    from cli.stack_file import read_settings
+def _check_stack_file(stack: str, environment: Mapping[str, str], back: str | None) -> Finding:
+    from cli.pulumi_guard import CONFIG_FILE
+    from cli.stack_file import SubscriptionUnknown, read_settings
     from settings import SettingsError
 
+    copy = environment.get(CONFIG_FILE)
+    if back and copy and not Path(copy).is_file():
+        return Finding("stack file", Health.PROBLEM, f"the copy {copy} is gone", back)
     try:
         read_settings(stack)
+    except SubscriptionUnknown:
+        pass  # that is said of the shell, above
     except (SettingsError, UsageError) as error:
         return Finding("stack file", Health.PROBLEM, str(error))
     return Finding("stack file", Health.GOOD, f"stack {stack} is well formed")

@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import shlex
-import shutil
 import sys
 import time
 from datetime import datetime
@@ -103,6 +102,7 @@ def run_start(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     home = local_home(options.home)
     flags = _server_flags(options)
+    _check_flags(flags)
     server, started = start(home, port=options.port, flags=flags, say=_say)
     if flags and not started:
         _say(f"{' '.join(flags)} has no effect: it keeps how it was started. `sluice local stop` first.")
@@ -124,6 +124,17 @@ def _server_flags(options: argparse.Namespace) -> list[str]:
     return [flag for flag in SERVER_FLAGS if given[flag]] + [
         f"{flag}={value}" for flag in SERVER_CHOICES for value in given[flag]
     ]
+
+
+def _check_flags(flags: list[str]) -> None:
+    """Raise UsageError with every flag that the server would not take."""
+    if not flags:
+        return  # the server's modules take a while to import
+    from localazure.__main__ import wrong_switches
+
+    problems = wrong_switches(flags)
+    if problems:
+        raise UsageError(f"{'; '.join(problems)}. Nothing was started. See `sluice local start --help`.")
 
 
 def run_stop(options: argparse.Namespace) -> int:
@@ -199,7 +210,7 @@ def run_reset(options: argparse.Namespace) -> int:
             return ExitCode.WAITING
     stop(home, say=_say)
     try:
-        shutil.rmtree(home.path)
+        home.delete()
     except OSError as error:
         raise UnavailableError(f"{home.path} cannot be deleted: {error.strerror} ({error.filename}).") from error
     print(f"deleted {home.path}.")

@@ -7,6 +7,8 @@ a killed server is never taken for a running one. This starts and ends nothing.
 import fcntl
 import json
 import os
+import re
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,15 @@ from cli.project import project_root
 HOME_VARIABLE = "SLUICE_LOCAL_HOME"
 GUARD_FOLDER = "sluice-rehearsal-bin"
 MARKER = "This folder is the local Azure of `sluice local`; `sluice local reset` deletes it.\n"
+# Folders of a home that the Pulumi CLI and az create again when they run after a reset, and what they put into them.
+TRACES = {
+    "pulumi": re.compile(r"logs|plugins|workspaces|credentials\.json|config\.json|\.cachedVersionInfo"),
+    "state": re.compile(r"\.pulumi"),
+    "azure": re.compile(
+        r"az\.(json|sess)|azureProfile\.json|cloudEndpoints\.json|clouds\.config|config|versionCheck\.json|\w+Index\.json|"
+        r"msal_\w+\.\w+|commands|logs|telemetry"
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +53,11 @@ class LocalHome:
     """Paths below the home folder."""
 
     path: Path
+
+    @property
+    def marker(self) -> Path:
+        """Says what the folder is; made first and deleted last."""
+        return self.path / "README.txt"
 
     @property
     def server_file(self) -> Path:
@@ -109,20 +125,40 @@ class LocalHome:
 
     def create(self) -> None:
         """Make the folder and mark it as ours; refuses a folder that holds something else."""
-        marker = self.path / "README.txt"
-        if self.path.is_dir() and any(self.path.iterdir()) and not marker.is_file() and not self.looks_like_home():
+        if self.path.is_dir() and any(self.path.iterdir()) and not self.looks_like_home():
             raise UsageError(f"{self.path} is not empty and no local Azure's home. Give another --home.")
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.marker.write_text(MARKER)
             (self.path / "logs").mkdir(mode=0o700, exist_ok=True)
-            marker.write_text(MARKER)
         except OSError as error:
             raise UnavailableError(f"cannot write to {self.path}: {error.strerror}. Free space or fix it.") from error
 
+    def delete(self) -> None:
+        """Delete the folder; one that was interrupted leaves a home, which can be deleted again. Raises OSError."""
+        for entry in list(self.path.iterdir()):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry != self.marker:
+                entry.unlink(missing_ok=True)
+        shutil.rmtree(self.path)
+
     def looks_like_home(self) -> bool:
         """Whether a local Azure has lived here: nothing else is ever deleted."""
-        marker = self.path / "README.txt"
-        return (marker.is_file() and marker.read_text() == MARKER) or (self.path / "azure.db").is_file()
+        if self.marker.is_file() and self.marker.read_text(encoding="utf-8", errors="replace") == MARKER:
+            return True
+        return (self.path / "azure.db").is_file() or self._holds_only_traces()
+
+    def _holds_only_traces(self) -> bool:
+        """Whether all that is here is what the programs of a rehearsal shell make again after a reset."""
+        entries = list(self.path.iterdir()) if self.path.is_dir() else []
+        return bool(entries) and all(
+            entry.is_dir()
+            and not entry.is_symlink()
+            and entry.name in TRACES
+            and all(TRACES[entry.name].fullmatch(inner.name) for inner in entry.iterdir())
+            for entry in entries
+        )
 
     def holder(self) -> int | None:
         """The process that holds this home's lock, ready or still starting; None when there is none."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from cli import processes
-from cli.errors import CommandError, UnavailableError, UsageError
+from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
 from cli.localhome import LocalHome, Server
 
 DEFAULT_PORT = 18443
@@ -180,6 +180,8 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
             if server is not None and server.pid == process.pid and is_healthy(server):
                 _children.append(process)
                 return server
+            if process.poll() == ExitCode.USAGE:
+                raise UsageError(f"the local Azure does not take these options: {_printed(home).splitlines()[-1]}")
             if process.poll() is not None:
                 raise UnavailableError(
                     f"the local Azure ended with exit code {process.returncode} before it was ready:\n{_printed(home)}"

@@ -23,6 +23,10 @@ LOCATION = "azure-native:location"
 PREFIX = "sluice:"
 
 
+class SubscriptionUnknown(UsageError):
+    """Nothing is wrong with the file, but neither it nor the environment says which subscription."""
+
+
 def read_settings(stack: str) -> tuple["Settings", str]:
     """Return a stack's settings and its subscription. Raises UsageError and SettingsError."""
     from settings import parse_settings
@@ -31,14 +35,15 @@ def read_settings(stack: str) -> tuple["Settings", str]:
     raw = {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
     if LOCATION in config:
         raw["location"] = config[LOCATION]
+    settings = parse_settings(raw, stack=stack)
     named = [config.get(SUBSCRIPTION), *map(os.environ.get, SUBSCRIPTION_VARIABLES)]
     subscription = next((str(one) for one in named if one), None)
     if subscription is None:
-        raise UsageError(
+        raise SubscriptionUnknown(
             f"the subscription is not known: neither {SUBSCRIPTION} nor ARM_SUBSCRIPTION_ID is set. "
             "Run `export ARM_SUBSCRIPTION_ID=$(az account show --query id --output tsv)`."
         )
-    return parse_settings(raw, stack=stack), subscription
+    return settings, subscription
 
 
 def _config(stack: str) -> dict[str, Any]:

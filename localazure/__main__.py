@@ -10,6 +10,7 @@ import logging.handlers
 import os
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from localazure.arm.control_plane import Options
@@ -27,12 +28,7 @@ _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = server_parser()
-    parsed = parser.parse_args(arguments)
-    try:
-        parsed.quota = read_quota(parsed.quota)
-    except ValueError as error:
-        parser.error(str(error))
+    parsed = server_parser().parse_args(arguments)
     home = parsed.home.absolute()
     options = Options(
         outside_network=parsed.outside_network,
@@ -40,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         keep_omitted_traffic=parsed.keep_omitted_traffic,
         generation=parsed.service,
         pace=parsed.timing,
-        quota=parsed.quota,
+        quota=read_quota(parsed.quota),
         vm_sizes=frozenset(size.lower() for size in parsed.vm_size),
         taken_endpoint_names=frozenset(name.lower() for name in parsed.taken_endpoint_name),
     )
@@ -118,8 +114,8 @@ def server_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--service",
-        type=Generation,
-        choices=list(Generation),
+        type=_generation,
+        metavar=f"{{{','.join(Generation)}}}",
         default=Generation.BY_VERSION,
         help="whose manners Machine Learning has: those of 2022, of 2024, or (default) what the api-version suggests",
     )
@@ -138,6 +134,7 @@ def server_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quota",
+        type=_quota,
         metavar="FAMILY=CORES",
         action="append",
         default=[],
@@ -160,11 +157,37 @@ def server_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def wrong_switches(switches: Sequence[str]) -> list[str]:
+    """What is wrong with each of these `--switch=value`, without starting anything; empty where all is well."""
+    problems = []
+    for switch in switches:
+        parser = server_parser()
+        parser.exit_on_error = False
+        try:
+            parser.parse_args(["--home", ".", switch])
+        except argparse.ArgumentError as error:
+            problems.append(f"{error.argument_name}: {error.message}")
+    return problems
+
+
 def _speed(text: str) -> int:
-    speed = int(text)
-    if not 1 <= speed <= MAX_SPEED:
-        raise argparse.ArgumentTypeError(f"it must be from 1 to {MAX_SPEED}, got {speed}")
-    return speed
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_SPEED):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_SPEED}, got {text!r}")
+    return int(text)
+
+
+def _generation(text: str) -> Generation:
+    if text not in list(Generation):
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(Generation)}, got {text!r}")
+    return Generation(text)
+
+
+def _quota(text: str) -> str:
+    try:
+        read_quota([text])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+    return text
 
 
 if __name__ == "__main__":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 
 from cli import local, main
 from cli.errors import ExitCode
+from cli.localhome import Server
+from localazure.__main__ import server_parser, wrong_switches
 
 
 @pytest.mark.parametrize(
@@ -28,6 +33,48 @@ def test_choices_of_a_rehearsal_are_passed_to_the_server(monkeypatch, tmp_path, 
         main.main(["local", "start", "--home", str(tmp_path), *given])
     assert started.value.args == (passed,)
     assert {*local.SERVER_FLAGS, *local.SERVER_CHOICES} >= {one.partition("=")[0] for one in passed}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--timing", "slow"], ["--timing", "'slow'", "fast", "real"]),
+        (["--compute", "cloud"], ["--compute", "'cloud'", "processes", "simulated"]),
+        (["--service", "2023"], ["--service", "by-version, 2022, 2024", "'2023'"]),
+        (["--autoscale-speed", "fast"], ["--autoscale-speed", "whole number from 1 to 60", "'fast'"]),
+        (["--autoscale-speed", "61"], ["--autoscale-speed", "from 1 to 60"]),
+        (["--quota", "DSv2"], ["--quota", "FAMILY=CORES", "'DSv2'"]),
+        (["--quota", "DSv2=4", "--quota", "=4", "--timing", "slow"], ["'=4'", "'slow'"]),
+        (["--port", "0"], ["--port must be 1 to 65534"]),
+        (["--host", "0.0.0.0"], ["127.0.0.1 only"]),
+    ],
+)
+def test_options_that_the_server_would_not_take_are_refused_before_anything_is_made(tmp_path, capsys, given, said):
+    home = tmp_path / "home"
+    assert main.main(["local", "start", "--home", str(home), *given]) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert error.startswith("sluice: ")
+    assert "usage:" not in error
+    assert all(part in error for part in said), error
+    assert not home.exists()
+
+
+def test_every_switch_of_the_server_that_takes_values_is_checked():
+    parser = server_parser()
+    restricted = {action.option_strings[0] for action in parser._actions if action.choices or action.type}
+    assert restricted - {"--home", "--port"} <= set(local.SERVER_CHOICES)
+    assert wrong_switches([f"{flag}=" for flag in sorted(restricted - {"--home", "--port"})])
+
+
+@pytest.mark.parametrize("folder", ["a b", "it's", "$HOME", "ümlaut", "-x"])
+def test_a_command_that_is_printed_for_a_home_can_be_pasted(monkeypatch, tmp_path, capsys, folder):
+    home = tmp_path / folder
+    server = Server(pid=1, https="https://localhost:1", http="http://localhost:2", version="0", started=0.0)
+    monkeypatch.setattr("cli.localserver.start", lambda *given, **more: (server, True))
+    assert main.main(["local", "start", "--home", str(home)]) == ExitCode.DONE
+    assert main.main(["local", "status", "--home", str(home)]) == ExitCode.UNAVAILABLE
+    for command in re.findall(r"sluice local (?:env|start) --home [^`)]+", capsys.readouterr().out):
+        assert shlex.split(command)[-1] == str(home)
 
 
 def test_the_records_of_an_endpoint_are_shown_and_others_are_not_reached(tmp_path, capsys):

@@ -129,3 +129,35 @@ def test_a_file_that_pulumi_cannot_read_is_named_and_the_corrected_one_is_taken(
         )
     finally:
         file.unlink()
+
+
+def test_a_reset_in_a_rehearsal_shell_leaves_a_home_that_can_be_started_again(clone: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "SLUICE_"))}
+
+    def sluice(*words: str, shell: dict[str, str], expect: int = 0) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [str(SLUICE), *words], cwd=clone, env=shell, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done
+
+    sluice("local", "start", "--home", str(home), shell=outside)
+    try:
+        shell = variables_after(f'eval "$({SLUICE} local env --home {home} --stack dev)"', clone, outside)
+        sluice("local", "reset", "--yes", shell=shell)
+        subprocess.run(["pulumi", "whoami"], cwd=clone, env=shell, capture_output=True, check=False)
+        assert (home / "pulumi").is_dir()
+        said = sluice("doctor", shell=shell, expect=1).stdout
+        assert 'fix: sluice local start && eval "$(sluice local env --stack dev)"' in said
+        assert "plugin install" not in said
+        sluice("local", "start", shell=shell)
+        again = variables_after(f'eval "$({SLUICE} local env --stack dev)"', clone, shell)
+        assert (
+            subprocess.run(["pulumi", "whoami"], cwd=clone, env=again, capture_output=True, check=False).returncode == 0
+        )
+        sluice("local", "reset", "--yes", shell=again)
+        assert not home.exists()
+    finally:
+        if home.exists():
+            sluice("local", "stop", "--home", str(home), shell=outside)

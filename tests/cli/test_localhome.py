@@ -1,0 +1,89 @@
+"""Which folders are a home: what a rehearsal left is one, what somebody else has is none and stays."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cli import main
+from cli.errors import ExitCode, UsageError
+from cli.localhome import LocalHome
+
+LEFT_BY_PULUMI = ["pulumi/logs/pulumi-1-whoami.log", "pulumi/credentials.json", "pulumi/workspaces/a.json"]
+LEFT_BY_AZ = ["azure/cloudEndpoints.json", "azure/az.sess", "azure/commandIndex.json", "azure/msal_token_cache.json"]
+
+
+def fill(folder: Path, files: list[str]) -> None:
+    for name in files:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+
+
+@pytest.mark.parametrize(
+    "files", [LEFT_BY_PULUMI, LEFT_BY_AZ, [*LEFT_BY_PULUMI, *LEFT_BY_AZ, "state/.pulumi/meta.yaml"]]
+)
+def test_what_pulumi_and_az_write_after_a_reset_does_not_make_the_home_unusable(
+    tmp_path: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = LocalHome(tmp_path / "home")
+    fill(home.path, files)
+    home.create()
+    assert home.looks_like_home()
+    shutil.rmtree(home.path)
+    fill(home.path, files)
+    assert main.main(["local", "reset", "--yes", "--home", str(home.path)]) == ExitCode.DONE
+    assert not home.path.exists()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["thesis.txt"],
+        ["README.txt", "thesis.txt"],
+        ["pulumi/Pulumi.yaml"],
+        [*LEFT_BY_PULUMI, "pulumi/program/__main__.py"],
+        [*LEFT_BY_AZ, "notes.txt"],
+        ["state/terraform.tfstate"],
+        ["logs/app.log"],
+        ["azure/main.bicep"],
+    ],
+)
+def test_what_somebody_else_has_is_neither_taken_nor_deleted(
+    tmp_path: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = LocalHome(tmp_path / "home")
+    fill(home.path, files)
+    with pytest.raises(UsageError, match="is not empty"):
+        home.create()
+    assert main.main(["local", "reset", "--yes", "--home", str(home.path)]) == ExitCode.USAGE
+    assert all((home.path / name).read_text() == "x" for name in files)
+
+
+def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    fill(precious, ["logs/a.log"])
+    home = LocalHome(tmp_path / "home")
+    home.path.mkdir()
+    (home.path / "pulumi").symlink_to(precious)
+    assert not home.looks_like_home()
+
+
+def test_a_reset_that_was_interrupted_can_be_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = LocalHome(tmp_path / "home")
+    home.create()
+    fill(home.path, ["azure.db", "blobs/a", "state/.pulumi/meta.yaml"])
+    deleted: list[Path] = []
+
+    def interrupted(path: Path) -> None:
+        if deleted:
+            raise KeyboardInterrupt
+        deleted.append(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            home.delete()
+    assert home.looks_like_home()
+    home.delete()
+    assert not home.path.exists()
