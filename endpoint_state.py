@@ -54,10 +54,19 @@ class LiveEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveState:
-    """What the program read before it declared anything: is there a workspace, and the endpoint in it."""
+    """What the program read before it declared anything: is there a workspace, and the endpoint in it.
+
+    `network_status` is the state of the workspace's managed network, as Azure spells it; None if there is none.
+    """
 
     workspace_exists: bool
     endpoint: LiveEndpoint | None = None
+    network_status: str | None = None
+
+    @property
+    def network_is_ready(self) -> bool:
+        """Azure creates deployments."""
+        return self.network_status is None or self.network_status.lower() == "active"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,7 +89,7 @@ class _Change:
     """One declared change beside what is live; each method is one group of rules."""
 
     def __init__(self, live: LiveState, declared: DeclaredEndpoint, stable: str | None, limits: Limits) -> None:
-        self.workspace_exists = live.workspace_exists
+        self.live = live
         self.endpoint = live.endpoint
         self.declared = declared
         self.stable = stable
@@ -116,6 +116,10 @@ class _Change:
     @property
     def _refresh(self) -> str:
         return f"pulumi up --refresh --stack {self.declared.stack}"
+
+    @property
+    def _recover(self) -> str:
+        return f"sluice recover --stack {self.declared.stack}"
 
     def _deployment(self, name: str) -> str:
         return f"sluice:endpoints.{self.declared.key}.deployments.{name}"
@@ -159,7 +163,8 @@ class _Change:
             for name, declared in self.declared.deployments.items()
             if (live := self.existing.get(name)) is not None
             and not self._carries(name)
-            and (live.state == "failed" or live.release != declared.release)
+            # Without its network Azure would let a failed one fail again.
+            and (live.release != declared.release or (live.state == "failed" and self.live.network_is_ready))
         )
 
     def _obstacle(self, name: str) -> str | None:
@@ -257,6 +262,13 @@ class _Change:
                         f"run {self._up}, then remove it.",
                     )
                 continue
+            if name in self._replaced and not self.live.network_is_ready:
+                yield Violation(
+                    self._deployment(name),
+                    f"must keep its release while the workspace's managed network is {self.live.network_status} in "
+                    f"Azure, not Active: the deployment is replaced, and Azure could not create it again. Run "
+                    f"{self._recover}, which provisions the network, then run {self._up} again.",
+                )
             if live.state == "deleting":
                 yield Violation(
                     self._deployment(name),
@@ -362,10 +374,17 @@ class _Change:
         """What may be declared now; called only when no rule is broken."""
         names = tuple(self.declared.deployments)
         waiting: list[str] = []
-        if not self.workspace_exists:
+        if not self.live.workspace_exists:
             if names:
                 waiting.append(f"deployments wait for the workspace: {', '.join(names)}")
             names = ()
+        elif without_network := self._without_network():
+            status = f"{self.live.network_status} in Azure, not Active"
+            waiting.append(
+                f"deployments wait for the workspace's managed network, which is {status}: {', '.join(without_network)}"
+            )
+            # What exists stays declared: left out, it would be deleted.
+            names = tuple(name for name in names if name in self.existing)
         held = self._held(self.wanted)
         if held:
             waiting.append(f"live weights wait ({show(self.wanted)}): {held}")
@@ -379,8 +398,18 @@ class _Change:
             replaced=self._replaced,
             replaces_endpoint=self._replaces_endpoint,
             waiting=tuple(waiting),
-            next=self._up if waiting else None,
+            next=(self._up if self.live.network_is_ready else self._recover) if waiting else None,
         )
+
+    def _without_network(self) -> list[str]:
+        """Deployments that Azure would have to create, and cannot while the managed network is not provisioned."""
+        if self.live.network_is_ready:
+            return []
+        return [
+            name
+            for name in self.declared.deployments
+            if (live := self.existing.get(name)) is None or (live.state == "failed" and not self._carries(name))
+        ]
 
     def _held(self, weights: Mapping[str, int]) -> str | None:
         """Why these weights wait, or None. On an endpoint that serves, nothing waits: it is an error instead."""

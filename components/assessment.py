@@ -20,7 +20,7 @@ from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, Endpoin
 from components.live import LiveStack, read_caller, read_stack
 from components.placement import Placement
 from components.stack_assessment import endpoint_names, former_names, stack_problems
-from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, LiveState, Transition
+from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
 from models.advice import unpinned_image
 from models.errors import ModelError
 from models.loader import load_models
@@ -129,7 +129,7 @@ def _check_without_files(settings: Settings, live: LiveStack, name: str, key: st
             for deployment, chosen in settings.endpoints[key].deployments.items()
         },
     )
-    state = LiveState(workspace_exists=live.workspace_exists, endpoint=endpoint)
+    state = live.around(endpoint)
     validate_transition(state, declared, rollout.stable, settings.limits)
 
 
@@ -173,7 +173,7 @@ class _Draft:
         before = len(problems)
         problems += self._file_problems()
         live = self.live.endpoints.get(self.name)
-        state = LiveState(workspace_exists=self.live.workspace_exists, endpoint=live)
+        state = self.live.around(live)
         transition = _collect(
             problems,
             lambda: validate_transition(state, self._declared(), self._rollout.stable, self.settings.limits),

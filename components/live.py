@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import pulumi
 
 from components.azure_reads import AzureReadError, Read, Resource, ask, require
-from endpoint_state import LiveDeployment, LiveEndpoint
+from endpoint_state import LiveDeployment, LiveEndpoint, LiveState
 from naming import Names, endpoint_tags, endpoints_from_tags
 from platform_record import PlatformRecord, facts
 from stack_config import Network, Redundancy
@@ -66,6 +66,8 @@ class LiveStack:
     """Azure ML's own id of the workspace, another one after it was deleted and made again; None if there is none."""
     endpoints: Mapping[str, LiveEndpoint]
     """Declared endpoints that exist, by name in Azure."""
+    network_status: str | None = None
+    """State of the workspace's managed network: Active when deployments can be created; None without such a network."""
     undeclared: tuple[LiveEndpoint, ...] = ()
     """Endpoints that an earlier update declared, that are still there, and that the stack file no longer has."""
     record: PlatformRecord | None = None
@@ -80,6 +82,10 @@ class LiveStack:
     def workspace_exists(self) -> bool:
         """Whether deployments can be made."""
         return self.workspace_guid is not None
+
+    def around(self, endpoint: LiveEndpoint | None) -> LiveState:
+        """What is live of one endpoint and where it lies."""
+        return LiveState(workspace_exists=self.workspace_exists, endpoint=endpoint, network_status=self.network_status)
 
 
 def read_caller() -> Caller:
@@ -146,6 +152,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
     return replace(
         known,
         workspace_guid=workspace["workspaceId"],
+        network_status=_network_status(workspace),
         endpoints={name: endpoint for name, endpoint in endpoints.items() if name in declared},
         undeclared=tuple(endpoint for name, endpoint in endpoints.items() if name not in declared),
     )
@@ -228,6 +235,14 @@ class Reads:
     def _add(self, resource_id: str, function: str, arguments: Mapping[str, str]) -> str:
         self.questions[resource_id] = Read(what=resource_id, function=f"azure-native:{function}", arguments=arguments)
         return resource_id
+
+
+def _network_status(workspace: Resource) -> str | None:
+    network = workspace.get("managedNetwork") or {}
+    if network.get("isolationMode", "Disabled") == "Disabled":
+        return None
+    status: str | None = (network.get("status") or {}).get("status")
+    return status
 
 
 def live_endpoint(name: str, endpoint: Resource, deployments: Mapping[str, Resource | None]) -> LiveEndpoint:

@@ -60,7 +60,11 @@ class Monitoring(pulumi.ComponentResource):
             ingestion_mode=applicationinsights.IngestionMode.LOG_ANALYTICS,
             workspace_resource_id=logs.id,
             tags=args.placement.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Whoever has them may write telemetry; azure-native marks neither as secret.
+                additional_secret_outputs=["connection_string", "instrumentation_key"],
+            ),
         )
         self.log_analytics_id = logs.id
         self.application_insights_id = insights.id

@@ -48,7 +48,7 @@ def settle(
     endpoint: ml.OnlineEndpoint,
     deployments: Mapping[str, ml.OnlineDeployment],
 ) -> pulumi.Output[Settlement]:
-    """Return what to put out; warns, at the endpoint, of everything that the engine leaves different in Azure."""
+    """Return what to put out; says what waits, and warns of everything that the engine leaves different in Azure."""
     return pulumi.Output.from_input(_settle(_Question(declaration, names, endpoint, deployments)))
 
 
@@ -56,9 +56,11 @@ async def _settle(question: _Question) -> Settlement:
     found, warnings = question.declaration.live, list[str]()
     if question.differs:
         found, warnings = await (question.ask_engine() if pulumi.runtime.is_dry_run() else question.ask_azure())
+    transition = question.declaration.transition
+    for reason in transition.waiting:
+        pulumi.log.info(f"{question.declaration.name} is not settled: {reason}", question.endpoint)
     for warning in warnings:
         pulumi.log.warn(warning, question.endpoint)
-    transition = question.declaration.transition
     return Settlement(
         traffic=found.traffic if found and warnings else transition.traffic,
         mirror=found.mirror if found and warnings else transition.mirror,

@@ -107,6 +107,35 @@ def test_without_a_workspace_deployments_and_weights_wait():
     )
 
 
+def test_deployments_wait_for_the_managed_network_and_the_next_command_provisions_it():
+    step = accept(LiveState(workspace_exists=True, network_status="Inactive"), declared({"blue": 100}))
+    assert (step.deployments, step.traffic, step.settled) == ((), {}, False)
+    assert step.next == "sluice recover --stack prod"
+    assert step.waiting[0] == (
+        "deployments wait for the workspace's managed network, which is Inactive in Azure, not Active: blue, green"
+    )
+
+
+def test_what_exists_stays_declared_without_a_managed_network_and_one_that_failed_is_not_tried_again():
+    state = replace(live({"blue": 100}, blue="Succeeded", green="Failed"), network_status="Inactive")
+    step = accept(state, declared({"blue": 100}, deployments=("blue", "green", "amber")))
+    assert (step.deployments, step.replaced, step.traffic) == (("blue", "green"), frozenset(), {"blue": 100})
+    assert step.waiting[0].endswith("not Active: green, amber")
+
+
+def test_a_deployment_is_not_replaced_without_a_managed_network():
+    state = replace(live({"blue": 100}, blue="Succeeded", green="Succeeded"), network_status="Inactive")
+    (error,) = refuse(state, declared({"blue": 100}, green=DeclaredDeployment(release="other")))
+    assert error.startswith(f"{DEPLOYMENTS}.green must keep its release while the workspace's managed network is Inact")
+    assert "Run sluice recover --stack prod, which provisions the network" in error
+
+
+@pytest.mark.parametrize("status", ["Active", "active", None])
+def test_a_network_that_is_ready_or_that_there_is_none_of_holds_nothing_back(status):
+    step = accept(LiveState(workspace_exists=True, network_status=status), declared())
+    assert (step.deployments, step.next) == (("blue", "green"), None)
+
+
 def test_an_endpoint_to_be_created_gets_deployments_but_no_weights():
     step = accept(WORKSPACE, declared({"blue": 100}))
     assert (step.traffic, step.deployments, step.settled) == ({}, ("blue", "green"), False)

@@ -63,6 +63,7 @@ class Registration:
     delete_before_replace: bool
     replace_on_changes: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    secret_outputs: tuple[str, ...]
     depends_on: frozenset[str]
 
     @property
@@ -110,10 +111,17 @@ class FakeAzure:
         name = self.names.stack_identity
         self._found["getUserAssignedIdentity", name] = {"name": name, "tags": dict(tags or {})}
 
-    def add_workspace(self, *, guid: str = "guid-1", public: bool = True) -> None:
+    def add_workspace(
+        self, *, guid: str = "guid-1", public: bool = True, network: Mapping[str, Any] | None = None
+    ) -> None:
         name = self.names.workspace
         access = "Enabled" if public else "Disabled"
-        self._found["getWorkspace", name] = {"name": name, "workspaceId": guid, "publicNetworkAccess": access}
+        self._found["getWorkspace", name] = {
+            "name": name,
+            "workspaceId": guid,
+            "publicNetworkAccess": access,
+            "managedNetwork": network,
+        }
 
     def add_endpoint(
         self,
@@ -238,6 +246,7 @@ class _Monitor(mocks.MockMonitor):
                 delete_before_replace=request.deleteBeforeReplace,
                 replace_on_changes=tuple(request.replaceOnChanges),
                 ignore_changes=tuple(request.ignoreChanges),
+                secret_outputs=tuple(request.additionalSecretOutputs),
                 depends_on=frozenset(request.dependencies),
             )
         )

@@ -50,6 +50,25 @@ def test_a_group_without_a_workspace_is_a_place_but_no_workspace(azure: FakeAzur
     assert (live.location, live.workspace_exists) == ("northeurope", False)
 
 
+@pytest.mark.parametrize(
+    ("network", "status"),
+    [
+        (None, None),
+        ({"isolationMode": "Disabled", "status": {"status": "Inactive"}}, None),
+        ({"isolationMode": "AllowInternetOutbound", "status": {"status": "Inactive"}}, "Inactive"),
+        ({"isolationMode": "AllowOnlyApprovedOutbound", "status": {"status": "Active"}}, "Active"),
+        ({"isolationMode": "AllowInternetOutbound"}, None),
+    ],
+)
+def test_the_managed_network_is_read_where_there_is_one(
+    azure: FakeAzure, network: dict[str, Any] | None, status: str | None
+) -> None:
+    azure.add_group()
+    azure.add_workspace(network=network)
+    live = read(azure, {})
+    assert (live.network_status, live.around(None).network_status) == (status, status)
+
+
 def test_an_endpoint_is_read_with_its_weights_identity_and_deployments(stack: FakeAzure) -> None:
     stack.add_endpoint("fraud-dev", traffic={"blue": 90, "green": 10}, mirror={}, identity_ids=("/ID/Upper",))
     stack.add_deployment("fraud-dev", "blue", tags={"sluice:release": "abc"})

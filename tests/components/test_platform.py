@@ -95,6 +95,10 @@ def test_insights_keep_their_data_in_log_analytics(public: Deployment) -> None:
     assert insights["workspaceResourceId"] == public.one("Workspace", "platform-monitoring-logs").id
 
 
+def test_what_lets_telemetry_in_is_a_secret_in_the_state(public: Deployment) -> None:
+    assert set(public.one("Component").secret_outputs) == {"connectionString", "instrumentationKey"}
+
+
 def test_a_private_platform_has_no_public_access_anywhere(private: Deployment) -> None:
     assert private.one("StorageAccount").inputs["publicNetworkAccess"] == "Disabled"
     assert private.one("StorageAccount").inputs["networkRuleSet"]["defaultAction"] == "Deny"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -41,7 +42,6 @@ def live_endpoint(traffic: dict[str, int], *deployments: str, mirror: dict[str, 
 @pytest.fixture
 def run(azure: FakeAzure, placement: Placement, caplog: pytest.LogCaptureFixture) -> Run:
     """Returns a function that runs one declaration: the outputs and the warnings."""
-    caplog.set_level(logging.WARNING)
 
     def run(declaration: EndpointDeclaration, *, preview: bool) -> tuple[dict[str, Any], list[str]]:
         live = declaration.live
@@ -76,7 +76,7 @@ def run(azure: FakeAzure, placement: Placement, caplog: pytest.LogCaptureFixture
             pulumi.export("summary", OnlineEndpoint("fraud", args).summary)
 
         outputs = deploy(program, azure, preview=preview).outputs["summary"]
-        return outputs, [record.getMessage() for record in caplog.records]
+        return outputs, [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
     return run
 
@@ -160,3 +160,15 @@ def test_an_endpoint_that_cannot_be_read_after_its_update_is_not_called_settled(
     summary, (warning,) = run(declare({"blue": 100}, live=live_endpoint({}, "blue")), preview=False)
     assert (summary["settled"], summary["next"]) == (False, REFRESH)
     assert 'Status=403 Code="AuthorizationFailed" Message="No."' in warning
+
+
+@both
+def test_what_waits_is_said_with_its_reason(
+    declare: Declare, run: Run, caplog: pytest.LogCaptureFixture, preview: bool
+) -> None:
+    declaration = declare({})
+    waits = replace(declaration.transition, waiting=("deployments wait for the workspace: blue",))
+    caplog.set_level(logging.INFO)
+    run(replace(declaration, transition=waits), preview=preview)
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert said == ["fraud-dev is not settled: deployments wait for the workspace: blue"]
