@@ -143,6 +143,7 @@ def test_a_safe_rollout_goes_from_an_empty_subscription_to_the_second_version(ro
 def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, folder):
     seen = run(home, "deployments_that_fail.py", folder)
     log = seen.pop("log")
+    assert seen.pop("refused and left") == []
     codes = {name: code for name, (code, _) in seen.items()}
     assert codes == {
         "init-raises": "ResourceNotReady",
@@ -150,7 +151,8 @@ def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, fold
         "slow-init": "ResourceNotReady",
         "unknown-package": "ImageBuildFailure",
         "no-server": "ResourceNotReady",
-        "own-image": "NotEmulated",
+        "own-image": "BadRequest/MissingDriverProgram",
+        "own-server": "NotEmulated",
         "image-with-code": "NotEmulated",
         "dockerfile": "NotEmulated",
         "unknown-curated": "NotEmulated",
@@ -164,7 +166,7 @@ def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, fold
     assert "No module named 'numpy'" in messages["missing-package"]
     assert "no-such-package-of-ours" in messages["unknown-package"]
     assert "Add azureml-inference-server-http" in messages["no-server"]
-    assert "the local Azure runs no images" in messages["own-image"]
+    assert "the local Azure runs no images" in messages["own-server"]
     assert "SLUICE_ENVIRONMENTS" in messages["image-with-code"]
     assert '"azureml://registries/azureml/environments/acpt-pytorch-2.8-cuda12.6":' in messages["unknown-curated"]
     assert "made by a Dockerfile" in messages["dockerfile"]

@@ -94,7 +94,6 @@ def test_names_of_storage_accounts(storage):
 def test_what_storage_does_not_do_says_so(storage):
     here = (GROUP, "mgmtaccount")
     assert refused(lambda: storage.blob_containers.list(*here)) == NOT_EMULATED
-    assert refused(lambda: storage.blob_services.get_service_properties(*here)) == NOT_EMULATED
     assert refused(lambda: storage.file_shares.list(*here)) == NOT_EMULATED
     assert refused(lambda: storage.usages.list_by_location(LOCATION)) == NOT_EMULATED
     assert refused(lambda: storage.skus.list()) == NOT_EMULATED

@@ -107,7 +107,7 @@ def test_a_diagnosis_has_a_location_only_and_names_what_is_missing(azure):
         assert VAULT in problem["message"]
     finally:
         vault = {"tenantId": azure.shown(path)["properties"]["tenantId"], "sku": {"family": "A", "name": "standard"}}
-        azure.done("PUT", VAULT, HERE | {"properties": vault})
+        azure.done("PUT", VAULT, HERE | {"properties": vault | {"createMode": "recover"}})
 
 
 def test_keys_can_be_listed_and_resynchronised(azure):

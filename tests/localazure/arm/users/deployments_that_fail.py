@@ -26,6 +26,8 @@ SCRIPTS = {
     "slow_init": "import time\n\ndef init():\n    time.sleep(30)\n\ndef run(data):\n    return 1\n",
 }
 BROKEN = {"dependencies": ["python=3.11", {"pip": ["azureml-inference-server-http==1.5.1", "no-such-package-of-ours"]}]}
+ROUTE = {"path": "/", "port": 8080}
+ROUTES = {"liveness_route": ROUTE, "readiness_route": ROUTE, "scoring_route": ROUTE}
 BARE = {"dependencies": ["python=3.11", {"pip": ["pip"]}]}
 
 
@@ -48,6 +50,10 @@ def main():
         "unknown-package": code | {"environment": Environment(image=IMAGE, conda_file=BROKEN)},
         "no-server": code | {"environment": Environment(image=IMAGE, conda_file=BARE)},
         "own-image": {"environment": Environment(image="docker.io/acme/serving:1"), "model": Model(path="weights.txt")},
+        "own-server": {
+            "environment": Environment(image="docker.io/acme/serving:1", inference_config=ROUTES),
+            "model": Model(path="weights.txt"),
+        },
         "image-with-code": code | {"environment": Environment(image="docker.io/acme/serving:1")},
         "dockerfile": code | {"environment": Environment(name="made", build=BuildContext(path="blue"))},
         "unknown-curated": code | {"environment": CURATED.format("acpt-pytorch-2.8-cuda12.6")},
@@ -63,9 +69,11 @@ def main():
         try:
             ml.online_deployments.begin_create_or_update(one).result()
         except HttpResponseError as error:
-            seen[name] = [error.error.code, error.error.message]
+            details = [detail.code for detail in error.error.details or []]
+            seen[name] = ["/".join([error.error.code, *details]), error.error.message]
         else:
             seen[name] = ["Succeeded", ""]
+    seen["refused and left"] = [one.name for one in ml.online_deployments.list(NAME) if one.name == "own-image"]
     try:
         list(ml.indexes.list())
     except HttpResponseError as error:
