@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import pytest
 
+from localazure.arm import vm_sizes
 from skus import SKUS, SkuError, check_sku, find_sku, quota_cores, sku_warning
 
 TODAY = date(2026, 1, 1)
@@ -165,3 +166,13 @@ def test_replacements_are_in_the_table_and_not_retired_themselves():
 
 def test_sizes_below_the_recommended_minimum_are_marked():
     assert {name for name, sku in SKUS.items() if not sku.recommended} == {"Standard_DS1_v2", "Standard_DS2_v2"}
+
+
+def test_the_local_azure_serves_every_size_that_is_not_retired_and_counts_the_same_quota():
+    """It imports nothing of the program, so it has a table of its own."""
+    for name, sku in SKUS.items():
+        there = vm_sizes.find_size(name)
+        if sku.retired is not None and sku.retired <= TODAY:
+            assert there is None, name
+        else:
+            assert there == vm_sizes.VmSize(sku.family, sku.cores, sku.reserves_for_upgrades), name
