@@ -93,14 +93,43 @@ class ArmClient:
         if status == 404:
             return None
         if status != 200:
-            kind = UnavailableError if status >= 500 and status != 501 else CommandError
-            raise kind(f"Azure answered {status} to {method} {path}: {_message(text).rstrip('.')}. {_hint(status)}")
+            raise explain_refusal(status, text, f"{method} {path}")
         return _object(text, f"{method} {path}")
+
+    def get_all(self, path: str, api_version: str) -> list[dict[str, Any]]:
+        """Everything that a list holds, page after page; nothing when its parent does not exist."""
+        found: list[dict[str, Any]] = []
+        page = self.get(path, api_version)
+        while page is not None:
+            entries = page.get("value")
+            found += [entry for entry in (entries if isinstance(entries, list) else ()) if isinstance(entry, dict)]
+            link = page.get("nextLink")
+            page = self._page(link, path) if isinstance(link, str) and link else None
+        return found
+
+    def _page(self, link: str, path: str) -> dict[str, Any]:
+        if not link.startswith(f"{self.base_url}/"):  # the token is for nobody else
+            raise UnavailableError(
+                f"Azure's list of {path} goes on at {link}, which is not {self.base_url}. Try again."
+            )
+        status, text = self._open(link, {"Authorization": f"Bearer {self.token}"})
+        if status != 200:
+            raise explain_refusal(status, text, f"GET {link}")
+        return _object(text, f"GET {link}")
 
     def _open(
         self, url: str, headers: dict[str, str], method: str = "GET", data: bytes | None = None
     ) -> tuple[int, str]:
-        """Status and body; an unreachable or failing server is asked again before it counts as unavailable."""
+        """Status and body."""
+        return self._exchange(url, headers, method, data)[:2]
+
+    def _exchange(
+        self, url: str, headers: dict[str, str], method: str = "GET", data: bytes | None = None
+    ) -> tuple[int, str, dict[str, str]]:
+        """Status, body and headers in lower case.
+
+        An unreachable or failing server is asked again before it counts as unavailable.
+        """
         asked = f"{method} {url.split('?')[0]}"
         try:
             request = urllib.request.Request(
@@ -114,11 +143,12 @@ class ArmClient:
             wait = 0.2 * 3**attempt
             try:
                 with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=context) as answer:
-                    return answer.status, answer.read().decode(errors="replace")
+                    given = {name.lower(): value for name, value in answer.headers.items()}
+                    return answer.status, answer.read().decode(errors="replace"), given
             except urllib.error.HTTPError as error:
                 status, text, after = _refused(error)
                 if status not in REPEATED:
-                    return status, text
+                    return status, text, {}
                 problem, wait = f"{status} {_message(text)}".strip().rstrip("."), max(wait, after)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 problem = _reason(error)
@@ -144,6 +174,12 @@ def trust() -> ssl.SSLContext:
 def _context(file: str | None) -> ssl.SSLContext:
     """Read once: it takes 30 to 70 ms, which is more than most requests."""
     return ssl.create_default_context(cafile=file)
+
+
+def explain_refusal(status: int, text: str, asked: str) -> CommandError:
+    """The error for an answer that is no success: what was asked, what came back and what to do."""
+    kind = UnavailableError if status >= 500 and status != 501 else CommandError
+    return kind(f"Azure answered {status} to {asked}: {_message(text).rstrip('.')}. {_hint(status)}")
 
 
 def _hint(status: int) -> str:

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
 def recover(engine: "PulumiEngine", arm: ArmClient, *, wait_seconds: float) -> Report:
     """All repairs, in the order in which each makes the next possible."""
     report = Report(engine.stack)
-    _clear_backend(engine, report)
+    clear_backend(engine, report)
     state = engine.export()
     finder = Finder(arm, subscription_of(state, engine), engine.stack, wait_seconds, report.say)
     pending = pending_operations(state)
@@ -92,7 +92,7 @@ def recover(engine: "PulumiEngine", arm: ArmClient, *, wait_seconds: float) -> R
     adopted: dict[str, Candidate] = {}
     try:
         adopted |= _adopt(engine, finder, [operation.candidate for operation in pending if operation.creates], report)
-        _drop_pending(engine, report)
+        drop_pending(engine, report)
         for _ in range(MAX_ROUNDS):
             found = _adopt(engine, finder, _planned_creates(engine, report), report)
             adopted |= found
@@ -122,7 +122,8 @@ def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
     )
 
 
-def _clear_backend(engine: "PulumiEngine", report: Report) -> None:
+def clear_backend(engine: "PulumiEngine", report: Report) -> None:
+    """Remove what a dead update left in a file backend. Raises WaitingError while an update may be alive."""
     backend = backend_folder(dict(engine.environment))
     if backend is None:
         return
@@ -221,7 +222,7 @@ def _keep_finished_replacements(
             report.say(f"kept the replacement that Azure finished: {resource['id']}")
 
 
-def _drop_pending(engine: "PulumiEngine", report: Report) -> None:
+def drop_pending(engine: "PulumiEngine", report: Report) -> None:
     """Forget the interrupted operations: each was looked at, and what it left is in the state now, or nowhere."""
     state = engine.export()
     operations = pending_operations(state)

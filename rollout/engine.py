@@ -89,9 +89,10 @@ class PulumiEngine:
         flags = [flag for urn in targets for flag in ("--target", urn)]
         return self._operate("refresh", ["--yes", "--skip-preview", *flags], on_event)
 
-    def destroy(self, *, on_event: EventSink | None = None) -> Outcome:
-        """Delete everything in the state."""
-        return self._operate("destroy", ["--yes", "--skip-preview"], on_event)
+    def destroy(self, *, targets: Sequence[str] = (), on_event: EventSink | None = None) -> Outcome:
+        """Delete everything in the state, or the `targets` alone (URNs), on which nothing else may depend."""
+        flags = [flag for urn in targets for flag in ("--target", urn)]
+        return self._operate("destroy", ["--yes", "--skip-preview", *flags], on_event)
 
     def import_resources(self, resources: Sequence[ImportedResource]) -> Outcome:
         """Take existing resources into the state; their parents must be in it already."""

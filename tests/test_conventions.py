@@ -14,7 +14,17 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
-PURE = ("naming", "skus", "transitions", "stack_config", "endpoint_state", "weights", "models.spec")
+PURE = (
+    "naming",
+    "ownership",
+    "teardown.inventory",
+    "skus",
+    "transitions",
+    "stack_config",
+    "endpoint_state",
+    "weights",
+    "models.spec",
+)
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -142,6 +152,7 @@ def imports_of(folder: str) -> set[str]:
         ("components", {"cli", "localazure", "rollout", "settings", "toolchain"}),
         ("models", {"cli", "components", "localazure", "pulumi", "rollout", "settings"}),
         ("rollout", {"cli", "components", "localazure"}),
+        ("teardown", {"cli", "components", "localazure", "models", "pulumi", "rollout", "settings"}),
         ("localazure", {"cli", "components", "models", "naming", "pulumi_azure_native", "rollout", "settings"}),
         ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),
     ],

@@ -22,12 +22,17 @@ import pytest
 import requests
 import urllib3
 
+from naming import Names
+
 ARM = "https://arm.test"
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-shop-dev"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/mlw-shop-dev"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-live"
 ACCOUNT = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stshop"
+LOGS = f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/log-shop-dev"
+VAULT = Names(team="shop", stack="dev", subscription_id=SUBSCRIPTION).key_vault
+KEPT = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.KeyVault/locations/westeurope/deletedVaults/{VAULT}"
 SCORE = "https://scoring.test/score"
 BLOB = "https://stshop.blob.test"
 CREDENTIAL = "k" * 32
@@ -64,6 +69,11 @@ GOOD: Mapping[str, Answer] = {
     "deployment": as_json({"name": "blue", "properties": {"provisioningState": "Succeeded"}}),
     "deployments": as_json({"value": [{"name": "blue"}]}),
     "logs": as_json({"content": "the log"}),
+    "resources": as_json({"value": []}),
+    "kept vault": as_json({"properties": {"scheduledPurgeDate": "2027-02-25T00:00:00Z"}}),
+    "purge": Answer(202, b"", {"Location": f"{ARM}/operation"}),
+    "operation": Answer(204),
+    "log analytics": Answer(200),
     "score": as_json([1]),
     "blob": Answer(200, b"", {"Content-Length": "0"}),
 }
@@ -81,6 +91,11 @@ PATHS: Mapping[str, str] = {
     f"{ENDPOINT}/deployments": "deployments",
     f"{ENDPOINT}/deployments/blue": "deployment",
     f"{ENDPOINT}/deployments/blue/getLogs": "logs",
+    f"{GROUP}/resources": "resources",
+    LOGS: "log analytics",
+    KEPT: "kept vault",
+    f"{KEPT}/purge": "purge",
+    "/operation": "operation",
     "/metadata": "metadata",
     "/token": "token",
 }
@@ -164,6 +179,7 @@ class _Response(io.BytesIO):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.body)
         self.status = answer.status
+        self.headers = answer.headers
         self._breaks = answer.breaks
 
     def read(self, size: int | None = -1) -> bytes:

@@ -46,6 +46,7 @@ COMMANDS = [
     "release publish shop --stack dev",
     "release publish --all --stack dev",
     "recover --stack dev --wait-minutes 0",
+    "remove --stack dev --yes --wait-minutes 0",
     "doctor",
     "doctor --stack dev",
     "load https://127.0.0.1:1/score --request-file request.json --requests 1",
@@ -234,6 +235,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(socket.socket, "connect", no_connection)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     monkeypatch.setattr("cli.recover.engine_for", engine)
+    monkeypatch.setattr("cli.remove.engine_for", engine)
     return tmp_path
 
 

@@ -19,7 +19,8 @@ from cli import main as command
 from models.loader import load_model
 from models.spec import Model
 from rollout.events import Change, Outcome, Preview
-from tests.cli.azure_that_answers import GROUP, SUBSCRIPTION, Answer, AzureThatAnswers, as_json
+from tests.cli.azure_that_answers import GROUP, SUBSCRIPTION, WORKSPACE, Answer, AzureThatAnswers, as_json
+from tests.cli.azure_that_answers import LOGS as LOGS_ID
 from tests.cli.refusals import arm_refusals, broken_connections, odd_answers, scoring_refusals
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,7 @@ ABSENT = as_json({"error": {"code": "ResourceNotFound", "message": "not there"}}
 INVOKE = "invoke fraud --stack dev --request-file request.json"
 LOGS = "deployment-logs fraud blue --stack dev"
 RECOVER = "recover --stack dev --wait-minutes 0"
+REMOVE = "remove --stack dev --yes"
 PUBLISH = "release publish fraud-detection --stack dev"
 # A command, a question that it asks, and what else has to be so for it to ask.
 QUESTIONS: list[tuple[str, str, dict[str, Answer | Exception]]] = [
@@ -47,6 +49,13 @@ QUESTIONS: list[tuple[str, str, dict[str, Answer | Exception]]] = [
     (LOGS, "deployments", {"logs": ABSENT}),
     *[(PUBLISH, area, {}) for area in ("metadata", "token", "group", "workspace", "datastore", "account", "blob")],
     *[(RECOVER, area, {}) for area in ("metadata", "token", "endpoint", "group")],
+    *[
+        (REMOVE, area, {})
+        for area in (
+            *("metadata", "token", "group", "endpoints", "resources"),
+            *("workspace", "log analytics", "kept vault", "purge", "operation"),
+        )
+    ],
     *[("doctor --stack dev", area, {}) for area in ("metadata", "token", "subscription", "group")],
 ]
 REMEDY = re.compile(
@@ -89,6 +98,29 @@ class DeadEngine:
         return {}
 
 
+class FullEngine(DeadEngine):
+    """A stack with a group, a workspace and what it logs to, which nothing interrupted."""
+
+    def __init__(self, project: Path) -> None:
+        super().__init__(project)
+        ids = {"resources:ResourceGroup": GROUP, "operationalinsights:Workspace": LOGS_ID}
+        ids["machinelearningservices:Workspace"] = WORKSPACE
+        self.resources = [
+            {"urn": f"urn::{kind}", "type": f"azure-native:{kind}", "id": one, "protect": True}
+            for kind, one in ids.items()
+        ]
+
+    def export(self) -> dict[str, Any]:
+        return {"deployment": {"resources": self.resources}}
+
+    def import_(self, state: dict[str, Any]) -> None:
+        self.resources = state["deployment"]["resources"]
+
+    def destroy(self, *, targets: Any = (), on_event: Any = None) -> Outcome:
+        self.resources = []
+        return Outcome()
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with one stack and the example's model."""
@@ -116,6 +148,7 @@ def azure(checkout: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> Azur
         return DeadEngine(checkout)
 
     monkeypatch.setattr("cli.recover.engine_for", engine)
+    monkeypatch.setattr("cli.remove.engine_for", lambda options: FullEngine(checkout))
     # Neither the files of the model nor the Pulumi CLI change between hundreds of commands: look once.
     monkeypatch.setattr("models.loader.load_models", lambda asked: dict.fromkeys(asked, model))
     monkeypatch.setattr("toolchain.selection.look", lambda environment: (None, []))
@@ -126,6 +159,8 @@ def expected_code(words: str, area: str, trouble: Answer | Exception) -> set[int
     """What the exit code may be; 4 always means that the same command may do later."""
     if words.startswith("doctor"):
         return {0, 1}
+    if words == REMOVE and area in ("purge", "operation"):
+        return {0, 3}  # the stack is gone, the name of its vault stays taken
     if isinstance(trouble, Exception):
         return {4}
     if trouble.status in (429, 500, *range(502, 600)):
@@ -141,7 +176,7 @@ def troubles_of(words: str, area: str, also: dict[str, Answer | Exception]) -> l
     """All troubles for the question that only this command asks, every fifth for the others: each meets all in turn."""
     refusals = scoring_refusals() if area == "score" else arm_refusals()
     troubles = [*refusals, *odd_answers(), *broken_connections()]
-    if area in ("score", "endpoint", "logs", "workspace", "blob", "subscription") and not also:
+    if area in ("score", "endpoint", "logs", "workspace", "blob", "subscription", "purge") and not also:
         return troubles
     return troubles[QUESTIONS.index((words, area, also)) % 5 :: 5]
 

@@ -1,0 +1,109 @@
+"""Changes in Azure outside of Pulumi, and waiting until they have taken effect.
+
+Only `sluice remove` and `sluice recover` make any, and only such as the engine cannot make: deleting for good, purging,
+provisioning a network. Long operations are waited for as Resource Manager says (`Azure-AsyncOperation`, else
+`Location`), and their progress is told.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from cli.arm import ArmClient, explain_refusal
+from cli.errors import CommandError, WaitingError
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+POLL_SECONDS = 2.0
+LONGEST_POLL_SECONDS = 15.0
+TELL_SECONDS = 15.0
+
+
+class ArmOperations(ArmClient):
+    """Resource Manager, with the changes that the engine cannot make."""
+
+    def __init__(
+        self, say: Callable[[str], None], wait_seconds: float, credential: "TokenCredential | None" = None
+    ) -> None:
+        super().__init__(credential)
+        self.say = say
+        self.wait_seconds = wait_seconds
+
+    def delete(self, resource_id: str, api_version: str, **query: str) -> bool:
+        """Delete and wait until it is gone; whether there was something to delete."""
+        return self._run("DELETE", resource_id, api_version, query)
+
+    def act(self, path: str, api_version: str, body: Mapping[str, Any] | None = None) -> None:
+        """POST an action and wait until it has ended."""
+        self._run("POST", path, api_version, {}, b"" if body is None else json.dumps(body).encode())
+
+    def _run(
+        self, method: str, path: str, api_version: str, query: Mapping[str, str], data: bytes | None = None
+    ) -> bool:
+        url = f"{self.base_url}{quote(path)}?{urlencode({'api-version': api_version, **query})}"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if data:
+            headers["Content-Type"] = "application/json"
+        status, text, given = self._exchange(url, headers, method, data)
+        if status in (204, 404) and method == "DELETE":
+            return False
+        if status == 202:
+            self._wait(f"{method} {path}", given, gone_is_done=method == "DELETE")
+        elif status not in (200, 201, 204):
+            raise explain_refusal(status, text, f"{method} {path}")
+        return True
+
+    def _wait(self, asked: str, given: Mapping[str, str], *, gone_is_done: bool) -> None:
+        started = told = time.monotonic()
+        url = given.get("azure-asyncoperation") or given.get("location") or ""
+        by_status = "azure-asyncoperation" in given
+        while url:
+            now = time.monotonic()
+            if now - started > self.wait_seconds:
+                raise WaitingError(
+                    f"{asked} is not done after {self.wait_seconds / 60:.0f} minutes. Azure goes on with it: run this "
+                    "command again later, it continues there."
+                )
+            if now - told > TELL_SECONDS:
+                self.say(f"waiting for Azure: {asked} ({now - started:.0f} s)")
+                told = now
+            time.sleep(_pause(given))
+            if not url.startswith(f"{self.base_url}/"):  # the token is for nobody else
+                raise CommandError(f"{asked} is to be followed at {url}, which is not {self.base_url}. Try again.")
+            status, text, given = self._exchange(url, {"Authorization": f"Bearer {self.token}"})
+            if status == 404 and gone_is_done:
+                return
+            if status not in (200, 201, 202, 204):
+                raise explain_refusal(status, text, asked)
+            if by_status:
+                state, error = _state(text)
+                if state in ("failed", "canceled"):
+                    raise CommandError(
+                        f"{asked} ended {state}: {error.rstrip('.')}. Run this command again; `sluice doctor` checks "
+                        "the set-up."
+                    )
+                if state == "succeeded" or status == 204:
+                    return
+            elif status != 202:
+                return
+
+
+def _pause(given: Mapping[str, str]) -> float:
+    after = given.get("retry-after", "")
+    return min(float(after), LONGEST_POLL_SECONDS) if after.isdecimal() else POLL_SECONDS
+
+
+def _state(text: str) -> tuple[str, str]:
+    """The state of an operation in lower case, and what it says of its failure."""
+    try:
+        document = json.loads(text)
+        error = document.get("error") or {}
+        said = (
+            f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) and error else "no reason given"
+        )
+        return str(document.get("status") or "").lower(), said
+    except (ValueError, AttributeError, RecursionError):
+        return "", "no reason given"

@@ -1,0 +1,18 @@
+"""What can stand in the way of a removal.
+
+RemovalError           the stack cannot be taken down as it is; the message says what to do
+├── StillServing       an endpoint has weight: callers would get 404
+└── NotFinished        something is left that should be gone
+"""
+
+
+class RemovalError(Exception):
+    """The stack cannot be taken down as it is; nothing was changed."""
+
+
+class StillServing(RemovalError):
+    """An endpoint has live or mirror weight; nothing was changed."""
+
+
+class NotFinished(RemovalError):
+    """Something is left that should be gone; a second run goes on from there."""
