@@ -28,6 +28,7 @@ platform = Platform(
         guarded=not public,
         protect=declaration.protect,
         storage_redundancy=settings.storage.redundancy,
+        role_delay_seconds=declaration.role_delay_seconds,
         group_tags=declaration.group_tags,
         record_tags=declaration.record_tags,
     ),

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from naming import NAME_PATTERN
-from stack_config import REGISTRY_ID_PATTERN, REGISTRY_NAME_PATTERN, TAG_KEY_PATTERN, Settings, Violation
+from stack_config import DELAY_PATTERN, REGISTRY_ID_PATTERN, REGISTRY_NAME_PATTERN, TAG_KEY_PATTERN, Settings, Violation
 
 _EXPECTED = {
     "int_type": "must be a whole number",
@@ -43,6 +43,7 @@ _EXPECTED = {
 _PATTERNS = {
     NAME_PATTERN: "must be lower-case letters, digits and single dashes, with a letter first",
     TAG_KEY_PATTERN: "must be letters, digits, dots, dashes and underscores, with a letter first, no dot or dash last",
+    DELAY_PATTERN: "must be a number of seconds or minutes, such as 0s, 90s or 3m",
     REGISTRY_NAME_PATTERN: "must be the name of an Azure ML registry: 3 to 33 letters, digits, dashes and underscores",
     REGISTRY_ID_PATTERN: "must be an ARM id, /subscriptions/<id>/resourceGroups/<group>/providers/"
     "Microsoft.MachineLearningServices/registries/<name> (az ml registry show --name <name> --query id)",
@@ -53,6 +54,12 @@ _PATTERNS = {
 }
 
 _ONLY_KEY = "[key]"
+
+
+def delay_violation(variable: str, value: str) -> Violation:
+    """A variable of the environment that should hold a delay and does not."""
+    fix = "Set it to such a value in the environment, or unset it."
+    return Violation(variable, f"{_PATTERNS[DELAY_PATTERN]}, got {json.dumps(value, ensure_ascii=False)}. {fix}")
 
 
 def explain(error: ValidationError, *, stack: str) -> Iterator[Violation]:

@@ -8,6 +8,8 @@ It does not know the az ml YAML of the models, nor what is live in Azure.
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 
@@ -15,9 +17,10 @@ import pulumi
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
-from config_errors import explain
+from config_errors import delay_violation, explain
 from skus import SkuError, check_sku
 from stack_config import (
+    DELAY_PATTERN,
     MAX_MIRROR_PERCENT,
     AutoscaleSettings,
     DeploymentSettings,
@@ -60,6 +63,8 @@ LOCATION = "azure-native:location"
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
 STRUCTURED = frozenset({"tags", "storage", "existing", "limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
+ROLE_DELAY_VARIABLE = "SLUICE_ROLE_DELAY"
+"""Where roles take effect in another time than the stack file says, the environment says it: 0s waits for nothing."""
 NUMBERS = frozenset({"generation"})
 """Keys whose values are numbers: Pulumi hands them over as text, and `pulumi config set` writes them in quotes."""
 
@@ -85,13 +90,17 @@ def load_settings() -> Settings:
             raw[key] = _structured(text) if key in STRUCTURED else text
         elif _is_misspelt(namespace):
             raw[full_key] = text
-    return parse_settings(raw, stack=pulumi.get_stack(), today=date.today())
+    return parse_settings(
+        raw, stack=pulumi.get_stack(), today=date.today(), role_delay=os.environ.get(ROLE_DELAY_VARIABLE)
+    )
 
 
-def parse_settings(raw: Mapping[str, object], *, stack: str, today: date | None = None) -> Settings:
+def parse_settings(
+    raw: Mapping[str, object], *, stack: str, today: date | None = None, role_delay: str | None = None
+) -> Settings:
     """Check the `sluice:` keys of a stack file (without the prefix, plus `location`) and return them typed.
 
-    `today`, which decides what VM sizes are retired, is given by tests.
+    `today`, which decides what VM sizes are retired, is given by tests; `role_delay` wins over the stack file's.
     """
     violations: list[Violation] = []
     settings: Settings | None = None
@@ -102,8 +111,13 @@ def parse_settings(raw: Mapping[str, object], *, stack: str, today: date | None 
     except ValidationError as error:
         violations += explain(error, stack=stack)
     violations += _between_sections(raw, stack=stack, today=today or date.today())
+    if role_delay is not None and not re.match(DELAY_PATTERN, role_delay):
+        violations.append(delay_violation(ROLE_DELAY_VARIABLE, role_delay))
     if settings is None or violations:
         raise SettingsError(violations, stack=stack)
+    if role_delay is not None:
+        limits = settings.limits.model_copy(update={"role_delay": role_delay})
+        settings = settings.model_copy(update={"limits": limits})
     return settings
 
 

@@ -28,6 +28,9 @@ TAG_KEY_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9_]$"
 MAX_TAGS = 13
 """A private DNS zone and its network link take 15 tags (Microsoft's "tag-resources", read), two of which are ours."""
 
+DELAY_PATTERN = r"^(0|[1-9][0-9]{0,3})[sm]$"
+"""Seconds or minutes; nothing is waited for longer than that."""
+
 REGISTRY_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}$"
 """Azure ML's rule for the name of a registry (read in its REST specification)."""
 
@@ -51,6 +54,7 @@ Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .()
 RegistryName = Annotated[str, StringConstraints(pattern=REGISTRY_NAME_PATTERN)]
 RegistryId = Annotated[str, StringConstraints(pattern=REGISTRY_ID_PATTERN)]
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[smhd]$")]
+Delay = Annotated[str, StringConstraints(pattern=DELAY_PATTERN)]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 GateName = Literal["error_rate", "latency_p50", "latency_p90", "latency_p95", "latency_p99"]
 
@@ -102,8 +106,16 @@ class Limits(Section):
     """Most percent of live requests that may be mirrored."""
     min_live_instances: Instances = 1
     """Fewest instances of a colour that gets live weight."""
+    role_delay: Delay = "3m"
+    """How long an update that creates the workspace or an endpoint waits once its identity has its roles, because Azure
+    needs minutes to put them into effect. SLUICE_ROLE_DELAY in the environment overrides it."""
     require_pinned: bool = False
     """Refuse an image without a version (`latest` or no tag) on a deployment that is made or gets more weight."""
+
+    @property
+    def role_delay_seconds(self) -> int:
+        """The delay as a number."""
+        return int(self.role_delay[:-1]) * {"s": 1, "m": 60}[self.role_delay[-1]]
 
 
 class Capacity(Section):

@@ -5,6 +5,7 @@ the work tree stays as it is. What it overrides is kept by the shell itself in S
 it back and no value of another login is ever printed.
 """
 
+import math
 import os
 import shlex
 import shutil
@@ -47,6 +48,7 @@ EXPORTED = (
     "SLUICE_LOCAL_ARM",
     HOME_VARIABLE,
     "SLUICE_RELEASE_LOCKS",
+    "SLUICE_ROLE_DELAY",
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
     "CURL_CA_BUNDLE",
@@ -186,6 +188,7 @@ def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool 
         "SLUICE_LOCAL_ARM": server.https,
         HOME_VARIABLE: str(home.path),
         "SLUICE_RELEASE_LOCKS": str(home.release_locks),
+        "SLUICE_ROLE_DELAY": f"{math.ceil(server.role_delay_seconds)}s",
         "REQUESTS_CA_BUNDLE": bundle,
         "SSL_CERT_FILE": bundle,
         "CURL_CA_BUNDLE": bundle,

@@ -41,6 +41,8 @@ class Server:
     http: str
     version: str
     started: float
+    role_delay_seconds: float = 0.0
+    """How long a role assignment of this server takes to have an effect."""
 
     @property
     def port(self) -> int:
@@ -191,6 +193,7 @@ class LocalHome:
                 http=str(record["http"]),
                 version=str(record["version"]),
                 started=float(record["started"]),
+                role_delay_seconds=float(record.get("role_delay_seconds", 0)),
             )
         except (FileNotFoundError, ValueError, KeyError, TypeError):  # what is no record says nothing
             return None

@@ -91,6 +91,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
         placement=placement,
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,
+        role_delay_seconds=0 if live.workspace_exists else settings.limits.role_delay_seconds,
         endpoints=tuple(endpoints),
     )
 
@@ -191,6 +192,7 @@ class _Draft:
             model=self.model,
             transition=transition,
             live=live,
+            role_delay_seconds=0 if live else self.settings.limits.role_delay_seconds,
             protect=any(self._rollout.traffic.values()) or any(self._rollout.mirror.values()),
             registries=self._registries(),
             next=self._next(transition),

@@ -63,6 +63,8 @@ class EndpointDeclaration:
     """What this update may do."""
     live: LiveEndpoint | None
     """What the program read at its start; None: it does not exist."""
+    role_delay_seconds: float
+    """How long its identity's roles need until they are in effect; 0 for an endpoint that exists."""
     protect: bool
     """The stack config gives it a weight, so the engine must not delete it. What is live now does not count: an
     endpoint that is set to 0 can be removed by the next update. What this update holds back does: under another team,
@@ -86,6 +88,8 @@ class StackDeclaration:
     """Tags of the stack's identity that say what this update declares."""
     group_tags: Mapping[str, str]
     """Tags of the group by which an earlier version kept its endpoints; they go one update after the identity came."""
+    role_delay_seconds: float
+    """How long the roles of the workspace's identity need until they are in effect; 0 for a workspace that exists."""
     endpoints: tuple[EndpointDeclaration, ...]
     """The endpoints, in the order of the stack file."""
 

@@ -6,6 +6,7 @@ reads its model, while they are being created. Azure grants nothing to such an i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from components.placement import Placement
 from components.role_assignment import Role, assign_role
 
 __all__ = ["Grant", "Identity", "IdentityArgs"]
+
+pause = asyncio.sleep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +47,15 @@ class IdentityArgs:
     """*Required.* Azure name."""
     grants: Sequence[Grant]
     """*Required.* All that it may do."""
+    role_delay_seconds: float = 0
+    """*Optional.* How long Azure needs to put the grants into effect; what uses the identity waits for it."""
 
 
 class Identity(pulumi.ComponentResource):
     """A user-assigned identity with its role assignments; depend on it to wait until all of them exist."""
 
     id: pulumi.Output[str]
-    """ARM id of the identity."""
+    """ARM id of the identity; what takes it as an input waits until the roles are in effect."""
     principal_id: pulumi.Output[str]
     """Object id that roles are assigned to."""
 
@@ -65,7 +70,7 @@ class Identity(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        for grant in args.grants:
+        assignments = [
             assign_role(
                 f"{name}-{grant.suffix}",
                 role=grant.role,
@@ -76,6 +81,22 @@ class Identity(pulumi.ComponentResource):
                 names=names,
                 parent=self,
             )
+            for grant in args.grants
+        ]
         self.id = identity.id
+        if args.role_delay_seconds and not pulumi.runtime.is_dry_run():
+            done = pulumi.Output.all(identity.id, *(assignment.id for assignment in assignments))
+            self.id = done.apply(lambda ids: _wait(ids[0], args, self))
         self.principal_id = identity.principal_id
         self.register_outputs({"id": self.id, "principalId": self.principal_id})
+
+
+async def _wait(identity_id: str, args: IdentityArgs, identity: pulumi.Resource) -> str:
+    """Azure accepts an assignment at once and acts on it minutes later (documented: usually within ten)."""
+    pulumi.log.info(
+        f"The roles of {args.identity_name} are assigned. Azure needs some minutes to put them into effect: waiting "
+        f"{args.role_delay_seconds:.0f} s (sluice:limits.role_delay) before anything uses them.",
+        identity,
+    )
+    await pause(args.role_delay_seconds)
+    return identity_id

@@ -157,6 +157,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 placement=args.placement,
                 resource_group_name=args.host.resource_group_name,
                 identity_name=names.endpoint_identity(args.declaration.key),
+                role_delay_seconds=args.declaration.role_delay_seconds,
                 grants=[
                     Grant(
                         suffix="pull-images",

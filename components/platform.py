@@ -59,6 +59,8 @@ class PlatformArgs:
     """*Required.* Protect group, stack identity and workspace while an endpoint is to serve."""
     storage_redundancy: Redundancy = Redundancy.LRS
     """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
+    role_delay_seconds: float = 0
+    """*Optional.* How long Azure needs to put the roles of the workspace's identity into effect; no wait by default."""
     group_tags: Mapping[str, str] = field(default_factory=dict)
     """*Optional.* Tags of the resource group alone; none by default."""
     record_tags: Mapping[str, str] = field(default_factory=dict)
@@ -122,6 +124,7 @@ class Platform(pulumi.ComponentResource):
                 application_insights_id=monitoring.application_insights_id,
                 enable_public_access=public,
                 protect=args.guarded or args.protect,
+                role_delay_seconds=args.role_delay_seconds,
             ),
             opts=below,
         )

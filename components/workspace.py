@@ -41,6 +41,8 @@ class WorkspaceArgs:
     """*Required.* False: no public address, and a managed network that is provisioned with the workspace."""
     protect: bool
     """*Required.* The engine refuses to delete or replace it."""
+    role_delay_seconds: float = 0
+    """*Optional.* How long Azure needs to put the roles of its identity into effect; no wait by default."""
 
 
 class Workspace(pulumi.ComponentResource):
@@ -64,6 +66,7 @@ class Workspace(pulumi.ComponentResource):
                 resource_group_name=args.resource_group_name,
                 identity_name=names.workspace_identity,
                 grants=_grants(args),
+                role_delay_seconds=args.role_delay_seconds,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

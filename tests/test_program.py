@@ -30,6 +30,7 @@ Run = Callable[..., Deployment]
 @pytest.fixture(autouse=True)
 def _locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_RELEASE_LOCKS", str(tmp_path))
+    monkeypatch.setenv("SLUICE_ROLE_DELAY", "0s")
 
 
 class Stack:

@@ -238,6 +238,8 @@ PLAN = "rollout.fraud-detection.plan"
             "sluice:existing.ml_registries must have ids that end in the registry's name, got /subscriptions/",
         ),
         ("limits.require_pinned", "yes", "sluice:limits.require_pinned must be true or false"),
+        ("limits.role_delay", "3h", "sluice:limits.role_delay must be a number of seconds or minutes, such as 0s, 90s"),
+        ("limits.role_delay", 180, "sluice:limits.role_delay must be a text, got 180"),
         ("storage", {"redundancy": "grs"}, 'sluice:storage.redundancy must be lrs or zrs, got "grs". Fix it in P'),
         ("storage", {"sku": "x"}, "sluice:storage.sku is not a known key (known here: redundancy)."),
         ("generation", 0, "sluice:generation must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
@@ -411,6 +413,36 @@ def test_the_running_stacks_config_is_read(engine_config, monkeypatch):
         engine_config[name] = value if isinstance(value, str) else json.dumps(value)
     engine_config["other:team"] = "somebody else's key"
     assert load_settings() == parse_settings(COMPLETE, stack="prod", today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("declared", "environment", "seconds"),
+    [(None, None, 180), ("90s", None, 90), ("0s", None, 0), ("90s", "0s", 0), (None, "5m", 300)],
+)
+def test_roles_get_time_as_the_stack_file_says_unless_the_environment_knows_better(
+    engine_config, monkeypatch, declared, environment, seconds
+):
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "prod")
+    limits = {**COMPLETE["limits"], **({"role_delay": declared} if declared else {})}
+    for key, value in {**COMPLETE, "limits": limits}.items():
+        name = "azure-native:location" if key == "location" else f"sluice:{key}"
+        engine_config[name] = value if isinstance(value, str) else json.dumps(value)
+    if environment:
+        monkeypatch.setenv("SLUICE_ROLE_DELAY", environment)
+    assert load_settings().limits.role_delay_seconds == seconds
+
+
+def test_a_delay_of_the_environment_that_is_none_is_refused_beside_everything_else():
+    with pytest.raises(SettingsError) as caught:
+        parse_settings({**COMPLETE, "team": "X"}, stack="prod", today=TODAY, role_delay="soon")
+    assert [str(violation).partition(" must")[0] for violation in caught.value.violations] == [
+        "SLUICE_ROLE_DELAY",
+        "sluice:team",
+    ]
+    assert str(caught.value.violations[0]) == (
+        'SLUICE_ROLE_DELAY must be a number of seconds or minutes, such as 0s, 90s or 3m, got "soon". Set it to such a '
+        "value in the environment, or unset it."
+    )
 
 
 def test_an_unknown_key_and_a_text_in_place_of_a_mapping_are_refused(engine_config, monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,14 @@ def test_the_lines_survive_a_home_with_a_quote_and_set_what_the_design_lists(hom
     assert shell["ARM_CLOUD_METADATA_URL"].endswith("/metadata/endpoints?api-version=2019-05-01")  # the list, for az
     assert set(EXPORTED) <= set(shell)
     assert "localhost" in shell["NO_PROXY"]
+
+
+@pytest.mark.parametrize(("played", "told"), [(0.0, "0s"), (12.3, "13s")])
+def test_a_rehearsal_waits_for_roles_as_long_as_its_server_plays(
+    home: LocalHome, monkeypatch: pytest.MonkeyPatch, played: float, told: str
+) -> None:
+    monkeypatch.setattr(LocalHome, "server", lambda self: replace(SERVER, role_delay_seconds=played))
+    assert local_environment(home).exports["SLUICE_ROLE_DELAY"] == told
 
 
 def test_the_listed_names_are_exactly_what_is_exported(home: LocalHome) -> None:

@@ -131,6 +131,7 @@ def declare() -> Callable[..., EndpointDeclaration]:
                 traffic=traffic, mirror=mirror, deployments=tuple(weights), replaces_endpoint=replaces_endpoint
             ),
             live=live,
+            role_delay_seconds=0,
             protect=protect,
             registries=registries or {},
             next=None,

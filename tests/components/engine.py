@@ -100,6 +100,8 @@ class FakeAzure:
     left_alone: set[str] = field(default_factory=set)
     """Logical names of endpoints and deployments that the engine does not touch, because its state equals what is
     declared. What it touches is there after an update, and not known yet in a preview."""
+    made: list[str] = field(default_factory=list)
+    """Logical names of resources, in the order in which the program registered them."""
     reads: list[str] = field(default_factory=list)
     _found: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
 
@@ -208,6 +210,7 @@ class _Recorder(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if not args.custom:
             return None, {}
+        self.azure.made.append(args.name)
         name = next((args.inputs[key] for key in NAME_INPUTS if key in args.inputs), args.name)
         state = {**args.inputs, "name": name, "principalId": f"principal-of-{args.name}"}
         if args.typ.endswith(":OnlineEndpoint"):

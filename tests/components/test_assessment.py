@@ -125,6 +125,21 @@ def test_without_a_workspace_deployments_and_weights_wait_and_the_next_command_p
     assert endpoint.next == "sluice release publish fraud --stack dev && pulumi up --stack dev"
 
 
+def test_roles_get_time_where_what_uses_them_does_not_exist_yet(azure: FakeAzure, model: dict[str, Model]) -> None:
+    first = declare(azure, config())
+    assert (first.role_delay_seconds, first.endpoints[0].role_delay_seconds) == (180, 180)
+    azure.add_group()
+    azure.add_workspace()
+    publish(azure, model["fraud"])
+    second = declare(azure, config())
+    assert (second.role_delay_seconds, second.endpoints[0].role_delay_seconds) == (0, 180)
+
+
+def test_what_exists_waits_for_no_role(live: FakeAzure) -> None:
+    declaration = declare(live, config({"blue": 100}))
+    assert (declaration.role_delay_seconds, declaration.endpoints[0].role_delay_seconds) == (0, 0)
+
+
 def test_with_a_workspace_deployments_come_and_weights_wait(azure: FakeAzure, model: dict[str, Model]) -> None:
     azure.add_group()
     azure.add_workspace()

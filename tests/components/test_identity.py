@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 import pulumi
 import pytest
+from pulumi_azure_native import resources
 
+from components import identity as identity_module
 from components.identity import Grant, Identity, IdentityArgs
 from components.placement import Placement
 from components.role_assignment import Role
@@ -72,3 +75,56 @@ def test_who_depends_on_an_identity_waits_for_its_rights(azure: FakeAzure, place
 
     deployment = deploy(program, azure)
     assert deployment.one("RoleAssignment", "one-pull").urn in deployment.one("Identity", "two").depends_on
+
+
+@pytest.fixture
+def waits(azure: FakeAzure, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Lets every wait pass at once, and notes when it was among the resources that were made."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        azure.made.append("wait")
+
+    monkeypatch.setattr(identity_module, "pause", sleep)
+    return waits
+
+
+def used(azure: FakeAzure, placement: Placement, seconds: float, *, preview: bool = False) -> None:
+    """An identity with two roles, and a resource that acts as it."""
+
+    def program() -> None:
+        args = IdentityArgs(
+            placement=placement,
+            resource_group_name="rg",
+            identity_name="id-one",
+            grants=(PULL, READ),
+            role_delay_seconds=seconds,
+        )
+        one = Identity("one", args)
+        resources.ResourceGroup("user", resource_group_name="rg", tags={"acts-as": one.id})
+
+    deploy(program, azure, preview=preview)
+
+
+def test_what_uses_an_identity_waits_after_its_last_role(
+    azure: FakeAzure, placement: Placement, waits: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    used(azure, placement, 180)
+    *before, wait, user = azure.made
+    assert (set(before), wait, user) == ({"one-identity", "one-pull", "one-read"}, "wait", "user")
+    assert waits == [180]
+    assert [record.getMessage() for record in caplog.records if "waiting" in record.getMessage()] == [
+        "The roles of id-one are assigned. Azure needs some minutes to put them into effect: waiting 180 s "
+        "(sluice:limits.role_delay) before anything uses them."
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "preview"), [(0, False), (180, True)], ids=["no delay", "a preview"])
+def test_nothing_is_waited_for_without_a_delay_or_in_a_preview(
+    azure: FakeAzure, placement: Placement, waits: list[float], seconds: float, preview: bool
+) -> None:
+    used(azure, placement, seconds, preview=preview)
+    assert waits == []
+    assert "user" in azure.made
