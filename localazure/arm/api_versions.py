@@ -1,32 +1,35 @@
-"""Which api-versions a type cannot have: those before it existed. Pure.
+"""Refuses an api-version that a type does not have. Pure.
 
-The lists of Azure change all the time and nobody has them whole, so any later version is answered. The oldest ones are
-those in errors that users reported: Azure/azure-sdk-for-js#4097 (workspaces), microsoft/vscode-tools-for-ai#940 and
-MicrosoftDocs/azure-docs#92520 (what is in a workspace), digiaiiris/zabbix-azure-monitoring#36 (components),
-Azure/azure-resource-manager-schemas#154 (storage).
+Up to its newest entry the list of a type's versions is taken for complete. Azure publishes new versions all the time,
+and its clients send them soon: a later one is answered, unless it is of the future.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 from localazure.arm.errors import BadRequest
-
-_WORKSPACES = "microsoft.machinelearningservices/workspaces"
-_OLDEST = {
-    _WORKSPACES: "2018-03-01-preview",
-    "microsoft.insights/components": "2014-04-01",
-    "microsoft.storage/storageaccounts": "2015-05-01-preview",
-}
-_OLDEST_IN_WORKSPACE = "2020-09-01-preview"
+from localazure.arm.regions import REGIONS
+from localazure.catalog.versions import known_versions
 
 
-def check_api_version(arm_type: str, api_version: str, location: str = "") -> None:
-    """Raise BadRequest for a version that is older than the type."""
-    in_workspace = arm_type.lower().startswith(f"{_WORKSPACES}/")
-    oldest = _OLDEST_IN_WORKSPACE if in_workspace else _OLDEST.get(arm_type.lower(), "")
-    if oldest and api_version[:10] < oldest[:10]:
-        # The code and the first sentence are Azure's; its second one lists versions and locations.
-        raise BadRequest(
-            "NoRegisteredProviderFound",
-            f"No registered resource provider found for location '{location}' and API version '{api_version}' for type "
-            f"'{arm_type.partition('/')[2]}'. The oldest api-version of this type is '{oldest}'.",
-        )
+def check_api_version(arm_type: str, api_version: str, now: float, location: str = "") -> None:
+    """Raise BadRequest for a version that the type does not have; `now` in seconds since the epoch."""
+    known = known_versions(arm_type)
+    if not known or api_version.lower() in known or _may_be_new(api_version[:10], known[-1][:10], now):
+        return
+    # Verbatim as users report it (Azure/azure-sdk-for-js#4097 and others), newest version first.
+    raise BadRequest(
+        "NoRegisteredProviderFound",
+        f"No registered resource provider found for location '{location}' and API version '{api_version}' for type "
+        f"'{arm_type.partition('/')[2]}'. The supported api-versions are '{', '.join(reversed(known))}'. "
+        f"The supported locations are '{', '.join(REGIONS)}'.",
+    )
+
+
+def _may_be_new(day: str, newest: str, now: float) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return newest < day <= datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")

@@ -53,8 +53,9 @@ class Behaviour(ResourceBody):
     """Fields with an effect beyond being stored, and the effect."""
     refused: ClassVar[Mapping[str, str]] = {
         "identity": "of an unknown type, or naming a user-assigned identity that does not exist",
-        "location": "missing at creation, or another than before (types that have one)",
-        "tags": "anything but an object of texts",
+        "location": "missing at creation, another than before, or no region of Azure (types that have one)",
+        "tags": "not an object of texts; more than 50; names of more than 512 characters (storage accounts: 128) or "
+        "with one of <>%&\\?/ in them; values of more than 256",
     }
     """Fields by which a request can be refused, and the rule."""
     unkept: ClassVar[Mapping[str, str]] = {}
@@ -77,6 +78,10 @@ class Behaviour(ResourceBody):
 
     def check_delete(self, resource: Resource) -> None:
         """Raise when the service refuses the deletion at once."""
+
+    def put_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
+        """What `finish_put` needs to know besides its target."""
+        return {}
 
     def deletion_payload(self, request: Request) -> dict[str, Any]:
         """What `finish_delete` needs to know of the DELETE besides its target."""
@@ -149,7 +154,8 @@ class Behaviour(ResourceBody):
                 self.created(resource)
             if family is None or family == LOCATION:
                 return Reply(200 if existing else self.created_status, self.read(resource, request))
-            operation = self.start(request, resource, "put", family, update=existing is not None)
+            payload = self.put_payload(request, resource)
+            operation = self.start(request, resource, "put", family, payload=payload, update=existing is not None)
         return self.accepted_put(operation, request, resource, existing)
 
     def accepted_put(

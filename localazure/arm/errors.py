@@ -30,6 +30,12 @@ GATEWAY_CODES = frozenset(
         "InvalidRequestUri",
         "InvalidResourceId",
         "InvalidResourceLocation",
+        "InvalidTagName",
+        "InvalidTagNameCharacters",
+        "InvalidTagValueLength",
+        "InvalidTags",
+        "LocationNotAvailableForResourceGroup",
+        "LocationNotAvailableForResourceType",
         "LocationRequired",
         "MissingApiVersionParameter",
         "NoRegisteredProviderFound",
@@ -89,6 +95,13 @@ class BadRequest(ArmError):
     """The request breaks a rule of the service."""
 
     status = 400
+
+
+class Unwrapped(BadRequest):
+    """The request breaks a rule of a service that sends its errors without `error` around them (autoscale)."""
+
+    def body(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message}
 
 
 class NotFound(ArmError):

@@ -1,4 +1,4 @@
-"""Azure's public regions, as `GET /subscriptions/{id}/locations` lists them. Pure data.
+"""Azure's public regions, as `GET /subscriptions/{id}/locations` lists them, and what is in none of them. Pure.
 
 Names and groups are those of Microsoft's list of regions (read 2026-07); which of them a subscription may use, and what
 each offers, is not known here.
@@ -7,6 +7,9 @@ each offers, is not known here.
 from __future__ import annotations
 
 from typing import Any
+
+from localazure.arm.errors import BadRequest
+from localazure.arm.resource_id import RESOURCE_GROUP_TYPE
 
 _GROUPS: dict[str, tuple[str, ...]] = {
     "US": (
@@ -33,6 +36,39 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 }
 REGIONS: dict[str, str] = {name.replace(" ", "").lower(): name for names in _GROUPS.values() for name in names}
 """Display names by name."""
+GLOBAL = "global"
+_CANARIES = frozenset({"centraluseuap", "eastus2euap"})  # listed to nobody outside of Microsoft; recordings have them
+# Regions in which a group cannot be: not in the list of MicrosoftDocs/executable-docs#74; six of them are refused in
+# cloud-barista/cb-spider#527.
+_WITHOUT_GROUPS = frozenset(
+    {
+        *("brazilsoutheast", "francesouth", "germanynorth", "jioindiacentral", "norwaywest", "southafricawest"),
+        *("swedensouth", "switzerlandwest", "uaecentral"),
+    }
+)
+
+
+def check_region(arm_type: str, location: str, *, only_global: bool = False) -> None:
+    """Raise BadRequest for a region that does not exist, or in which a type cannot be; `location` in lower case and
+    without spaces. Which services are in which region is not known here: all but groups are in each."""
+    of_group = arm_type.lower() == RESOURCE_GROUP_TYPE
+    regions = [GLOBAL] if only_global else [name for name in REGIONS if not (of_group and name in _WITHOUT_GROUPS)]
+    if location in regions or (location in _CANARIES and not only_global):
+        return
+    listed = ",".join(regions)
+    if of_group:
+        # Verbatim, MicrosoftDocs/executable-docs#74.
+        raise BadRequest(
+            "LocationNotAvailableForResourceGroup",
+            f"The provided location '{location}' is not available for resource group. List of available regions is "
+            f"'{listed}'.",
+        )
+    # Verbatim, Azure/azure-rest-api-specs#8577.
+    raise BadRequest(
+        "LocationNotAvailableForResourceType",
+        f"The provided location '{location}' is not available for resource type '{arm_type}'. List of available "
+        f"regions for the resource type is '{listed}'.",
+    )
 
 
 def locations(subscription_id: str) -> list[dict[str, Any]]:

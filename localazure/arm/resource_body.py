@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from localazure.arm.errors import BadRequest, Conflict
+from localazure.arm.regions import check_region
 from localazure.arm.reply import Request
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.roles import Identities
 from localazure.arm.store import Resource
+from localazure.arm.tags import MAX_NAME, read_tags
 from localazure.arm.timing import Clock, time_text
 
 # Written by the service; what clients send under these names is ignored, as ARM does.
@@ -41,12 +43,19 @@ class ResourceBody:
     shape: Shape
     tracked: ClassVar[bool] = True
     """Whether it has a location of its own, which is then required and cannot change."""
+    is_global: ClassVar[bool] = False
+    """Whether that location is always `global`."""
+    longest_tag_name: ClassVar[int] = MAX_NAME
 
     # What types change
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         """`properties` as stored: what was sent plus the service's own."""
         return copy.deepcopy(request.sent_properties)
+
+    def tags(self, sent: Any) -> dict[str, Any]:
+        """Tags as stored."""
+        return read_tags(sent, max_name=self.longest_tag_name)
 
     def complete_body(self, resource: Resource, request: Request) -> None:
         """Set what the service adds outside `properties`."""
@@ -72,7 +81,7 @@ class ResourceBody:
         kept = {key: value for key, value in request.body.items() if key not in (*READ_ONLY, "location", "properties")}
         body |= copy.deepcopy(kept)
         if self.tracked:
-            body["tags"] = read_tags(request.body.get("tags"))
+            body["tags"] = self.tags(request.body.get("tags"))
         resource.body = body | {"properties": self.properties(request, existing)}
         if body.get("identity") is not None:
             resource.body["identity"] = self.plane.identities.resolve(body["identity"], existing)
@@ -90,6 +99,7 @@ class ResourceBody:
             if not location:
                 # Known code; the wording is from memory of ARM.
                 raise BadRequest("LocationRequired", "The location property is required for this definition.")
+            check_region(self.shape.arm, location, only_global=self.is_global)
             return location
         current = str(existing.body.get("location", ""))
         if location and location != current:
@@ -115,12 +125,3 @@ class ResourceBody:
         if with_types:
             data |= {"lastModifiedBy": caller, "lastModifiedByType": "User"}
         return data
-
-
-def read_tags(sent: Any) -> dict[str, Any]:
-    """Tags as sent; none when left out. Raises BadRequest for anything but an object of texts."""
-    if sent is None:
-        return {}
-    if not isinstance(sent, dict) or not all(isinstance(value, str | None) for value in sent.values()):
-        raise BadRequest("InvalidRequestContent", "tags must be an object of texts.")
-    return dict(sent)

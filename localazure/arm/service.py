@@ -113,7 +113,7 @@ class ArmService:
         if resource_id.type:
             return self._resource(http, request_for(resource_id))
         if lower[2:] == ["resourcegroups"] and http.method == "GET":
-            groups = self._plane.behaviour("microsoft.resources/resourcegroups")
+            groups = self._behaviour("microsoft.resources/resourcegroups", api_version)
             return self._paged(http, groups.list_children("", request_for(resource_id)))
         if lower[-1] == "resources" and "providers" not in lower and http.method == "GET":
             return self._paged(http, self._list_contents(ResourceId("/" + "/".join(segments[:-1])), http.query))
@@ -163,7 +163,9 @@ class ArmService:
     def _behaviour(self, arm_type: str, api_version: str, location: Any = None) -> Behaviour:
         """Raises NotEmulated for an unknown type, BadRequest for a version that the type never had."""
         behaviour = self._plane.behaviour(arm_type)
-        check_api_version(behaviour.shape.arm, api_version, location if isinstance(location, str) else "")
+        check_api_version(
+            behaviour.shape.arm, api_version, self._plane.clock(), location if isinstance(location, str) else ""
+        )
         return behaviour
 
     def _resource(self, http: web.Request, request: Request) -> Reply:

@@ -20,6 +20,7 @@ from localazure.arm.control_plane import Options
 from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
 from localazure.server import Server
+from tests.localazure.existing_versions import existing_version
 
 START_SECONDS = 20
 
@@ -153,14 +154,14 @@ class LocalAzure:
         assert self._server._plane is not None
         self._loop.call_soon_threadsafe(self._server._plane.metrics.observe, request)
 
-    def request(self, method: str, path: str, body: Any = None, version: str = "2024-04-01") -> Any:
-        """Plain HTTPS with a bearer token."""
+    def request(self, method: str, path: str, body: Any = None, version: str = "") -> Any:
+        """Plain HTTPS with a bearer token; without a version, with one that exists."""
         import requests  # slow to import, and only these tests need it
 
         return requests.request(
             method,
             self.https + path,
-            params={"api-version": version},
+            params={"api-version": version or existing_version(path)},
             json=body,
             headers={"Authorization": "Bearer x"},
             verify=self.trust,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import BadRequest, Conflict, NotEmulated
+from localazure.arm.errors import BadRequest, Conflict, NotEmulated, Unwrapped
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.resource_body import Shape
@@ -68,8 +68,8 @@ class AutoscaleSettings(Patched):
         "properties.profiles.recurrence": "weekly moments at which the profile begins",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.targetResourceUri": "missing resource, a second setting of a deployment (409); what is no online "
-        "deployment is not emulated (501)",
+        "properties.targetResourceUri": "left out, missing resource, a second setting of a deployment (409); what is "
+        "no online deployment is not emulated (501)",
         "properties.profiles": "none or more than 20, two without a schedule",
         "properties.profiles.capacity": "not minimum <= default <= maximum",
         "properties.profiles.rules.metricTrigger": "values out of Azure's ranges; a metric that is not served (501)",
@@ -78,6 +78,9 @@ class AutoscaleSettings(Patched):
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
+        if not request.sent_properties.get("targetResourceUri"):
+            # Verbatim, the missing `error` included: Azure/azure-sdk-for-net#43948.
+            raise Unwrapped("UnsupportedRequestContent", "Request content is not well formed or supported.")
         try:
             setting = read_setting(request.sent_properties)
         except SettingNotEmulated as refused:

@@ -1,21 +1,22 @@
-"""Microsoft.Network: virtual networks, subnets, security groups, private endpoints, private DNS.
+"""Microsoft.Network: virtual networks, subnets, security groups, private DNS.
 
-References are checked and private endpoints are approved at once. No packet is filtered: isolation cannot be shown on
-one machine.
+References are checked, and what others use cannot be deleted. No packet is filtered: isolation cannot be shown on one
+machine. Private endpoints have a module of their own.
 """
 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import BadRequest
-from localazure.arm.patching import Patched
+from localazure.arm.namespaces.network_resource import NetworkResource, new_etag
+from localazure.arm.namespaces.private_endpoints import addresses_in
 from localazure.arm.reply import Request
-from localazure.arm.store import Resource
+from localazure.arm.store import Resource, Store
 
 # Documented limits of Azure.
 _ZONE_LIMITS = {
@@ -24,30 +25,7 @@ _ZONE_LIMITS = {
     "maxNumberOfVirtualNetworkLinksWithRegistration": 100,
 }
 SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
-
-
-class NetworkResource(Patched):
-    """Common part: a resource GUID, an etag, references that must exist, and a PATCH of tags."""
-
-    conflict_code = "AnotherOperationInProgress"  # the network service's own; azure-native waits and tries again
-
-    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        before = existing.properties if existing else {}
-        return super().properties(request, existing) | {"resourceGuid": before.get("resourceGuid") or new_guid()}
-
-    def complete_body(self, resource: Resource, request: Request) -> None:
-        resource.body["etag"] = _new_etag()
-
-    def require(self, referenced: Any, request: Request) -> None:
-        """Raise when `referenced`, an object with an `id`, names a resource that does not exist."""
-        target = referenced.get("id") if isinstance(referenced, dict) else None
-        if isinstance(target, str) and self.store.get(target) is None:
-            # Known code; the wording is from memory of ARM.
-            raise BadRequest(
-                "InvalidResourceReference",
-                f"Resource {target} referenced by resource {request.id.text} was not found. Please make sure that the "
-                "referenced resource exists, and that both resources are in the same region.",
-            )
+_KEPT_TAG = re.compile(r"[A-Za-z0-9._-]+")
 
 
 class VirtualNetworks(NetworkResource):
@@ -58,7 +36,7 @@ class VirtualNetworks(NetworkResource):
     }
     refused: ClassVar[Mapping[str, str]] = {
         "properties.addressSpace.addressPrefixes": "missing or empty",
-        "properties.subnets": "one without a name",
+        "properties.subnets": "one without a name; one that a private endpoint uses is left out or has another range",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -69,6 +47,17 @@ class VirtualNetworks(NetworkResource):
             )
         if any(not isinstance(subnet.get("name"), str) for subnet in request.sent_properties.get("subnets") or ()):
             raise BadRequest("InvalidRequestFormat", "Every subnet in properties.subnets must have a name.")
+        if existing is not None and request.sent_properties.get("subnets") is not None:
+            wanted = {str(subnet["name"]).lower(): subnet for subnet in request.sent_properties["subnets"]}
+            for present in self.store.children(existing.id, SUBNETS):
+                if present.name.lower() not in wanted:
+                    _refuse_in_use(self.store, present)
+                else:
+                    _refuse_other_range(self.store, present, wanted[present.name.lower()].get("properties") or {})
+
+    def check_delete(self, resource: Resource) -> None:
+        for subnet in self.store.children(resource.id, SUBNETS):
+            _refuse_in_use(self.store, subnet)
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults = {"enableDdosProtection": False, "virtualNetworkPeerings": []}
@@ -89,7 +78,7 @@ class VirtualNetworks(NetworkResource):
         for subnet in wanted.values():
             subnet_id = f"{resource.id}/subnets/{subnet['name']}"
             properties = copy.deepcopy(subnet.get("properties") or {}) | {"provisioningState": "Succeeded"}
-            body = {"id": subnet_id, "name": subnet["name"], "type": SUBNETS, "etag": _new_etag()}
+            body = {"id": subnet_id, "name": subnet["name"], "type": SUBNETS, "etag": new_etag()}
             body["properties"] = properties
             before = self.store.get(subnet_id)
             self.store.save(Resource(id=subnet_id, body=body, sequence=before.sequence if before else 0))
@@ -105,7 +94,8 @@ class Subnets(NetworkResource):
     patchable: ClassVar[frozenset[str]] = frozenset()
 
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.addressPrefix": "missing, with addressPrefixes missing as well",
+        "properties.addressPrefix": "missing, with addressPrefixes missing as well; another one while a private "
+        "endpoint uses the subnet",
         "properties.networkSecurityGroup": "names nothing that exists",
     }
 
@@ -116,6 +106,11 @@ class Subnets(NetworkResource):
         if not sent.get("addressPrefix") and not sent.get("addressPrefixes"):
             raise BadRequest("InvalidRequestFormat", "properties.addressPrefix of a subnet is required.")
         self.require(sent.get("networkSecurityGroup"), request)
+        if existing is not None:
+            _refuse_other_range(self.store, existing, sent)
+
+    def check_delete(self, resource: Resource) -> None:
+        _refuse_in_use(self.store, resource)
 
 
 class SecurityGroups(NetworkResource):
@@ -130,71 +125,37 @@ class SecurityGroups(NetworkResource):
             rule.setdefault("properties", {})["provisioningState"] = "Succeeded"
         return properties
 
+    def check_delete(self, resource: Resource) -> None:
+        users = [
+            subnet.id
+            for subnet in self.store.of_type(SUBNETS)
+            if str((subnet.properties.get("networkSecurityGroup") or {}).get("id", "")).lower() == resource.key
+        ]
+        if users:
+            # As users reported it in 2016 and 2021; later messages add where to read more.
+            raise BadRequest(
+                "InUseNetworkSecurityGroupCannotBeDeleted",
+                f"Network security group {resource.id} cannot be deleted because it is in use by the following "
+                f"resources: {', '.join(users)}.",
+            )
 
-class PrivateEndpoints(NetworkResource):
-    """A private endpoint; its connections are approved at once."""
 
-    patchable: ClassVar[frozenset[str]] = frozenset()
+class DnsResource(NetworkResource):
+    """Tags of DNS: names with other characters than letters, digits, `.`, `-` and `_` are lost without a word."""
+
+    is_global = True
 
     honoured: ClassVar[Mapping[str, str]] = {
-        "properties.privateLinkServiceConnections": "are approved at once",
-        "properties.manualPrivateLinkServiceConnections": "are approved at once, too",
-    }
-    refused: ClassVar[Mapping[str, str]] = {
-        "properties.subnet": "missing, or names nothing that exists",
-        "properties.privateLinkServiceConnections": "name nothing that exists",
+        "tags": "those with a colon, a space or another special character in their names are dropped without a word",
     }
 
-    def check(self, request: Request, existing: Resource | None) -> None:
-        sent = request.sent_properties
-        if not isinstance(sent.get("subnet"), dict):
-            raise BadRequest("InvalidRequestFormat", "properties.subnet of a private endpoint is required.")
-        self.require(sent["subnet"], request)
-        for connection in sent.get("privateLinkServiceConnections") or []:
-            target = (connection.get("properties") or {}).get("privateLinkServiceId")
-            self.require({"id": target}, request)
-
-    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        properties = {"customDnsConfigs": [], "ipConfigurations": []} | super().properties(request, existing)
-        for kind in ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections"):
-            for connection in properties.get(kind) or []:
-                connection["id"] = f"{request.id.text}/{kind}/{connection.get('name')}"
-                state = {"status": "Approved", "description": "", "actionsRequired": "None"}
-                shown = connection.setdefault("properties", {})
-                shown |= {"provisioningState": "Succeeded", "privateLinkServiceConnectionState": state}
-        before = existing.properties if existing else {}
-        interface = (
-            f"{request.id.parent}/providers/Microsoft.Network/networkInterfaces/{request.id.name}.nic.{new_guid()}"
-        )
-        properties["networkInterfaces"] = before.get("networkInterfaces") or [{"id": interface}]
-        return properties
+    def tags(self, sent: Any) -> dict[str, Any]:
+        """Reported of a colon (Azure/azure-rest-api-specs#11748) and of spaces (Azure/azure-resource-manager-schemas
+        #3367), for zones and links; documented: no special characters at all."""
+        return {name: value for name, value in super().tags(sent).items() if _KEPT_TAG.fullmatch(name)}
 
 
-class DnsZoneGroups(NetworkResource):
-    """Which private DNS zones hold the records of a private endpoint."""
-
-    patchable: ClassVar[frozenset[str]] = frozenset()
-
-    refused: ClassVar[Mapping[str, str]] = {
-        "properties.privateDnsZoneConfigs": "a zone that does not exist",
-    }
-
-    tracked = False
-
-    def check(self, request: Request, existing: Resource | None) -> None:
-        for entry in request.sent_properties.get("privateDnsZoneConfigs") or []:
-            zone = (entry.get("properties") or {}).get("privateDnsZoneId")
-            self.require({"id": zone}, request)
-
-    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        properties = super().properties(request, existing)
-        del properties["resourceGuid"]
-        for entry in properties.get("privateDnsZoneConfigs") or []:
-            entry.setdefault("properties", {}).setdefault("recordSets", [])
-        return properties
-
-
-class PrivateZones(NetworkResource):
+class PrivateZones(DnsResource):
     """A private DNS zone; it answers no queries."""
 
     conflict_code = Behaviour.conflict_code
@@ -214,7 +175,7 @@ class PrivateZones(NetworkResource):
         return resource.body | {"properties": resource.properties | _ZONE_LIMITS | counts}
 
 
-class VirtualNetworkLinks(NetworkResource):
+class VirtualNetworkLinks(DnsResource):
     """Makes a zone visible in a virtual network."""
 
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
@@ -230,16 +191,38 @@ class VirtualNetworkLinks(NetworkResource):
         return properties | {"virtualNetworkLinkState": "Completed"}
 
 
-def _new_etag() -> str:
-    return f'W/"{new_guid()}"'
+def _refuse_in_use(store: Store, subnet: Resource) -> None:
+    """Raise when a private endpoint has an address in a subnet that is to go."""
+    for address in addresses_in(store, subnet.id):
+        # Verbatim, Azure/bicep#13267.
+        raise BadRequest(
+            "InUseSubnetCannotBeDeleted",
+            f"Subnet {subnet.name} is in use by {address} and cannot be deleted. In order to delete the subnet, delete "
+            "all the resources within the subnet. See aka.ms/deletesubnet.",
+        )
+
+
+def _refuse_other_range(store: Store, subnet: Resource, sent: Mapping[str, Any]) -> None:
+    """Raise when the range of a subnet changes in which a private endpoint has an address."""
+    before, after = _ranges(subnet.properties), _ranges(sent)
+    if gone := [one for one in before if one not in after]:
+        for _ in addresses_in(store, subnet.id):
+            # As two users of API Management report it, word for word.
+            raise BadRequest(
+                "InUsePrefixCannotBeDeleted",
+                f"IpPrefix {gone[0]} on Subnet {subnet.name} has active allocations and cannot be deleted.",
+            )
+
+
+def _ranges(properties: Mapping[str, Any]) -> list[Any]:
+    one = properties.get("addressPrefix")
+    return list(properties.get("addressPrefixes") or ([one] if one else []))
 
 
 BEHAVIOURS: dict[str, type[Behaviour]] = {
     "Microsoft.Network/virtualNetworks": VirtualNetworks,
     "Microsoft.Network/virtualNetworks/subnets": Subnets,
     "Microsoft.Network/networkSecurityGroups": SecurityGroups,
-    "Microsoft.Network/privateEndpoints": PrivateEndpoints,
-    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": DnsZoneGroups,
     "Microsoft.Network/privateDnsZones": PrivateZones,
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks": VirtualNetworkLinks,
 }

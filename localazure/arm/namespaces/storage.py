@@ -59,6 +59,7 @@ class StorageAccounts(Patched):
     """A storage account; names are unique in all of Azure."""
 
     created_status = 200  # the clients know 200 and 202
+    longest_tag_name = 128
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "sku", "kind", "identity", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {

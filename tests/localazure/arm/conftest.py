@@ -20,6 +20,7 @@ from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.namespaces import every_behaviour
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.service import ArmService
+from tests.localazure.existing_versions import ML_VERSION, existing_version
 from tests.localazure.platform_bodies import GROUP, MANAGED, PROVIDERS, SUBSCRIPTION, WORKSPACE
 
 STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
@@ -124,7 +125,7 @@ class LocalArm:
         path: str,
         body: Any = None,
         *,
-        version: str | None = "2024-04-01",
+        version: str | None = ML_VERSION,
         headers: dict[str, str] | None = None,
     ) -> Answer:
         return self.loop.run_until_complete(self._request(method, path, body, version, headers))
@@ -133,6 +134,7 @@ class LocalArm:
         self, method: str, path: str, body: Any, version: str | None, headers: dict[str, str] | None
     ) -> Answer:
         if version and "api-version=" not in path:
+            version = existing_version(path, version) if version == ML_VERSION else version
             path += ("&" if "?" in path else "?") + f"api-version={version}"
         payload = StreamReader(mock.Mock(_reading_paused=False), limit=1 << 24, loop=self.loop)
         if body is not None:

@@ -122,22 +122,6 @@ def test_what_belongs_to_no_resource_can_only_be_read(arm, path):
         assert (arm.request(method, path, {}).status, arm.request(method, path, {}).code) == (501, "NotEmulated")
 
 
-def test_a_version_from_before_a_type_existed_is_refused(group):
-    workspace = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
-    for path, version in ((workspace, "2017-01-01"), (f"{workspace}/models", "2018-11-19"), (IDENTITIES, "1999-01-01")):
-        answer = group.get(path, version=version)
-        if path == IDENTITIES:  # nobody knows its first version: any is answered
-            assert answer.status == 200
-            continue
-        assert (answer.status, answer.code) == (400, "NoRegisteredProviderFound")
-        assert f"API version '{version}' for type 'workspaces" in answer.error["message"]
-        assert list(answer.error) == ["code", "message"]
-    assert group.get(f"{workspace}/models", version="2020-09-01-preview").code == "ResourceNotFound"
-    assert (
-        group.post(f"{workspace}/onlineEndpoints/e/listKeys", version="2020-01-01").code == "NoRegisteredProviderFound"
-    )
-
-
 def test_a_resource_needs_a_group(arm):
     path = f"{SUBSCRIPTION}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/a"
     assert arm.put(path, {"location": LOCATION}).code == "NotEmulated"

@@ -14,7 +14,7 @@ def test_a_request_without_credentials_is_refused(arm):
 def test_the_api_version_is_required_and_must_look_like_one(arm):
     assert arm.get(GROUP, version=None).code == "MissingApiVersionParameter"
     assert arm.get(f"{GROUP}?api-version=latest").code == "InvalidApiVersionParameter"
-    assert arm.get(f"{GROUP}?api-version=2024-03-01-preview").code == "ResourceGroupNotFound"
+    assert arm.get(f"{IDENTITY}?api-version=2023-07-31-PREVIEW").code == "ResourceGroupNotFound"
 
 
 def test_ids_are_compared_without_case_and_shown_as_created(arm):

@@ -137,7 +137,8 @@ def test_children_with_a_location_are_listed_with_their_parents_name(client, man
     space = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
     resources, version = client.resources, {"api_version": "2024-06-01"}
     done(resources.begin_create_or_update_by_id(zone, {"location": "global"}, **version))
-    done(resources.begin_create_or_update_by_id(network, {"location": LOCATION, "properties": space}, **version))
+    body = {"location": LOCATION, "properties": space}
+    done(resources.begin_create_or_update_by_id(network, body, api_version="2024-05-01"))
     link = {"location": "global", "properties": {"virtualNetwork": {"id": network}}}
     done(resources.begin_create_or_update_by_id(f"{zone}/virtualNetworkLinks/link", link, **version))
     kind = "Microsoft.Network/privateDnsZones/virtualNetworkLinks"

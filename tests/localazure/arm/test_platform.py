@@ -216,6 +216,17 @@ def test_autoscale_needs_a_target_and_a_possible_range(arm):
     assert "does not exist" in arm.put(path, sent("1", "1", "1", target + "x")).error["message"]
 
 
+@pytest.mark.proves("autoscalesettings", refuses=["properties.targetResourceUri"])
+def test_autoscale_without_a_target_is_refused_as_recorded(arm):
+    arm.make_group()
+    path = f"{PROVIDERS}/Microsoft.Insights/autoscalesettings/a1"
+    profile = {"name": "p", "capacity": {"minimum": "1", "default": "1", "maximum": "2"}, "rules": []}
+    for target in ({}, {"targetResourceUri": None}, {"targetResourceUri": ""}):
+        answer = arm.put(path, {"location": LOCATION, "properties": {"profiles": [profile], "enabled": True} | target})
+        recorded = {"code": "UnsupportedRequestContent", "message": "Request content is not well formed or supported."}
+        assert (answer.status, answer.body) == (400, recorded)
+
+
 @pytest.mark.proves("diagnosticSettings", refuses=["properties.workspaceId"])
 def test_diagnostic_settings_go_with_what_they_watch(arm):
     arm.make_serving_endpoint()

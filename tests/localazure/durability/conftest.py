@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import PLATFORM, WORKSPACE
 from toolchain.uv import find_uv, uv_environment
 
@@ -62,7 +63,7 @@ class Azure:
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         url = path if path.startswith("http") else self.http + path
-        params = {} if "api-version" in path else {"api-version": "2024-04-01"}
+        params = {} if "api-version" in path else {"api-version": existing_version(path)}
         return self.session.request(method, url, params=params, json=body, headers=headers, timeout=20)
 
     def wait(self, answer: requests.Response, seconds: float = 20.0) -> dict[str, Any]:

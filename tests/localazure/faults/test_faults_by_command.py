@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from localazure import identity
+from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import OWN_SERVER
 
 pytestmark = pytest.mark.integration
@@ -84,7 +85,7 @@ class Local:
         self.groups.create_or_update("rg1", HERE)
         vault = HERE | {"properties": {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}}
         for path, body in ((STORAGE, HERE | {"sku": {"name": "Standard_LRS"}}), (VAULT, vault)):
-            url = f"{self.http}{path}?api-version=2024-01-01"
+            url = f"{self.http}{path}?api-version={existing_version(path)}"
             assert requests.put(url, json=body, headers={"Authorization": "Bearer x"}, timeout=HANGS_SECONDS).ok
         references = {"storageAccount": STORAGE, "keyVault": VAULT}
         body = HERE | {"identity": {"type": "SystemAssigned"}, "properties": references}

@@ -71,7 +71,7 @@ class Azure:
         )
         insights = f"{PROVIDERS}/Microsoft.Insights/components/ai1"
         self._session.put(
-            f"{self.http}{GROUP}?api-version=2024-04-01", json=LOCATION, headers={"Authorization": "Bearer x"}
+            f"{self.http}{GROUP}?api-version=2024-03-01", json=LOCATION, headers={"Authorization": "Bearer x"}
         )
         self.arm("PUT", storage, LOCATION | {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
         access = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from localazure.faults.registry import Faults
 from localazure.scoring.plane import ScoringPlane
 from localazure.server import Server
+from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import PLATFORM
 
 START_SECONDS = 20
@@ -105,7 +106,7 @@ class Target:
             connection.close()
 
     def arm(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        return self.request(method, f"{path}?api-version=2024-04-01", body, **headers)
+        return self.request(method, f"{path}?api-version={existing_version(path)}", body, **headers)
 
     def send(self, data: bytes, seconds: float = 5.0) -> bytes:
         """Bytes as they are; all that comes back until the server closes or the time is over."""

@@ -27,6 +27,7 @@ from tests.localazure.arm.least_bodies import (
     SYSTEM,
     WORKSPACE,
 )
+from tests.localazure.existing_versions import existing_version
 from tests.localazure.security.test_fuzz_arm import FIELDS, check, mutated, values
 
 pytestmark = pytest.mark.integration
@@ -151,7 +152,7 @@ def test_every_type_from_its_least_body(
     if path in (WORKSPACE, GROUP):
         return
     text = "&".join(f"{name}={quote(value, safe='', errors='surrogatepass')}" for name, value in query.items())
-    target = f"{path}?api-version=2024-04-01&{text}"
+    target = f"{path}?api-version={existing_version(path)}&{text}"
     check(quiet.request(method, target, None if method in ("GET", "DELETE") else junk, **condition), method)
 
 
@@ -172,7 +173,7 @@ def test_every_type_from_its_least_body(
 )
 def test_lists_with_any_query(quiet: Any, furnished: None, data: Any, place: str, query: dict[str, str]) -> None:
     text = "&".join(f"{name}={quote(value, safe='', errors='surrogatepass')}" for name, value in query.items())
-    check(quiet.request("GET", f"{place}?api-version=2024-04-01&{text}"), "GET")
+    check(quiet.request("GET", f"{place}?api-version={existing_version(place)}&{text}"), "GET")
 
 
 INVOKE = {

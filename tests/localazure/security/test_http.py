@@ -16,7 +16,7 @@ from localazure import connections, requests
 
 pytestmark = pytest.mark.integration
 
-GROUP = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg2?api-version=2024-04-01"
+GROUP = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg2?api-version=2024-03-01"
 COMMON = "Host: localhost\r\nAuthorization: Bearer x\r\nConnection: close\r\n"
 
 

@@ -13,8 +13,8 @@ from localazure.arm.namespaces.machine_learning.endpoint_resource import OPERATI
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import read_tags
 from localazure.arm.store import Resource
+from localazure.arm.tags import read_tags
 
 _LOGGING_LEVELS = ("Info", "Warning", "Debug")
 _OUTPUT_ACTIONS = ("AppendRow", "SummaryOnly")

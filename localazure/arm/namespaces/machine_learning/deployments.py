@@ -37,8 +37,9 @@ from localazure.arm.namespaces.machine_learning.workspaces import network_is_rea
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.quota import check_quota
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import Shape, read_tags
+from localazure.arm.resource_body import Shape
 from localazure.arm.store import Resource
+from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.arm.vm_sizes import find_size
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec

@@ -10,9 +10,9 @@ from localazure.arm.errors import BadRequest, Conflict, NotEmulated
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.operations import MFE, Commit, Operation
 from localazure.arm.reply import NULL, Reply, Request
-from localazure.arm.resource_body import read_tags
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
+from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 
 OPERATION_URI = "AzureAsyncOperationUri"

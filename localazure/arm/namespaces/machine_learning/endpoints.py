@@ -20,8 +20,8 @@ from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import read_tags
 from localazure.arm.store import Resource
+from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.scoring.specification import EndpointRouting
 

@@ -26,9 +26,10 @@ from localazure.arm.namespaces.machine_learning.workspace_deletion import Worksp
 from localazure.arm.namespaces.storage import let_the_studio_in
 from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import Shape, read_tags
+from localazure.arm.resource_body import Shape
 from localazure.arm.resource_id import ResourceId
 from localazure.arm.store import Resource
+from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 
 TYPE = "Microsoft.MachineLearningServices/workspaces"

@@ -1,0 +1,39 @@
+"""What all types of Microsoft.Network have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localazure.arm.control_plane import new_guid
+from localazure.arm.errors import BadRequest
+from localazure.arm.patching import Patched
+from localazure.arm.reply import Request
+from localazure.arm.store import Resource
+
+
+class NetworkResource(Patched):
+    """Common part: a resource GUID, an etag, references that must exist, and a PATCH of tags."""
+
+    conflict_code = "AnotherOperationInProgress"  # the network service's own; azure-native waits and tries again
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        before = existing.properties if existing else {}
+        return super().properties(request, existing) | {"resourceGuid": before.get("resourceGuid") or new_guid()}
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        resource.body["etag"] = new_etag()
+
+    def require(self, referenced: Any, request: Request) -> None:
+        """Raise when `referenced`, an object with an `id`, names a resource that does not exist."""
+        target = referenced.get("id") if isinstance(referenced, dict) else None
+        if isinstance(target, str) and self.store.get(target) is None:
+            # Known code; the wording is from memory of ARM.
+            raise BadRequest(
+                "InvalidResourceReference",
+                f"Resource {target} referenced by resource {request.id.text} was not found. Please make sure that the "
+                "referenced resource exists, and that both resources are in the same region.",
+            )
+
+
+def new_etag() -> str:
+    return f'W/"{new_guid()}"'

@@ -1,0 +1,182 @@
+"""Microsoft.Network: private endpoints and the DNS zones of theirs. Connections are approved at once."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.control_plane import new_guid
+from localazure.arm.errors import BadRequest, OperationFailed
+from localazure.arm.namespaces.network_resource import NetworkResource
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.reply import Request
+from localazure.arm.resource_id import ResourceId
+from localazure.arm.store import Resource, Store
+
+PRIVATE_ENDPOINTS = "Microsoft.Network/privateEndpoints"
+EXCLUSIVE_SECONDS = 0.5
+"""How long an operation at least needs a storage account for itself. In Azure about half a minute; long enough here for
+those that a client starts at once to meet."""
+_CONNECTIONS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections")
+
+
+class PrivateEndpoints(NetworkResource):
+    """A private endpoint; its connections are approved at once, one at a time per storage account."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset()
+
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.privateLinkServiceConnections": "are approved at once",
+        "properties.manualPrivateLinkServiceConnections": "are approved at once, too",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.subnet": "missing, names nothing that exists, or another than before",
+        "properties.privateLinkServiceConnections": "name nothing that exists, or something else than before; while "
+        "another private endpoint of the same storage account is made or deleted, the operation fails in the poll",
+    }
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        sent = request.sent_properties
+        if not isinstance(sent.get("subnet"), dict):
+            raise BadRequest("InvalidRequestFormat", "properties.subnet of a private endpoint is required.")
+        self.require(sent["subnet"], request)
+        for connection in sent.get("privateLinkServiceConnections") or []:
+            self.require({"id": _target_of(connection)}, request)
+        if existing is not None:
+            self._check_fixed(request, existing)
+
+    def _check_fixed(self, request: Request, existing: Resource) -> None:
+        """Codes and words as Microsoft's pages show them (how-to-networking-servers-deployed-public-access-add-private-
+        endpoint of PostgreSQL), the full stop inside the quotation marks included."""
+        current, wanted = (one["subnet"]["id"] for one in (existing.properties, request.sent_properties))
+        if str(wanted).lower() != str(current).lower():
+            raise BadRequest(
+                "CannotChangeSubnetOnExistingPrivateEndpoint",
+                f"Cannot change the subnet in which the network interface for private endpoint {existing.id} is "
+                f"created. Current subnet: '{current}.' Requested subnet: '{wanted}.'",
+            )
+        for connection in existing.properties.get("privateLinkServiceConnections") or []:
+            sent = request.sent_properties.get("privateLinkServiceConnections") or []
+            if _what_is_fixed(connection) not in [_what_is_fixed(one) for one in sent]:
+                raise BadRequest(
+                    "CannotChangePrivateLinkConnectionOnPrivateEndpoint",
+                    f"Cannot change the private link connection on private endpoint {existing.id}. Please ensure you "
+                    f"are not updating the details of existing private link connection: '{connection['id']}'. That is "
+                    "not allowed.",
+                )
+
+    def put_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
+        return self._share_account(resource)
+
+    def deletion_payload(self, request: Request) -> dict[str, Any]:
+        endpoint = self.store.get(request.id.text)
+        return self._share_account(endpoint) if endpoint else {}
+
+    def _share_account(self, endpoint: Resource) -> dict[str, Any]:
+        """Which storage accounts an operation needs for itself, and whether another operation has one of them."""
+        accounts = sorted(_storage_accounts(endpoint))
+        others = [one for one in self.store.running_operations() if one["kind"].startswith(f"{self.shape.arm}.")]
+        taken = {account for one in others for account in one["payload"].get("accounts", ())}
+        return {"accounts": accounts, "overlaps": bool(taken & set(accounts))} if accounts else {}
+
+    async def finish_put(self, operation: Operation) -> Commit | None:
+        await self._use_account(operation)
+        return await super().finish_put(operation)
+
+    async def finish_delete(self, operation: Operation) -> Commit | None:
+        await self._use_account(operation)
+        return await super().finish_delete(operation)
+
+    async def _use_account(self, operation: Operation) -> None:
+        """A storage account takes part in one operation at a time; the one that comes second fails (recorded in
+        Azure/bicep-registry-modules#6001: code, words, and that the endpoint ends in the state Failed)."""
+        if operation.payload.get("overlaps"):
+            failure = OperationFailed(
+                "StorageAccountOperationInProgress",
+                "Call to Microsoft.Storage/storageAccounts failed. Error message: An operation is currently performing "
+                "on this storage account that requires exclusive access.",
+            )
+            failure.commit = lambda: self._mark_failed(operation.target)
+            raise failure
+        if operation.payload.get("accounts"):
+            left = operation.started + EXCLUSIVE_SECONDS - self.plane.clock()
+            await asyncio.sleep(min(max(left, 0), EXCLUSIVE_SECONDS))
+
+    def _mark_failed(self, target: str) -> None:
+        endpoint = self.store.get(target)
+        if endpoint is not None:
+            endpoint.properties["provisioningState"] = "Failed"
+            self.store.save(endpoint)
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = {"customDnsConfigs": [], "ipConfigurations": []} | super().properties(request, existing)
+        for kind in _CONNECTIONS:
+            for connection in properties.get(kind) or []:
+                connection["id"] = f"{request.id.text}/{kind}/{connection.get('name')}"
+                state = {"status": "Approved", "description": "", "actionsRequired": "None"}
+                shown = connection.setdefault("properties", {})
+                shown |= {"provisioningState": "Succeeded", "privateLinkServiceConnectionState": state}
+        before = existing.properties if existing else {}
+        interface = (
+            f"{request.id.parent}/providers/Microsoft.Network/networkInterfaces/{request.id.name}.nic.{new_guid()}"
+        )
+        properties["networkInterfaces"] = before.get("networkInterfaces") or [{"id": interface}]
+        return properties
+
+
+class DnsZoneGroups(NetworkResource):
+    """Which private DNS zones hold the records of a private endpoint."""
+
+    patchable: ClassVar[frozenset[str]] = frozenset()
+
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.privateDnsZoneConfigs": "a zone that does not exist",
+    }
+
+    tracked = False
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        for entry in request.sent_properties.get("privateDnsZoneConfigs") or []:
+            zone = (entry.get("properties") or {}).get("privateDnsZoneId")
+            self.require({"id": zone}, request)
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        properties = super().properties(request, existing)
+        del properties["resourceGuid"]
+        for entry in properties.get("privateDnsZoneConfigs") or []:
+            entry.setdefault("properties", {}).setdefault("recordSets", [])
+        return properties
+
+
+def _target_of(connection: Mapping[str, Any]) -> Any:
+    return (connection.get("properties") or {}).get("privateLinkServiceId")
+
+
+def _what_is_fixed(connection: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    groups = (connection.get("properties") or {}).get("groupIds") or ()
+    return str(connection.get("name")), str(_target_of(connection)).lower(), tuple(map(str, groups))
+
+
+def _storage_accounts(endpoint: Resource) -> set[str]:
+    """Keys of the storage accounts that an endpoint leads to."""
+    connections = (one for kind in _CONNECTIONS for one in endpoint.properties.get(kind) or ())
+    targets = {str(_target_of(connection)).lower() for connection in connections}
+    return {target for target in targets if ResourceId(target).type == "microsoft.storage/storageaccounts"}
+
+
+def addresses_in(store: Store, subnet_id: str) -> Iterator[str]:
+    """Ids of the addresses that private endpoints have in a subnet."""
+    for endpoint in store.of_type(PRIVATE_ENDPOINTS):
+        if str((endpoint.properties.get("subnet") or {}).get("id", "")).lower() == subnet_id.lower():
+            for interface in endpoint.properties.get("networkInterfaces") or ():
+                guid = uuid.uuid5(uuid.NAMESPACE_URL, interface["id"])
+                yield f"{interface['id']}/ipConfigurations/privateEndpointIpConfig.{guid}"
+
+
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    PRIVATE_ENDPOINTS: PrivateEndpoints,
+    f"{PRIVATE_ENDPOINTS}/privateDnsZoneGroups": DnsZoneGroups,
+}
