@@ -26,6 +26,15 @@ ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
 """In stacks of earlier versions, tags of the resource group say which endpoints the stack declares, one to a tag."""
 
 
+def kept_names_advice(names: Names) -> str:
+    """What to do where Azure still keeps the name of something that was deleted."""
+    return (
+        "Azure keeps the name of a deleted workspace and of a deleted Log Analytics workspace for 14 days, and that of "
+        f"a deleted key vault for 7 to 90. Write the line `sluice:generation: {names.generation + 1}` into "
+        f"Pulumi.{names.stack}.yaml and run pulumi up --stack {names.stack}: the stack then has other names."
+    )
+
+
 def dns_tag_key(key: str) -> str:
     """A tag's key as Azure DNS keeps it: `sluice-team` for `sluice:team`."""
     return key.replace(":", "-")

@@ -248,7 +248,7 @@ def _check_stack_file(stack: str, environment: Mapping[str, str], back: str | No
 
 def _check_names(stack: str) -> Finding:
     from cli.arm import ArmClient
-    from cli.stack_names import read_names, require_own_group
+    from cli.stack_names import read_names, require_free_vault, require_own_group
     from settings import SettingsError
 
     check = "names in azure"
@@ -257,12 +257,16 @@ def _check_names(stack: str) -> Finding:
     except (SettingsError, UsageError):
         return Finding(check, Health.NOTE, "not known while the stack file is wrong")
     try:
-        require_own_group(ArmClient(), settings, names)
+        arm = ArmClient()
+        require_own_group(arm, settings, names)
+        require_free_vault(arm, settings, names)
     except UsageError as error:
         return Finding(check, Health.PROBLEM, str(error))
     except CommandError:
         return Finding(check, Health.NOTE, "not looked at: Azure does not tell whose they are, see above")
-    return Finding(check, Health.GOOD, f"no other stack has {names.resource_group}")
+    return Finding(
+        check, Health.GOOD, f"no other stack has {names.resource_group}, and Azure keeps none for a deleted vault"
+    )
 
 
 def _check_locks(stack: str, environment: dict[str, str]) -> Finding:

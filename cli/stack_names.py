@@ -10,6 +10,7 @@ from cli.errors import UsageError
 from cli.stack_file import read_settings
 
 GROUP_API_VERSION = "2021-04-01"
+DELETED_VAULT_API_VERSION = "2023-07-01"
 
 if TYPE_CHECKING:
     from cli.arm import ArmClient
@@ -32,3 +33,17 @@ def require_own_group(arm: "ArmClient", settings: "Settings", names: "Names") ->
     owner = other_owner(tags if isinstance(tags, dict) else {}, team=settings.team, stack=settings.stack)
     if owner is not None:
         raise UsageError(meeting(names.resource_group, owner, team=settings.team, stack=settings.stack))
+
+
+def require_free_vault(arm: "ArmClient", settings: "Settings", names: "Names") -> None:
+    """Raise UsageError when Azure still keeps the vault's name for a deleted one, so that the next update would fail.
+
+    Of the names that Azure keeps it is the one that can be asked for: of deleted workspaces no list is documented.
+    """
+    from naming import kept_names_advice
+
+    place = f"/subscriptions/{names.subscription_id}/providers/Microsoft.KeyVault/locations/{settings.location}"
+    if arm.get(f"{place}/deletedVaults/{names.key_vault}", DELETED_VAULT_API_VERSION) is not None:
+        raise UsageError(
+            f"the key vault {names.key_vault} was deleted, and its name is not free yet. {kept_names_advice(names)}"
+        )

@@ -12,7 +12,7 @@ import pulumi
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import monitor_supports_feature
 
-from naming import Names
+from naming import Names, kept_names_advice
 
 __all__ = ["explain_taken_names", "explanation"]
 
@@ -64,10 +64,4 @@ def _hook(names: Names) -> pulumi.ErrorHook | None:
 
 def explanation(error: str, names: Names) -> str | None:
     """What to do about a refused creation; None where it was refused for another reason."""
-    if not _KEPT.search(error):
-        return None
-    return (
-        "Azure keeps the name of a deleted workspace and of a deleted Log Analytics workspace for 14 days, and that of "
-        f"a deleted key vault for 7 to 90. Write the line `sluice:generation: {names.generation + 1}` into "
-        f"Pulumi.{names.stack}.yaml and run pulumi up --stack {names.stack}: the stack then has other names."
-    )
+    return kept_names_advice(names) if _KEPT.search(error) else None

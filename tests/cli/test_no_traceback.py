@@ -56,7 +56,7 @@ QUESTIONS: list[tuple[str, str, dict[str, Answer | Exception]]] = [
             *("workspace", "log analytics", "kept vault", "purge", "operation"),
         )
     ],
-    *[("doctor --stack dev", area, {}) for area in ("metadata", "token", "subscription", "group")],
+    *[("doctor --stack dev", area, {}) for area in ("metadata", "token", "subscription", "group", "kept vault")],
 ]
 REMEDY = re.compile(
     r"\b(allow|ask|check|compare|correct|delete|fix|free|give|go|let|log in|look|raise|repair|restore|run|see|send|set|"
@@ -264,6 +264,19 @@ def test_a_stack_whose_names_are_another_stacks_is_refused_with_the_owner(
     assert "blob" not in azure.asked
     assert command.main(["doctor", "--stack", "dev"]) == 1
     assert "PROBLEM  names in azure: resource group rg-shop-dev belongs to stack" in capsys.readouterr().out
+
+
+def test_a_name_that_azure_keeps_for_a_deleted_vault_is_told_with_the_line_to_write(
+    azure: AzureThatAnswers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    azure.trouble["kept vault"] = ABSENT
+    command.main(["doctor", "--stack", "dev"])
+    assert "and Azure keeps none for a deleted vault" in capsys.readouterr().out
+    del azure.trouble["kept vault"]
+    assert command.main(["doctor", "--stack", "dev"]) == 1
+    said = capsys.readouterr().out
+    assert "PROBLEM  names in azure: the key vault kv-shop-dev-" in said
+    assert "Write the line `sluice:generation: 2` into Pulumi.dev.yaml" in said
 
 
 def test_the_answer_and_the_log_are_printed_and_no_secret_is(
