@@ -1,7 +1,7 @@
 """One instance of a deployment: a real azureml-inference-server-http process behind a unix socket.
 
-It is started the way Microsoft's own command line does inside (gunicorn, the server's WSGI entry), but on a socket that
-only this user can reach: the command line always listens on all interfaces. An instance that ends is started again,
+It is started by Microsoft's own command, led to a socket that only this user can reach (see `inference_server.py`): by
+itself the command listens on all interfaces. An instance that ends is started again,
 with growing pauses; one that fails its liveness probe is killed first. Whether requests go to it is told by callbacks.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 from localazure.scoring import processes, upstream
 from localazure.scoring.specification import DeploymentFailed, Probe
 
+_STARTER = Path(__file__).with_name("inference_server.py")
 _LOGGER = logging.getLogger(__name__)
 _START_POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 60
@@ -108,14 +109,8 @@ class Instance:
 
     async def _launch(self) -> processes.Process:
         self.socket.unlink(missing_ok=True)
-        environment = self._spec.environment
-        command = [str(self._spec.python), "-m", "gunicorn", "--bind", f"unix:{self.socket}"]
-        command += ["--workers", environment.get("WORKER_COUNT", "1")]
-        command += ["--timeout", environment.get("WORKER_TIMEOUT", "300")]
-        command += ["--access-logfile", "-", "--error-logfile", os.devnull]
+        command = [str(self._spec.python), str(_STARTER), str(self.socket)]
         command += ["--no-control-socket"] if _has_control_socket(self._spec.python) else []
-        command += ["--preload"] if environment.get("WORKER_PRELOAD", "").lower() == "true" else []
-        command += ["azureml_inference_server_http.server.entry:app"]
         try:
             with self.log.open("ab") as output:
                 self._process = await processes.start(

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -157,6 +159,83 @@ def test_deploy_again_changes_nothing_and_logs_read_as_recorded(spec):
         )
         assert "model says hello from 1" in log
         assert "Model mounted at" in await caller.plane.logs("fraud", "blue", "StorageInitializer", 100)
+
+    run(body)
+
+
+LOGGING_SCRIPT = """
+import logging, sys
+logging.basicConfig(level=logging.INFO)
+log = logging.getLogger(__name__)
+def init():
+    log.info("LOADED")
+    print("printed")
+    print("complained", file=sys.stderr)
+def run(data):
+    log.error("BOOM")
+    log.info("quiet")
+    return {}
+"""
+# Microsoft's own command, on the loopback address in place of all.
+OWN_COMMAND = """
+import sys
+del sys.path[0]
+sys.argv = ["azmlinfsrv", "--entry_script", sys.argv[1], "--port", sys.argv[2]]
+from azureml_inference_server_http import amlserver
+amlserver.DEFAULT_HOST = "127.0.0.1"
+amlserver.run()
+"""
+
+
+def lines_of(log: str) -> list[str]:
+    """A log without what differs from run to run: times, process ids, addresses, durations, access lines."""
+    log = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (\w) \[\d+\]", r"\1", log)
+    log = re.sub(r"Listening at: .*|pid:? \d+|31311|\(pid: \d+\)|\d+\.\d+ms", "", log)
+    return [line for line in log.splitlines() if "gunicorn.access" not in line and "ontrol socket" not in line]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the model's environment is read from /proc")
+def test_the_log_of_a_model_is_what_the_servers_own_command_writes(spec, tmp_path):
+    """Format and level: an INFO line that Azure would not show is not shown, however the script asks for it."""
+
+    async def body(caller):
+        await caller.plane.deploy(spec(script=LOGGING_SCRIPT))
+        caller.route(blue=100)
+        assert (await caller.score())[0] == 200
+        process = Path(f"/proc/{caller.pids()[0]}")
+        python = (process / "cmdline").read_bytes().split(b"\0")[0].decode()
+        pairs = (entry.split("=", 1) for entry in (process / "environ").read_bytes().decode().split("\0") if entry)
+        variables = dict(pairs)
+        ours = lines_of(
+            (await caller.plane.logs("fraud", "blue", "InferenceServer", 1000)).split("Container logs:\n")[1]
+        )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        log = tmp_path / "own.log"
+        with log.open("wb") as output:
+            own = subprocess.Popen(
+                [python, "-c", OWN_COMMAND, variables["AZUREML_ENTRY_SCRIPT"], str(port)],
+                cwd=variables["AML_APP_ROOT"],
+                env=variables | {"HOME": str(tmp_path)},
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            await eventually(lambda: "ready for serving traffic" in log.read_text(), 60)
+            url = f"http://127.0.0.1:{port}/score"
+            async with ClientSession() as session, session.post(url, data=b"{}") as answer:
+                assert answer.status == 200
+            await eventually(lambda: "POST /score 200" in log.read_text())
+            theirs = lines_of(log.read_text().replace(str(port), "31311"))
+        finally:
+            own.terminate()
+            own.wait()
+        assert sorted(ours) == sorted(theirs)
+        assert "ERROR:entry_module:BOOM" in ours
+        assert "complained" in ours
+        assert any(line.endswith("azmlinfsrv.print - printed") for line in ours)
+        assert not [line for line in ours if "LOADED" in line or "quiet" in line]
 
     run(body)
 
