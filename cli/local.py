@@ -33,6 +33,7 @@ SERVER_CHOICES = {
     "--quota": ("FAMILY=CORES", "limit the cores of a family of VM sizes, for example DSv2=24; may be repeated"),
     "--vm-size": ("SIZE", "know this VM size as well; unknown ones are refused; may be repeated"),
     "--taken-endpoint-name": ("NAME", "an endpoint of another customer has this name; may be repeated"),
+    "--role-delay": ("SECONDS", "a role assignment has an effect only so many seconds after it was made"),
 }
 
 

@@ -23,6 +23,7 @@ from localazure.server import Server, StartError
 from localazure.startup import HOST, check_host
 
 DEFAULT_PORT = 18443
+MAX_ROLE_DELAY = 3600
 _LOG_BYTES = 5 << 20
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         quota=read_quota(parsed.quota),
         vm_sizes=frozenset(size.lower() for size in parsed.vm_size),
         taken_endpoint_names=frozenset(name.lower() for name in parsed.taken_endpoint_name),
+        role_delay=parsed.role_delay,
     )
     try:
         check_host(parsed.host)
@@ -154,6 +156,13 @@ def server_parser() -> argparse.ArgumentParser:
         default=[],
         help="an endpoint of another customer in the region has this name; may be repeated",
     )
+    parser.add_argument(
+        "--role-delay",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="a role assignment has an effect only so many seconds after it was made; in Azure that takes minutes",
+    )
     return parser
 
 
@@ -174,6 +183,16 @@ def _speed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_SPEED):
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_SPEED}, got {text!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_ROLE_DELAY:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds from 0 to {MAX_ROLE_DELAY}, got {text!r}")
+    return seconds
 
 
 def _generation(text: str) -> Generation:

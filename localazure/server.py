@@ -163,6 +163,7 @@ class Server:
 
     def _write_ready_file(self, https: str, http: str) -> None:
         document = {"pid": os.getpid(), "https": https, "http": http, "version": VERSION, "started": self._started}
+        document |= {"role_delay_seconds": self.options.role_delay}
         temporary = self.home / f".server.json.{os.getpid()}"
         temporary.write_text(json.dumps(document))
         temporary.replace(self.home / "server.json")
@@ -229,6 +230,7 @@ class Server:
             "pid": os.getpid(),
             "started": self._started,
             "home": str(self.home),
+            "role_delay_seconds": self.options.role_delay,
             "resources": self._plane.store.count_resources(),
             "operations": [{"kind": item["kind"], "target": item["target"]} for item in running],
             "outside_network": self.options.outside_network,

@@ -50,6 +50,8 @@ class Options:
     """Sizes, in lower case, that deployments can have besides those that are known here."""
     taken_endpoint_names: frozenset[str] = frozenset()
     """Names, in lower case, that endpoints of other customers have."""
+    role_delay: float = 0.0
+    """Seconds that a role assignment takes to have an effect."""
 
 
 class ControlPlane:
@@ -77,7 +79,7 @@ class ControlPlane:
         self.blobs = BlobStore(home / "blobs", self.store, clock)
         self.identities = Identities(self.store)
         self.metrics = Metrics(clock)
-        self.roles = Roles(self.store)
+        self.roles = Roles(self.store, lambda: self.clock(), self.options.role_delay)
         self.deleted = SoftDeletions(self.store, lambda: self.clock())
         self.token_secret = self._token_secret()
         self._background: set[asyncio.Task[None]] = set()

@@ -126,6 +126,15 @@ Others, all meant:
   registries;
 - a model's version is refused unless it is a positive whole number without leading zeros (reported; the words are not
   known, nor whether there is a largest one: here there is none);
+- a deleted vault or Log Analytics workspace is kept as docs/adr/0024 says; not known are the status of a PUT that
+  recovers a vault (here 200), and the words for a deleted vault that is not there (the code is Azure's);
+- refusals of tags are worded as Azure PowerShell (Az.Migrate) words them; Resource Manager's own words are not
+  recorded;
+- an api-version that is younger than all known ones of its type is answered, if its date is not in the future; of
+  metrics, skus and template operations the versions are not known, and any is answered;
+- every service is in every region; groups are refused where Azure refuses them;
+- a private endpoint has a storage account to itself for half a second (in Azure it is about half a minute); an
+  operation that overlaps fails in the poll with the recorded error;
 - a soft-deleted workspace can be purged (202; its status is not recorded), not listed or recovered: only the portal is
   documented to do either; nothing that was in it comes back;
 - an endpoint PUT without `traffic` resets the weights (documented, never recorded; `--keep-omitted-traffic` keeps

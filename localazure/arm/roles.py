@@ -13,7 +13,10 @@ from localazure import identity
 from localazure.arm.errors import BadRequest
 from localazure.arm.resource_id import is_within
 from localazure.arm.store import Resource, Store
+from localazure.arm.timing import Clock
 
+GRANTED = "granted"
+"""Where an assignment has the moment of its creation, in seconds; one that a home had before has none."""
 USER_ASSIGNED_TYPE = "microsoft.managedidentity/userassignedidentities"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -111,15 +114,19 @@ def principals(resource: Resource) -> set[str]:
 class Roles:
     """Answers questions about role assignments in the store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock, delay: float = 0.0) -> None:
         self._store = store
+        self._clock = clock
+        self._delay = delay
 
     def allows(self, principal_ids: set[str], scope_id: str, roles: frozenset[str]) -> bool:
-        """Whether one of the principals holds one of the roles on the scope or above it."""
+        """Whether one of the principals holds one of the roles on the scope or above it, for long enough."""
+        latest = self._clock() - self._delay
         for assignment in self._store.of_type("microsoft.authorization/roleassignments"):
             shown = assignment.properties
             role = str(shown.get("roleDefinitionId", "")).rsplit("/", 1)[-1].lower()
-            if shown.get("principalId") in principal_ids and role in roles:
+            granted = float(assignment.private.get(GRANTED, 0))
+            if shown.get("principalId") in principal_ids and role in roles and granted <= latest:
                 scope = str(shown.get("scope", "")).lower()
                 if is_within(scope_id.lower(), scope):
                     return True

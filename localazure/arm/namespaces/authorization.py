@@ -15,7 +15,7 @@ from localazure.arm.listing import Term, read_filter, resource_filter
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.resource_id import is_within
-from localazure.arm.roles import BUILT_IN_ROLES
+from localazure.arm.roles import BUILT_IN_ROLES, GRANTED
 from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
 
@@ -64,6 +64,9 @@ class RoleAssignments(Behaviour):
         if existing:
             made = {name: existing.properties.get(name) for name in made}
         return properties | {"scope": request.id.scope, **made, "updatedOn": now, "updatedBy": caller}
+
+    def complete_body(self, resource: Resource, request: Request) -> None:
+        resource.private.setdefault(GRANTED, self.plane.clock())
 
     def mark_provisioned(self, resource: Resource) -> None:
         """Role assignments have no provisioning state."""

@@ -65,7 +65,7 @@ class Answer:
 class LocalArm:
     """One control plane on its own event loop; operations run when `settle` is called, or with `put`/`delete`."""
 
-    def __init__(self, home: Path, make_plane: Callable[[], Any], **options: bool) -> None:
+    def __init__(self, home: Path, make_plane: Callable[[], Any], **options: Any) -> None:
         self.home = home
         self.options = Options(**options)
         self.loop = asyncio.new_event_loop()
@@ -251,7 +251,7 @@ def arm_with(tmp_path: Path, make_plane: Callable[[], Any]) -> Iterator[Any]:
     """A factory for a control plane with options."""
     made: list[LocalArm] = []
 
-    def make(**options: bool) -> LocalArm:
+    def make(**options: Any) -> LocalArm:
         made.append(LocalArm(tmp_path, make_plane, **options))
         return made[-1]
 
