@@ -47,7 +47,15 @@ class ArmOperations(ArmClient):
         headers = {"Authorization": f"Bearer {self.token}"}
         if data:
             headers["Content-Type"] = "application/json"
+        started = time.monotonic()
+        told = False
         status, text, given = self._exchange(url, headers, method, data)
+        while status == 409 and method == "DELETE" and time.monotonic() - started < self.wait_seconds:
+            if not told:  # a run before this one may have begun it
+                self.say(f"waiting for Azure: another operation is under way at {path}")
+                told = True
+            time.sleep(POLL_SECONDS)
+            status, text, given = self._exchange(url, headers, method, data)
         if status in (204, 404) and method == "DELETE":
             return False
         if status == 202:
@@ -62,11 +70,6 @@ class ArmOperations(ArmClient):
         by_status = "azure-asyncoperation" in given
         while url:
             now = time.monotonic()
-            if now - started > self.wait_seconds:
-                raise WaitingError(
-                    f"{asked} is not done after {self.wait_seconds / 60:.0f} minutes. Azure goes on with it: run this "
-                    "command again later, it continues there."
-                )
             if now - told > TELL_SECONDS:
                 self.say(f"waiting for Azure: {asked} ({now - started:.0f} s)")
                 told = now
@@ -89,6 +92,11 @@ class ArmOperations(ArmClient):
                     return
             elif status != 202:
                 return
+            if time.monotonic() - started > self.wait_seconds:
+                raise WaitingError(
+                    f"{asked} is not done after {self.wait_seconds / 60:.0f} minutes. Azure goes on with it: run this "
+                    "command again later, it continues there."
+                )
 
 
 def _pause(given: Mapping[str, str]) -> float:

@@ -39,8 +39,7 @@ class Item:
         return bool(self.id) and not self.type.startswith("pulumi:")
 
     def __str__(self) -> str:
-        guard = " (protected)" if self.protected else ""
-        return f"{self.type.removeprefix('azure-native:')} {self.id.rpartition('/')[2]}{guard}"
+        return f"{self.type.removeprefix('azure-native:')} {self.id.rpartition('/')[2]}"
 
 
 def items_of(state: Mapping[str, Any]) -> list[Item]:

@@ -97,7 +97,7 @@ class Plan:
 
     def lines(self) -> list[str]:
         """What is deleted, for people."""
-        own = [f"  {item}" for item in reversed(self.items) if item.in_azure]
+        own = [f"  {item}{' (protected)' if item.protected else ''}" for item in reversed(self.items) if item.in_azure]
         return [*own, *(f"  {one} (not of this stack, but in its resource group)" for one in self.beside)]
 
 

@@ -35,7 +35,7 @@ ABSENT = as_json({"error": {"code": "ResourceNotFound", "message": "not there"}}
 INVOKE = "invoke fraud --stack dev --request-file request.json"
 LOGS = "deployment-logs fraud blue --stack dev"
 RECOVER = "recover --stack dev --wait-minutes 0"
-REMOVE = "remove --stack dev --yes"
+REMOVE = "remove --stack dev --yes --wait-minutes 0"
 PUBLISH = "release publish fraud-detection --stack dev"
 # A command, a question that it asks, and what else has to be so for it to ask.
 QUESTIONS: list[tuple[str, str, dict[str, Answer | Exception]]] = [
