@@ -21,8 +21,8 @@ setup: ## virtual environment and Pulumi CLI; does only what is not done yet
 demo: setup ## the whole story on this machine, in about two minutes
 	@$(BIN)/sluice demo
 
-test: setup ## all tests, first those without a CLI, then the integration tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile --hypothesis-profile thorough
+test: setup ## all tests, those without a CLI first; ORDER=random in an order of chance, ORDER=seed in that one again
+	@$(BIN)/python -m pytest -n auto --dist loadfile --hypothesis-profile thorough $(if $(ORDER),--order $(ORDER))
 
 unit: setup ## the tests that need neither CLI nor local Azure; seconds
 	@$(BIN)/python -m pytest -n auto -m "not integration"

@@ -3,7 +3,6 @@
 import argparse
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -90,9 +89,7 @@ def test_help_lists_every_command_and_loads_none() -> None:
         "heavy = {'pulumi', 'pydantic', 'azure', 'aiohttp', 'yaml', 'cli.local', 'cli.demo'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    started = time.perf_counter()
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert time.perf_counter() - started < 2  # measured 0.1 s; a loaded machine gets air
     for name in command.COMMANDS:
         assert f"    {name}" in answer.stdout
 

@@ -1,4 +1,4 @@
-"""Fixtures: one local Azure for the whole run, and a dev stack that is settled once."""
+"""Fixtures: local Azures whose stacks are settled. Each test finds them as they were made, whatever ran before it."""
 
 import sys
 from collections.abc import Iterator
@@ -6,34 +6,67 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.rehearsal import Azure, Stack, processes_with, repository_files
+from tests.integration.settled import Settled
+from tests.waiting import wait_until
 
 if sys.platform != "linux":
     collect_ignore_glob = ["test_*.py"]  # processes are found by /proc
 
 
-@pytest.fixture(scope="session")
-def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
-    """A running local Azure; at the end nothing of it may be left."""
-    before = repository_files()
-    azure = Azure.started(tmp_path_factory.mktemp("azure"))
-    yield azure
-    azure.stop()
-    assert repository_files() == before, "a rehearsal wrote into the work tree"
-    left = processes_with(str(azure.home.path))
-    assert not left, f"processes that nobody ended: {left}"
-
-
-@pytest.fixture(scope="session")
-def dev(azure: Azure) -> Stack:
-    """The repository's dev stack, settled: blue at 100 %."""
-    stack = Stack(azure, "dev")
-    stack.said = stack.settle()
-    return stack
-
-
-@pytest.fixture(scope="session")
-def two_colours(dev: Stack) -> Stack:
-    """Blue at 100 %, green at 0 %."""
+def settle_dev(azure: Azure) -> None:
+    """The repository's dev stack: blue at 100 %, green at 0 %."""
+    dev = Stack(azure, "dev")
+    dev.settle()
     dev.deployment("green", instances=1)
     dev.engine.up()
+
+
+def settle_both(azure: Azure) -> None:
+    """The same, and the repository's prod stack."""
+    settle_dev(azure)
+    Stack(azure, "prod", like="prod").settle()
+
+
+@pytest.fixture(scope="session")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
+    """Real inference servers."""
+    yield from lived(Settled(tmp_path_factory.mktemp("settled"), settle_dev))
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
+    """Deployments without processes, which come up at once."""
+    yield from lived(Settled(tmp_path_factory.mktemp("simulated"), settle_both, "--compute", "simulated"))
+
+
+def lived(settled: Settled) -> Iterator[Settled]:
+    """To its end, when nothing of it may be left."""
+    before = repository_files()
+    yield settled
+    settled.azure.stop()
+    assert repository_files() == before, "a rehearsal wrote into the work tree"
+    wait_until(lambda: not processes_with(str(settled.azure.folder)), "processes that nobody ended")
+
+
+@pytest.fixture
+def azure(settled: Settled) -> Azure:
+    """A local Azure with the dev stack settled and serving."""
+    return settled.restored()
+
+
+@pytest.fixture
+def dev(azure: Azure) -> Stack:
+    """The repository's dev stack: blue at 100 %, green at 0 %."""
+    return Stack(azure, "dev")
+
+
+@pytest.fixture
+def two_colours(dev: Stack) -> Stack:
+    """The same, for tests that are about green."""
     return dev
+
+
+@pytest.fixture
+def simulated_azure(simulated: Settled) -> Azure:
+    """A local Azure without inference servers, with dev and prod settled."""
+    return simulated.restored()

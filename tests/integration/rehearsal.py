@@ -6,11 +6,9 @@ Everything goes through what a user has: the `sluice` command, `pulumi` by way o
 import json
 import os
 import shutil
-import signal
 import ssl
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -28,15 +26,13 @@ from localazure.identity import SUBSCRIPTION_ID
 from naming import Names
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
-from rollout.events import Change, change_of, outcome_of, read_events
+from tests.integration.moments import Moment
 
 ROOT = Path(__file__).resolve().parents[2]
 SLUICE = Path(sys.executable).parent / "sluice"
 MODEL = "fraud-detection"
 PROGRAM = ("*.py", "Pulumi*.yaml", "requirements.lock", "components", "models")
 ML_API = "2025-12-01"
-KILLED_BY_US = -signal.SIGKILL
-UPDATE_SECONDS = 120
 
 
 @dataclass
@@ -45,12 +41,21 @@ class Azure:
 
     home: LocalHome
     folder: Path
+    flags: tuple[str, ...] = ()
+    port: int | None = None
 
     @classmethod
-    def started(cls, folder: Path, *flags: str) -> "Azure":
-        home = LocalHome(folder / "home")
-        start(home, port=None, flags=flags, say=lambda text: None)
-        return cls(home, folder)
+    def started(cls, folder: Path, *flags: str, port: int | None = None) -> "Azure":
+        azure = cls(LocalHome(folder / "home"), folder, flags, port)
+        azure.start()
+        return azure
+
+    def start(self) -> None:
+        start(self.home, port=self.port, flags=self.flags, say=lambda text: None)
+
+    def moment(self, kind: str = "hold", **scope: Any) -> Moment:
+        """A moment at which Azure shall stand still."""
+        return Moment(self.home, kind, **scope)
 
     def stop(self) -> None:
         stop(self.home, say=lambda text: None)
@@ -118,7 +123,7 @@ def copy_project(target: Path) -> Path:
 
 
 class Stack:
-    """One stack: its own stack file, state and release locks, on a shared local Azure."""
+    """One stack: its own stack file, state and release locks, on a local Azure; made unless it is there."""
 
     def __init__(
         self, azure: Azure, name: str, *, like: str = "dev", project: Path = ROOT, state: str = "state"
@@ -126,7 +131,6 @@ class Stack:
         self.azure = azure
         self.name = name
         self.project = project
-        self.said: list[str] = []
         folder = azure.folder / "stacks" / name
         folder.mkdir(parents=True, exist_ok=True)
         (azure.folder / state).mkdir(exist_ok=True)
@@ -136,7 +140,8 @@ class Stack:
             shutil.copy2(ROOT / f"Pulumi.{like}.yaml", self.file)
         environment = azure.environment() | {"PULUMI_BACKEND_URL": f"file://{azure.folder / state}"}
         environment["SLUICE_RELEASE_LOCKS"] = str(azure.folder / "locks")
-        create_stack(folder, name, environment)
+        if not (azure.folder / state / ".pulumi" / "stacks" / "sluice" / f"{name}.json").exists():
+            create_stack(folder, name, environment)
         self.environment = environment | {"PULUMI_STACK": name, "PULUMI_OPTION_CONFIG_FILE": str(self.file)}
         self.engine = PulumiEngine(project, name, self.environment)
         self.names = Names(team="payments", stack=name, subscription_id=SUBSCRIPTION_ID)
@@ -201,54 +206,36 @@ class Stack:
                 self.publish()
         raise AssertionError(f"not settled after four updates: {said}")
 
-    def kill_when(
-        self, moment: Callable[[Change], bool], *, operation: str = "up", later_seconds: float = 0.0
-    ) -> Change | None:
-        """Start an update and kill -9 the CLI when a resource that matches is being worked on, or a little later.
-
-        Returns that change; None when the update ended before.
-        """
-        found: list[Change] = []
-
-        def is_now(changes: list[Change], seconds: float) -> bool:
-            found[:] = [change for change in changes if moment(change)][:1]
-            if found and later_seconds:
-                time.sleep(later_seconds)
-            return bool(found)
-
-        return found[0] if self._kill(is_now, operation) else None
-
-    def kill_after(self, seconds: float, *, operation: str = "up") -> bool:
-        """Start an update and kill -9 the CLI after a time; whether it was still running then."""
-        return self._kill(lambda changes, passed: passed > seconds, operation)
-
-    def _kill(self, is_now: Callable[[list[Change], float], bool], operation: str) -> bool:
-        log = self.file.with_name(f"killed-{time.monotonic_ns()}.jsonl")
+    def begin(self, operation: str = "up") -> "subprocess.Popen[str]":
+        """Start an update as a process that a test may kill."""
         command = shutil.which("pulumi", path=self.environment["PATH"])
         assert command
-        process = subprocess.Popen(
-            [command, "--non-interactive", operation, "--yes", "--skip-preview", "--event-log", str(log)],
-            cwd=self.project,
-            env=self.environment | {"PULUMI_DEBUG_COMMANDS": "true"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        started = time.monotonic()
-        try:
-            while process.poll() is None and time.monotonic() < started + UPDATE_SECONDS:
-                events = read_events(log.read_text().splitlines(keepends=True)) if log.exists() else []
-                steps = [event["resourcePreEvent"]["metadata"] for event in events if "resourcePreEvent" in event]
-                if is_now([change_of(step) for step in steps], time.monotonic() - started):
-                    process.kill()
-                time.sleep(0.005)
-        finally:
-            process.kill()
-            process.wait()
-        errors = outcome_of(read_events(log.read_text().splitlines(keepends=True))).errors if log.exists() else ()
-        assert process.returncode in (0, KILLED_BY_US), f"the update failed before the moment came: {errors}"
-        return process.returncode == KILLED_BY_US
+        with self.file.with_name("begun.log").open("w") as log:
+            return subprocess.Popen(
+                [command, "--non-interactive", operation, "--yes", "--skip-preview"],
+                cwd=self.project,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                text=True,
+            )
+
+    def kill_at(self, moment: Moment, *, operation: str = "up") -> bool:
+        """Start an update and kill -9 the CLI while Azure stands still at the moment; then Azure goes on.
+
+        False when the update succeeded without coming there.
+        """
+        with moment:
+            process = self.begin(operation)
+            try:
+                reached = moment.reached(process)
+            finally:
+                process.kill()
+                process.wait()
+        assert reached or process.returncode == 0, self.file.with_name("begun.log").read_text()
+        return reached
 
     # What is live
 

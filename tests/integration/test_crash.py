@@ -1,34 +1,41 @@
 """An update killed at any moment: `sluice recover` repairs the stack, the next update converges, nothing is orphaned.
 
-Issue: plain Pulumi leaves a lock, and "cannot create already existing resource" for whatever Azure finished meanwhile.
+Azure stands still at the moment while the engine is killed, and goes on afterwards. Plain Pulumi leaves a lock, and
+"cannot create already existing resource" for whatever Azure finished meanwhile.
 """
 
+import itertools
 import random
-import time
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from rollout.errors import EngineLocked, EngineUnavailable
-from rollout.events import ENDPOINT_TYPE, Change
 from tests.integration.rehearsal import MODEL, Azure, Stack, processes_with
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
-WORKSPACE_TYPE = "azure-native:machinelearningservices:Workspace"
-DEPLOYMENT_TYPE = "azure-native:machinelearningservices:OnlineDeployment"
+WORKSPACES = "microsoft.machinelearningservices/workspaces"
+ENDPOINTS = f"{WORKSPACES}/onlineEndpoints"
+DEPLOYMENTS = f"{ENDPOINTS}/deployments"
+Scope = dict[str, Any]
+NEW_STACKS = (f"new{number}" for number in itertools.count())
 
 
-def creating(type_: str) -> Callable[[Change], bool]:
-    return lambda change: change.op == "create" and change.type == type_
+def sent(type_: str, method: str = "PUT") -> Scope:
+    """The request has been sent; Azure takes it up after the kill."""
+    return {"kind": "hold", "when": "before", "type": type_, "method": method, "count": 1}
 
 
-def replacing(type_: str) -> Callable[[Change], bool]:
-    return lambda change: change.op in ("create-replacement", "delete-replaced") and change.type == type_
+def accepted(type_: str, method: str = "PUT") -> Scope:
+    """The request has taken effect; its answer reaches nobody."""
+    return {"kind": "hold", "when": "after", "type": type_, "method": method, "count": 1}
 
 
-def updating(type_: str) -> Callable[[Change], bool]:
-    return lambda change: change.op == "update" and change.type == type_
+def under_way(type_: str, method: str = "PUT") -> Scope:
+    """The engine has the answer and polls; the operation ends after the kill."""
+    return {"kind": "operation-never-ends", "type": type_, "method": method, "count": 1}
 
 
 def recovered(stack: Stack) -> str:
@@ -48,10 +55,7 @@ def recovered(stack: Stack) -> str:
 def require_no_orphans(stack: Stack) -> None:
     """Language host, program and plugin watch the engine and end with it."""
     marker = f"PULUMI_OPTION_CONFIG_FILE={stack.file}"
-    deadline = time.monotonic() + 15
-    while left := processes_with(marker):
-        assert time.monotonic() < deadline, f"orphaned: {left}"
-        time.sleep(0.1)
+    wait_until(lambda: not processes_with(marker), "orphaned processes")
 
 
 def require_converged(stack: Stack) -> None:
@@ -60,85 +64,97 @@ def require_converged(stack: Stack) -> None:
     assert preview.is_empty, list(map(str, preview.changes))
 
 
-@pytest.fixture(scope="module")
-def crash(azure: Azure) -> Stack:
-    return Stack(azure, "crash")
+@pytest.fixture
+def new(simulated_azure: Azure) -> Stack:
+    """A stack that was never brought up."""
+    return Stack(simulated_azure, next(NEW_STACKS))
+
+
+@pytest.fixture
+def crash(simulated_azure: Azure) -> Stack:
+    """A settled stack: blue at 100 %, green at 0 %."""
+    return Stack(simulated_azure, "dev")
 
 
 @pytest.mark.parametrize(
-    ("type_", "later_seconds"),
+    ("moment", "type_"),
     [
-        ("azure-native:resources:ResourceGroup", 0.0),
-        ("azure-native:storage:StorageAccount", 0.05),
-        (WORKSPACE_TYPE, 0.0),
-        (ENDPOINT_TYPE, 0.0),
+        (accepted("resourceGroups"), "azure-native:resources:ResourceGroup"),
+        (sent("storageAccounts"), "azure-native:storage:StorageAccount"),
+        (under_way(WORKSPACES), "azure-native:machinelearningservices:Workspace"),
     ],
+    ids=["group", "storage", "workspace"],
 )
-def test_killed_while_the_platform_is_made(crash: Stack, type_: str, later_seconds: float) -> None:
-    """In one chain: each case starts from what the one before left, so that every case is reached in seconds."""
-    if crash.kill_when(creating(type_), later_seconds=later_seconds) is None:
-        # The kill of the case before came when the engine had gone on to this resource: then recovery adopted it.
-        state = crash.engine.export()["deployment"]["resources"]
-        assert type_ in [resource["type"] for resource in state], "neither made now nor adopted before"
-        return
+def test_killed_while_the_platform_is_made(new: Stack, moment: Scope, type_: str) -> None:
+    assert new.kill_at(new.azure.moment(**moment))
     with pytest.raises((EngineLocked, EngineUnavailable)):  # the latter when the kill came in the middle of a write
-        crash.engine.up()
+        new.engine.up()
+    recovered(new)
+    assert not list(new.azure.folder.glob(f"state/.pulumi/locks/organization/sluice/{new.name}/*.json"))
+    state = new.engine.export()["deployment"]["resources"]
+    assert type_ in [resource["type"] for resource in state], "what Azure finished is adopted"
+
+
+@pytest.mark.parametrize("moment", [sent(ENDPOINTS), under_way(ENDPOINTS)], ids=["sent", "under way"])
+def test_killed_while_the_endpoint_is_made_and_the_platform_converges_and_serves(new: Stack, moment: Scope) -> None:
+    assert new.kill_at(new.azure.moment(**moment))
+    recovered(new)
+    require_converged(new)
+    assert new.live_traffic() == {"blue": 100}
+
+
+@pytest.mark.parametrize(
+    "moment", [sent(DEPLOYMENTS), accepted(DEPLOYMENTS), under_way(DEPLOYMENTS)], ids=["sent", "accepted", "under way"]
+)
+def test_killed_while_a_deployment_is_made(crash: Stack, moment: Scope) -> None:
+    crash.deployment("amber", instances=1)
+    assert crash.kill_at(crash.azure.moment(**moment))
     recovered(crash)
-    assert not list(crash.azure.folder.glob("state/.pulumi/locks/organization/sluice/crash/*.json"))
-
-
-def test_the_platform_converges_and_serves(crash: Stack) -> None:
     require_converged(crash)
-    assert crash.live_traffic() == {"blue": 100}
+    assert crash.live_deployments()["amber"]["properties"]["provisioningState"] == "Succeeded"
 
 
-@pytest.mark.parametrize(("colour", "later_seconds"), [("green", 0.0), ("amber", 1.0)])
-def test_killed_while_a_deployment_is_made(crash: Stack, colour: str, later_seconds: float) -> None:
-    crash.deployment(colour, instances=1)
-    assert crash.kill_when(creating(DEPLOYMENT_TYPE), later_seconds=later_seconds)
-    recovered(crash)
-    require_converged(crash)
-    assert crash.live_deployments()[colour]["properties"]["provisioningState"] == "Succeeded"
-
-
-def test_killed_while_weights_change(crash: Stack) -> None:
+@pytest.mark.parametrize(
+    "moment", [sent(ENDPOINTS), accepted(ENDPOINTS), under_way(ENDPOINTS)], ids=["sent", "accepted", "under way"]
+)
+def test_killed_while_weights_change(crash: Stack, moment: Scope) -> None:
     crash.weights(blue=60, green=40)
-    assert crash.kill_when(updating(ENDPOINT_TYPE))
+    assert crash.kill_at(crash.azure.moment(**moment))
     recovered(crash)
     require_converged(crash)
     assert crash.live_traffic() == {"blue": 60, "green": 40}
-    crash.weights(blue=100, green=0)
-    crash.engine.up()
 
 
-@pytest.mark.parametrize(("size", "later_seconds"), [("Standard_F2s_v2", 0.0), ("Standard_F4s_v2", 0.5)])
-def test_killed_while_a_deployment_is_replaced(crash: Stack, size: str, later_seconds: float) -> None:
-    crash.deployment("green", instances=1, sku=size)
-    assert crash.kill_when(replacing(DEPLOYMENT_TYPE), later_seconds=later_seconds)
+@pytest.mark.parametrize(
+    "moment", [under_way(DEPLOYMENTS, "DELETE"), under_way(DEPLOYMENTS, "PUT")], ids=["deleted", "created"]
+)
+def test_killed_while_a_deployment_is_replaced(crash: Stack, moment: Scope) -> None:
+    crash.deployment("green", instances=1, sku="Standard_F2s_v2")
+    assert crash.kill_at(crash.azure.moment(**moment))
     recovered(crash)
     require_converged(crash)
     green = crash.live_deployments()["green"]["properties"]
-    assert (green["instanceType"], green["provisioningState"]) == (size, "Succeeded")
+    assert (green["instanceType"], green["provisioningState"]) == ("Standard_F2s_v2", "Succeeded")
     assert crash.live_traffic() == {"blue": 100}
 
 
 def test_attributes_cut_short_by_a_kill_are_repaired(crash: Stack) -> None:
     """Seen after a kill in the middle of a write of the state: every command ended with this error."""
-    attributes = crash.azure.folder / "state" / ".pulumi" / "stacks" / "sluice" / "crash.json.attrs"
+    attributes = crash.azure.folder / "state" / ".pulumi" / "stacks" / "sluice" / f"{crash.name}.json.attrs"
     attributes.write_text("")
     with pytest.raises(EngineUnavailable, match="EOF"):
         crash.engine.preview()
-    assert "crash.json.attrs" in recovered(crash)
+    assert attributes.name in recovered(crash)
     assert crash.engine.preview().is_empty
 
 
-def test_killed_while_everything_is_deleted(crash: Stack) -> None:
-    crash.weights(blue=0, green=0)
-    crash.engine.up()
-    assert crash.kill_when(lambda change: change.op == "delete" and change.type == WORKSPACE_TYPE, operation="destroy")
-    recovered(crash)
-    crash.engine.destroy()
-    require_nothing_left(crash)
+def test_killed_while_everything_is_deleted(dev: Stack) -> None:
+    dev.weights(blue=0, green=0)
+    dev.engine.up()
+    assert dev.kill_at(dev.azure.moment(**under_way(WORKSPACES, "DELETE")), operation="destroy")
+    recovered(dev)
+    dev.engine.destroy()
+    require_nothing_left(dev)
 
 
 def require_nothing_left(stack: Stack) -> None:
@@ -148,15 +164,16 @@ def require_nothing_left(stack: Stack) -> None:
     assert not processes_with(f"{stack.azure.home.path}/deployments/{stack.names.endpoint(MODEL)}/")
 
 
-def test_killed_again_and_again_at_moments_of_chance(azure: Azure) -> None:
+def test_killed_again_and_again_at_requests_of_chance(new: Stack) -> None:
     """Killed, recovered, tried again until it comes through; the seed of a failing run is in its message."""
     seed = random.randrange(10**6)
-    chance, stack = random.Random(seed), Stack(azure, "chance")
+    chance = random.Random(seed)
     try:
         for _ in range(3):
-            if not stack.kill_after(chance.uniform(0.8, 3.5)):
+            moment: Scope = {"method": "PUT", "after": chance.randrange(25), "when": chance.choice(["before", "after"])}
+            if not new.kill_at(new.azure.moment("hold", count=1, **moment)):
                 break
-            recovered(stack)
-        stack.up()
+            recovered(new)
+        new.up()
     except Exception as error:
         raise AssertionError(f"seed {seed}") from error

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from cli import processes
 from cli.localhome import LocalHome
 from tests.integration.rehearsal import ROOT, SLUICE, processes_with, repository_files
+from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +26,7 @@ class Local:
 
     def __call__(self, *arguments: str, expect: int | None = 0) -> "subprocess.CompletedProcess[str]":
         done = self.begin(*arguments)
-        out, err = done.communicate(timeout=60)
+        out, err = done.communicate(timeout=HANGS)
         if expect is not None:
             assert done.returncode == expect, out + err
         return subprocess.CompletedProcess(arguments, done.returncode, out, err)
@@ -69,7 +69,7 @@ def test_start_is_idempotent_and_status_and_stop_say_what_is(local: Local) -> No
 
 def test_of_two_starts_at_once_one_wins_and_both_find_it(local: Local) -> None:
     both = [local.begin("start", "--json") for _ in range(2)]
-    answers = [json.loads(process.communicate(timeout=60)[0]) for process in both]
+    answers = [json.loads(process.communicate(timeout=HANGS)[0]) for process in both]
     assert len({answer["pid"] for answer in answers}) == 1
     assert sorted(answer["already_running"] for answer in answers) == [False, True]
 
@@ -144,8 +144,4 @@ def test_a_shell_that_evaluates_env_is_led_to_the_local_azure_and_back(local: Lo
 
 
 def wait_for_end(pid: int) -> None:
-    for _ in range(200):
-        if processes.started_at(pid) is None:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"process {pid} lives on")
+    wait_until(lambda: processes.started_at(pid) is None, f"process {pid} lives on")

@@ -21,8 +21,7 @@ from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
 from localazure.server import Server
 from tests.localazure.existing_versions import existing_version
-
-START_SECONDS = 20
+from tests.waiting import HANGS
 
 
 class FakePlane:
@@ -108,8 +107,8 @@ class LocalAzure:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._thread.start()
-        if not self._ready.wait(START_SECONDS):
-            raise RuntimeError(f"the local Azure was not ready after {START_SECONDS} s")
+        if not self._ready.wait(HANGS):
+            raise RuntimeError(f"the local Azure was not ready after {HANGS} s")
         document = json.loads((home / "server.json").read_text())
         self.https, self.http = document["https"], document["http"]
 
@@ -122,7 +121,7 @@ class LocalAzure:
         assert self._loop is not None
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._server.stop)
-            self._thread.join(START_SECONDS)
+            self._thread.join(HANGS)
 
     @property
     def trust(self) -> str:
@@ -165,7 +164,7 @@ class LocalAzure:
             json=body,
             headers={"Authorization": "Bearer x"},
             verify=self.trust,
-            timeout=30,
+            timeout=HANGS,
         )
 
 

@@ -2,7 +2,6 @@
 
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -322,14 +321,10 @@ def test_an_mlflow_model_needs_neither_script_nor_environment(accepted: Any) -> 
     assert (mlflow.code, mlflow.environment, mlflow.model.asset_type) == (None, None, "mlflow_model")
 
 
-def test_a_hit_starts_no_library_and_takes_milliseconds(example: Path, no_library: None) -> None:
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        load_model(example, ["blue", "green"])  # another folder, the same content
-        times.append(time.perf_counter() - start)
-    assert "azure.ai.ml" not in sys.modules
-    assert min(times) < 0.05, times  # 7 ms on an idle machine
+def test_a_hit_starts_no_library(example: Path, no_library: None) -> None:
+    loaded = set(sys.modules)
+    load_model(example, ["blue", "green"])  # another folder, the same content
+    assert not [name for name in set(sys.modules) - loaded if name.startswith("azure.ai.ml")]
 
 
 @pytest.mark.parametrize("file", ["blue.yml", "conda.yml"])

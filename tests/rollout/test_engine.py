@@ -11,6 +11,7 @@ import pytest
 
 from rollout.engine import ImportedResource, PulumiEngine, import_document
 from rollout.errors import EngineFailed, EngineLocked, EngineRefused, EngineUnavailable
+from tests.waiting import HANGS
 
 PLAY = """#!{python}
 import json, os, sys, time
@@ -22,7 +23,8 @@ if "--event-log" in sys.argv:
         for event in script.get("events", []):
             log.write(json.dumps(event) + "\\n")
             log.flush()
-            time.sleep(script.get("pause", 0))
+            while not os.path.exists(script.get("gate", "/")):
+                time.sleep(0.01)
 sys.stdout.write(script.get("stdout", ""))
 sys.stderr.write(script.get("stderr", ""))
 sys.exit(script.get("code", 0))
@@ -119,11 +121,13 @@ def test_events_are_handed_on_while_the_update_runs(stage: Stage) -> None:
         first.set()
 
     events = [{"sequence": number} for number in range(3)]
-    engine = stage.says(events=events, pause=0.2)
+    gate = stage.folder / "gate"
+    engine = stage.says(events=events, gate=str(gate))
     runner = threading.Thread(target=lambda: engine.up(on_event=sink))
     runner.start()
-    assert first.wait(5)
-    assert len(seen) < 3
+    assert first.wait(HANGS)
+    assert seen == events[:1], "the update waits before its second event"
+    gate.touch()
     runner.join()
     assert seen == events
 

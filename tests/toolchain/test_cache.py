@@ -2,11 +2,11 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS, wait_until
 from toolchain.cache import cache_folder, locked, require_disk, staged
 from toolchain.console import ToolchainError
 from toolchain.selection import VERSION
@@ -14,14 +14,14 @@ from toolchain.versions import show
 
 ROOT = Path(__file__).parents[2]
 
-# A set-up whose download writes down that it ran, and takes as long as it is told to.
+# A set-up whose download writes down that it ran, and goes on when it is let.
 SET_UP = """
 import sys, time
 from pathlib import Path
 from toolchain.selection import VERSION, ensure_cli
 from toolchain.versions import show
 
-cache, log, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+cache, log, gate = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 
 def download(target):
     with log.open("a") as file:
@@ -29,7 +29,8 @@ def download(target):
     for name in ("pulumi", "pulumi-language-python"):
         (target / name).write_text(f"#!/bin/sh\\necho v{show(VERSION)}\\n")
         (target / name).chmod(0o755)
-        time.sleep(seconds)
+        while not gate.exists():
+            time.sleep(0.01)
 
 def build(target, environment):
     raise AssertionError("not needed")
@@ -38,42 +39,51 @@ print(ensure_cli({"XDG_CACHE_HOME": cache, "PATH": "/usr/bin:/bin"}, download, b
 """
 
 
-def start_set_up(cache: Path, log: Path, seconds: float) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", SET_UP, str(cache), str(log), str(seconds)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+class SetUp:
+    """A set-up as a process of its own; its download is held until `gate` exists."""
 
+    def __init__(self, folder: Path, name: str) -> None:
+        self.log, self.gate, self._said = folder / "log", folder / "gate", folder / f"said-{name}"
+        command = [sys.executable, "-u", "-c", SET_UP, str(folder), str(self.log), str(self.gate)]
+        with self._said.open("w") as said:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
 
-def wait_until_started(log: Path) -> None:
-    deadline = time.monotonic() + 10
-    while not log.exists():
-        assert time.monotonic() < deadline, "set-up did not start"
-        time.sleep(0.02)
+    @property
+    def said(self) -> str:
+        return self._said.read_text()
+
+    def wait_until_started(self) -> None:
+        wait_until(self.log.exists, "set-up did not start")
+
+    def end(self) -> None:
+        assert self.process.wait(HANGS) == 0, self.said
 
 
 def test_of_two_processes_one_works_and_the_other_says_that_it_waits(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    first = start_set_up(tmp_path, log, 0.4)
-    wait_until_started(log)
-    second = start_set_up(tmp_path, log, 0.4)
-    outputs = [process.communicate(timeout=30)[0] for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], outputs
+    first = SetUp(tmp_path, "first")
+    first.wait_until_started()
+    second = SetUp(tmp_path, "second")
+    told = f"another process ({first.process.pid}) is getting the Pulumi CLI; waiting for it"
+    wait_until(lambda: told in second.said, "the second does not say that it waits")
+    first.gate.touch()
+    first.end()
+    second.end()
+    log, outputs = first.log, [first.said, second.said]
     assert log.read_text() == "started\n"
-    assert f"another process ({first.pid}) is getting the Pulumi CLI; waiting for it" in outputs[1]
     assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
 
 
 def test_a_killed_set_up_leaves_nothing_half_made_and_the_next_one_completes_it(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    killed = start_set_up(tmp_path, log, 30)
-    wait_until_started(log)
-    killed.kill()
-    killed.communicate()
+    killed = SetUp(tmp_path, "killed")
+    killed.wait_until_started()
+    killed.process.kill()
+    killed.process.wait()
     folder = tmp_path / "sluice" / "pulumi"
     assert [entry.name for entry in folder.iterdir() if not entry.name.startswith(".staging-")] == []
-    next_one = start_set_up(tmp_path, log, 0)
-    output, _ = next_one.communicate(timeout=30)
-    assert next_one.returncode == 0, output
-    assert "waiting" not in output
+    killed.gate.touch()
+    next_one = SetUp(tmp_path, "next")
+    next_one.end()
+    assert "waiting" not in next_one.said
     assert [entry.name for entry in folder.iterdir()] == [f"{show(VERSION)}-official"]
 
 

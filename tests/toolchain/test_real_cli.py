@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS, wait_until
 from toolchain import cli_environment, pulumi_cli
 
 pytestmark = pytest.mark.integration
@@ -95,7 +95,7 @@ def pulumi(project: Path, variables: dict[str, str]) -> Pulumi:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=HANGS,
         )
 
     created = run("stack", "init", "dev")
@@ -176,7 +176,7 @@ def test_a_cli_that_ends_in_the_middle_leaves_no_process_and_no_traceback(
         started = descendants(cli.pid)
         assert len(started) >= 3, "language host, program and its child"
         os.killpg(cli.pid, number)  # Ctrl-C reaches the CLI's whole process group
-        cli.wait(30)
+        cli.wait(HANGS)
         wait_until(lambda: not any(is_running(process) for process in started), f"left over of {started}")
     finally:
         cli.kill()
@@ -205,10 +205,3 @@ def is_running(process: int) -> bool:
         return (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.05)

@@ -22,6 +22,7 @@ from localazure.arm.resource_id import ResourceId
 from localazure.arm.service import ArmService
 from tests.localazure.existing_versions import ML_VERSION, existing_version
 from tests.localazure.platform_bodies import GROUP, MANAGED, PROVIDERS, SUBSCRIPTION, WORKSPACE
+from tests.waiting import HANGS
 
 STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
 VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
@@ -32,7 +33,6 @@ ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
 BLUE = f"{ENDPOINT}/deployments/blue"
 GREEN = f"{ENDPOINT}/deployments/green"
 LOCATION = "westeurope"
-SETTLE_SECONDS = 10.0
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
@@ -109,7 +109,7 @@ class LocalArm:
         async def spin() -> None:
             for _ in range(20):
                 await asyncio.sleep(0)
-            deadline = time.monotonic() + SETTLE_SECONDS
+            deadline = time.monotonic() + HANGS
             while not self._is_held() and self.plane.store.running_operations() and time.monotonic() < deadline:
                 await asyncio.sleep(0.005)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from localazure import identity
 from tests.localazure.conftest import FakePlane, LocalAzure
+from tests.waiting import HANGS, wait_until
 
 OLD, FIRST, NEW = "2022-02-01-preview", "2022-05-01", "2024-04-01"
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
@@ -40,7 +40,7 @@ class Client:
     def call(self, method: str, path: str, body: Any = None, version: str = NEW, **query: str) -> Any:
         url = path if path.startswith("https://") else self.https + path
         params = query if "api-version=" in url else {"api-version": version, **query}
-        return self._session.request(method, url, params=params, json=body, timeout=30)
+        return self._session.request(method, url, params=params, json=body, timeout=HANGS)
 
     def get(self, path: str, version: str = NEW, **query: str) -> Any:
         return self.call("GET", path, None, version, **query)
@@ -57,13 +57,16 @@ class Client:
         url = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location", "")
         if "Operation" not in url:
             return answer
-        for _ in range(400):
-            poll = self.get(url)
+        polls: list[Any] = []
+
+        def has_ended() -> bool:
+            polls[:] = [self.get(url)]
+            (poll,) = polls
             status = poll.json().get("status") if poll.text and poll.status_code == 200 else None
-            if poll.status_code != 202 and status not in ("Updating", "InProgress"):
-                return poll
-            time.sleep(0.02)
-        raise AssertionError(f"{url} did not end")
+            return poll.status_code != 202 and status not in ("Updating", "InProgress")
+
+        wait_until(has_ended, f"{url} does not end")
+        return polls[0]
 
     def shown(self, path: str, version: str = NEW) -> Any:
         answer = self.get(path, version)

@@ -11,6 +11,7 @@ from localazure import identity
 from localazure.arm.batch_service import BatchService
 from localazure.scoring.specification import DeploymentFailed
 from tests.localazure.arm.conftest import IDENTITY, WORKSPACE
+from tests.waiting import wait_until
 
 ENDPOINT = f"{WORKSPACE}/batchEndpoints/nightly"
 FIRST = f"{ENDPOINT}/deployments/first"
@@ -230,11 +231,11 @@ def test_an_invoked_job_runs_and_says_what_happened(runnable):
 
 
 def wait_for_job(arm, name):
-    for _ in range(200):
+    def has_ended():
         arm.loop.run_until_complete(asyncio.sleep(0.005))
-        if job_of(arm, name)["status"] in ("Completed", "Failed", "Canceled"):
-            return
-    raise AssertionError("the job did not end")
+        return job_of(arm, name)["status"] in ("Completed", "Failed", "Canceled")
+
+    wait_until(has_ended, "the job does not end")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from localazure import identity
 from tests.localazure.arm.conftest import GROUP, IDENTITY, LOCATION, REGISTRY, STORAGE, SUBSCRIPTION, VAULT, WORKSPACE
 from tests.localazure.routed_plane import RoutedPlane
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +70,7 @@ def test_mlclient_and_default_credential_work_unmodified(start_local_azure, tmp_
 
     script = Path(__file__).parent / "ml_client_session.py"
     command = [sys.executable, str(script), identity.SUBSCRIPTION_ID, "rg1", "ws1", IDENTITY, str(code)]
-    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     # The client prints dots while it polls, without line ends.
     seen = json.loads(done.stdout.partition("SEEN ")[2])
@@ -133,7 +134,7 @@ def test_mlclient_does_everything_else_unmodified(start_local_azure, tmp_path):
 
     script = Path(__file__).parent / "ml_client_everything.py"
     command = [sys.executable, str(script), identity.SUBSCRIPTION_ID, "rg1", str(tmp_path)]
-    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.partition("SEEN ")[2]) == {
         "workspace": ["team", LOCATION, "b"],
@@ -185,15 +186,17 @@ def test_the_token_endpoints_issue_tokens_with_the_callers_claims(start_local_az
 
     azure = start_local_azure()
     discovery = requests.get(
-        f"{azure.https}/{identity.TENANT_ID}/v2.0/.well-known/openid-configuration", verify=azure.trust, timeout=10
+        f"{azure.https}/{identity.TENANT_ID}/v2.0/.well-known/openid-configuration",
+        verify=azure.trust,
+        timeout=HANGS,
     ).json()
     form = {"grant_type": "client_credentials", "scope": "https://x/.default", "client_id": "c", "client_secret": "s"}
-    answer = requests.post(discovery["token_endpoint"], data=form, verify=azure.trust, timeout=10).json()
+    answer = requests.post(discovery["token_endpoint"], data=form, verify=azure.trust, timeout=HANGS).json()
     assert answer["token_type"] == "Bearer"
     payload = answer["access_token"].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert (claims["aud"], claims["tid"], claims["oid"]) == ("https://x", identity.TENANT_ID, identity.CALLER_OBJECT_ID)
-    bare = requests.get(f"{azure.http}/msi/token?resource=https://x", timeout=10)
+    bare = requests.get(f"{azure.http}/msi/token?resource=https://x", timeout=HANGS)
     assert bare.status_code == 401
 
 
@@ -201,9 +204,9 @@ def test_only_local_names_are_answered(start_local_azure):
     import requests
 
     azure = start_local_azure()
-    answer = requests.get(f"{azure.http}/_local/health", headers={"Host": "evil.example"}, timeout=10)
+    answer = requests.get(f"{azure.http}/_local/health", headers={"Host": "evil.example"}, timeout=HANGS)
     assert answer.status_code == 421
-    assert requests.get(f"{azure.http}/_local/health", timeout=10).json()["status"] == "ok"
+    assert requests.get(f"{azure.http}/_local/health", timeout=HANGS).json()["status"] == "ok"
 
 
 def test_a_body_beyond_the_limit_is_refused(start_local_azure):

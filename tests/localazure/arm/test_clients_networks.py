@@ -11,6 +11,7 @@ import pytest
 
 from localazure import identity
 from tests.localazure.platform_bodies import GROUP, HERE
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +30,7 @@ def test_mlclient_manages_a_closed_workspace(start_local_azure):
     assert azure.request("PUT", GROUP, HERE).status_code == 201
     script = Path(__file__).parent / "ml_client_networks.py"
     command = [sys.executable, str(script), identity.SUBSCRIPTION_ID, "rg1"]
-    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Creating Key Vault" in done.stderr, "what the template makes is listed while it is made"
     assert json.loads(done.stdout.partition("SEEN ")[2]) == {

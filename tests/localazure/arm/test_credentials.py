@@ -11,6 +11,7 @@ import time
 import pytest
 
 from localazure import identity
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -91,7 +92,7 @@ def test_the_asynchronous_classes(shared_azure):
     assert shared_azure.request("PUT", group, {"location": "westeurope"}).ok
     command = [sys.executable, "-c", ASYNC_SESSION, shared_azure.https, identity.SUBSCRIPTION_ID]
     done = subprocess.run(
-        command, env=shared_azure.environment(), capture_output=True, text=True, timeout=60, check=False
+        command, env=shared_azure.environment(), capture_output=True, text=True, timeout=HANGS, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == "{2} u1 ['u1'] Succeeded"

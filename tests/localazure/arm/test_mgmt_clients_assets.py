@@ -14,6 +14,7 @@ from tests.localazure.arm.management import (
     machine_learning,
     refused,
 )
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -197,7 +198,7 @@ def invoked_job(ml, models, management):
         endpoint("first").properties.scoring_uri,
         json={"properties": {"inputData": {"rows": {"uri": "https://example.org/rows", "jobInputType": "UriFile"}}}},
         headers={"Authorization": f"Bearer {management.token('https://ml.azure.com/.default')}"},
-        timeout=10,
+        timeout=HANGS,
     )
     assert answer.ok, answer.text
     return answer.json()["name"]

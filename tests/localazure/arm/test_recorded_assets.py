@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.localazure.arm.recorded_client import FIRST, HERE, ML, NEW, REFERENCES, SYSTEM, WORKSPACE, Client, start
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -78,7 +79,7 @@ def test_versions_are_listed_by_number_label_and_page(azure):
     assert [item["name"] for item in answer["value"]] == ["3", "2"]
     rest = azure.get(answer["nextLink"]).json()
     assert ([item["name"] for item in rest["value"]], "nextLink" in rest) == (["1"], False)
-    one = azure._session.get(f"{azure.https}{path}", params={"api-version": NEW, "version": "2"}, timeout=30).json()
+    one = azure._session.get(f"{azure.https}{path}", params={"api-version": NEW, "version": "2"}, timeout=HANGS).json()
     assert [item["name"] for item in one["value"]] == ["2"]
 
 

@@ -26,6 +26,7 @@ from tests.localazure.arm.recorded_client import (
     start,
 )
 from tests.localazure.platform_bodies import MANAGED, OWN_SERVER
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -219,7 +220,7 @@ def test_since_2024_the_answer_to_a_create_is_sparse_and_variables_are_added(azu
     azure.done("PUT", f"{STORAGE.replace('Microsoft', 'microsoft')}", HERE | {"sku": {"name": "Standard_LRS"}})
     uri = f"{azure.https}/stacc1/azureml/Online"
     headers = {"x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
-    azure._session.put(f"{uri}/score.py", data="", headers=headers, timeout=30)
+    azure._session.put(f"{uri}/score.py", data="", headers=headers, timeout=HANGS)
     azure.done("PUT", code, {"properties": {"codeUri": uri}})
     azure.done("PUT", model, {"properties": {"modelUri": uri}})
     path = f"{WORKSPACE}/onlineEndpoints/sparse"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from localazure.batch import runner as batch_runner
 from localazure.batch.runner import BatchRunner
 from localazure.batch.specification import BatchSpec
+from tests.waiting import until
 
 
 class SlowEnvironments:
@@ -67,10 +68,7 @@ def test_a_turn_is_given_back_when_a_build_is_cancelled(tmp_path: Path, spec: Ba
         runner, building = BatchRunner(tmp_path / "batch", environments), []
         for _ in range(3):
             jobs = [asyncio.create_task(runner.run(spec, lambda: None)) for _ in range(10)]
-            for _ in range(200):
-                await asyncio.sleep(0.005)
-                if environments.building == batch_runner.JOBS_AT_ONCE:
-                    break
+            await until(lambda: environments.building == batch_runner.JOBS_AT_ONCE)
             building.append(environments.building)
             for job in jobs:
                 job.cancel()
@@ -84,21 +82,21 @@ def test_a_turn_is_given_back_when_a_build_is_cancelled(tmp_path: Path, spec: Ba
 def test_a_job_cancelled_while_its_files_are_copied_leaves_none(
     tmp_path: Path, spec: BatchSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy, copying = batch_runner._copy_files, []
+    copy, copying, canceled = batch_runner._copy_files, [], threading.Event()
 
-    def slowly(spec: BatchSpec, work: Path) -> None:
+    def held(spec: BatchSpec, work: Path) -> None:
         copying.append(work)
-        time.sleep(0.1)
+        canceled.wait()
         copy(spec, work)
 
-    monkeypatch.setattr(batch_runner, "_copy_files", slowly)
+    monkeypatch.setattr(batch_runner, "_copy_files", held)
 
     async def story() -> None:
         environments: Any = ReadyEnvironments()
         job = asyncio.create_task(BatchRunner(tmp_path / "batch", environments).run(spec, lambda: None))
-        while not copying:
-            await asyncio.sleep(0.005)
+        await until(lambda: copying)
         job.cancel()
+        canceled.set()
         await asyncio.gather(job, return_exceptions=True)
         assert job.cancelled()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from localazure.scoring.plane import ScoringPlane
 from tests.localazure.conftest import LocalAzure
 from tests.localazure.platform_bodies import HERE, PLATFORM, WORKSPACE
+from tests.waiting import HANGS, wait_until
 from toolchain.uv import find_uv
 
 pytestmark = pytest.mark.integration
@@ -24,7 +24,6 @@ def run(mini_batch):
             rows.append(int(file.read()) * 2)
     return rows
 """
-SECONDS = 60
 
 
 @pytest.fixture
@@ -38,12 +37,12 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def put(azure: LocalAzure, path: str, body: dict) -> None:
     answer = azure.request("PUT", path, body)
     assert answer.status_code in (200, 201, 202), answer.text
-    for _ in range(SECONDS * 20):
-        shown = azure.request("GET", path).json()
-        if shown.get("properties", {}).get("provisioningState", "Succeeded") == "Succeeded":
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{path} is not ready")
+
+    def state() -> str:
+        properties = azure.request("GET", path).json().get("properties", {})
+        return str(properties.get("provisioningState", "Succeeded"))
+
+    wait_until(lambda: state() == "Succeeded", f"{path} is not ready")
 
 
 def blob(azure: LocalAzure, method: str, path: str, text: str | None = None, query: str = ""):
@@ -51,7 +50,7 @@ def blob(azure: LocalAzure, method: str, path: str, text: str | None = None, que
 
     headers = {"Authorization": "Bearer x", "x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
     url = f"{azure.https}/stacc1/{path}{query}"
-    return requests.request(method, url, data=text, headers=headers, verify=azure.trust, timeout=30)
+    return requests.request(method, url, data=text, headers=headers, verify=azure.trust, timeout=HANGS)
 
 
 def test_an_invoked_batch_endpoint_scores_its_input_and_writes_blobs(azure: LocalAzure) -> None:
@@ -76,7 +75,9 @@ def test_an_invoked_batch_endpoint_scores_its_input_and_writes_blobs(azure: Loca
 
     scoring_uri = azure.request("GET", ENDPOINT).json()["properties"]["scoringUri"]
     token = requests.get(
-        f"{azure.http}/msi/token?resource=https://ml.azure.com", headers={"X-IDENTITY-HEADER": "local"}, timeout=30
+        f"{azure.http}/msi/token?resource=https://ml.azure.com",
+        headers={"X-IDENTITY-HEADER": "local"},
+        timeout=HANGS,
     ).json()["access_token"]
     rows = {"rows": {"uri": f"{azure.https}/stacc1/given/rows", "jobInputType": "UriFolder"}}
     job = requests.post(
@@ -84,16 +85,15 @@ def test_an_invoked_batch_endpoint_scores_its_input_and_writes_blobs(azure: Loca
         json={"properties": {"inputData": rows}},
         headers={"Authorization": f"Bearer {token}"},
         verify=azure.trust,
-        timeout=30,
+        timeout=HANGS,
     ).json()
     assert job["properties"]["status"] == "Preparing"
 
-    deadline = time.monotonic() + SECONDS
-    shown = {}
-    while shown.get("status") not in ("Completed", "Failed") and time.monotonic() < deadline:
-        time.sleep(0.05)
-        shown = azure.request("GET", f"{WORKSPACE}/jobs/{job['name']}").json()["properties"]
-    assert shown["status"] == "Completed", shown
+    def shown() -> dict:
+        return azure.request("GET", f"{WORKSPACE}/jobs/{job['name']}").json()["properties"]
+
+    wait_until(lambda: shown()["status"] in ("Completed", "Failed"), "the job does not end")
+    assert shown()["status"] == "Completed", shown()
     container = azure.request("GET", f"{WORKSPACE}/datastores/workspaceblobstore").json()["properties"]["containerName"]
     answer = blob(azure, "GET", f"{container}/azureml/{job['name']}/score/predictions.csv")
     assert (answer.status_code, answer.text) == (200, "8\n42\n")

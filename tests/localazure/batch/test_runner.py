@@ -14,6 +14,7 @@ from localazure.batch.specification import BatchSpec
 from localazure.scoring import processes
 from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.specification import DeploymentFailed
+from tests.waiting import HANGS, until
 from toolchain.uv import find_uv
 
 pytestmark = pytest.mark.integration
@@ -66,7 +67,7 @@ def make_spec(tmp_path: Path):
             "inputs": tuple(sorted((tmp_path / "rows").iterdir())),
             "mini_batch_size": 2,
             "max_retries": 1,
-            "mini_batch_timeout_seconds": 20.0,
+            "mini_batch_timeout_seconds": HANGS,
             "error_threshold": -1,
             "workers": 1,
             "append_row": True,
@@ -254,7 +255,7 @@ def test_a_row_less_than_inputs_is_an_input_that_failed(runner, make_spec):
 
 
 def test_a_mini_batch_that_takes_too_long_fails(runner, make_spec):
-    script = "import time\ndef run(mini_batch):\n    time.sleep(60)\n"
+    script = "import time\ndef run(mini_batch):\n    time.sleep(3600)\n"
     spec = make_spec(script, mini_batch_timeout_seconds=0.2, max_retries=0, error_threshold=0)
     with pytest.raises(DeploymentFailed, match="5 inputs failed"):
         run(runner, spec)
@@ -279,15 +280,12 @@ def test_what_is_not_there_fails_the_job_before_anything_runs(runner, make_spec)
 
 
 def test_a_canceled_job_leaves_no_process(runner, make_spec, tmp_path):
-    script = "import os, time\ndef run(mini_batch):\n    print('pid', os.getpid(), flush=True)\n    time.sleep(60)\n"
+    script = "import os, time\ndef run(mini_batch):\n    print('pid', os.getpid(), flush=True)\n    time.sleep(3600)\n"
 
     async def start_and_cancel() -> int:
-        task = asyncio.create_task(runner.run(make_spec(script, mini_batch_timeout_seconds=60.0), lambda: None))
+        task = asyncio.create_task(runner.run(make_spec(script, mini_batch_timeout_seconds=3600.0), lambda: None))
         log = runner.log("batchjob-1")
-        for _ in range(2000):
-            if log.exists() and "pid" in log.read_text():
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: log.exists() and "pid" in log.read_text())
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         return int(log.read_text().split("pid ")[1].split()[0])

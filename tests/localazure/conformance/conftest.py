@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from localazure.arm.deviations import DEVIATIONS
 from localazure.arm.manners import Generation
 from tests.localazure.conformance.replay import Replay, Step
 from tests.localazure.conftest import LocalAzure
 from tests.localazure.routed_plane import RoutedPlane
+from tests.waiting import HANGS
 
 VARIABLE = "SLUICE_RECORDINGS"
 
@@ -24,11 +26,17 @@ def recordings_of(config: pytest.Config) -> list[Path]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One case for each recording, and for each deviation that one of them shows; one skip where there are none."""
+    files = {file.stem: file for file in recordings_of(metafunc.config)}
+    why = f"recordings of the real service are not in the repository: give their folder by --recordings or {VARIABLE}"
+    missing = pytest.param(None, marks=pytest.mark.skip(reason=why), id="none")
     if "recording" in metafunc.fixturenames:
-        files = recordings_of(metafunc.config)
-        why = f"no recordings: give a folder by --recordings or {VARIABLE}"
-        missing = pytest.param(None, marks=pytest.mark.skip(reason=why), id="none")
-        metafunc.parametrize("recording", [pytest.param(file, id=file.stem) for file in files] or [missing])
+        cases = [pytest.param(file, id=stem) for stem, file in files.items()]
+        metafunc.parametrize("recording", cases or [missing])
+    if "deviation" in metafunc.fixturenames:
+        shown = [one for one in DEVIATIONS if files.keys() & set(one.seen_in)]
+        cases = [pytest.param(one, id=one.name.replace(" ", "-")) for one in shown]
+        metafunc.parametrize("deviation", cases or [missing])
 
 
 class Driver:
@@ -48,7 +56,7 @@ class Driver:
         self, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None, *, query: str = ""
     ) -> Any:
         payload = {"data": body} if isinstance(body, str) else {"json": body}
-        return self._session.request(method, url + query, headers=headers, timeout=30, **payload)
+        return self._session.request(method, url + query, headers=headers, timeout=HANGS, **payload)
 
     def control(self, method: str, what: str, body: Any = None) -> Any:
         return self.call(method, f"{self.https}/_local/{what}", body, self._control)

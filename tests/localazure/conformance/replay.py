@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from localazure import identity
 from tests.localazure.conformance.compare import Alphabet, Difference, compare
+from tests.waiting import wait_until
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
@@ -25,7 +25,6 @@ _ASSET = re.compile(r"\{workspace\}/(models|codes|environments|data)/[^/\"]+/ver
 _COMPUTE = re.compile(r"\{workspace\}/computes/[^/\"]+")
 _RUNNING = ("Creating", "Updating", "Deleting")
 _OPERATION = re.compile(r"/(\w+Operations?(Status|Results)|operation(Statuses|Results))/")
-_SECONDS = 20
 
 
 @dataclass
@@ -136,11 +135,7 @@ class Replay:
         self._wait()
 
     def _wait(self) -> None:
-        until = time.monotonic() + _SECONDS
-        while self._azure.control("GET", "status").json()["operations"]:
-            if time.monotonic() > until:
-                raise TimeoutError("operations of the local Azure did not end")
-            time.sleep(0.005)
+        wait_until(lambda: not self._azure.control("GET", "status").json()["operations"], "operations do not end")
 
     # What the recording takes for given
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import requests
 
 from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import PLATFORM, WORKSPACE
+from tests.waiting import HANGS, wait_until
 from toolchain.uv import find_uv, uv_environment
 
 CONDA = "dependencies:\n- python=3.11\n- pip:\n  - azureml-inference-server-http==1.5.1\n"
@@ -48,7 +48,7 @@ class Azure:
 
     def end_of_output(self) -> str:
         assert self.process is not None
-        return self.process.communicate(timeout=20)[1]
+        return self.process.communicate(timeout=HANGS)[1]
 
     def kill(self) -> None:
         """As kill -9, or as the kernel when memory is short."""
@@ -64,18 +64,15 @@ class Azure:
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         url = path if path.startswith("http") else self.http + path
         params = {} if "api-version" in path else {"api-version": existing_version(path)}
-        return self.session.request(method, url, params=params, json=body, headers=headers, timeout=20)
+        return self.session.request(method, url, params=params, json=body, headers=headers, timeout=HANGS)
 
-    def wait(self, answer: requests.Response, seconds: float = 20.0) -> dict[str, Any]:
+    def wait(self, answer: requests.Response) -> dict[str, Any]:
         """The end of an operation, also one of an earlier process at another port."""
         path = "/subscriptions/" + answer.headers["Azure-AsyncOperation"].partition("/subscriptions/")[2]
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            body = dict(self.request("GET", path).json())
-            if body["status"] in ("Succeeded", "Failed"):
-                return body
-            time.sleep(0.05)
-        raise AssertionError(f"{path} does not end: {body}")
+        wait_until(
+            lambda: self.request("GET", path).json()["status"] in ("Succeeded", "Failed"), f"{path} does not end"
+        )
+        return dict(self.request("GET", path).json())
 
     def make_workspace(self) -> None:
         for path, body in PLATFORM:

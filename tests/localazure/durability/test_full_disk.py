@@ -7,7 +7,7 @@ import contextlib
 import errno
 import sqlite3
 import subprocess
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +21,7 @@ from localazure.arm import operations
 from localazure.arm.store import Resource
 from localazure.disk import is_full
 from tests.localazure.conftest import FakePlane, LocalAzure
+from tests.waiting import wait_until
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/full"
 HERE = {"location": "westeurope"}
@@ -75,7 +76,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads(small_disk: Path, make_azur
     assert azure.request("PUT", f"{azure.http}/stacc1/box?restype=container", **container).status_code == 201
     ballast = fill(small_disk)
 
-    body = HERE | {"tags": {"filler": "x" * 20_000}}
+    body = HERE | {"tags": {f"filler{number}": "x" * 256 for number in range(50)}}  # as much as Azure takes
     answers = [azure.request("PUT", f"{GROUP}{number}", body) for number in range(30)]
     refused = [answer for answer in answers if answer.status_code == 507]
     assert refused, [answer.status_code for answer in answers]
@@ -103,27 +104,29 @@ def test_a_full_disk_refuses_writes_and_serves_reads(small_disk: Path, make_azur
 
 
 @pytest.mark.integration
-def test_an_operation_whose_end_cannot_be_written_waits_for_space(start_local_azure: Any) -> None:
+def test_an_operation_whose_end_cannot_be_written_waits_for_space(
+    start_local_azure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "DISK_FULL_SECONDS", 0.01)
     azure = start_local_azure()
     azure.request("PUT", f"{GROUP}1", HERE)
     path = f"{GROUP}1/providers/Microsoft.OperationalInsights/workspaces/logs1"
     store = azure._server._plane.store  # no real disk fills up between two steps of one operation
-    save, ends = store.save_operation, []
+    save, space, ends = store.save_operation, threading.Event(), []
 
     def fill_up_at_the_end(operation_id: str, target: str, running: bool, document: dict[str, Any]) -> None:
         if not running:
             ends.append(operation_id)
-            if len(ends) == 1:
+            if not space.is_set():
                 raise OSError(errno.ENOSPC, "no space")
         save(operation_id, target, running, document)
 
     store.save_operation = fill_up_at_the_end
     assert azure.request("PUT", path, HERE | {"properties": {}}).status_code == 201
-    time.sleep(0.3)
+    wait_until(lambda: len(ends) >= 2, "it does not try again")
     assert azure.request("GET", path).json()["properties"]["provisioningState"] == "Creating"
-    time.sleep(operations.DISK_FULL_SECONDS)
-    assert azure.request("GET", path).json()["properties"]["provisioningState"] == "Succeeded"
-    assert len(ends) == 2
+    space.set()
+    wait_until(lambda: azure.request("GET", path).json()["properties"]["provisioningState"] == "Succeeded")
 
 
 @pytest.mark.integration

@@ -6,8 +6,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import requests
 
 from localazure import identity
 from localazure.scoring.processes import MARKER
+from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -37,15 +36,16 @@ class Writer:
 
     def __init__(self, azure: Any) -> None:
         self.azure = azure
-        self.number = 0
+        self.number = self.count = 0
         self.sent: dict[str, int] = {}
         self.acknowledged: dict[str, int] = {}
         self.operations: list[requests.Response] = []
 
-    def run_until_killed(self, seconds: float) -> None:
-        thread = threading.Thread(target=self._write)
+    def run_until_killed(self, writes: int) -> None:
+        """Kill in the middle of whatever comes after so many writes."""
+        thread, wanted = threading.Thread(target=self._write), self.count + writes
         thread.start()
-        time.sleep(seconds)
+        wait_until(lambda: self.count >= wanted, look_seconds=0.001)
         self.azure.kill()
         thread.join()
 
@@ -64,7 +64,7 @@ class Writer:
         body = HERE | {"tags": {"value": str(self.number)}}
         if kind == "blob":
             content = f"{self.number} ".encode() * 5000
-            answer = self.azure.session.put(self._url(key), data=content, headers=BLOB, timeout=10)
+            answer = self.azure.session.put(self._url(key), data=content, headers=BLOB, timeout=HANGS)
         else:
             extra = {"endpoint": {"authMode": "Key"}, "logs": {}}.get(kind)
             answer = self.azure.request("PUT", self._url(key), body | ({} if extra is None else {"properties": extra}))
@@ -72,6 +72,7 @@ class Writer:
         if answer.status_code == 409:
             return  # the operation before is still running
         self.acknowledged[key] = self.number
+        self.count += 1
         if "Azure-AsyncOperation" in answer.headers:
             self.operations.append(answer)
 
@@ -108,7 +109,7 @@ def test_no_acknowledged_write_is_lost_and_operations_go_on(azure: Any) -> None:
     assert azure.request("PUT", f"{azure.http}/stacc1/box?restype=container", **BLOB).status_code == 201
     writer, moments = Writer(azure), random.Random(4)
     for _ in range(ROUNDS):
-        writer.run_until_killed(moments.uniform(0.05, 0.5))
+        writer.run_until_killed(moments.randrange(20, 100))
         azure.start()
         writer.check()
     assert len(writer.acknowledged) > 15
@@ -139,13 +140,6 @@ def serving(azure: Any) -> set[int]:
     return {one["pid"] for facts in deployments.values() for one in facts["instances"] if one["ready"]}
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it does not happen"
-        time.sleep(0.1)
-
-
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found in /proc, which is not here")
 def test_models_serve_again_and_none_is_orphaned(azure: Any) -> None:
     azure.make_workspace()
@@ -154,24 +148,28 @@ def test_models_serve_again_and_none_is_orphaned(azure: Any) -> None:
     )
     model = azure.make_model(SCRIPT)
     blue = HERE | {"properties": model, "sku": {"name": "Default", "capacity": 2}}
-    assert azure.wait(azure.request("PUT", f"{ENDPOINT}/deployments/blue", blue), 120)["status"] == "Succeeded"
+    assert azure.wait(azure.request("PUT", f"{ENDPOINT}/deployments/blue", blue))["status"] == "Succeeded"
     weights = HERE | {"properties": {"authMode": "Key", "traffic": {"blue": 100}}}
     azure.wait(azure.request("PUT", ENDPOINT, weights))
     before = serving(azure)
     assert len(before) == 2
 
+    known = instances_of(azure.home)
     green = azure.request("PUT", f"{ENDPOINT}/deployments/green", HERE | {"properties": model})
     assert green.status_code == 201
-    time.sleep(0.2)  # its process is starting
+    wait_until(lambda: instances_of(azure.home) - known, "its process does not start")
     azure.kill()
     azure.start()
 
-    assert azure.wait(green, 60)["status"] == "Succeeded", "the operation goes on"
-    wait_for(lambda: len(serving(azure)) == 3)
+    assert azure.wait(green)["status"] == "Succeeded", "the operation goes on"
+    wait_until(lambda: len(serving(azure)) == 3)
     assert not serving(azure) & before
     key = azure.request("POST", f"{ENDPOINT}/listKeys").json()["primaryKey"]
     answer = azure.session.post(
-        f"{azure.http}/endpoints/fraud-dev/score", json={}, headers={"Authorization": f"Bearer {key}"}, timeout=10
+        f"{azure.http}/endpoints/fraud-dev/score",
+        json={},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=HANGS,
     )
     assert answer.status_code == 200
     groups = {Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[2] for pid in instances_of(azure.home)}
@@ -180,7 +178,7 @@ def test_models_serve_again_and_none_is_orphaned(azure: Any) -> None:
     azure.kill()
     azure.start()
     azure.stop()
-    wait_for(lambda: not instances_of(azure.home))
+    wait_until(lambda: not instances_of(azure.home))
 
 
 def test_of_many_starts_at_once_one_wins_and_the_others_say_so(tmp_path: Path) -> None:
@@ -188,7 +186,7 @@ def test_of_many_starts_at_once_one_wins_and_the_others_say_so(tmp_path: Path) -
     command = [sys.executable, "-m", "localazure", "--home", str(home), "--port", "0"]
     starts = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     try:
-        wait_for(lambda: sum(start.poll() is not None for start in starts) == 3)
+        wait_until(lambda: sum(start.poll() is not None for start in starts) == 3)
         (winner,) = [start for start in starts if start.poll() is None]
         assert winner.stdout is not None
         assert winner.stdout.readline().startswith("local Azure ready")

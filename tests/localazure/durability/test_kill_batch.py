@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.localazure.platform_bodies import WORKSPACE
+from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -18,7 +19,6 @@ ENDPOINT = f"{WORKSPACE}/batchEndpoints/nightly"
 BLOB = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob"}
 JOBS = 8
 ROUNDS = 4
-SECONDS = 90.0
 SCRIPT = """
 import subprocess, time
 def run(mini_batch):
@@ -48,7 +48,7 @@ def furnish(azure: Any) -> None:
     assert azure.request("PUT", f"{azure.http}/stacc1/given?restype=container", **BLOB).status_code == 201
     files = {"code/score.py": SCRIPT} | {f"rows/{row}.txt": row for row in ROWS}
     for name, text in files.items():
-        answer = azure.session.put(f"{azure.http}/stacc1/given/{name}", data=text, headers=BLOB, timeout=10)
+        answer = azure.session.put(f"{azure.http}/stacc1/given/{name}", data=text, headers=BLOB, timeout=HANGS)
         assert answer.status_code == 201
     code, environment = f"{WORKSPACE}/codes/c/versions/1", f"{WORKSPACE}/environments/e/versions/1"
     deployment = {
@@ -63,11 +63,8 @@ def furnish(azure: Any) -> None:
         ENDPOINT: HERE | {"properties": {"authMode": "AADToken"}},
         f"{ENDPOINT}/deployments/first": HERE | {"properties": deployment},
     }.items():
-        for _ in range(100):
-            answer = azure.request("PUT", path, body)
-            if answer.status_code != 409:
-                break
-            time.sleep(0.05)
+        while (answer := azure.request("PUT", path, body)).status_code == 409:
+            time.sleep(0.05)  # the operation before goes on
         assert answer.status_code in (200, 201), answer.text
 
 
@@ -79,7 +76,7 @@ def invoke(azure: Any) -> str:
         f"{azure.http}/endpoints/nightly/jobs",
         json={"properties": {"inputData": {"rows": {"uri": f"{azure.https}/stacc1/given/rows"}}}},
         headers={"Authorization": f"Bearer {token}", "azureml-model-deployment": "first"},
-        timeout=20,
+        timeout=HANGS,
     )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["name"])
@@ -90,13 +87,9 @@ def status(azure: Any, job: str) -> str:
 
 
 def ended(azure: Any, jobs: list[str]) -> dict[str, str]:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        found = {job: status(azure, job) for job in jobs}
-        if set(found.values()) <= {"Completed", "Failed", "Canceled"}:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(found)
+    ends = {"Completed", "Failed", "Canceled"}
+    wait_until(lambda: {status(azure, job) for job in jobs} <= ends, "jobs do not end", look_seconds=0.1)
+    return {job: status(azure, job) for job in jobs}
 
 
 def test_jobs_end_once_however_often_the_server_is_killed(azure: Any) -> None:
@@ -104,7 +97,7 @@ def test_jobs_end_once_however_often_the_server_is_killed(azure: Any) -> None:
     moments = random.Random(7)
     jobs = [invoke(azure) for _ in range(JOBS)]
     for _ in range(ROUNDS):
-        time.sleep(moments.uniform(0.1, 2.0))
+        time.sleep(moments.uniform(0.1, 2.0))  # whatever is going on then: what follows holds at any moment
         azure.kill()
         azure.start()
     canceled = jobs.pop()
@@ -114,11 +107,8 @@ def test_jobs_end_once_however_often_the_server_is_killed(azure: Any) -> None:
     shown = azure.request("GET", f"{WORKSPACE}/datastores/workspaceblobstore").json()["properties"]
     for job in jobs:
         place = f"{azure.http}/stacc1/{shown['containerName']}/azureml/{job}/score/predictions.csv"
-        assert sorted(azure.session.get(place, headers=BLOB, timeout=10).text.split()) == ROWS
-    deadline = time.monotonic() + 10
-    while drivers(azure.home) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert drivers(azure.home) == []
+        assert sorted(azure.session.get(place, headers=BLOB, timeout=HANGS).text.split()) == ROWS
+    wait_until(lambda: not drivers(azure.home), "processes are left")
     assert not [path for path in (azure.home / "blobs").glob("*/.uploads/*/*") if path.is_file()]
     assert "Traceback" not in azure.log()
 
@@ -126,13 +116,9 @@ def test_jobs_end_once_however_often_the_server_is_killed(azure: Any) -> None:
 def test_a_workspace_that_is_deleted_takes_its_jobs_along(azure: Any) -> None:
     furnish(azure)
     jobs = [invoke(azure) for _ in range(3)]
-    deadline = time.monotonic() + SECONDS
-    while not any(status(azure, job) == "Running" for job in jobs) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert drivers(azure.home)
+    wait_until(lambda: any(status(azure, job) == "Running" for job in jobs))
+    wait_until(lambda: drivers(azure.home))
     assert azure.wait(azure.request("DELETE", WORKSPACE))["status"] == "Succeeded"
-    while drivers(azure.home) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert drivers(azure.home) == []
+    wait_until(lambda: not drivers(azure.home), "processes are left")
     assert azure.request("GET", f"{azure.http}/_local/health").status_code == 200
     assert "Traceback" not in azure.log()

@@ -10,16 +10,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.integration
+from tests.waiting import HANGS, wait_until
 
-SECONDS = 90
+pytestmark = pytest.mark.integration
 
 
 class Command:
@@ -35,7 +34,7 @@ class Command:
     def __call__(self, command: str, *more: str, expect: int = 0) -> str:
         """Runs it to its end; returns what it printed for people and programs."""
         process = self.begin(command, *more)
-        out, err = process.communicate(timeout=SECONDS)
+        out, err = process.communicate(timeout=HANGS)
         assert process.returncode == expect, out + err
         assert "Traceback" not in err
         return out + err
@@ -46,7 +45,7 @@ class Command:
 
 def facts(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What `start --json` printed, which must be JSON and nothing else."""
-    out, err = process.communicate(timeout=SECONDS)
+    out, err = process.communicate(timeout=HANGS)
     assert process.returncode == 0, out + err
     return dict(json.loads(out))
 
@@ -100,10 +99,7 @@ def test_a_start_waits_for_a_stop_that_is_under_way(command: Command) -> None:
         assert starting.stderr is not None
         assert "a stop is under way" in starting.stderr.readline()
         os.kill(first["pid"], signal.SIGTERM)
-        deadline = time.monotonic() + SECONDS
-        while (command.home / "server.json").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: not (command.home / "server.json").exists())
         assert starting.poll() is None
     second = facts(starting)
     assert (second["already_running"], second["pid"] == first["pid"]) == (False, False)
@@ -112,7 +108,7 @@ def test_a_start_waits_for_a_stop_that_is_under_way(command: Command) -> None:
 def test_two_stops_at_once_both_end_well(command: Command) -> None:
     command.start()
     both = [command.begin("stop") for _ in range(2)]
-    said = sorted(process.communicate(timeout=SECONDS)[0].strip() for process in both)
+    said = sorted(process.communicate(timeout=HANGS)[0].strip() for process in both)
     assert [process.returncode for process in both] == [0, 0]
     assert said[-1] == "stopped."
     command("status", expect=4)
@@ -163,7 +159,7 @@ def test_a_home_that_cannot_be_written_is_named_by_every_command(read_only: Path
         assert "does not run" in command("status", expect=4)
         assert "no local Azure runs" in command("stop")
         words = [sys.executable, "-m", "localazure", "--home", str(command.home), "--port", "0"]
-        by_hand = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS)
+        by_hand = subprocess.run(words, capture_output=True, text=True, timeout=HANGS)
         assert (by_hand.returncode, by_hand.stdout) == (1, "")
         assert f"{command.home} cannot be written" in by_hand.stderr
         assert "Traceback" not in by_hand.stderr

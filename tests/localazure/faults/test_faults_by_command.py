@@ -21,6 +21,7 @@ import requests
 from localazure import identity
 from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import OWN_SERVER
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +31,6 @@ VAULT = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
 HERE = {"location": "westeurope"}
 PLACE = ("rg1", "ws1")
 SLOW = 0.4
-HANGS_SECONDS = 120
 
 
 class Credential:
@@ -65,7 +65,7 @@ class Local:
             env=os.environ | {"SLUICE_LOCAL_HOME": str(self.home)},
             capture_output=True,
             text=True,
-            timeout=HANGS_SECONDS,
+            timeout=HANGS,
             check=False,
         )
         assert done.returncode == expect, done.stdout + done.stderr
@@ -86,7 +86,7 @@ class Local:
         vault = HERE | {"properties": {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}}
         for path, body in ((STORAGE, HERE | {"sku": {"name": "Standard_LRS"}}), (VAULT, vault)):
             url = f"{self.http}{path}?api-version={existing_version(path)}"
-            assert requests.put(url, json=body, headers={"Authorization": "Bearer x"}, timeout=HANGS_SECONDS).ok
+            assert requests.put(url, json=body, headers={"Authorization": "Bearer x"}, timeout=HANGS).ok
         references = {"storageAccount": STORAGE, "keyVault": VAULT}
         body = HERE | {"identity": {"type": "SystemAssigned"}, "properties": references}
         self.ml.workspaces.begin_create_or_update(*PLACE, body).result()
@@ -116,7 +116,7 @@ class Local:
 
     def score(self) -> requests.Response:
         url = f"{self.http}/endpoints/fraud-dev/score"
-        return requests.post(url, data=b"{}", headers={"Authorization": f"Bearer {self.key}"}, timeout=HANGS_SECONDS)
+        return requests.post(url, data=b"{}", headers={"Authorization": f"Bearer {self.key}"}, timeout=HANGS)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
         yield Local(home)
     finally:
         command = [sys.executable, "-m", "cli.main", "local", "stop", "--home", str(home)]
-        subprocess.run(command, capture_output=True, timeout=HANGS_SECONDS, check=True)
+        subprocess.run(command, capture_output=True, timeout=HANGS, check=True)
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_a_request_stands_still_until_it_is_released(local: Local, when: str) ->
         assert local.groups.check_existence(f"held-{when}") is (when == "after")
         assert not making.done()
         assert "released: 1" in local.command("fault", "release", number)
-        assert making.result(HANGS_SECONDS).name == f"held-{when}"
+        assert making.result(HANGS).name == f"held-{when}"
 
 
 def test_the_end_of_an_operation_is_held_at_its_poll(local: Local) -> None:
@@ -224,7 +224,7 @@ def test_the_end_of_an_operation_is_held_at_its_poll(local: Local) -> None:
         local.command("fault", "wait", number)
         assert not updating.done()
         local.command("fault", "clear", number)
-        assert updating.result(HANGS_SECONDS).properties.traffic == {"blue": 100}
+        assert updating.result(HANGS).properties.traffic == {"blue": 100}
 
 
 def test_a_request_to_a_model_is_held_before_and_after_the_model(local: Local) -> None:
@@ -235,7 +235,7 @@ def test_a_request_to_a_model_is_held_before_and_after_the_model(local: Local) -
             local.command("fault", "wait", number)
             assert not scoring.done()
             local.command("fault", "release", number)
-            assert scoring.result(HANGS_SECONDS).status_code == 200
+            assert scoring.result(HANGS).status_code == 200
 
 
 def test_waiting_for_what_is_never_held_is_refused(local: Local) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from localazure import identity
 from tests.localazure.platform_bodies import MANAGED
+from tests.waiting import HANGS, wait_until
 
 ROOT = Path(__file__).parents[3]
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
@@ -45,7 +46,7 @@ class Azure:
     def close(self) -> None:
         self._session.close()
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(HANGS)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -57,11 +58,11 @@ class Azure:
             params={"api-version": "2024-04-01"},
             json=body,
             headers={"Authorization": "Bearer x"},
-            timeout=30,
+            timeout=HANGS,
         )
         assert answer.ok, answer.text
         if method in ("PUT", "PATCH"):
-            eventually(lambda: self.arm("GET", path)["properties"].get("provisioningState", "Succeeded") == "Succeeded")
+            wait_until(lambda: self.arm("GET", path)["properties"].get("provisioningState", "Succeeded") == "Succeeded")
         return answer.json() if answer.content else None
 
     def make_workspace(self) -> None:
@@ -98,24 +99,16 @@ class Azure:
     def score(self, name: str, *, key: str | None = None, **headers: str) -> Any:
         """One scoring request."""
         sent = {"Authorization": f"Bearer {key or self.keys[name]}", "Content-Type": "application/json"} | headers
-        return self._session.post(f"{self.http}/endpoints/{name}/score", data=b"[1]", headers=sent, timeout=30)
+        return self._session.post(f"{self.http}/endpoints/{name}/score", data=b"[1]", headers=sent, timeout=HANGS)
 
-    def load(self, name: str, until: Callable[[], bool], seconds: float = 20.0) -> None:
+    def load(self, name: str, until: Callable[[], bool]) -> None:
         """Requests one after another until something holds."""
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(eventually, until, seconds)
+            waiting = pool.submit(wait_until, until)
             while not waiting.done():
                 assert self.score(name).status_code == 200
                 time.sleep(0.005)
             waiting.result()
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from localazure.monitor.live import Live
 from localazure.monitor.metrics import Metrics
 from localazure.monitor.scaler import Scaler
 from localazure.scoring.traffic import ServedRequest
+from tests.waiting import HANGS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -96,7 +97,7 @@ def rendered(document: Any, *arguments: str) -> str:
             url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
             try:
                 return await asyncio.to_thread(
-                    lambda: subprocess.run([*command, url], capture_output=True, text=True, timeout=60).stdout
+                    lambda: subprocess.run([*command, url], capture_output=True, text=True, timeout=HANGS).stdout
                 )
             finally:
                 await runner.cleanup()
@@ -104,7 +105,9 @@ def rendered(document: Any, *arguments: str) -> str:
     return asyncio.run(main())
 
 
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine: page not looked at")
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs a browser (Chromium or Chrome on PATH), which this project does not install"
+)
 
 
 @pytest.mark.integration

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 from localazure import identity
 from localazure.catalog import RESOURCE_TYPES
 from localazure.provider.install import install
+from tests.waiting import HANGS, wait_until
 from toolchain import cli_environment
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,7 @@ class Project:
     def pulumi(self, *arguments: str, expect: int = 0) -> str:
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         result = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=HANGS
         )
         assert result.returncode == expect, result.stdout + result.stderr
         return result.stdout + result.stderr
@@ -58,9 +58,9 @@ class Project:
         self.pulumi("config", "set", "traffic", json.dumps(weights))
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("home")
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[Path]:
+    """A local Azure in a home."""
     command = [sys.executable, str(SERVER), str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -69,6 +69,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             yield home
         finally:
             server.terminate()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with serving(tmp_path_factory.mktemp("home")) as home:
+        yield home
 
 
 def new_project(home: Path, folder: Path) -> Project:
@@ -101,11 +107,33 @@ def new_project(home: Path, folder: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Every type of the catalog, up; the stack holds no weights yet."""
-    created = new_project(home, tmp_path_factory.mktemp("projects") / "every")
+    """Every type of the catalog, up, without weights; for tests that change nothing."""
+    return every_type(home, tmp_path_factory.mktemp("projects") / "every")
+
+
+def every_type(home: Path, folder: Path) -> Project:
+    """The program that declares every type, up."""
+    created = new_project(home, folder)
     shutil.copy(PROGRAM, created.folder / "__main__.py")
     created.pulumi("up", "--yes", "--skip-preview")
     return created
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Project]:
+    """The same on a local Azure of its own, for what cannot be taken back."""
+    (tmp_path / "home").mkdir()
+    with serving(tmp_path / "home") as home:
+        yield every_type(home, tmp_path / "every")
+
+
+@pytest.fixture
+def changing(project: Project) -> Iterator[Project]:
+    """The same, for tests that change it: afterwards it is as it was."""
+    yield project
+    project.weigh()
+    project.pulumi("up", "--yes", "--skip-preview", "--refresh")
+    assert project.changes("--refresh") == {}
 
 
 def test_the_program_declares_every_type(project: Project) -> None:
@@ -126,7 +154,8 @@ def test_a_refresh_finds_nothing_to_change_in_any_type(project: Project) -> None
 
 
 @pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"], client="Pulumi engine")
-def test_a_new_weight_previews_as_one_update_of_the_endpoint(project: Project) -> None:
+def test_a_new_weight_previews_as_one_update_of_the_endpoint(changing: Project) -> None:
+    project = changing
     project.weigh(blue=100)
     steps = project.steps()
     assert [(step["op"], step["urn"].split("::")[-1]) for step in steps] == [("update", "endpoint")]
@@ -136,7 +165,8 @@ def test_a_new_weight_previews_as_one_update_of_the_endpoint(project: Project) -
 
 
 @pytest.mark.proves("onlineEndpoints", refuses=["properties.traffic"], client="Pulumi engine")
-def test_a_weight_that_azure_refuses_is_an_error_in_arms_words(project: Project) -> None:
+def test_a_weight_that_azure_refuses_is_an_error_in_arms_words(changing: Project) -> None:
+    project = changing
     project.weigh(purple=100)
     assert re.search(r'Status=4\d\d Code="\w+" Message=', project.pulumi("up", "--yes", "--skip-preview", expect=1))
     project.weigh(blue=100)
@@ -144,9 +174,10 @@ def test_a_weight_that_azure_refuses_is_an_error_in_arms_words(project: Project)
     assert project.changes("--refresh") == {}
 
 
-def test_an_existing_endpoint_is_adopted_with_its_weights(
-    project: Project, home: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_an_existing_endpoint_is_adopted_with_its_weights(changing: Project, home: Path, tmp_path: Path) -> None:
+    project = changing
+    project.weigh(blue=100)
+    project.pulumi("up", "--yes", "--skip-preview")
     endpoint_id = json.loads(project.pulumi("stack", "output", "--json"))["endpoint_id"]
     other = new_project(home, tmp_path / "adopter")
     (other.folder / "__main__.py").write_text("")
@@ -189,37 +220,31 @@ def test_a_killed_engine_leaves_no_plugin_behind(home: Path, tmp_path: Path) -> 
         "from pulumi_azure_native import authorization\n"
         "authorization.get_client_config()\n"
         f"open({str(tmp_path / 'asked')!r}, 'w').close()\n"
-        "time.sleep(60)\n"
+        "time.sleep(3600)\n"
     )
     command = ["pulumi", "preview", "--non-interactive"]
     with subprocess.Popen(
         command, cwd=sleeper.folder, env=sleeper.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as engine:
-        wait_for(lambda: (tmp_path / "asked").exists(), 60)
+        wait_until(lambda: (tmp_path / "asked").exists())
         plugins = [pid for pid in children(engine.pid) if b"localazure.provider" in command_line(pid)]
         programs = [pid for pid in descendants(engine.pid) if pid not in plugins]
         engine.send_signal(signal.SIGKILL)
     assert plugins
     try:
-        wait_for(lambda: not any(command_line(pid) for pid in plugins), 10)
+        wait_until(lambda: not any(command_line(pid) for pid in plugins))
     finally:
         for pid in programs:
             end(pid)
 
 
 @pytest.mark.proves("deletable", drives=["DELETE"], client="Pulumi engine")
-def test_destroy_leaves_nothing(project: Project, home: Path) -> None:
+def test_destroy_leaves_nothing(own: Project) -> None:
+    project = own
     output = project.pulumi("destroy", "--yes", "--skip-preview")
     assert re.search(r"\d+ deleted", output)
     assert json.loads(project.pulumi("stack", "export"))["deployment"].get("resources", []) == []
     assert project.changes() == {"create": 27}
-
-
-def wait_for(condition: Any, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def children(pid: int) -> list[int]:

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import grpc
@@ -16,6 +15,7 @@ from localazure.provider.arm_client import ArmClient, Surroundings
 from localazure.provider.errors import UnreachableError, arm_error
 from localazure.provider.servicer import services
 from tests.localazure.provider.conftest import messages
+from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration  # starts the plugin as a process again and again
 
@@ -55,7 +55,7 @@ def test_the_plugin_ends_at_once_when_the_engine_interrupts_it(executable: Path)
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=3) == ("", "")
+        assert process.communicate(timeout=HANGS) == ("", "")
     assert process.returncode == 0
 
 
@@ -65,13 +65,6 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
-
-
-def gone_within(pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not alive(pid)
 
 
 ENGINE = """
@@ -95,7 +88,7 @@ def test_the_plugin_ends_when_its_engine_is_killed(executable: Path, moment: str
         pid = int(engine.stdout.readline())
         assert alive(pid)
         engine.kill()
-    assert gone_within(pid, 10)
+    wait_until(lambda: not alive(pid), "the plugin goes on")
 
 
 def test_a_plugin_whose_local_azure_is_down_says_how_to_start_it() -> None:

@@ -17,6 +17,7 @@ from localazure.scoring.dispatch import Backend, Dispatcher
 from localazure.scoring.router import Router
 from localazure.scoring.specification import EndpointRouting
 from localazure.scoring.traffic import ServedRequest
+from tests.waiting import HANGS, until
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 KEY, SECOND_KEY = "primary-key", "secondary-key"
@@ -38,7 +39,13 @@ class Rig:
         router.observe(self.served.append)
 
     async def add(
-        self, name: str, handler: Handler, *, instances: int = 1, max_concurrent: int = 10, timeout: float = 5.0
+        self,
+        name: str,
+        handler: Handler,
+        *,
+        instances: int = 1,
+        max_concurrent: int = 10,
+        timeout: float = HANGS,
     ) -> None:
         """Start `instances` model servers and attach them as one deployment."""
         dispatcher = self.dispatchers[name] = Dispatcher(max_concurrent, instances)
@@ -76,6 +83,10 @@ class Rig:
         sent |= {"Authorization": f"Bearer {key}"} if key is not None else {}
         async with self.session.request(method, self.url, data=body, headers=sent) as answer:
             return answer.status, await answer.text(), {k.lower(): v for k, v in answer.headers.items()}
+
+    async def copied(self) -> None:
+        """Wait for the copies that are on their way to a shadow."""
+        await until(lambda: not self.router._copies)
 
     async def close(self) -> None:
         await self.router.close()
@@ -115,7 +126,7 @@ def with_rig() -> Callable[[Callable[[Rig], Awaitable[None]]], None]:
     def run(body: Callable[[Rig], Awaitable[None]]) -> None:
         async def main() -> None:
             async with _rig() as rig:
-                await asyncio.wait_for(body(rig), 20)
+                await asyncio.wait_for(body(rig), HANGS)
 
         asyncio.run(main())
 

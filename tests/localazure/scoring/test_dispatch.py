@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from localazure.scoring.dispatch import Backend, Dispatcher, NoInstance, Saturated
+from tests import virtual_time
 
 
 def soon(seconds: float = 1.0) -> float:
@@ -14,7 +15,7 @@ def soon(seconds: float = 1.0) -> float:
 
 
 def run(body):
-    asyncio.run(asyncio.wait_for(body(), 10))
+    virtual_time.run(asyncio.wait_for(body(), 10))
 
 
 def with_backends(max_concurrent: int, count: int) -> tuple[Dispatcher, list[Backend]]:

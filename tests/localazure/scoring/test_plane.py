@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from localazure.scoring.plane import (
     ScoringPlane,
     default_cache_folder,
 )
+from tests.waiting import until
 from toolchain.uv import find_uv, uv_environment
 
 pytestmark = pytest.mark.integration
@@ -86,6 +86,10 @@ class Caller:
             text = await answer.text()
             return answer.status, json.loads(text) if answer.content_type == "application/json" else text
 
+    def in_flight(self) -> int:
+        """Requests that a model works on."""
+        return int(self.plane.status()["fraud"]["deployments"]["blue"]["in_flight"])
+
     def pids(self, deployment: str = "blue") -> list[int]:
         instances = self.plane.status()["fraud"]["deployments"][deployment]["instances"]
         return [instance["pid"] for instance in instances]
@@ -120,13 +124,6 @@ def run(body: Callable[[Caller], Awaitable[None]]) -> None:
 
 def alive(pid: int) -> bool:
     return processes.started_at(pid) is not None
-
-
-async def eventually(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.02)
 
 
 def test_the_example_model_answers_its_sample_request():
@@ -222,11 +219,11 @@ def test_the_log_of_a_model_is_what_the_servers_own_command_writes(spec, tmp_pat
                 stderr=output,
             )
         try:
-            await eventually(lambda: "ready for serving traffic" in log.read_text(), 60)
+            await until(lambda: "ready for serving traffic" in log.read_text())
             url = f"http://127.0.0.1:{port}/score"
             async with ClientSession() as session, session.post(url, data=b"{}") as answer:
                 assert answer.status == 200
-            await eventually(lambda: "POST /score 200" in log.read_text())
+            await until(lambda: "POST /score 200" in log.read_text())
             theirs = lines_of(log.read_text().replace(str(port), "31311"))
         finally:
             own.terminate()
@@ -254,7 +251,8 @@ def test_scaling_out_and_in_under_load_loses_no_request(spec):
         clients = [asyncio.create_task(client()) for _ in range(3)]
         await caller.plane.scale("fraud", "blue", 3)
         assert len(set(caller.pids())) == 3
-        await asyncio.sleep(0.3)
+        answered = len(statuses)
+        await until(lambda: len(statuses) > answered + 20)
         await caller.plane.scale("fraud", "blue", 1)
         assert len(caller.pids()) == 1
         going = False
@@ -270,7 +268,7 @@ def test_a_changed_deployment_takes_over_when_it_is_ready_and_loses_no_request(s
         await caller.plane.deploy(spec())
         caller.route(blue=100)
         running = asyncio.create_task(caller.score(b'{"seconds": 3}'))
-        await asyncio.sleep(0.1)
+        await until(lambda: caller.in_flight() == 1)
         await caller.plane.deploy(
             spec(environment_variables={"COLOUR": "navy"}, max_concurrent_requests_per_instance=9)
         )
@@ -338,9 +336,9 @@ def test_a_killed_instance_comes_back(spec):
         worker = (await caller.score())[1]["pid"]
         os.kill(first, signal.SIGKILL)
         os.kill(second, signal.SIGKILL)
-        await eventually(lambda: None not in caller.pids() and not {first, second} & set(caller.pids()))
+        await until(lambda: None not in caller.pids() and not {first, second} & set(caller.pids()))
         deployment = caller.plane.status()["fraud"]["deployments"]["blue"]
-        await eventually(
+        await until(
             lambda: all(
                 instance["ready"] for instance in caller.plane.status()["fraud"]["deployments"]["blue"]["instances"]
             )
@@ -358,7 +356,7 @@ def test_a_removed_deployment_finishes_its_requests_and_leaves_nothing(spec):
         caller.route(blue=100)
         pids = [*caller.pids(), (await caller.score())[1]["pid"]]
         running = asyncio.create_task(caller.score(b'{"seconds": 0.5}'))
-        await asyncio.sleep(0.1)
+        await until(lambda: caller.in_flight() == 1)
         await caller.plane.remove("fraud", "blue")
         assert (await running)[0] == 200
         assert not any(alive(pid) for pid in pids)
@@ -435,14 +433,13 @@ def test_the_load_of_real_instances_shows_in_their_metrics(spec):
         metrics = Metrics()
         sampler = Sampler(metrics, caller.plane)
         sampler.sample(1000.0)
-        started = time.monotonic()
         assert (await caller.score())[0] == 200
-        sampler.sample(1000.0 + time.monotonic() - started)
+        sampler.sample(1001.0)  # a second for 0.6 s of work, however long this machine took
         sampled: dict[str, list[float]] = {CPU: [], MEMORY: []}
         for (kind, _), samples in metrics.gauges("fraud", "blue").usage.items():
             sampled[kind] += [spread.total for _, spread in samples.seconds(0, 2000, 3000)]
         idle, busy = sorted(sampled[CPU])
-        assert 5 < busy <= 100  # how much more depends on what else this machine does
+        assert 55 <= busy <= 100
         assert idle < busy / 2
         assert all(0 < percent < 100 for percent in sampled[MEMORY])
 

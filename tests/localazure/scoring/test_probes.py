@@ -11,6 +11,7 @@ import pytest
 
 from localazure.scoring.instances import Instance, InstanceSpec
 from localazure.scoring.specification import Probe
+from tests import virtual_time
 
 NEVER = Probe(initial_delay_seconds=100, period_seconds=100)
 
@@ -55,12 +56,12 @@ def watched(folder: Path, liveness: Probe, readiness: Probe, answers: list[bool]
         instance._healthy = healthy  # type: ignore[method-assign]  # no server to ask
         process = FakeProcess()
         watching = asyncio.create_task(instance._watch(process))  # type: ignore[arg-type]  # a fake
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(0.25)  # of virtual time
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         return process.process.returncode == 0
 
-    ended = asyncio.run(main())
+    ended = virtual_time.run(main())
     return changes[1:], ended
 
 

@@ -8,26 +8,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from localazure.scoring import processes
+from tests.waiting import until, wait_until
 
-SLEEP = ["/bin/sh", "-c", "sleep 60 & wait"]  # a leader with a child, like gunicorn with its worker
+SLEEP = ["/bin/sh", "-c", "sleep 600 & wait"]  # a leader with a child, like gunicorn with its worker
 HAS_PROC = Path("/proc/self/stat").exists()
 
 
 def alive(pid: int) -> bool:
     return processes.started_at(pid) is not None
-
-
-def wait_until(condition, seconds: float = 5.0) -> bool:
-    end = time.monotonic() + seconds
-    while not (held := condition()) and time.monotonic() < end:
-        time.sleep(0.01)
-    return held
 
 
 def children_of(pid: int) -> list[int]:
@@ -44,7 +37,7 @@ async def start(folder: Path) -> processes.Process:
 def test_the_pid_file_names_the_process_and_goes_with_it(tmp_path):
     async def main():
         process = await start(tmp_path)
-        assert wait_until((tmp_path / "one.pid").exists)
+        wait_until((tmp_path / "one.pid").exists)
         entry = json.loads((tmp_path / "one.pid").read_text())
         assert entry["pid"] == process.pid
         assert entry["started"] == processes.started_at(process.pid)
@@ -59,11 +52,11 @@ def test_the_pid_file_names_the_process_and_goes_with_it(tmp_path):
 def test_a_killed_leader_takes_its_children_along(tmp_path):
     async def main():
         process = await start(tmp_path)
-        while not (children := children_of(process.pid)):
-            await asyncio.sleep(0.01)
+        await until(lambda: children_of(process.pid))
+        children = children_of(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         assert await process.wait() == -signal.SIGKILL
-        assert wait_until(lambda: not any(alive(child) for child in children))
+        wait_until(lambda: not any(alive(child) for child in children))
 
     asyncio.run(main())
 
@@ -75,13 +68,12 @@ from localazure.scoring import processes
 async def main():
     folder = pathlib.Path(sys.argv[1])
     with open(folder / "log", "wb") as output:
-        command = ["/bin/sh", "-c", "trap '' TERM; sleep 60 & wait; wait"]
+        command = ["/bin/sh", "-c", "trap '' TERM; sleep 600 & : > ready; wait; wait"]
         await processes.start(command, pid_file=folder / "one.pid", output=output, environment={}, folder=folder)
-    while not (folder / "one.pid").exists():
+    while not (folder / "one.pid").exists() or not (folder / "ready").exists():
         await asyncio.sleep(0.01)
-    await asyncio.sleep(0.2)
     print("started", flush=True)
-    await asyncio.sleep(60)
+    await asyncio.sleep(600)
 asyncio.run(main())
 """
 
@@ -90,7 +82,7 @@ asyncio.run(main())
 def test_orphans_of_a_killed_parent_are_ended_with_their_children_and_nobody_else(tmp_path):
     root = str(Path(processes.__file__).parents[2])
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path), root], stdout=subprocess.PIPE, text=True)
-    bystander = subprocess.Popen(["sleep", "60"])
+    bystander = subprocess.Popen(["sleep", "600"])
     try:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "started\n"
@@ -106,7 +98,7 @@ def test_orphans_of_a_killed_parent_are_ended_with_their_children_and_nobody_els
         (tmp_path / "three.pid").write_text("not json")
         ended = processes.end_orphans(list(tmp_path.glob("*.pid")), grace_seconds=0.3)
         assert set(ended) == set(members)
-        assert wait_until(lambda: not any(alive(member) for member in members))
+        wait_until(lambda: not any(alive(member) for member in members))
         assert bystander.poll() is None
         assert not list(tmp_path.glob("*.pid"))
     finally:
@@ -117,7 +109,7 @@ def test_orphans_of_a_killed_parent_are_ended_with_their_children_and_nobody_els
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
 def test_the_death_of_the_parent_is_enough_on_linux(tmp_path):
     root = str(Path(processes.__file__).parents[2])
-    code = PARENT.replace("trap '' TERM; ", "exec sleep 60; ")
+    code = PARENT.replace("trap '' TERM; ", ": > ready; exec sleep 600; ")
     parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), root], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     assert parent.stdout.readline() == "started\n"
@@ -125,4 +117,4 @@ def test_the_death_of_the_parent_is_enough_on_linux(tmp_path):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert wait_until(lambda: not alive(leader))
+    wait_until(lambda: not alive(leader))

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.waiting import HANGS, until
+
 REQUEST_ID = "9c4d50ee-2d56-4cd3-8152-34347dc9f2b0"
 
 
@@ -265,10 +267,10 @@ def test_changing_weights_under_load_loses_no_request(with_rig):
         clients = [asyncio.create_task(client()) for _ in range(8)]
         for step in range(40):
             rig.route(blue=100 - step % 2 * 50, green=step % 2 * 50)
-            await asyncio.sleep(0.01)
+            answered = len(results)
+            await until(lambda answered=answered: len(results) > answered)
         going = False
         await asyncio.gather(*clients)
-        assert len(results) > 40
         assert set(results) == {200}
 
     with_rig(body)
@@ -294,13 +296,16 @@ def test_a_model_answer_other_than_200_is_424_with_its_status(with_rig, model_st
 @pytest.mark.proves("data plane", honours=["408"])
 def test_a_model_that_takes_too_long_is_408(with_rig):
     async def body(rig):
+        gate = asyncio.Event()
+
         async def slow(request):
-            await asyncio.sleep(0.3)
+            await gate.wait()
             return web.Response(text="late")
 
         await rig.add("blue", slow, timeout=0.1)
         rig.route(blue=100)
         status, text, headers = await rig.score()
+        gate.set()
         assert (status, text) == (408, "upstream request timeout")
         assert headers["azureml-model-deployment"] == "blue"
         assert rig.dispatchers["blue"].in_flight == 0
@@ -311,14 +316,19 @@ def test_a_model_that_takes_too_long_is_408(with_rig):
 @pytest.mark.proves("data plane", honours=["408"])
 def test_waiting_for_a_place_counts_into_the_timeout(with_rig):
     async def body(rig):
-        async def slow(request):
-            await asyncio.sleep(0.25)
+        calls = []
+
+        async def model(request):
+            calls.append(1)
             return web.Response(text="done")
 
-        await rig.add("blue", slow, max_concurrent=1, timeout=0.3)
+        await rig.add("blue", model, max_concurrent=1, timeout=0.1)
         rig.route(blue=100)
-        statuses = sorted(status for status, _, _ in await asyncio.gather(rig.score(), rig.score()))
-        assert statuses == [200, 408]
+        # The only place is taken until the timeout is over.
+        taken = await rig.dispatchers["blue"].acquire(asyncio.get_running_loop().time() + HANGS)
+        assert (await rig.score())[0] == 408
+        assert not calls
+        rig.dispatchers["blue"].release(taken)
 
     with_rig(body)
 
@@ -338,8 +348,7 @@ def test_above_twice_the_concurrency_requests_are_429(with_rig):
         await rig.add("blue", held, instances=2, max_concurrent=2)
         rig.route(blue=100)
         first = [asyncio.create_task(rig.score()) for _ in range(8)]
-        while rig.dispatchers["blue"].in_flight < 8:
-            await asyncio.sleep(0.01)
+        await until(lambda: rig.dispatchers["blue"].in_flight == 8)
         status, _, headers = await rig.score()
         assert status == 429
         assert headers["ms-azureml-model-error-reason"] == "too_many_pending_request"
@@ -413,12 +422,11 @@ def test_a_removed_deployment_finishes_its_requests(with_rig):
         await rig.add("green", answering("green"))
         rig.route(blue=100)
         running = asyncio.create_task(rig.score())
-        while not rig.backends["blue"][0].active:
-            await asyncio.sleep(0.01)
+        await until(lambda: rig.backends["blue"][0].active)
         rig.route(green=100)
         rig.router.detach("fraud", "blue")
         rig.dispatchers["blue"].retire(rig.backends["blue"][0])
-        drained = asyncio.create_task(rig.backends["blue"][0].drained(5))
+        drained = asyncio.create_task(rig.backends["blue"][0].drained(HANGS))
         assert (await rig.score())[1] == "green"
         assert not drained.done()
         gate.set()
@@ -519,8 +527,8 @@ def test_copies_go_to_the_shadow_and_their_answers_are_dropped(with_rig):
         rig.route(mirror={"green": 50}, blue=100)
         for number in range(60):
             assert (await rig.score(str(number).encode()))[:2] == (200, "blue")
-        await asyncio.sleep(0.05)
-        assert 12 <= len(copied) <= 48
+        await rig.copied()
+        assert 12 <= len(copied) <= 48  # the chance is seeded
         assert sum(served.mirrored for served in rig.served) == len(copied)
         assert {served.status for served in rig.served if served.mirrored} == {424}
 
@@ -541,7 +549,7 @@ def test_requests_by_header_are_not_mirrored(with_rig):
         rig.route(mirror={"green": 50}, blue=100)
         for _ in range(20):
             await rig.score(azureml_model_deployment="blue")
-        await asyncio.sleep(0.02)
+        assert not rig.router._copies
         assert not copied
 
     with_rig(body)
@@ -549,17 +557,21 @@ def test_requests_by_header_are_not_mirrored(with_rig):
 
 def test_a_slow_shadow_does_not_slow_the_caller(with_rig):
     async def body(rig):
+        gate, copies = asyncio.Event(), []
+
         async def shadow(request):
-            await asyncio.sleep(0.5)
+            copies.append(1)
+            await gate.wait()
             return web.Response()
 
         await rig.add("blue", answering("blue"))
         await rig.add("green", shadow)
         rig.route(mirror={"green": 50}, blue=100)
-        started = asyncio.get_running_loop().time()
         for _ in range(10):
-            await rig.score()
-        assert asyncio.get_running_loop().time() - started < 0.4
+            assert (await rig.score())[0] == 200
+        await until(lambda: copies)
+        assert rig.router._copies, "the shadow answers none, and every caller has an answer"
+        gate.set()
 
     with_rig(body)
 
@@ -616,8 +628,7 @@ def test_connections_are_counted_while_they_are_open(with_rig):
         rig.route(blue=100)  # a change of weights closes none
         assert rig.router.connections() == {"fraud": 3}
         await rig.session.close()
-        await asyncio.sleep(0.05)
-        assert rig.router.connections() == {}
+        await until(lambda: rig.router.connections() == {})
 
     with_rig(body)
 
@@ -636,11 +647,11 @@ def test_a_wrong_method_says_which_are_allowed_and_has_the_front_doors_headers(w
 @pytest.mark.proves("data plane", honours=["drain"])
 def test_a_deployment_at_weight_0_finishes_its_requests(with_rig):
     async def body(rig):
-        begun = asyncio.Event()
+        begun, gate = asyncio.Event(), asyncio.Event()
 
         async def slow(request: web.Request) -> web.Response:
             begun.set()
-            await asyncio.sleep(0.2)
+            await gate.wait()
             return web.Response(text="blue")
 
         await rig.add("blue", slow)
@@ -650,6 +661,7 @@ def test_a_deployment_at_weight_0_finishes_its_requests(with_rig):
         await begun.wait()
         rig.route(green=100, blue=0)
         assert (await rig.score())[1] == "green"
+        gate.set()
         assert (await running)[:2] == (200, "blue")
 
     with_rig(body)

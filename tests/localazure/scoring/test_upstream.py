@@ -8,9 +8,13 @@ import tempfile
 import pytest
 
 from localazure.scoring import upstream
+from tests import virtual_time
+from tests.waiting import HANGS
 
 
-def exchange(*pieces: bytes, deadline: float = 2.0, close: bool = True) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def exchange(
+    *pieces: bytes, deadline: float = HANGS, close: bool = True
+) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """What a server that answers with `pieces` is understood as."""
 
     async def main():
@@ -19,7 +23,7 @@ def exchange(*pieces: bytes, deadline: float = 2.0, close: bool = True) -> tuple
             for piece in pieces:
                 writer.write(piece)
                 await writer.drain()
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)  # the next piece comes later
             if not close:
                 await asyncio.sleep(deadline + 0.05)
             writer.close()
@@ -37,7 +41,7 @@ def exchange(*pieces: bytes, deadline: float = 2.0, close: bool = True) -> tuple
                 await server.wait_closed()
                 await asyncio.sleep(0.01 if close else deadline + 0.1)
 
-    return asyncio.run(main())
+    return virtual_time.run(main())
 
 
 def test_a_counted_body():
@@ -90,7 +94,7 @@ def test_a_reader_that_is_slow_gets_the_whole_answer():
 
         with tempfile.TemporaryDirectory() as folder:
             server = await asyncio.start_unix_server(serve, f"{folder}/s")
-            end = asyncio.get_running_loop().time() + 20
+            end = asyncio.get_running_loop().time() + HANGS
             reply = await upstream.send(f"{folder}/s", b"GET / HTTP/1.1\r\n\r\n", deadline=end)
             received, most = 0, 0
             async for chunk in reply.chunks():
@@ -100,7 +104,7 @@ def test_a_reader_that_is_slow_gets_the_whole_answer():
             server.close()
             return received, most
 
-    received, most = asyncio.run(main())
+    received, most = virtual_time.run(main())
     assert received == size
     assert most < 2 << 20  # it does not pile up
 
@@ -117,7 +121,7 @@ def test_a_server_that_resets_amid_the_body_is_an_error():
 
         with tempfile.TemporaryDirectory() as folder:
             server = await asyncio.start_unix_server(serve, f"{folder}/s")
-            end = asyncio.get_running_loop().time() + 2
+            end = asyncio.get_running_loop().time() + HANGS
             request = b"POST / HTTP/1.1\r\n\r\n" + b"y" * 300_000
             try:
                 reply = await upstream.send(f"{folder}/s", request, deadline=end)
@@ -126,7 +130,7 @@ def test_a_server_that_resets_amid_the_body_is_an_error():
                 server.close()
 
     with pytest.raises(upstream.UpstreamError):
-        asyncio.run(main())
+        virtual_time.run(main())
 
 
 def test_bytes_after_the_body_are_not_part_of_it():
@@ -178,8 +182,8 @@ def test_a_server_that_stops_amid_the_body_is_given_up_at_the_deadline():
 
 def test_no_server_means_that_nothing_was_sent():
     async def main():
-        await upstream.send("/nonexistent.sock", b"", deadline=asyncio.get_running_loop().time() + 1)
+        await upstream.send("/nonexistent.sock", b"", deadline=asyncio.get_running_loop().time() + HANGS)
 
     with pytest.raises(upstream.UpstreamError) as caught:
-        asyncio.run(main())
+        virtual_time.run(main())
     assert not caught.value.sent

@@ -22,8 +22,7 @@ from localazure.scoring.plane import ScoringPlane
 from localazure.server import Server
 from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import PLATFORM
-
-START_SECONDS = 20
+from tests.waiting import HANGS
 
 # The same examples in every run; SLUICE_FUZZ_EXAMPLES=5000 searches longer, with others each time.
 _asked = os.environ.get("SLUICE_FUZZ_EXAMPLES")
@@ -81,7 +80,7 @@ class Target:
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run(ready)))
         self._thread.start()
-        assert ready.wait(START_SECONDS)
+        assert ready.wait(HANGS)
         self.port = int(json.loads((self.home / "server.json").read_text())["http"].rpartition(":")[2])
 
     async def _run(self, ready: threading.Event) -> None:
@@ -90,14 +89,14 @@ class Target:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self.server.stop)
-        self._thread.join(START_SECONDS)
+        self._thread.join(HANGS)
         logging.getLogger().removeHandler(self.recorder)
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """One request on a connection of its own; a body that is not bytes is sent as JSON."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Authorization": "Bearer x"} | {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("localhost", self.port, timeout=20)
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=HANGS)
         try:
             connection.request(method, path, data, sent)
             answer = connection.getresponse()
@@ -108,7 +107,7 @@ class Target:
     def arm(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         return self.request(method, f"{path}?api-version={existing_version(path)}", body, **headers)
 
-    def send(self, data: bytes, seconds: float = 5.0) -> bytes:
+    def send(self, data: bytes, seconds: float = HANGS) -> bytes:
         """Bytes as they are; all that comes back until the server closes or the time is over."""
         received = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as client:

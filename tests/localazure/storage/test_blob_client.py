@@ -8,6 +8,7 @@ import pytest
 
 from localazure import identity
 from tests.localazure.storage.accounts import GROUP, STORAGE, SUBSCRIPTION, make_account
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -84,14 +85,14 @@ def test_a_corrupted_upload_is_refused(start_local_azure):
     azure = start_local_azure()
     url = make_account(azure)
     headers = {"Authorization": "Bearer x", "x-ms-version": "2023-11-03"}
-    created = requests.put(f"{url}box?restype=container", headers=headers, verify=azure.trust, timeout=10)
+    created = requests.put(f"{url}box?restype=container", headers=headers, verify=azure.trust, timeout=HANGS)
     assert created.status_code == 201
     headers |= {"x-ms-blob-type": "BlockBlob", "Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
-    answer = requests.put(f"{url}box/x", data=b"1", headers=headers, verify=azure.trust, timeout=10)
+    answer = requests.put(f"{url}box/x", data=b"1", headers=headers, verify=azure.trust, timeout=HANGS)
     assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "Md5Mismatch")
-    anonymous = requests.get(f"{url}box/x", verify=azure.trust, timeout=10)
+    anonymous = requests.get(f"{url}box/x", verify=azure.trust, timeout=HANGS)
     assert (anonymous.status_code, anonymous.headers["x-ms-error-code"]) == (401, "NoAuthenticationInformation")
-    shared = requests.get(f"{url}box/x", headers={"Authorization": "SharedKey a:b"}, verify=azure.trust, timeout=10)
+    shared = requests.get(f"{url}box/x", headers={"Authorization": "SharedKey a:b"}, verify=azure.trust, timeout=HANGS)
     assert shared.status_code == 501
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.localazure.storage.accounts import make_account
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -201,6 +202,6 @@ asyncio.run(main(sys.argv[1]))
 def test_the_asynchronous_client(start_local_azure):
     azure = start_local_azure()
     command = [sys.executable, "-c", ASYNC_SESSION, make_account(azure)]
-    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip() == f"['big', 'small'] {3 << 20} BlobNotFound"

@@ -30,13 +30,13 @@ def main():
     key = {"Authorization": f"Bearer {ml.online_endpoints.get_keys(NAME).primary_key}"}
 
     def ask(body):
-        answer = requests.post(endpoint.scoring_uri, json=body, headers=key, timeout=60)
+        answer = requests.post(endpoint.scoring_uri, json=body, headers=key, timeout=180)
         return [answer.status_code, answer.json(), answer.headers.get("ms-azureml-model-error-statuscode")]
 
     table = {"columns": ["a", "b"], "index": [0, 1], "data": [[1.0, 2.0], [3.0, 4.0]]}
     seen = {"table": ask({"input_data": table}), "without_input_data": ask({"data": [[1, 2]]})}
     seen["missing_column"] = ask({"input_data": {"columns": ["a"], "index": [0], "data": [[1.0]]}})
-    swagger = requests.get(endpoint.openapi_uri, headers=key, timeout=30).json()
+    swagger = requests.get(endpoint.openapi_uri, headers=key, timeout=180).json()
     seen["described"] = swagger["definitions"]["ServiceInput"]["example"]["input_data"]["columns"]
     ml.online_endpoints.begin_delete(NAME).result()
     print("SEEN " + json.dumps(seen))

@@ -20,7 +20,7 @@ ENDPOINT = f"{WORKSPACE}/onlineEndpoints/rest-of-users"
 def token(resource):
     asked = {"api-version": "2019-08-01", "resource": resource}
     header = {"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]}
-    return requests.get(os.environ["IDENTITY_ENDPOINT"], params=asked, headers=header, timeout=30).json()[
+    return requests.get(os.environ["IDENTITY_ENDPOINT"], params=asked, headers=header, timeout=180).json()[
         "access_token"
     ]
 
@@ -31,7 +31,7 @@ STORAGE = {"Authorization": f"Bearer {token('https://storage.azure.com/')}", "x-
 
 def put(url, body):
     """A PUT of text that a shell put together: line ends inside of strings are not escaped."""
-    answer = requests.put(url + VERSION, data=body.encode(), headers=ARM, timeout=30)
+    answer = requests.put(url + VERSION, data=body.encode(), headers=ARM, timeout=180)
     answer.raise_for_status()
     return answer.json()
 
@@ -40,7 +40,7 @@ def end_of(resource):
     """The state of the operation that a body names."""
     uri, deadline = resource["properties"]["properties"]["AzureAsyncOperationUri"], time.monotonic() + 200
     while time.monotonic() < deadline:
-        operation = requests.get(uri, headers=ARM, timeout=30).json()
+        operation = requests.get(uri, headers=ARM, timeout=180).json()
         if operation["status"] in ("Succeeded", "Failed"):
             return operation["status"]
         time.sleep(0.2)
@@ -51,12 +51,12 @@ def upload(container, *files):
     for name, path in files:
         headers = STORAGE | {"x-ms-blob-type": "BlockBlob"}
         requests.put(
-            f"{container}/{name}", data=Path(path).read_bytes(), headers=headers, timeout=30
+            f"{container}/{name}", data=Path(path).read_bytes(), headers=headers, timeout=180
         ).raise_for_status()
 
 
 def main():
-    stores = requests.get(f"{WORKSPACE}/datastores{VERSION}&isDefault=true", headers=ARM, timeout=30).json()["value"]
+    stores = requests.get(f"{WORKSPACE}/datastores{VERSION}&isDefault=true", headers=ARM, timeout=180).json()["value"]
     store = stores[0]["properties"]
     container = f"{AZURE}/{store['accountName']}/{store['containerName']}"
     code = ((f"score/{name}", f"blue/{name}") for name in ("score.py", "colour.py"))
@@ -90,12 +90,12 @@ def main():
     seen["deployment"] = end_of(put(f"{ENDPOINT}/deployments/blue", json.dumps(blue)))
     endpoint["properties"]["traffic"] = {"blue": 100}
     seen["traffic"] = end_of(put(ENDPOINT, json.dumps(endpoint)))
-    uri = requests.get(ENDPOINT + VERSION, headers=ARM, timeout=30).json()["properties"]["scoringUri"]
-    opens = requests.post(f"{ENDPOINT}/token{VERSION}", headers=ARM, timeout=30).json()["accessToken"]
-    seen["answer"] = requests.post(uri, json={}, headers={"Authorization": f"Bearer {opens}"}, timeout=30).json()
-    asked = requests.post(f"{ENDPOINT}/deployments/blue/getLogs{VERSION}", json={"tail": 100}, headers=ARM, timeout=30)
+    uri = requests.get(ENDPOINT + VERSION, headers=ARM, timeout=180).json()["properties"]["scoringUri"]
+    opens = requests.post(f"{ENDPOINT}/token{VERSION}", headers=ARM, timeout=180).json()["accessToken"]
+    seen["answer"] = requests.post(uri, json={}, headers={"Authorization": f"Bearer {opens}"}, timeout=180).json()
+    asked = requests.post(f"{ENDPOINT}/deployments/blue/getLogs{VERSION}", json={"tail": 100}, headers=ARM, timeout=180)
     seen["logged"] = "POST /score" in asked.json()["content"]
-    seen["deleted"] = requests.delete(ENDPOINT + VERSION, headers=ARM, timeout=30).status_code
+    seen["deleted"] = requests.delete(ENDPOINT + VERSION, headers=ARM, timeout=180).status_code
     print("SEEN " + json.dumps(seen))
 
 

@@ -85,7 +85,7 @@ def main():
     def ask(body=None, **headers):
         keys = ml.online_endpoints.get_keys(NAME)
         sent = {"Authorization": f"Bearer {keys.primary_key}"} | {n.replace("_", "-"): v for n, v in headers.items()}
-        return requests.post(uri, json=body or {}, headers=sent, timeout=30)
+        return requests.post(uri, json=body or {}, headers=sent, timeout=180)
 
     before = ask()
     seen["before_traffic"] = [before.status_code, before.text]
@@ -103,7 +103,7 @@ def main():
     seen["mirrored_answers"] = sorted({ask().json()["colour"] for _ in range(10)})
     weigh(mirror_traffic={"green": 0})
     seen["ninety"] = weigh(traffic={"blue": 90, "green": 10})
-    seen["colours"] = sorted({ask().json()["colour"] for _ in range(100)})
+    seen["colours"] = sorted({ask().json()["colour"] for _ in range(300)})
 
     monitor = MonitorManagementClient(credential, SUBSCRIPTION, **ARM)
     green = ml.online_deployments.get("green", NAME)
@@ -127,7 +127,7 @@ def main():
     logs = ml.online_deployments.get_logs("green", NAME, lines=200)
     seen["logs"] = {word: word in logs for word in ("printed in init", "warned in run", "POST /score")}
     ml.online_endpoints.begin_delete(NAME).result()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while ask_after_deletion(uri) != 404 and time.monotonic() < deadline:
         time.sleep(0.1)
     seen["after"] = ask_after_deletion(uri)
@@ -135,7 +135,7 @@ def main():
 
 
 def ask_after_deletion(uri):
-    return requests.post(uri, json={}, headers={"Authorization": "Bearer x"}, timeout=30).status_code
+    return requests.post(uri, json={}, headers={"Authorization": "Bearer x"}, timeout=180).status_code
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import threading
 import time
+from pathlib import Path
 
 import requests
 from azure.ai.ml.entities import (
@@ -30,7 +31,7 @@ def deploy(colour):
         endpoint_name=NAME,
         environment=Environment(conda_file="conda.yml", image="mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"),
         code_configuration=CodeConfiguration(code=colour, scoring_script="score.py"),
-        request_settings=OnlineRequestSettings(request_timeout_ms=20_000, max_concurrent_requests_per_instance=10),
+        request_settings=OnlineRequestSettings(request_timeout_ms=180_000, max_concurrent_requests_per_instance=10),
         instance_type="Standard_DS3_v2",
         instance_count=1,
     )
@@ -77,7 +78,7 @@ def main():
     def call_all_the_time():
         with requests.Session() as session:
             while not over.is_set():
-                statuses[session.post(uri, json={}, headers=headers, timeout=30).status_code] += 1
+                statuses[session.post(uri, json={}, headers=headers, timeout=180).status_code] += 1
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         callers = [pool.submit(call_all_the_time) for _ in range(3)]
@@ -91,11 +92,15 @@ def main():
         seen = {"statuses": dict(statuses), "changes": dict(changes)}
 
         weigh(100)
-        slow = pool.submit(requests.post, uri, json={"seconds": 3}, headers=headers | DIRECT, timeout=30)
-        time.sleep(1)
+        begun, gate = Path("begun").absolute(), Path("gate").absolute()
+        held = {"begun": str(begun), "gate": str(gate)}
+        slow = pool.submit(requests.post, uri, json=held, headers=headers | DIRECT, timeout=180)
+        while not begun.exists():
+            time.sleep(0.05)
         deletion = ml.online_deployments.begin_delete("green", NAME)
         seen["update_meanwhile"] = refused(lambda: weigh(90))
-        seen["call_meanwhile"] = requests.post(uri, json={}, headers=headers | DIRECT, timeout=30).status_code
+        seen["call_meanwhile"] = requests.post(uri, json={}, headers=headers | DIRECT, timeout=180).status_code
+        gate.touch()
         answer = slow.result()
         seen["slow"] = [answer.status_code, answer.json()]
         deletion.result()

@@ -1,0 +1,124 @@
+"""Settled stacks that every test finds as they were: made once per worker, and restored when a test has changed them.
+
+A snapshot is a copy of the local Azure's home with the stacks, their state and their release locks. It is restored
+where it was made, on the same port, because addresses of the local Azure stand in the state. Whether it must be is
+found by comparing all that counts: a test that changes nothing costs nothing, and one that fails leaves nothing behind.
+"""
+
+import fcntl
+import json
+import shutil
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TextIO
+
+from cli.fault import clear_faults
+from cli.localserver import live_status
+from tests.integration.rehearsal import Azure
+from tests.waiting import wait_until
+
+PORTS = range(24000, 28000, 2)
+PASSING = ("modified", "sourcePosition", "stackTrace")
+_PARTS = ("home", "stacks", "state", "locks")
+_held_ports: list[TextIO] = []
+
+
+class Settled:
+    """A local Azure in whose folder `settle` has brought stacks up."""
+
+    def __init__(self, folder: Path, settle: Callable[[Azure], None], *flags: str) -> None:
+        self._saved = folder / "saved"
+        self.azure = Azure.started(folder / "azure", *flags, port=own_port())
+        settle(self.azure)
+        self._pristine = fingerprint(self.azure)
+        self.azure.stop()
+        for part in _PARTS:
+            shutil.copytree(self.azure.folder / part, self._saved / part, symlinks=True)
+        self._start()
+
+    def restored(self) -> Azure:
+        """The local Azure and the stacks as they were settled."""
+        if self.azure.home.server() is None or self._is_changed():
+            self.azure.stop()
+            shutil.rmtree(self.azure.folder)
+            shutil.copytree(self._saved, self.azure.folder, symlinks=True)
+            self._start()
+        return self.azure
+
+    def _is_changed(self) -> bool:
+        clear_faults(self.azure.home)
+        return fingerprint(self.azure) != self._pristine
+
+    def _start(self) -> None:
+        self.azure.start()
+        wait_until(lambda: is_serving(self.azure), "the deployments do not come back")
+
+
+def is_serving(azure: Azure) -> bool:
+    """Whether every instance of every deployment is ready."""
+    deployments = [
+        deployment
+        for endpoint in live_status(azure.home.require_server())["scoring"].values()
+        for deployment in endpoint["deployments"].values()
+    ]
+    return all(
+        deployment["state"] == "serving" and all(instance["ready"] for instance in deployment["instances"])
+        for deployment in deployments
+    )
+
+
+def fingerprint(azure: Azure) -> dict[str, Any]:
+    """All that a later test could notice: resources, blobs and running operations, stack files, state, locks."""
+    with closing(sqlite3.connect(f"file:{azure.home.path / 'azure.db'}?mode=ro", uri=True)) as store:
+        found: dict[str, Any] = {
+            "resources": sorted(store.execute("SELECT key, body, private FROM resources")),
+            "blobs": sorted(store.execute("SELECT account, container, name, document FROM blobs")),
+            "running": sorted(store.execute("SELECT id FROM operations WHERE running = 1")),
+        }
+    found["folders"] = sorted(file.name for file in azure.folder.iterdir())
+    for part in ("stacks", "locks"):
+        for file in (azure.folder / part).rglob("*"):
+            if file.is_file() and file.suffix != ".jsonl":
+                found[str(file)] = file.read_bytes()
+    pulumi = azure.folder / "state" / ".pulumi"
+    found["locks of the engine"] = sorted(map(str, (pulumi / "locks").rglob("*.json")))
+    for file in (pulumi / "stacks").rglob("*.json"):
+        found[str(file)] = _checkpoint(json.loads(file.read_text()))
+        found[f"{file}.attrs"] = file.with_name(f"{file.name}.attrs").stat().st_size > 0
+    return found
+
+
+def _checkpoint(document: dict[str, Any]) -> Any:
+    """A stack's state without what every run writes again, a refused one included."""
+    deployment = document["checkpoint"].get("latest") or {}
+    resources = {
+        resource["urn"]: {key: value for key, value in resource.items() if key not in PASSING}
+        for resource in deployment.get("resources", ())
+        if not resource["type"].startswith("pulumi:providers:")
+    }
+    return resources, deployment.get("pending_operations")
+
+
+def own_port() -> int:
+    """A port, and the next one, that no other run of the tests takes as long as this process lives.
+
+    Not one of those that `sluice local start` looks for: it may not take this one while the server is restored.
+    """
+    for port in PORTS:
+        claim = (Path(tempfile.gettempdir()) / f"sluice-tests-port-{port}").open("a")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for number in (port, port + 1):
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", number))
+        except OSError:
+            claim.close()
+            continue
+        _held_ports.append(claim)
+        return port
+    raise AssertionError(f"no port is free in {PORTS}")

@@ -1,0 +1,25 @@
+"""Waiting for what comes: how long a test waits before it says that it hangs, which is never part of what it proves."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+HANGS = 180.0
+"""Seconds; guards against hanging only. A machine that is ten times slower than any of ours still passes."""
+
+
+def wait_until(condition: Callable[[], object], what: str = "it does not happen", look_seconds: float = 0.02) -> None:
+    """Return as soon as the condition holds."""
+    deadline = time.monotonic() + HANGS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: after {HANGS:g} s"
+        time.sleep(look_seconds)
+
+
+async def until(condition: Callable[[], object], what: str = "it does not happen", look_seconds: float = 0.005) -> None:
+    """The same for code on an event loop."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + HANGS
+    while not condition():
+        assert loop.time() < deadline, f"{what}: after {HANGS:g} s"
+        await asyncio.sleep(look_seconds)
