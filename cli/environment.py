@@ -232,7 +232,8 @@ def write_ca_bundle(home: LocalHome, environment: Mapping[str, str]) -> Path:
     local = home.path / "ca.pem"
     if not local.is_file():
         raise UnavailableError(
-            f"{local} is missing. Restart the local Azure: `sluice local stop`, `sluice local start`."
+            f"{local} is missing. Restart the local Azure: `sluice local stop{home.flag}`, then "
+            f"`sluice local start{home.flag}`."
         )
     named = environment.get(f"{SAVED}SSL_CERT_FILE") or environment.get("SSL_CERT_FILE")
     if not named or Path(named) == home.ca_bundle:

@@ -242,7 +242,8 @@ def describe(fault: dict[str, Any]) -> str:
 
 def _odd(home: LocalHome) -> UnavailableError:
     return UnavailableError(
-        f"what answers for the local Azure in {home.path} is not one. Run `sluice local stop` and `sluice local start`."
+        f"what answers for the local Azure in {home.path} is not one. Run "
+        f"`sluice local stop{home.flag}` and `sluice local start{home.flag}`."
     )
 
 

@@ -7,7 +7,6 @@ only our own process is ever ended. What the local Azure does is not here but in
 import argparse
 import json
 import os
-import shlex
 import sys
 import time
 from datetime import datetime
@@ -106,7 +105,7 @@ def run_start(options: argparse.Namespace) -> int:
     _check_flags(flags)
     server, started = start(home, port=options.port, flags=flags, say=_say)
     if flags and not started:
-        _say(f"{' '.join(flags)} has no effect: it keeps how it was started. `sluice local stop` first.")
+        _say(f"{' '.join(flags)} has no effect: it keeps how it was started. `sluice local stop{home.flag}` first.")
     if options.json:
         print(json.dumps({**vars(server), "home": str(home.path), "already_running": not started}))
         return ExitCode.DONE
@@ -114,7 +113,7 @@ def run_start(options: argparse.Namespace) -> int:
     print(f"  Azure Resource Manager, models, blobs  {server.https}")
     print(f"  the same without TLS                   {server.http}")
     print(f"  home {home.path}, process {server.pid}")
-    print(f'Next: eval "$(sluice local env{_home_flag(options)})"')
+    print(f'Next: eval "$(sluice local env{home.flag})"')
     return ExitCode.DONE
 
 
@@ -158,7 +157,7 @@ def run_status(options: argparse.Namespace) -> int:
             print(json.dumps({"running": False, "home": str(home.path)}))
         else:
             state = "is starting" if home.holder() is not None else "does not run"
-            print(f"the local Azure in {home.path} {state}. Start it with `sluice local start{_home_flag(options)}`.")
+            print(f"the local Azure in {home.path} {state}. Start it with `sluice local start{home.flag}`.")
         return ExitCode.UNAVAILABLE
     live = live_status(server)
     instances = [
@@ -258,10 +257,6 @@ def run_logs(options: argparse.Namespace) -> int:
             sys.stdout.flush()
             time.sleep(FOLLOW_SECONDS)
     return ExitCode.DONE
-
-
-def _home_flag(options: argparse.Namespace) -> str:
-    return f" --home {shlex.quote(str(options.home))}" if options.home else ""
 
 
 def _say(text: str) -> None:

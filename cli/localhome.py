@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import re
+import shlex
 import shutil
 import time
 from dataclasses import dataclass
@@ -55,6 +56,11 @@ class LocalHome:
     """Paths below the home folder."""
 
     path: Path
+
+    @property
+    def flag(self) -> str:
+        """What a command that is printed needs to mean this home: nothing where it would find it by itself."""
+        return "" if self.path == local_home(None).path else f" --home {shlex.quote(str(self.path))}"
 
     @property
     def marker(self) -> Path:
@@ -208,7 +214,7 @@ class LocalHome:
         server = self.server()
         if server is None:
             raise UnavailableError(
-                f"the local Azure in {self.path} is not running. Start it with `sluice local start`."
+                f"the local Azure in {self.path} is not running. Start it with `sluice local start{self.flag}`."
             )
         return server
 

@@ -55,8 +55,8 @@ def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: 
         if running is not None:
             if port not in (None, running.port):
                 raise UsageError(
-                    f"the local Azure in {home.path} runs on port {running.port}, not {port}. Run `sluice local stop` "
-                    "first, or give another --home."
+                    f"the local Azure in {home.path} runs on port {running.port}, not {port}. Run "
+                    f"`sluice local stop{home.flag}` first, or give another --home."
                 )
             return running, False
         with _one_choice_of_ports_at_a_time(say):
@@ -150,7 +150,7 @@ def _wait_for_one_that_starts(home: LocalHome) -> Server | None:
         if server is not None:
             return server
         if time.monotonic() > deadline:
-            raise UnavailableError(f"a server holds {home.path} but is not ready. See `sluice local logs`.")
+            raise UnavailableError(f"a server holds {home.path} but is not ready. See `sluice local logs{home.flag}`.")
         time.sleep(POLL_SECONDS)
     home.server_file.unlink(missing_ok=True)
     return None

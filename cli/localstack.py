@@ -72,11 +72,11 @@ def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, f
         notes += _write_copy(source, target)
         notes.append(f"copied {source.name} to {target}")
     else:
-        again = f"Correct it, or copy the repository's file again: sluice local env --stack {stack} --fresh"
+        again = f"Correct it, or copy the repository's file again: sluice local env{home.flag} --stack {stack} --fresh"
         _read_mapping(target, fix=again)
     notes.append(
         f"`pulumi config set` in this shell edits the copy {target}, not the repository's file. "
-        f"`sluice local env --stack {stack} --fresh` copies the repository's file again."
+        f"`sluice local env{home.flag} --stack {stack} --fresh` copies the repository's file again."
     )
     if not (home.state / ".pulumi" / "stacks" / project / f"{stack}.json").is_file():
         try:

@@ -1,12 +1,13 @@
 """Which folders are a home: what a rehearsal left is one, what somebody else has is none and stays."""
 
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
 from cli import main
-from cli.errors import ExitCode, UsageError
+from cli.errors import ExitCode, UnavailableError, UsageError
 from cli.localhome import LocalHome
 
 LEFT_BY_PULUMI = ["pulumi/logs/pulumi-1-whoami.log", "pulumi/credentials.json", "pulumi/workspaces/a.json"]
@@ -58,6 +59,19 @@ def test_what_somebody_else_has_is_neither_taken_nor_deleted(
         home.create()
     assert main.main(["local", "reset", "--yes", "--home", str(home.path)]) == ExitCode.USAGE
     assert all((home.path / name).read_text() == "x" for name in files)
+
+
+def test_commands_that_are_printed_name_a_home_only_where_they_would_not_find_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLUICE_LOCAL_HOME", raising=False)
+    home = LocalHome(tmp_path / "it's a home")
+    assert shlex.split(home.flag) == ["--home", str(home.path)]
+    with pytest.raises(UnavailableError) as refused:
+        home.require_server()
+    assert f"`sluice local start{home.flag}`" in str(refused.value)
+    monkeypatch.setenv("SLUICE_LOCAL_HOME", str(home.path))
+    assert home.flag == ""
 
 
 def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
