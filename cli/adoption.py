@@ -143,7 +143,7 @@ def _merged(declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     """The value, or nothing where Azure's answer has something else in that place."""
     return value if isinstance(value, Mapping) else {}
 
@@ -249,7 +249,7 @@ class Finder:
         told = False
         while True:
             live = self.arm.get(resource_id, api_version)
-            status = str(_mapping((live or {}).get("properties")).get("provisioningState") or "")
+            status = str(mapping((live or {}).get("properties")).get("provisioningState") or "")
             if live is None or status.lower() in FINAL_STATES:
                 return live
             if not told:
@@ -266,7 +266,7 @@ class Finder:
         declared = candidate.inputs.get("tags") or {}
         expected = {tag: declared[tag] for tag in (*OWNER_TAGS, *OWNER_TAGS_IN_DNS) if tag in declared}
         if expected:
-            tags = _mapping(live.get("tags"))
+            tags = mapping(live.get("tags"))
             return all(tags.get(tag) == value for tag, value in expected.items())
         return self._is_own_group(resource_id)  # sub-resources have no tags: their group tells whose they are
 
@@ -277,7 +277,7 @@ class Finder:
         group_id = found.group(0).lower()
         if group_id not in self._own_groups:
             group = self.arm.get(found.group(0), GROUP_API_VERSION) or {}
-            self._own_groups[group_id] = _mapping(group.get("tags")).get("sluice:stack") == self.stack
+            self._own_groups[group_id] = mapping(group.get("tags")).get("sluice:stack") == self.stack
         return self._own_groups[group_id]
 
     @staticmethod

@@ -2,8 +2,9 @@
 
 Three things can be wrong then: the lock of a dead process is left, Azure finished (or still creates) what the state
 does not know, and a resource is marked as half replaced. This removes the lock, waits for Azure, takes into the state
-what exists there and is this stack's, and says what it did. It never changes Azure and never removes the lock of a
-living update; the next `pulumi up` converges. ADR 0011 says why.
+what exists there and is this stack's, and says what it did. It never removes the lock of a living update; the next
+`pulumi up` converges. ADR 0011 says why. In Azure it changes one thing: a managed network that a failed creation left
+unprovisioned is provisioned, which azure-native can ask for at the workspace's creation only.
 """
 
 import argparse
@@ -19,11 +20,12 @@ from cli.adoption import (
     Finder,
     candidate_of,
     inputs_for_state,
+    mapping,
     missing_components,
     pending_operations,
     resources,
 )
-from cli.arm import ArmClient
+from cli.arm_operations import ArmOperations
 from cli.errors import CommandError, ExitCode, WaitingError
 from cli.locks import Owner, backend_folder, broken_files, stack_locks
 from cli.project import add_stack_argument, engine_for, project_name
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
 # A resource whose inputs name another that is not in the state yet shows only in the next preview; the deepest chain of
 # the program (group, workspace, endpoint, deployment, autoscale) has five links.
 MAX_ROUNDS = 6
+SUBSCRIPTION_API_VERSION = "2022-12-01"
+MACHINE_LEARNING_API = "2024-04-01"
+WORKSPACE = "azure-native:machinelearningservices:Workspace"
+# What other resources lie in: when it is gone, an update without refresh can only fail.
+HOLDERS = ("azure-native:resources:ResourceGroup", WORKSPACE, "azure-native:machinelearningservices:OnlineEndpoint")
+ACTIVE = "Active"
 
 
 @dataclass
@@ -56,7 +64,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "recover",
         help="repair a stack after a killed or crashed `pulumi up`",
         description="Removes the lock of a dead update, takes into the state what Azure has and the state lost, and "
-        "says what it did. Changes nothing in Azure. Run `pulumi up` afterwards.",
+        "says what it did. Changes nothing in Azure, except that it provisions a managed network that never was. Run "
+        "`pulumi up` afterwards.",
     )
     add_stack_argument(parser)
     parser.add_argument("--wait-minutes", type=float, default=30.0, help="how long to wait for Azure to finish")
@@ -67,24 +76,27 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(options: argparse.Namespace) -> int:
     """Repair the stack; the exit code says whether something is left for a person."""
     engine = engine_for(options)
-    report = recover(engine, ArmClient(), wait_seconds=options.wait_minutes * 60)
+    wait_seconds = options.wait_minutes * 60
+    report = recover(engine, ArmOperations(_tell, wait_seconds), wait_seconds=wait_seconds)
     if options.json:
         print(json.dumps({"stack": report.stack, "done": report.done, "left": report.left}, indent=2))
     for text in report.left:
         print(f"left to do: {text}", file=sys.stderr)
-    if not report.done:
+    if not report.done and not report.left:
         print(f"stack {report.stack}: nothing to repair.", file=sys.stderr)
     if not report.left:
         print(f"Next: pulumi up --stack {report.stack}", file=sys.stderr)
     return ExitCode.WAITING if report.left else ExitCode.DONE
 
 
-def recover(engine: "PulumiEngine", arm: ArmClient, *, wait_seconds: float) -> Report:
-    """All repairs, in the order in which each makes the next possible."""
+def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) -> Report:
+    """All repairs, in the order in which each makes the next possible. Raises UnavailableError without Azure."""
     report = Report(engine.stack)
     clear_backend(engine, report)
     state = engine.export()
-    finder = Finder(arm, subscription_of(state, engine), engine.stack, wait_seconds, report.say)
+    subscription = subscription_of(state, engine)
+    arm.get(f"/subscriptions/{subscription}", SUBSCRIPTION_API_VERSION)  # the program would refuse, and say less
+    finder = Finder(arm, subscription, engine.stack, wait_seconds, report.say)
     pending = pending_operations(state)
     for operation in pending:
         finder.wait_for(operation)
@@ -93,7 +105,15 @@ def recover(engine: "PulumiEngine", arm: ArmClient, *, wait_seconds: float) -> R
     try:
         adopted |= _adopt(engine, finder, [operation.candidate for operation in pending if operation.creates], report)
         drop_pending(engine, report)
-        for _ in range(MAX_ROUNDS):
+        lost = _lost(finder, engine.export())
+        if lost:
+            report.left.append(
+                f"Azure no longer has {', '.join(lost)}, which the state has: somebody deleted it outside of Pulumi. "
+                f"Run `pulumi up --refresh --stack {engine.stack}`: it forgets what is gone and makes it again."
+            )
+        else:
+            _provision_networks(engine, arm, report)
+        for _ in range(0 if lost else MAX_ROUNDS):
             found = _adopt(engine, finder, _planned_creates(engine, report), report)
             adopted |= found
             if not found:
@@ -103,6 +123,52 @@ def recover(engine: "PulumiEngine", arm: ArmClient, *, wait_seconds: float) -> R
             _remember_inputs(engine, adopted)
     report.left.extend(finder.refused.values())
     return report
+
+
+def _lost(finder: Finder, state: Mapping[str, Any]) -> list[str]:
+    """Ids of what holds everything else and is in the state but not in Azure; of nested ones the outermost."""
+    lost: list[str] = []
+    for resource in resources(state):
+        resource_id = str(resource.get("id") or "")
+        held = (
+            resource_id and resource["type"] in HOLDERS and not any(resource_id.startswith(f"{one}/") for one in lost)
+        )
+        if held and not finder.exists(resource["type"], resource_id):
+            lost.append(resource_id)
+    return lost
+
+
+def _provision_networks(engine: "PulumiEngine", arm: ArmOperations, report: Report) -> None:
+    """Provision the managed network of the stack's workspaces where Azure says that it is not active."""
+    for resource in resources(engine.export()):
+        if resource["type"] != WORKSPACE:
+            continue
+        workspace_id = str(resource["id"])
+        status = _network_status(arm.get(workspace_id, MACHINE_LEARNING_API))
+        if status in (None, ACTIVE):
+            continue
+        _tell(f"provisioning the managed network of {workspace_id}, which is {status}; Azure takes some minutes")
+        arm.act(f"{workspace_id}/provisionManagedNetwork", MACHINE_LEARNING_API, {"includeSpark": False})
+        status = _network_status(arm.get(workspace_id, MACHINE_LEARNING_API))
+        if status == ACTIVE:
+            report.say(f"provisioned the managed network of {workspace_id}")
+        else:
+            report.left.append(
+                f"the managed network of {workspace_id} is {status} although Azure has provisioned it. Wait some "
+                f"minutes and run `sluice recover --stack {engine.stack}` again."
+            )
+
+
+def _network_status(workspace: Mapping[str, Any] | None) -> str | None:
+    """The state of a workspace's managed network; None where there is none."""
+    network = mapping(mapping((workspace or {}).get("properties")).get("managedNetwork"))
+    if not network or network.get("isolationMode") in (None, "Disabled"):
+        return None
+    return str(mapping(network.get("status")).get("status") or "Inactive")
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:

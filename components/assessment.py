@@ -19,7 +19,7 @@ from components.advice import advise, registries_of
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
 from components.live import LiveStack, read_caller, read_stack
 from components.placement import Placement
-from components.stack_assessment import endpoint_names, former_names, stack_problems
+from components.stack_assessment import endpoint_names, former_names, meeting_problem, stack_problems
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
 from models.advice import unpinned_image
 from models.errors import ModelError
@@ -64,6 +64,8 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     declared_names = endpoint_names(settings, names, problems)
     former = former_names(settings, names, declared_names)
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
+    if taken := meeting_problem(settings, names, live):
+        raise DeclarationError([taken], stack=settings.stack)
     record = PlatformRecord.of(settings, declared_names)
     problems += stack_problems(settings, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]

@@ -75,6 +75,8 @@ class LiveStack:
     group_endpoint_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the group by which an earlier version kept its endpoints, while nothing else does: none once the stack's
     identity is there."""
+    owner_tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the resource group, which say whose it is; none if there is no group."""
     other_generation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """What serves under the names of the generation of the last update, where this one has another: weights by id."""
 
@@ -120,6 +122,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         location=group["location"],
         endpoints={},
         record=record,
+        owner_tags=group.get("tags") or {},
         group_endpoint_tags={} if found[identity_id] else endpoint_tags(group.get("tags") or {}),
     )
     if record.generation not in (None, names.generation):

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterator, Mapping
 
 from components.live import LiveStack, read_left_behind
 from naming import Names
+from ownership import meeting, other_owner
 from platform_record import MAX_TAGS, PlatformRecord, refused_changes
 from stack_config import Settings
 from weights import show
 
-__all__ = ["endpoint_names", "former_names", "stack_problems"]
+__all__ = ["endpoint_names", "former_names", "meeting_problem", "stack_problems"]
 
 OWN_TAGS = 3
 """Tags of the stack's identity beside its record: team, stack, subscription."""
@@ -42,6 +43,12 @@ def former_names(settings: Settings, names: Names, declared: Collection[str]) ->
         for key, endpoint in settings.endpoints.items()
         if endpoint.name is None and (name := names.former_endpoint(key)) and name not in declared
     }
+
+
+def meeting_problem(settings: Settings, names: Names, live: LiveStack) -> str | None:
+    """Say whose the names are, where another stack has them; then nothing else that is live is about this stack."""
+    owner = other_owner(live.owner_tags, team=settings.team, stack=settings.stack)
+    return owner and meeting(names.resource_group, owner, team=settings.team, stack=settings.stack)
 
 
 def stack_problems(

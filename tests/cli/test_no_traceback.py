@@ -48,7 +48,7 @@ QUESTIONS: list[tuple[str, str, dict[str, Answer | Exception]]] = [
     (LOGS, "endpoint", {"logs": ABSENT}),
     (LOGS, "deployments", {"logs": ABSENT}),
     *[(PUBLISH, area, {}) for area in ("metadata", "token", "group", "workspace", "datastore", "account", "blob")],
-    *[(RECOVER, area, {}) for area in ("metadata", "token", "endpoint", "group")],
+    *[(RECOVER, area, {}) for area in ("metadata", "token", "subscription", "endpoint", "group")],
     *[
         (REMOVE, area, {})
         for area in (

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from cli import adoption
-from cli.arm import ArmClient
-from cli.errors import WaitingError
+from cli.arm_operations import ArmOperations
+from cli.errors import UnavailableError, WaitingError
 from cli.recover import Report, recover
 from rollout.engine import ImportedResource
 from rollout.errors import EngineRefused
@@ -34,11 +34,12 @@ TAGS = {"sluice:stack": "dev", "sluice:team": "payments"}
 INPUTS = {"resourceGroupName": "rg", "workspaceName": "ws", "endpointName": "fraud-dev", "tags": TAGS}
 
 
-class FakeArm(ArmClient):
+class FakeArm(ArmOperations):
     """Azure as a dictionary; a list of answers is given one after another, the last for ever."""
 
     def __init__(self, **resources: Any) -> None:
-        super().__init__()
+        super().__init__(lambda text: None, 0.0)
+        self.asked: list[tuple[str, Any]] = []
         self.resources: dict[str, list[dict[str, Any] | None]] = {}
         self.holds(GROUP_ID, {"id": GROUP_ID, "tags": TAGS})
 
@@ -49,6 +50,9 @@ class FakeArm(ArmClient):
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         answers = self.resources.get(resource_id.lower(), [None])
         return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def act(self, path: str, api_version: str, body: Any = None) -> None:
+        self.asked.append((path, body))
 
 
 class FakeEngine:
@@ -294,3 +298,68 @@ def test_a_value_that_only_the_update_knows_and_a_secret_are_taken_from_azure() 
 def test_an_asset_named_by_its_content_is_what_was_declared() -> None:
     declared = {"properties": {"modelUri": "azureml://Subscriptions/x"}}
     assert remembered(declared, {"properties": {"modelUri": "other spelling"}}, "ModelVersion") == declared
+
+
+def workspace(status: str | None, mode: str = "AllowInternetOutbound") -> dict[str, Any]:
+    network = {"isolationMode": mode, "status": status and {"status": status}}
+    return {
+        "id": WORKSPACE_ID,
+        "tags": TAGS,
+        "properties": {"provisioningState": "Succeeded", "managedNetwork": network},
+    }
+
+
+WORKSPACE_TYPE = "azure-native:machinelearningservices:Workspace"
+HELD = {"urn": "urn::ws", "type": WORKSPACE_TYPE, "id": WORKSPACE_ID}
+
+
+@pytest.mark.parametrize("before", ["Inactive", None])
+def test_a_managed_network_that_was_never_provisioned_is_provisioned(engine: FakeEngine, before: str | None) -> None:
+    engine.resources.append(HELD)
+    arm = FakeArm().holds(WORKSPACE_ID, workspace(before), workspace(before), workspace("Active"))
+    report = recover(engine, arm, wait_seconds=1)  # type: ignore[arg-type]  # the played engine
+    assert arm.asked == [(f"{WORKSPACE_ID}/provisionManagedNetwork", {"includeSpark": False})]
+    assert report.done == [f"provisioned the managed network of {WORKSPACE_ID}"]
+    assert report.left == []
+
+
+@pytest.mark.parametrize("live_workspace", [workspace("Active"), workspace(None, "Disabled")])
+def test_a_network_that_is_active_or_none_is_left_alone(engine: FakeEngine, live_workspace: dict[str, Any]) -> None:
+    engine.resources.append(HELD)
+    arm = FakeArm().holds(WORKSPACE_ID, live_workspace)
+    assert recover(engine, arm, wait_seconds=1).done == []  # type: ignore[arg-type]  # the played engine
+    assert arm.asked == []
+
+
+def test_a_network_that_stays_inactive_is_left_with_the_command(engine: FakeEngine) -> None:
+    engine.resources.append(HELD)
+    arm = FakeArm().holds(WORKSPACE_ID, workspace("Inactive"))
+    (left,) = recover(engine, arm, wait_seconds=1).left  # type: ignore[arg-type]  # the played engine
+    assert "is Inactive" in left
+    assert "sluice recover --stack dev" in left
+
+
+def test_what_was_deleted_behind_the_back_leads_to_a_refresh_and_not_to_taking_protection_off(
+    engine: FakeEngine,
+) -> None:
+    group = {"urn": "urn::rg", "type": "azure-native:resources:ResourceGroup", "id": GROUP_ID, "protect": True}
+    engine.resources += [group, HELD]
+    engine.refuses = "rg cannot be deleted because it is protected: pulumi state unprotect 'urn::rg'"
+    arm = FakeArm().holds(GROUP_ID, None)
+    (left,) = recover(engine, arm, wait_seconds=1).left  # type: ignore[arg-type]  # the played engine
+    assert left.startswith(f"Azure no longer has {GROUP_ID}, which the state has")
+    assert "pulumi up --refresh --stack dev" in left
+    assert "unprotect" not in left
+
+
+def test_without_azure_nothing_is_left_to_a_person(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program would be refused because it cannot read, and that would count as something to settle."""
+    engine.refuses = "cannot read the workspace from Azure"
+    arm = FakeArm()
+
+    def away(resource_id: str, api_version: str) -> None:
+        raise UnavailableError("Azure does not answer")
+
+    monkeypatch.setattr(arm, "get", away)
+    with pytest.raises(UnavailableError):
+        recover(engine, arm, wait_seconds=1)  # type: ignore[arg-type]  # the played engine

@@ -531,3 +531,24 @@ def test_registries_of_the_stack_file_are_declared_where_they_are_used(
     settings = config(existing={"ml_registries": {"shared": SHARED_ID}}, endpoints=endpoints, rollout={})
     fraud, other = declare(azure, settings).endpoints
     assert (fraud.registries, other.registries) == ({"shared": SHARED_ID}, {})
+
+
+@pytest.mark.parametrize(
+    ("tags", "owner"),
+    [
+        ({"sluice:stack": "Dev", "sluice:team": "payments"}, "stack Dev of team payments"),
+        ({"sluice:stack": "dev", "sluice:team": "pay_ments"}, "stack dev of team pay_ments"),
+    ],
+)
+def test_a_stack_whose_names_another_one_has_is_refused_with_the_owner_and_nothing_else(
+    live: FakeAzure, tags: dict[str, str], owner: str
+) -> None:
+    live.add_group(tags=tags)
+    (problem,) = refuse(live, config(traffic={"blue": 100}, location="northeurope"))  # a second fault
+    assert problem.startswith(f"resource group rg-payments-dev belongs to {owner}, and stack dev of team payments has")
+
+
+@pytest.mark.parametrize("tags", [{}, {"sluice:stack": "dev", "sluice:team": "payments"}, {"owner": "somebody"}])
+def test_a_group_with_its_own_tags_or_none_is_no_other_stacks(live: FakeAzure, tags: dict[str, str]) -> None:
+    live.add_group(tags=tags)
+    declare(live, config(traffic={"blue": 100}))
