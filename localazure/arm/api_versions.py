@@ -6,11 +6,33 @@ and its clients send them soon: a later one is answered, unless it is of the fut
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 
 from localazure.arm.errors import BadRequest
 from localazure.arm.regions import REGIONS
+from localazure.arm.resource_id import RESOURCE_GROUP_TYPE
 from localazure.catalog.versions import known_versions
+
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
+_RESOURCE_MANAGER = "microsoft.resources/"
+
+
+def require_version(api_version: str) -> None:
+    """Raise BadRequest for no version, or for something that looks like none."""
+    if not api_version:
+        # Known code and wording of ARM, from memory.
+        raise BadRequest(
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )
+    if not _VERSION.fullmatch(api_version):
+        raise _invalid(api_version)
+
+
+def check_own_version(api_version: str, now: float) -> None:
+    """The same as `check_api_version`, for what Resource Manager answers itself: groups, lists, providers, tenants."""
+    check_api_version(RESOURCE_GROUP_TYPE, api_version, now)
 
 
 def check_api_version(arm_type: str, api_version: str, now: float, location: str = "") -> None:
@@ -18,6 +40,8 @@ def check_api_version(arm_type: str, api_version: str, now: float, location: str
     known = known_versions(arm_type)
     if not known or api_version.lower() in known or _may_be_new(api_version[:10], known[-1][:10], now):
         return
+    if arm_type.lower().startswith(_RESOURCE_MANAGER):
+        raise _invalid(api_version)
     # Verbatim as users report it (Azure/azure-sdk-for-js#4097 and others), newest version first.
     raise BadRequest(
         "NoRegisteredProviderFound",
@@ -25,6 +49,13 @@ def check_api_version(arm_type: str, api_version: str, now: float, location: str
         f"'{arm_type.partition('/')[2]}'. The supported api-versions are '{', '.join(reversed(known))}'. "
         f"The supported locations are '{', '.join(REGIONS)}'.",
     )
+
+
+def _invalid(api_version: str) -> BadRequest:
+    """Verbatim, the list included, as a user of `az containerapp logs show` met it in September 2026."""
+    supported = ",".join(reversed(known_versions(RESOURCE_GROUP_TYPE)))
+    text = f"The api-version '{api_version[:40]}' is invalid. The supported versions are '{supported}'."
+    return BadRequest("InvalidApiVersionParameter", text)
 
 
 def _may_be_new(day: str, newest: str, now: float) -> bool:

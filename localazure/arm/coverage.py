@@ -131,7 +131,7 @@ Others, all meant:
 - refusals of tags are worded as Azure PowerShell (Az.Migrate) words them; Resource Manager's own words are not
   recorded;
 - an api-version that is younger than all known ones of its type is answered, if its date is not in the future; of
-  metrics, skus and template operations the versions are not known, and any is answered;
+  metrics and skus the versions are not known, and any is answered;
 - every service is in every region; groups are refused where Azure refuses them;
 - a private endpoint has a storage account to itself for half a second (in Azure it is about half a minute); an
   operation that overlaps fails in the poll with the recorded error;

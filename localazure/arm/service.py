@@ -17,7 +17,7 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm import tenant
-from localazure.arm.api_versions import check_api_version
+from localazure.arm.api_versions import check_api_version, check_own_version, require_version
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.body_check import check_body
 from localazure.arm.conditions import check_conditions
@@ -35,7 +35,6 @@ from localazure.monitor.routes import Metrics
 from localazure.relaxed_json import strict_json
 from localazure.requests import read_body, read_json
 
-_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
 _SLASHES = re.compile("/{2,}")
 _READS = ("GET", "HEAD")
 _ROOTS = ("subscriptions", "tenants", "providers")
@@ -73,6 +72,8 @@ class ArmService:
         # Clients that are given an empty parent path write two slashes.
         segments = split_path(_SLASHES.sub("/", unquote(http.rel_url.raw_path, errors="strict")))
         body = _read_json(await read_body(http), segments) if http.method in ("PUT", "PATCH", "POST") else {}
+        if _is_own(segments):
+            check_own_version(api_version, self._plane.clock())
         if segments[0].lower() != "subscriptions":
             return self._of_tenant(http, segments, api_version)
         if len(segments) == 1:
@@ -256,15 +257,14 @@ def _refuse(method: str, path: str) -> NoReturn:
 
 def _read_api_version(query: Mapping[str, str]) -> str:
     version = next((value for name, value in query.items() if name.lower() == "api-version"), "")
-    if not version:
-        # Known code and wording of ARM, from memory.
-        raise BadRequest(
-            "MissingApiVersionParameter",
-            "The api-version query parameter (?api-version=) is required for all requests.",
-        )
-    if not _API_VERSION.fullmatch(version):
-        raise BadRequest("InvalidApiVersionParameter", f"The api-version '{version[:40]}' is invalid.")
+    require_version(version)
     return version
+
+
+def _is_own(segments: Sequence[str]) -> bool:
+    """Whether Resource Manager answers a path itself: no resource of a provider is in it."""
+    lower = [segment.lower() for segment in segments]
+    return "providers" not in lower or len(lower) - lower.index("providers") <= 2
 
 
 def _read_json(raw: bytes, segments: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ ML_VERSION = "2024-04-01"
 def existing_version(path: str, wanted: str = ML_VERSION) -> str:
     """The wanted version, or one that the type in the path has where it does not have this one."""
     parts = re.split("/providers/", re.sub("/{2,}", "/", path.partition("?")[0]), flags=re.IGNORECASE)
-    namespace, *segments = parts[-1].split("/") if len(parts) > 1 else ["Microsoft.Resources", "resourceGroups"]
+    namespace, *segments = parts[-1].split("/") if len(parts) > 1 else [""]
+    if not segments:
+        namespace, segments = "Microsoft.Resources", ["resourceGroups"]
     for end in range(len(segments), 0, -1):
         for types in (segments[:end:2], [segments[0], segments[-1]]):
             known = known_versions("/".join([namespace, *types]))

@@ -10,7 +10,16 @@ from localazure.arm.api_versions import check_api_version
 from localazure.arm.errors import BadRequest
 from localazure.catalog import RESOURCE_TYPES
 from localazure.catalog.versions import known_versions
-from tests.localazure.arm.conftest import GROUP, IDENTITY, LOCATION, PROVIDERS, STORAGE, VAULT, WORKSPACE
+from tests.localazure.arm.conftest import (
+    GROUP,
+    IDENTITY,
+    LOCATION,
+    PROVIDERS,
+    STORAGE,
+    SUBSCRIPTION,
+    VAULT,
+    WORKSPACE,
+)
 
 STORAGES = "Microsoft.Storage/storageAccounts"
 
@@ -42,20 +51,32 @@ def test_a_version_that_does_not_exist_is_refused(arm, method, path, version):
     assert arm.get(STORAGE, version="2024-01-01").status == 404
 
 
-def test_actions_lists_and_groups_have_versions_too(arm):
+def test_actions_and_lists_have_versions_too(arm):
     arm.make_group()
     for method, path in (("POST", f"{WORKSPACE}/onlineEndpoints/e/listKeys"), ("GET", f"{WORKSPACE}/models")):
         assert arm.request(method, path, version="2018-11-19").code == "NoRegisteredProviderFound"
         assert arm.request(method, path, version="2099-01-01").code == "NoRegisteredProviderFound"
         assert arm.request(method, path, version="2020-09-01-preview").code != "NoRegisteredProviderFound"
-    for path in (
-        GROUP,
-        f"{GROUP.rpartition('/')[0]}".lower(),
-        VAULT,
-        IDENTITY,
-        f"{PROVIDERS}/Microsoft.KeyVault/vaults",
-    ):
+    for path in (VAULT, IDENTITY, f"{PROVIDERS}/Microsoft.KeyVault/vaults"):
         assert arm.get(path, version="2099-01-01").code == "NoRegisteredProviderFound"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(GROUP, f"{SUBSCRIPTION}/resourcegroups", f"{GROUP}/resources", SUBSCRIPTION, "/subscriptions", "/tenants"),
+        *(f"{SUBSCRIPTION}/providers/Microsoft.Storage", f"{PROVIDERS}/Microsoft.Resources/deployments/d1"),
+    ],
+)
+def test_resource_manager_has_versions_of_its_own(arm, path):
+    arm.make_group()
+    for version in ("2024-04-01", "2099-01-01"):
+        answer = arm.get(f"{path}?api-version={version}")
+        assert (answer.status, answer.code) == (400, "InvalidApiVersionParameter")
+        assert answer.error["message"].startswith(
+            f"The api-version '{version}' is invalid. The supported versions are '2026-06-01,2025-04-01,2025-0"
+        )
+    assert arm.get(path, version="2022-05-01").status in (200, 404)
 
 
 def test_a_version_that_is_younger_than_all_known_ones_may_exist():

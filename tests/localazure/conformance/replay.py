@@ -15,6 +15,7 @@ from typing import Any
 
 from localazure import identity
 from tests.localazure.conformance.compare import Alphabet, Difference, compare
+from tests.localazure.existing_versions import ML_VERSION, existing_version
 from tests.waiting import wait_until
 
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
@@ -153,7 +154,7 @@ class Replay:
         return f"?api-version={self._version or '2024-04-01'}"
 
     def _put(self, path: str, body: dict[str, Any], version: str = "") -> None:
-        query = f"?api-version={version}" if version else self._query()
+        query = f"?api-version={version or existing_version(path, self._version or ML_VERSION)}"
         untracked = {} if "/versions/" in path else {"location": self._location}
         answer = self._azure.call("PUT", self._azure.https + path, untracked | body, query=query)
         if answer.status_code not in (200, 201, 202):
