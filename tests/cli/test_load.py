@@ -1,6 +1,7 @@
 """The load generator counts what an endpoint answers, per deployment, and never repeats a request."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from cli.errors import UsageError
 from cli.load import DEPLOYMENT_HEADER, Load, Tally, read_bodies
+from cli.main import main
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -85,3 +87,22 @@ def test_the_lines_of_a_jsonl_file_are_sent_in_turn(tmp_path: Path) -> None:
 
     asyncio.run(against(handler, lambda uri: Load(uri, read_bodies(file), key=None, clients=1).run(requests=3)))
     assert seen == [b'{"a": 1}', b'{"a": 2}', b'{"a": 1}']
+
+
+@pytest.mark.parametrize(
+    ("words", "piece"),
+    [
+        (["--requests", "0"], "--requests must be at least 1, got 0"),
+        (["--requests", "-5"], "--requests must be at least 1, got -5"),
+        (["--seconds", "0"], "--seconds must be more than 0, got 0"),
+        (["--seconds", "nan"], "--seconds must be more than 0, got nan"),
+        (["--clients", "0"], "--clients must be 1 to 64, got 0"),
+        (["--requests", "0", "--clients", "65"], r"--requests .* --clients must be 1 to 64, got 65"),
+    ],
+)
+def test_what_would_send_nothing_is_wrong_use(
+    words: list[str], piece: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.json").write_text("{}")
+    assert main(["load", "https://127.0.0.1:1/score", "--request-file", str(tmp_path / "r.json"), *words]) == 2
+    assert re.search(piece, capsys.readouterr().err)
