@@ -28,6 +28,10 @@ REQUEST_SECONDS = 20.0
 PATIENCE_SECONDS = 60.0
 """A change that takes longer than this has got stuck."""
 MAX_GROWTH_MIB = 8.0
+PLATEAU_MINUTES = 20
+"""From so long a soak on, the memory must have come to a plateau within two thirds of the time."""
+PLATEAU_MIB = 1.0
+"""How far from its last value the memory may still move on the plateau."""
 NAME = "soak"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/{NAME}"
 FAULT_HEADER = "x-local-fault"
@@ -76,6 +80,12 @@ class Tally:
         """The most in each tenth of the time: whether it still grows."""
         values, tenth = self.memory_mib, len(self.memory_mib) / 10
         return [max(values[int(n * tenth) : int((n + 1) * tenth)] or values[-1:]) for n in range(10)]
+
+    def settled_after(self) -> float:
+        """The share of the time after which the memory stayed within PLATEAU_MIB of its last values."""
+        last = statistics.median(self.memory_mib[-max(1, len(self.memory_mib) // 10) :])
+        moved = [number for number, mib in enumerate(self.memory_mib) if abs(mib - last) > PLATEAU_MIB]
+        return (moved[-1] + 1) / len(self.memory_mib) if moved else 0.0
 
     def growth_mib(self) -> float:
         """From the second quarter of the time to the last: what comes after warming up."""
@@ -226,12 +236,16 @@ def _report(tally: Tally, seconds: float, compute: str, tracebacks: int) -> dict
     first, last, most = tally.memory_mib[0], tally.memory_mib[-1], max(tally.memory_mib)
     print(f"  memory                {first:.1f} MiB first, {last:.1f} last, {most:.1f} most, growth {growth:+.1f}")
     print("  most in each tenth    " + " ".join(f"{mib:.1f}" for mib in tally.memory_by_tenths_mib()))
+    settled = tally.settled_after() * seconds / 60
+    print(f"  plateau               within {PLATEAU_MIB} MiB of the end from minute {settled:.1f} on")
     print(f"  tracebacks in the log {tracebacks}")
     problems = []
     if tally.failures:
         problems.append(f"the router failed {tally.failures.total()} requests")
     if growth > MAX_GROWTH_MIB:
         problems.append(f"memory grew by {growth:.1f} MiB, more than {MAX_GROWTH_MIB}")
+    if seconds >= PLATEAU_MINUTES * 60 and tally.settled_after() > 2 / 3:
+        problems.append(f"memory came to no plateau before minute {settled:.1f}")
     if tracebacks:
         problems.append("the server's log has tracebacks")
     if problems:
@@ -249,5 +263,6 @@ def _report(tally: Tally, seconds: float, compute: str, tracebacks: int) -> dict
             "most": most,
             "growth": growth,
             "by_tenths": tally.memory_by_tenths_mib(),
+            "settled_after_minutes": settled,
         },
     }

@@ -18,7 +18,7 @@ from localazure.scoring.traffic import ServedRequest
 
 MINUTE = 60
 KEPT_SECONDS = 300
-"""How many seconds with requests can be read one by one."""
+"""How long seconds can be read one by one; older ones are only in their minutes."""
 KEPT_MINUTES = 750
 """Twelve hours and a half: the longest window of an autoscale rule, and a little."""
 _STEPS = 1 / math.log(1.02)
@@ -113,7 +113,7 @@ class RequestSeries:
         self.endpoint, self.deployment = endpoint, deployment
         self._current = Bucket(0)
         self._minute = Bucket(0)
-        self._seconds: deque[PackedBucket] = deque(maxlen=KEPT_SECONDS)
+        self._seconds: deque[PackedBucket] = deque()
         self._minutes: deque[PackedBucket] = deque()
         self._restored: deque[PackedBucket] = deque()
         """Of earlier runs of the server; the last one may be of the same minute as the first of this run."""
@@ -129,8 +129,9 @@ class RequestSeries:
             self._close(second)
         self._current.add(served)
 
-    def limit(self, minutes: int) -> None:
-        """Forget what is older than the last `minutes` minutes with requests."""
+    def limit(self, minutes: int, now: float) -> None:
+        """Forget what is older than the last `minutes` minutes with requests, and seconds of long ago."""
+        self._forget_seconds(now)
         while len(self._restored) + len(self._minutes) > minutes:
             (self._restored or self._minutes).popleft()
 
@@ -184,12 +185,17 @@ class RequestSeries:
         if not closed.statuses:
             return
         self._seconds.append(PackedBucket.of(closed))
+        self._forget_seconds(second)
         start = _minute_of(closed.start)
         if start != self._minute.start:
             if self._minute.statuses:
                 self._minutes.append(PackedBucket.of(self._minute))
             self._minute = Bucket(start)
         self._minute.merge(closed)
+
+    def _forget_seconds(self, now: float) -> None:
+        while self._seconds and self._seconds[0].start < now - KEPT_SECONDS:
+            self._seconds.popleft()
 
 
 def _minute_of(second: int) -> int:

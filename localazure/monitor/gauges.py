@@ -48,7 +48,7 @@ class Steps(Generic[Value]):
                 yield held, value
 
 
-@dataclass
+@dataclass(slots=True)
 class Spread:
     """Sum, number, least and greatest of some samples."""
 
@@ -73,22 +73,30 @@ class Samples:
     """One value of one instance, sampled about once a second."""
 
     def __init__(self) -> None:
-        self._seconds: deque[tuple[int, float]] = deque(maxlen=KEPT_SECONDS)
+        self._seconds: deque[tuple[int, float]] = deque()
         self._minutes: deque[tuple[int, Spread]] = deque(maxlen=KEPT_MINUTES)
 
     def add(self, now: float, value: float) -> None:
         """A sample taken now."""
         second = int(now)
         self._seconds.append((second, value))
+        self.limit(now)
         start = second - second % MINUTE
         if not self._minutes or self._minutes[-1][0] != start:
             self._minutes.append((start, Spread()))
         self._minutes[-1][1].add(value)
 
+    def limit(self, now: float) -> None:
+        """Forget seconds of long ago; they are in their minutes."""
+        while self._seconds and self._seconds[0][0] < now - KEPT_SECONDS:
+            self._seconds.popleft()
+
     @property
     def last(self) -> int:
-        """When the last sample was taken, in Unix time."""
-        return self._seconds[-1][0] if self._seconds else 0
+        """When the last sample was taken, in Unix time, to the minute when it was long ago."""
+        if self._seconds:
+            return self._seconds[-1][0]
+        return self._minutes[-1][0] if self._minutes else 0
 
     def seconds(self, start: int, end: int, now: float) -> Iterator[tuple[int, Spread]]:
         """Samples of [start, end) whose second is over at `now`."""

@@ -20,6 +20,7 @@ from localazure.monitor.metrics import MAX_MINUTES, Metrics
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
+_CACHE_KIB = 256  # only the running minutes are written again; more would fill within half an hour and help nobody
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS minutes (
     start INTEGER NOT NULL, endpoint TEXT NOT NULL, deployment TEXT NOT NULL, run INTEGER NOT NULL,
@@ -114,6 +115,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, int]:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, _SCHEMA_VERSION):
             raise sqlite3.DatabaseError("written by another version")

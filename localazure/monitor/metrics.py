@@ -18,6 +18,8 @@ MAX_MINUTES = 40_000
 """Of all series together: about 40 MB when every one of them was busy. Then older minutes go first."""
 MAX_SERIES = 2000
 """The one that has been quiet for longest goes first."""
+FORGET_AFTER_SECONDS = 3600.0
+"""How long what was read off a deployment or an endpoint is kept after it has gone."""
 CPU, MEMORY = "cpu", "memory"
 
 States = tuple[tuple[str, str], ...]
@@ -91,21 +93,27 @@ class Metrics:
         """Connections of an endpoint."""
         return self._connections.get(endpoint.lower()) or Steps()
 
-    def limit(self) -> None:
-        """Keep all series within the bounds; called from time to time."""
+    def limit(self, now: float) -> None:
+        """Keep everything within its bounds; called from time to time."""
         while len(self._requests) > MAX_SERIES:
             key = min(self._requests, key=lambda key: self._requests[key].last)
             self._forget(key)
         kept = min(KEPT_MINUTES, MAX_MINUTES // max(1, len(self._requests)))
         for series in self._requests.values():
-            series.limit(kept)
+            series.limit(kept, now)
+        for gauges in self._gauges.values():
+            for samples in gauges.usage.values():
+                samples.limit(now)
+        for name, steps in list(self._connections.items()):
+            if not steps.last and now - steps.changed > FORGET_AFTER_SECONDS:
+                del self._connections[name]
 
-    def forget_gauges(self, present: Mapping[tuple[str, str], object], now: float, after_seconds: float) -> None:
+    def forget_gauges(self, present: Mapping[tuple[str, str], object], now: float) -> None:
         """Drop what was read off deployments that are gone for some time."""
         for key in [key for key in self._gauges if key not in present]:
             gauges = self._gauges[key]
             gauges.capacity.set(now, ())
-            if now - gauges.capacity.changed > after_seconds:
+            if now - gauges.capacity.changed > FORGET_AFTER_SECONDS:
                 del self._gauges[key]
 
     def _new_series(self, endpoint: str, deployment: str) -> RequestSeries:

@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 from localazure.monitor.metrics import Metrics
 
 READY, NOT_READY = "Ready", "NotReady"
-_FORGET_AFTER_SECONDS = 3600.0
 _PROC = Path("/proc")
 
 
@@ -68,8 +67,8 @@ class Sampler:
                     )
         self._before = seen
         self._read_connections(now)
-        self._metrics.forget_gauges(present, now, _FORGET_AFTER_SECONDS)
-        self._metrics.limit()
+        self._metrics.forget_gauges(present, now)
+        self._metrics.limit(now)
 
     def _read_connections(self, now: float) -> None:
         counts = self._plane.connections()

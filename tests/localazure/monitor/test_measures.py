@@ -184,12 +184,15 @@ def test_memory_is_bounded(monkeypatch):
     one = RequestSeries("fraud", "blue")
     for second in range(0, 7200, 5):
         one.add(served(second), START + second)
-    one.limit(10)
+    one.limit(10, START + 7200)
     assert len(list(one.minutes(START, START + 9000, START + 9000))) <= 12
-    assert len(list(one.seconds(START, START + 9000, START + 9000))) <= KEPT_SECONDS + 1
+    kept = [bucket.start for bucket in one.seconds(START, START + 9000, START + 9000)]
+    assert kept == list(range(START + 7200 - KEPT_SECONDS, START + 7200, 5))
+    one.limit(10, START + 7200 + KEPT_SECONDS)
+    assert list(one.seconds(START, START + 7195, START + 9000)) == [], "of a deployment that is quiet as well"
     monkeypatch.setattr(metrics_module, "MAX_SERIES", 3)
     metrics = observed(*(served(number, f"d{number}") for number in range(6)))
-    metrics.limit()
+    metrics.limit(START + 6)
     assert [one.deployment for one in metrics.requests("fraud")] == ["d3", "d4", "d5"]
     metrics.observe(served(7, "d0"))
     assert [one.deployment for one in metrics.requests("fraud", "d0")] == ["d0"]

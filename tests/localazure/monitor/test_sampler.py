@@ -10,11 +10,12 @@ import sys
 import pytest
 
 from localazure.monitor import sampler as sampler_module
+from localazure.monitor.buckets import KEPT_SECONDS
 from localazure.monitor.definitions import DEPLOYMENTS, definitions
 from localazure.monitor.filters import parse_filter
 from localazure.monitor.gauges import Steps
 from localazure.monitor.measures import Resource, Span, measure
-from localazure.monitor.metrics import CPU, MEMORY, Metrics
+from localazure.monitor.metrics import CPU, FORGET_AFTER_SECONDS, MEMORY, Metrics
 from localazure.monitor.sampler import Sampler, Usage, read_usage
 from tests.waiting import wait_until
 
@@ -79,6 +80,25 @@ def test_an_instance_without_a_process_has_no_usage_and_one_that_went_has_no_cap
     sampler.sample(START + 4000)
     assert metrics.connections("fraud").last == 0
     assert metrics.gauges("fraud", "blue").capacity.last is None  # forgotten
+
+
+def test_what_is_sampled_is_bounded_by_time(monkeypatch):
+    monkeypatch.setattr(sampler_module, "read_usage", lambda pid: Usage(1.0, 1 << 20, 1))
+    plane = Plane()
+    metrics = Metrics(lambda: START)
+    sampler = Sampler(metrics, plane)
+    for second in range(0, 1000, 5):
+        sampler.sample(START + second)
+    samples = metrics.gauges("fraud", "blue").usage[CPU, "instance-0"]
+    assert [second for second, _ in samples.seconds(0, START + 1000, START + 1000)] == list(
+        range(START + 995 - KEPT_SECONDS, START + 1000, 5)
+    )
+    plane.deployments, plane.connected = [], {}
+    sampler.sample(START + 1000)
+    assert metrics.connections("fraud").last == 0
+    sampler.sample(START + 1000 + FORGET_AFTER_SECONDS + 1)
+    assert metrics.connections("fraud").last is None, "of an endpoint that went long ago"
+    assert metrics.gauges("fraud", "blue").usage == {}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
