@@ -12,9 +12,22 @@ PROVIDERS = f"{GROUP}/providers"
 WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/bench"
 HERE = {"location": "westeurope"}
 CONDA = "dependencies:\n- python=3.11\n- pip:\n  - azureml-inference-server-http==1.5.1\n"
-VERSION = {"api-version": "2024-04-01"}
+VERSIONS = {
+    "microsoft.storage": "2024-01-01",
+    "microsoft.keyvault": "2024-11-01",
+    "microsoft.insights": "2020-02-02",
+    "microsoft.managedidentity": "2024-11-30",
+    "microsoft.machinelearningservices": "2024-04-01",
+}
+"""An api-version that exists, by namespace."""
+GROUP_VERSION = "2024-03-01"
 POLL_SECONDS = 0.05
 BLOB = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob"}
+
+
+def _version(path: str) -> dict[str, str]:
+    namespace = path.lower().rpartition("/providers/")[2].partition("/")[0]
+    return {"api-version": VERSIONS.get(namespace, GROUP_VERSION)}
 
 
 class Refused(Exception):
@@ -31,7 +44,9 @@ class Arm:
     async def call(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
         """The answer's document and the path of the operation that it started, if any."""
         headers = {"Authorization": "Bearer bench"}
-        async with self.session.request(method, self.http + path, params=VERSION, json=body, headers=headers) as answer:
+        async with self.session.request(
+            method, self.http + path, params=_version(path), json=body, headers=headers
+        ) as answer:
             text = await answer.text()
             if answer.status >= 400:
                 raise Refused(f"{method} {path}: {answer.status} {text}")

@@ -126,9 +126,9 @@ async def _send(uri: str, socket: Path | None, headers: dict[str, str], body: by
 
 
 def _socket(pid: int) -> Path:
-    """The socket that an instance's gunicorn was told to listen on."""
+    """The socket that an instance's server was told to listen on."""
     arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    return Path(arguments[arguments.index("--bind") + 1].removeprefix("unix:"))
+    return next(Path(one) for one in arguments if one.endswith(".sock"))
 
 
 def _group_pss_mib(group: int) -> float:

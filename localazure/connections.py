@@ -10,9 +10,8 @@ import asyncio
 import logging
 import socket
 import ssl
-import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -61,7 +60,8 @@ class Connections:
         self._server = server
         self._listening: list[asyncio.Server] = []
         self._silent: dict[int, asyncio.TimerHandle] = {}
-        self._open: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+        self._left: list[asyncio.BaseTransport] = []
+        """What was open when the stop began."""
 
     async def listen(self, bound: socket.socket, context: ssl.SSLContext | None = None) -> None:
         """Accept on a socket that is bound already."""
@@ -75,8 +75,6 @@ class Connections:
         timer = self._silent.pop(id(request.protocol), None)
         if timer is not None:
             timer.cancel()
-        if request.transport is not None:
-            self._open.add(request.transport)
 
     def stop_listening(self) -> None:
         """Accept no more."""
@@ -84,11 +82,12 @@ class Connections:
             server.close()
         for timer in self._silent.values():
             timer.cancel()
+        self._left = [one.transport for one in self._server.connections if one.transport is not None]
 
     async def drop(self) -> None:
         """End connections that wait for their client's TLS farewell: an idle client never says it."""
-        for transport in list(self._open):
-            transport.abort()
+        for transport in self._left:
+            cast(asyncio.Transport, transport).abort()
         for _ in range(3):
             await asyncio.sleep(0)
 

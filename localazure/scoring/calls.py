@@ -88,6 +88,11 @@ async def read_body(request: web.Request) -> bytes:
         raise too_large
     if not request.can_read_body:
         return b""
+    if request.content.is_eof():  # all of a short one came along with the head
+        body = request.content.read_nowait()
+        if len(body) > MAX_REQUEST_BYTES:
+            raise too_large
+        return body
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_READ_SECONDS):

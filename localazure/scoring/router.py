@@ -11,7 +11,6 @@ import random
 import re
 import time
 import uuid
-import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
@@ -49,8 +48,8 @@ class _Route:
     weights: tuple[tuple[str, int], ...]
     total: int
     shadows: tuple[tuple[str, int], ...]
-    connections: weakref.WeakSet[asyncio.Transport]
-    """Of clients that called the endpoint."""
+    connections: set[asyncio.BaseTransport]
+    """Of clients that called the endpoint; those that have closed go when they are counted."""
 
 
 class Router:
@@ -85,7 +84,7 @@ class Router:
         shadows = tuple((name, percent) for name, percent in routing.mirror.items() if percent > 0)
         total = sum(weight for _, weight in weights)
         before = self._routes.get(routing.endpoint.lower())
-        connections = before.connections if before is not None else weakref.WeakSet()
+        connections = before.connections if before is not None else set()
         self._routes[routing.endpoint.lower()] = _Route(routing, weights, total, shadows, connections)
 
     def unroute(self, endpoint: str) -> None:
@@ -94,12 +93,9 @@ class Router:
 
     def connections(self) -> dict[str, int]:
         """How many clients that called an endpoint are still connected; endpoints without any are left out."""
-        counts = {
-            name: sum(not transport.is_closing() for transport in route.connections)
-            for name, route in self._routes.items()
-            if route.connections
-        }
-        return {name: count for name, count in counts.items() if count}
+        for route in self._routes.values():
+            route.connections.difference_update([one for one in route.connections if one.is_closing()])
+        return {name: len(route.connections) for name, route in self._routes.items() if route.connections}
 
     async def close(self) -> None:
         """End the copies that are still on their way."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from localazure import identity
+from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import MANAGED
 from tests.waiting import HANGS, wait_until
 
@@ -55,7 +56,7 @@ class Azure:
         answer = self._session.request(
             method,
             self.http + path,
-            params={"api-version": "2024-04-01"},
+            params={"api-version": existing_version(path)},
             json=body,
             headers={"Authorization": "Bearer x"},
             timeout=HANGS,
