@@ -151,7 +151,7 @@ _BY_LOWER_NAME = {name.lower(): sku for name, sku in SKUS.items()}
 
 def find_sku(name: str) -> Sku | None:
     """Return the table's entry for a size, in whatever case it is written (Azure ignores case), or None."""
-    return _BY_LOWER_NAME.get(name.strip().lower())
+    return _BY_LOWER_NAME.get(name.lower())
 
 
 def check_sku(name: str, today: date) -> Sku | None:

@@ -61,6 +61,8 @@ def check(asked: "dict[Path, Survey]") -> list[Result]:
             result = Result(model=folder.name, problems=[str(one) for one in model.problems])
         else:
             result = _good(folder, model)
+            if found.whole and not found.deployments:
+                result.warnings.append(f"{folder.name}: no YAML file beside endpoint.yml describes a deployment")
         result.passed_over.update({f"{folder.name}/{name}": kind for name, kind in found.passed_over.items()})
         results.append(result)
     return results
@@ -97,15 +99,20 @@ def _asked(path: Path | None) -> "dict[Path, Survey]":
     from models.folder import ENDPOINT, SUFFIXES, Survey, survey
 
     if path is None:
-        folders = sorted(endpoint.parent for endpoint in (project_root() / "models").glob(f"*/{ENDPOINT}.yml"))
-        if not folders:
+        surveys = {folder: survey(folder) for folder in sorted((project_root() / "models").glob("*/"))}
+        models = {
+            folder: found
+            for folder, found in surveys.items()
+            if found.deployments or any((folder / f"{ENDPOINT}{suffix}").exists() for suffix in SUFFIXES)
+        }
+        if not models:
             raise UsageError("there is no model: no models/*/endpoint.yml. Add one, or give a path.")
-        return {folder: survey(folder) for folder in folders}
+        return models
     if path.is_file():
         if path.suffix not in SUFFIXES:
             raise UsageError(f"{path} is no file of az ml: its name must end in .yml or .yaml. Give such a file.")
         names = () if path.stem == ENDPOINT else (path.stem,)
-        return {path.resolve().parent: Survey(deployments=names, passed_over={})}
+        return {path.resolve().parent: Survey(deployments=names, passed_over={}, whole=False)}
     if not path.is_dir():
         raise UsageError(f"{path} does not exist. Give a model's folder or one of its YAML files.")
     return {path.resolve(): survey(path)}

@@ -25,6 +25,10 @@ PROBE_NUMBERS = ("initial_delay", "period", "timeout", "success_threshold", "fai
 REQUEST_NUMBERS = ("request_timeout_ms", "max_concurrent_requests_per_instance", "max_queue_wait_ms")
 ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
 
+# "The version of a registered model must be a positive integer" (read in Azure/azureml-examples#2725). How a registry
+# numbers its models is not known, so that they are not checked.
+MODEL_VERSION = re.compile(r"[1-9][0-9]*")
+
 
 # What the program takes of what Azure allows: ids that differ only in case are the same to ARM and different to Pulumi.
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -73,15 +77,15 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
             what=f"the file is called {name!r}, but the name of a deployment has {NAME_RULE}",
             fix="Rename the file, and the deployment in it",
         )
-    yield from check_shapes(content)
-    yield from check_deployment_preview(content)
-    yield from _check_filled_in("instance_type", content.get("instance_type"))
-    if "name" in content and content["name"] != name:
+    elif "name" in content and content["name"] != name:
         yield Finding(
             field="name",
             what=f"name is {content['name']!r}, but the file and the stack call the deployment {name!r}",
             fix=f"Write name: {name}",
         )
+    yield from check_shapes(content)
+    yield from check_deployment_preview(content)
+    yield from _check_filled_in("instance_type", content.get("instance_type"))
     if "endpoint_name" not in content:
         fix = f"Write endpoint_name: {model}"
         yield Finding(field="endpoint_name", what="endpoint_name is missing", fix=fix)
@@ -265,6 +269,14 @@ def _check_reference(field: str, value: Any) -> Iterator[Finding]:
             what=f"{field} is {value!r}, which names no version, so that a release could change by itself",
             fix=f"Write azureml:<name>:<version>; az ml {field} list --name <name> shows the versions",
         )
+    elif (
+        field == "model" and (version := _workspace_version(value)) is not None and not MODEL_VERSION.fullmatch(version)
+    ):
+        yield Finding(
+            field=field,
+            what=f"{field} is {value!r}, but the version of a model is a positive whole number",
+            fix="Write azureml:<name>:<version>; az ml model list --name <name> shows the versions",
+        )
     elif not value.startswith(("azureml:", "azureml://")):
         yield Finding(
             field=field,
@@ -272,6 +284,15 @@ def _check_reference(field: str, value: Any) -> Iterator[Finding]:
             fix=f"Write azureml:<name>:<version>, azureml://registries/..., or a mapping with "
             f"{'path' if field == 'model' else 'image'}:",
         )
+
+
+def _workspace_version(reference: str) -> str | None:
+    """Return the version that a reference to an asset of a workspace names, None for one of a registry."""
+    match = ASSET_REFERENCE.fullmatch(reference)
+    if match is None:
+        return None
+    name, _, version = match["rest"].rpartition("/versions/" if "/versions/" in match["rest"] else ":")
+    return version if name else None
 
 
 def _check_environment(environment: Any) -> Iterator[Finding]:

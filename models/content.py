@@ -10,6 +10,7 @@ documents), because a publication must not change what it publishes where the mo
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class _Ignored:
             spec = GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8-sig").splitlines())
         except OSError as error:
             raise ContentError(f"{file.name} cannot be read: {error.strerror}. Fix its permissions") from error
-        except ValueError as error:  # not UTF-8, or a pattern that is none
+        except (ValueError, re.error) as error:  # not UTF-8, or a pattern that is none, such as [z-a]
             raise ContentError(f"{file.name} is no ignore file: {error}. Correct it") from error
         self.takes_back = any(pattern.include is False for pattern in spec.patterns)
         self._matches = spec.match_file

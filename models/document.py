@@ -55,6 +55,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 def read_document(path: Path) -> Document:
     """Return a YAML file that holds one mapping. Raises DocumentError."""
+    if path.is_fifo():  # opening it would wait for ever
+        raise DocumentError("the file cannot be read: it is a pipe")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -94,6 +96,8 @@ def _check_size(content: Any) -> None:
 def _one_line(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if problem == "but found another document":  # the second half of PyYAML's sentence
+        problem = "a second document begins here, and one file describes one thing"
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else str(problem)
 
 

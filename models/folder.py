@@ -44,6 +44,7 @@ class Survey:
 
     deployments: tuple[str, ...]  # names, sorted
     passed_over: dict[str, str]  # file name -> what it is, in words
+    whole: bool = True  # every file was looked at, not one that somebody named
 
 
 def survey(folder: Path) -> Survey:
@@ -52,7 +53,9 @@ def survey(folder: Path) -> Survey:
     passed_over: dict[str, str] = {}
     read: set[Path] = set()
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or path.is_dir():
+        if path.is_dir() and path.suffix not in SUFFIXES:
+            passed_over.update(_deployments_below(path))
+        if path.suffix.lower() not in SUFFIXES:
             continue
         if path.stem in (ENDPOINT, "release.lock") and path.suffix in SUFFIXES:
             continue
@@ -72,8 +75,27 @@ def list_deployments(folder: Path) -> list[str]:
     return list(survey(folder).deployments)
 
 
+def _deployments_below(folder: Path) -> dict[str, str]:
+    """Return what would be a deployment's file, did it not lie in a folder of its own, by `folder/file`."""
+    try:
+        files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    except OSError:
+        return {}
+    found = {}
+    for path in files:
+        try:
+            kind = _kind_of(read_document(path).content)
+        except DocumentError:
+            continue  # it can be anything: data, a template
+        if kind is None:
+            found[f"{folder.name}/{path.name}"] = "looks like a deployment: move it into the folder of endpoint.yml"
+    return found
+
+
 def _kind(path: Path) -> tuple[str | None, Document | None]:
     """Return (None, document) of a deployment, whose document is None where it cannot be read; else (what it is, _)."""
+    if path.is_dir():
+        return "a folder", None
     try:
         document = read_document(path)
     except DocumentError as error:

@@ -155,6 +155,14 @@ class _Reader:
         if len(paths) == 2:
             self.report(label, Finding(field="", what=f"{name}.yaml exists too", fix="Keep one of the two files"))
         if not paths:
+            if any((self.folder / f"{name}{suffix}").is_symlink() for suffix in SUFFIXES):
+                what = "the file is a link to what does not exist, or to no file"
+                self.report(label, Finding(field="", what=what, fix="Put the file in its place"))
+                return None
+            if any((self.folder / f"{name}{suffix}").exists() for suffix in SUFFIXES):
+                what = "this is a folder, or something else that is no file"
+                self.report(label, Finding(field="", what=what, fix=f"Put {name}.yml in az ml's format in its place"))
+                return None
             what = (
                 "the file that describes the endpoint is missing"
                 if name == ENDPOINT

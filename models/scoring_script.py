@@ -1,13 +1,14 @@
 """Reads a scoring script as text: does it parse, does it define init() and run(data)? It is never imported here."""
 
 import ast
+from importlib.util import decode_source
 from pathlib import Path
 
 
 def check_scoring_script(path: Path) -> list[tuple[str, str]]:
     """Return (what is wrong, fix) for a script that the inference server could not start or call."""
     try:
-        tree = ast.parse(path.read_bytes(), filename=path.name)
+        tree = ast.parse(decode_source(path.read_bytes()), filename=path.name)
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         return [(f"scoring script {path.name}{line}: {error.msg}", "Correct the script")]

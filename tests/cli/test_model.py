@@ -84,3 +84,25 @@ def test_what_fails_only_later_is_said_before(model: Path, capsys: pytest.Captur
 def test_a_file_of_another_kind_is_wrong_use(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "check", str(model / "src" / "score.py")]) == 2
     assert "its name must end in .yml or .yaml" in capsys.readouterr().err
+
+
+def test_a_folder_without_an_endpoint_and_one_without_a_deployment_are_not_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first was left out without a word; the second was good, although nothing of it can be deployed."""
+    monkeypatch.setattr("cli.model.project_root", lambda: tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    result = {"identity": None, "properties": {"authMode": "Key"}, "tags": {}, "compute": None}
+    monkeypatch.setattr(
+        "models.azureml._run",
+        lambda requests: [azureml.Loaded(result=result if one.kind == "endpoint" else None) for one in requests],
+    )
+    files = {"alone/blue.yml": "instance_type: Standard_F4s_v2\n", "empty/endpoint.yml": "auth_mode: key\n", "no/a": ""}
+    for name, text in files.items():
+        (tmp_path / "models" / name).parent.mkdir(parents=True)
+        (tmp_path / "models" / name).write_text(text)
+    assert main(["model", "check"]) == 2
+    printed = capsys.readouterr().out
+    assert "alone/endpoint.yml: the file that describes the endpoint is missing" in printed
+    assert "empty: good\n  warning: empty: no YAML file beside endpoint.yml describes a deployment\n" in printed
+    assert "no:" not in printed

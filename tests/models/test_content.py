@@ -217,7 +217,7 @@ def test_a_file_that_a_later_line_takes_back_is_uploaded_as_in_az_ml(tmp_path: P
     assert local_asset(AssetKind.CODE, folder, "code").files == (".amlignore", "data/keep.csv", "score.py")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"!\n"])
+@pytest.mark.parametrize("content", [b"\xff\xfe\n", b"!\n", b"[z-a]\n"])
 def test_an_ignore_file_that_cannot_be_understood_is_named(content: bytes, tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "src", score_dot_py="1")
     (folder / ".amlignore").write_bytes(content)

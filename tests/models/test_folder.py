@@ -74,3 +74,14 @@ def test_folders_and_other_files_are_no_deployments(tmp_path: Path) -> None:
     files(tmp_path, blue__yml=DEPLOYMENT, blue__json="{}")
     (tmp_path / "green.yml").mkdir()
     assert list_deployments(tmp_path) == ["blue"]
+    assert survey(tmp_path).passed_over == {"green.yml": "a folder"}
+
+
+def test_a_deployment_in_a_folder_of_its_own_is_named(tmp_path: Path) -> None:
+    """`deployments/blue.yml` was passed over in silence, and the model was good."""
+    (tmp_path / "deployments").mkdir()
+    files(tmp_path / "deployments", blue__yml=DEPLOYMENT, data__yml="a: 1\n", broken__yml="[")
+    assert survey(tmp_path).deployments == ()
+    assert survey(tmp_path).passed_over == {
+        "deployments/blue.yml": "looks like a deployment: move it into the folder of endpoint.yml"
+    }

@@ -1,5 +1,6 @@
 """Loading models/<model>/: what az ml accepts is loaded, what it alters or lets through is refused, all at once."""
 
+import os
 import sys
 import textwrap
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from models import azureml
+from models.checks import check_deployment
 from models.errors import ModelError
 from models.loader import (
     AssetReference,
@@ -433,9 +435,67 @@ def test_a_folder_in_place_of_a_file_is_no_deployment(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "shop", blue=deployment("blue"))
     (folder / "bleu.yml").mkdir()
     assert list_deployments(folder) == ["blue"]
-    with pytest.raises(ModelError) as refused:
+    with pytest.raises(ModelError, match=r"shop/bleu\.yml: this is a folder"):
         load_model(folder, ["bleu"])
-    assert str(refused.value.problems[0]).endswith("Did you mean blue?")
+    with pytest.raises(ModelError, match="Did you mean blue"):
+        load_model(folder, ["bluue"])
+
+
+def test_a_link_to_nothing_and_a_pipe_in_place_of_a_file_are_named(tmp_path: Path) -> None:
+    """Of the link it was said that blue has no file, "Did you mean blue?"; the pipe was waited for without end."""
+    folder = write_model(tmp_path / "shop", blue=deployment("blue"))
+    (folder / "blue.yml").unlink()
+    (folder / "blue.yml").symlink_to("elsewhere.yml")
+    os.mkfifo(folder / "pipe.yml")
+    assert list_deployments(folder) == ["blue", "pipe"]
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["blue", "pipe"])
+    assert [str(problem) for problem in refused.value.problems] == [
+        "shop/blue.yml: the file is a link to what does not exist, or to no file. Put the file in its place.",
+        "shop/pipe.yml: this is a folder, or something else that is no file. Put pipe.yml in az ml's format in its "
+        "place.",
+    ]
+
+
+def test_a_second_document_in_a_file_is_named(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "shop", blue=deployment("blue"))
+    (folder / "blue.yml").write_text((folder / "blue.yml").read_text() + "---\nname: green\n")
+    with pytest.raises(ModelError, match="a second document begins here, and one file describes one thing"):
+        load_model(folder, ["blue"])
+
+
+def test_the_name_of_a_file_that_must_be_renamed_is_not_advised(tmp_path: Path) -> None:
+    """`Write name: Blue` and `Rename the file` contradicted each other."""
+    folder = write_model(tmp_path / "shop", Blue=deployment("blue"))
+    with pytest.raises(ModelError) as refused:
+        load_model(folder, ["Blue"])
+    (problem,) = refused.value.problems
+    assert str(problem).endswith("Rename the file, and the deployment in it.")
+
+
+@pytest.mark.parametrize("version", ["01", "1.0", "+1", " 1", "1 ", "0", "-1", "abc", "latest", "\u0661", "\u00b2", ""])
+def test_the_version_of_a_model_that_is_referred_to_is_a_positive_whole_number(version: str) -> None:
+    """All of them were good, and Azure has no such model."""
+    content = {"name": "blue", "endpoint_name": "shop", "instance_count": 1, "model": f"azureml:m:{version}"}
+    (found,) = check_deployment(content, name="blue", model="shop", kubernetes=False)
+    assert found.field == "model"
+    arm = f"azureml:/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/models/m/versions/{version}"
+    (found,) = check_deployment(content | {"model": arm}, name="blue", model="shop", kubernetes=False)
+    assert found.field == "model"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "azureml:m:1",
+        "azureml:m:20260101",
+        "azureml:/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/models/m/versions/7",
+        "azureml://registries/r/models/m/versions/1.2.3",
+    ],
+)
+def test_the_version_of_a_registrys_model_is_its_own_affair(model: str) -> None:
+    content = {"name": "blue", "endpoint_name": "shop", "instance_count": 1, "model": model}
+    assert list(check_deployment(content, name="blue", model="shop", kubernetes=False)) == []
 
 
 ROUTE = {"port": 8000, "path": "/"}

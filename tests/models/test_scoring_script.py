@@ -30,6 +30,7 @@ def test_a_script_that_the_server_can_start_is_accepted(text: str, tmp_path: Pat
     ("text", "expected"),
     [
         (INIT, ["defines no run()"]),
+        (b"# Z\xfcrich\ndef init(): ...\ndef run(data): ...\n", ["encoding"]),  # Python does not read it either
         ("", ["defines no init()", "defines no run()"]),
         (
             "class Model:\n    def run(self, data): ...\n    def init(self): ...\n",
@@ -40,8 +41,8 @@ def test_a_script_that_the_server_can_start_is_accepted(text: str, tmp_path: Pat
         (f"{INIT}run: object\n", ["defines no run()"]),
     ],
 )
-def test_a_script_that_the_server_cannot_use_is_refused(text: str, expected: list[str], tmp_path: Path) -> None:
-    (tmp_path / "score.py").write_text(text)
+def test_a_script_that_the_server_cannot_use_is_refused(text: str | bytes, expected: list[str], tmp_path: Path) -> None:
+    (tmp_path / "score.py").write_bytes(text if isinstance(text, bytes) else text.encode())
     problems = check_scoring_script(tmp_path / "score.py")
     assert len(problems) == len(expected)
     for (what, fix), piece in zip(problems, expected, strict=True):
