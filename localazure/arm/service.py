@@ -262,8 +262,10 @@ def _read_api_version(query: Mapping[str, str]) -> str:
 
 
 def _is_own(segments: Sequence[str]) -> bool:
-    """Whether Resource Manager answers a path itself: no resource of a provider is in it."""
+    """Whether Resource Manager answers a path itself: it has no resource of a provider, and is not the metrics'."""
     lower = [segment.lower() for segment in segments]
+    if lower[2:] == ["metrics:getbatch"]:
+        return False
     return "providers" not in lower or len(lower) - lower.index("providers") <= 2
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from localazure.identity import CLIENT_ID, SUBSCRIPTION_ID, TENANT_ID
 from tests.integration.rehearsal import ROOT, SLUICE, Azure
+from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import GROUP, PLATFORM, PROVIDERS, WORKSPACE
 from toolchain.cache import cache_folder
 
@@ -77,7 +78,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """With a group, a workspace and an endpoint in the local Azure."""
     azure = Azure.started(tmp_path_factory.mktemp("azure"))
     for path, body in PLATFORM:
-        assert azure.request("PUT", path, body, "2024-04-01")[0] in (200, 201, 202), path
+        assert azure.request("PUT", path, body, existing_version(path))[0] in (200, 201, 202), path
     endpoint = {"location": "westeurope", "properties": {"authMode": "Key"}}
     assert azure.request("PUT", ENDPOINT, endpoint)[0] == 201
     shell = Shell(tmp_path_factory.mktemp("shell"), azure.home.path)

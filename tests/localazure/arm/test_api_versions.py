@@ -79,6 +79,11 @@ def test_resource_manager_has_versions_of_its_own(arm, path):
     assert arm.get(path, version="2022-05-01").status in (200, 404)
 
 
+def test_metrics_in_one_batch_are_not_resource_managers(arm):
+    answer = arm.request("POST", f"{SUBSCRIPTION}/metrics:getBatch", {}, version="2024-02-01")
+    assert "InvalidApiVersionParameter" not in answer.text
+
+
 def test_a_version_that_is_younger_than_all_known_ones_may_exist():
     newest = known_versions(STORAGES)[-1]
     assert "2024" < newest < "2029-12-01"
