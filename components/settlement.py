@@ -59,7 +59,7 @@ async def _settle(question: _Question) -> Settlement:
     transition = question.declaration.transition
     for reason in transition.waiting:
         pulumi.log.info(f"{question.declaration.name} is not settled: {reason}", question.endpoint)
-    for warning in warnings:
+    for warning in [*warnings, *question.failed()]:
         pulumi.log.warn(warning, question.endpoint)
     return Settlement(
         traffic=found.traffic if found and warnings else transition.traffic,
@@ -93,6 +93,23 @@ class _Question:
     def differs(self) -> bool:
         """Something has to change in Azure, or should have."""
         return bool(self._missing) or self._weights_differ(self.declaration.live)
+
+    def failed(self) -> list[str]:
+        """Deployments that get requests in the state Failed: a refused deletion leaves one so (recorded), still serving.
+
+        No update ends that state by itself, so it is said and nothing waits for it.
+        """
+        declaration = self.declaration
+        found = declaration.live.deployments if declaration.live else {}
+        asked = {**declaration.transition.traffic, **declaration.transition.mirror}
+        return [
+            f"The deployment {name} of {declaration.name} was Failed in Azure when this program started, and it gets "
+            "requests: the last operation on it failed or was refused, such as a deletion by hand. See `sluice "
+            f"deployment-logs {declaration.key} {name} --stack {self._names.stack}`. To make it again, give its "
+            "weight to another deployment: at 0 % the next pulumi up replaces it."
+            for name, weight in asked.items()
+            if weight and name in found and found[name].state == "failed"
+        ]
 
     @property
     def _missing(self) -> list[str]:

@@ -172,3 +172,18 @@ def test_what_waits_is_said_with_its_reason(
     run(replace(declaration, transition=waits), preview=preview)
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
     assert said == ["fraud-dev is not settled: deployments wait for the workspace: blue"]
+
+
+@both
+def test_a_deployment_that_serves_although_it_failed_is_told(
+    declare: Declare, run: Run, azure: FakeAzure, preview: bool
+) -> None:
+    """`az ml online-deployment delete` of one with weight leaves it so; the preview said unchanged, and no more."""
+    azure.left_alone = {ENDPOINT, BLUE, GREEN}
+    live = live_endpoint({"blue": 100}, "blue", "green")
+    broken = {name: replace(one, provisioning_state="Failed") for name, one in live.deployments.items()}
+    summary, warnings = run(declare({"blue": 100, "green": 0}, live=replace(live, deployments=broken)), preview=preview)
+    assert (summary["settled"], summary["next"]) == (True, None)
+    (warning,) = warnings
+    assert warning.startswith("The deployment blue of fraud-dev was Failed in Azure when this program started")
+    assert warning.endswith("at 0 % the next pulumi up replaces it.")
