@@ -95,9 +95,9 @@ class _Question:
         return bool(self._missing) or self._weights_differ(self.declaration.live)
 
     def failed(self) -> list[str]:
-        """Deployments that get requests in the state Failed: a refused deletion leaves one so (recorded), still serving.
+        """Deployments that get requests in the state Failed: a refused deletion leaves one so (recorded).
 
-        No update ends that state by itself, so it is said and nothing waits for it.
+        It goes on serving. No update ends that state by itself, so it is said and nothing waits for it.
         """
         declaration = self.declaration
         found = declaration.live.deployments if declaration.live else {}
