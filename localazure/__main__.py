@@ -10,8 +10,9 @@ import logging.handlers
 import os
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from localazure.arm.control_plane import Options
 from localazure.arm.manners import Generation
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_host(parsed.host)
         _log_to(home)
         monitoring = MonitorOptions(autoscale_speed=parsed.autoscale_speed)
-        asyncio.run(_run(home, parsed.port, options, monitoring, simulated=parsed.compute == "simulated"))
+        event_loop()(_run(home, parsed.port, options, monitoring, simulated=parsed.compute == "simulated"))
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -59,6 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return 1
     return 0
+
+
+def event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
+    """What runs the server: uvloop, or asyncio's own loop where there is no uvloop (docs/adr/0025)."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run
 
 
 async def _run(home: Path, port: int, options: Options, monitoring: MonitorOptions, *, simulated: bool) -> None:

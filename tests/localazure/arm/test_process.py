@@ -1,5 +1,6 @@
 """The process: start, lock, ports, control, kill -9 and restart."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from localazure.__main__ import event_loop
 from tests.localazure.arm.conftest import GROUP
 from tests.waiting import HANGS
 
@@ -160,3 +162,11 @@ def test_a_clean_stop_leaves_nothing_running(start):
     log = (process.home / "logs" / "server.log").read_text()
     assert "stopping" in log
     assert "Bearer" not in log
+
+
+def test_the_server_runs_on_uvloop_and_without_it_on_asyncios_loop(monkeypatch):
+    import uvloop
+
+    assert event_loop() is uvloop.run
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert event_loop() is asyncio.run
