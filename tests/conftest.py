@@ -5,7 +5,12 @@ profile `thorough`, `make unit` with `quick`. Every test stands alone: with `--o
 them come in an order of chance, whose seed is printed and repeats it (`--order SEED`).
 """
 
+import os
 import random
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +20,30 @@ settings.register_profile("quick", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.load_profile("quick")
 
+MEMORY = Path("/dev/shm")
+NEEDED_BYTES = 4 << 30
+PYTESTS = ("PYTEST_CURRENT_TEST",)
+
+
+@pytest.fixture(autouse=True)
+def process_as_it_was() -> Iterator[None]:
+    """What a command changes in its process does not reach the next test: variables, folder, what signals do."""
+    variables, folder = environment(), os.getcwd()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if environment() != variables:
+        current = {name: os.environ[name] for name in PYTESTS if name in os.environ}
+        os.environ.clear()
+        os.environ.update(variables | current)
+    os.chdir(folder)
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+def environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in PYTESTS}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--recordings", help="folder with recordings of the real service, for the conformance tests")
@@ -22,7 +51,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed once: workers of xdist get it from the process that starts them."""
+    """Keep files in memory where there is enough of it; choose the seed, once: workers get it from who starts them."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > NEEDED_BYTES:
+        # Hundreds of small databases, each of which waits for the disk ten times.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     order = config.option.order
     if hasattr(config, "workerinput"):
         config.option.order = config.workerinput["order"]

@@ -12,8 +12,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from aiohttp import HttpVersion11, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
-from aiohttp.test_utils import make_mocked_request
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, Options
@@ -37,7 +40,7 @@ BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
 # What a request has besides, and nobody looks at; one for all, since mocks take milliseconds to make.
-UNUSED = {name: mock.Mock() for name in ("app", "writer", "protocol", "transport")}
+NOBODYS = mock.Mock(_reading_paused=False)
 
 
 @dataclass
@@ -136,15 +139,21 @@ class LocalArm:
         if version and "api-version=" not in path:
             version = existing_version(path, version) if version == ML_VERSION else version
             path += ("&" if "?" in path else "?") + f"api-version={version}"
-        payload = StreamReader(mock.Mock(_reading_paused=False), limit=1 << 24, loop=self.loop)
+        payload = StreamReader(NOBODYS, limit=1 << 24, loop=self.loop)
         if body is not None:
             payload.feed_data(body if isinstance(body, bytes) else json.dumps(body).encode())
         payload.feed_eof()
         sent = {"Authorization": "Bearer x"} if headers is None else headers
-        http = make_mocked_request(method, path, headers=sent, payload=payload, **UNUSED)
-        response = await self.service.handle(http)
+        response = await self.service.handle(self._http(method, path, sent, payload))
         text = response.text or ""
         return Answer(response.status, json.loads(text) if text else None, dict(response.headers), text)
+
+    def _http(self, method: str, path: str, headers: dict[str, str], payload: StreamReader) -> web.Request:
+        """As aiohttp's `make_mocked_request`, which makes its mocks again for every request."""
+        sent = CIMultiDictProxy(CIMultiDict(headers))
+        raw = tuple((name.encode(), value.encode()) for name, value in headers.items())
+        message = RawRequestMessage(method, path, HttpVersion11, sent, raw, False, None, False, False, URL(path))
+        return web.Request(message, payload, NOBODYS, NOBODYS, NOBODYS, self.loop, client_max_size=1 << 20)
 
     def get(self, path: str, **more: Any) -> Answer:
         return self.request("GET", path, **more)
