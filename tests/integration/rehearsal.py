@@ -26,6 +26,7 @@ from localazure.identity import SUBSCRIPTION_ID
 from naming import Names
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
+from tests.integration.checkpoint import lasting
 from tests.integration.moments import Moment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -264,18 +265,8 @@ class Stack:
         return str(self.live_endpoint()["properties"]["scoringUri"]), str(keys["primaryKey"])
 
     def snapshot(self) -> tuple[Any, Any, Any]:
-        """State and Azure, to prove that a refusal left both alone.
-
-        Without what the engine writes anew in every run: the order of resources, where in which checkout they are
-        declared, and the default provider, which has to exist before the program can ask Azure anything.
-        """
-        resources = self.engine.export()["deployment"]["resources"]
-        passing = ("modified", "sourcePosition", "stackTrace")
-        state = {
-            resource["urn"]: {key: value for key, value in resource.items() if key not in passing}
-            for resource in resources
-            if not resource["type"].startswith("pulumi:providers:")
-        }
+        """State and Azure, to prove that a refusal left both alone."""
+        state = lasting(self.engine.export()["deployment"]["resources"])
         return state, self.live_endpoint(), self.live_deployments()
 
 

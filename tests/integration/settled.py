@@ -18,11 +18,11 @@ from typing import Any, TextIO
 
 from cli.fault import clear_faults
 from cli.localserver import live_status
+from tests.integration.checkpoint import lasting
 from tests.integration.rehearsal import Azure
 from tests.waiting import wait_until
 
 PORTS = range(24000, 28000, 2)
-PASSING = ("modified", "sourcePosition", "stackTrace")
 _PARTS = ("home", "stacks", "state", "locks")
 _held_ports: list[TextIO] = []
 
@@ -95,12 +95,7 @@ def fingerprint(azure: Azure) -> dict[str, Any]:
 def _checkpoint(document: dict[str, Any]) -> Any:
     """A stack's state without what every run writes again, a refused one included."""
     deployment = document["checkpoint"].get("latest") or {}
-    resources = {
-        resource["urn"]: {key: value for key, value in resource.items() if key not in PASSING}
-        for resource in deployment.get("resources", ())
-        if not resource["type"].startswith("pulumi:providers:")
-    }
-    return resources, deployment.get("pending_operations")
+    return lasting(deployment.get("resources", ())), deployment.get("pending_operations")
 
 
 def own_port() -> int:
