@@ -6,6 +6,8 @@ PYTHON := $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 p
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 endif
 BIN := .venv/bin
+# Rewriting the assertions of all tests takes seconds for each worker: what is rewritten is kept.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit check format bench schema lock
@@ -22,10 +24,10 @@ demo: setup ## the whole story on this machine, in about two minutes
 	@$(BIN)/sluice demo
 
 test: setup ## all tests, those without a CLI first; ORDER=random in an order of chance, ORDER=seed in that one again
-	@$(BIN)/python -m pytest -n auto --dist loadfile --hypothesis-profile thorough $(if $(ORDER),--order $(ORDER))
+	@$(PYTEST) -n auto --dist loadfile --hypothesis-profile thorough $(if $(ORDER),--order $(ORDER))
 
 unit: setup ## the tests that need neither CLI nor local Azure; seconds
-	@$(BIN)/python -m pytest -n auto -m "not integration"
+	@$(PYTEST) -n auto -m "not integration"
 
 check: setup ## format, lint, types
 	$(BIN)/ruff format --check .

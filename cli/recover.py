@@ -105,6 +105,7 @@ def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) 
     try:
         adopted |= _adopt(engine, finder, [operation.candidate for operation in pending if operation.creates], report)
         drop_pending(engine, report)
+        _forget_deleted(engine, finder, [item.candidate.urn for item in pending if item.type == "deleting"], report)
         lost = _lost(finder, engine.export())
         if lost:
             report.left.append(
@@ -123,6 +124,24 @@ def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) 
             _remember_inputs(engine, adopted)
     report.left.extend(finder.refused.values())
     return report
+
+
+def _forget_deleted(engine: "PulumiEngine", finder: Finder, urns: Sequence[str], report: Report) -> None:
+    """What the dead update was deleting and Azure has deleted since is gone from the state, too."""
+    state = engine.export()
+    gone = [
+        resource
+        for resource in resources(state)
+        if resource["urn"] in urns
+        and resource["type"] in HOLDERS
+        and not resource.get("pendingReplacement")
+        and not finder.exists(resource["type"], str(resource["id"]))
+    ]
+    if gone:
+        state["deployment"]["resources"] = [resource for resource in resources(state) if resource not in gone]
+        engine.import_(state)
+    for resource in gone:
+        report.say(f"forgot what Azure has deleted: {resource['id']}")
 
 
 def _lost(finder: Finder, state: Mapping[str, Any]) -> list[str]:

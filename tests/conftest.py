@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-settings.register_profile("quick", max_examples=100, deadline=None)
+settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.load_profile("quick")
 
@@ -62,6 +62,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.order = str(random.randrange(10**6))
     elif order is not None and not order.isdecimal():
         raise pytest.UsageError(f"--order is `random` or a seed, a whole number, got {order!r}.")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Modules of integration tests alone are not even imported where none is to run: that costs seconds."""
+    if config.option.markexpr != "not integration" or collection_path.suffix != ".py":
+        return None
+    return "\npytestmark = pytest.mark.integration" in collection_path.read_text(encoding="utf-8") or None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -352,6 +352,16 @@ def test_what_was_deleted_behind_the_back_leads_to_a_refresh_and_not_to_taking_p
     assert "unprotect" not in left
 
 
+def test_what_the_dead_update_was_deleting_and_azure_deleted_is_forgotten(engine: FakeEngine) -> None:
+    endpoint = {"urn": URN, "type": ENDPOINT, "id": ENDPOINT_ID, "parent": PARENT}
+    engine.resources.append(endpoint)
+    engine.pending = [{"type": "deleting", "resource": endpoint}]
+    report = repaired(engine, FakeArm())
+    assert engine.resources == [{"urn": PARENT, "type": "sluice:index:Endpoint"}]
+    assert report.left == []
+    assert any("forgot what Azure has deleted" in text for text in report.done)
+
+
 def test_without_azure_nothing_is_left_to_a_person(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program would be refused because it cannot read, and that would count as something to settle."""
     engine.refuses = "cannot read the workspace from Azure"

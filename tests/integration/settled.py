@@ -51,7 +51,10 @@ class Settled:
 
     def _is_changed(self) -> bool:
         clear_faults(self.azure.home)
-        return fingerprint(self.azure) != self._pristine
+        try:
+            return fingerprint(self.azure) != self._pristine
+        except (OSError, ValueError, KeyError, sqlite3.Error):  # what cannot be read any more has changed
+            return True
 
     def _start(self) -> None:
         self.azure.start()
