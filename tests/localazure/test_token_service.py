@@ -7,13 +7,14 @@ import pytest
 import requests
 
 from localazure import identity
+from tests.waiting import HANGS
 
 SCOPE = "https://localhost:1//.default offline_access openid profile"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 def ask(azure, method, path, form=None):
-    return requests.request(method, f"{azure.https}{path}", data=form, verify=azure.trust, timeout=30)
+    return requests.request(method, f"{azure.https}{path}", data=form, verify=azure.trust, timeout=HANGS)
 
 
 def read(part):

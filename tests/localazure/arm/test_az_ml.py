@@ -11,6 +11,7 @@ import pytest
 
 from localazure import identity
 from tests.localazure.platform_bodies import PLATFORM
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +58,7 @@ def test_the_safe_rollout_of_the_guide_works_as_the_extension_sends_it(start_loc
 
     script = Path(__file__).with_name("az_ml_session.py")  # drives azure.ai.ml
     command = [sys.executable, str(script), identity.SUBSCRIPTION_ID, "rg1", "ws1", str(tmp_path)]
-    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=azure.environment(), capture_output=True, text=True, timeout=HANGS, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     seen = json.loads(done.stdout.partition("SEEN ")[2])
     sent = seen.pop("sent")

@@ -8,6 +8,7 @@ from localazure import identity
 from localazure.arm.namespaces.machine_learning.traffic import read_weights
 from tests.localazure.arm.conftest import BLUE, ENDPOINT, IDENTITY, LOCATION, STORAGE
 from tests.localazure.platform_bodies import GROUP, SUBSCRIPTION
+from tests.waiting import HANGS
 
 EXPANDED = "$expand=createdTime%2CchangedTime%2CprovisioningState"
 DEPLOYMENT = f"{GROUP}/providers/Microsoft.Resources/deployments/main"
@@ -169,7 +170,7 @@ def test_what_graph_does_not_have_here_is_refused_as_json(graph, method, path, b
 def test_graph_wants_a_token(graph):
     import requests
 
-    answer = requests.get(f"{graph.https}/v1.0/servicePrincipals", verify=graph.trust, timeout=30)
+    answer = requests.get(f"{graph.https}/v1.0/servicePrincipals", verify=graph.trust, timeout=HANGS)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
 
 

@@ -17,6 +17,7 @@ from localazure.scoring.calls import Target, exchange
 from localazure.scoring.dispatch import Backend, Dispatcher
 from localazure.scoring.router import Router
 from localazure.scoring.specification import EndpointRouting
+from tests.waiting import HANGS, until
 
 pytestmark = pytest.mark.integration  # seconds of load
 
@@ -58,7 +59,7 @@ async def model(request: web.Request) -> web.StreamResponse:
 
 async def call(session: ClientSession, url: str, chance: random.Random) -> int:
     """The status; 0 when there was no (whole) answer, or the client did not wait for it."""
-    patience = ClientTimeout(total=chance.choice([0.005, 0.03, 5, 5, 5]))
+    patience = ClientTimeout(total=chance.choice([0.005, 0.03, HANGS, HANGS, HANGS]))
     way = chance.choice(["whole", "whole", "late", "pieces", "breaks"])
     try:
         async with session.post(url, data=b"[1]", headers={"x-way": way}, timeout=patience) as answer:
@@ -105,10 +106,8 @@ def test_no_place_at_an_instance_is_leaked(mirror: dict[str, int]) -> None:
 
         async with ClientSession(headers={"Authorization": "Bearer k"}) as session:
             statuses = await asyncio.gather(*(one(session) for _ in range(REQUESTS)))
-        for _ in range(300):  # what callers have given up ends by its own deadline
-            if not any(dispatcher.in_flight for dispatcher in dispatchers):
-                break
-            await asyncio.sleep(0.02)
+        # What callers have given up ends by its own deadline.
+        await until(lambda: not any(dispatcher.in_flight for dispatcher in dispatchers))
         await router.close()
         for runner in reversed(runners):
             await runner.cleanup()

@@ -3,6 +3,7 @@
 import requests
 
 from tests.localazure.storage.accounts import make_account
+from tests.waiting import HANGS
 
 HOST = "stacc1.blob.localhost"
 
@@ -16,7 +17,7 @@ def ask(azure, method, path, *, host=HOST, **more):
         "x-ms-version": "2023-11-03",
         **more.pop("headers", {}),
     }
-    return requests.request(method, f"{azure.http}{path}", headers=headers, timeout=30, **more)
+    return requests.request(method, f"{azure.http}{path}", headers=headers, timeout=HANGS, **more)
 
 
 def test_containers_and_blobs_are_found_by_the_name_in_the_host(start_local_azure):
@@ -28,7 +29,9 @@ def test_containers_and_blobs_are_found_by_the_name_in_the_host(start_local_azur
     assert ask(azure, "GET", "/data/a/b.txt").content == b"text"
     assert "<Name>a/b.txt</Name>" in ask(azure, "GET", "/data?restype=container&comp=list").text
     assert "<Name>data</Name>" in ask(azure, "GET", "/?comp=list").text
-    by_path = requests.get(f"{url}data/a/b.txt", headers={"Authorization": "Bearer x"}, verify=azure.trust, timeout=30)
+    by_path = requests.get(
+        f"{url}data/a/b.txt", headers={"Authorization": "Bearer x"}, verify=azure.trust, timeout=HANGS
+    )
     assert by_path.content == b"text"
 
 
@@ -59,7 +62,7 @@ def test_faults_on_blobs_hit_these_addresses_too(start_local_azure):
     make_account(azure)
     token = (azure.home / "control.token").read_text()
     fault = {"kind": "500", "status": 503, "type": "blobs", "name": "stacc1", "count": 1}
-    made = requests.post(f"{azure.http}/_local/faults", json=fault, headers={"X-Local-Token": token}, timeout=30)
+    made = requests.post(f"{azure.http}/_local/faults", json=fault, headers={"X-Local-Token": token}, timeout=HANGS)
     assert made.status_code == 201, made.text
     assert ask(azure, "GET", "/?comp=list").status_code == 503
     assert ask(azure, "GET", "/?comp=list").status_code == 200
