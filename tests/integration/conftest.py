@@ -21,9 +21,8 @@ def settle_dev(azure: Azure) -> None:
     dev.engine.up()
 
 
-def settle_both(azure: Azure) -> None:
-    """The same, and the repository's prod stack."""
-    settle_dev(azure)
+def settle_prod(azure: Azure) -> None:
+    """The repository's prod stack."""
     Stack(azure, "prod", like="prod").settle()
 
 
@@ -36,7 +35,13 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
     """Deployments without processes, which come up at once."""
-    yield from lived(Settled(tmp_path_factory.mktemp("simulated"), settle_both, "--compute", "simulated"))
+    yield from lived(Settled(tmp_path_factory.mktemp("simulated"), settle_dev, "--compute", "simulated"))
+
+
+@pytest.fixture(scope="session")
+def simulated_prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
+    """The same for prod, whose three instances would be three processes."""
+    yield from lived(Settled(tmp_path_factory.mktemp("prod"), settle_prod, "--compute", "simulated"))
 
 
 def lived(settled: Settled) -> Iterator[Settled]:
@@ -68,5 +73,11 @@ def two_colours(dev: Stack) -> Stack:
 
 @pytest.fixture
 def simulated_azure(simulated: Settled) -> Azure:
-    """A local Azure without inference servers, with dev and prod settled."""
+    """A local Azure without inference servers, with dev settled."""
     return simulated.restored()
+
+
+@pytest.fixture
+def prod(simulated_prod: Settled) -> Stack:
+    """The repository's prod stack: blue at 100 %."""
+    return Stack(simulated_prod.restored(), "prod", like="prod")

@@ -12,12 +12,6 @@ from tests.integration.rehearsal import MODEL, ROOT, Azure, Stack, copy_project
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def prod(simulated_azure: Azure) -> Stack:
-    """The repository's prod stack, settled. Its three instances are simulated."""
-    return Stack(simulated_azure, "prod", like="prod")
-
-
 def test_prod_comes_up_and_its_next_update_is_empty(prod: Stack) -> None:
     preview = prod.engine.preview()
     assert preview.is_empty, list(map(str, preview.changes))
