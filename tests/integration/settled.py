@@ -91,7 +91,8 @@ def fingerprint(azure: Azure) -> dict[str, Any]:
     found["locks of the engine"] = sorted(map(str, (pulumi / "locks").rglob("*.json")))
     for file in (pulumi / "stacks").rglob("*.json"):
         found[str(file)] = _checkpoint(json.loads(file.read_text()))
-        found[f"{file}.attrs"] = file.with_name(f"{file.name}.attrs").stat().st_size > 0
+        attributes = file.with_name(f"{file.name}.attrs")  # of the file back end: written later, or never
+        found[f"{file}.attrs"] = not attributes.exists() or attributes.stat().st_size > 0
     return found
 
 

@@ -11,6 +11,7 @@ from tests.localazure.conftest import FakePlane, LocalAzure
 from tests.waiting import HANGS, wait_until
 
 OLD, FIRST, NEW = "2022-02-01-preview", "2022-05-01", "2024-04-01"
+GROUPS, ACCOUNTS, VAULTS, IDENTITIES = "2024-03-01", "2023-05-01", "2023-07-01", "2023-01-31"  # their own versions
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
 ML = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces"
@@ -78,11 +79,11 @@ def start(home: Path) -> Iterator[Client]:
     """A local Azure with a workspace, until the iterator is closed."""
     server = LocalAzure(home, FakePlane())
     client = Client(server)
-    client.done("PUT", GROUP, HERE)
-    client.done("PUT", STORAGE, HERE | {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"})
+    client.done("PUT", GROUP, HERE, GROUPS)
+    client.done("PUT", STORAGE, HERE | {"sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}, ACCOUNTS)
     vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
-    client.done("PUT", VAULT, HERE | {"properties": vault})
-    client.done("PUT", UAI, HERE)
+    client.done("PUT", VAULT, HERE | {"properties": vault}, VAULTS)
+    client.done("PUT", UAI, HERE, IDENTITIES)
     client.done("PUT", WORKSPACE, HERE | SYSTEM | {"properties": REFERENCES})
     client.done("PUT", KUBERNETES, HERE | {"properties": {"computeType": "Kubernetes", "properties": {}}})
     yield client

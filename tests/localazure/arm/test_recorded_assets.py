@@ -61,10 +61,14 @@ def test_containers_count_versions(azure):
         **{"description": "code container for test.", "tags": {}, "properties": {}},
         **{"isArchived": False, "latestVersion": None, "nextVersion": "1"},
     }
-    for version in ("1", "7", "x"):
+    for version in ("1", "7"):
         asset(azure, f"models/counted/versions/{version}", modelUri=f"{azure.https}/stacc1/azureml/x")
     shown = azure.shown(f"{WORKSPACE}/models/counted")["properties"]
-    assert (shown["latestVersion"], shown["nextVersion"]) == ("x", "8")
+    assert (shown["latestVersion"], shown["nextVersion"]) == ("7", "8")
+    for version in ("1", "7", "x"):  # a model's version is a number, an environment's any text
+        asset(azure, f"environments/counted/versions/{version}", image="python:3.11")
+    named = azure.shown(f"{WORKSPACE}/environments/counted")["properties"]
+    assert (named["latestVersion"], named["nextVersion"]) == ("x", "8")
     assert shown["description"] == "code container for test."
     listed = azure.shown(f"{WORKSPACE}/models")["value"]
     assert azure.shown(f"{WORKSPACE}/models/counted") in listed

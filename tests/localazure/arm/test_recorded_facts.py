@@ -13,6 +13,7 @@ import pytest
 
 from localazure import identity
 from tests.localazure.arm.recorded_client import (
+    ACCOUNTS,
     FIRST,
     HERE,
     KUBERNETES,
@@ -217,7 +218,7 @@ def test_a_kubernetes_deployment_of_fixed_size_has_a_sku(azure):
 
 def test_since_2024_the_answer_to_a_create_is_sparse_and_variables_are_added(azure):
     code, model = f"{WORKSPACE}/codes/online/versions/1", f"{WORKSPACE}/models/work-online-model/versions/1"
-    azure.done("PUT", f"{STORAGE.replace('Microsoft', 'microsoft')}", HERE | {"sku": {"name": "Standard_LRS"}})
+    azure.done("PUT", STORAGE.replace("Microsoft", "microsoft"), HERE | {"sku": {"name": "Standard_LRS"}}, ACCOUNTS)
     uri = f"{azure.https}/stacc1/azureml/Online"
     headers = {"x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
     azure._session.put(f"{uri}/score.py", data="", headers=headers, timeout=HANGS)

@@ -20,6 +20,7 @@ from tests.localazure.arm.recorded_client import (
     STORAGE,
     SYSTEM,
     VAULT,
+    VAULTS,
     WORKSPACE,
     Client,
     start,
@@ -101,13 +102,13 @@ def test_a_diagnosis_has_a_location_only_and_names_what_is_missing(azure):
     assert azure.wait(answer).json() == {"value": {"applicationInsightsResults": []}}
     whole = azure.wait(azure.call("POST", f"{path}/diagnose", {}, NEW)).json()["value"]
     assert (len(whole), whole["keyVaultResults"]) == (9, [])
-    azure.done("DELETE", VAULT)
+    azure.done("DELETE", VAULT, None, VAULTS)
     try:
         [problem] = azure.wait(azure.call("POST", f"{path}/diagnose", None, NEW)).json()["value"]["keyVaultResults"]
         assert VAULT in problem["message"]
     finally:
         vault = {"tenantId": azure.shown(path)["properties"]["tenantId"], "sku": {"family": "A", "name": "standard"}}
-        azure.done("PUT", VAULT, HERE | {"properties": vault | {"createMode": "recover"}})
+        azure.done("PUT", VAULT, HERE | {"properties": vault | {"createMode": "recover"}}, VAULTS)
 
 
 def test_keys_can_be_listed_and_resynchronised(azure):
