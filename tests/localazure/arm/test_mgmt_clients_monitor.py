@@ -128,7 +128,7 @@ def test_diagnostic_settings(monitor, management):
 
 @pytest.mark.proves("Insights/metrics", drives=["list"], client="azure-mgmt")
 def test_metrics_of_an_endpoint(monitor, management):
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) - timedelta(hours=1)  # no other test has requests in that hour
     moment = (now - timedelta(minutes=3)).timestamp()
     for status in (200, 200, 500):
         request = ServedRequest("watched", "blue", "id", "POST", "/score", moment, 0.02, status, status, 10, 20)
