@@ -7,6 +7,7 @@ parsed arguments that returns an exit code. No subcommand's logic is here.
 
 import argparse
 import contextlib
+import functools
 import importlib
 import io
 import os
@@ -95,6 +96,11 @@ def _explain_defect(error: Exception) -> str:
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    return _parser_of(next((word for word in words if not word.startswith("-")), None))
+
+
+@functools.cache  # tests run thousands of commands in one process
+def _parser_of(asked: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sluice",
         description="Ship models on Azure Machine Learning: every change of live traffic is a `pulumi up` diff.",
@@ -102,7 +108,6 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         "4 Azure or engine unavailable.",
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    asked = next((word for word in words if not word.startswith("-")), None)
     for name, (module, summary) in COMMANDS.items():
         if name == asked:
             importlib.import_module(module).add_parser(subparsers)
