@@ -25,6 +25,7 @@ from localazure.arm.resource_id import ResourceId
 from localazure.arm.service import ArmService
 from tests.localazure.existing_versions import ML_VERSION, existing_version
 from tests.localazure.platform_bodies import GROUP, MANAGED, PROVIDERS, SUBSCRIPTION, WORKSPACE
+from tests.virtual_time import VirtualTimeLoop
 from tests.waiting import HANGS
 
 STORAGE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1"
@@ -71,7 +72,7 @@ class LocalArm:
     def __init__(self, home: Path, make_plane: Callable[[], Any], **options: Any) -> None:
         self.home = home
         self.options = Options(**options)
-        self.loop = asyncio.new_event_loop()
+        self.loop = VirtualTimeLoop()  # operations that take half a second take none
         self.now = 1_800_000_000.0
         self._make_plane = make_plane
         self.scoring = make_plane()
