@@ -15,11 +15,11 @@ from typing import TypeVar
 
 import pulumi
 
-from components.advice import advise, registries_of
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
 from components.live import LiveStack, read_caller, read_stack
 from components.placement import Placement
 from components.stack_assessment import endpoint_names, former_names, meeting_problem, stack_problems
+from components.stack_warnings import registries_of, stack_warnings
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
 from models.advice import unpinned_image
 from models.errors import ModelError
@@ -81,7 +81,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
-    for line in advise(settings, models, date.today()):
+    for line in stack_warnings(settings, models, date.today()):
         pulumi.log.warn(line)
     placement = Placement(
         names=names,

@@ -15,11 +15,11 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from components.autoscale import Autoscale, AutoscaleArgs, within_bounds
+from components.azure_written_properties import WRITTEN_BY_AZURE
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration
 from components.live import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
 from components.placement import Placement
 from components.release_assets import ReleaseAssets
-from components.written_by_azure import WRITTEN_BY_AZURE
 
 __all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]
 

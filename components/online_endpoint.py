@@ -14,6 +14,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import monitor
 
+from components.azure_written_properties import WRITTEN_BY_AZURE
 from components.declaration import DeploymentDeclaration, EndpointDeclaration
 from components.identity import Grant, Identity, IdentityArgs
 from components.online_deployment import OnlineDeployment, OnlineDeploymentArgs
@@ -22,7 +23,6 @@ from components.platform import EndpointHost
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Role
 from components.settlement import Settlement, settle
-from components.written_by_azure import WRITTEN_BY_AZURE
 
 __all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
 

@@ -1,6 +1,6 @@
-"""What a preview tells beside the changes: what is allowed now and will surprise somebody later.
+"""Warnings about what a stack declares: it is allowed, and it will cause trouble later.
 
-Pure: it refuses nothing and reads nothing. What is wrong is `assessment.py`'s affair.
+Pure: it refuses nothing and reads nothing. What is refused is in `stack_assessment.py` and `assessment.py`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from models.spec import DeploymentSpec, Model
 from skus import sku_warning
 from stack_config import Settings
 
-__all__ = ["advise", "registries_of"]
+__all__ = ["registries_of", "stack_warnings"]
 
 MAX_NAMED = 3
-"""Deployments that one line names; a warning of fifty endpoints is read by nobody."""
+"""Deployments that one line names; the others are counted."""
 
 
-def advise(settings: Settings, models: Mapping[str, Model], today: date) -> Iterator[str]:
+def stack_warnings(settings: Settings, models: Mapping[str, Model], today: date) -> Iterator[str]:
     """Yield warnings about the declared deployments; `models` are by key of `sluice:endpoints`."""
     sizes: dict[str, list[str]] = {}
     registries: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.advice import advise, registries_of
+from components.stack_warnings import registries_of, stack_warnings
 from models.spec import AssetReference, IdentitySpec, Model
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
@@ -33,7 +33,7 @@ def config(deployments: dict[str, Any], **more: Any) -> Settings:
 
 
 def advice(model: Model, settings: Settings | None = None) -> list[str]:
-    return list(advise(settings or config({name: {} for name in model.deployments}), {"fraud": model}, TODAY))
+    return list(stack_warnings(settings or config({name: {} for name in model.deployments}), {"fraud": model}, TODAY))
 
 
 QUIET = {"instance_type": "Standard_D4as_v4"}
