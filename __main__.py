@@ -13,7 +13,8 @@ from components.assessment import declare_stack
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.version_aliases import omit_version_aliases
-from settings import Network, load_settings
+from settings import load_settings
+from stack_config import Network
 
 omit_version_aliases()
 settings = load_settings()

@@ -14,8 +14,9 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from config_values import DELAY_PATTERN, REGISTRY_ID_PATTERN, REGISTRY_NAME_PATTERN, TAG_KEY_PATTERN
 from naming import NAME_PATTERN
-from stack_config import DELAY_PATTERN, REGISTRY_ID_PATTERN, REGISTRY_NAME_PATTERN, TAG_KEY_PATTERN, Settings, Violation
+from stack_config import Settings, Violation
 
 _EXPECTED = {
     "int_type": "must be a whole number",

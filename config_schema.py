@@ -17,11 +17,15 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+import rollout_config
 import stack_config
 from stack_config import StackConfig
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The dialect that YAML language servers know best."""
+
+MODULES = (stack_config, rollout_config)
+"""Where the models of the stack config are."""
 
 
 class _EditorSchema(GenerateJsonSchema):
@@ -45,7 +49,7 @@ def stack_file_schema() -> dict[str, Any]:
     _describe(StackConfig, config)
     for name, definition in definitions.items():
         definition.pop("title", None)
-        _describe(getattr(stack_config, name), definition)
+        _describe(_model(name), definition)
     keys = {f"sluice:{key}": schema for key, schema in config["properties"].items()}
     known = "|".join(key.removeprefix("sluice:") for key in keys)
     return {
@@ -73,6 +77,12 @@ def stack_file_schema() -> dict[str, Any]:
     }
 
 
+def _model(name: str) -> type:
+    """A model or an enumeration by its name."""
+    found: type = next(getattr(module, name) for module in MODULES if hasattr(module, name))
+    return found
+
+
 def _describe(model: type, schema: JsonSchemaValue) -> None:
     """Give each field the docstring that stands under it in the source, its own or inherited."""
     for parent in model.__mro__:
@@ -84,7 +94,7 @@ def _describe(model: type, schema: JsonSchemaValue) -> None:
 @cache
 def _field_docstrings() -> dict[str, dict[str, str]]:
     """The docstrings of all fields of all models: {model: {field: text}}."""
-    tree = ast.parse(inspect.getsource(stack_config))
+    statements = [each for module in MODULES for each in ast.parse(inspect.getsource(module)).body]
     return {
         statement.name: {
             field.target.id: inspect.cleandoc(text.value.value)
@@ -95,7 +105,7 @@ def _field_docstrings() -> dict[str, dict[str, str]]:
             and isinstance(text.value, ast.Constant)
             and isinstance(text.value.value, str)
         }
-        for statement in tree.body
+        for statement in statements
         if isinstance(statement, ast.ClassDef)
     }
 

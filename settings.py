@@ -1,8 +1,9 @@
 """The only reader of `pulumi.Config`: the stack file in, one frozen `Settings` or one `SettingsError` out.
 
 Everything that is wrong with the file is reported together, sorted by key; each line has key, value, rule and fix. The
-rules about single values are fields of the models in `stack_config.py`; here are those between sections, and the words.
-It does not know the az ml YAML of the models, nor what is live in Azure.
+rules about single values are fields of the models in `stack_config.py` and `rollout_config.py`; the rules between
+sections are here, the words of pydantic's errors in `config_errors.py`. It knows neither the az ml YAML of the models
+nor what is live in Azure.
 """
 
 from __future__ import annotations
@@ -18,45 +19,12 @@ from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
 from config_errors import delay_violation, explain
+from config_values import DELAY_PATTERN, MAX_MIRROR_PERCENT
 from skus import SkuError, check_sku
-from stack_config import (
-    DELAY_PATTERN,
-    MAX_MIRROR_PERCENT,
-    AutoscaleSettings,
-    DeploymentSettings,
-    EndpointSettings,
-    GateSettings,
-    Limits,
-    Network,
-    PlanSettings,
-    Redundancy,
-    RolloutSettings,
-    ScheduleSettings,
-    Settings,
-    StepSettings,
-    StorageSettings,
-    Violation,
-)
+from stack_config import Settings, Violation
 from weights import DeclaredWeights
 
-__all__ = [
-    "AutoscaleSettings",
-    "DeploymentSettings",
-    "EndpointSettings",
-    "GateSettings",
-    "Limits",
-    "Network",
-    "PlanSettings",
-    "Redundancy",
-    "RolloutSettings",
-    "ScheduleSettings",
-    "Settings",
-    "SettingsError",
-    "StepSettings",
-    "StorageSettings",
-    "load_settings",
-    "parse_settings",
-]
+__all__ = ["Settings", "SettingsError", "load_settings", "parse_settings"]
 
 NAMESPACE = "sluice"
 LOCATION = "azure-native:location"

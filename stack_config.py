@@ -2,61 +2,39 @@
 
 Frozen, strict (no value is converted) and closed (unknown keys are refused). Rules about one value or one section live
 here, as far as a JSON Schema can say them in the fields; rules between sections and the wording of errors live in
-`settings.py`, rules about weights in `weights.py`. Imports no Pulumi.
+`settings.py`, rules about weights in `weights.py`. `sluice:rollout` is in `rollout_config.py`. Imports no Pulumi.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, Names
-
-MAX_INSTANCES = 50
-"""Azure's limit for one managed deployment."""
-
-MAX_MIRROR_PERCENT = 50
-"""Azure's limit for mirrored traffic."""
-
-TAG_KEY_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9_]$"
-"""What every service takes in the key of a tag; Azure DNS drops other keys without a word."""
-
-MAX_TAGS = 13
-"""A private DNS zone and its network link take 15 tags (Microsoft's "tag-resources", read), two of which are ours."""
-
-DELAY_PATTERN = r"^(0|[1-9][0-9]{0,3})[sm]$"
-"""Seconds or minutes; nothing is waited for longer than that."""
-
-REGISTRY_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}$"
-"""Azure ML's rule for the name of a registry (read in its REST specification)."""
-
-REGISTRY_ID_PATTERN = (
-    r"^/subscriptions/[^/]+/resource[Gg]roups/[^/]+/providers"
-    r"/[Mm]icrosoft\.[Mm]achine[Ll]earning[Ss]ervices/registries/[^/]+$"
+from config_values import (
+    MAX_MIRROR_PERCENT,
+    MAX_TAGS,
+    Delay,
+    Instances,
+    Key,
+    Location,
+    MirrorPercent,
+    Name,
+    RegistryId,
+    RegistryName,
+    Section,
+    TagKey,
+    TagValue,
+    Team,
+    TimeOfDay,
+    Timezone,
+    Weekday,
 )
-"""The ARM id of an Azure ML registry, as the portal and the Azure CLI spell it."""
-
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=3, max_length=MAX_ENDPOINT_NAME)]
-Key = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_ENDPOINT_NAME)]
-Team = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=2, max_length=24)]
-TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY_PATTERN, max_length=128)]
-TagValue = Annotated[str, StringConstraints(max_length=256)]
-Location = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
-Instances = Annotated[int, Field(ge=1, le=MAX_INSTANCES)]
-Percent = Annotated[int, Field(ge=0, le=100)]
-MirrorPercent = Annotated[int, Field(ge=0, le=MAX_MIRROR_PERCENT)]
-TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .()+-]*$")]
-RegistryName = Annotated[str, StringConstraints(pattern=REGISTRY_NAME_PATTERN)]
-RegistryId = Annotated[str, StringConstraints(pattern=REGISTRY_ID_PATTERN)]
-Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[smhd]$")]
-Delay = Annotated[str, StringConstraints(pattern=DELAY_PATTERN)]
-Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-GateName = Literal["error_rate", "latency_p50", "latency_p90", "latency_p95", "latency_p99"]
+from naming import Names
+from rollout_config import RolloutSettings
 
 
 class Network(StrEnum):
@@ -85,16 +63,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.key} {self.message}"
-
-
-class Section(BaseModel):
-    """Base of all models: frozen, strict, closed.
-
-    For the preview's sake only the outermost builds its validator, and the docstrings under the fields are not read at
-    run time (30 ms): `config_schema.py` finds them in the source.
-    """
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
 class Limits(Section):
@@ -230,90 +198,6 @@ class EndpointSettings(Section):
     """Name in Azure, unique in the region among all its customers. Default: <key>-<stack>-<6 hex digits>."""
     deployments: Annotated[dict[Name, DeploymentSettings], Field(max_length=20)] = Field(default_factory=dict)
     """Deployments (colours) by name, at most Azure's 20; each is a file models/<key>/<name>.yml."""
-
-
-class StepSettings(Section):
-    """One step of a rollout: a mirror share or a live weight, and how long to watch it."""
-
-    mirror: MirrorPercent | None = None
-    """Percent of live requests copied to the new colour."""
-    weight: Percent | None = None
-    """Live weight of the new colour in percent."""
-    bake: Duration
-    """How long to watch: a number and s, m, h or d."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if (self.mirror is None) == (self.weight is None):
-            raise PydanticCustomError("step_kind", "must have either mirror or weight, not both and not neither")
-        return self
-
-
-class GateSettings(Section):
-    """What a metric of the new colour must keep to."""
-
-    max: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Highest error rate, 0 to 1 (error_rate only)."""
-    max_ms: Annotated[float, Field(gt=0)] | None = None
-    """Highest latency in milliseconds (latency only)."""
-    vs_stable: Annotated[float, Field(ge=1)] | None = None
-    """Highest ratio to the stable colour."""
-
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        if self.max is None and self.max_ms is None and self.vs_stable is None:
-            raise PydanticCustomError("gate_empty", "must have a bound (max, max_ms or vs_stable)")
-        return self
-
-
-class PlanSettings(Section):
-    """How the controller moves the weights."""
-
-    steps: Annotated[tuple[StepSettings, ...], Field(min_length=1)]
-    """Mirror steps first, then rising live weights up to 100."""
-    gates: dict[GateName, GateSettings] = Field(default_factory=dict)
-    """What each step has to pass, by metric."""
-
-    @field_validator("steps")
-    @classmethod
-    def _rises(cls, value: tuple[StepSettings, ...]) -> tuple[StepSettings, ...]:
-        kinds = ["mirror" if step.weight is None else "weight" for step in value]
-        weights = [step.weight for step in value if step.weight is not None]
-        if kinds != sorted(kinds):
-            raise PydanticCustomError("plan_order", "must mirror before it gives live weight")
-        if weights != sorted(set(weights)) or weights[-1:] not in ([], [100]) or weights[:1] == [0]:
-            raise PydanticCustomError(
-                "plan_weights",
-                "must raise the weight with every step, from above 0 up to 100, got {weights}",
-                {"weights": ", ".join(map(str, weights))},
-            )
-        return value
-
-    @field_validator("gates")
-    @classmethod
-    def _units(cls, value: dict[GateName, GateSettings]) -> dict[GateName, GateSettings]:
-        for name, gate in value.items():
-            wrong, right = ("max_ms", "max") if name == "error_rate" else ("max", "max_ms")
-            if getattr(gate, wrong) is not None:
-                raise PydanticCustomError(
-                    "gate_unit",
-                    "must bound {name} by {right}, not by {wrong}",
-                    {"name": name, "wrong": wrong, "right": right},
-                )
-        return value
-
-
-class RolloutSettings(Section):
-    """Who gets the requests of one endpoint."""
-
-    stable: Name | None = None
-    """The colour to fall back to; limits do not bind its increases."""
-    traffic: dict[Name, Percent] = Field(default_factory=dict)
-    """Live weights in whole percents; their sum is 0 or 100."""
-    mirror: dict[Name, MirrorPercent] = Field(default_factory=dict)
-    """Share of live requests copied to one colour, in whole percents, at most 50."""
-    plan: PlanSettings | None = None
-    """How the rollout controller moves the weights."""
 
 
 class StorageSettings(Section):

@@ -10,7 +10,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from stack_config import MAX_MIRROR_PERCENT, Violation
+from config_values import MAX_MIRROR_PERCENT
+from stack_config import Violation
 
 
 @dataclass(frozen=True, kw_only=True)

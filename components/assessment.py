@@ -1,48 +1,31 @@
 """Checks what the stack config and the az ml files declare against what is live, and says what this update may declare.
 
-Everything that is wrong with any endpoint is raised as one `DeclarationError` before a resource is declared, so that a
-refusal changes nothing, with `--skip-preview` too. The rules about weights are in `transitions`; no resource is made
-here.
+Everything that is wrong is raised as one `DeclarationError` before a resource is declared, so that a refusal changes
+nothing, with `--skip-preview` too. What is checked of the stack as a whole is in `stack_assessment.py`, of an endpoint
+in `endpoint_assessment.py`; the rules about weights are in `change_rules.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
 
 import pulumi
 
-from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration, StackDeclaration
-from components.live import LiveStack, read_caller, read_stack
+from components.declaration import StackDeclaration
+from components.endpoint_assessment import EndpointDraft, check_without_files
+from components.live import read_caller, read_stack
 from components.placement import Placement
+from components.problems import collect, lines_of
 from components.stack_assessment import endpoint_names, former_names, meeting_problem, stack_problems
-from components.stack_warnings import registries_of, stack_warnings
-from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
-from models.advice import unpinned_image
-from models.errors import ModelError
+from components.stack_warnings import stack_warnings
 from models.loader import load_models
-from models.release import read_lock, require_published
-from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
-from naming import Names
+from models.spec import Model
 from platform_record import PlatformRecord
-from skus import SkuError, check_sku, find_sku
-from stack_config import (
-    MAX_INSTANCES,
-    AutoscaleSettings,
-    DeploymentSettings,
-    EndpointSettings,
-    Network,
-    RolloutSettings,
-    Settings,
-)
-from transitions import TransitionError, validate_removal, validate_transition
+from stack_config import Settings
+from transitions import validate_removal
 
 __all__ = ["DeclarationError", "declare_stack"]
-
-T = TypeVar("T")
 
 
 class DeclarationError(pulumi.RunError):
@@ -69,15 +52,15 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     record = PlatformRecord.of(settings, declared_names)
     problems += stack_problems(settings, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
-    _collect(problems, lambda: validate_removal(removed, declared_names, stack=settings.stack))
+    collect(problems, lambda: validate_removal(removed, declared_names, stack=settings.stack))
     drafts = [
-        _Draft(settings, names, live, key, name, models[key], models_folder / key)
+        EndpointDraft(settings, names, live, key, name, models[key], models_folder / key)
         for name, key in declared_names.items()
         if key in models
     ]
     for name, key in declared_names.items():
         if key not in models:  # its files are refused already; what the stack file asks of Azure may be wrong as well
-            _collect(problems, lambda n=name, k=key: _check_without_files(settings, live, n, k))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            collect(problems, lambda n=name, k=key: check_without_files(settings, live, n, k))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
@@ -103,245 +86,9 @@ def _load(settings: Settings, models_folder: Path, problems: list[str]) -> dict[
     folders = {models_folder / key: key for key in settings.endpoints}
     asked = {folder: settings.endpoints[key].deployments for folder, key in folders.items()}
     models: dict[str, Model] = {}
-    for folder, loaded in (_collect(problems, lambda: load_models(asked)) or {}).items():
+    for folder, loaded in (collect(problems, lambda: load_models(asked)) or {}).items():
         if isinstance(loaded, Model):
             models[folders[folder]] = loaded
         else:
-            problems += _lines(loaded)
+            problems += lines_of(loaded)
     return models
-
-
-def _check_without_files(settings: Settings, live: LiveStack, name: str, key: str) -> None:
-    """Check an endpoint whose files cannot be read, as if they said what is live; raise `TransitionError`."""
-    endpoint, rollout = live.endpoints.get(name), settings.rollout.get(key, RolloutSettings())
-    existing = endpoint.deployments if endpoint else {}
-    declared = DeclaredEndpoint(
-        stack=settings.stack,
-        key=key,
-        name=name,
-        auth_mode=endpoint.auth_mode if endpoint else "",
-        identity_ids=endpoint.identity_ids if endpoint else frozenset(),
-        traffic=rollout.traffic,
-        mirror=rollout.mirror,
-        deployments={
-            deployment: DeclaredDeployment(
-                release=(existing[deployment].release if deployment in existing else None) or "",
-                allow_live_change=True,
-                instances=chosen.autoscale.min if chosen.autoscale else chosen.instances or MAX_INSTANCES,
-            )
-            for deployment, chosen in settings.endpoints[key].deployments.items()
-        },
-    )
-    state = live.around(endpoint)
-    validate_transition(state, declared, rollout.stable, settings.limits)
-
-
-def _collect(problems: list[str], step: Callable[[], T]) -> T | None:
-    """Do one step; what it refuses joins the other problems, and the program goes on to find more."""
-    try:
-        return step()
-    except TransitionError as error:
-        problems += [str(violation) for violation in error.violations]
-    except ModelError as error:
-        problems += _lines(error)
-    return None
-
-
-def _lines(error: ModelError) -> list[str]:
-    return [f"models/{problem}" for problem in error.problems] or [str(error)]
-
-
-@dataclass(frozen=True)
-class _Draft:
-    """One endpoint, its files loaded, its live state read, not checked yet."""
-
-    settings: Settings
-    names: Names
-    live: LiveStack
-    key: str
-    name: str
-    model: Model
-    folder: Path
-
-    @property
-    def _endpoint(self) -> EndpointSettings:
-        return self.settings.endpoints[self.key]
-
-    @property
-    def _rollout(self) -> RolloutSettings:
-        return self.settings.rollout.get(self.key, RolloutSettings())
-
-    def declare(self, problems: list[str]) -> EndpointDeclaration | None:
-        """Check the endpoint; None if something is wrong, which `problems` then holds."""
-        before = len(problems)
-        problems += self._file_problems()
-        live = self.live.endpoints.get(self.name)
-        state = self.live.around(live)
-        transition = _collect(
-            problems,
-            lambda: validate_transition(state, self._declared(), self._rollout.stable, self.settings.limits),
-        )
-        # Of a refused change too: whoever gets it allowed has to publish it first.
-        names = (
-            transition.deployments if transition else self._endpoint.deployments if self.live.workspace_exists else ()
-        )
-        published = _collect(problems, lambda: self._published(tuple(names)))
-        if transition is None or published is None or len(problems) > before:
-            return None
-        return EndpointDeclaration(
-            key=self.key,
-            name=self.name,
-            model=self.model,
-            transition=transition,
-            live=live,
-            role_delay_seconds=0 if live else self.settings.limits.role_delay_seconds,
-            protect=any(self._rollout.traffic.values()) or any(self._rollout.mirror.values()),
-            registries=self._registries(),
-            next=self._next(transition),
-            deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),
-        )
-
-    def _registries(self) -> dict[str, str]:
-        """The registries of all declared deployments, of those too that wait: rights take minutes to be there."""
-        used = [name for spec in self.model.deployments.values() for name in registries_of(spec)]
-        ids = {name.lower(): self.settings.existing.registry_id(name) for name in sorted(used)}
-        return {name: registry_id for name, registry_id in ids.items() if registry_id is not None}
-
-    def _declared(self) -> DeclaredEndpoint:
-        own, declared = self.names.endpoint_identity_id(self.key), self.model.endpoint.identity
-        identities = (own,) if declared is None else declared.resource_ids
-        return DeclaredEndpoint(
-            stack=self.settings.stack,
-            key=self.key,
-            name=self.name,
-            auth_mode=self.model.endpoint.auth_mode,
-            identity_ids=frozenset(identity_id.lower() for identity_id in identities),
-            traffic=self._rollout.traffic,
-            mirror=self._rollout.mirror,
-            deployments={
-                name: DeclaredDeployment(
-                    release=self._release(name),
-                    allow_live_change=deployment.allow_live_change,
-                    instances=_least_instances(self.model.deployments[name], deployment),
-                    unpinned_image=unpinned_image(self.model.deployments[name]),
-                )
-                for name, deployment in self._endpoint.deployments.items()
-            },
-            kubernetes=self.model.endpoint.compute is not None,
-        )
-
-    def _release(self, name: str) -> str:
-        sku = self._endpoint.deployments[name].sku
-        return release_digest(self.model.deployments[name], sku)[:DIGEST_DIGITS]
-
-    def _file_problems(self) -> Iterator[str]:
-        """What is wrong in az ml files only because of this stack or of today."""
-        endpoint = self.model.endpoint
-        closed = endpoint.public_network_access == "Disabled" and endpoint.compute is None
-        if self.settings.network is Network.PUBLIC and closed:
-            yield (
-                f"models/{self.key}/endpoint.yml: public_network_access must not be disabled in a public stack: it has "
-                "no private endpoint, so nobody would reach the endpoint. Remove the line, or use a private stack."
-            )
-        for name, spec in self.model.deployments.items():
-            file = f"models/{self.key}/{name}.yml"
-            if self._endpoint.deployments[name].sku is None and self.model.endpoint.compute is None:
-                try:
-                    check_sku(spec.instance_type, date.today())
-                except SkuError as error:
-                    yield f"{file}: instance_type: {error}"
-            chosen = self._endpoint.deployments[name]
-            fixed = chosen.instances is None and chosen.autoscale is None and self.model.endpoint.compute is None
-            if fixed and spec.instance_count > MAX_INSTANCES:
-                yield (
-                    f"{file}: instance_count must be at most {MAX_INSTANCES}, which is Azure's limit for a deployment, "
-                    f"got {spec.instance_count}. Write {MAX_INSTANCES} or less."
-                )
-            if self.settings.network is Network.PRIVATE and spec.body.get("egressPublicNetworkAccess") == "Disabled":
-                yield (
-                    f"{file}: egress_public_network_access must not be disabled in a private stack: that is the older "
-                    "network of single deployments, and the workspace has a managed one. Remove the line."
-                )
-
-    def _published(self, deployments: tuple[str, ...]) -> dict[str, str]:
-        """URI by digest of all local content that the deployments need."""
-        specs = [self.model.deployments[name] for name in deployments]
-        assets = {
-            f"{spec.name}: {asset.kind}": asset
-            for spec in specs
-            for asset in (spec.model, spec.code)
-            if isinstance(asset, LocalAsset)
-        }
-        if not assets:
-            return {}
-        found = require_published(
-            read_lock(self.folder),
-            self.settings.stack,
-            assets,
-            workspace_id=self.names.workspace_id,
-            workspace_guid=self.live.workspace_guid,
-        )
-        return {asset.digest: asset.uri for asset in found.values()}
-
-    def _next(self, transition: Transition) -> str | None:
-        local = any(
-            isinstance(a, LocalAsset) for spec in self.model.deployments.values() for a in (spec.model, spec.code)
-        )
-        if transition.next is None or self.live.workspace_exists or not local:
-            return transition.next
-        # Content is published to the workspace's storage, so it can only be done once that exists.
-        return f"sluice release publish {self.key} --stack {self.settings.stack} && {transition.next}"
-
-    def _deployment(self, name: str, transition: Transition, published: Mapping[str, str]) -> DeploymentDeclaration:
-        spec, chosen = self.model.deployments[name], self._endpoint.deployments[name]
-        live = self.live.endpoints.get(self.name)
-        found = live.deployments.get(name) if live else None
-        failed_again = found is not None and found.state == "failed" and name in transition.replaced
-        return DeploymentDeclaration(
-            name=name,
-            spec=spec,
-            release=self._release(name),
-            instance_type=_instance_type(chosen.sku or spec.instance_type),
-            instances=_first_instances(spec, chosen),
-            autoscale=_autoscale(spec, chosen),
-            published=published,
-            attempt=(found.attempt if found else 0) + failed_again,
-            serving=any(name in weights for weights in _carried(transition, live)),
-            weight=transition.traffic.get(name, 0),
-            mirror=transition.mirror.get(name, 0),
-            kept=None if name in transition.replaced else found,
-        )
-
-
-def _carried(transition: Transition, live: LiveEndpoint | None) -> list[Mapping[str, int]]:
-    """Weights that are not 0, after this update and now."""
-    after: list[Mapping[str, int]] = [transition.traffic, transition.mirror]
-    return [*after, live.traffic, live.mirror] if live else after
-
-
-def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSettings | None:
-    """The stack file decides; else `scale_settings: target_utilization` of the az ml file."""
-    if chosen.autoscale is not None or spec.autoscale is None:
-        return chosen.autoscale
-    return AutoscaleSettings(
-        min=spec.autoscale.min_instances,
-        max=spec.autoscale.max_instances,
-        default=spec.autoscale.min_instances,
-        target_cpu_percent=spec.autoscale.target_cpu_percent,
-    )
-
-
-def _instance_type(name: str) -> str:
-    """A VM size as Azure spells it: another spelling would be an update, and of what cannot change in place."""
-    sku = find_sku(name)
-    return sku.name if sku else name
-
-
-def _first_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:
-    autoscale = _autoscale(spec, chosen)
-    return chosen.instances or (autoscale.default if autoscale else spec.instance_count)
-
-
-def _least_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:
-    autoscale = _autoscale(spec, chosen)
-    return autoscale.min if autoscale else _first_instances(spec, chosen)

@@ -7,6 +7,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ PURE = (
     "skus",
     "transitions",
     "stack_config",
+    "rollout_config",
+    "config_values",
+    "declared_change",
+    "change_rules",
+    "platform_record",
     "endpoint_state",
     "weights",
     "models.spec",
@@ -132,6 +138,14 @@ def test_a_pure_module_imports_neither_pulumi_nor_a_client(module: str) -> None:
     code = f"import sys, {module}; print([name for name in {forbidden!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_module_at_the_root_is_installed_and_type_checked() -> None:
+    """One that py-modules lacks is missing from an installed `sluice`; one that mypy lacks is checked by chance."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    modules = {path.stem for path in ROOT.glob("*.py")}
+    assert modules - {"__main__"} == set(project["setuptools"]["py-modules"])
+    assert {f"{name}.py" for name in modules} == {name for name in project["mypy"]["files"] if name.endswith(".py")}
 
 
 def imports_of(folder: str) -> set[str]:

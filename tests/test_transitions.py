@@ -13,19 +13,17 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from stack_config import Limits
-from transitions import (
-    HEALTHY,
+from declared_change import HEALTHY
+from endpoint_state import (
     DeclaredDeployment,
     DeclaredEndpoint,
     LiveDeployment,
     LiveEndpoint,
     LiveState,
     Transition,
-    TransitionError,
-    validate_removal,
-    validate_transition,
 )
+from stack_config import Limits
+from transitions import TransitionError, validate_removal, validate_transition
 
 IDENTITY = "/subscriptions/s/resourcegroups/rg/providers/microsoft.managedidentity/userassignedidentities/id"
 STATES = ("Succeeded", "Scaling", "Updating", "Creating", "Failed", "Deleting", "Canceled")
@@ -204,19 +202,23 @@ def test_a_colour_that_scales_out_can_be_promoted():
 
 @pytest.mark.parametrize("weight", [10, 50])
 def test_a_step_up_to_the_limit_is_allowed(weight):
-    accept(live({"blue": 100}, blue="Succeeded", green="Succeeded"), declared({"blue": 100 - weight, "green": weight}))
+    wanted = {"blue": 100 - weight, "green": weight}
+    step = accept(live({"blue": 100}, blue="Succeeded", green="Succeeded"), declared(wanted))
+    assert (step.traffic, step.settled) == (wanted, True)
 
 
 def test_a_step_beyond_the_limit_is_refused():
     errors = refuse(live({"blue": 100}, blue="Succeeded", green="Succeeded"), declared({"green": 100}))
     assert errors == [
         f"{ROLLOUT}.traffic.green must not rise by more than 50 percent in one update (sluice:limits.max_step), "
-        "got 0 to 100. Take a smaller step in Pulumi.prod.yaml; only the stable deployment (blue) may jump."
+        "got 0 to 100. Take a smaller step in Pulumi.prod.yaml; only the stable deployment (blue) may take a larger "
+        "one."
     ]
 
 
 def test_the_stable_colour_may_jump_back():
-    accept(live({"green": 100}, blue="Succeeded", green="Succeeded"), declared({"blue": 100}), max_step=1)
+    step = accept(live({"green": 100}, blue="Succeeded", green="Succeeded"), declared({"blue": 100}), max_step=1)
+    assert (step.traffic, step.settled) == ({"blue": 100}, True)
 
 
 def test_without_a_stable_colour_every_increase_is_bound():
@@ -236,8 +238,9 @@ def test_a_stable_colour_that_serves_nothing_must_be_healthy():
 
 
 def test_weights_that_stay_or_fall_are_allowed_for_an_unhealthy_colour():
-    accept(live({"blue": 50, "green": 50}, blue="Failed", green="Updating"), declared({"blue": 50, "green": 50}))
-    accept(live({"blue": 90, "green": 10}, blue="Succeeded", green="Failed"), declared({"blue": 100}))
+    same = accept(live({"blue": 50, "green": 50}, blue="Failed", green="Updating"), declared({"blue": 50, "green": 50}))
+    less = accept(live({"blue": 90, "green": 10}, blue="Succeeded", green="Failed"), declared({"blue": 100}))
+    assert (same.traffic, less.traffic) == ({"blue": 50, "green": 50}, {"blue": 100})
 
 
 def test_weight_for_a_colour_that_does_not_exist_yet_is_refused_on_an_endpoint_that_serves():
@@ -245,7 +248,7 @@ def test_weight_for_a_colour_that_does_not_exist_yet_is_refused_on_an_endpoint_t
     assert errors == [
         f"{ROLLOUT}.traffic.green must be 0 for now, got 10: green does not exist in Azure yet. Set it to 0 in "
         "Pulumi.prod.yaml, run pulumi up --refresh --stack prod (without --refresh, Pulumi does not notice a "
-        "deployment that was deleted by hand), and give it weight in a later update, once it is Succeeded."
+        "deployment that was deleted by hand), and raise it in a later update, when the deployment is Succeeded."
     ]
 
 
@@ -298,15 +301,15 @@ def with_image(image: str, name: str = "green") -> DeclaredDeployment:
 
 
 PINNED_RULE = (
-    'must have an image with a version (sluice:limits.require_pinned), got "x:latest" in models/fraud-detection/'
+    'must use an image with a version (sluice:limits.require_pinned), got "x:latest" in models/fraud-detection/'
 )
 
 
 @pytest.mark.parametrize(
     ("state", "traffic", "mirror"),
     [
-        (live({"blue": 100}, blue="Succeeded"), {"blue": 100}, {}),  # made
-        (live({"blue": 100}, blue="Succeeded", green="Failed"), {"blue": 100}, {}),  # made anew
+        (live({"blue": 100}, blue="Succeeded"), {"blue": 100}, {}),  # created
+        (live({"blue": 100}, blue="Succeeded", green="Failed"), {"blue": 100}, {}),  # created again
         (live({"blue": 100}, blue="Succeeded", green="Succeeded"), {"blue": 90, "green": 10}, {}),
         (live({"blue": 90, "green": 10}, blue="Succeeded", green="Succeeded"), {"blue": 80, "green": 20}, {}),
         (live({"blue": 100}, blue="Succeeded", green="Succeeded"), {"blue": 100}, {"green": 10}),
@@ -327,14 +330,14 @@ def test_an_image_without_a_version_may_stay_and_fall_and_be_the_way_back():
         accept(both, declared(traffic, **images), require_pinned=True)
     first = live({}, blue="Succeeded", green="Succeeded")
     (problem,) = refuse(first, declared({"blue": 100}, **images), require_pinned=True)
-    assert problem.startswith("sluice:endpoints.fraud-detection.deployments.blue must have an image")
+    assert problem.startswith("sluice:endpoints.fraud-detection.deployments.blue must use an image")
 
 
 @pytest.mark.parametrize("traffic", [{}, {"green": 0}])
 def test_an_endpoint_that_serves_is_not_reset_by_adopting_it(traffic):
     errors = refuse(live({"blue": 100}, blue="Succeeded", green="Succeeded"), declared(traffic))
     assert errors == [
-        f"{ROLLOUT}.traffic must say who gets the requests of an endpoint that serves, got nothing for blue=100. "
+        f"{ROLLOUT}.traffic must name every deployment that has live weight; blue=100 is missing. "
         "Declare these weights, or {blue: 0} to stop serving, in Pulumi.prod.yaml."
     ]
 
@@ -382,7 +385,7 @@ def test_another_release_under_live_or_mirror_weight_is_refused(traffic, mirror)
     errors = refuse(state, wanted)
     assert len(errors) == 1
     assert errors[0].startswith(f"{DEPLOYMENTS}.green must keep its release while it gets 10 percent of ")
-    assert "got fedcba987654 over green" in errors[0]
+    assert "got fedcba987654 in place of green" in errors[0]
     assert "allow_live_change: true" in errors[0]
 
 
@@ -391,7 +394,7 @@ def test_lowering_to_zero_and_changing_the_release_are_two_updates():
     assert refuse(state, declared({"blue": 100}, green=DeclaredDeployment(release="new")))
 
 
-def test_who_knows_what_they_do_changes_a_live_release_in_place():
+def test_a_live_release_changes_in_place_where_the_stack_file_allows_it():
     state = live({"blue": 100}, blue="Succeeded")
     step = accept(state, declared({"blue": 100}, blue=DeclaredDeployment(release="new", allow_live_change=True)))
     assert (step.traffic, step.replaced) == ({"blue": 100}, set())
@@ -452,7 +455,7 @@ def test_case_of_auth_mode_and_identity_does_not_matter():
 @pytest.mark.parametrize("state", ["Creating", "Deleting"])
 def test_an_endpoint_in_an_unfinished_state_is_waited_for(state):
     errors = refuse(live(state=state), declared({"blue": 100}))
-    assert f'is {state} in Azure as "fraud-detection-prod"' in errors[0]
+    assert f'is still {state} in Azure ("fraud-detection-prod") and cannot be changed until that' in errors[0]
 
 
 def test_an_endpoint_whose_creation_failed_must_be_deleted():
@@ -461,7 +464,9 @@ def test_an_endpoint_whose_creation_failed_must_be_deleted():
 
 
 def test_a_failed_update_of_a_serving_endpoint_does_not_block_the_way_back():
-    accept(live({"blue": 50, "green": 50}, state="Failed", blue="Succeeded", green="Failed"), declared({"blue": 100}))
+    state = live({"blue": 50, "green": 50}, state="Failed", blue="Succeeded", green="Failed")
+    step = accept(state, declared({"blue": 100}))
+    assert (step.traffic, step.settled) == ({"blue": 100}, True)
 
 
 def test_an_endpoint_that_serves_is_not_removed_or_renamed():
@@ -481,9 +486,14 @@ def test_a_mirror_alone_keeps_an_endpoint_from_being_removed():
         validate_removal([live({}, {"green": 5}).endpoint], set(), stack="prod")
 
 
-def test_a_declared_or_idle_endpoint_may_go_on():
-    validate_removal([live({"blue": 100}).endpoint], {"fraud-detection-prod"}, stack="prod")
-    validate_removal([live({"blue": 0}).endpoint], set(), stack="prod")
+def test_a_declared_endpoint_may_serve_and_an_idle_one_may_be_removed():
+    serving = live({"blue": 100}).endpoint
+    idle, removed = replace(live({"blue": 0}).endpoint, name="idle-prod"), replace(serving, name="removed-prod")
+    with pytest.raises(TransitionError) as refusal:
+        validate_removal([serving, idle, removed], {serving.name}, stack="prod")
+    assert [str(violation).partition(",")[0] for violation in refusal.value.violations] == [
+        'sluice:endpoints no longer declares the endpoint "removed-prod"'
+    ]
 
 
 # -- weights that are wrong whatever is live -------------------------------------------------------------------------

@@ -549,6 +549,7 @@ def test_a_stack_whose_names_another_one_has_is_refused_with_the_owner_and_nothi
 
 
 @pytest.mark.parametrize("tags", [{}, {"sluice:stack": "dev", "sluice:team": "payments"}, {"owner": "somebody"}])
-def test_a_group_with_its_own_tags_or_none_is_no_other_stacks(live: FakeAzure, tags: dict[str, str]) -> None:
+def test_a_group_with_its_own_tags_or_none_belongs_to_this_stack(live: FakeAzure, tags: dict[str, str]) -> None:
     live.add_group(tags=tags)
-    declare(live, config(traffic={"blue": 100}))
+    (endpoint,) = declare(live, config(traffic={"blue": 100})).endpoints
+    assert endpoint.transition.traffic == {"blue": 100}

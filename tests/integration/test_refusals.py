@@ -109,7 +109,7 @@ STACK_FILE: dict[str, tuple[Callable[[Config], Any], tuple[str, ...]]] = {
             "models/credit-risk/: the model's folder does not exist",
             "lilac.yml: deployment lilac has no file",
             "blue must stay declared",
-            "must say who gets the requests",
+            "must name every deployment that has live weight",
             'azure-native:location must stay "westeurope"',
         ),
     ),
