@@ -1,4 +1,4 @@
-"""The rules for a change of an endpoint (laws 2 to 5 of the design): each yields what it refuses, with the fix.
+"""The rules for a change of an endpoint: each yields what it refuses, with the fix.
 
 Pure. `transitions.py` collects what they yield into one error.
 """

@@ -22,7 +22,7 @@ _EXPECTED = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
-    "string_type": "must be a text",
+    "string_type": "must be a string",
     "bool_type": "must be true or false",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
@@ -42,8 +42,9 @@ _EXPECTED = {
 }
 
 _PATTERNS = {
-    NAME_PATTERN: "must be lower-case letters, digits and single dashes, with a letter first",
-    TAG_KEY_PATTERN: "must be letters, digits, dots, dashes and underscores, with a letter first, no dot or dash last",
+    NAME_PATTERN: "must be lower-case letters, digits and single dashes, starting with a letter",
+    TAG_KEY_PATTERN: "must be letters, digits, dots, dashes and underscores, starting with a letter and not "
+    "ending in a dot or dash",
     DELAY_PATTERN: "must be a number of seconds or minutes, such as 0s, 90s or 3m",
     REGISTRY_NAME_PATTERN: "must be the name of an Azure ML registry: 3 to 33 letters, digits, dashes and underscores",
     REGISTRY_ID_PATTERN: "must be an ARM id, /subscriptions/<id>/resourceGroups/<group>/providers/"
@@ -58,7 +59,7 @@ _ONLY_KEY = "[key]"
 
 
 def delay_violation(variable: str, value: str) -> Violation:
-    """A variable of the environment that should hold a delay and does not."""
+    """The violation of an environment variable whose value is not a delay."""
     fix = "Set it to such a value in the environment, or unset it."
     return Violation(variable, f"{_PATTERNS[DELAY_PATTERN]}, got {json.dumps(value, ensure_ascii=False)}. {fix}")
 
@@ -111,7 +112,7 @@ def _sentence(detail: ErrorDetails, path: list[int | str]) -> str:
 
 
 def _value(detail: ErrorDetails) -> str:
-    """The value as it would be written in YAML's flow style, with a word on the two usual slips."""
+    """The value as it would be written in YAML's flow style, with a hint about the two usual mistakes."""
     value = detail["input"]
     if detail["type"] == "too_long":
         return f"{len(value)}"
@@ -123,7 +124,7 @@ def _value(detail: ErrorDetails) -> str:
             "nothing (write {} for an empty mapping)" if "mapping" in _EXPECTED.get(detail["type"], "") else "nothing"
         )
     if isinstance(value, str) and detail["type"] in ("int_type", "float_type", "bool_type"):
-        return f"{text}, which is a text: leave out the quotes"
+        return f"{text}, which is a string: remove the quotes"
     return text
 
 
@@ -132,7 +133,7 @@ def _unknown_key(path: list[int | str]) -> str:
 
     namespace, separator, name = str(path[-1]).partition(":")
     if separator:
-        return f"is in the namespace {namespace}, which nobody reads. Did you mean sluice:{name}?"
+        return f"belongs to the unknown namespace {namespace}. Did you mean sluice:{name}?"
     known = _known_keys(path[:-1])
     close = get_close_matches(str(path[-1]).lower(), known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""

@@ -29,7 +29,7 @@ MODULES = (stack_config, rollout_config)
 
 
 class _EditorSchema(GenerateJsonSchema):
-    """Without titles, which repeat the keys and make hover texts longer."""
+    """Without titles, which repeat the keys and make the hover text longer."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False

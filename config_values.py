@@ -18,13 +18,13 @@ MAX_MIRROR_PERCENT = 50
 """Azure's limit for mirrored traffic."""
 
 TAG_KEY_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9_]$"
-"""What every service takes in the key of a tag; Azure DNS drops other keys without a word."""
+"""The keys of tags that every service accepts; Azure DNS silently drops others."""
 
 MAX_TAGS = 13
 """A private DNS zone and its network link take 15 tags (Microsoft's "tag-resources", read), two of which are ours."""
 
 DELAY_PATTERN = r"^(0|[1-9][0-9]{0,3})[sm]$"
-"""Seconds or minutes; nothing is waited for longer than that."""
+"""Seconds or minutes, of at most four digits."""
 
 REGISTRY_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,32}$"
 """Azure ML's rule for the name of a registry (read in its REST specification)."""

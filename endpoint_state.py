@@ -1,4 +1,4 @@
-"""An endpoint with its deployments: as Azure has it, as it is declared, and what an update may make of the two.
+"""An endpoint with its deployments: as Azure has it, as it is declared, and what an update may declare.
 
 Plain frozen values; `transitions.py` compares them, `components/` fills them in and acts on the answer.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 class LiveDeployment:
     """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none.
 
-    `attempt` says how many times it was made anew because its creation had failed; `body` is its `sluice:body` tag.
+    `attempt` says how many times it was recreated because its creation had failed; `body` is its `sluice:body` tag.
     """
 
     name: str
@@ -65,7 +65,7 @@ class LiveState:
 
     @property
     def network_is_ready(self) -> bool:
-        """Azure creates deployments."""
+        """Whether Azure can create deployments."""
         return self.network_status is None or self.network_status.lower() == "active"
 
 
@@ -103,9 +103,10 @@ class Transition:
     """What this update may declare.
 
     `traffic` and `mirror` are what the endpoint's PUT carries now, zeros left out; `deployments` the names to declare;
-    `replaced` those of them that are deleted and created anew (failed, or another release, at 0 %); `replaces_endpoint`
-    says that the endpoint itself must be (another identity or auth mode while it serves nothing); `waiting` says in
-    words what is declared but held back; `next` is the command that continues, None when nothing is held back.
+    `replaced` those of them that are deleted and created again (failed, or another release, at 0 %);
+    `replaces_endpoint` says that the endpoint itself must be (another identity or auth mode while it serves nothing);
+    `waiting` says in words what is declared but held back; `next` is the command that continues, None when nothing is
+    held back.
     """
 
     traffic: Mapping[str, int]

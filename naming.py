@@ -4,7 +4,7 @@ Pure: the same inputs give the same names on every machine, so the program can a
 declares it. Each name respects the limits of its resource type; what is too long is cut and ends in a hash of the
 whole, so that two long names never meet. Names that are unique in all of Azure carry the stack's `suffix`; names that
 Azure keeps after a deletion carry the stack's generation, from the second on.
-It knows no Pulumi and asks nobody whether a name is taken.
+It imports no Pulumi and does not check whether a name is taken.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
 def kept_names_advice(names: Names) -> str:
     """What to do where Azure still keeps the name of something that was deleted."""
     return (
-        "Azure keeps the name of a deleted workspace and of a deleted Log Analytics workspace for 14 days, and that of "
-        f"a deleted key vault for 7 to 90. Write the line `sluice:generation: {names.generation + 1}` into "
-        f"Pulumi.{names.stack}.yaml and run pulumi up --stack {names.stack}: the stack then has other names."
+        "Azure keeps the name of a deleted workspace and of a deleted Log Analytics workspace for 14 days, and the "
+        f"name of a deleted key vault for 7 to 90. Write the line `sluice:generation: {names.generation + 1}` into "
+        f"Pulumi.{names.stack}.yaml and run pulumi up --stack {names.stack}: the stack then gets new names."
     )
 
 
@@ -56,7 +56,7 @@ class Names:
 
     `generation` is a whole number from 1 on. The first has the names without a mark. From the second on, `g2`, `g3` and
     so on are part of the names that Azure keeps for days after a deletion (workspace, key vault, Log Analytics) and of
-    those that only one resource in Azure can have (storage, registry), so that a stack can be made again at once.
+    those that only one resource in Azure can have (storage, registry), so that a stack can be recreated at once.
     """
 
     team: str

@@ -1,7 +1,7 @@
 """Whose a resource is: every resource of a stack carries the stack's name and its team as tags.
 
 Stacks whose names differ in capitals or in `_`, `.` and `-` alone have the same names in Azure, so that two of them
-would share one resource group. Its tags say which of them has it. Pure; it asks nobody.
+would share one resource group. Its tags say which of them has it. Pure: it reads nothing from Azure.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def other_owner(tags: Mapping[str, object], *, team: str, stack: str) -> str | N
 
 
 def meeting(resource_group: str, owner: str, *, team: str, stack: str) -> str:
-    """The line that says that two stacks meet in Azure, and the ways out."""
+    """The error for two stacks that have the same names in Azure, with the ways out."""
     return (
         f"resource group {resource_group} belongs to {owner}, and stack {stack} of team {team} has the same names in "
-        "Azure: names there have no capitals, and a dash for every `_` and `.`. Give this stack or team a name that "
-        "differs in letters or digits; if it is that stack under another name, use the name from before."
+        "Azure, where names are in lower case and have a dash for every `_` and `.`. Give this stack or team a name "
+        "that differs in letters or digits. If this is the same stack under a new name, use its old name again."
     )

@@ -1,8 +1,8 @@
 """What the last update of a stack declared, as tags of one resource of the stack: what of it may not change, and why.
 
-Pure. A stack's facts lie in the tags of an identity that is always its own, because its resource group may be somebody
-else's one day. They say what was declared, not what Azure made of it: they are written first. A tag that is missing is
-unknown, and nothing is compared with it.
+Pure. The tags are those of an identity that always belongs to the stack; its resource group may belong to someone else
+one day. They say what was declared, not what Azure did with it, because they are written first. A missing tag means
+unknown, and the program compares nothing with it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ISOLATION = "AllowInternetOutbound"
 GUARDED_RETENTION_DAYS = 90
 """Azure's maximum for a deleted vault: in a private stack."""
 RETENTION_DAYS = 7
-"""Azure's minimum: a vault that is made anew often should free its name soon."""
+"""Azure's minimum: a vault that is recreated often should free its name soon."""
 
 MAX_TAGS = 50
 """What Azure lets a resource carry."""
@@ -48,18 +48,18 @@ class _Fixed:
 
     tag: str
     name: str
-    """Its key in the stack file, or what it is, where no key sets it."""
+    """Its key in the stack file, or a description where no key sets it."""
     reason: str
     follows_network: bool = False
-    """Another network has another value of it by itself, and is said alone."""
+    """The network decides its value, so a change of both is reported as one of the network alone."""
 
 
 _FIXED = (
     _Fixed(
         NETWORK,
         "sluice:network",
-        "Azure takes back neither a managed network nor a vault's protection against purging, and endpoints keep the "
-        "network that they were made in",
+        "Azure can turn off neither a managed network nor a vault's purge protection, and endpoints keep the network "
+        "that they were created in",
     ),
     _Fixed(
         "sluice:address-space",
@@ -70,19 +70,19 @@ _FIXED = (
     _Fixed(
         "sluice:isolation",
         "the isolation of the managed network",
-        "Azure loosens no managed network",
+        "Azure cannot loosen a managed network",
         follows_network=True,
     ),
     _Fixed(
         "sluice:vault-retention",
         "the retention of the deleted vault in days",
-        "Azure takes it at the vault's creation only",
+        "Azure sets it only when it creates the vault",
         follows_network=True,
     ),
     _Fixed(
         "sluice:storage-redundancy",
         "sluice:storage.redundancy",
-        "an update does not move the copies of an account that exists",
+        "an update does not move the copies of an existing account",
     ),
 )
 
@@ -119,7 +119,7 @@ class PlatformRecord:
         )
 
     def tags(self) -> dict[str, str]:
-        """The tags that say all this; those of a stack with a great many endpoints are more than `MAX_TAGS`."""
+        """The record as tags; a stack with very many endpoints needs more than `MAX_TAGS`."""
         lines: list[str] = []
         for name in self.endpoints:
             if lines and len(lines[-1]) + 1 + len(name) <= MAX_TAG_VALUE:
@@ -147,16 +147,16 @@ def facts(network: Network, redundancy: Redundancy) -> dict[str, str]:
 def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) -> Iterator[str]:
     """What may not change from one update to the next, each in a sentence with its fix.
 
-    With a higher generation everything is made again, so everything may change; whether something still serves under
-    the names of the last one is not looked at here.
+    With a higher generation everything is recreated, so everything may change. Whether an endpoint still serves under
+    the names of the last generation is not checked here.
     """
     if before.generation is None or now.generation is None or now.generation > before.generation:
         return
     file = f"Pulumi.{stack}.yaml"
     if now.generation < before.generation:
         yield (
-            f"sluice:generation must not fall, got {now.generation} after {before.generation}: Azure may still keep "
-            f"the names of the earlier one. Restore it in {file}, or raise it."
+            f"sluice:generation must not decrease, got {now.generation} after {before.generation}: Azure may still "
+            f"keep the names of the earlier one. Restore it in {file}, or raise it."
         )
         return
     changed = [fixed for fixed in _FIXED if _differ(before.facts.get(fixed.tag), now.facts.get(fixed.tag))]
@@ -166,9 +166,9 @@ def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) 
             continue
         yield (
             f'{fixed.name} must stay "{before.facts[fixed.tag]}" while the stack exists, got '
-            f'"{now.facts[fixed.tag]}": {fixed.reason}. Restore it in {file}, or set '
-            f"sluice:generation: {now.generation + 1} with it, once all weights are 0: everything is then made again "
-            f"under new names.{_protection(before)}"
+            f'"{now.facts[fixed.tag]}": {fixed.reason}. Restore it in {file}. To keep the '
+            f"change, set all weights to 0, then set sluice:generation: {now.generation + 1} with it, which recreates "
+            f"everything under new names.{_protection(before)}"
         )
 
 
@@ -180,4 +180,4 @@ def _differ(before: str | None, now: str | None) -> bool:
 def _protection(before: PlatformRecord) -> str:
     if before.facts.get(NETWORK) != Network.PRIVATE.value:
         return ""
-    return " What a private stack protects has to be released before, by `pulumi state unprotect`."
+    return " Before that, release the resources that a private stack protects (`pulumi state unprotect`)."

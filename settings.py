@@ -32,9 +32,9 @@ OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
 STRUCTURED = frozenset({"tags", "storage", "existing", "limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 ROLE_DELAY_VARIABLE = "SLUICE_ROLE_DELAY"
-"""Where roles take effect in another time than the stack file says, the environment says it: 0s waits for nothing."""
+"""Environment variable that overrides `sluice:limits.role_delay`; 0s means no wait."""
 NUMBERS = frozenset({"generation"})
-"""Keys whose values are numbers: Pulumi hands them over as text, and `pulumi config set` writes them in quotes."""
+"""Keys whose values are numbers: Pulumi passes them as strings, and `pulumi config set` writes them in quotes."""
 
 
 class SettingsError(pulumi.RunError):
@@ -90,7 +90,7 @@ def parse_settings(
 
 
 def _is_misspelt(namespace: str) -> bool:
-    """Keys of other namespaces are other programs' affair, but nobody reads a slip of this one's name."""
+    """Other namespaces belong to other programs, but a misspelling of this one's would be ignored silently."""
     if namespace in OTHER_NAMESPACES:
         return False
     from difflib import get_close_matches
@@ -117,7 +117,7 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
 
 
 def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Violation]:
-    """Names that are given twice. Default names hold a hash of the subscription, which nobody knows here."""
+    """Names that are given twice; default names are left out, because they hold a hash of the subscription."""
     seen: dict[str, str] = {}
     for key, value in endpoints.items():
         name = _mapping(value).get("name")

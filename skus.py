@@ -2,9 +2,8 @@
 
 The table has every size of Microsoft's list for managed online endpoints, with the family's name as the quota API
 spells it. Azure adds sizes all the time, and deployments have run on sizes that the list does not have, so an unknown
-size is no error: `sku_warning` says that its quota and retirement are not checked. What cannot be had is refused: a
-retired size, and a name that no VM size has. Whether a region offers a size, and how much quota is left, only Azure
-knows.
+size is not an error: `sku_warning` says that its quota and retirement are not checked. A retired size and a name that
+cannot be a VM size are refused. Only Azure knows whether a region offers a size and how much quota is left.
 
 Sources (documented): MicrosoftDocs/azure-ai-docs, articles/machine-learning/
 reference-managed-online-endpoints-vm-sku-list.md at commit 1d987e3 (sizes, families, cores, GPUs, "Skip 20%
@@ -21,10 +20,10 @@ from datetime import date
 from fractions import Fraction
 
 MINIMUM_RECOMMENDED = "Standard_DS3_v2"
-"""What azure-ai-ml warns below."""
+"""azure-ai-ml warns about smaller sizes."""
 
 _NAME = re.compile(r"(standard|basic)_[a-z][a-z0-9_-]*", re.IGNORECASE)
-"""Every VM size of Azure is called so."""
+"""The form of the name of every VM size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class Sku:
 
 
 class SkuError(ValueError):
-    """A size is retired, or no VM size at all; the message says which sizes to use instead."""
+    """A size is retired or not a VM size; the message says which sizes to use instead."""
 
 
 def _family(
@@ -164,7 +163,7 @@ def check_sku(name: str, today: date) -> Sku | None:
     if sku is None:
         if not _NAME.fullmatch(name):
             raise SkuError(
-                f'names the SKU "{name}", which is no VM size: their names are Standard_<size>.'
+                f'names the SKU "{name}", which is not a VM size: VM sizes are named Standard_<size>.'
                 f"{_suggestion(name, today)}"
             )
         return None

@@ -75,10 +75,10 @@ class Limits(Section):
     min_live_instances: Instances = 1
     """Fewest instances of a colour that gets live weight."""
     role_delay: Delay = "3m"
-    """How long an update that creates the workspace or an endpoint waits once its identity has its roles, because Azure
-    needs minutes to put them into effect. SLUICE_ROLE_DELAY in the environment overrides it."""
+    """How long an update that creates the workspace or an endpoint waits after it has assigned the roles, because they
+    take minutes to take effect. SLUICE_ROLE_DELAY in the environment overrides it."""
     require_pinned: bool = False
-    """Refuse an image without a version (`latest` or no tag) on a deployment that is made or gets more weight."""
+    """Refuse an image without a version (`latest` or no tag) on a deployment that is created or gets more weight."""
 
     @property
     def role_delay_seconds(self) -> int:
@@ -208,7 +208,7 @@ class StorageSettings(Section):
 
 
 class ExistingSettings(Section):
-    """What others made and this stack uses."""
+    """Resources that this stack uses and does not create."""
 
     ml_registries: dict[RegistryName, RegistryId] = Field(default_factory=dict)
     """Azure ML registries by name, with their ARM ids; endpoints that take assets from one may read there."""
@@ -226,7 +226,7 @@ class ExistingSettings(Section):
         return value
 
     def registry_id(self, name: str) -> str | None:
-        """The ARM id of a registry, in whatever case its name is written; None if it is not listed."""
+        """The ARM id of a registry, whatever the case of its name; None if it is not listed."""
         return next((one for known, one in self.ml_registries.items() if known.lower() == name.lower()), None)
 
 
@@ -238,13 +238,13 @@ class StackConfig(Section):
     network: Network
     """public: reachable from the internet with authentication; private: from its virtual network only."""
     generation: Annotated[int, Field(ge=1, le=999)] = 1
-    """Part of the names that Azure keeps after a deletion, from 2 on; raise it to make the stack again at once."""
+    """From 2 on, part of the names that Azure keeps after a deletion; raise it to recreate a deleted stack at once."""
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)] = Field(default_factory=dict)
     """Tags of every resource, beside those of the program."""
     storage: StorageSettings = StorageSettings.model_construct()
     """The account that holds models and code."""
     existing: ExistingSettings = ExistingSettings.model_construct(ml_registries={})
-    """What others made and this stack uses."""
+    """Resources that this stack uses and does not create."""
     limits: Limits = Limits.model_construct()
     """How far one update may go."""
     endpoints: dict[Key, EndpointSettings] = Field(default_factory=dict)
@@ -259,7 +259,7 @@ class StackConfig(Section):
         if own:
             raise PydanticCustomError(
                 "tag_of_the_program",
-                'must not have keys that begin with "sluice-", which are the program\'s own on DNS zones, got {keys}',
+                'must not have keys that begin with "sluice-", which this program uses on DNS zones, got {keys}',
                 {"keys": ", ".join(own)},
             )
         seen: dict[str, str] = {}
@@ -268,7 +268,7 @@ class StackConfig(Section):
             if first != key:
                 raise PydanticCustomError(
                     "tag_twice",
-                    "must have keys that differ in more than their case, which is all one to Azure, got {keys}",
+                    "must have keys that differ in more than case, which Azure ignores, got {keys}",
                     {"keys": f"{first} and {key}"},
                 )
         return value

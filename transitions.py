@@ -1,10 +1,11 @@
-"""Which change of an endpoint is allowed, given what Azure says is live now (laws 2 to 5 of the design).
+"""Which change of an endpoint is allowed, given what Azure says is live now.
 
 Pure: plain values in, a `Transition` out, or one `TransitionError` that lists every violation. The program calls it
 before it declares its first resource, so a refusal changes nothing. It does not read Azure, and it holds no clock.
 
 While an endpoint serves nothing, weights that cannot be given yet wait for a later update; while it serves, they are an
-error. Nothing but the absence of the stable colour limits a way back to it.
+error. The way back to the stable colour is limited only by its own state: it must exist and, if it serves nothing now,
+be healthy.
 """
 
 from __future__ import annotations

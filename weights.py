@@ -112,12 +112,12 @@ class DeclaredWeights:
 
 
 def is_whole_percent(weight: object) -> bool:
-    """True for 0 to 100 as an integer; a bool is none."""
+    """True for an integer from 0 to 100; a bool does not count."""
     return isinstance(weight, int) and not isinstance(weight, bool) and 0 <= weight <= 100
 
 
 def whole_percents(weights: Mapping[str, object]) -> dict[str, int]:
-    """The entries that are weights at all."""
+    """The entries whose values are whole percents."""
     return {name: weight for name, weight in weights.items() if isinstance(weight, int) and is_whole_percent(weight)}
 
 

@@ -1,4 +1,5 @@
 """Pulumi components, one noun per module: what a stack consists of in Azure.
 
-Names come from `naming`, which change is allowed from `transitions`; nothing here reads the stack config.
+Names come from `naming`. Before any resource is declared, `live.py` reads Azure and `assessment.py` checks the stack
+config and the az ml files against it; the components act on the values of `declaration.py` alone.
 """

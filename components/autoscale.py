@@ -66,7 +66,7 @@ class Autoscale(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 delete_before_replace=True,
-                # Makes the engine delete the setting before a deployment that is made anew, and declare it again after:
+                # Makes the engine delete the setting before a deployment that is recreated, and declare it again after:
                 # nothing must be scaled while it is deleted or created.
                 replace_on_changes=["targetResourceUri"],
             ),
@@ -75,7 +75,7 @@ class Autoscale(pulumi.ComponentResource):
 
 
 def within_bounds(count: int, settings: AutoscaleSettings) -> int:
-    """The number of instances that is next to `count` and that autoscale may have chosen, under any of its profiles."""
+    """The number closest to `count` that autoscale may have chosen under any of its profiles."""
     lowest = min([settings.min, *(schedule.min for schedule in settings.schedules)])
     highest = max([settings.max, *(schedule.max for schedule in settings.schedules)])
     return min(max(count, lowest), highest)

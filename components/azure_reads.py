@@ -20,7 +20,7 @@ from pulumi_azure_native import _utilities  # says which version of the plugin a
 __all__ = ["Answer", "AzureReadError", "Read", "ReadFailure", "Resource", "answers_to", "ask", "require"]
 
 READS_AT_ONCE = 32
-"""So many that fifty endpoints are read in five turns, and fewer than ARM's smallest bucket (250 reads of one caller in
+"""Enough to read fifty endpoints in five turns, and fewer than ARM's smallest bucket (250 reads of one caller in
 one subscription, refilled with 25 a second: documented) loses in one go. The language host has four threads for each
 operation of `--parallel`; with less than 8 of those, its threads are the bound."""
 
@@ -56,7 +56,7 @@ class AzureReadError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """One question: `function` is azure-native's, `what` is how a person would call its subject (an ARM id)."""
+    """One question: `function` is azure-native's, `what` is what a person would call its subject (an ARM id)."""
 
     what: str
     function: str
@@ -95,7 +95,7 @@ def require(answers: Mapping[K, Answer]) -> dict[K, Resource | None]:
 async def answers_to(
     reads: Mapping[K, Read], pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> dict[K, Answer]:
-    """`ask` for what runs while resources are made."""
+    """`ask` for code that runs while resources are created."""
     answers = await _ask_once(reads)
     for seconds in PAUSES_SECONDS:
         again = {key: read for key, read in reads.items() if _is_throttled(answers[key])}
@@ -138,16 +138,16 @@ def _absent_or_failure(read: Read, error: str) -> ReadFailure | None:
 def _is_absent(answer: re.Match[str]) -> bool:
     if answer["status"] != "404":
         return False
-    # Newer backends of Azure ML say UserError for what is not there (recorded for batch endpoints, 2024).
+    # Newer backends of Azure ML answer UserError for what does not exist (recorded for batch endpoints, 2024).
     said = answer["code"] == "UserError" and re.search(r"does not exist|not found", answer["message"])
     return answer["code"] in ABSENT_CODES or bool(said)
 
 
 def _explain(failures: Mapping[str, list[str]]) -> str:
-    """One line per reason: a service that is away fails every read with the same words."""
+    """One line per reason: a service that is down fails every read with the same error."""
     ending = (
-        "What is live decides which change is allowed, so nothing was changed. Make it readable (`sluice doctor` says "
-        "what is missing) and try again."
+        "What is live decides which change is allowed, so nothing was changed. Fix this (`sluice doctor` shows what is "
+        "missing) and try again."
     )
     lines = []
     for reason, subjects in failures.items():

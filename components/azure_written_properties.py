@@ -1,7 +1,7 @@
-"""Properties that Azure ML writes into what a client sent, and that change with every operation of anybody.
+"""Properties that Azure ML adds to what a client sent and changes with every operation, whoever asked for it.
 
-A refresh takes them over into the engine's inputs, and the next preview would show their removal: after any scaling,
-for ever. They are ignored one by one, so that what the az ml files say beside them is still compared.
+A refresh copies them into the engine's inputs, and every later preview would show their removal. They are ignored one
+by one, so that what the az ml files say beside them is still compared.
 """
 
 __all__ = ["WRITTEN_BY_AZURE"]

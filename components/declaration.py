@@ -38,7 +38,7 @@ class DeploymentDeclaration:
     published: Mapping[str, str]
     """Where its local content lies: URI by digest."""
     attempt: int
-    """How many times it was made anew because its creation had failed."""
+    """How many times it was recreated because its creation had failed."""
     serving: bool
     """It has live or mirror weight, now or after this update."""
     weight: int
@@ -68,7 +68,8 @@ class EndpointDeclaration:
     protect: bool
     """The stack config gives it a weight, so the engine must not delete it. What is live now does not count: an
     endpoint that is set to 0 can be removed by the next update. What this update holds back does: under another team,
-    stack or subscription everything waits, because nothing is found, and what serves under the old name would go."""
+    stack or subscription everything waits, because nothing is found, and the endpoint under the old name would be
+    deleted."""
     registries: Mapping[str, str]
     """Azure ML registries that its deployments take assets from and that the stack file lists: ARM id by name in lower
     case."""
@@ -87,7 +88,8 @@ class StackDeclaration:
     record_tags: Mapping[str, str]
     """Tags of the stack's identity that say what this update declares."""
     group_tags: Mapping[str, str]
-    """Tags of the group by which an earlier version kept its endpoints; they go one update after the identity came."""
+    """Tags of the group by which an earlier version recorded its endpoints; the update after the one that creates the
+    identity removes them."""
     role_delay_seconds: float
     """How long the roles of the workspace's identity need until they are in effect; 0 for a workspace that exists."""
     endpoints: tuple[EndpointDeclaration, ...]

@@ -1,4 +1,4 @@
-"""Makes all resources of a component wait for one resource, and go before it when it is deleted."""
+"""Makes all resources of a component depend on one: they are created after it and deleted before it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["depend_on"]
 
 
 def depend_on(first: pulumi.Resource) -> pulumi.ResourceTransformation:
-    """What a component passes on to its children as a transformation: each azure-native resource depends on this one.
+    """A transformation that a component passes on to its children: each azure-native resource depends on this one.
 
     A dependency of the component alone would not be in the state of its children.
     """

@@ -1,6 +1,6 @@
-"""What is wrong with one endpoint, and what this update declares of it.
+"""Checks one endpoint of a stack, and says what this update declares of it.
 
-`assessment.py` makes a draft of each endpoint and collects what is wrong with all of them.
+`assessment.py` makes a draft of each endpoint and collects the problems of all of them.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class EndpointDraft:
             problems,
             lambda: validate_transition(state, self._declared(), self._rollout.stable, self.settings.limits),
         )
-        # Of a refused change too: whoever gets it allowed has to publish it first.
+        # Also for a refused change: its content has to be published before it can be allowed.
         names = (
             transition.deployments if transition else self._endpoint.deployments if self.live.workspace_exists else ()
         )
@@ -104,7 +104,7 @@ class EndpointDraft:
         )
 
     def _registries(self) -> dict[str, str]:
-        """The registries of all declared deployments, of those too that wait: rights take minutes to be there."""
+        """The registries of all declared deployments, including those that wait: roles take minutes to take effect."""
         used = [name for spec in self.model.deployments.values() for name in registries_of(spec)]
         ids = {name.lower(): self.settings.existing.registry_id(name) for name in sorted(used)}
         return {name: registry_id for name, registry_id in ids.items() if registry_id is not None}
@@ -137,13 +137,14 @@ class EndpointDraft:
         return release_digest(self.model.deployments[name], sku)[:DIGEST_DIGITS]
 
     def _file_problems(self) -> Iterator[str]:
-        """What is wrong in az ml files only because of this stack or of today."""
+        """Problems of the az ml files that depend on this stack or on today's date."""
         endpoint = self.model.endpoint
         closed = endpoint.public_network_access == "Disabled" and endpoint.compute is None
         if self.settings.network is Network.PUBLIC and closed:
             yield (
-                f"models/{self.key}/endpoint.yml: public_network_access must not be disabled in a public stack: it has "
-                "no private endpoint, so nobody would reach the endpoint. Remove the line, or use a private stack."
+                f"models/{self.key}/endpoint.yml: public_network_access must not be disabled in a public stack, "
+                "which has no private endpoint: no client could reach the endpoint. Remove the line, or use a private "
+                "stack."
             )
         for name, spec in self.model.deployments.items():
             file = f"models/{self.key}/{name}.yml"
@@ -191,7 +192,7 @@ class EndpointDraft:
         )
         if transition.next is None or self.live.workspace_exists or not local:
             return transition.next
-        # Content is published to the workspace's storage, so it can only be done once that exists.
+        # Publishing writes to the workspace's storage, so the workspace must exist first.
         return f"sluice release publish {self.key} --stack {self.settings.stack} && {transition.next}"
 
     def _deployment(self, name: str, transition: Transition, published: Mapping[str, str]) -> DeploymentDeclaration:
@@ -222,7 +223,7 @@ def _carried(transition: Transition, live: LiveEndpoint | None) -> list[Mapping[
 
 
 def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSettings | None:
-    """The stack file decides; else `scale_settings: target_utilization` of the az ml file."""
+    """The stack file decides; without it, `scale_settings: target_utilization` of the az ml file does."""
     if chosen.autoscale is not None or spec.autoscale is None:
         return chosen.autoscale
     return AutoscaleSettings(
@@ -234,7 +235,7 @@ def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSet
 
 
 def _instance_type(name: str) -> str:
-    """A VM size as Azure spells it: another spelling would be an update, and of what cannot change in place."""
+    """A VM size as Azure spells it: another spelling would be a change, which cannot be made in place."""
     sku = find_sku(name)
     return sku.name if sku else name
 

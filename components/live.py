@@ -1,9 +1,9 @@
-"""What Azure says is there now, read before the program declares its first resource (law 3 of the design).
+"""What Azure says is there now, read before the program declares its first resource.
 
 Three rounds of reads by name, whatever the number of endpoints: who is signed in; everything that is declared; what
 only the second round could name. 404 means absent, anything else stops the program (`azure_reads.py`). The stack's own
-outputs are not believed, because after failed, targeted or imported updates they say what is not so; they only say
-where else to ask when nothing is found.
+outputs are not trusted, because they can be wrong after failed, targeted or imported updates; they only say where else
+to look when nothing is found.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ __all__ = [
 RELEASE_TAG = "sluice:release"
 """Tag of a deployment: the digest of what it serves."""
 ATTEMPT_TAG = "sluice:attempt"
-"""Tag of a deployment: how many times it was made anew because its creation had failed."""
+"""Tag of a deployment: how many times it was recreated because its creation had failed."""
 BODY_TAG = "sluice:body"
-"""Tag of a deployment that autoscale scales: the digest of all that was declared of it, except how many instances."""
+"""Tag of a deployment that autoscale scales: the digest of all that was declared of it, except the instance count."""
 
 _ENDPOINT_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/Microsoft.MachineLearningServices"
@@ -63,7 +63,7 @@ class LiveStack:
     location: str | None = None
     """Region of the resource group; None if there is no group."""
     workspace_guid: str | None = None
-    """Azure ML's own id of the workspace, another one after it was deleted and made again; None if there is none."""
+    """Azure ML's own id of the workspace, which changes when it is recreated; None if it does not exist."""
     endpoints: Mapping[str, LiveEndpoint]
     """Declared endpoints that exist, by name in Azure."""
     network_status: str | None = None
@@ -73,20 +73,19 @@ class LiveStack:
     record: PlatformRecord | None = None
     """What the last update declared; None if there is no group."""
     group_endpoint_tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the group by which an earlier version kept its endpoints, while nothing else does: none once the stack's
-    identity is there."""
+    """Tags of the group by which an earlier version recorded its endpoints; empty once the stack's identity exists."""
     owner_tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the resource group, which say whose it is; none if there is no group."""
+    """Tags of the resource group, which say whose it is; empty if there is no group."""
     other_generation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """What serves under the names of the generation of the last update, where this one has another: weights by id."""
+    """Weights, by id, of what still serves under the names of the last update's generation, if this one has another."""
 
     @property
     def workspace_exists(self) -> bool:
-        """Whether deployments can be made."""
+        """Whether deployments can be created."""
         return self.workspace_guid is not None
 
     def around(self, endpoint: LiveEndpoint | None) -> LiveState:
-        """What is live of one endpoint and where it lies."""
+        """What is live of one endpoint and of what it stands on."""
         return LiveState(workspace_exists=self.workspace_exists, endpoint=endpoint, network_status=self.network_status)
 
 
@@ -102,8 +101,8 @@ def read_caller() -> Caller:
 def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveStack:
     """The second and the third round: group, workspace, and endpoints with their deployments.
 
-    `declared` gives each declared endpoint's name and its deployments. The third round reads what the second one tells
-    of: endpoints that only the last update's record names, and deployments that get requests without being declared.
+    `declared` gives each declared endpoint's name and its deployments. The third round reads what the second one has
+    found: endpoints that only the last update's record names, and deployments that get requests without being declared.
     """
     reads = Reads(names.resource_group, names.workspace)
     group_id, workspace_id, identity_id = reads.group(names), reads.workspace(names), reads.stack_identity(names)
@@ -113,7 +112,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
             reads.deployment(names.deployment_id(name, deployment), name, deployment)
     answers = ask(reads.questions)
     if answers[group_id] is None:
-        # Then nothing that would be in it exists either, in whatever words Azure says so.
+        # Then nothing in it exists either, whatever error Azure answers for it.
         return LiveStack(endpoints={})
     found = require(answers)
     group, workspace = found[group_id] or {}, found[workspace_id]
@@ -135,7 +134,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
     for name in former:
         reads.endpoint(names.endpoint_id(name), name)
     for name in declared:
-        # One that gets requests without being declared counts too: leaving it out would remove it.
+        # A deployment that gets requests without being declared counts too: leaving it out would remove it.
         for deployment in _weighed(found[names.endpoint_id(name)]):
             if names.deployment_id(name, deployment) not in found:
                 reads.deployment(names.deployment_id(name, deployment), name, deployment)
@@ -162,7 +161,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
 
 
 def _record(group: Resource, workspace: Resource | None, identity: Resource | None) -> PlatformRecord:
-    """What the last update declared: the tags of the stack's identity say it, and of an earlier version the group's.
+    """What the last update declared, from the tags of the stack's identity, or of the group after an earlier version.
 
     That version had no generations and one redundancy, and its network is the workspace's.
     """
@@ -188,8 +187,8 @@ def _weights_of(names: Names, record: PlatformRecord) -> dict[str, dict[str, int
 def read_left_behind(stack: str) -> dict[str, dict[str, int]]:
     """Return the weights of the endpoints that the stack's last update declared and that still serve, by their ids.
 
-    The third round when nothing is found under the names of this update: after another team or stack name, what serves
-    is in another group. In another subscription it is out of reach here, and the engine's protection is what remains.
+    The third round when nothing is found under the names of this update: with another team or stack name, what serves
+    is in another group. In another subscription it cannot be read, and only the engine's protection remains.
     """
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value or {}
     endpoints = (answer.get("outputs") or {}).get("endpoints")

@@ -62,7 +62,7 @@ class Monitoring(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Whoever has them may write telemetry; azure-native marks neither as secret.
+                # Anyone who has them may write telemetry, and azure-native marks neither as secret.
                 additional_secret_outputs=["connection_string", "instrumentation_key"],
             ),
         )

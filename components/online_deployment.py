@@ -1,7 +1,7 @@
 """One deployment of an online endpoint: one release on its own instances.
 
 Its weight belongs to the endpoint. A deployment that serves is updated in place or not at all; at 0 % a changed or
-failed one is deleted and created anew, because Azure changes neither a VM size nor anything that failed.
+failed one is deleted and created again, because Azure changes neither a VM size nor anything that failed.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class OnlineDeployment(pulumi.ComponentResource):
         declaration = args.declaration
         weighs = bool(declaration.weight or declaration.mirror)
         body = _body_digest(args)
-        # Azure has this very body: the engine changes nothing, whatever autoscale has made of the count meanwhile.
+        # Azure already has this body, so the engine must not change the count that autoscale has chosen meanwhile.
         unchanged = declaration.kept is None or declaration.kept.body == body
         deployment = ml.OnlineDeployment(
             f"{name}-deployment",
@@ -105,9 +105,9 @@ class OnlineDeployment(pulumi.ComponentResource):
 
 
 def _capacity(declaration: DeploymentDeclaration) -> int:
-    """How many instances a PUT says: azure-native sends whole bodies, and another number than the live one scales.
+    """The instance count of a PUT: azure-native sends whole bodies, and a count other than the live one scales.
 
-    So where autoscale chose the number, it is the live one, and not what was sent last.
+    So where autoscale chose the count, the PUT repeats the live one, not the one that was sent last.
     """
     live = declaration.kept.instances if declaration.kept else None
     if declaration.autoscale is None or live is None:
@@ -116,7 +116,7 @@ def _capacity(declaration: DeploymentDeclaration) -> int:
 
 
 def _body_digest(args: OnlineDeploymentArgs) -> str:
-    """What tells whether anything but the count changes; the assets by their names, because ids may be unknown yet."""
+    """Tells whether anything but the count changes; the assets are in it by name, as ids may be unknown yet."""
     spec = args.declaration.spec
     body = {
         "properties": {**spec.body, "instanceType": args.declaration.instance_type},

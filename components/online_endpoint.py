@@ -145,7 +145,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
         )
 
     def _identity(self) -> tuple[ml.ManagedServiceIdentityArgs, list[pulumi.Resource]]:
-        """The identity of endpoint.yml, whose rights are its owner's affair; else one made for this endpoint."""
+        """The identity of endpoint.yml, whose owner assigns its roles; without one, an identity for this endpoint."""
         args, declared = self._args, self._args.declaration.model.endpoint.identity
         if declared is not None:
             ids = list(declared.resource_ids) or None
@@ -171,7 +171,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
                         scope=args.host.storage_account_id,
                         scope_name=names.storage_account,
                     ),
-                    # Azure gives it to system-assigned identities by itself, and to no others.
+                    # Azure assigns it to system-assigned identities by itself, and to no others.
                     Grant(
                         suffix="write-metrics",
                         role=Role.AZUREML_METRICS_WRITER,

@@ -28,5 +28,5 @@ class Placement:
 
     @property
     def dns_tags(self) -> dict[str, str]:
-        """The tags as DNS zones and their network links carry them: Azure DNS drops keys with `:` without a word."""
+        """The tags as DNS zones and their network links carry them: Azure DNS silently drops keys with `:`."""
         return {dns_tag_key(key): value for key, value in self.tags.items()}

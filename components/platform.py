@@ -152,7 +152,7 @@ class Platform(pulumi.ComponentResource):
     ) -> managedidentity.UserAssignedIdentity:
         """An identity that nothing acts as and that costs nothing: its tags say what was declared last.
 
-        Everything else waits for it, so that they say it before anything is made of it.
+        Everything else waits for it, so that the tags are written before anything else changes.
         """
         return managedidentity.UserAssignedIdentity(
             f"{name}-stack",
@@ -178,15 +178,15 @@ class Platform(pulumi.ComponentResource):
             parent=self,
             protect=args.guarded or args.protect,
             delete_before_replace=True,
-            # Ids in the state hold the subscription, inputs do not: signed in to another one, an update would reset the
-            # endpoints of the first. With this the engine wants to replace group and identity, and `protect` stops it
-            # before anything is changed.
+            # Ids in the state hold the subscription, inputs do not: an update by a caller who is signed in to another
+            # subscription would reset the endpoints of the first. This makes the engine replace group and identity,
+            # which `protect` refuses before anything is changed.
             replace_on_changes=[f'tags["{SUBSCRIPTION_TAG}"]'],
         )
 
     def _close(self, name: str, args: PlatformArgs, workspace: Workspace, *, vault_id: pulumi.Output[str]) -> None:
         # Imported here, because the SDK's network module takes longer to import than all others together and a public
-        # stack does without.
+        # stack does not need it.
         from components.private_access import PrivateAccess, PrivateAccessArgs
 
         access = PrivateAccess(

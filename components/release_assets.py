@@ -1,6 +1,6 @@
 """What deployments are made of, as Azure ML assets: model, code and environment versions.
 
-An asset is called by the digest of its content, so it never changes once it exists. The digest is the version of an
+An asset is named after the digest of its content, so it never changes once it exists. The digest is the version of an
 environment; of a model and of code it is in the name, and the version is "1", as azure-ai-ml does for anonymous ones:
 the version of a model must be a positive whole number (reported by users of the service: Azure/azureml-examples#2725,
 Azure/MachineLearningNotebooks#289; not run). Local content lies where the release lock says; nothing is uploaded here.
@@ -39,7 +39,7 @@ class ReleaseAssetsArgs:
     workspace_name: pulumi.Input[str]
     """*Required.* Workspace that holds the assets."""
     asset_name: str
-    """*Required.* What the names of the assets in it begin with."""
+    """*Required.* What the names of the assets begin with."""
     deployments: Sequence[DeploymentDeclaration]
     """*Required.* Whose assets to declare; what two of them share is declared once."""
 
@@ -72,7 +72,7 @@ class ReleaseAssets(pulumi.ComponentResource):
         return f"{workspace_id}/{kind}/{named['name']}/versions/{named['version']}"
 
     def name_of(self, asset: LocalAsset | EnvironmentSpec | AssetReference | None) -> str | None:
-        """Return `<name>:<version>` or the reference: what an asset is called, known before it exists."""
+        """Return the name of an asset, which is known before it exists: `<name>:<version>` or the reference."""
         if isinstance(asset, LocalAsset | EnvironmentSpec):
             return "{name}:{version}".format(**self._name_and_version(asset))
         return asset.reference if asset else None
@@ -91,7 +91,7 @@ class ReleaseAssets(pulumi.ComponentResource):
             "resource_group_name": self._args.resource_group_name,
             "opts": pulumi.ResourceOptions(parent=self),
         }
-        # The logical name has the digest too: new content is a new resource, and the old one goes only after the
+        # The logical name has the digest too: new content is a new resource, and the old one is deleted only after the
         # deployment that used it.
         version: ml.EnvironmentVersion | ml.ModelVersion | ml.CodeVersion
         if isinstance(asset, EnvironmentSpec):

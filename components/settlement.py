@@ -1,9 +1,9 @@
 """Whether Azure is, after an update, what the update declared; and if not, which command puts it right.
 
-The engine compares what is declared with its own state, never with Azure: weights that somebody emptied, or a
-deployment that somebody deleted, leave it idle, and a plain update reports success. The program has read Azure at its
-start. Where that differs from what it declares, it looks whether the engine acts: in a preview, an engine that changes
-a resource does not know yet what the resource will be; after an update, Azure is asked again.
+The engine compares what is declared with its own state, never with Azure: if weights were emptied or a deployment was
+deleted by hand, it does nothing, and a plain update reports success. The program has read Azure at its start. Where
+Azure differs from what it declares, it checks whether the engine acts: in a preview, the outputs of a resource that the
+engine changes are not known yet; after an update, it reads Azure again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Settlement", "settle"]
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What the outputs say of an endpoint: live weights, mirrored ones, and whether and how to go on."""
+    """What the outputs say about an endpoint: its weights, whether it is settled, and the command that continues."""
 
     traffic: Mapping[str, int]
     mirror: Mapping[str, int]
@@ -48,7 +48,7 @@ def settle(
     endpoint: ml.OnlineEndpoint,
     deployments: Mapping[str, ml.OnlineDeployment],
 ) -> pulumi.Output[Settlement]:
-    """Return what to put out; says what waits, and warns of everything that the engine leaves different in Azure."""
+    """Return what to put out; reports what waits, and warns of everything that the engine leaves different in Azure."""
     return pulumi.Output.from_input(_settle(_Question(declaration, names, endpoint, deployments)))
 
 
@@ -91,13 +91,13 @@ class _Question:
 
     @property
     def differs(self) -> bool:
-        """Something has to change in Azure, or should have."""
+        """Whether Azure has to change, or should have changed already."""
         return bool(self._missing) or self._weights_differ(self.declaration.live)
 
     def failed(self) -> list[str]:
         """Deployments that get requests in the state Failed: a refused deletion leaves one so (recorded).
 
-        It goes on serving. No update ends that state by itself, so it is said and nothing waits for it.
+        It goes on serving. No update ends that state by itself, so it is reported and nothing waits for it.
         """
         declaration = self.declaration
         found = declaration.live.deployments if declaration.live else {}
@@ -105,7 +105,7 @@ class _Question:
         return [
             f"The deployment {name} of {declaration.name} was Failed in Azure when this program started, and it gets "
             "requests: the last operation on it failed or was refused, such as a deletion by hand. See `sluice "
-            f"deployment-logs {declaration.key} {name} --stack {self._names.stack}`. To make it again, give its "
+            f"deployment-logs {declaration.key} {name} --stack {self._names.stack}`. To recreate it, give its "
             "weight to another deployment: at 0 % the next pulumi up replaces it."
             for name, weight in asked.items()
             if weight and name in found and found[name].state == "failed"
@@ -153,13 +153,15 @@ class _Question:
 
     def _weights(self, live: LiveEndpoint) -> str:
         declaration, stack = self.declaration, self._names.stack
-        last = f"{live.changed_by or 'Somebody'} changed it last, at {live.changed_at}. " if live.changed_at else ""
+        last = (
+            f"It was last changed by {live.changed_by or 'someone'} at {live.changed_at}. " if live.changed_at else ""
+        )
         return (
             f"{declaration.name} has other weights in Azure ({_both(live.traffic, live.mirror)}) than declared "
             f"({_both(declaration.transition.traffic, declaration.transition.mirror)}). {last}Pulumi's state "
-            f"has the declared weights already, so a plain pulumi up does not touch them. Run {self.refresh} to put "
-            f"the declared weights back. To keep those of Azure, write them into sluice:rollout.{declaration.key} in "
-            f"Pulumi.{stack}.yaml first."
+            f"already has the declared weights, so a plain pulumi up changes nothing. Run {self.refresh} to restore "
+            f"the declared weights. To keep those in Azure, first write them into sluice:rollout.{declaration.key} in "
+            f"Pulumi.{stack}.yaml."
         )
 
     def _absent(self) -> str:
@@ -171,21 +173,21 @@ class _Question:
     def _deleted(self, what: str) -> str:
         return (
             f"{what} is declared but does not exist in Azure. It was deleted outside of this program: Pulumi's state "
-            f"still has it, so a plain pulumi up does not make it again. Run {self.refresh}."
+            f"still has it, so a plain pulumi up does not recreate it. Run {self.refresh}."
         )
 
     def _unknown(self, failures: Sequence[ReadFailure]) -> str:
         reasons = "; ".join(f"{failure.what}: {failure.reason}" for failure in failures)
         return (
-            f"{self.declaration.name} could not be read after the update ({reasons}), so whether it is as declared is "
-            f"not known. Run {self.refresh}."
+            f"{self.declaration.name} could not be read after the update ({reasons}), so the program cannot tell "
+            f"whether it is as declared. Run {self.refresh}."
         )
 
 
 async def _is_left_alone(resource: ml.OnlineEndpoint | ml.OnlineDeployment) -> bool:
     """Whether the engine neither creates nor updates a resource in this preview.
 
-    What it changes has unknown parts until Azure has answered: the state of its provisioning, who changed it when.
+    A resource that it changes has unknown outputs until Azure has answered, such as the provisioning state.
     """
     return await pulumi.Output.all(resource.properties, resource.system_data).is_known()
 

@@ -1,7 +1,7 @@
-"""What is wrong with a stack as a whole: its place, its names, and what it may not change while it exists.
+"""Problems of a stack as a whole: its region, its names, and what may not change while it exists.
 
-Sentences for the one error that lists everything. The rules about single endpoints and their files are in
-`assessment.py`; nothing is read from Azure here but what is left under names that the stack no longer has.
+Each is a sentence of the one error that lists everything. The rules about single endpoints and their files are in
+`endpoint_assessment.py`. The only read from Azure here is of what still serves under the stack's former names.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def former_names(settings: Settings, names: Names, declared: Collection[str]) ->
 
 
 def meeting_problem(settings: Settings, names: Names, live: LiveStack) -> str | None:
-    """Say whose the names are, where another stack has them; then nothing else that is live is about this stack."""
+    """Return whose names these are if another stack has them: then nothing that is live belongs to this stack."""
     owner = other_owner(live.owner_tags, team=settings.team, stack=settings.stack)
     return owner and meeting(names.resource_group, owner, team=settings.team, stack=settings.stack)
 
@@ -62,26 +62,26 @@ def stack_problems(
 
 
 def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
-    """Another region means another resource group, and the end of everything in the old one."""
+    """Another region means another resource group, and everything in the old one is deleted."""
     serving = [e.name for e in (*live.endpoints.values(), *live.undeclared) if e.traffic or e.mirror]
     if live.location is not None and _region(live.location) != _region(settings.location) and serving:
         yield (
-            f'azure-native:location must stay "{live.location}" while {", ".join(serving)} serves, got '
+            f'azure-native:location must stay "{live.location}" while an endpoint serves ({", ".join(serving)}), got '
             f'"{settings.location}": Azure cannot move a resource group. Restore it in Pulumi.{settings.stack}.yaml, '
-            "or declare another stack for the other region."
+            "or create another stack for the other region."
         )
 
 
 def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
-    """Another team or stack name means other names for everything; the engine would stop, but with bad advice."""
+    """Another team or stack name changes every name; the engine would stop too, but its advice would be wrong."""
     if live.workspace_exists or live.other_generation:
         return
     for endpoint_id, weights in read_left_behind(settings.stack).items():
         yield (
-            f"sluice:team and the name of the stack must stay as they were while what is named after them serves, got "
-            f'"{settings.team}" and "{settings.stack}", but {endpoint_id} has weights ({show(weights)}). Under other '
-            f"names everything would be made anew and that endpoint deleted. Restore them (sluice:team in "
-            f"Pulumi.{settings.stack}.yaml, or pulumi stack rename), or make a new stack for the other team."
+            f"sluice:team and the stack's name cannot change while an endpoint named after them serves, got "
+            f'"{settings.team}" and "{settings.stack}", but {endpoint_id} has weights ({show(weights)}). With new '
+            f"names, everything would be recreated and that endpoint deleted. Restore them (sluice:team in "
+            f"Pulumi.{settings.stack}.yaml, or pulumi stack rename), or create a new stack for the other team."
         )
 
 
@@ -92,26 +92,26 @@ def _record_problems(settings: Settings, live: LiveStack, record: PlatformRecord
         for endpoint_id, weights in live.other_generation.items():
             yield (
                 f"sluice:generation must stay {live.record.generation} while anything serves, got "
-                f"{settings.generation}: {endpoint_id} has weights ({show(weights)}), and under the names of another "
-                f"generation everything is made again and that endpoint deleted. Restore it in "
-                f"Pulumi.{settings.stack}.yaml, set the weights to 0 and run pulumi up --stack {settings.stack}; then "
+                f"{settings.generation}: {endpoint_id} has weights ({show(weights)}), and another generation has other "
+                f"names, so everything would be recreated and that endpoint deleted. Restore it in "
+                f"Pulumi.{settings.stack}.yaml, set the weights to 0, run pulumi up --stack {settings.stack}, then "
                 "raise it."
             )
     tags = len(record.tags()) + len(settings.tags) + OWN_TAGS
     if tags > MAX_TAGS:
         yield (
             f"sluice:endpoints declares {len(record.endpoints)} endpoints, whose names do not fit into the tags of the "
-            f"stack's identity: {tags} tags, and Azure takes {MAX_TAGS}. Move some to another stack, or shorten "
-            "their names."
+            f"stack's identity: they need {tags} tags, and Azure allows {MAX_TAGS}. Move some to another stack, or "
+            "shorten their names."
         )
 
 
 def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[str, str]) -> Iterator[str]:
     for name in sorted({endpoint.name for endpoint in live.undeclared} & former.keys()):
         yield (
-            f'sluice:endpoints.{former[name]} exists in Azure as "{name}", the default name of earlier versions. Under '
-            f"the default of today it would be another endpoint, and that one deleted. Add the line `name: {name}` to "
-            f"sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml."
+            f'sluice:endpoints.{former[name]} exists in Azure as "{name}", its default name in earlier versions. With '
+            f"today's default name, this update would create another endpoint and delete that one. Add the line "
+            f"`name: {name}` to sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml."
         )
 
 

@@ -48,13 +48,13 @@ def registries_of(spec: DeploymentSpec) -> list[str]:
 def _registry_warning(settings: Settings, registry: str, *, own_identity: bool) -> str | None:
     if not own_identity:
         return (
-            f"takes assets from the registry {registry} with an identity of endpoint.yml, which needs the role AzureML "
-            "Registry User there: its owner must give it."
+            f"takes assets from the registry {registry} with the identity of endpoint.yml, which needs the role "
+            "AzureML Registry User there. Ask the owner of the registry to assign it."
         )
     if settings.existing.registry_id(registry) is not None:
         return None
     return (
-        f"takes assets from the registry {registry}, where this program gives the endpoint's identity no role: the "
-        f"deployment fails if it may not read there. Write sluice:existing.ml_registries: {{{registry}: <ARM id>}} in "
-        f"Pulumi.{settings.stack}.yaml; the identity then gets AzureML Registry User."
+        f"takes assets from the registry {registry}, where this program assigns no role to the endpoint's identity: "
+        f"the deployment fails unless the identity may read there. Add sluice:existing.ml_registries: {{{registry}: "
+        f"<ARM id>}} to Pulumi.{settings.stack}.yaml, and the identity gets the role AzureML Registry User."
     )

@@ -1,4 +1,4 @@
-"""The workspace's storage account: closed to account keys and anonymous readers, and slow to forget.
+"""The workspace's storage account: closed to account keys and anonymous readers, with soft delete.
 
 The account holds published models and code. Containers and datastores are made by Azure ML itself. The settings of the
 blob service are one resource, and a PUT of it replaces all of them, what Azure ML wrote there included.
@@ -97,8 +97,7 @@ class Storage(pulumi.ComponentResource):
                     )
                 ]
             ),
-            # There is no deletion of it: the engine would put everything back to the defaults just before the account
-            # goes.
+            # It cannot be deleted: the engine would reset it to the defaults just before it deletes the account.
             opts=pulumi.ResourceOptions(parent=self, deleted_with=account),
         )
         self.id = account.id

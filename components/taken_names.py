@@ -1,7 +1,7 @@
-"""Explains a creation that Azure refuses because it still keeps the name of something deleted.
+"""Explains a creation that Azure refuses because it still keeps the name of a deleted resource.
 
-Azure's words name neither the stack file nor the way out. Whether a name is kept cannot be asked beforehand:
-azure-native has no function for it. So an error hook of the engine adds the line to write.
+Azure's error names neither the stack file nor the way out. The program cannot ask beforehand whether a name is kept,
+because azure-native has no function for it. So an error hook of the engine adds the line to write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS = frozenset(
         "azure-native:operationalinsights:Workspace",
     }
 )
-"""What Azure keeps the name of."""
+"""Types whose names Azure keeps after a deletion."""
 
 _KEPT = re.compile(
     # As reported for workspaces (Azure/ResourceModules#3596), vaults (data-safe-haven#2523), Log Analytics in another
@@ -34,7 +34,7 @@ _KEPT = re.compile(
 
 
 def explain_taken_names(names: Names) -> pulumi.ResourceTransformation:
-    """What a component passes on to its children as a transformation: an error hook where Azure keeps names."""
+    """A transformation that a component passes on to its children: an error hook where Azure keeps names."""
     hook = _hook(names)
 
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
@@ -63,5 +63,5 @@ def _hook(names: Names) -> pulumi.ErrorHook | None:
 
 
 def explanation(error: str, names: Names) -> str | None:
-    """What to do about a refused creation; None where it was refused for another reason."""
+    """What to do about a refused creation; None if it was refused for another reason."""
     return kept_names_advice(names) if _KEPT.search(error) else None

@@ -102,7 +102,7 @@ class Workspace(pulumi.ComponentResource):
                 parent=self,
                 protect=args.protect,
                 depends_on=[self.identity],
-                # What Azure ML itself makes of the network; a refresh would take it for something to remove.
+                # Azure ML writes these; after a refresh the engine would want to remove them.
                 ignore_changes=(
                     ["managedNetwork"] if public else ["managedNetwork.status", "managedNetwork.outboundRules"]
                 ),

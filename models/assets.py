@@ -41,8 +41,8 @@ def model_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetRefer
 def code_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetReference | None:
     """Return the scoring code; a local Python script must be one that the inference server can start.
 
-    With `inference_config` the container is the server: what it does with the script is its own affair. A script in
-    another language (R, a shell's) is for such a container too, also where the environment is only named.
+    With `inference_config` the container has its own server, which may use the script in any way. A script in another
+    language (R, a shell) is for such a container too, even where the environment is only a reference.
     """
     code = result["code"]
     if code is None:
@@ -85,7 +85,7 @@ def environment_of(folder: Path, result: Mapping[str, Any]) -> EnvironmentSpec |
         raise AssetError(Finding(field="environment.image", what="environment.image is missing", fix="Name an image"))
     content = {
         "image": image,
-        # By meaning, not by text: azure-ai-ml writes the file anew, and another version may write it otherwise.
+        # By meaning, not by text: azure-ai-ml rewrites the file, and another version may write it differently.
         "conda": yaml.safe_load(conda_file) if conda_file else None,
         "inference_config": inference_config,
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-REFERENCE_NOISE = ("In order to specify an existing", "Invalid input type.")  # of alternatives nobody meant
+REFERENCE_NOISE = ("In order to specify an existing", "Invalid input type.")  # of alternatives that were not meant
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The user's cache of what was learnt about model files; losing it costs time only, so its errors are nobody's."""
+"""The user's cache of what was learnt about model files; losing it only costs time, so errors are ignored."""
 
 import contextlib
 import os

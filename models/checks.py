@@ -13,7 +13,7 @@ from models.document import DocumentError, read_document
 from models.finding import Finding
 from models.preview_schema import check_deployment_preview, check_endpoint_preview
 from models.references import is_image, placeholder_in
-from models.values import check_shapes, check_texts, check_whole, is_whole
+from models.values import check_shapes, check_strings, check_whole, is_whole
 
 TARGET_UTILIZATION = "target_utilization"
 
@@ -26,13 +26,13 @@ REQUEST_NUMBERS = ("request_timeout_ms", "max_concurrent_requests_per_instance",
 ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
 
 # "The version of a registered model must be a positive integer" (read in Azure/azureml-examples#2725). How a registry
-# numbers its models is not known, so that they are not checked.
+# numbers its models is not known, so references to one are not checked.
 MODEL_VERSION = re.compile(r"[1-9][0-9]*")
 
 
 # What the program takes of what Azure allows: ids that differ only in case are the same to ARM and different to Pulumi.
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-NAME_RULE = "3 to 32 lower-case letters, digits and single dashes, with a letter first"
+NAME_RULE = "3 to 32 lower-case letters, digits and single dashes, starting with a letter"
 MAX_NAME = 32
 
 
@@ -41,8 +41,8 @@ def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
     if not (NAME.fullmatch(model) and len(model) <= MAX_NAME):
         yield Finding(
             field="name",
-            what=f"the folder is called {model!r}, but its name is the key in the stack file, which has at "
-            f"most {MAX_NAME} lower-case letters, digits and single dashes, with a letter first",
+            what=f"the folder is called {model!r}, but its name is also the key in the stack file, which must be at "
+            f"most {MAX_NAME} lower-case letters, digits and single dashes, starting with a letter",
             fix="Rename the folder",
         )
     yield from check_endpoint_preview(content)
@@ -64,9 +64,9 @@ def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
     if "identity" in content:
         yield from _check_identity(content["identity"])
     if "tags" in content:
-        yield from check_texts("tags", content["tags"])
+        yield from check_strings("tags", content["tags"])
     if "properties" in content:
-        yield from check_texts("properties", content["properties"])
+        yield from check_strings("properties", content["properties"])
 
 
 def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernetes: bool) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
     if not (NAME.fullmatch(name) and 3 <= len(name) <= MAX_NAME):
         yield Finding(
             field="name",
-            what=f"the file is called {name!r}, but the name of a deployment has {NAME_RULE}",
+            what=f"the file is called {name!r}, but the name of a deployment must be {NAME_RULE}",
             fix="Rename the file, and the deployment in it",
         )
     elif "name" in content and content["name"] != name:
@@ -100,7 +100,7 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
     yield from _check_scale_settings(content.get("scale_settings"), kubernetes)
     for field in ("environment_variables", "tags", "properties"):
         if field in content:
-            yield from check_texts(field, content[field])
+            yield from check_strings(field, content[field])
     yield from _check_reference("model", content.get("model"))
     yield from _check_reference("environment", content.get("environment"))
     yield from _check_environment(content.get("environment"))
@@ -160,13 +160,13 @@ def _check_identity(identity: Any) -> Iterator[Finding]:
         yield Finding(
             field="identity",
             what=f"identity is {identity!r}",
-            fix="Write type: system_assigned or type: user_assigned below it, or remove it: then one is made",
+            fix="Write type: system_assigned or type: user_assigned below it. Or remove it: the program creates one",
         )
     elif identity.get("type") == "user_assigned" and not identity.get("user_assigned_identities"):
         yield Finding(
             field="identity.user_assigned_identities",
             what="identity is user_assigned without an identity",
-            fix="List user_assigned_identities: [{resource_id: <ARM id>}], or remove identity: then one is made",
+            fix="List user_assigned_identities: [{resource_id: <ARM id>}]. Or remove identity: the program creates one",
         )
     else:
         listed = identity.get("user_assigned_identities")
@@ -243,13 +243,13 @@ def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
 
 
 def _check_filled_in(field: str, value: Any) -> Iterator[Finding]:
-    """What a template left unfilled: azure-ai-ml sends it, and Azure looks for a thing of that name."""
+    """A placeholder that no template replaced: azure-ai-ml sends it, and Azure looks for something of that name."""
     found = placeholder_in(value) if isinstance(value, str) else None
     if found is not None:
         yield Finding(
             field=field,
-            what=f"{field} is {value!r}, where {found} was never filled in",
-            fix="Write the value itself: neither az ml nor this program fills in placeholders",
+            what=f"{field} is {value!r}, in which the placeholder {found} was never replaced",
+            fix="Write the value itself: neither az ml nor this program replaces placeholders",
         )
 
 
@@ -274,13 +274,13 @@ def _check_reference(field: str, value: Any) -> Iterator[Finding]:
     ):
         yield Finding(
             field=field,
-            what=f"{field} is {value!r}, but the version of a model is a positive whole number",
+            what=f"{field} is {value!r}, but the version of a model must be a positive whole number",
             fix="Write azureml:<name>:<version>; az ml model list --name <name> shows the versions",
         )
     elif not value.startswith(("azureml:", "azureml://")):
         yield Finding(
             field=field,
-            what=f"{field} is {value!r}, which is no reference",
+            what=f"{field} is {value!r}, which is not a reference",
             fix=f"Write azureml:<name>:<version>, azureml://registries/..., or a mapping with "
             f"{'path' if field == 'model' else 'image'}:",
         )
@@ -316,6 +316,6 @@ def _check_environment(environment: Any) -> Iterator[Finding]:
         else:
             yield Finding(
                 field="environment.image",
-                what=f"environment.image is {image!r}, which no image can be called",
+                what=f"environment.image is {image!r}, which is not a valid image name",
                 fix="Write <registry>/<repository>:<tag>, the repository in lower case",
             )

@@ -1,8 +1,8 @@
 """The content of local models and scoring code: which files belong to it, and one digest that is the same everywhere.
 
 A digest depends on relative paths and bytes; not on times, absolute paths, locale, platform or the order of a listing.
-Ignore files work as in az ml: `.amlignore`, else `.gitignore`, at the top of the folder. What they leave out is neither
-opened nor followed nor refused. Unlike in az ml, two kinds of files are always left out: Python's compiled files,
+Ignore files work as in az ml: `.amlignore`, else `.gitignore`, at the top of the folder. What they leave out is not
+opened, followed or refused. Unlike in az ml, two kinds of files are always left out: Python's compiled files,
 because a trial run on a laptop must not change a release; and this program's own records (release lock, release
 documents), because a publication must not change what it publishes where the model's folder is the code or the model.
 """
@@ -92,7 +92,7 @@ class _Ignored:
     def __init__(self, folder: Path) -> None:
         self._matches: Callable[[str], bool] | None = None
         self.takes_back = False
-        """A later line (`!keep.csv`) may want something that lies in an ignored folder: az ml uploads it."""
+        """Whether a later line (`!keep.csv`) may take back something in an ignored folder, which az ml uploads."""
         for name in IGNORE_FILES:
             if (folder / name).is_file():
                 self._read(folder / name)
@@ -105,8 +105,8 @@ class _Ignored:
             spec = GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8-sig").splitlines())
         except OSError as error:
             raise ContentError(f"{file.name} cannot be read: {error.strerror}. Fix its permissions") from error
-        except (ValueError, re.error) as error:  # not UTF-8, or a pattern that is none, such as [z-a]
-            raise ContentError(f"{file.name} is no ignore file: {error}. Correct it") from error
+        except (ValueError, re.error) as error:  # not UTF-8, or an invalid pattern such as [z-a]
+            raise ContentError(f"{file.name} is not a valid ignore file: {error}. Correct it") from error
         self.takes_back = any(pattern.include is False for pattern in spec.patterns)
         self._matches = spec.match_file
 
@@ -145,13 +145,13 @@ def _is_kept_out(name: str, beside: set[str], *, folder: bool) -> bool:
     """Tell whether an entry is never content; `beside` are the names in its folder."""
     if folder:
         return name == "__pycache__" or (name == RELEASES_FOLDER and not beside.isdisjoint(ENDPOINT_FILES))
-    # The lock is replaced by way of a file with a random name beside it (models/cache.py).
+    # The lock is replaced through a temporary file with a random name beside it (models/cache.py).
     lock = name == LOCK_NAME or (name.startswith(f".{LOCK_NAME}.") and name.endswith(".tmp"))
     return lock or name.endswith(".pyc")
 
 
 def _check_entry(name: str, entry: Path) -> None:
-    """Refuse what cannot be uploaded; opening a pipe would wait for ever."""
+    """Refuse what cannot be uploaded; opening a pipe would wait forever."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -159,7 +159,7 @@ def _check_entry(name: str, entry: Path) -> None:
         raise ContentError(f"{shown} has a name that is not UTF-8. Rename it") from error
     try:
         exists = entry.exists()
-    except OSError as error:  # of a link into what the caller may not enter
+    except OSError as error:  # of a link into a folder that the caller may not enter
         raise ContentError(f"{name} cannot be read: {error.strerror}. Fix its permissions") from error
     if not exists:
         raise ContentError(f"{name} is a link to what does not exist. Repair or remove it")

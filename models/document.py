@@ -1,6 +1,6 @@
 """Reads one az ml YAML file as text and as plain values; finds the further files that azure-ai-ml would read for it.
 
-It checks what YAML readers let through in silence (a key written twice); what the keys mean is not its business.
+It checks what YAML readers accept silently (a key written twice), but not what the keys mean.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 def read_document(path: Path) -> Document:
     """Return a YAML file that holds one mapping. Raises DocumentError."""
-    if path.is_fifo():  # opening it would wait for ever
+    if path.is_fifo():  # opening it would wait forever
         raise DocumentError("the file cannot be read: it is a pipe")
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -97,7 +97,7 @@ def _one_line(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     if problem == "but found another document":  # the second half of PyYAML's sentence
-        problem = "a second document begins here, and one file describes one thing"
+        problem = "a second document begins here, but a file must hold exactly one"
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else str(problem)
 
 

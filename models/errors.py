@@ -6,7 +6,7 @@ ModelError              the model cannot be used; nothing was changed; `problems
 ├── NotPublishedError   content that a stack declares is not published to it, or has changed since
 └── PublishError        publishing did not succeed; what was uploaded stays and is found again
     ├── NoUploadRightError      the caller has no right to write to the storage account
-    ├── OutsideNetworkError     the storage account does not talk to the caller's network
+    ├── OutsideNetworkError     the storage account does not accept requests from the caller's network
     └── StorageUnavailableError the storage account cannot be reached or fails
 """
 
@@ -63,7 +63,7 @@ class NoUploadRightError(PublishError):
 
 
 class OutsideNetworkError(PublishError):
-    """The storage account does not talk to the caller's network."""
+    """The storage account does not accept requests from the caller's network."""
 
 
 class StorageUnavailableError(PublishError):

@@ -1,7 +1,7 @@
 """Which files of a model's folder describe deployments, and why every other YAML file of it does not.
 
-It tells them by their keys, not by one key alone: a file that somebody means as a deployment is read as one, so that
-what is wrong with it is said. No file is left out in silence.
+It recognises them by their keys, never by one key alone: a file that is meant as a deployment is read as one, so that
+its mistakes are reported. No file is skipped silently.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Survey:
 
     deployments: tuple[str, ...]  # names, sorted
     passed_over: dict[str, str]  # file name -> what it is, in words
-    whole: bool = True  # every file was looked at, not one that somebody named
+    whole: bool = True  # every file was looked at; False: only those that the caller named
 
 
 def survey(folder: Path) -> Survey:
@@ -76,7 +76,7 @@ def list_deployments(folder: Path) -> list[str]:
 
 
 def _deployments_below(folder: Path) -> dict[str, str]:
-    """Return what would be a deployment's file, did it not lie in a folder of its own, by `folder/file`."""
+    """Return the files in a subfolder that look like deployments, by `folder/file`."""
     try:
         files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
     except OSError:
@@ -101,10 +101,10 @@ def _kind(path: Path) -> tuple[str | None, Document | None]:
     except DocumentError as error:
         if path.stem in NO_DEPLOYMENTS or path.suffix not in SUFFIXES:
             return str(error), None
-        return None, None  # loading it says what is wrong
+        return None, None  # loading it reports what is wrong
     kind = _kind_of(document.content)
     if kind is None and path.stem in NO_DEPLOYMENTS:
-        kind = f"looks like a deployment, but a file of this name is not read as one: rename it, not to {path.stem}"
+        kind = f"looks like a deployment, but {path.stem} cannot be the name of one: rename it"
     if kind is None and path.suffix not in SUFFIXES:
         kind = f"looks like a deployment, but its name ends in {path.suffix}: rename it to {path.stem}.yml"
     return kind, document
@@ -121,4 +121,4 @@ def _kind_of(content: dict[str, Any]) -> str | None:
     if not endpoint and any(key in content for key in _DEPLOYMENT_KEYS):
         return None
     kinds = (kind for keys, kind in _OTHER_KINDS if any(key in content for key in keys))
-    return next(kinds, "no deployment: it has none of " + ", ".join(_DEPLOYMENT_KEYS[:3]))
+    return next(kinds, "not a deployment: it has none of " + ", ".join(_DEPLOYMENT_KEYS[:3]))

@@ -61,7 +61,7 @@ DEFAULT_TARGET_CPU_PERCENT = 70  # azure-ai-ml's and Azure's default of target_u
 
 
 def load_models(asked: Mapping[Path, Iterable[str]]) -> dict[Path, Model | ModelError]:
-    """Return the models of folders, each with the deployments named, or the error that has everything wrong with it.
+    """Return the models of folders, each with the deployments named, or the error that lists everything that is wrong.
 
     Raises `azureml.LibraryError` if azure-ai-ml cannot be run.
     """
@@ -107,7 +107,7 @@ class _Reader:
         if not self.folder.is_dir():
             parent = self.folder.parent
             there = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
-            fix = f"Make the folder, or correct the key in sluice:endpoints.{did_you_mean(self.folder.name, there)}"
+            fix = f"Create the folder, or correct the key in sluice:endpoints.{did_you_mean(self.folder.name, there)}"
             what = "the model's folder does not exist"
             self.report(f"{self.folder.name}/", Finding(field="", what=what, fix=fix))
             return []
@@ -156,12 +156,12 @@ class _Reader:
             self.report(label, Finding(field="", what=f"{name}.yaml exists too", fix="Keep one of the two files"))
         if not paths:
             if any((self.folder / f"{name}{suffix}").is_symlink() for suffix in SUFFIXES):
-                what = "the file is a link to what does not exist, or to no file"
+                what = "the file is a link to something that does not exist or is not a file"
                 self.report(label, Finding(field="", what=what, fix="Put the file in its place"))
                 return None
             if any((self.folder / f"{name}{suffix}").exists() for suffix in SUFFIXES):
-                what = "this is a folder, or something else that is no file"
-                self.report(label, Finding(field="", what=what, fix=f"Put {name}.yml in az ml's format in its place"))
+                what = "this is a folder or something else that is not a file"
+                self.report(label, Finding(field="", what=what, fix=f"Replace it with {name}.yml in az ml's format"))
                 return None
             what = (
                 "the file that describes the endpoint is missing"

@@ -63,7 +63,7 @@ class Progress(Protocol):
     """Shows how far uploading is; called from several threads."""
 
     def say(self, line: str) -> None:
-        """Tell about one file."""
+        """Report one file."""
 
     def advance(self, size: int) -> None:
         """Count bytes that have arrived or were there."""
@@ -81,7 +81,7 @@ def local_assets(model: Model) -> list[LocalAsset]:
 
 
 def total_bytes(parcels: Iterable[Parcel]) -> int:
-    """Return the size of all files, those included that are there already."""
+    """Return the size of all files, including those that are there already."""
     return sum(upload.path.stat().st_size for upload in _uploads(parcels))
 
 
@@ -94,7 +94,7 @@ def publish(
     *,
     again: str,
 ) -> list[Publication]:
-    """Upload what is not there yet, then write the locks of the models that are there whole.
+    """Upload what is not there yet, then write the locks of the models that are complete.
 
     `again` is the command that a person runs after a failure. Raises PublishError or LockError, after the locks of the
     other models were written.
@@ -153,7 +153,7 @@ def _upload_all(
 ) -> tuple[dict[_Upload, int | None], BaseException | None]:
     """Upload files side by side; return the size of each that arrived (None: it was there), and the first failure.
 
-    After a failure nothing new is begun: what keeps one file out keeps out the others.
+    After a failure no upload begins: what stopped one file would stop the others.
     """
     small = [upload for upload in uploads if upload.path.stat().st_size <= LARGE_BYTES]
     large = [upload for upload in uploads if upload not in set(small)]
@@ -240,7 +240,7 @@ def _change_of(asset: LocalAsset) -> PublishError | None:
     if now.digest == asset.digest:
         return None
     return PublishError(
-        f"{asset.path} was changed while it was uploaded; the release lock was not written. Run it again"
+        f"{asset.path} was changed while it was uploaded; the release lock was not written. Run the command again"
     )
 
 
@@ -249,7 +249,7 @@ def _readable(size: int) -> str:
 
 
 class _Parts:
-    """Counts the parts of a large file, and says every tenth."""
+    """Counts the parts of a large file, and reports every tenth."""
 
     def __init__(self, label: str, progress: Progress) -> None:
         self.label, self.progress, self.seen, self.tenth = label, progress, 0, 0

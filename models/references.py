@@ -1,12 +1,12 @@
-"""What az ml files refer to by a string: container images, assets of registries, and what a template left unfilled.
+"""The strings by which az ml files refer to something: container images, assets of registries, placeholders.
 
-Pure: it reads no file and asks no registry whether something exists.
+Pure: it reads no file and does not ask a registry whether something exists.
 """
 
 import re
 
 MICROSOFT_REGISTRIES = frozenset({"azureml", "azureml-meta", "huggingface"})
-"""Azure ML registries that Microsoft runs for everybody, in lower case; nobody else can give roles there.
+"""Azure ML registries that Microsoft runs for everyone, in lower case; only Microsoft can assign roles there.
 
 Sources (documented): Azure/azureml-examples, sdk/python/foundation-models ("AzureML system registry": azureml,
 azureml-meta); MicrosoftDocs/azure-ai-docs, articles/machine-learning/how-to-deploy-models-from-huggingface.md
@@ -30,12 +30,12 @@ _PLACEHOLDER = re.compile(
 
 
 def is_image(text: str) -> bool:
-    """Tell whether a text can be the name of a container image."""
+    """Tell whether a string can be the name of a container image."""
     return _IMAGE.fullmatch(text) is not None
 
 
 def is_pinned(image: str) -> bool:
-    """Tell whether an image names a version: a digest, or a tag other than `latest`, which no tag means as well."""
+    """Tell whether an image names a version: a digest, or a tag other than `latest`, which is also the default."""
     match = _IMAGE.fullmatch(image)
     return match is not None and bool(match["digest"] or (match["tag"] or "latest") != "latest")
 
@@ -47,11 +47,11 @@ def registry_of(reference: str) -> str | None:
 
 
 def is_public_registry(name: str) -> bool:
-    """Tell whether a registry is one of Microsoft's for everybody."""
+    """Tell whether a registry is one that Microsoft runs for everyone."""
     return name.lower() in MICROSOFT_REGISTRIES
 
 
 def placeholder_in(text: str) -> str | None:
-    """Return the first thing in a text that a template should have filled in, such as `${IMAGE}`, or None."""
+    """Return the first placeholder in a string that a template should have replaced, such as `${IMAGE}`, or None."""
     match = _PLACEHOLDER.search(text)
     return match.group(0) if match else None

@@ -39,7 +39,7 @@ class StackRecord:
     """What is published to one stack; all of it lies in the default datastore of one workspace."""
 
     workspace_id: str  # ARM id
-    workspace_guid: str  # Azure ML's own id: another one after the workspace was deleted and made again
+    workspace_guid: str  # Azure ML's own id, which changes when the workspace is recreated
     storage_account: str
     container: str
     assets: Mapping[str, PublishedAsset]  # by digest

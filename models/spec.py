@@ -22,7 +22,7 @@ class AssetKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AssetReference:
-    """An asset that somebody else registered."""
+    """An asset that is already registered."""
 
     reference: str  # as azure-ai-ml gives it: <name>:<version>, azureml://registries/... or an ARM id
 
@@ -128,7 +128,7 @@ def release_digest(deployment: DeploymentSpec, sku: str | None = None) -> str:
 
     `sku` is the stack's override of the instance type. Model, code, environment, SKU, environment variables, request
     settings, probes and every other setting that reaches the container are in it; instances, autoscale, tags and
-    texts are not.
+    descriptions are not.
     """
     # Empty values are left out: whether azure-ai-ml writes them down depends on its version.
     body = {key: value for key, value in deployment.body.items() if key not in NOT_PART_OF_A_RELEASE and value}

@@ -1,4 +1,4 @@
-"""Refusals of a storage account, in words for the person who publishes: what is wrong, and what to do."""
+"""Errors of a storage account, explained to the person who publishes: what is wrong, and what to do."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def in_words(failure: BaseException, destination: "Destination", again: str) -> PublishError:
-    """Return what kept a file out as a PublishError; raise what is a defect of this program.
+    """Return what stopped an upload as a PublishError; raise it again if it is a defect of this program.
 
     `again` is the command that a person runs after the repair.
     """
@@ -25,8 +25,8 @@ def in_words(failure: BaseException, destination: "Destination", again: str) -> 
     if isinstance(failure, AttributeError | KeyError | RecursionError | TypeError | UnicodeDecodeError):
         # azure-storage-blob takes the body of an error for a JSON object without looking (12.x, response_handlers.py).
         return StorageUnavailableError(
-            f"storage account {destination.storage_account} gave an answer that is not one of Azure's: "
-            f"{_first_line(failure)}. Check what stands between here and {destination.blob_endpoint}, then run "
+            f"storage account {destination.storage_account} sent an answer that is not from Azure: "
+            f"{_first_line(failure)}. Check the proxies between here and {destination.blob_endpoint}, then run "
             f"`{again}` again."
         )
     raise failure
@@ -40,19 +40,19 @@ def _explained(error: "AzureError", destination: "Destination", again: str) -> P
     told = f"storage account {account} answered {status} {code}".rstrip()
     if status == 403 and code == "AuthorizationPermissionMismatch":
         return NoUploadRightError(
-            f"You have no right to upload: {told}. Let an owner run `az role assignment create --role "
+            f"You have no right to upload: {told}. Ask an owner to run `az role assignment create --role "
             f'"Storage Blob Data Contributor" --assignee <you> --scope {destination.storage_account_id}`, '
             f"wait up to ten minutes, and {again}."
         )
     if status == 403 and (code == "AuthorizationFailure" or not destination.public):
         return OutsideNetworkError(
-            f"{told}: it does not talk to the network you are in"
+            f"{told}: it does not accept requests from this network"
             f"{'' if destination.public else ' (its public access is off)'}. Run the command inside the stack's "
-            "network (VPN, jump host or self-hosted runner), or let the platform team allow this one."
+            "network (VPN, jump host or self-hosted runner), or ask the platform team to allow this network."
         )
     if status in (401, 403):
         return NoUploadRightError(
-            f"{told}: {_first_line(error)}. Check with `az account show` who you are, and {again}."
+            f"{told}: {_first_line(error)}. Check with `az account show` who is signed in, and {again}."
         )
     if status == 404 and code == "ContainerNotFound":
         return PublishError(
@@ -60,12 +60,14 @@ def _explained(error: "AzureError", destination: "Destination", again: str) -> P
             f"Restore it in the storage account, and {again}."
         )
     if status is None:
-        where = "" if destination.public else "Outside the stack's network its name may not resolve; go inside, then "
+        where = (
+            "" if destination.public else "Its name may not resolve outside the stack's network: connect to that, then "
+        )
         return StorageUnavailableError(
             f"storage account {account} cannot be reached at {destination.blob_endpoint}: {_first_line(error)}. "
             f"{where}{again}."
         )
-    return StorageUnavailableError(f"{told}: {_first_line(error)}. Files that arrived stay; {again}.")
+    return StorageUnavailableError(f"{told}: {_first_line(error)}. Uploaded files are kept; {again}.")
 
 
 def _first_line(error: Exception) -> str:

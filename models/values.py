@@ -1,4 +1,4 @@
-"""Checks of single values in az ml YAML: whole numbers, texts, mappings. Each names the value, the rule and the fix.
+"""Checks of single values in az ml YAML: whole numbers, strings, mappings. Each names the value, the rule and the fix.
 
 The reasons are facts about azure-ai-ml 1.35.2, seen by running it.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from models.finding import Finding
 
-TEXTS = ("name", "endpoint_name", "instance_type", "description", "model_mount_path", "egress_public_network_access")
+STRINGS = ("name", "endpoint_name", "instance_type", "description", "model_mount_path", "egress_public_network_access")
 MAPPINGS = (
     "code_configuration",
     "request_settings",
@@ -21,21 +21,21 @@ MAPPINGS = (
     "tags",
     "properties",
 )
-TEXTS_OR_MAPPINGS = ("model", "environment")
-NAMES_OF_TYPES = {str: "a text", dict: "a mapping", list: "a list", bool: "a truth value", type(None): "nothing"}
+STRINGS_OR_MAPPINGS = ("model", "environment")
+NAMES_OF_TYPES = {str: "a string", dict: "a mapping", list: "a list", bool: "a boolean", type(None): "nothing"}
 
 
 def is_whole(value: Any) -> bool:
-    """Tell whether a value is a whole number; true and false are none."""
+    """Tell whether a value is a whole number; true and false do not count."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def check_shapes(content: dict[str, Any]) -> Iterator[Finding]:
-    """Yield fields of a deployment's file that hold another kind of value, of which azure-ai-ml says little."""
+    """Yield fields of a deployment's file whose values have the wrong type; azure-ai-ml's own errors say little."""
     for names, kinds, rule in (
-        (TEXTS, (str,), "a text"),
+        (STRINGS, (str,), "a string"),
         (MAPPINGS, (dict,), "a mapping (`key: value` lines below it)"),
-        (TEXTS_OR_MAPPINGS, (str, dict), "a reference (a text) or a mapping (`key: value` lines below it)"),
+        (STRINGS_OR_MAPPINGS, (str, dict), "a reference (a string) or a mapping (`key: value` lines below it)"),
     ):
         for name in names:
             if name in content and not isinstance(content[name], kinds):
@@ -62,26 +62,26 @@ def check_whole(field: str, content: dict[str, Any], minimum: int = 1, maximum: 
     if fix is None:
         fix = f"Write {minimum} or more" if maximum is None else f"Write {minimum} to {maximum}"
     if name != "instance_count" and is_whole(value) and value == 0:
-        fix += ", or remove it: then Azure's default holds"
+        fix += ", or remove it, and Azure's default applies"
     yield Finding(field=field, what=f"{field} must be {rule}, got {value!r}{why}", fix=fix)
 
 
-def check_texts(field: str, values: Any) -> Iterator[Finding]:
-    """Texts: azure-ai-ml sends a YAML number or truth value as such, where Azure's API takes texts only."""
+def check_strings(field: str, values: Any) -> Iterator[Finding]:
+    """Strings: azure-ai-ml sends a YAML number or boolean as it is, and Azure's API accepts only strings."""
     if not isinstance(values, dict):
-        return  # check_shapes says so
+        return  # check_shapes reports it
     for name, value in values.items():
         if not isinstance(name, str):
             yield Finding(
                 field=f"{field}.{name}",
-                what=f"{field} has the key {_shown(name)}, but keys must be texts",
+                what=f"{field} has the key {_shown(name)}, but keys must be strings",
                 fix=f'Put the key in quotes: "{_written(name)}": ...',
             )
         if not isinstance(value, str):
             yield Finding(
                 field=f"{field}.{name}",
-                what=f"{field}.{name} must be a text, got {value!r} ({type(value).__name__})",
-                fix=_text_meant(name, value),
+                what=f"{field}.{name} must be a string, got {value!r} ({type(value).__name__})",
+                fix=_string_meant(name, value),
             )
 
 
@@ -99,11 +99,11 @@ def _number_meant(name: str, value: Any, minimum: int, maximum: int | None) -> s
     return f"Write {name}: {number}{quotes}"
 
 
-def _text_meant(name: Any, value: Any) -> str:
+def _string_meant(name: Any, value: Any) -> str:
     if value is None:
-        return f'Write the text that is meant ({name}: "..."), or remove the line'
+        return f'Write the intended string ({name}: "..."), or remove the line'
     if isinstance(value, dict | list):
-        return f"Write one text; what has parts can be JSON in quotes: {name}: '{json.dumps(value, default=str)}'"
+        return f"Write one string, for example JSON in quotes: {name}: '{json.dumps(value, default=str)}'"
     return f'Put it in quotes: {name}: "{_written(value)}"'
 
 

@@ -63,7 +63,7 @@ class PulumiEngine:
     ) -> None:
         """`interrupt_grace_seconds` is how long the CLI may finish what is under way after Ctrl-C (None: no limit).
 
-        Cutting it short loses state, so only somebody who throws the stack away sets it.
+        Cutting an operation short loses state, so set it only for a stack that is thrown away.
         """
         self.project = project
         self.stack = stack

@@ -112,7 +112,7 @@ class Removal:
     say: Callable[[str], None]
     on_event: EventSink | None = None
     refusal: type[Exception] = PermissionError
-    """What `azure` raises when it is refused: then a vault stays, and the removal goes on."""
+    """What `azure` raises when Azure refuses a request: then a vault stays, and the removal goes on."""
     taken: list[str] = field(default_factory=list)
     """Names that stay taken: one line each."""
     unpurged: bool = False
@@ -125,14 +125,14 @@ class Removal:
         foreign = [item.id for item in groups if not self._is_here(item.id)]
         if foreign:
             raise RemovalError(
-                f"the state of stack {self.engine.stack} is about another subscription than "
+                f"the state of stack {self.engine.stack} belongs to another subscription than "
                 f"{self.names.subscription_id}: {', '.join(foreign)}. Sign in to that one, or set ARM_SUBSCRIPTION_ID."
             )
         self._require_weights_of_zero(items)
         if not groups and self.azure.get(self.names.resource_group_id, RESOURCES_API) is not None:
             raise RemovalError(
                 f"{self.names.resource_group_id} exists in Azure, but the state of stack {self.engine.stack} does not "
-                f"know it. Run `sluice recover --stack {self.engine.stack}` first, then this command again."
+                f"contain it. Run `sluice recover --stack {self.engine.stack}` first, then this command again."
             )
         in_groups = [one for item in groups for one in self.azure.get_all(f"{item.id}/resources", RESOURCES_API)]
         return Plan(items=tuple(items), beside=tuple(beside(items, in_groups)))
@@ -174,21 +174,21 @@ class Removal:
             )
 
     def _unprotect(self, plan: Plan) -> None:
-        guarded = {item.urn for item in plan.items if item.protected}
-        if guarded:
-            self.say(f"taking the protection off {len(guarded)} of the resources listed above, in the state")
-            self.engine.import_(unprotected(self.engine.export(), guarded))
+        protected = {item.urn for item in plan.items if item.protected}
+        if protected:
+            self.say(f"removing the protection of {len(protected)} of the resources listed above from the state")
+            self.engine.import_(unprotected(self.engine.export(), protected))
 
     def _delete(self, plan: Plan, kind: str, api_version: str, **query: str) -> None:
-        """Delete what needs a resource of this kind, by the engine, then the resource, for good."""
+        """Let the engine delete what depends on a resource of this kind, then delete the resource permanently."""
         for item in plan.items:
             if item.type != kind:
                 continue
             needing = [one.urn for one in dependents_of(items_of(self.engine.export()), item.urn)]
             if needing:
-                self.say(f"deleting what needs {item}")
+                self.say(f"deleting what depends on {item}")
                 self.engine.destroy(targets=needing, on_event=self.on_event)
-            self.say(f"deleting {item} for good, so that its name is free")
+            self.say(f"deleting {item} permanently, so that its name becomes free")
             self.azure.delete(item.id, api_version, **query)
 
     def _vaults(self, vaults: Sequence[tuple[Item, Mapping[str, Any] | None]]) -> list[tuple[str, str]]:
@@ -211,9 +211,9 @@ class Removal:
         facts = properties if isinstance(properties, Mapping) else {}
         until = str(facts.get("scheduledPurgeDate") or "an unknown day").partition("T")[0]
         if facts.get("purgeProtectionEnabled"):
-            self.taken.append(f"key vault {name} until {until}: it is protected against purging, nobody can free it")
+            self.taken.append(f"key vault {name} until {until}: it has purge protection and cannot be freed earlier")
             return
-        self.say(f"purging key vault {name}, so that its name is free")
+        self.say(f"purging key vault {name}, so that its name becomes free")
         try:
             self.azure.act(f"{kept_id}/purge", KEY_VAULT_API)
         except self.refusal as error:

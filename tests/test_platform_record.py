@@ -68,8 +68,8 @@ def test_nothing_is_refused_while_nothing_changes():
 def test_another_network_is_one_refusal_whatever_follows_from_it(before, now):
     was, becomes = before.facts["sluice:network"], now.facts["sluice:network"]
     (problem,) = refused(before, now)
-    assert problem.startswith(f'sluice:network must stay "{was}" while the stack exists, got "{becomes}": Azure takes')
-    assert "Restore it in Pulumi.prod.yaml, or set sluice:generation: 2 with it, once all weights are 0" in problem
+    assert problem.startswith(f'sluice:network must stay "{was}" while the stack exists, got "{becomes}": Azure can')
+    assert "To keep the change, set all weights to 0, then set sluice:generation: 2 with it" in problem
     assert ("pulumi state unprotect" in problem) is (before is PRIVATE)
 
 
@@ -102,4 +102,4 @@ def test_with_a_higher_generation_everything_may_change():
 
 def test_a_generation_does_not_fall():
     (problem,) = refused(replace(PUBLIC, generation=3), replace(PRIVATE, generation=2))
-    assert problem.startswith("sluice:generation must not fall, got 2 after 3")
+    assert problem.startswith("sluice:generation must not decrease, got 2 after 3")

@@ -218,7 +218,11 @@ PLAN = "rollout.fraud-detection.plan"
             "azure-native:location must be a region's short name, such as westeurope, got \"We",
         ),
         ("network", "open", 'sluice:network must be public or private, got "open". Run: pulumi config set sluice:netw'),
-        ("team", "Pay", 'sluice:team must be lower-case letters, digits and single dashes, with a letter first, got "'),
+        (
+            "team",
+            "Pay",
+            'sluice:team must be lower-case letters, digits and single dashes, starting with a letter, got "',
+        ),
         ("team", "p", 'sluice:team must have at least 2 characters, got "p"'),
         ("teem", "x", "sluice:teem is not a known key (known here: team, network, generation, tags, "),
         ("storage", "zrs", 'sluice:storage must be a mapping, got "zrs". Fix it in Pulumi.prod.yaml.'),
@@ -239,7 +243,7 @@ PLAN = "rollout.fraud-detection.plan"
         ),
         ("limits.require_pinned", "yes", "sluice:limits.require_pinned must be true or false"),
         ("limits.role_delay", "3h", "sluice:limits.role_delay must be a number of seconds or minutes, such as 0s, 90s"),
-        ("limits.role_delay", 180, "sluice:limits.role_delay must be a text, got 180"),
+        ("limits.role_delay", 180, "sluice:limits.role_delay must be a string, got 180"),
         ("storage", {"redundancy": "grs"}, 'sluice:storage.redundancy must be lrs or zrs, got "grs". Fix it in P'),
         ("storage", {"sku": "x"}, "sluice:storage.sku is not a known key (known here: redundancy)."),
         ("generation", 0, "sluice:generation must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
@@ -248,18 +252,22 @@ PLAN = "rollout.fraud-detection.plan"
         ("generation", True, "sluice:generation must be a whole number, got true"),
         ("tags", "none", 'sluice:tags must be a mapping, got "none". Fix it in Pulumi.prod.yaml.'),
         ("tags", {"cost:center": "1"}, "sluice:tags.cost:center must be letters, digits, dots, dashes and undersc"),
-        ("tags", {"1st": "1"}, "sluice:tags.1st must be letters, digits, dots, dashes and underscores, with a let"),
-        ("tags", {"owner-": "1"}, "sluice:tags.owner- must be letters, digits, dots, dashes and underscores, wit"),
-        ("tags", {"sluice-team": "1"}, 'sluice:tags must not have keys that begin with "sluice-", which are th'),
-        ("tags", {"Owner": "1", "owner": "2"}, "sluice:tags must have keys that differ in more than their case,"),
-        ("tags", {"owner": None}, "sluice:tags.owner must be a text, got nothing. Fix it in Pulumi.prod.yaml."),
-        ("tags", {"owner": 4711}, "sluice:tags.owner must be a text, got 4711. Fix it in Pulumi.prod.yaml."),
+        ("tags", {"1st": "1"}, "sluice:tags.1st must be letters, digits, dots, dashes and underscores, starting with"),
+        ("tags", {"owner-": "1"}, "sluice:tags.owner- must be letters, digits, dots, dashes and underscores, sta"),
+        ("tags", {"sluice-team": "1"}, 'sluice:tags must not have keys that begin with "sluice-", which this pr'),
+        (
+            "tags",
+            {"Owner": "1", "owner": "2"},
+            "sluice:tags must have keys that differ in more than case, which Azure ignores, got",
+        ),
+        ("tags", {"owner": None}, "sluice:tags.owner must be a string, got nothing. Fix it in Pulumi.prod.yaml."),
+        ("tags", {"owner": 4711}, "sluice:tags.owner must be a string, got 4711. Fix it in Pulumi.prod.yaml."),
         ("tags", {"owner": "x" * 257}, "sluice:tags.owner must have at most 256 characters, got "),
         ("tags", {f"tag{i}": "1" for i in range(14)}, "sluice:tags must have at most 13 entries, got 14. Fix it"),
         ("limits", "50", 'sluice:limits must be a mapping, got "50". Fix it in Pulumi.prod.yaml.'),
         ("limits.max_step", 0, "sluice:limits.max_step must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
         ("limits.max_mirror", 51, "sluice:limits.max_mirror must be at most 50, got 51."),
-        ("limits.max_step", "25", 'sluice:limits.max_step must be a whole number, got "25", which is a text: leave ou'),
+        ("limits.max_step", "25", 'sluice:limits.max_step must be a whole number, got "25", which is a string: remove'),
         ("limits.max_stepp", 1, "sluice:limits.max_stepp is not a known key (known here: max_step, max_mirror, min_li"),
         ("endpoints", [], "sluice:endpoints must be a mapping, got []."),
         ("endpoints.fraud-detection.deployments.Red", {}, f"{DEPLOYMENTS}.Red must be lower-case letters, digits and "),
@@ -276,7 +284,7 @@ PLAN = "rollout.fraud-detection.plan"
         (
             f"{GREEN}.sku",
             "${SIZE}",
-            f'{DEPLOYMENTS}.green.sku names the SKU "${{SIZE}}", which is no VM size: their names are Standard_<size>',
+            f'{DEPLOYMENTS}.green.sku names the SKU "${{SIZE}}", which is not a VM size: VM sizes are named Standa',
         ),
         (f"{GREEN}.autoscale.max", 2, f"{DEPLOYMENTS}.green.autoscale.max must not be below min, got max=2, min=3."),
         (f"{GREEN}.autoscale.default", 11, f"{DEPLOYMENTS}.green.autoscale.default must be between min and max, got d"),
@@ -536,4 +544,4 @@ def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config, monkeyp
     with pytest.raises(SettingsError) as refusal:
         load_settings()
     (error,) = map(str, refusal.value.violations)
-    assert error.startswith("slucie:limits is in the namespace slucie, which nobody reads. Did you mean sluice:limits?")
+    assert error.startswith("slucie:limits belongs to the unknown namespace slucie. Did you mean sluice:limits?")

@@ -129,7 +129,7 @@ def test_an_unknown_size_close_to_a_known_one_names_that():
 
 @pytest.mark.parametrize("name", ["Large", "", "DS3_v2", "Standard_", "Standard DS3 v2", " Standard_DS3_v2", "${SIZE}"])
 def test_what_no_vm_size_can_be_called_is_refused_with_the_rule(name):
-    with pytest.raises(SkuError, match="is no VM size: their names are Standard_<size>"):
+    with pytest.raises(SkuError, match="is not a VM size: VM sizes are named Standard_<size>"):
         check_sku(name, TODAY)
     assert sku_warning(name, TODAY) is None
 

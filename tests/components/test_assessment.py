@@ -283,7 +283,7 @@ def test_an_endpoint_under_the_default_name_of_earlier_versions_is_refused_with_
     live.add_group(tags={"sluice:endpoint:fraud-dev": "fraud"})
     endpoints = {"fraud": {"deployments": {"blue": {}}}}
     (problem,) = refuse(live, config({"blue": 100}, endpoints=endpoints))
-    assert problem.startswith('sluice:endpoints.fraud exists in Azure as "fraud-dev", the default name of earlier ver')
+    assert problem.startswith('sluice:endpoints.fraud exists in Azure as "fraud-dev", its default name in earlier ver')
     assert "Add the line `name: fraud-dev` to sluice:endpoints.fraud in Pulumi.dev.yaml." in problem
 
 
@@ -318,7 +318,7 @@ def test_a_name_that_is_another_endpoints_default_is_refused(azure: FakeAzure, m
 
 def test_a_stack_that_serves_cannot_move_to_another_region(live: FakeAzure) -> None:
     (problem,) = refuse(live, config({"blue": 100}, location="northeurope"))
-    assert problem.startswith('azure-native:location must stay "westeurope" while fraud-dev serves, got "northeurope"')
+    assert problem.startswith('azure-native:location must stay "westeurope" while an endpoint serves (fraud-dev), got')
 
 
 def test_azure_may_write_the_region_in_another_way(live: FakeAzure) -> None:
@@ -454,7 +454,9 @@ def test_a_stack_that_serves_cannot_get_another_team(live: FakeAzure) -> None:
     left = f"{live.names.workspace_id}/onlineEndpoints/fraud-dev"
     live.outputs = {"endpoints": {"fraud": {"id": left}, "odd": "text", "gone": {"id": f"{left}-gone"}}}
     (problem,) = refuse(live, config({"blue": 100}, team="fraud"))
-    assert problem.startswith("sluice:team and the name of the stack must stay as they were")
+    assert problem.startswith(
+        "sluice:team and the stack's name cannot change while an endpoint named after them serves, got"
+    )
     assert 'got "fraud" and "dev"' in problem
     assert f"{left} has weights (blue=100)" in problem
 

@@ -131,8 +131,8 @@ def test_every_failure_is_in_the_error_and_a_reason_that_repeats_is_said_once() 
         "cannot read:",
         "  /rg and 2 others from Azure: connection refused.",
         '  /endpoint from Azure: Status=403 Code="AuthorizationFailed" Message="No.".',
-        "What is live decides which change is allowed, so nothing was changed. Make it readable (`sluice doctor` says "
-        "what is missing) and try again.",
+        "What is live decides which change is allowed, so nothing was changed. Fix this (`sluice doctor` shows what is "
+        "missing) and try again.",
     ]
 
 

@@ -91,9 +91,9 @@ def test_weights_that_somebody_emptied_are_told_with_both_sides_and_the_way_back
     assert summary["deployments"]["blue"]["weight"] == 0
     assert warnings == [
         "fraud-dev has other weights in Azure (live none, mirrored none) than declared (live blue=100, mirrored none). "
-        "jo@example.org changed it last, at 2026-11-27T21:00:00Z. Pulumi's state has the declared weights already, so "
-        f"a plain pulumi up does not touch them. Run {REFRESH} to put the declared weights back. To keep those of "
-        "Azure, write them into sluice:rollout.fraud in Pulumi.dev.yaml first."
+        "It was last changed by jo@example.org at 2026-11-27T21:00:00Z. Pulumi's state already has the declared "
+        f"weights, so a plain pulumi up changes nothing. Run {REFRESH} to restore the declared weights. To keep those "
+        "in Azure, first write them into sluice:rollout.fraud in Pulumi.dev.yaml."
     ]
 
 
@@ -137,7 +137,7 @@ def test_a_deployment_that_was_deleted_by_hand_is_told(
     assert summary["deployments"]["blue"]["weight"] == 100
     assert warnings == [
         "The deployment green of fraud-dev is declared but does not exist in Azure. It was deleted outside of this "
-        f"program: Pulumi's state still has it, so a plain pulumi up does not make it again. Run {REFRESH}."
+        f"program: Pulumi's state still has it, so a plain pulumi up does not recreate it. Run {REFRESH}."
     ]
 
 

@@ -72,7 +72,7 @@ def test_another_registry_needs_a_role_that_the_stack_file_can_give(field: str) 
     model = model_of(deployment_spec("blue", **QUIET, **{field: reference(SHARED)}))
     (line,) = advice(model)
     assert line.startswith("fraud/blue: takes assets from the registry Shared-Models")
-    assert "sluice:existing.ml_registries: {Shared-Models: <ARM id>} in Pulumi.dev.yaml" in line
+    assert "sluice:existing.ml_registries: {Shared-Models: <ARM id>} to Pulumi.dev.yaml" in line
     listed = config({"blue": {}}, existing={"ml_registries": {"shared-models": SHARED_ID}})
     assert advice(model, listed) == []
 
@@ -82,4 +82,4 @@ def test_an_identity_of_somebody_else_gets_its_role_from_its_owner() -> None:
     model = model_of(deployment_spec("blue", **QUIET, model=reference(SHARED)), identity=identity)
     listed = config({"blue": {}}, existing={"ml_registries": {"shared-models": SHARED_ID}})
     (line,) = advice(model, listed)
-    assert "its owner must give it" in line
+    assert "Ask the owner of the registry to assign it." in line

@@ -91,7 +91,7 @@ def test_weights_of_somebody_else_are_told_by_previews_and_updates_until_a_refre
     (told,) = warnings(preview)
     assert preview.is_empty
     assert f"has other weights in Azure ({said}) than declared (live blue=100, mirrored none)." in told
-    assert f"Run {REFRESH} to put the declared weights back." in told
+    assert f"Run {REFRESH} to restore the declared weights." in told
 
     update = stack.engine.up()
     assert warnings(update) == [told]

@@ -221,5 +221,5 @@ def test_a_file_that_a_later_line_takes_back_is_uploaded_as_in_az_ml(tmp_path: P
 def test_an_ignore_file_that_cannot_be_understood_is_named(content: bytes, tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "src", score_dot_py="1")
     (folder / ".amlignore").write_bytes(content)
-    with pytest.raises(ContentError, match=r"\.amlignore is no ignore file"):
+    with pytest.raises(ContentError, match=r"\.amlignore is not a valid ignore file"):
         digest(folder)

@@ -48,8 +48,16 @@ def test_a_file_that_looks_like_a_deployment_is_judged(text: str, tmp_path: Path
         ("train__yml", "command: python train.py\nenvironment: azureml:e:1\n", "a job"),
         ("image__yml", "name: e\nimage: x:1\nconda_file: c.yml\n", "an environment"),
         ("deps__yml", "name: e\ndependencies: [python]\n", "a conda file"),
-        ("notes__yaml", "title: x\n", "no deployment: it has none of endpoint_name, code_configuration, instance_type"),
-        ("environment__yml", DEPLOYMENT, "looks like a deployment, but a file of this name is not read as one"),
+        (
+            "notes__yaml",
+            "title: x\n",
+            "not a deployment: it has none of endpoint_name, code_configuration, instance_type",
+        ),
+        (
+            "environment__yml",
+            DEPLOYMENT,
+            "looks like a deployment, but environment cannot be the name of one: rename it",
+        ),
         ("Blue__YML", DEPLOYMENT, "looks like a deployment, but its name ends in .YML: rename it to Blue.yml"),
         ("Broken__YML", "a: [", "the YAML cannot be read"),
     ],

@@ -41,7 +41,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "count-missing": ({"instance_count": None}, ["instance_count is missing", "Write instance_count: 1 or more"]),
     "delay-zero": (
         {"liveness_probe": {**PROBE, "initial_delay": 0}},
-        ["liveness_probe.initial_delay", "azure-ai-ml drops a 0", "or remove it: then Azure's default holds"],
+        ["liveness_probe.initial_delay", "azure-ai-ml drops a 0", "or remove it, and Azure's default applies"],
     ),
     "period-broken": ({"readiness_probe": {**PROBE, "period": 33.3}}, ["readiness_probe.period", "got 33.3"]),
     "timeout-zero": ({"request_settings": {"request_timeout_ms": 0}}, ["request_settings.request_timeout_ms", "got 0"]),
@@ -51,24 +51,27 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "variable-number": (
         {"environment_variables": {"A": 1}},
-        ["environment_variables.A must be a text, got 1", 'A: "1"'],
+        ["environment_variables.A must be a string, got 1", 'A: "1"'],
     ),
     "variable-truth": (
         {"environment_variables": {"B": True}},
         ["environment_variables.B", "got True (bool)", 'B: "true"'],
     ),
-    "tag-nothing": ({"tags": {"owner": None}}, ["tags.owner must be a text, got None", "or remove the line"]),
+    "tag-nothing": ({"tags": {"owner": None}}, ["tags.owner must be a string, got None", "or remove the line"]),
     "image-unfilled": (
         {"environment": {"image": "${IMAGE}"}},
-        ["environment.image is '${IMAGE}', where ${IMAGE} was never filled in", "Write the value itself"],
+        [
+            "environment.image is '${IMAGE}', in which the placeholder ${IMAGE} was never replaced",
+            "Write the value itself",
+        ],
     ),
-    "image-none": ({"environment": {"image": "No Image"}}, ["which no image can be called", "<repository>:<tag>"]),
-    "environment-unfilled": ({"environment": "azureml:$(ENV):1"}, ["$(ENV) was never filled in"]),
-    "model-unfilled": ({"model": "azureml:m:{{ version }}"}, ["{{ version }} was never filled in"]),
-    "size-unfilled": ({"instance_type": "#{Size}#"}, ["#{Size}# was never filled in"]),
-    "model-list": ({"model": ["a"]}, ["model must be a reference (a text) or a mapping", "got a list"]),
+    "image-none": ({"environment": {"image": "No Image"}}, ["which is not a valid image name", "<repository>:<tag>"]),
+    "environment-unfilled": ({"environment": "azureml:$(ENV):1"}, ["$(ENV) was never replaced"]),
+    "model-unfilled": ({"model": "azureml:m:{{ version }}"}, ["{{ version }} was never replaced"]),
+    "size-unfilled": ({"instance_type": "#{Size}#"}, ["#{Size}# was never replaced"]),
+    "model-list": ({"model": ["a"]}, ["model must be a reference (a string) or a mapping", "got a list"]),
     "code-text": ({"code_configuration": "src"}, ["code_configuration must be a mapping"]),
-    "Capital": ({}, ["the file is called 'Capital', but the name of a deployment has 3 to 32 lower-case letters"]),
+    "Capital": ({}, ["the file is called 'Capital', but the name of a deployment must be 3 to 32 lower-case letters"]),
     "under_score": ({}, ["the file is called 'under_score'", "3 to 32 lower-case letters, digits and single dashes"]),
     "ab": ({}, ["the file is called 'ab'", "3 to 32", "Rename the file"]),
     "preview-code": (
@@ -85,14 +88,14 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["scale_settings has instance_count, max_instances, min_instances, scale_type", "write instance_count: 3"],
     ),
     "preview-auto": ({"scale_settings": {"scale_type": "Auto"}}, ["type: target_utilization"]),
-    "tag-number": ({"tags": {"cost": 7}}, ["tags.cost must be a text, got 7"]),
+    "tag-number": ({"tags": {"cost": 7}}, ["tags.cost must be a string, got 7"]),
     "unknown-key": ({"instance_cuont": 3}, ["az ml refuses the file: instance_cuont: Unknown field."]),
     "wrong-name": ({"name": "other"}, ["name is 'other', but the file", "Write name: wrong-name"]),
     "wrong-endpoint": ({"endpoint_name": "fraud"}, ["endpoint_name is 'fraud'", "Write endpoint_name: shop"]),
     "no-type": ({"instance_type": None}, ["az ml refuses the file: instance_type: Missing data for required field."]),
     "kubernetes": ({"type": "kubernetes"}, ["this is a kubernetes deployment, but endpoint.yml describes a managed"]),
     "type-case": ({"type": "Kubernetes"}, ["type is 'Kubernetes'", "Write type: managed"]),
-    "model-bare": ({"model": "m1:1"}, ["model is 'm1:1', which is no reference", "azureml:<name>:<version>"]),
+    "model-bare": ({"model": "m1:1"}, ["model is 'm1:1', which is not a reference", "azureml:<name>:<version>"]),
     "model-latest": ({"model": "azureml:m1@latest"}, ["model is 'azureml:m1@latest', which names no version"]),
     "model-unversioned": ({"model": "azureml:m1"}, ["model is 'azureml:m1', which names no version"]),
     "model-missing": (
@@ -216,7 +219,7 @@ def test_all_problems_of_the_endpoint_file_are_reported_too(refusal: ModelError)
         "sluice:rollout.shop.mirror",
         "identity is {}",
         "auth_mode: Value 'password' passed is not in set",
-        "tags.cost must be a text",
+        "tags.cost must be a string",
     ):
         assert piece in text
     assert len(lines_of(refusal, "endpoint")) == 6  # one for each field
@@ -451,16 +454,17 @@ def test_a_link_to_nothing_and_a_pipe_in_place_of_a_file_are_named(tmp_path: Pat
     with pytest.raises(ModelError) as refused:
         load_model(folder, ["blue", "pipe"])
     assert [str(problem) for problem in refused.value.problems] == [
-        "shop/blue.yml: the file is a link to what does not exist, or to no file. Put the file in its place.",
-        "shop/pipe.yml: this is a folder, or something else that is no file. Put pipe.yml in az ml's format in its "
+        "shop/blue.yml: the file is a link to something that does not exist or is not a file. Put the file in its "
         "place.",
+        "shop/pipe.yml: this is a folder or something else that is not a file. Replace it with pipe.yml in az "
+        "ml's format.",
     ]
 
 
 def test_a_second_document_in_a_file_is_named(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "shop", blue=deployment("blue"))
     (folder / "blue.yml").write_text((folder / "blue.yml").read_text() + "---\nname: green\n")
-    with pytest.raises(ModelError, match="a second document begins here, and one file describes one thing"):
+    with pytest.raises(ModelError, match="a second document begins here, but a file must hold exactly one"):
         load_model(folder, ["blue"])
 
 

@@ -162,7 +162,9 @@ def test_no_right_to_upload_names_the_role_and_the_command(project: Project, ser
         assert piece in str(caught.value)
 
 
-@pytest.mark.parametrize(("public", "piece"), [(False, "its public access is off"), (True, "the network you are in")])
+@pytest.mark.parametrize(
+    ("public", "piece"), [(False, "its public access is off"), (True, "does not accept requests from this network")]
+)
 def test_outside_the_private_network_says_where_to_run(
     public: bool, piece: str, project: Project, server: BlobServer
 ) -> None:
@@ -189,7 +191,7 @@ def test_an_account_that_does_not_answer_is_unavailable(project: Project) -> Non
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}/account/"
-        with pytest.raises(StorageUnavailableError, match=r"cannot be reached at .*go inside, then run"):
+        with pytest.raises(StorageUnavailableError, match=r"cannot be reached at .*connect to that, then run"):
             project.publish(blob_endpoint=address, public=False)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from models.values import check_shapes, check_texts, check_whole
+from models.values import check_shapes, check_strings, check_whole
 
 
 def whole(value: Any, *bounds: int) -> str:
@@ -40,32 +40,32 @@ def test_bounds_are_kept_in_the_advice() -> None:
 @pytest.mark.parametrize(
     ("value", "fix"),
     [
-        (None, 'Write the text that is meant (owner: "..."), or remove the line'),
+        (None, 'Write the intended string (owner: "..."), or remove the line'),
         (7, 'Put it in quotes: owner: "7"'),
         (True, 'Put it in quotes: owner: "true"'),
         (date(2026, 1, 2), 'Put it in quotes: owner: "2026-01-02"'),
-        ({"a": 1}, "Write one text; what has parts can be JSON in quotes: owner: '{\"a\": 1}'"),
+        ({"a": 1}, "Write one string, for example JSON in quotes: owner: '{\"a\": 1}'"),
     ],
 )
 def test_no_advice_tells_anybody_to_write_what_is_not_meant(value: Any, fix: str) -> None:
-    (finding,) = check_texts("tags", {"owner": value})
+    (finding,) = check_strings("tags", {"owner": value})
     assert (finding.field, finding.fix) == ("tags.owner", fix)
 
 
-def test_a_key_that_is_no_text_is_named_as_the_key() -> None:
-    (finding,) = check_texts("tags", {3: "x"})
-    assert finding.what == "tags has the key 3 (int), but keys must be texts"
+def test_a_key_that_is_no_string_is_named_as_the_key() -> None:
+    (finding,) = check_strings("tags", {3: "x"})
+    assert finding.what == "tags has the key 3 (int), but keys must be strings"
     assert finding.fix == 'Put the key in quotes: "3": ...'
 
 
 @pytest.mark.parametrize(
     ("field", "value", "fix"),
     [
-        ("model", ["a"], "Write a reference (a text) or a mapping"),
+        ("model", ["a"], "Write a reference (a string) or a mapping"),
         ("code_configuration", "src", "Write a mapping"),
         ("liveness_probe", [1], "Write a mapping"),
         ("name", 5, 'Write name: "5", with quotes'),
-        ("instance_type", None, "Write a text"),
+        ("instance_type", None, "Write a string"),
     ],
 )
 def test_another_kind_of_value_is_named_with_the_kind_that_it_must_be(field: str, value: Any, fix: str) -> None:
