@@ -148,10 +148,10 @@ def test_every_module_at_the_root_is_installed_and_type_checked() -> None:
     assert {f"{name}.py" for name in modules} == {name for name in project["mypy"]["files"] if name.endswith(".py")}
 
 
-def imports_of(folder: str) -> set[str]:
-    """Top-level names that the modules of a folder import."""
+def imports_of(place: str) -> set[str]:
+    """Top-level names that a module, or the modules of a folder, import."""
     found: set[str] = set()
-    for path in (ROOT / folder).rglob("*.py"):
+    for path in (ROOT / place).rglob("*.py") if place.endswith("/") else [ROOT / place]:
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Import):
                 found |= {alias.name.split(".")[0] for alias in node.names}
@@ -172,7 +172,32 @@ def imports_of(folder: str) -> set[str]:
     ],
 )
 def test_dependencies_point_one_way(folder: str, forbidden: set[str]) -> None:
-    assert not imports_of(folder) & forbidden
+    assert not imports_of(f"{folder}/") & forbidden
+
+
+def architecture_rows() -> list[tuple[list[str], str]]:
+    """The first and the last column of the table in the architecture page: modules or folders, and what they import."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text.partition("| folder or module |")[2].partition("\n\n")[0]
+    rows = [line.strip("|").split("|") for line in table.splitlines()[2:]]
+    return [(re.findall(r"`([^`]+)`", row[0]), row[2].strip()) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("places", "said"), architecture_rows(), ids=lambda value: value if isinstance(value, str) else value[0]
+)
+def test_the_architecture_page_says_what_each_part_imports(places: list[str], said: str) -> None:
+    own = {place.removesuffix("/").removesuffix(".py") for place in places}
+    product = {place.removesuffix("/").removesuffix(".py") for row, _ in architecture_rows() for place in row}
+    found = set().union(*map(imports_of, places)) & product - own
+    if said != "everything":
+        assert found == (set() if said == "nothing" else set(said.split(", ")))
+
+
+def test_the_architecture_page_names_every_module_and_folder_of_the_product() -> None:
+    modules = {path.name for path in ROOT.glob("*.py")}
+    folders = {f"{path.parent.name}/" for path in ROOT.glob("*/*.py") if path.parent.name not in {"tests", "examples"}}
+    assert {place for row, _ in architecture_rows() for place in row} == modules | folders
 
 
 def test_the_program_does_not_branch_and_is_short() -> None:
