@@ -1,7 +1,7 @@
-"""Microsoft.KeyVault: vaults, and the deleted ones among them. No secrets are served.
+"""Microsoft.KeyVault: vaults and deleted vaults. No secrets are served.
 
-A deleted vault keeps its name for `softDeleteRetentionInDays` in all groups and regions, unless it is purged, which
-purge protection forbids, or recovered by a PUT with `createMode: recover`.
+A deleted vault keeps its name for `softDeleteRetentionInDays` in all groups and regions, unless it is purged (which
+purge protection forbids) or recovered by a PUT with `createMode: recover`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.control_plane import ControlPlane
 from localazure.arm.errors import ArmError, BadRequest, Conflict, NotEmulated, NotFound
-from localazure.arm.operations import LOCATION, Commit, Operation
+from localazure.arm.operations import LOCATION
 from localazure.arm.patching import Patched
+from localazure.arm.purging import end_purges
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.resource_id import ResourceId
@@ -29,7 +31,7 @@ _DEFAULT_DAYS = 90
 
 
 class Vaults(Patched):
-    """A key vault; deleted, it keeps its name until it is purged, recovered or over its retention"""
+    """A key vault; once deleted, it keeps its name until it is purged or recovered, or its retention ends"""
 
     dated = True
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "properties"})
@@ -40,15 +42,15 @@ class Vaults(Patched):
         "properties.publicNetworkAccess": "Disabled makes the vault a restricted one",
         "properties.softDeleteRetentionInDays": "how long a deleted vault keeps its name (by the server's clock)",
         "properties.enablePurgeProtection": "a deleted vault cannot be purged",
-        "properties.createMode": "recover: the deleted vault comes back as it was, whatever else the PUT says",
+        "properties.createMode": "recover restores the deleted vault as it was and ignores the rest of the PUT",
     }
     refused: ClassVar[Mapping[str, str]] = {
         "name": "taken by a deleted vault, or by a vault of another group (both 409)",
         "properties.tenantId": "missing",
         "properties.sku": "missing",
         "properties.enablePurgeProtection": "false, at creation too",
-        "properties.softDeleteRetentionInDays": "another than at creation; not 7 to 90",
-        "properties.createMode": "recover where no such vault was deleted in this group and region",
+        "properties.softDeleteRetentionInDays": "different from before; not a whole number from 7 to 90",
+        "properties.createMode": "recover, when no such deleted vault exists in this group and region",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -78,7 +80,8 @@ class Vaults(Patched):
             )
         if type(days) is not int or days not in _RETENTION_DAYS:
             # The range is documented, the wording is ours.
-            raise BadRequest("BadRequest", f"softDeleteRetentionInDays must be from 7 to 90, got {days!r}.")
+            text = f"softDeleteRetentionInDays must be a whole number from 7 to 90, got {days!r}."
+            raise BadRequest("BadRequest", text)
 
     def _check_name(self, name: str) -> None:
         if self.plane.deleted.named(VAULTS, name) is not None:
@@ -108,12 +111,12 @@ class Vaults(Patched):
         return super().put(request)
 
     def _recover(self, request: Request) -> Reply:
-        """Reported (Azure/azure-rest-api-specs#21306): what else the PUT says is ignored. The status is not known."""
+        """Reported (Azure/azure-rest-api-specs#21306): the rest of the PUT is ignored. The status is not known."""
         self.require_parent(request.id)
         location = self.location_of(request, None)
         found = self.plane.deleted.find(request.id.text, VAULTS)
         if found is None or found.resource.body.get("location") != location:
-            # Code and wording as Terraform users report them; those of a vault of another group, too.
+            # Code and wording as Terraform users report them, also for a vault of another group.
             raise BadRequest(
                 "SoftDeletedVaultDoesNotExist",
                 "A soft deleted vault with the given name does not exist. Ensure that the name for the vault that is "
@@ -150,6 +153,10 @@ class DeletedVaults(Behaviour):
     tracked = False
     read_only = True
 
+    def __init__(self, plane: ControlPlane, shape: Shape) -> None:
+        super().__init__(plane, shape)
+        end_purges(plane, f"{shape.arm}.purge", VAULTS)
+
     def get(self, request: Request) -> Reply:
         return Reply(200, _shown(self._kept(request.id)))
 
@@ -176,13 +183,6 @@ class DeletedVaults(Behaviour):
         with self.store.transaction():
             operation = self.start(request, vault, "purge", LOCATION)
         return self.accepted_delete(operation)
-
-    async def finish_purge(self, operation: Operation) -> Commit | None:
-        return lambda: self.plane.deleted.forget(operation.target, VAULTS)
-
-    def __init__(self, plane: Any, shape: Shape) -> None:
-        super().__init__(plane, shape)
-        plane.operations.handle(f"{shape.arm}.purge", self.finish_purge)
 
     actions: ClassVar[Mapping[str, Action]] = {"purge": _purge}
 

@@ -1,7 +1,7 @@
 """Microsoft.OperationalInsights: Log Analytics workspaces. They receive nothing and answer no queries yet.
 
-A deleted workspace is kept for 14 days. A PUT of its name in its group and region brings it back, in another region it
-is refused; `DELETE ?force=true` keeps nothing.
+A deleted workspace is kept for 14 days. A PUT of its name in the same group brings it back, or is refused if the region
+differs. `DELETE ?force=true` keeps nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.errors import Conflict
-from localazure.arm.operations import Commit, Operation
 from localazure.arm.patching import Patched
+from localazure.arm.purging import Purgeable
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.resource_id import is_within
@@ -25,10 +25,11 @@ DELETED = "Microsoft.OperationalInsights/deletedWorkspaces"
 KEPT_DAYS = 14
 
 
-class Workspaces(Patched):
-    """A Log Analytics workspace; deleted, it comes back with a PUT of its name (14 days; not after `?force=true`)"""
+class Workspaces(Purgeable, Patched):
+    """A Log Analytics workspace; for 14 days after its deletion, unless with `?force=true`, a PUT brings it back"""
 
     dated = True
+    purge_parameter = "force"
     patchable: ClassVar[frozenset[str]] = frozenset({"tags", "identity", "properties"})
 
     honoured: ClassVar[Mapping[str, str]] = {
@@ -49,8 +50,8 @@ class Workspaces(Patched):
             # Code and wording from Azure/azure-cli#11916 and MicrosoftDocs/azure-docs#41719.
             raise Conflict("Conflict", f"The workspace name '{request.id.name}' is not unique", target="name")
         with self.store.transaction():
-            # Recorded (azure-cli, test_monitor_log_analytics_workspace_recover): 200, and what the PUT leaves out is
-            # as it was before the deletion.
+            # Recorded (azure-cli, test_monitor_log_analytics_workspace_recover): 200, and the PUT keeps what it leaves
+            # out as it was before the deletion.
             self.plane.deleted.forget(kept.resource.id, WORKSPACES)
             self.store.save(kept.resource)
             return super().put(self._completed(request, kept.resource))
@@ -75,20 +76,6 @@ class Workspaces(Patched):
             "createdDate": before.get("createdDate") or now,
             "modifiedDate": now,
         }
-
-    def deletion_payload(self, request: Request) -> dict[str, Any]:
-        return {"force": str(request.query.get("force", "")).lower() == "true"}
-
-    async def finish_delete(self, operation: Operation) -> Commit | None:
-        remove = await super().finish_delete(operation)
-
-        def commit() -> None:
-            if remove:
-                remove()
-            if operation.payload.get("force"):
-                self.plane.deleted.forget(operation.target, WORKSPACES)
-
-        return commit
 
     def removed(self, resource: Resource) -> None:
         self.plane.deleted.keep(resource, KEPT_DAYS)

@@ -77,7 +77,6 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
         self.handle_actions()
-        self.handle_purges()
 
     def check(self, request: Request, existing: Resource | None) -> None:
         if not _NAME.fullmatch(request.id.name):
