@@ -21,9 +21,9 @@ CALLER_NAME = "Local User"
 CALLER_LOGIN = "user@local.azure"
 CLOUD_NAME = "LocalAzure"
 """Value of AZUREML_CURRENT_CLOUD; must differ from the names of Microsoft's clouds."""
-# Addresses of services that are not emulated. az looks each up by name, and where one is missing it says that its
-# configuration is corrupt; so they all lead here, where the answer is 501 (names: ARM_METADATA_INDEX in cloud.py of
-# azure-cli-core 2.91.0).
+# Addresses of services that are not emulated. az looks up each by name and reports a corrupt configuration when one is
+# missing, so all of them lead here, where the answer is 501 (names: ARM_METADATA_INDEX in cloud.py of azure-cli-core
+# 2.91.0).
 OTHER_ENDPOINTS = (
     *("activeDirectoryDataLake", "appInsightsResourceId", "appInsightsTelemetryChannelResourceId"),
     *("appServiceResourceId", "attestationResourceId", "azmirrorStorageAccountResourceId", "batch"),
@@ -67,21 +67,23 @@ def decode_token(token: str, secret: str, now: float) -> dict[str, Any] | None:
 
 def caller_token(audience: str, base_url: str, secret: str, now: float) -> str:
     """An access token of the one caller, with the claims that clients read."""
+    own = {"appid": CLIENT_ID, "idtyp": "app", "ver": "1.0"}
+    return encode_token(_claims(audience, f"{base_url}/{TENANT_ID}/", now) | own, secret)
+
+
+def _claims(audience: str, issuer: str, now: float) -> dict[str, Any]:
+    """What every token of the caller says."""
     issued = int(now)
-    claims = {
+    return {
         "aud": audience,
-        "iss": f"{base_url}/{TENANT_ID}/",
+        "iss": issuer,
         "iat": issued,
         "nbf": issued,
         "exp": issued + TOKEN_SECONDS,
-        "appid": CLIENT_ID,
-        "idtyp": "app",
         "oid": CALLER_OBJECT_ID,
         "sub": CALLER_OBJECT_ID,
         "tid": TENANT_ID,
-        "ver": "1.0",
     }
-    return encode_token(claims, secret)
 
 
 def managed_identity_answer(resource: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
@@ -104,37 +106,25 @@ def token_answer(scope: str, base_url: str, secret: str, now: float) -> dict[str
 
 
 def user_answer(scope: str, client_id: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
-    """What Microsoft Entra ID answers to grants behind which a person stands: tokens, and who that is."""
-    issued = int(now)
-    claims = {
-        "aud": client_id,
-        "iss": f"{base_url}/{TENANT_ID}/v2.0",
-        "iat": issued,
-        "nbf": issued,
-        "exp": issued + TOKEN_SECONDS,
-        "name": CALLER_NAME,
-        "oid": CALLER_OBJECT_ID,
-        "preferred_username": CALLER_LOGIN,
-        "sub": CALLER_OBJECT_ID,
-        "tid": TENANT_ID,
-        "ver": "2.0",
-    }
+    """What Microsoft Entra ID answers when a person signs in: tokens, and who that person is."""
+    own = {"name": CALLER_NAME, "preferred_username": CALLER_LOGIN, "ver": "2.0"}
+    claims = _claims(client_id, f"{base_url}/{TENANT_ID}/v2.0", now) | own
     return token_answer(_resource_scope(scope), base_url, secret, now) | {
         "scope": scope,
         "id_token": encode_token(claims, secret),
-        "refresh_token": encode_token({"sub": CALLER_OBJECT_ID, "iat": issued}, secret),
+        "refresh_token": encode_token({"sub": CALLER_OBJECT_ID, "iat": int(now)}, secret),
         "client_info": _encode({"uid": CALLER_OBJECT_ID, "utid": TENANT_ID}),
     }
 
 
 def _resource_scope(scope: str) -> str:
-    """Of several scopes the one that names a resource: the others say what the answer has to hold."""
+    """The scope that names a resource; the others only say what the answer must contain."""
     named = [part for part in scope.split() if part not in ("openid", "profile", "offline_access", "email")]
     return named[0] if named else scope
 
 
 def device_code_answer(scope: str, base_url: str) -> dict[str, Any]:
-    """What Microsoft Entra ID answers to `az login --use-device-code`. Nobody has to enter the code anywhere."""
+    """What Microsoft Entra ID answers to `az login --use-device-code`. The code need not be entered anywhere."""
     return {
         "user_code": "LOCAL",
         "device_code": scope,
@@ -146,7 +136,7 @@ def device_code_answer(scope: str, base_url: str) -> dict[str, Any]:
 
 
 def instance_discovery(base_url: str, tenant: str) -> dict[str, Any]:
-    """The answer to MSAL's question whether an authority is one: this is the only one."""
+    """The answer when MSAL asks whether an authority is valid; this one is the only one."""
     host = base_url.removeprefix("https://")
     return {
         "tenant_discovery_endpoint": f"{base_url}/{tenant}/v2.0/.well-known/openid-configuration",
