@@ -14,7 +14,7 @@ from localazure.arm.vm_sizes import family_key, find_size
 
 
 def needed_cores(size: str, instances: int) -> int:
-    """Cores that so many instances take from the quota; 0 of a size that is not known."""
+    """Cores that so many instances take from the quota; 0 if the size is not known."""
     known = find_size(size)
     if known is None:
         return 0
@@ -22,19 +22,19 @@ def needed_cores(size: str, instances: int) -> int:
 
 
 def family_of(size: str) -> str:
-    """The key of a size's family; empty of a size that is not known."""
+    """The key of a size's family; empty if the size is not known."""
     known = find_size(size)
     return family_key(known.family) if known else ""
 
 
 def read_quota(given: Iterable[str]) -> dict[str, int]:
-    """Limits by family, from `FAMILY=CORES` texts (`DSv2=24` or `standardDSv2Family=24`). Raises ValueError that says
-    what is wrong."""
+    """Limits by family, from `FAMILY=CORES` strings (`DSv2=24` or `standardDSv2Family=24`). Raises ValueError, whose
+    message says what is wrong."""
     quota = {}
     for text in given:
         family, _, cores = text.partition("=")
-        if not family or not cores.isdigit():
-            raise ValueError(f"A quota is FAMILY=CORES, for example DSv2=24, got {text!r}.")
+        if not family or not (cores.isascii() and cores.isdigit()):
+            raise ValueError(f"A quota must be FAMILY=CORES, for example DSv2=24, got {text!r}.")
         quota[family_key(family)] = int(cores)
     return quota
 

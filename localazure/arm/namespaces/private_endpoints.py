@@ -1,4 +1,4 @@
-"""Microsoft.Network: private endpoints and the DNS zones of theirs. Connections are approved at once."""
+"""Microsoft.Network: private endpoints and their DNS zone groups. Connections are approved at once."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from localazure.arm.store import Resource, Store
 
 PRIVATE_ENDPOINTS = "Microsoft.Network/privateEndpoints"
 EXCLUSIVE_SECONDS = 0.5
-"""How long an operation at least needs a storage account for itself. In Azure about half a minute; long enough here for
-those that a client starts at once to meet."""
+"""How long an operation holds a storage account at least. In Azure it is about half a minute; here it is just long
+enough for operations that a client starts together to overlap."""
 _CONNECTIONS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections")
 
 
@@ -33,24 +33,25 @@ class PrivateEndpoints(NetworkResource):
         "properties.manualPrivateLinkServiceConnections": "are approved at once, too",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.subnet": "missing, names nothing that exists, or another than before",
-        "properties.privateLinkServiceConnections": "name nothing that exists, or something else than before; while "
-        "another private endpoint of the same storage account is made or deleted, the operation fails in the poll",
+        "properties.subnet": "missing, names nothing that exists, or differs from before",
+        "properties.privateLinkServiceConnections": "names nothing that exists, or differs from before; while another "
+        "private endpoint of the same storage account is created or deleted, the operation fails in the poll",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         sent = request.sent_properties
-        if not isinstance(sent.get("subnet"), dict):
-            raise BadRequest("InvalidRequestFormat", "properties.subnet of a private endpoint is required.")
-        self.require(sent["subnet"], request)
+        subnet = sent.get("subnet")
+        if not isinstance(subnet, dict) or not isinstance(subnet.get("id"), str):
+            raise BadRequest("InvalidRequestFormat", "properties.subnet of a private endpoint must have an id.")
+        self.require(subnet, request)
         for connection in sent.get("privateLinkServiceConnections") or []:
             self.require({"id": _target_of(connection)}, request)
         if existing is not None:
             self._check_fixed(request, existing)
 
     def _check_fixed(self, request: Request, existing: Resource) -> None:
-        """Codes and words as Microsoft's pages show them (how-to-networking-servers-deployed-public-access-add-private-
-        endpoint of PostgreSQL), the full stop inside the quotation marks included."""
+        """Codes and wording as in Microsoft's documentation (PostgreSQL, how-to-networking-servers-deployed-public-
+        access-add-private-endpoint), including the full stop inside the quotation marks."""
         current, wanted = (one["subnet"]["id"] for one in (existing.properties, request.sent_properties))
         if str(wanted).lower() != str(current).lower():
             raise BadRequest(
@@ -76,7 +77,7 @@ class PrivateEndpoints(NetworkResource):
         return self._share_account(endpoint) if endpoint else {}
 
     def _share_account(self, endpoint: Resource) -> dict[str, Any]:
-        """Which storage accounts an operation needs for itself, and whether another operation has one of them."""
+        """Which storage accounts an operation holds, and whether another operation already holds one of them."""
         accounts = sorted(_storage_accounts(endpoint))
         others = [one for one in self.store.running_operations() if one["kind"].startswith(f"{self.shape.arm}.")]
         taken = {account for one in others for account in one["payload"].get("accounts", ())}
@@ -91,8 +92,8 @@ class PrivateEndpoints(NetworkResource):
         return await super().finish_delete(operation)
 
     async def _use_account(self, operation: Operation) -> None:
-        """A storage account takes part in one operation at a time; the one that comes second fails (recorded in
-        Azure/bicep-registry-modules#6001: code, words, and that the endpoint ends in the state Failed)."""
+        """A storage account takes part in one operation at a time; the second one fails (recorded in
+        Azure/bicep-registry-modules#6001: code, wording, and that the endpoint ends in the state Failed)."""
         if operation.payload.get("overlaps"):
             failure = OperationFailed(
                 "StorageAccountOperationInProgress",

@@ -21,7 +21,7 @@ from localazure.arm.timing import time_text
 BLOB_SERVICES = "Microsoft.Storage/storageAccounts/blobServices"
 MAX_CORS_RULES = 5
 MAX_RETENTION_DAYS = 365
-# What Azure ML writes on the account of a workspace, as the Azure verified module for Terraform declares it beforehand.
+# What Azure ML itself writes to a workspace's storage account, as declared in the Azure verified module for Terraform.
 STUDIO_RULE: Mapping[str, Any] = {
     "allowedOrigins": [
         "https://mlworkspace.azure.ai",
@@ -135,7 +135,7 @@ class StorageAccounts(Patched):
         self._add_blob_service(resource)
 
     def restore(self) -> None:
-        """Accounts of earlier versions of this program have no settings of their blob service yet."""
+        """Add the blob service's settings to accounts that an earlier version of this program created."""
         for account in self.store.of_type(self.shape.arm):
             if self.store.get(f"{account.id}/blobServices/default") is None:
                 self._add_blob_service(account)
@@ -177,35 +177,40 @@ class StorageAccounts(Patched):
 
 
 class BlobServices(Behaviour):
-    """Settings of an account's blob service, stored only; a PUT replaces them all, what is left out included."""
+    """Settings of an account's blob service, stored only; a PUT replaces all of them and resets those it leaves out."""
 
     tracked = False
     created_status = 200
     refused: ClassVar[Mapping[str, str]] = {
         "name": "anything but `default`",
         "properties.cors.corsRules": "more than five",
-        "properties.deleteRetentionPolicy.days": "not 1 to 365",
-        "properties.containerDeleteRetentionPolicy.days": "not 1 to 365",
+        "properties.deleteRetentionPolicy.days": "not a whole number from 1 to 365",
+        "properties.containerDeleteRetentionPolicy.days": "not a whole number from 1 to 365",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
         if request.id.name.lower() != "default":
-            # Code and words as a user of azure-native saw them, who had left the name out.
+            # Code and wording as reported by a user of azure-native who had left out the name.
             raise NotFound("HttpResourceNotFound", f"The request url {request.id.text} is not found.")
         sent = request.sent_properties
         rules = (sent.get("cors") or {}).get("corsRules") or []
         if len(rules) > MAX_CORS_RULES:
-            # The rule is in the reference, the words are ours; so are the next ones.
-            raise BadRequest("InvalidRequestContent", f"At most {MAX_CORS_RULES} CORS rules are allowed.")
+            # The rule is in the reference; the wording is ours, here and below.
+            raise BadRequest(
+                "InvalidRequestContent",
+                f"properties.cors.corsRules must have at most {MAX_CORS_RULES} rules, got {len(rules)}.",
+            )
         for policy in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):
             days = (sent.get(policy) or {}).get("days")
-            if days is not None and not 1 <= days <= MAX_RETENTION_DAYS:
+            if days is not None and (type(days) is not int or not 1 <= days <= MAX_RETENTION_DAYS):
                 raise BadRequest(
-                    "InvalidRequestContent", f"properties.{policy}.days must be 1 to {MAX_RETENTION_DAYS}, got {days}."
+                    "InvalidRequestContent",
+                    f"properties.{policy}.days must be a whole number from 1 to {MAX_RETENTION_DAYS}, got {days!r}.",
                 )
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        return blob_service_defaults() | super().properties(request, existing)
+        sent = super().properties(request, existing)
+        return blob_service_defaults() | {name: value for name, value in sent.items() if value is not None}
 
     def mark_provisioned(self, resource: Resource) -> None:
         """It shows no provisioning state."""
@@ -216,7 +221,7 @@ class BlobServices(Behaviour):
             resource.body["sku"] = account.body.get("sku")
 
     def delete(self, request: Request) -> NoReturn:
-        raise NotEmulated(f"DELETE of {self.shape.arm}, which goes with its account,")
+        raise NotEmulated(f"DELETE of {self.shape.arm}, which is deleted with its account,")
 
 
 def blob_service_defaults() -> dict[str, Any]:
@@ -228,12 +233,12 @@ def blob_service_defaults() -> dict[str, Any]:
 
 
 def let_the_studio_in(store: Store, account: Resource) -> None:
-    """Azure ML's own CORS rule on the account of a workspace, where it is missing."""
+    """Add Azure ML's own CORS rule to the account of a workspace unless it is there."""
     service = store.get(f"{account.id}/blobServices/default")
     assert service is not None  # made with the account
-    rules = service.properties["cors"].setdefault("corsRules", [])
-    if not any(set(STUDIO_RULE["allowedOrigins"]) <= set(rule.get("allowedOrigins", ())) for rule in rules):
-        rules.append(copy.deepcopy(STUDIO_RULE))
+    rules = service.properties["cors"].get("corsRules") or []
+    if not any(set(STUDIO_RULE["allowedOrigins"]) <= set(rule.get("allowedOrigins") or ()) for rule in rules):
+        service.properties["cors"]["corsRules"] = [*rules, copy.deepcopy(STUDIO_RULE)]
         store.save(service)
 
 

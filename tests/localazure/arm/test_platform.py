@@ -80,6 +80,14 @@ def test_azure_ml_adds_no_second_rule_where_the_studio_may_read_already(arm):
     assert arm.get(BLOBS).properties["cors"] == rules
 
 
+@pytest.mark.parametrize("cors", [None, {}, {"corsRules": None}, {"corsRules": [{"allowedOrigins": None}]}])
+def test_azure_ml_adds_its_rule_to_whatever_stands_for_no_rules(arm, cors):
+    arm.make_platform()
+    assert arm.put(BLOBS, {"properties": {"cors": cors}}).status == 200
+    arm.make_workspace()
+    assert "https://ml.azure.com" in arm.get(BLOBS).properties["cors"]["corsRules"][-1]["allowedOrigins"]
+
+
 @pytest.mark.parametrize(
     ("name", "properties", "status"),
     [
@@ -87,6 +95,8 @@ def test_azure_ml_adds_no_second_rule_where_the_studio_may_read_already(arm):
         ("default", {"cors": {"corsRules": [{}] * 6}}, 400),
         ("default", {"deleteRetentionPolicy": {"enabled": True, "days": 366}}, 400),
         ("default", {"containerDeleteRetentionPolicy": {"enabled": True, "days": 0}}, 400),
+        ("default", {"deleteRetentionPolicy": {"enabled": True, "days": "7"}}, 400),
+        ("default", {"containerDeleteRetentionPolicy": {"enabled": True, "days": 7.5}}, 400),
     ],
 )
 @pytest.mark.proves(

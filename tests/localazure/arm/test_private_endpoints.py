@@ -1,4 +1,4 @@
-"""Private endpoints hold their subnets, and have storage accounts one at a time."""
+"""Private endpoints keep their subnets in use, and operate on a storage account one at a time."""
 
 from __future__ import annotations
 
@@ -34,6 +34,17 @@ def network(arm):
         body = {"location": LOCATION, "sku": {"name": "Standard_LRS"}}
         assert arm.put(STORAGE.replace("stacc1", name), body).status == 200
     return arm
+
+
+@pytest.mark.proves("Network/privateEndpoints", refuses=["properties.subnet"])
+@pytest.mark.parametrize("subnet", [None, {}, {"id": None}, {"id": 5}, {"name": "endpoints"}])
+def test_an_endpoint_without_the_id_of_a_subnet_is_refused(network, subnet):
+    sent = endpoint()
+    sent["properties"]["subnet"] = subnet
+    for _ in range(2):
+        refused = network.put(BLOB, sent)
+        assert (refused.status, refused.code) == (400, "InvalidRequestFormat")
+    assert network.put(BLOB, endpoint()).status == 201
 
 
 @pytest.mark.proves("Network/virtualNetworks", refuses=["properties.subnets"])

@@ -1,4 +1,4 @@
-"""VM sizes of managed deployments: which are known, and what they take from a quota."""
+"""VM sizes of managed deployments: which are known, and how much quota they use."""
 
 from datetime import date
 
@@ -56,6 +56,12 @@ def test_a_size_belongs_to_a_family_and_has_its_cores(size, family, cores):
 def test_a_familys_limit_is_set_by_its_short_name_or_by_the_quota_apis():
     given = ["DSv2=8", "standardESv3Family=16", "standard NCASv3_T4 Family=4"]
     assert read_quota(given) == {"dsv2": 8, "esv3": 16, "ncasv3_t4": 4}
+
+
+@pytest.mark.parametrize("given", ["DSv2", "=8", "DSv2=", "DSv2=x", "DSv2=-1", "DSv2=\N{SUPERSCRIPT TWO}"])
+def test_a_quota_that_is_not_a_family_and_its_cores_is_refused(given):
+    with pytest.raises(ValueError, match="must be FAMILY=CORES, for example DSv2=24"):
+        read_quota([given])
 
 
 @pytest.mark.proves("switches", honours=["--vm-size"])
