@@ -283,6 +283,7 @@ def test_deleting_what_is_gone_is_fine(plugin: Plugin, arm: FakeArm) -> None:
     plugin.delete(ENDPOINT, ENDPOINT_ID)
     arm.script("DELETE", ENDPOINT_ID, Reply(404))
     plugin.delete(ENDPOINT, ENDPOINT_ID)
+    assert len(arm.requests("DELETE")) == 2
 
 
 def test_a_refused_delete_is_an_error(plugin: Plugin, arm: FakeArm) -> None:

@@ -13,12 +13,21 @@ COMPUTE = "Microsoft.MachineLearningServices/workspaces/computes"
 NETWORK = "Microsoft.Network/virtualNetworks"
 
 
+def refusal(arm_type: str, body: dict[str, Any]) -> str:
+    """The message; empty for a body that is accepted."""
+    try:
+        check_body(arm_type, body)
+    except BadRequest as refused:
+        return refused.message
+    return ""
+
+
 @pytest.mark.parametrize(
     ("arm_type", "body", "problem"),
     [
         (NETWORK, {"properties": {"subnets": "x"}}, "properties.subnets must be a list"),
-        (NETWORK, {"properties": {"subnets": [None]}}, r"properties.subnets\[0\] must not be null"),
-        (NETWORK, {"properties": {"subnets": [3]}}, r"properties.subnets\[0\] must be an object"),
+        (NETWORK, {"properties": {"subnets": [None]}}, "properties.subnets[0] must not be null"),
+        (NETWORK, {"properties": {"subnets": [3]}}, "properties.subnets[0] must be an object"),
         (NETWORK, {"properties": []}, "properties must be an object"),
         (NETWORK, {"location": {}}, "location must be a single value"),
         (NETWORK, {"tags": {"a": []}}, "tags.a must be a single value"),
@@ -26,8 +35,7 @@ NETWORK = "Microsoft.Network/virtualNetworks"
     ],
 )
 def test_a_wrong_form_is_named(arm_type: str, body: dict[str, Any], problem: str) -> None:
-    with pytest.raises(BadRequest, match=problem):
-        check_body(arm_type, body)
+    assert problem in refusal(arm_type, body)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +49,4 @@ def test_a_wrong_form_is_named(arm_type: str, body: dict[str, Any], problem: str
     ],
 )
 def test_what_the_catalog_does_not_say_is_not_checked(arm_type: str, body: dict[str, Any]) -> None:
-    check_body(arm_type, body)
+    assert refusal(arm_type, body) == ""

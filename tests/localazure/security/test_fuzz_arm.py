@@ -49,7 +49,7 @@ names = st.sampled_from(
 methods = st.sampled_from(["GET", "PUT", "PUT", "PUT", "PATCH", "POST", "DELETE", "HEAD", "OPTIONS"])
 
 
-def check(answer: Any, method: str) -> None:
+def assert_understood(answer: Any, method: str) -> None:
     assert answer.status < 500 or answer.status == 501, answer.content
     if method == "HEAD":
         return
@@ -77,7 +77,7 @@ def test_any_type_with_any_body(quiet: Any, types: list[str], data: Any, method:
         body = HERE | {"properties": body, "identity": body.get("identity"), "sku": body.get("sku")}
     if method == "POST":
         path += "/" + data.draw(st.sampled_from(["listKeys", "getLogs", "regenerateKeys", "token", "x", "listSecrets"]))
-    check(quiet.arm(method, path, body), method)
+    assert_understood(quiet.arm(method, path, body), method)
 
 
 def mutated(valid: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -239,7 +239,7 @@ def test_valid_bodies_with_junk_in_them(quiet: Any, assets: None, data: Any, met
     if method == "PATCH":  # of a few fields: what a type cannot change is refused before anything is looked at
         names = data.draw(st.sets(st.sampled_from(sorted(body)), min_size=1, max_size=2))
         body = {name: body[name] for name in names}
-    check(quiet.arm(method, path, data.draw(mutated(body))), method)
+    assert_understood(quiet.arm(method, path, data.draw(mutated(body))), method)
 
 
 @settings(settings.get_profile("fuzz"))
@@ -255,7 +255,7 @@ def test_valid_bodies_with_junk_in_them(quiet: Any, assets: None, data: Any, met
 @example(raw=b"\xff\xfe", kind="application/json")
 def test_bodies_that_are_no_json(quiet: Any, raw: bytes, kind: str) -> None:
     for method, path in (("PUT", f"{GROUP}2"), ("POST", f"{MACHINE_LEARNING}/onlineEndpoints/ep1/getLogs")):
-        check(quiet.arm(method, path, raw, Content_Type=kind), method)
+        assert_understood(quiet.arm(method, path, raw, Content_Type=kind), method)
     for path in ("/common/oauth2/v2.0/token", "/_local/faults", "/batch"):
         answer = quiet.request("POST", path, raw, Content_Type=kind)
         assert answer.status < 500 or answer.status == 501
@@ -276,7 +276,8 @@ def test_any_path(quiet: Any, segments: list[str], query: str, method: str) -> N
     escaped = "/".join(quote(segment, safe="", errors="surrogatepass") for segment in segments)
     asked = quote(query, safe="=&", errors="surrogatepass")
     for start in ("/", f"{GROUP}/", f"{MACHINE_LEARNING}/", "/stacc1/box/"):
-        check(quiet.request(method, f"{start}{escaped}?{asked}", b"" if method in ("PUT", "POST") else None), method)
+        body = b"" if method in ("PUT", "POST") else None
+        assert_understood(quiet.request(method, f"{start}{escaped}?{asked}", body), method)
 
 
 BLOB = {"x-ms-version": "2021-12-02", "x-ms-blob-type": "BlockBlob"}
@@ -300,4 +301,5 @@ def test_blobs(quiet: Any, name: str, method: str, component: str, value: str, h
     quiet.request("PUT", "/stacc1/box?restype=container", b"", **BLOB)
     quiet.request("PUT", "/stacc1/box/a", b"0123456789", **BLOB)
     path = f"/stacc1/box/{quote(name, safe='', errors='surrogatepass')}?comp={component}&blockid={quote(value)}"
-    check(quiet.request(method, path, body if method == "PUT" else None, **BLOB | {header: value.strip()}), method)
+    sent = body if method == "PUT" else None
+    assert_understood(quiet.request(method, path, sent, **BLOB | {header: value.strip()}), method)

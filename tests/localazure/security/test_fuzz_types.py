@@ -28,7 +28,7 @@ from tests.localazure.arm.least_bodies import (
     WORKSPACE,
 )
 from tests.localazure.existing_versions import existing_version
-from tests.localazure.security.test_fuzz_arm import FIELDS, check, mutated, values
+from tests.localazure.security.test_fuzz_arm import FIELDS, assert_understood, mutated, values
 
 pytestmark = pytest.mark.integration
 
@@ -153,7 +153,7 @@ def test_every_type_from_its_least_body(
         return
     text = "&".join(f"{name}={quote(value, safe='', errors='surrogatepass')}" for name, value in query.items())
     target = f"{path}?api-version={existing_version(path)}&{text}"
-    check(quiet.request(method, target, None if method in ("GET", "DELETE") else junk, **condition), method)
+    assert_understood(quiet.request(method, target, None if method in ("GET", "DELETE") else junk, **condition), method)
 
 
 @settings(settings.get_profile("fuzz"))
@@ -173,7 +173,7 @@ def test_every_type_from_its_least_body(
 )
 def test_lists_with_any_query(quiet: Any, furnished: None, data: Any, place: str, query: dict[str, str]) -> None:
     text = "&".join(f"{name}={quote(value, safe='', errors='surrogatepass')}" for name, value in query.items())
-    check(quiet.request("GET", f"{place}?api-version={existing_version(place)}&{text}"), "GET")
+    assert_understood(quiet.request("GET", f"{place}?api-version={existing_version(place)}&{text}"), "GET")
 
 
 INVOKE = {
@@ -218,12 +218,12 @@ def test_batch_jobs_of_any_deployment(
         sent["properties"]["inputData"] = {"a": {"uri": uri}}
     headers = {"Authorization": f"Bearer {token}", "azureml-model-deployment": "first"}
     answer = quiet.request("POST", "/endpoints/weekly/jobs", json.dumps(sent).encode(), **headers)
-    check(answer, "POST")
+    assert_understood(answer, "POST")
     if data.draw(st.integers(0, 24)):
         return  # the lists grow with every example
     for path in (f"/mferp/managementfrontend{BATCH}/jobs", f"/mferp/managementfrontend{BATCH}/deployments/first/jobs"):
-        check(quiet.request("GET", path, **headers), "GET")
-    check(quiet.arm("GET", f"{WORKSPACE}/jobs"), "GET")
+        assert_understood(quiet.request("GET", path, **headers), "GET")
+    assert_understood(quiet.arm("GET", f"{WORKSPACE}/jobs"), "GET")
 
 
 @settings(settings.get_profile("fuzz"))
@@ -237,4 +237,4 @@ def test_invocations_that_are_no_json(quiet: Any, furnished: None, raw: bytes, k
     quiet.arm("PUT", f"{BATCH}/deployments/first", BATCH_DEPLOYMENT)
     for content in (raw, known):
         headers = {"Authorization": f"Bearer {token}", "azureml-model-deployment": "first"}
-        check(quiet.request("POST", "/endpoints/weekly/jobs", content, **headers), "POST")
+        assert_understood(quiet.request("POST", "/endpoints/weekly/jobs", content, **headers), "POST")

@@ -81,7 +81,7 @@ def test_unreadable_lines_are_not_logged(quiet: Any) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "x"])
 def test_bodies_are_not_unpacked(quiet: Any, encoding: str) -> None:
-    """Unpacked, the first would make a group, and the second fill the memory."""
+    """Unpacked, the first would create a group, and the second would fill the memory."""
     for body in (b'{"location": "westeurope"}', b" " * (64 << 20)):
         answer = quiet.request("PUT", GROUP, gzip.compress(body), Content_Encoding=encoding)
         assert answer.status == 400
@@ -106,7 +106,7 @@ def test_slow_clients_are_ended_and_hold_nobody_up(quiet: Any, monkeypatch: pyte
 def test_a_client_that_goes_away_leaves_no_trace(quiet: Any) -> None:
     for _ in range(5):
         quiet.send(head("PUT", GROUP, "Content-Length: 10") + b"{", seconds=0.05)
-    # The server has seen that they are gone when it answers what came later.
+    # Once the server answers a later request, it has seen that they are gone.
     assert all(quiet.is_alive() for _ in range(3))
 
 
