@@ -1,31 +1,41 @@
-"""An event loop whose time is the test's: who waits for a moment gets it at once, and in the right order.
+"""An event loop whose time is the test's: what waits for a moment gets it at once, and in the right order.
 
 Time stands still while there is something to do, and jumps to the next timer when there is not. So a test of timeouts
 and delays takes no time, and no busy machine changes its outcome. Only for code that waits on nothing but the loop:
-while the outside world (a process, a thread, a peer's socket) works, time would jump.
+while the outside world (a process, a thread, a peer's socket) works, time jumps. When there is no timer, the loop waits
+for the threads that it started (`asyncio.to_thread`); when there is no such thread either, the test fails at once.
 """
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from tests.waiting import HANGS
 
 T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Does not wait for timers: what it was to wait for is added to the clock."""
+    """Does not wait for timers: adds the time to the clock instead."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
+        self.in_threads: set[asyncio.Future[Any]] = set()
 
     def select(self, timeout: float | None = None) -> Any:
-        if timeout is None:  # there is no timer: something from outside will wake it
-            return super().select(None)
         ready = super().select(0)
-        if not ready and timeout > 0:
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if timeout is not None:
             self.now += timeout
+            return ready
+        if not self.in_threads:
+            raise RuntimeError("The test waits for something that no timer and no thread of this event loop can bring.")
+        ready = super().select(HANGS)
+        if not ready:
+            raise RuntimeError(f"A thread that the test waits for has not ended within {HANGS:g} s.")
         return ready
 
 
@@ -38,6 +48,23 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    @property
+    def waits_for_threads(self) -> bool:
+        """Whether a thread works for this loop."""
+        return bool(self._jumping.in_threads)
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        future = super().run_in_executor(executor, func, *args)
+        self._jumping.in_threads.add(future)
+        future.add_done_callback(self._jumping.in_threads.discard)
+        return future
+
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        joining = self.create_future()  # it joins the threads in a thread that `run_in_executor` does not know
+        self._jumping.in_threads.add(joining)
+        await super().shutdown_default_executor(*timeout)
+        self._jumping.in_threads.discard(joining)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -40,8 +40,8 @@ LOCATION = "westeurope"
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
-# What a request has besides, and nobody looks at; one for all, since mocks take milliseconds to make.
-NOBODYS = mock.Mock(_reading_paused=False)
+# Stands for the parts of a request that nothing reads; one for all requests, because a mock takes milliseconds to make.
+UNUSED = mock.Mock(_reading_paused=False)
 
 
 @dataclass
@@ -72,7 +72,7 @@ class LocalArm:
     def __init__(self, home: Path, make_plane: Callable[[], Any], **options: Any) -> None:
         self.home = home
         self.options = Options(**options)
-        self.loop = VirtualTimeLoop()  # operations that take half a second take none
+        self.loop = VirtualTimeLoop()  # operations that take half a second end at once
         self.now = 1_800_000_000.0
         self._make_plane = make_plane
         self.scoring = make_plane()
@@ -105,16 +105,21 @@ class LocalArm:
         self.loop.close()
 
     def settle(self) -> None:
-        """Let operations go on until they end or wait for something.
+        """Let operations go on until they end or a test holds one.
 
-        One that no test holds ends, however slow the machine is: what it does in threads takes its time.
+        What they do in threads may take its time on a slow machine; all else takes none, so the wait for something that
+        never comes fails within seconds.
         """
 
         async def spin() -> None:
             for _ in range(20):
                 await asyncio.sleep(0)
-            deadline = time.monotonic() + HANGS
-            while not self._is_held() and self.plane.store.running_operations() and time.monotonic() < deadline:
+            end, virtual_end = time.monotonic() + HANGS, self.loop.time() + HANGS
+            while not self._is_held() and (running := self.plane.store.running_operations()):
+                if self.loop.waits_for_threads:
+                    virtual_end = self.loop.time() + HANGS
+                late = time.monotonic() > end or self.loop.time() > virtual_end
+                assert not late, f"these operations do not end: {', '.join(one['kind'] for one in running)}"
                 await asyncio.sleep(0.005)
 
         self.loop.run_until_complete(spin())
@@ -140,7 +145,7 @@ class LocalArm:
         if version and "api-version=" not in path:
             version = existing_version(path, version) if version == ML_VERSION else version
             path += ("&" if "?" in path else "?") + f"api-version={version}"
-        payload = StreamReader(NOBODYS, limit=1 << 24, loop=self.loop)
+        payload = StreamReader(UNUSED, limit=1 << 24, loop=self.loop)
         if body is not None:
             payload.feed_data(body if isinstance(body, bytes) else json.dumps(body).encode())
         payload.feed_eof()
@@ -150,11 +155,11 @@ class LocalArm:
         return Answer(response.status, json.loads(text) if text else None, dict(response.headers), text)
 
     def _http(self, method: str, path: str, headers: dict[str, str], payload: StreamReader) -> web.Request:
-        """As aiohttp's `make_mocked_request`, which makes its mocks again for every request."""
+        """Like aiohttp's `make_mocked_request`, which makes new mocks for every request."""
         sent = CIMultiDictProxy(CIMultiDict(headers))
         raw = tuple((name.encode(), value.encode()) for name, value in headers.items())
         message = RawRequestMessage(method, path, HttpVersion11, sent, raw, False, None, False, False, URL(path))
-        return web.Request(message, payload, NOBODYS, NOBODYS, NOBODYS, self.loop, client_max_size=1 << 20)
+        return web.Request(message, payload, UNUSED, UNUSED, UNUSED, self.loop, client_max_size=1 << 20)
 
     def get(self, path: str, **more: Any) -> Answer:
         return self.request("GET", path, **more)
@@ -171,7 +176,7 @@ class LocalArm:
         return answer
 
     def erase(self, path: str) -> None:
-        """Delete, and free the name where the service keeps it for a while."""
+        """Delete, and free the name if the service keeps it for a while."""
         self.delete(path)
         self.plane.store.forget_soft_deleted(path, ResourceId(path).type)
 
