@@ -129,7 +129,8 @@ def server_parser() -> argparse.ArgumentParser:
         type=_generation,
         metavar=f"{{{','.join(Generation)}}}",
         default=Generation.BY_VERSION,
-        help="whose manners Machine Learning has: those of 2022, of 2024, or (default) what the api-version suggests",
+        help="which version of Machine Learning to imitate: that of 2022, that of 2024, or (default) the one that the "
+        "api-version suggests",
     )
     parser.add_argument(
         "--compute",
@@ -157,27 +158,27 @@ def server_parser() -> argparse.ArgumentParser:
         metavar="SIZE",
         action="append",
         default=[],
-        help="know this VM size as well, for deployments; may be repeated (unknown sizes are refused)",
+        help="also accept this VM size for deployments (unknown sizes are refused); may be repeated",
     )
     parser.add_argument(
         "--taken-endpoint-name",
         metavar="NAME",
         action="append",
         default=[],
-        help="an endpoint of another customer in the region has this name; may be repeated",
+        help="pretend that another customer in the region has an endpoint with this name; may be repeated",
     )
     parser.add_argument(
         "--role-delay",
         type=_seconds,
         default=0.0,
         metavar="SECONDS",
-        help="a role assignment has an effect only so many seconds after it was made; in Azure that takes minutes",
+        help="a role assignment takes effect only this many seconds after it is created; in Azure it takes minutes",
     )
     return parser
 
 
 def wrong_switches(switches: Sequence[str]) -> list[str]:
-    """What is wrong with each of these `--switch=value`, without starting anything; empty where all is well."""
+    """What is wrong with each `--switch=value`, found without starting anything; empty if nothing is."""
     problems = []
     for switch in switches:
         parser = server_parser()

@@ -61,7 +61,7 @@ class Connections:
         self._listening: list[asyncio.Server] = []
         self._silent: dict[int, asyncio.TimerHandle] = {}
         self._left: list[asyncio.BaseTransport] = []
-        """What was open when the stop began."""
+        """The connections that were open when the stop began."""
 
     async def listen(self, bound: socket.socket, context: ssl.SSLContext | None = None) -> None:
         """Accept on a socket that is bound already."""

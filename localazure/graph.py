@@ -1,4 +1,4 @@
-"""Of Microsoft Graph what `az role assignment` asks it: which service principal a client id belongs to, and back.
+"""The part of Microsoft Graph that `az role assignment` uses: it translates client ids to service principals and back.
 
 Read only. Service principals are the caller and every managed identity that a resource has; there are no users and no
 groups. Everything else of Graph is 501, like any path that is not emulated.
@@ -85,13 +85,13 @@ class Graph:
         for resource in self._plane.store.under(scope):
             principal = (resource.body.get("identity") or {}).get("principalId")
             if principal:
-                # Its client id is not shown by any other service; so it may be any that stays the same.
+                # No other service shows its client id, so any value will do that stays the same.
                 client = str(uuid.uuid5(uuid.NAMESPACE_OID, principal))
                 yield _principal(principal, client, _display_name(resource), "ManagedIdentity")
 
 
 def _display_name(resource: Resource) -> str:
-    """A resource's name; of an endpoint, as documented, `<workspace>/onlineEndpoints/<endpoint>`."""
+    """A resource's name; for an endpoint `<workspace>/onlineEndpoints/<endpoint>`, as documented."""
     return "/".join(resource.resource_id.relative.split("/")[2:])
 
 
@@ -111,14 +111,14 @@ def _principal(object_id: str, client_id: str, name: str, kind: str) -> dict[str
 def _fulfils(principal: dict[str, Any], text: str) -> bool:
     name, operator, value = _read_filter(text)
     if name == "serviceprincipalnames":
-        # The object id is no such name in Graph. Who asks for it asks for it by getByIds next, with the same result.
+        # In Graph the object id is not such a name, but a client that finds nothing calls getByIds next: same result.
         return value in (principal["appId"].lower(), principal["id"].lower())
     own = {key.lower(): str(shown).lower() for key, shown in principal.items()}.get(name, "")
     return own.startswith(value) if operator == "startswith" else own == value or not name
 
 
 def _read_filter(text: str) -> tuple[str, str, str]:
-    """Name, operator and value in lower case; without a filter, what everything fulfils. Raises NotEmulated."""
+    """Name, operator and value in lower case; without a filter, one that matches everything. Raises NotEmulated."""
     text = text.strip()
     if not text:
         return "", "eq", ""

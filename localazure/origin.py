@@ -12,16 +12,13 @@ BLOB_SUFFIX = ".blob.localhost"
 
 
 def blob_account(request: web.Request) -> str:
-    """The storage account that the host names, as in `ACCOUNT.blob.localhost`, where clients make it out of the name.
-
-    Empty for every other host.
-    """
+    """The storage account that the host names (`ACCOUNT.blob.localhost`, which clients derive from its name), or ""."""
     host = request.host.lower().partition(":")[0]
     return host.removesuffix(BLOB_SUFFIX) if host.endswith(BLOB_SUFFIX) else ""
 
 
 def path_on_localhost(request: web.Request) -> str:
-    """The escaped path by which the same is asked for without a name of its own in the host."""
+    """The escaped path that means the same when the host is plain `localhost`."""
     account = blob_account(request)
     return f"/{account}{request.rel_url.raw_path}" if account else request.rel_url.raw_path
 

@@ -37,7 +37,7 @@ async def read_body(request: web.Request) -> bytes:
 def read_json(raw: bytes) -> Any:
     """A JSON document of finite numbers, valid text and bounded depth; raises BadRequest for anything else."""
     try:
-        # Not strict: a text may have line ends as they are, as Microsoft's own REST example sends a conda file
+        # Not strict: a string may contain raw line ends, as in the conda file that Microsoft's own REST example sends
         # (Azure/azureml-examples, cli/deploy-rest.sh at 085cd6ea3990).
         document = json.loads(raw, strict=False, parse_constant=_refuse_constant, parse_float=_read_float)
         _check(document)
@@ -54,7 +54,7 @@ class _Refused(ValueError):
 
 
 def _check(document: Any) -> None:
-    """Without recursion: depth, and texts that could not be written as UTF-8 or handed to a process."""
+    """Without recursion: depth, and strings that could not be written as UTF-8 or passed to a process."""
     level = [document]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
@@ -75,12 +75,12 @@ def _check(document: Any) -> None:
 def _check_text(text: str) -> None:
     if text.isascii():
         if "\0" in text:
-            raise _Refused("a text has the character NUL")
+            raise _Refused("a string contains the character NUL")
         return
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _Refused("a text has half of a surrogate pair") from None
+        raise _Refused("a string contains half of a surrogate pair") from None
 
 
 def _read_float(text: str) -> float:

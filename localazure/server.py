@@ -266,7 +266,7 @@ class Server:
         try:
             check_origin(request)
             if blob_account(request):
-                handler = self._dispatch  # whatever its path: containers may have any name
+                handler = self._dispatch  # whatever the path is, because containers may have any name
             return await handler(request)
         except ArmError as refused:
             error = refused

@@ -72,7 +72,7 @@ class TokenService:
 
 
 def not_served(request: web.Request) -> web.Response | None:
-    """The answer to what is meant for a token service and is not served: clients of one read JSON, nothing else.
+    """The refusal of a token service's request that is not served here, as JSON, which is all that its clients read.
 
     None for every other path.
     """
@@ -80,7 +80,10 @@ def not_served(request: web.Request) -> web.Response | None:
     if len(segments) < 2 or segments[1] not in ("oauth2", "discovery"):
         return None
     if segments[-1] == "authorize":
-        text = "The local Azure has no page to sign in on. Use `az login --use-device-code`, or no login at all."
+        text = (
+            "The local Azure has no sign-in page. Use `az login --use-device-code`, or do not log in: in the shell of "
+            "`sluice local env`, az is already signed in."
+        )
         return _refused("unsupported_response_type", text)
     return _refused("NotEmulated", f"{request.method} {request.path[:200]} is not emulated by the local Azure.", 501)
 

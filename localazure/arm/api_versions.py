@@ -1,7 +1,7 @@
 """Refuses an api-version that a type does not have. Pure.
 
-Up to its newest entry the list of a type's versions is taken for complete. Azure publishes new versions all the time,
-and its clients send them soon: a later one is answered, unless it is of the future.
+The list of a type's versions counts as complete up to its newest entry. Azure publishes new versions all the time and
+clients soon send them, so a later version is accepted unless its date is in the future.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RESOURCE_MANAGER = "microsoft.resources/"
 
 
 def require_version(api_version: str) -> None:
-    """Raise BadRequest for no version, or for something that looks like none."""
+    """Raise BadRequest if the version is missing or does not look like one."""
     if not api_version:
         # Known code and wording of ARM, from memory.
         raise BadRequest(
@@ -31,7 +31,7 @@ def require_version(api_version: str) -> None:
 
 
 def check_own_version(api_version: str, now: float) -> None:
-    """The same as `check_api_version`, for what Resource Manager answers itself: groups, lists, providers, tenants."""
+    """As `check_api_version`, for what Resource Manager itself answers: groups, lists, providers, tenants."""
     check_api_version(RESOURCE_GROUP_TYPE, api_version, now)
 
 
@@ -52,7 +52,7 @@ def check_api_version(arm_type: str, api_version: str, now: float, location: str
 
 
 def _invalid(api_version: str) -> BadRequest:
-    """Verbatim, the list included, as a user of `az containerapp logs show` met it in September 2026."""
+    """Verbatim, including the list, as a user of `az containerapp logs show` saw it in September 2026."""
     supported = ",".join(reversed(known_versions(RESOURCE_GROUP_TYPE)))
     text = f"The api-version '{api_version[:40]}' is invalid. The supported versions are '{supported}'."
     return BadRequest("InvalidApiVersionParameter", text)

@@ -44,7 +44,7 @@ class Behaviour(ResourceBody):
     lists_only: ClassVar[bool] = False
     """Whether nothing is stored and only the list answers."""
     lists_subscription: ClassVar[bool] = False
-    """Of such a type, whether a subscription has the list; otherwise only resources and groups have it."""
+    """For such a type: whether a subscription has the list too, and not only resources and groups."""
 
     # What the coverage page says of fields (see `localazure.arm.fields`); every word of it needs a test as proof.
     honoured: ClassVar[Mapping[str, str]] = {
@@ -53,9 +53,9 @@ class Behaviour(ResourceBody):
     """Fields with an effect beyond being stored, and the effect."""
     refused: ClassVar[Mapping[str, str]] = {
         "identity": "of an unknown type, or naming a user-assigned identity that does not exist",
-        "location": "missing at creation, another than before, or no region of Azure (types that have one)",
-        "tags": "not an object of texts; more than 50; names of more than 512 characters (storage accounts: 128) or "
-        "with one of <>%&\\?/ in them; values of more than 256",
+        "location": "missing at creation, different from before, or not a region of Azure (types that have one)",
+        "tags": "not an object of strings; more than 50; names longer than 512 characters (storage accounts: 128) or "
+        "containing one of <>%&\\?/; values longer than 256 characters",
     }
     """Fields by which a request can be refused, and the rule."""
     unkept: ClassVar[Mapping[str, str]] = {}
@@ -80,11 +80,11 @@ class Behaviour(ResourceBody):
         """Raise when the service refuses the deletion at once."""
 
     def put_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
-        """What `finish_put` needs to know besides its target."""
+        """What `finish_put` needs besides its target."""
         return {}
 
     def deletion_payload(self, request: Request) -> dict[str, Any]:
-        """What `finish_delete` needs to know of the DELETE besides its target."""
+        """What `finish_delete` needs from the DELETE besides its target."""
         return {}
 
     async def before_delete(self, resource: Resource) -> None:

@@ -47,11 +47,11 @@ class Options:
     quota: Mapping[str, int] = field(default_factory=dict)
     """Cores by family of VM sizes, for managed deployments; families that are not named have no limit."""
     vm_sizes: frozenset[str] = frozenset()
-    """Sizes, in lower case, that deployments can have besides those that are known here."""
+    """VM sizes, in lower case, that deployments can have in addition to the known ones."""
     taken_endpoint_names: frozenset[str] = frozenset()
     """Names, in lower case, that endpoints of other customers have."""
     role_delay: float = 0.0
-    """Seconds that a role assignment takes to have an effect."""
+    """Seconds until a role assignment takes effect."""
 
 
 class ControlPlane:

@@ -105,11 +105,11 @@ other. Registries are not emulated.
 
 Blob service: block blobs, ranges, block lists, metadata, conditions, listing, bearer tokens and service SAS. Not
 emulated: append and page blobs, copies, leases, snapshots, versions, tags, batches, shared keys, queue, table, file.
-The account stands in the path, or in the host (`ACCOUNT.blob.localhost`) where such names resolve.
+The account is in the path, or in the host (`ACCOUNT.blob.localhost`) where such names resolve.
 
-az: tokens for managed identities, service principals and device codes, a cloud with every address that az looks up
-(what is not emulated answers 501), and of Microsoft Graph what `az role assignment` asks: `directoryObjects/getByIds`,
-`servicePrincipals` by client id, object id or display name; there are no users (an empty list).
+az: tokens for managed identities, service principals and device codes; a cloud with every address that az looks up
+(those of services that are not emulated answer 501); and the part of Microsoft Graph that `az role assignment` uses:
+`directoryObjects/getByIds`, and `servicePrincipals` by client id, object id or display name. There are no users.
 
 ## Deviations
 
@@ -117,29 +117,28 @@ Those that recordings of the service show (`localazure/arm/deviations.py`; hosts
 
 {deviations}
 
-Others, all meant:
+Others, all intended:
 
 - a storage account's PUT ends at once; endpoint names are unique in all regions, not per region;
-- a VM size that Microsoft's list for managed endpoints does not have is refused (deployments were reported on two such
-  sizes, which are known here; `--vm-size` adds others); the service's words for it are not known;
-- `MissingDriverProgram` is judged where the environment's definition is in the workspace, not for environments of
+- a VM size that is not on Microsoft's list for managed endpoints is refused, except two on which users reported
+  deployments and those added with `--vm-size`; the wording of Azure's error is not known;
+- `MissingDriverProgram` is checked only when the environment's definition is in the workspace, not for environments of
   registries;
-- a model's version is refused unless it is a positive whole number without leading zeros (reported; the words are not
-  known, nor whether there is a largest one: here there is none);
-- a deleted vault or Log Analytics workspace is kept as docs/adr/0024 says; not known are the status of a PUT that
-  recovers a vault (here 200), and the words for a deleted vault that is not there (the code is Azure's);
-- refusals of tags are worded as Azure PowerShell (Az.Migrate) words them; Resource Manager's own words are not
-  recorded;
-- an api-version that is younger than all known ones of its type is answered, if its date is not in the future; of
-  metrics and skus the versions are not known, and any is answered;
+- a model's version is refused unless it is a positive whole number without leading zeros (reported; the wording is not
+  known, nor whether there is an upper limit: there is none here);
+- a deleted vault or Log Analytics workspace is kept as docs/adr/0024 says; neither the status of a PUT that recovers a
+  vault (200 here) nor the wording for a deleted vault that does not exist is known (the code is Azure's);
+- refusals of tags are worded as in Azure PowerShell (Az.Migrate); Resource Manager's own wording is not recorded;
+- an api-version that is newer than all known ones of its type is accepted unless its date is in the future; the
+  versions of metrics and skus are not known, so any is accepted;
 - every service is in every region; groups are refused where Azure refuses them;
-- a private endpoint has a storage account to itself for half a second (in Azure it is about half a minute); an
+- a private endpoint's operation holds its storage account for half a second (in Azure about half a minute); an
   operation that overlaps fails in the poll with the recorded error;
-- a soft-deleted workspace can be purged (202; its status is not recorded), not listed or recovered: only the portal is
-  documented to do either; nothing that was in it comes back;
+- a soft-deleted workspace can be purged (202; the status is not recorded) but neither listed nor recovered, because
+  only the portal is documented to do that; nothing that was in it comes back;
 - an endpoint PUT without `traffic` resets the weights (documented, never recorded; `--keep-omitted-traffic` keeps
   them);
-- refusals whose text nobody has recorded use plain words of this project, with status 400 or 409.
+- refusals whose wording is not recorded use this project's own, with status 400 or 409.
 """
 
 
@@ -216,7 +215,7 @@ def render() -> str:
 
 
 def _numbers(found: list[Proof]) -> str:
-    """How much there is, so that nobody has to count."""
+    """Totals of the tables."""
     said = [declared(behaviour_of(shape.arm)) for shape in shapes()]
     effects, refusals = sum(len(one.honoured) for one in said), sum(len(one.refused) for one in said)
     told = f"{len(shapes())} types, {effects} fields with an effect, {refusals} with a rule by which they are refused"

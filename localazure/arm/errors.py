@@ -98,7 +98,7 @@ class BadRequest(ArmError):
 
 
 class Unwrapped(BadRequest):
-    """The request breaks a rule of a service that sends its errors without `error` around them (autoscale)."""
+    """The request breaks a rule of a service that does not wrap its errors in an `error` object (autoscale)."""
 
     def body(self) -> dict[str, Any]:
         return {"code": self.code, "message": self.message}

@@ -130,7 +130,7 @@ class Operations:
             signed=signed,
         )
         self._save(operation)
-        # Not before the caller's transaction is over: a rolled back operation is not found then.
+        # Deferred until the caller's transaction has ended, so that a rolled-back operation is not launched.
         asyncio.get_running_loop().call_soon(self._launch, operation.id)
         return operation
 

@@ -1,7 +1,7 @@
-"""Azure's public regions, as `GET /subscriptions/{id}/locations` lists them, and what is in none of them. Pure.
+"""Azure's public regions, as `GET /subscriptions/{id}/locations` lists them, and the refusal of all others. Pure.
 
-Names and groups are those of Microsoft's list of regions (read 2026-07); which of them a subscription may use, and what
-each offers, is not known here.
+Names and groups are those of Microsoft's list of regions (read 2026-07). It does not say which of them a subscription
+may use, nor which services each offers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 REGIONS: dict[str, str] = {name.replace(" ", "").lower(): name for names in _GROUPS.values() for name in names}
 """Display names by name."""
 GLOBAL = "global"
-_CANARIES = frozenset({"centraluseuap", "eastus2euap"})  # listed to nobody outside of Microsoft; recordings have them
+_CANARIES = frozenset({"centraluseuap", "eastus2euap"})  # not listed outside Microsoft, but recordings have them
 # Regions in which a group cannot be: not in the list of MicrosoftDocs/executable-docs#74; six of them are refused in
 # cloud-barista/cb-spider#527.
 _WITHOUT_GROUPS = frozenset(
@@ -49,8 +49,8 @@ _WITHOUT_GROUPS = frozenset(
 
 
 def check_region(arm_type: str, location: str, *, only_global: bool = False) -> None:
-    """Raise BadRequest for a region that does not exist, or in which a type cannot be; `location` in lower case and
-    without spaces. Which services are in which region is not known here: all but groups are in each."""
+    """Raise BadRequest for a region that does not exist or does not offer the type; `location` in lower case and
+    without spaces. Groups are the only type for which the regions are known; all others are in every region."""
     of_group = arm_type.lower() == RESOURCE_GROUP_TYPE
     regions = [GLOBAL] if only_global else [name for name in REGIONS if not (of_group and name in _WITHOUT_GROUPS)]
     if location in regions or (location in _CANARIES and not only_global):

@@ -16,7 +16,7 @@ from localazure.arm.store import Resource, Store
 from localazure.arm.timing import Clock
 
 GRANTED = "granted"
-"""Where an assignment has the moment of its creation, in seconds; one that a home had before has none."""
+"""Key of an assignment's creation time, in seconds since the epoch; assignments of older homes do not have it."""
 USER_ASSIGNED_TYPE = "microsoft.managedidentity/userassignedidentities"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"

@@ -262,7 +262,7 @@ def _read_api_version(query: Mapping[str, str]) -> str:
 
 
 def _is_own(segments: Sequence[str]) -> bool:
-    """Whether Resource Manager answers a path itself: it has no resource of a provider, and is not the metrics'."""
+    """Whether Resource Manager itself answers a path: it names no resource of a provider and is not that of metrics."""
     lower = [segment.lower() for segment in segments]
     if lower[2:] == ["metrics:getbatch"]:
         return False

@@ -1,7 +1,7 @@
-"""Deleted resources that a service keeps whole, so that they can be listed and come back.
+"""Deleted resources that a service keeps whole, so that they can be listed and recovered.
 
-Such a resource is in no list and answers 404; its name stays taken until a moment of the server's clock. What a PUT of
-that name does is a rule of its service, in its namespace.
+Such a resource is in no list and answers 404; its name stays taken until a certain time on the server's clock. What a
+PUT of that name does is a rule of its service, in its namespace.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class SoftDeleted:
-    """One deleted resource as it was, and two moments in seconds since the epoch."""
+    """One deleted resource as it was, and two times in seconds since the epoch: deleted when, and kept until when."""
 
     resource: Resource
     deleted: float
@@ -41,11 +41,11 @@ class SoftDeletions:
         self._store.soft_delete(resource.id, resource.resource_id.type, until, document)
 
     def of_type(self, arm_type: str) -> list[SoftDeleted]:
-        """Those of one type that are still kept."""
+        """All of one type that are still kept."""
         return [_read(document) for document in self._store.soft_deleted_of_type(arm_type, self._clock())]
 
     def named(self, arm_type: str, name: str) -> SoftDeleted | None:
-        """The one with this name, wherever it was; of a type whose names are unique in all of Azure."""
+        """The one with this name, wherever it was; for types whose names are unique in all of Azure."""
         found = (one for one in self.of_type(arm_type) if one.resource.name.lower() == name.lower())
         return next(found, None)
 
@@ -55,7 +55,7 @@ class SoftDeletions:
         return _read(document) if document else None
 
     def forget(self, resource_id: str, arm_type: str) -> None:
-        """Purged, or recovered: the name is free."""
+        """Free the name, after a purge or a recovery."""
         self._store.forget_soft_deleted(resource_id, arm_type)
 
 

@@ -66,12 +66,12 @@ class Resource:
         return self.resource_id.name
 
     def stamp(self, time: str) -> None:
-        """Remember when it was written, for types that do not show it themselves."""
+        """Remember when the resource was written, for types that do not show it themselves."""
         self.private.setdefault("createdAt", time)
         self.private["changedAt"] = time
 
     def times(self) -> dict[str, str]:
-        """When it was created and last changed, as lists of resources show it; what is not known is left out."""
+        """When it was created and last changed, as lists of resources show it; unknown times are left out."""
         shown = self.body.get("systemData") or {}
         times = {
             "createdTime": shown.get("createdAt") or self.private.get("createdAt"),
@@ -202,22 +202,22 @@ class Store:
     def count_resources(self) -> int:
         return int(self._connection.execute("SELECT COUNT(*) FROM resources").fetchone()[0])
 
-    # Soft-deleted resources: gone, but their names stay taken until a moment
+    # Soft-deleted resources: gone, but their names stay taken for a while
 
     def soft_delete(self, key: str, type_: str, until: float, document: dict[str, Any]) -> None:
-        """Remember that a name stays taken until a moment (seconds since the epoch). `key` is what is taken: an id, or
-        a name where names are unique beyond their group; `document` is what a recovery or a list needs."""
+        """Remember that a resource's name stays taken until a time (seconds since the epoch). `key` is the resource's
+        id; `document` is what a recovery or a list needs."""
         values = (type_.lower(), key.lower(), until, json.dumps(document))
         self._connection.execute("INSERT OR REPLACE INTO soft_deleted VALUES (?, ?, ?, ?)", values)
 
     def soft_deleted(self, key: str, type_: str, now: float) -> dict[str, Any] | None:
-        """What holds a name, if it is still held."""
+        """The document of a deleted resource whose name is still taken."""
         sql = "SELECT document FROM soft_deleted WHERE key = ? AND type = ? AND until > ?"
         row = self._connection.execute(sql, (key.lower(), type_.lower(), now)).fetchone()
         return json.loads(row[0]) if row else None
 
     def soft_deleted_of_type(self, type_: str, now: float) -> list[dict[str, Any]]:
-        """All of one type whose names are still held, by key."""
+        """The documents of one type whose names are still taken, ordered by key."""
         sql = "SELECT document FROM soft_deleted WHERE type = ? AND until > ? ORDER BY key"
         return [json.loads(row[0]) for row in self._connection.execute(sql, (type_.lower(), now))]
 

@@ -1,8 +1,8 @@
 """Tags under Resource Manager's limits. Pure.
 
-The limits are documented ("Use tags to organize your Azure resources"). Codes and words are those with which Azure
-PowerShell's Az.Migrate imitates Resource Manager; whether Resource Manager's own are the same to the letter is not
-known.
+The limits are documented ("Use tags to organize your Azure resources"). Codes and wording are those that Azure
+PowerShell's Az.Migrate uses to imitate Resource Manager; whether Resource Manager's own wording is exactly the same is
+not known.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _RESERVED = frozenset("<>%&\\?/")
 
 
 def read_tags(sent: Any, *, max_name: int = MAX_NAME) -> dict[str, Any]:
-    """Tags as sent; none when left out. Raises BadRequest for anything but an object of texts within the limits."""
+    """Tags as sent; none when left out. Raises BadRequest for anything but an object of strings within the limits."""
     if sent is None:
         return {}
     if not isinstance(sent, dict) or not all(isinstance(value, str | None) for value in sent.values()):
-        raise BadRequest("InvalidRequestContent", "tags must be an object of texts.")
+        raise BadRequest("InvalidRequestContent", "tags must be an object whose values are strings.")
     _check_limits(sent, max_name)
     return dict(sent)
 

@@ -20,7 +20,7 @@ class VmSize:
     """As the quota API spells it."""
     cores: int
     reserves: bool
-    """Whether the service asks for 20 % more quota than the instances need."""
+    """Whether the service reserves 20 % more quota than the instances need."""
 
 
 # Sizes without `Standard_` and their cores, by family. A star: exempt from the reserve ("Skip 20% Reservation").
@@ -58,14 +58,14 @@ def _read() -> dict[str, VmSize]:
 
 
 SIZES: Mapping[str, VmSize] = _read()
-"""By name, in lower case: Azure does not look at the case."""
+"""By name in lower case, because Azure ignores case."""
 
 
 def find_size(name: str) -> VmSize | None:
-    """None for a size that is not known here."""
+    """The size, or None if it is not known here."""
     return SIZES.get(name.lower())
 
 
 def family_key(name: str) -> str:
-    """What names of one family have in common: `DSv2`, `standardDSv2Family` and `standard DSv2 Family` are one."""
+    """A family's name in one spelling: `DSv2`, `standardDSv2Family` and `standard DSv2 Family` are the same family."""
     return name.lower().replace(" ", "").removeprefix("standard").removesuffix("family")

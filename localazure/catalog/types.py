@@ -37,8 +37,8 @@ class ResourceType:
     deletion: str | None = None
     """How a DELETE ends, in the same words."""
     singleton: bool = False
-    """Azure makes it with its parent and has no DELETE for it: azure-native takes over what is there, and in place of a
-    deletion it puts an empty body (read in its table of default states)."""
+    """Whether Azure creates it with its parent and has no DELETE for it: azure-native then takes over what exists and
+    sends an empty body instead of a deletion (read in its table of default states)."""
 
     @property
     def api_version(self) -> str:

@@ -1,8 +1,8 @@
 """Which api-versions each type has: `known_versions.json`.
 
 Taken from Azure/bicep-types-az @1f896de2d (2026-08-20), which Microsoft generates from the specifications of all
-services, with what error messages in Azure/acs-engine#4037, digiaiiris/zabbix-azure-monitoring#36 and
-microsoft/vscode-tools-for-ai#940 name besides. Types that it does not list (metrics, skus) have no list here.
+services, and extended with the versions that error messages in Azure/acs-engine#4037,
+digiaiiris/zabbix-azure-monitoring#36 and microsoft/vscode-tools-for-ai#940 name. Metrics and skus are in neither.
 """
 
 from __future__ import annotations
@@ -27,5 +27,5 @@ def _by_type() -> Mapping[str, tuple[str, ...]]:
 
 
 def known_versions(arm_type: str) -> tuple[str, ...]:
-    """All api-versions of a type, oldest first; none where they are not known."""
+    """All api-versions of a type, oldest first; empty if they are not known."""
     return _by_type().get(arm_type.lower(), ())

@@ -1,7 +1,7 @@
 """`/_local/faults`: add (POST), list (GET) and clear (DELETE) faults over HTTP. Who may call is checked before.
 
-GET  /_local/faults/held?number=N&count=C&seconds=S   answers when fault N holds C at once, or after S seconds
-POST /_local/faults/release?number=N                  lets go what fault N holds
+GET  /_local/faults/held?number=N&count=C&seconds=S   answers when fault N holds C things at once, or after S seconds
+POST /_local/faults/release?number=N                  releases everything that fault N holds
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class FaultControl:
         return web.json_response({"cleared": cleared})
 
     async def held(self, request: web.Request) -> web.Response:
-        """The fault, as soon as it holds `count` (1) at once; after `seconds` (0) as it is then."""
+        """The fault as soon as it holds `count` (1) things at once, or as it is after `seconds` (0)."""
         numbers = _read_numbers(request, number=None, count=1, seconds=0)
         if isinstance(numbers, web.Response):
             return numbers
@@ -66,7 +66,7 @@ class FaultControl:
         return web.json_response(self._faults.describe_one(active)) if active else _missing(numbers["number"])
 
     async def release(self, request: web.Request) -> web.Response:
-        """Let go what the fault holds now."""
+        """Release everything that the fault holds now."""
         numbers = _read_numbers(request, number=None)
         if isinstance(numbers, web.Response):
             return numbers
@@ -79,7 +79,7 @@ class FaultControl:
 
 
 def _read_numbers(request: web.Request, **defaults: int | None) -> dict[str, int] | web.Response:
-    """Whole numbers of the query, or the refusal that names every one that is none."""
+    """Whole numbers from the query, or the refusal that names every value that is not one."""
     sent = {name: request.query.get(name, default) for name, default in defaults.items()}
     problems = [
         f"{name} must be a whole number, got {str(value)[:40]!r}."
@@ -90,7 +90,7 @@ def _read_numbers(request: web.Request, **defaults: int | None) -> dict[str, int
 
 
 def _missing(number: int) -> web.Response:
-    error = {"code": "NotFound", "message": f"There is no fault {number}; it may be over."}
+    error = {"code": "NotFound", "message": f"There is no fault {number}; it may have ended."}
     return web.json_response({"error": error}, status=404)
 
 

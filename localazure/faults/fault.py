@@ -53,16 +53,16 @@ class Kind(StrEnum):
 
 
 MEANINGS: Mapping[Kind, str] = {
-    Kind.DELAY: "a request waits --by before it is worked on",
-    Kind.HOLD: "a request stands still until it is released: before or after it took effect (--when)",
+    Kind.DELAY: "a request waits --by before it is processed",
+    Kind.HOLD: "a request is held until it is released, either before or after it takes effect (--when)",
     Kind.CONFLICT: "a request is refused with 409 Conflict",
     Kind.THROTTLE: "a request is refused with 429 and Retry-After (--retry-after)",
     Kind.ERROR: "a request is answered with 500, or another 5xx (--status)",
-    Kind.DROP: "the connection breaks before the request is worked on",
+    Kind.DROP: "the connection breaks before the request is processed",
     Kind.LOSE_RESPONSE: "the request succeeds, then the connection breaks instead of the answer",
     Kind.OPERATION_FAILS: "a long-running operation ends with Failed",
-    Kind.OPERATION_NEVER_ENDS: "a long-running operation runs until it is released, or the fault cleared or over",
-    Kind.LATE_TRAFFIC: "weights are accepted and shown, but effective only after --by, or when they are released",
+    Kind.OPERATION_NEVER_ENDS: "a long-running operation runs until it is released or the fault ends or is cleared",
+    Kind.LATE_TRAFFIC: "weights are accepted and shown, but take effect only after --by, or when they are released",
     Kind.CRASH_AT_START: "a deployment's container ends before it is ready",
     Kind.UNHEALTHY: "a deployment has no healthy instance: 503",
     Kind.SLOW: "a deployment takes --by longer for a request",
@@ -75,8 +75,7 @@ ABOUT_REQUESTS = frozenset(
 )
 ABOUT_OPERATIONS = frozenset({Kind.OPERATION_FAILS, Kind.OPERATION_NEVER_ENDS})
 HOLDING = frozenset({Kind.HOLD, Kind.OPERATION_NEVER_ENDS, Kind.LATE_TRAFFIC})
-"""Kinds that make something wait until it is released (late weights: or their time has come); the rest act and are
-done."""
+"""Kinds that make something wait until it is released (late weights: or until their time comes); others act at once."""
 BEFORE, AFTER = "before", "after"
 _ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | {Kind.LATE_TRAFFIC: ENDPOINTS}
 
@@ -144,7 +143,7 @@ def read_fault(document: Any, known_types: Collection[str]) -> Fault:
     if not isinstance(document, dict):
         raise FaultError(["A fault is a JSON object with at least a kind."])
     problems = [
-        f"{name[:40]!r} is no field of a fault; there are {', '.join(_FIELDS)}."
+        f"{name[:40]!r} is not a field of a fault; the fields are {', '.join(_FIELDS)}."
         for name in document
         if name not in _FIELDS
     ]
@@ -164,7 +163,7 @@ def _read_kind(sent: Any, problems: list[str]) -> Kind | None:
     try:
         return Kind(sent)
     except ValueError:
-        problems.append(f"There is no kind {str(sent)[:40]!r}; there are {', '.join(Kind)}.")
+        problems.append(f"There is no kind {str(sent)[:40]!r}; the kinds are {', '.join(Kind)}.")
         return None
 
 
@@ -173,7 +172,7 @@ def _problem(name: str, value: Any) -> str | None:
         return None if value in (BEFORE, AFTER) else f"when must be before or after, got {str(value)[:40]!r}."
     if name in ("type", "name", "method"):
         if not isinstance(value, str) or len(value) > 1000:
-            return f"{name} must be text."
+            return f"{name} must be a string of at most 1000 characters."
         if name == "method" and value not in ("", *METHODS):
             return f"method must be one of {', '.join(METHODS)}, got {value[:40]!r}."
         return None
@@ -195,19 +194,19 @@ def _problem(name: str, value: Any) -> str | None:
 def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collection[str]) -> list[str]:
     problems = []
     if kind in NEEDS_BY and not given.get("by_seconds"):
-        problems.append(f"{kind} needs by_seconds (--by): how long.")
+        problems.append(f"{kind} needs by_seconds (--by), which says how long.")
     if kind not in NEEDS_BY and "by_seconds" in given:
-        problems.append(f"{kind} takes no by_seconds (--by).")
+        problems.append(f"{kind} does not take by_seconds (--by).")
     if kind is not Kind.THROTTLE and "retry_after_seconds" in given:
-        problems.append(f"{kind} takes no retry_after_seconds (--retry-after); 429 does.")
+        problems.append(f"{kind} does not take retry_after_seconds (--retry-after); only 429 does.")
     if kind not in (Kind.ERRORS, Kind.ERROR) and "status" in given:
-        problems.append(f"{kind} takes no status (--status); errors and 500 do.")
+        problems.append(f"{kind} does not take status (--status); only errors and 500 do.")
     if kind is not Kind.HOLD and "when" in given:
-        problems.append(f"{kind} takes no when (--when); hold does.")
+        problems.append(f"{kind} does not take when (--when); only hold does.")
     if kind is Kind.ERROR and type(given.get("status", 500)) is int and given.get("status", 500) < 500:
-        problems.append(f"500 takes a status (--status) from 500 to 599, got {given['status']}; errors takes others.")
+        problems.append(f"500 takes a status (--status) from 500 to 599, got {given['status']}; use errors for others.")
     if given.get("method") and (kind in ABOUT_DEPLOYMENTS or kind is Kind.LATE_TRAFFIC):
-        problems.append(f"{kind} takes no method (--method).")
+        problems.append(f"{kind} does not take method (--method).")
     wanted = given.get("type")
     if wanted and isinstance(wanted, str):
         problems += _type_problems(kind, wanted.lower(), known_types)

@@ -1,7 +1,7 @@
-"""Standing still: what a fault holds waits here until it is released, cleared or over, or the server stops.
+"""Holding: what a fault holds waits here until it is released, the fault ends or is cleared, or the server stops.
 
-What waits looks again every few milliseconds instead of being woken: so the registry stays pure. Only what is held pays
-for it.
+Whatever waits polls every few milliseconds instead of being woken, so that the registry stays pure. Only what is held
+pays for that.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ LOOK_SECONDS = 0.02
 
 
 async def stand_still(faults: Faults, active: ActiveFault, seconds: float | None = None) -> bool:
-    """Wait as what the fault has just hit, no longer than so many seconds; False when the server stops and it shall not
-    go on."""
+    """Hold what the fault has just hit, for at most so many seconds. False when the server stops: then it must not go
+    on."""
     hit = active.hits
     loop = asyncio.get_running_loop()
     end = None if seconds is None else loop.time() + seconds
@@ -29,13 +29,13 @@ async def stand_still(faults: Faults, active: ActiveFault, seconds: float | None
 
 
 async def wait_until_gone(faults: Faults, held: list[ActiveFault]) -> None:
-    """Return when all that was released or cleared has gone on: what it does at once, it has done then."""
+    """Return when everything that was released or cleared has gone on, and has done what it does at once."""
     while any(not faults.holds(active, hit) for active in held for hit in active.standing):
         await asyncio.sleep(LOOK_SECONDS)
 
 
 async def wait_until_held(faults: Faults, number: int, count: int, seconds: float) -> ActiveFault | None:
-    """The fault as soon as it holds so many at once, or when the time is over; None when it is or goes away."""
+    """The fault as soon as it holds so many things at once, or when the time is over; None if it has ended or ends."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:

@@ -39,7 +39,7 @@ class OperationFaults:
             raise failure
 
     def _mark_failed(self, operation: Operation) -> Commit | None:
-        """A resource whose PUT, PATCH or DELETE fails says so; an action that fails says nothing of its resource."""
+        """A resource whose PUT, PATCH or DELETE fails shows that; a failed action does not change its resource."""
         if operation.kind.rpartition(".")[2] not in ("put", "delete"):
             return None
 

@@ -27,13 +27,13 @@ class ActiveFault:
     seen: int = 0
     hits: int = 0
     released: int = 0
-    """Of the hits of a kind that holds, the first so many may go on."""
+    """How many hits of a kind that holds may go on, counted from the first."""
     standing: set[int] = field(default_factory=set)
-    """The hits that stand still now."""
+    """The hits that are held now."""
 
     @property
     def held(self) -> int:
-        """How many hits stand still now."""
+        """How many hits are held now."""
         return len(self.standing)
 
     @property
@@ -53,7 +53,7 @@ class Faults:
         self._active: dict[int, ActiveFault] = {}
         self._last = 0
         self.closed = False
-        """Whether the server stops: nothing is held any more."""
+        """Whether the server is stopping, so that nothing is held any more."""
 
     def __bool__(self) -> bool:
         return bool(self._active)
@@ -80,7 +80,7 @@ class Faults:
     def take(self, kinds: Collection[Kind], subject: Subject, when: str | None = None) -> ActiveFault | None:
         """The first fault of one of the kinds that acts on the subject now; it is counted.
 
-        `when` chooses among holds: those before, or those after a request took effect.
+        `when` chooses among holds: those before or those after a request takes effect.
         """
         self._prune()
         for active in self._active.values():
@@ -92,23 +92,23 @@ class Faults:
         return None
 
     def all(self) -> list[ActiveFault]:
-        """Every fault that is neither cleared nor over."""
+        """Every fault that has neither ended nor been cleared."""
         self._prune()
         return list(self._active.values())
 
     def find(self, number: int) -> ActiveFault | None:
-        """A fault that is neither cleared nor over."""
+        """A fault that has neither ended nor been cleared."""
         self._prune()
         return self._active.get(number)
 
     def holds(self, active: ActiveFault, hit: int) -> bool:
-        """Whether what a fault hit as its `hit`-th still stands still: it is not released, nor is the fault gone."""
+        """Whether the `hit`-th hit of a fault is still held: not released, and the fault is still set."""
         return not self.closed and hit > active.released and self.find(active.number) is active
 
     def release(self, number: int) -> int | None:
-        """Let go what a fault holds now; how many, None where there is no such fault. What comes later it holds again.
+        """Release what a fault holds now, and say how many; None if there is no such fault. It holds what comes later.
 
-        A hold that has acted as often as it should is over with its last release.
+        A hold that has acted as often as it should ends with its last release.
         """
         active = self.find(number)
         if active is None:
@@ -119,13 +119,13 @@ class Faults:
         return released
 
     def leave(self, active: ActiveFault, hit: int) -> None:
-        """What the fault hit as its `hit`-th waits no longer; a fault that is used up ends with the last of them."""
+        """The `hit`-th hit no longer waits; a fault that is used up ends with its last waiting hit."""
         active.standing.discard(hit)
         if active.left == 0 and not active.standing:
             self._active.pop(active.number, None)
 
     def close(self) -> None:
-        """Let go everything, for ever."""
+        """Release everything, and hold nothing from now on."""
         self.clear()
         self.closed = True
 

@@ -1,7 +1,7 @@
 """Faults on requests: holds, delays, refusals, broken connections, lost answers. For Resource Manager and the blob
 service; those on requests to models are in `scoring`.
 
-Answers that a fault made carry the header `x-local-fault` with its number: nobody shall take them for a finding.
+Answers that a fault makes carry the header `x-local-fault` with its number, so that they are not taken for findings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def answer_with_faults(faults: Faults, request: web.Request, handler: Hand
     hold = faults.take(_HOLDS, subject, BEFORE)
     if hold is not None:
         if subject.type != BLOBS:
-            await read_body(request)  # it has arrived: it takes effect even if its caller is gone by then
+            await read_body(request)  # it has arrived, so it takes effect even if its caller leaves meanwhile
         if not await stand_still(faults, hold):
             return _break(request)
     delay = faults.take(_DELAYS, subject)

@@ -39,7 +39,7 @@ _DELAYS = frozenset({Kind.DELAY})
 _REFUSALS = frozenset({Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP})
 _LOSSES = frozenset({Kind.LOSE_RESPONSE})
 _NOBODY = 499
-"""What metrics say of an answer that reached nobody, as where a caller has gone."""
+"""What metrics record for an answer that did not reach its caller, as when the caller has left."""
 
 
 class FaultyReply(upstream.Reply):
@@ -110,7 +110,7 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
         deadline += await hold(target, call, BEFORE)
         delay = faults.take(_DELAYS, subject)
         if delay is not None:
-            # Time on the way is none of the model's: its own timeout begins afterwards.
+            # Network delay does not count towards the model's timeout, which begins afterwards.
             await asyncio.sleep(delay.fault.by_seconds)
             deadline += delay.fault.by_seconds
         refusal = faults.take(_REFUSALS, subject)
@@ -130,7 +130,7 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
         return backend, reply
 
     async def hold(target: Target, call: Call, when: str) -> float:
-        """Seconds that the request stood still. Raises BrokenConnection where the server stops meanwhile."""
+        """Seconds that the request was held. Raises BrokenConnection if the server stops meanwhile."""
         active = faults.take(_HOLDS, score_subject(target.endpoint, target.deployment, call.method), when)
         if active is None:
             return 0.0

@@ -18,7 +18,7 @@ from localazure.scoring.traffic import ServedRequest
 
 MINUTE = 60
 KEPT_SECONDS = 300
-"""How long seconds can be read one by one; older ones are only in their minutes."""
+"""How long seconds can be read one by one; after that only their minutes can."""
 KEPT_MINUTES = 750
 """Twelve hours and a half: the longest window of an autoscale rule, and a little."""
 _STEPS = 1 / math.log(1.02)
@@ -130,7 +130,7 @@ class RequestSeries:
         self._current.add(served)
 
     def limit(self, minutes: int, now: float) -> None:
-        """Forget what is older than the last `minutes` minutes with requests, and seconds of long ago."""
+        """Forget what is older than the last `minutes` minutes with requests, and old seconds."""
         self._forget_seconds(now)
         while len(self._restored) + len(self._minutes) > minutes:
             (self._restored or self._minutes).popleft()

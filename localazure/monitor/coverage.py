@@ -11,7 +11,7 @@ _TEXT = """
 
 Metrics (ARM route and batch route; PT1M to P1D, and PT1S as a local extension that reaches back five minutes). They
 reach back twelve hours and can be read as soon as a minute is over (docs/adr/0012). Requests and latencies survive a
-restart, except at PT1S; what is read off once a second (instances, processor time, connections) begins anew:
+restart, except at PT1S; values sampled once a second (instances, processor time, connections) do not:
 
 {metrics}
 

@@ -87,13 +87,13 @@ class Samples:
         self._minutes[-1][1].add(value)
 
     def limit(self, now: float) -> None:
-        """Forget seconds of long ago; they are in their minutes."""
+        """Forget old seconds; their minutes still count them."""
         while self._seconds and self._seconds[0][0] < now - KEPT_SECONDS:
             self._seconds.popleft()
 
     @property
     def last(self) -> int:
-        """When the last sample was taken, in Unix time, to the minute when it was long ago."""
+        """When the last sample was taken, in Unix time; only to the minute if that was long ago."""
         if self._seconds:
             return self._seconds[-1][0]
         return self._minutes[-1][0] if self._minutes else 0

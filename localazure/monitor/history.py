@@ -20,7 +20,7 @@ from localazure.monitor.metrics import MAX_MINUTES, Metrics
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
-_CACHE_KIB = 256  # only the running minutes are written again; more would fill within half an hour and help nobody
+_CACHE_KIB = 256  # only the running minutes are rewritten; a larger cache would fill within half an hour to no use
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS minutes (
     start INTEGER NOT NULL, endpoint TEXT NOT NULL, deployment TEXT NOT NULL, run INTEGER NOT NULL,
@@ -56,7 +56,7 @@ class History:
 
     def _begin_anew(self, reason: Exception) -> None:
         aside = self._path.with_suffix(".unreadable")
-        log.error("%s cannot be read (%s): metrics begin anew, the file is now %s", self._path, reason, aside.name)
+        log.error("%s cannot be read (%s): metrics start empty, and the file is now %s", self._path, reason, aside.name)
         self._path.replace(aside)
         for ending in ("-wal", "-shm"):  # they belong to the old file
             self._path.with_name(self._path.name + ending).unlink(missing_ok=True)

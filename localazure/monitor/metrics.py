@@ -19,7 +19,7 @@ MAX_MINUTES = 40_000
 MAX_SERIES = 2000
 """The one that has been quiet for longest goes first."""
 FORGET_AFTER_SECONDS = 3600.0
-"""How long what was read off a deployment or an endpoint is kept after it has gone."""
+"""How long samples of a deployment or an endpoint are kept after it is deleted."""
 CPU, MEMORY = "cpu", "memory"
 
 States = tuple[tuple[str, str], ...]
@@ -109,7 +109,7 @@ class Metrics:
                 del self._connections[name]
 
     def forget_gauges(self, present: Mapping[tuple[str, str], object], now: float) -> None:
-        """Drop what was read off deployments that are gone for some time."""
+        """Drop the samples of deployments that were deleted some time ago."""
         for key in [key for key in self._gauges if key not in present]:
             gauges = self._gauges[key]
             gauges.capacity.set(now, ())

@@ -121,7 +121,7 @@ def definition_bodies(target: Target) -> list[dict[str, Any]]:
 def _definitions_of(query: Query, target: Target) -> list[Definition]:
     known = definitions(target.namespace)
     if not query.names:
-        return [next(iter(known.values()))]  # so says the help of `az monitor metrics list`; which is first is ours
+        return [next(iter(known.values()))]  # as the help of `az monitor metrics list` says; the order is ours
     found = []
     for name in query.names:
         definition = known.get(name.lower())
@@ -206,7 +206,7 @@ def _read_timespan(given: Mapping[str, str], now: float) -> tuple[float, float]:
     elif not given.get("timespan"):
         start, end = now - _DEFAULT_SPAN, now
     else:
-        # az quotes it before its HTTP library does, so it comes quoted once more (monitor/custom.py of azure-cli).
+        # az quotes it, and so does its HTTP library: it arrives quoted twice (monitor/custom.py of azure-cli).
         first, slash, second = unquote(given["timespan"]).partition("/")
         if not slash:
             start, end = now - read_duration(first), now

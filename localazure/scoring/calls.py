@@ -88,7 +88,7 @@ async def read_body(request: web.Request) -> bytes:
         raise too_large
     if not request.can_read_body:
         return b""
-    if request.content.is_eof():  # all of a short one came along with the head
+    if request.content.is_eof():  # a short body has arrived together with its head
         body = request.content.read_nowait()
         if len(body) > MAX_REQUEST_BYTES:
             raise too_large

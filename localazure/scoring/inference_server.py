@@ -4,9 +4,9 @@
 
 Run as a script in a model's environment, never imported: it imports nothing of this project. What the command does
 before it starts gunicorn decides what a model's log shows: it configures the server's loggers, prints its settings, and
-calls `logging.debug`, which gives the root logger a handler at WARNING with Python's default format, so that the
-`logging.basicConfig` of a scoring script comes too late (read in amlserver.py of 1.5.1; the log of such a script was
-compared with the command's own).
+calls `logging.debug`. That gives the root logger a handler at WARNING with Python's default format, so that a scoring
+script's `logging.basicConfig` comes too late (read in amlserver.py of 1.5.1; a test compares such a script's log with
+that of the command itself).
 """
 
 import importlib
@@ -15,15 +15,15 @@ import os
 import sys
 from typing import Any
 
-PORT = "31311"  # what logs of Azure's images show (public container logs); nothing listens on it here
+PORT = "31311"  # as in the logs of Azure's images (public container logs); nothing listens on it here
 
 
 def main() -> None:
     socket, flags = sys.argv[1], sys.argv[2:]
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [folder for folder in sys.path if folder != here]  # its neighbours are no modules of the model's
+    sys.path[:] = [folder for folder in sys.path if folder != here]  # the files beside this one are not for the model
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # what is still unwritten, each worker would write again
+        sys.stdout.reconfigure(line_buffering=True)  # otherwise each worker would write the buffered rest again
     application = importlib.import_module("gunicorn.app.wsgiapp").WSGIApplication
     load_config = application.load_config
 

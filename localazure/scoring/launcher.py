@@ -19,7 +19,7 @@ def _end_with_parent(parent: int) -> None:
         return
     import ctypes
 
-    # Whoever started the local Azure may ignore the signal, and the command would inherit that.
+    # The parent of the local Azure may ignore this signal, and the command would inherit that.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:  # it died before the request took effect

@@ -49,7 +49,7 @@ class _Route:
     total: int
     shadows: tuple[tuple[str, int], ...]
     connections: set[asyncio.BaseTransport]
-    """Of clients that called the endpoint; those that have closed go when they are counted."""
+    """Of clients that called the endpoint; closed ones are removed when connections are counted."""
 
 
 class Router:

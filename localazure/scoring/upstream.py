@@ -138,7 +138,7 @@ class _Exchange(asyncio.Protocol):
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Other event loops have transports of their own, which are no asyncio.Transport.
+        # The transports of other event loops do not inherit from asyncio.Transport.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.write(self._request)
 

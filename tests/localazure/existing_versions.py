@@ -10,7 +10,7 @@ ML_VERSION = "2024-04-01"
 
 
 def existing_version(path: str, wanted: str = ML_VERSION) -> str:
-    """The wanted version, or one that the type in the path has where it does not have this one."""
+    """The wanted version, or another one if the type in the path does not have it."""
     parts = re.split("/providers/", re.sub("/{2,}", "/", path.partition("?")[0]), flags=re.IGNORECASE)
     namespace, *segments = parts[-1].split("/") if len(parts) > 1 else [""]
     if not segments:

@@ -12,7 +12,7 @@ PROVIDERS = f"{GROUP}/providers"
 WORKSPACE = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces/ws1"
 HERE = {"location": "westeurope"}
 OWN_SERVER = "azureml://registries/azureml/environments/foundation-model-inference/versions/1"
-"""An environment that says itself what it runs, as its definition in Azure does: a deployment with it needs no code."""
+"""An environment that says what it runs, as its definition in Azure does, so that a deployment needs no code."""
 MANAGED = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2", "environmentId": OWN_SERVER}
 """What every managed deployment needs."""
 _REFERENCES = {

@@ -1,4 +1,4 @@
-"""Comments and bare keys in template deployments; and no text, however hostile, takes long."""
+"""Comments and bare keys in template deployments; no input, however hostile, takes long."""
 
 import json
 
@@ -51,4 +51,4 @@ def test_what_is_no_document_does_not_become_one(text):
 @pytest.mark.parametrize("piece", ["/*", '"', "a", "a ", "\\", "//", '"\\', "a: ", '\\"'])
 def test_a_hostile_text_of_a_quarter_of_the_greatest_length_is_read_once(piece):
     text = piece * (MAX_BODY_BYTES // 4 // len(piece))
-    assert len(strict_json(text)) <= 3 * len(text)  # with time that grows faster than the text it would never end
+    assert len(strict_json(text)) <= 3 * len(text)  # if the time grew faster than the text, it would never end

@@ -68,8 +68,8 @@ class AutoscaleSettings(Patched):
         "properties.profiles.recurrence": "weekly moments at which the profile begins",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.targetResourceUri": "left out, missing resource, a second setting of a deployment (409); what is "
-        "no online deployment is not emulated (501)",
+        "properties.targetResourceUri": "missing; names nothing that exists; a second setting of a deployment "
+        "(409); anything but an online deployment is not emulated (501)",
         "properties.profiles": "none or more than 20, two without a schedule",
         "properties.profiles.capacity": "not minimum <= default <= maximum",
         "properties.profiles.rules.metricTrigger": "values out of Azure's ranges; a metric that is not served (501)",
@@ -79,7 +79,7 @@ class AutoscaleSettings(Patched):
 
     def check(self, request: Request, existing: Resource | None) -> None:
         if not request.sent_properties.get("targetResourceUri"):
-            # Verbatim, the missing `error` included: Azure/azure-sdk-for-net#43948.
+            # Verbatim, without an `error` object around it: Azure/azure-sdk-for-net#43948.
             raise Unwrapped("UnsupportedRequestContent", "Request content is not well formed or supported.")
         try:
             setting = read_setting(request.sent_properties)

@@ -36,7 +36,7 @@ class VirtualNetworks(NetworkResource):
     }
     refused: ClassVar[Mapping[str, str]] = {
         "properties.addressSpace.addressPrefixes": "missing or empty",
-        "properties.subnets": "one without a name; one that a private endpoint uses is left out or has another range",
+        "properties.subnets": "one has no name; one that a private endpoint uses is left out or its range changed",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -94,7 +94,7 @@ class Subnets(NetworkResource):
     patchable: ClassVar[frozenset[str]] = frozenset()
 
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.addressPrefix": "missing, with addressPrefixes missing as well; another one while a private "
+        "properties.addressPrefix": "missing together with addressPrefixes; different from before while a private "
         "endpoint uses the subnet",
         "properties.networkSecurityGroup": "names nothing that exists",
     }
@@ -132,7 +132,7 @@ class SecurityGroups(NetworkResource):
             if str((subnet.properties.get("networkSecurityGroup") or {}).get("id", "")).lower() == resource.key
         ]
         if users:
-            # As users reported it in 2016 and 2021; later messages add where to read more.
+            # As users reported it in 2016 and 2021; later messages add a link to documentation.
             raise BadRequest(
                 "InUseNetworkSecurityGroupCannotBeDeleted",
                 f"Network security group {resource.id} cannot be deleted because it is in use by the following "
@@ -141,12 +141,12 @@ class SecurityGroups(NetworkResource):
 
 
 class DnsResource(NetworkResource):
-    """Tags of DNS: names with other characters than letters, digits, `.`, `-` and `_` are lost without a word."""
+    """Tags of private DNS: names with characters other than letters, digits, `.`, `-` and `_` are silently dropped."""
 
     is_global = True
 
     honoured: ClassVar[Mapping[str, str]] = {
-        "tags": "those with a colon, a space or another special character in their names are dropped without a word",
+        "tags": "those with a colon, a space or another special character in their names are silently dropped",
     }
 
     def tags(self, sent: Any) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class VirtualNetworkLinks(DnsResource):
 
 
 def _refuse_in_use(store: Store, subnet: Resource) -> None:
-    """Raise when a private endpoint has an address in a subnet that is to go."""
+    """Raise when a private endpoint has an address in a subnet that is about to be deleted."""
     for address in addresses_in(store, subnet.id):
         # Verbatim, Azure/bicep#13267.
         raise BadRequest(
@@ -203,11 +203,11 @@ def _refuse_in_use(store: Store, subnet: Resource) -> None:
 
 
 def _refuse_other_range(store: Store, subnet: Resource, sent: Mapping[str, Any]) -> None:
-    """Raise when the range of a subnet changes in which a private endpoint has an address."""
+    """Raise when the range of a subnet changes while a private endpoint has an address in it."""
     before, after = _ranges(subnet.properties), _ranges(sent)
     if gone := [one for one in before if one not in after]:
         for _ in addresses_in(store, subnet.id):
-            # As two users of API Management report it, word for word.
+            # Verbatim, as two users of API Management report it.
             raise BadRequest(
                 "InUsePrefixCannotBeDeleted",
                 f"IpPrefix {gone[0]} on Subnet {subnet.name} has active allocations and cannot be deleted.",

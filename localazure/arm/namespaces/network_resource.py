@@ -1,4 +1,4 @@
-"""What all types of Microsoft.Network have in common."""
+"""Base of all types of Microsoft.Network."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from localazure.arm.store import Resource
 
 
 class NetworkResource(Patched):
-    """Common part: a resource GUID, an etag, references that must exist, and a PATCH of tags."""
+    """A type with a resource GUID, an etag, references that must exist, and a PATCH of tags."""
 
-    conflict_code = "AnotherOperationInProgress"  # the network service's own; azure-native waits and tries again
+    conflict_code = "AnotherOperationInProgress"  # the network service's own; azure-native waits and retries
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         before = existing.properties if existing else {}

@@ -13,7 +13,7 @@ from localazure.arm.resource_id import RESOURCE_GROUP_TYPE, ResourceId
 from localazure.arm.store import Resource
 
 _SHOWN = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy", "zones")
-_EXPANSIONS = {"createdtime", "changedtime", "provisioningstate"}  # all that are documented, and that az asks for
+_EXPANSIONS = {"createdtime", "changedtime", "provisioningstate"}  # all the documented ones, and all that az uses
 _TAG_FILTERS = ("tagname", "tagvalue")
 _FILTERS = ("location", "resourcetype", "name", "resourcegroup", *_TAG_FILTERS)
 
@@ -45,8 +45,8 @@ class ResourceGroups(Patched):
             raise
 
     def delete(self, request: Request) -> Reply:
-        # Resource Manager's contract of this request knows 200 and 202 only, and az's users see this 404; other
-        # resources answer 204 when they are not there.
+        # Resource Manager's specification has only 200 and 202 for this request, and az's users see this 404; other
+        # resources answer 204 when they do not exist.
         self.find(request.id, "delete")
         return super().delete(request)
 

@@ -33,7 +33,7 @@ _ONLY = {
     "workspace_hub": ("",),
 }
 """What these parameters have to be, in lower case."""
-_INSTEAD = "Create a workspace with `az ml workspace create`, and everything else resource by resource, or with Pulumi."
+_INSTEAD = "Create a workspace with `az ml workspace create`; create everything else one by one, or with Pulumi."
 _VERSION = "2024-04-01"
 _WAIT_SECONDS = 0.02
 
@@ -142,7 +142,7 @@ def _parameters(sent: dict[str, Any]) -> dict[str, Any]:
     template = sent.get("template")
     known = template.get("parameters") if isinstance(template, dict) else None
     if not isinstance(known, dict) or not set(known) >= _KNOWN_BY:
-        raise NotEmulated("A template deployment other than that by which azure-ai-ml creates a workspace", _INSTEAD)
+        raise NotEmulated("Any template deployment but the one that azure-ai-ml uses to create a workspace", _INSTEAD)
     given = sent.get("parameters") or {}
     values: dict[str, Any] = {}
     for name, declared in known.items():

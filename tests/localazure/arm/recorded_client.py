@@ -11,7 +11,7 @@ from tests.localazure.conftest import FakePlane, LocalAzure
 from tests.waiting import HANGS, wait_until
 
 OLD, FIRST, NEW = "2022-02-01-preview", "2022-05-01", "2024-04-01"
-GROUPS, ACCOUNTS, VAULTS, IDENTITIES = "2024-03-01", "2023-05-01", "2023-07-01", "2023-01-31"  # their own versions
+GROUPS, ACCOUNTS, VAULTS, IDENTITIES = "2024-03-01", "2023-05-01", "2023-07-01", "2023-01-31"  # of these types
 GROUP = f"/subscriptions/{identity.SUBSCRIPTION_ID}/resourceGroups/rg1"
 PROVIDERS = f"{GROUP}/providers"
 ML = f"{PROVIDERS}/Microsoft.MachineLearningServices/workspaces"

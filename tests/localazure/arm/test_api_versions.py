@@ -91,4 +91,4 @@ def test_a_version_that_is_younger_than_all_known_ones_may_exist():
     for too_new in ("2029-12-01", "2029-11-31"):
         with pytest.raises(BadRequest, match=too_new):
             check_api_version(STORAGES, too_new, seconds("2029-11-30"))
-    check_api_version("Microsoft.Insights/metrics", "2099-01-01", seconds("2026-11-30"))  # nobody knows its versions
+    check_api_version("Microsoft.Insights/metrics", "2099-01-01", seconds("2026-11-30"))  # its versions are not known

@@ -1,4 +1,4 @@
-"""`az ml`: the guide's commands through the requests that the extension makes of them."""
+"""`az ml`: the guide's commands, as the requests that the extension makes."""
 
 from __future__ import annotations
 

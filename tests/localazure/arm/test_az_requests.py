@@ -66,7 +66,7 @@ def test_a_group_that_is_not_there_cannot_be_deleted_and_other_resources_can(arm
 )
 def test_a_template_with_comments_under_a_bare_key_is_read_and_the_way_out_is_named(arm, method, path):
     arm.put(GROUP, {"location": LOCATION})
-    template = b"""{ // what az sends is the file as it stands
+    template = b"""{ // az sends the file exactly as it is
       "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
       /* no parameters: yet */ "resources": [] }"""
     sent = b'{"properties": {"mode": "Incremental", "parameters": {}, template:' + template + b"}}"
@@ -175,7 +175,7 @@ def test_graph_wants_a_token(graph):
 
 
 def test_a_role_given_to_an_identity_as_az_resolves_it_is_given_to_its_principal(graph):
-    """`az role assignment create --assignee CLIENT_ID`: Graph first, then the assignment with what Graph said."""
+    """`az role assignment create --assignee CLIENT_ID`: Graph first, then the assignment with Graph's answer."""
     client_id = graph.request("GET", IDENTITY).json()["properties"]["clientId"]
     where = quote(f"servicePrincipalNames/any(c:c eq '{client_id}')")
     (principal,) = graph.request("GET", f"/v1.0/servicePrincipals?$filter={where}").json()["value"]

@@ -1,4 +1,4 @@
-"""What a deletion leaves behind: names of vaults and of Log Analytics workspaces stay taken, and come back."""
+"""What a deletion leaves behind: vaults and Log Analytics workspaces keep their names and can be recovered."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def run(data):
     logging.warning("warned in run")
     return {"colour": COLOUR, "weights": weights, "greeting": os.environ["GREETING"]}
 """
-# A model that says that it has begun, and answers when it is let.
+# A model that signals when it begins, and answers when the test lets it.
 HELD = """
 import json, os, time
 

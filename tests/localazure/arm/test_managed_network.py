@@ -32,7 +32,7 @@ def state(arm):
 
 
 def hold(arm):
-    """Let every operation that starts from now on wait for the event that this returns."""
+    """Make every operation that starts from now on wait for the returned event."""
     released = asyncio.Event()
 
     async def wait(operation):

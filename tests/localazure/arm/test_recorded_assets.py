@@ -65,7 +65,7 @@ def test_containers_count_versions(azure):
         asset(azure, f"models/counted/versions/{version}", modelUri=f"{azure.https}/stacc1/azureml/x")
     shown = azure.shown(f"{WORKSPACE}/models/counted")["properties"]
     assert (shown["latestVersion"], shown["nextVersion"]) == ("7", "8")
-    for version in ("1", "7", "x"):  # a model's version is a number, an environment's any text
+    for version in ("1", "7", "x"):  # a model's version is a number, an environment's any string
         asset(azure, f"environments/counted/versions/{version}", image="python:3.11")
     named = azure.shown(f"{WORKSPACE}/environments/counted")["properties"]
     assert (named["latestVersion"], named["nextVersion"]) == ("x", "8")

@@ -1,4 +1,4 @@
-"""Roles that take effect late: what is asked too early fails, as in Azure."""
+"""Roles that take effect late: a request that comes too early fails, as in Azure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_endpoint(arm):
 
 
 def outcome(arm):
-    """How a deployment ends that is made now."""
+    """How a deployment that is created now ends."""
     arm.delete(BLUE)
     return arm.poll(arm.put_deployment()).body["status"]
 
@@ -44,7 +44,7 @@ def test_a_role_has_an_effect_only_after_the_delay(arm_with):
     principal = make_endpoint(arm)
     assert outcome(arm) == "Failed"
     arm.now += 50
-    arm.grant(principal, STORAGE, BLOB_READER)  # a second PUT of the same assignment does not start again
+    arm.grant(principal, STORAGE, BLOB_READER)  # a second PUT of the same assignment does not restart the delay
     assert outcome(arm) == "Failed"
     arm.now += 10
     assert outcome(arm) == "Succeeded"

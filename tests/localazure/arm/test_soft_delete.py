@@ -13,7 +13,7 @@ BODY = {"location": LOCATION, "identity": {"type": "SystemAssigned"}}
 
 
 def create(arm, path=WORKSPACE):
-    """PUT again what `arm` made before."""
+    """Recreate what `arm.make_workspace` created."""
     properties = {
         "storageAccount": f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stacc1",
         "keyVault": f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv1",

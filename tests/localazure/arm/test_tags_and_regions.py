@@ -1,4 +1,4 @@
-"""Tags and regions under Azure's limits, and what Azure DNS makes of tags."""
+"""Tags and regions within Azure's limits, and the tags that Azure DNS drops."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_a_full_disk_refuses_writes_and_serves_reads(small_disk: Path, make_azur
     assert azure.request("PUT", f"{azure.http}/stacc1/box?restype=container", **container).status_code == 201
     ballast = fill(small_disk)
 
-    body = HERE | {"tags": {f"filler{number}": "x" * 256 for number in range(50)}}  # as much as Azure takes
+    body = HERE | {"tags": {f"filler{number}": "x" * 256 for number in range(50)}}  # as much as Azure accepts
     answers = [azure.request("PUT", f"{GROUP}{number}", body) for number in range(30)]
     refused = [answer for answer in answers if answer.status_code == 507]
     assert refused, [answer.status_code for answer in answers]

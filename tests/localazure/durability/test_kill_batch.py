@@ -64,7 +64,7 @@ def furnish(azure: Any) -> None:
         f"{ENDPOINT}/deployments/first": HERE | {"properties": deployment},
     }.items():
         while (answer := azure.request("PUT", path, body)).status_code == 409:
-            time.sleep(0.05)  # the operation before goes on
+            time.sleep(0.05)  # the operation before it is still running
         assert answer.status_code in (200, 201), answer.text
 
 

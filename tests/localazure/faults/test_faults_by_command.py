@@ -333,13 +333,13 @@ def test_the_help_is_enough_and_mistakes_are_named(local: Local) -> None:
     assert all(shown.count(f"  {kind} ") >= 2 for kind in MEANINGS)
     assert "--type score" in shown
     mistakes = {
-        ("nonsense",): "there are delay",
+        ("nonsense",): "the kinds are delay",
         ("delay",): "--by",
         ("operation-fails", "--type", "score"): "is about requests",
         ("500", "--type", "onlineEndpoint"): "Did you mean 'onlineendpoints'",
         ("500", "--status", "404"): "from 500 to 599",
-        ("drop", "--by", "1s"): "takes no by_seconds",
-        ("drop", "--when", "after"): "takes no when",
+        ("drop", "--by", "1s"): "does not take by_seconds",
+        ("drop", "--when", "after"): "does not take when",
     }
     for arguments, said in mistakes.items():
         assert said in local.command("fault", "add", *arguments, expect=2)

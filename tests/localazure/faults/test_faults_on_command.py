@@ -41,7 +41,7 @@ class Client:
         return int(answer.json()["number"])
 
     def held(self, number: int) -> dict[str, Any]:
-        """The fault when it holds something."""
+        """The fault, as soon as it holds something."""
         answer = self.control("GET", query=f"/held?number={number}&seconds=60")
         assert answer.status_code == 200, answer.text
         return dict(answer.json())

@@ -121,7 +121,7 @@ def every_type(home: Path, folder: Path) -> Project:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Project]:
-    """The same on a local Azure of its own, for what cannot be taken back."""
+    """The same on a local Azure of its own, for changes that cannot be undone."""
     (tmp_path / "home").mkdir()
     with serving(tmp_path / "home") as home:
         yield every_type(home, tmp_path / "every")
@@ -129,7 +129,7 @@ def own(tmp_path: Path) -> Iterator[Project]:
 
 @pytest.fixture
 def changing(project: Project) -> Iterator[Project]:
-    """The same, for tests that change it: afterwards it is as it was."""
+    """The same, for tests that change it; restored afterwards."""
     yield project
     project.weigh()
     project.pulumi("up", "--yes", "--skip-preview", "--refresh")

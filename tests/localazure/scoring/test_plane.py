@@ -87,7 +87,7 @@ class Caller:
             return answer.status, json.loads(text) if answer.content_type == "application/json" else text
 
     def in_flight(self) -> int:
-        """Requests that a model works on."""
+        """Requests that a model is working on."""
         return int(self.plane.status()["fraud"]["deployments"]["blue"]["in_flight"])
 
     def pids(self, deployment: str = "blue") -> list[int]:
@@ -173,7 +173,7 @@ def run(data):
     log.info("quiet")
     return {}
 """
-# Microsoft's own command, on the loopback address in place of all.
+# Microsoft's own command, on the loopback address instead of all interfaces.
 OWN_COMMAND = """
 import sys
 del sys.path[0]

@@ -109,7 +109,7 @@ def test_orphans_of_a_killed_parent_are_ended_with_their_children_and_nobody_els
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
 @pytest.mark.parametrize("inherited", [signal.SIG_DFL, signal.SIG_IGN], ids=["default", "ignored"])
 def test_the_death_of_the_parent_is_enough_on_linux(tmp_path, inherited):
-    """Also where whoever started the parent ignores the signal with which that is told."""
+    """Also if the parent's own parent ignores the signal that tells of it."""
     root = str(Path(processes.__file__).parents[2])
     code = PARENT.replace("trap '' TERM; ", ": > ready; exec sleep 600; ")
     parent = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Addresses that have the account in the host, as az makes them out of --account-name."""
+"""Addresses with the account in the host, as az derives them from --account-name."""
 
 import requests
 

@@ -32,7 +32,7 @@ _DATASTORE_URI = re.compile(
     re.IGNORECASE,
 )
 _WITH_CODE = ("mlflow_model", "triton_model")
-"""Types of models that are deployed without code (documented)."""
+"""Types of models that can be deployed without code (documented)."""
 _REFERENCES = {"model": "models", "environmentId": "environments"}
 
 

@@ -101,7 +101,7 @@ class AssetVersions(Behaviour):
         return body
 
     def put(self, request: Request) -> Reply:
-        with self.store.transaction():  # a refusal takes back the container that was made for the version
+        with self.store.transaction():  # a refusal also undoes the creation of the version's container
             reply = super().put(request)
         return with_location(reply, self.plane.base_url, request)
 
@@ -135,7 +135,7 @@ class CodeVersions(AssetVersions):
         "properties.codeUri": "the folder that deployments run",
         "properties.properties": "hash_sha256: the version is found by it in any container",
     }
-    refused: ClassVar[Mapping[str, str]] = {"properties.codeUri": "missing, or another than before"}
+    refused: ClassVar[Mapping[str, str]] = {"properties.codeUri": "missing, or different from before"}
 
     required = ("codeUri",)
     immutable = ("codeUri",)
@@ -195,8 +195,8 @@ class ModelVersions(AssetVersions):
         "properties.modelType": "mlflow_model: flavors are read from the MLmodel file",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "name": "not a positive whole number, which the version of a model is",
-        "properties.modelUri": "missing, or another than before",
+        "name": "not a positive whole number, which a model's version must be",
+        "properties.modelUri": "missing, or different from before",
     }
 
     required = ("modelUri",)
@@ -211,8 +211,8 @@ class ModelVersions(AssetVersions):
 
     def check(self, request: Request, existing: Resource | None) -> None:
         """Reported, not recorded: a model's version is a positive integer (Azure/azureml-examples#2725,
-        Azure/MachineLearningNotebooks#289), and every recorded one is. Code, words and leading zeros are ours, as is
-        that there is no largest one."""
+        Azure/MachineLearningNotebooks#289), and every recorded one is. The code, the wording, the refusal of leading
+        zeros and the missing upper limit are our own."""
         if existing is None and not _MODEL_VERSION.fullmatch(request.id.name):
             raise BadRequest(
                 "UserError", f"The version of a model must be a positive whole number, got {request.id.name[:80]!r}."

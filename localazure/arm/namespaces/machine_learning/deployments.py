@@ -120,7 +120,7 @@ class OnlineDeployments(EndpointResource):
         self._check_immutable(sent, existing)
         check_references(self.store, sent)
         if wanted == "Managed":
-            if existing is None:  # it cannot change
+            if existing is None:  # the size of an existing deployment cannot change
                 self._check_size(str(sent.get("instanceType") or DEFAULT_SIZE))
             check_driver(self.store, sent)
         workspace = self.store.get(workspace_id_of(request.id))
@@ -135,10 +135,10 @@ class OnlineDeployments(EndpointResource):
 
     def _check_size(self, size: str) -> None:
         if find_size(size) is None and size.lower() not in self.plane.options.vm_sizes:
-            # That the service validates the size is documented by its error VmSize for others; the wording is ours.
+            # The documented error VmSize shows that the service validates the size; the wording is ours.
             text = (
-                f"{size} is not a VM size for managed online endpoints that the local Azure knows. If Azure has it: "
-                f"sluice local start --vm-size {size}"
+                f"{size} is not a VM size that the local Azure knows for managed online endpoints. If Azure has it, "
+                f"restart the local Azure with: sluice local start --vm-size {size}"
             )
             raise inferencing_refusal(validation_text("VmSize", text))
 

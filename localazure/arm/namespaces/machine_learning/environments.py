@@ -27,8 +27,8 @@ class EnvironmentVersions(AssetVersions):
         "properties.image": "without a conda file, what a table says of it; one that is in no table fails deployments",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.condaFile": "not YAML; no condaFile, image and build at all; another than before (409)",
-        "properties.image": "another than before (409)",
+        "properties.condaFile": "not YAML; no condaFile, image and build at all; different from before (409)",
+        "properties.image": "different from before (409)",
     }
 
     defaults: ClassVar[Mapping[str, Any]] = {

@@ -51,8 +51,9 @@ DEPLOYMENT_HONOURED: Mapping[str, str] = {
 DEPLOYMENT_REFUSED: Mapping[str, str] = {
     "sku.capacity": "not a whole number from 1 to 50, or beyond the quota",
     "properties.endpointComputeType": "other than the endpoint's",
-    "properties.instanceType": "another than before; not on Microsoft's list for managed endpoints (`--vm-size` adds)",
-    "properties.egressPublicNetworkAccess": "another than before, or other than Enabled, Disabled",
+    "properties.instanceType": "different from before; neither on Microsoft's list for managed endpoints nor added "
+    "with `--vm-size`",
+    "properties.egressPublicNetworkAccess": "different from before, or other than Enabled, Disabled",
     "properties.scaleSettings": "other than Default for a managed deployment",
     "properties.model": "names nothing that exists; an asset of a registry (501)",
     "properties.requestSettings.requestTimeout": "not an ISO 8601 duration",

@@ -33,10 +33,10 @@ def read_weights(field: str, sent: Any) -> dict[str, int]:
 
 
 def _read_percent(value: Any) -> int | None:
-    """The number, or None for what is no whole percent.
+    """The number; None if the value is not a whole percentage.
 
-    50.0 is JSON for 50 where every number is a double; 33.5 and true are not percents. "50" is one: azure-ai-ml 1.35
-    and later send what `az ml online-endpoint update --traffic "blue=50"` says as strings (its models were serialized).
+    50.0 is JSON for 50 where every number is a double; 33.5 and true are refused. "50" is accepted, because azure-ai-ml
+    1.35 and later send the weights of `az ml online-endpoint update --traffic "blue=50"` as strings.
     That the service takes them is not verified; .NET's reader of JSON does by default.
     """
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:

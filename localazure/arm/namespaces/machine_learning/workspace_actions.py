@@ -34,7 +34,7 @@ class WorkspaceActions(Behaviour):
     """The POST actions of a workspace."""
 
     def handle_actions(self) -> None:
-        """Tell the operations who ends which of them."""
+        """Register what ends each of the operations."""
         handle = self.plane.operations.handle
         handle(f"{self.shape.arm}.provisionNetwork", self._finish_provisioning)
         handle(f"{self.shape.arm}.diagnose", self._finish_diagnosis)
@@ -92,8 +92,9 @@ class WorkspaceActions(Behaviour):
 
     def _provision_network(self, request: Request, workspace: Resource) -> Reply:
         if workspace.properties["managedNetwork"]["isolationMode"] == "Disabled":
-            # Not recorded; code and words are ours.
-            raise BadRequest("BadRequest", f"Workspace {workspace.name} has no managed network; set its isolationMode.")
+            # Not recorded; code and wording are ours.
+            text = f"Workspace {workspace.name} has no managed network. Set managedNetwork.isolationMode first."
+            raise BadRequest("BadRequest", text)
         payload = {"spark": bool(request.body.get("includeSpark"))}
         return self.accepted(self._begin(request, workspace, "provisionNetwork", payload))
 

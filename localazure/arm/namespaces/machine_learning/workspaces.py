@@ -43,7 +43,7 @@ _REFERENCES = {
 # Of these: needed at creation, and what was given then stays.
 _FIXED = ("storageAccount", "keyVault")
 _PROVISION = "provisionNetwork"
-"""Whether the end of the running PUT provisions the network."""
+"""Whether the running PUT provisions the network when it ends."""
 
 
 class Workspaces(WorkspaceActions, WorkspaceDeletion):
@@ -56,15 +56,15 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         "properties.containerRegistry": "user-assigned identities of endpoints need AcrPull on it",
         "properties.managedNetwork.isolationMode": "unless Disabled, deployments need a provisioned network",
         "properties.managedNetwork.outboundRules": "named rules are added to those that are there",
-        "properties.provisionNetworkNow": "provisions the managed network at the end of a creation that succeeds; "
-        "after one that failed, and in an update, it does nothing",
+        "properties.provisionNetworkNow": "provisions the managed network when a creation succeeds; has no "
+        "effect after a failed creation or in an update",
     }
     refused: ClassVar[Mapping[str, str]] = {
         "identity": "missing at creation",
         "name": "not 3 to 33 letters, digits, - and _; or a workspace of this name was deleted less than 14 days ago "
         "and not purged (forceToPurge=true)",
-        "properties.storageAccount": "missing, not existing, or another than before",
-        "properties.keyVault": "missing, not existing, or another than before",
+        "properties.storageAccount": "missing, not existing, or different from before",
+        "properties.keyVault": "missing, not existing, or different from before",
         "properties.applicationInsights": "names nothing that exists",
         "properties.containerRegistry": "names nothing that exists",
         "properties.managedNetwork.isolationMode": "unknown, or less isolated than before",
