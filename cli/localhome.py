@@ -1,7 +1,7 @@
 """The folder of one local Azure: where its files are, and whether its server runs.
 
 The server holds a file lock while it lives, and the kernel drops that lock with the process: so a server.json left by
-a killed server is never taken for a running one. This starts and ends nothing.
+a killed server is never taken for a running one. Nothing is started or ended here.
 """
 
 import fcntl
@@ -22,6 +22,8 @@ from cli.project import project_root
 HOME_VARIABLE = "SLUICE_LOCAL_HOME"
 GUARD_FOLDER = "sluice-rehearsal-bin"
 MARKER = "This folder is the local Azure of `sluice local`; `sluice local reset` deletes it.\n"
+DRAFT = ".README.txt-"
+"""How the name of a marker begins until it is complete."""
 # Folders of a home that the Pulumi CLI and az create again when they run after a reset, and what they put into them.
 TRACES = {
     "pulumi": re.compile(r"logs|plugins|workspaces|credentials\.json|config\.json|\.cachedVersionInfo"),
@@ -59,12 +61,12 @@ class LocalHome:
 
     @property
     def flag(self) -> str:
-        """What a command that is printed needs to mean this home: nothing where it would find it by itself."""
+        """The `--home` option that a printed command needs; empty where this home is the default."""
         return "" if self.path == local_home(None).path else f" --home {shlex.quote(str(self.path))}"
 
     @property
     def marker(self) -> Path:
-        """Says what the folder is; made first and deleted last."""
+        """Says what the folder is; created first and deleted last."""
         return self.path / "README.txt"
 
     @property
@@ -132,15 +134,23 @@ class LocalHome:
         return self.path / "locks"
 
     def create(self) -> None:
-        """Make the folder and mark it as ours; refuses a folder that holds something else."""
-        if self.path.is_dir() and any(self.path.iterdir()) and not self.looks_like_home():
-            raise UsageError(f"{self.path} is not empty and no local Azure's home. Give another --home.")
+        """Create the folder and mark it as ours; refuses a folder that holds something else.
+
+        Two processes may do so at once: the marker appears in one step, and a folder that only holds the draft of a
+        marker counts as empty.
+        """
+        if self.path.is_dir() and not self._is_empty() and not self.looks_like_home():
+            raise UsageError(f"{self.path} is not empty and is not the home of a local Azure. Give another --home.")
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.marker.write_text(MARKER)
+            draft = self.path / f"{DRAFT}{os.getpid()}"
+            draft.write_text(MARKER)  # each time: a disk that cannot be written is noticed here
+            draft.replace(self.marker)
             (self.path / "logs").mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise UnavailableError(f"cannot write to {self.path}: {error.strerror}. Free space or fix it.") from error
+            raise UnavailableError(
+                f"cannot write to {self.path}: {error.strerror}. Check its permissions and the free space."
+            ) from error
 
     def delete(self) -> None:
         """Delete the folder; one that was interrupted leaves a home, which can be deleted again. Raises OSError."""
@@ -153,9 +163,14 @@ class LocalHome:
 
     def looks_like_home(self) -> bool:
         """Whether a local Azure has lived here: nothing else is ever deleted."""
-        if self.marker.is_file() and self.marker.read_text(encoding="utf-8", errors="replace") == MARKER:
-            return True
-        return (self.path / "azure.db").is_file() or self._holds_only_traces()
+        return self._is_marked() or (self.path / "azure.db").is_file() or self._holds_only_traces()
+
+    def _is_marked(self) -> bool:
+        return self.marker.is_file() and self.marker.read_text(encoding="utf-8", errors="replace") == MARKER
+
+    def _is_empty(self) -> bool:
+        """Whether nothing is here, except the draft of a marker that another start is writing or a killed one left."""
+        return all(entry.name.startswith(DRAFT) for entry in self.path.iterdir())
 
     def _holds_only_traces(self) -> bool:
         """Whether all that is here is what the programs of a rehearsal shell make again after a reset."""

@@ -1,8 +1,8 @@
 """Starts and ends the local Azure's server process.
 
 One start at a time per home (a file lock): of two, one wins and the other finds it running. A start waits for a stop
-that is under way; a stop waits for no start, it ends it. The server is ended by its own shutdown request first, then
-by signal, and only the process that holds this home's lock.
+that is in progress; a stop does not wait for a start, it ends it. The server is ended by its own shutdown request
+first, then by signal, and only the process that holds this home's lock.
 """
 
 import contextlib
@@ -27,8 +27,10 @@ from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
 from cli.localhome import LocalHome, Server
 
 DEFAULT_PORT = 18443
+PORTS = range(1, 65535)  # HTTP takes the next one
 PORTS_TRIED = 100
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
+"""For a very busy machine; a server that ends before it is ready is noticed at once."""
 SLOW_SECONDS = 3.0
 STOP_SECONDS = 15.0
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -45,25 +47,23 @@ _children: "list[subprocess.Popen[bytes]]" = []
 
 def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: Say) -> tuple[Server, bool]:
     """The running server, and whether this call started it; `flags` are the server's own."""
-    if port is not None and not 1 <= port <= 65534:
+    if port is not None and port not in PORTS:
         raise UsageError(f"--port must be 1 to 65534 (HTTP takes the next one), got {port}.")
     home.create()
     with _lock(home.path / "start.lock", "another start", say):
         with _lock(home.path / "stop.lock", "a stop", say):
-            pass  # the server that a stop is ending is none to be found running
+            pass  # a server that a stop is ending must not be found running
         running = _wait_for_one_that_starts(home)
         if running is not None:
             if port not in (None, running.port):
                 raise UsageError(
-                    f"the local Azure in {home.path} runs on port {running.port}, not {port}. Run "
+                    f"the local Azure in {home.path} is already running on port {running.port}, not {port}. Run "
                     f"`sluice local stop{home.flag}` first, or give another --home."
                 )
             return running, False
         with _one_choice_of_ports_at_a_time(say):
-            chosen = port if port is not None else _free_port(home)
-            _check_port(chosen)
-            server = _spawn(home, chosen, flags, say)
-        home.port_file.write_text(f"{chosen}\n")
+            server = _spawn_on_a_port(home, port, flags, say)
+        home.port_file.write_text(f"{server.port}\n")
         return server, True
 
 
@@ -92,13 +92,13 @@ def _stop(home: LocalHome, say: Say) -> bool:
         if _gone(pid, since, STOP_SECONDS):
             return True
     for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        say(f"the server does not end by itself: {number.name} to process {pid}")
+        say(f"the server did not stop by itself; sending {number.name} to process {pid}")
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         if _gone(pid, since, seconds):
             home.server_file.unlink(missing_ok=True)
             return True
-    raise CommandError(f"process {pid} of the local Azure in {home.path} does not end. End it by hand: kill -9 {pid}")
+    raise CommandError(f"process {pid} of the local Azure in {home.path} did not end. End it yourself: kill -9 {pid}")
 
 
 def live_status(server: Server) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def is_healthy(server: Server) -> bool:
     """Whether the server answers."""
     try:
         _request(f"{server.http}/_local/health")
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     return True
 
@@ -137,7 +137,7 @@ def _lock(file: Path, holder: str, say: Say) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"{holder} is under way in {file.parent}; waiting for it")
+            say(f"{holder} is in progress in {file.parent}; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -150,10 +150,29 @@ def _wait_for_one_that_starts(home: LocalHome) -> Server | None:
         if server is not None:
             return server
         if time.monotonic() > deadline:
-            raise UnavailableError(f"a server holds {home.path} but is not ready. See `sluice local logs{home.flag}`.")
+            raise UnavailableError(
+                f"process {home.holder()} holds {home.path} but is not ready. See `sluice local logs{home.flag}`; "
+                f"`sluice local stop{home.flag}` ends it."
+            )
         time.sleep(POLL_SECONDS)
     home.server_file.unlink(missing_ok=True)
     return None
+
+
+def _spawn_on_a_port(home: LocalHome, port: int | None, flags: Sequence[str], say: Say) -> Server:
+    """The server on the port asked for, else on the port this home had last, else on the first free one."""
+    wanted = port or _kept_port(home)
+    if wanted is not None:
+        _check_port(wanted)
+        return _spawn(home, wanted, flags, say)
+    while True:
+        chosen = _free_port()
+        try:
+            return _spawn(home, chosen, flags, say)
+        except UnavailableError:
+            if _is_free(chosen) and _is_free(chosen + 1):
+                raise
+            say(f"another program took port {chosen} or {chosen + 1} in the meantime; trying the next ones")
 
 
 def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server:
@@ -161,7 +180,9 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
     try:
         log = home.console_log.open("wb")
     except OSError as error:
-        raise UnavailableError(f"cannot write {home.console_log}: {error.strerror}. Free space or fix it.") from error
+        raise UnavailableError(
+            f"cannot write {home.console_log}: {error.strerror}. Check its permissions and the free space."
+        ) from error
     with log:
         process = subprocess.Popen(
             command,
@@ -181,7 +202,7 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
                 _children.append(process)
                 return server
             if process.poll() == ExitCode.USAGE:
-                raise UsageError(f"the local Azure does not take these options: {_printed(home).splitlines()[-1]}")
+                raise UsageError(f"the local Azure rejected an option: {_printed(home).splitlines()[-1]}")
             if process.poll() is not None:
                 raise UnavailableError(
                     f"the local Azure ended with exit code {process.returncode} before it was ready:\n{_printed(home)}"
@@ -190,12 +211,23 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
                 say("waiting for the local Azure to be ready")
                 told = True
             time.sleep(POLL_SECONDS)
-        raise UnavailableError(f"the local Azure was not ready after {READY_SECONDS:.0f} seconds:\n{_printed(home)}")
+        raise UnavailableError(
+            f"the local Azure was not ready after {READY_SECONDS:.0f} seconds, so it was stopped. Try again; "
+            f"`sluice local logs{home.flag}` shows how far it came. It printed:\n{_printed(home)}"
+        )
     except BaseException:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
+        _end(process)
         raise
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a server that is not ready, even one that does not react to SIGTERM."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _environment() -> dict[str, str]:
@@ -203,18 +235,25 @@ def _environment() -> dict[str, str]:
     builds the environments of models with them."""
     from toolchain.uv import find_uv, uv_environment
 
-    return uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
+    with contextlib.redirect_stdout(sys.stderr):  # set-up reports its progress there; ours is an answer
+        return uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
 
 
-def _free_port(home: LocalHome) -> int:
-    """The port this home had last, else the first free pair from the default on."""
+def _kept_port(home: LocalHome) -> int | None:
+    """The port this home had last."""
     with contextlib.suppress(OSError, ValueError):
-        return int(home.port_file.read_text())
+        port = int(home.port_file.read_text())
+        return port if port in PORTS else None
+    return None
+
+
+def _free_port() -> int:
+    """The first free pair from the default on."""
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 2 * PORTS_TRIED, 2):
         if _is_free(port) and _is_free(port + 1):
             return port
     raise UnavailableError(
-        f"no free pair of ports from {DEFAULT_PORT} to {DEFAULT_PORT + 2 * PORTS_TRIED}. Give --port."
+        f"there is no free pair of ports from {DEFAULT_PORT} to {DEFAULT_PORT + 2 * PORTS_TRIED}. Give --port."
     )
 
 
@@ -240,8 +279,8 @@ def _is_free(port: int) -> bool:
 def _printed(home: LocalHome) -> str:
     lines = home.console_log.read_text(encoding="utf-8", errors="replace").splitlines()
     if not lines and shutil.disk_usage(home.path).free < LEAST_FREE_BYTES:
-        return f"the disk that holds {home.path} is full, so it could not even say why. Free space and start again."
-    return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(it printed nothing)"
+        return f"the disk that holds {home.path} is full, so the server could not say why. Free space and start again."
+    return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(the server printed nothing)"
 
 
 def _gone(pid: int, since: float, seconds: float) -> bool:

@@ -36,8 +36,10 @@ def _started_at_linux(pid: int) -> float | None:
     state, ticks = fields[0], int(fields[19])
     if state in "ZX":
         return None
+    # Before the uptime is read: a process that waits for a processor in between must not look younger than it is.
+    now = time.time()
     uptime = float((PROC / "uptime").read_text().split()[0])
-    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+    return now - uptime + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def is_alive_since(pid: int, moment: float) -> bool:

@@ -74,6 +74,32 @@ def test_commands_that_are_printed_name_a_home_only_where_they_would_not_find_it
     assert home.flag == ""
 
 
+def test_of_two_that_create_a_home_at_once_none_takes_the_half_made_one_for_somebody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_text
+
+    def create_between(file: Path, text: str) -> int:
+        """The moment between opening a file and writing to it, in which the other one comes."""
+        file.touch()
+        monkeypatch.setattr(Path, "write_text", write)
+        LocalHome(file.parent).create()
+        return file.write_text(text)
+
+    monkeypatch.setattr(Path, "write_text", create_between)
+    home = LocalHome(tmp_path / "home")
+    home.create()
+    assert home.looks_like_home()
+    assert sorted(file.name for file in home.path.iterdir()) == ["README.txt", "logs"]
+
+
+def test_a_home_whose_creation_was_killed_can_be_created(tmp_path: Path) -> None:
+    home = LocalHome(tmp_path / "home")
+    fill(home.path, [".README.txt-1234"])
+    home.create()
+    assert home.looks_like_home()
+
+
 def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     fill(precious, ["logs/a.log"])

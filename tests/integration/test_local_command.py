@@ -25,11 +25,7 @@ class Local:
         self.home = LocalHome(home)
 
     def __call__(self, *arguments: str, expect: int | None = 0) -> "subprocess.CompletedProcess[str]":
-        done = self.begin(*arguments)
-        out, err = done.communicate(timeout=HANGS)
-        if expect is not None:
-            assert done.returncode == expect, out + err
-        return subprocess.CompletedProcess(arguments, done.returncode, out, err)
+        return self.finish(self.begin(*arguments), expect)
 
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":
         command, *rest = arguments
@@ -42,6 +38,12 @@ class Local:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def finish(self, process: "subprocess.Popen[str]", expect: int | None = 0) -> "subprocess.CompletedProcess[str]":
+        out, err = process.communicate(timeout=HANGS)
+        if expect is not None:
+            assert process.returncode == expect, out + err
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def facts(self) -> dict[str, object]:
         return dict(json.loads(self("start", "--json").stdout))
@@ -69,7 +71,7 @@ def test_start_is_idempotent_and_status_and_stop_say_what_is(local: Local) -> No
 
 def test_of_two_starts_at_once_one_wins_and_both_find_it(local: Local) -> None:
     both = [local.begin("start", "--json") for _ in range(2)]
-    answers = [json.loads(process.communicate(timeout=HANGS)[0]) for process in both]
+    answers = [json.loads(local.finish(process).stdout) for process in both]
     assert len({answer["pid"] for answer in answers}) == 1
     assert sorted(answer["already_running"] for answer in answers) == [False, True]
 
@@ -116,7 +118,7 @@ def test_reset_deletes_only_a_home_and_only_when_told(local: Local, tmp_path: Pa
     precious = Local(tmp_path / "precious")
     precious.home.path.mkdir()
     (precious.home.path / "thesis.txt").write_text("years of work")
-    assert "nothing is deleted" in precious("reset", "--yes", expect=2).stderr
+    assert "nothing was deleted" in precious("reset", "--yes", expect=2).stderr
     assert "not empty" in precious("start", expect=2).stderr
     assert (precious.home.path / "thesis.txt").exists()
 
