@@ -188,7 +188,7 @@ def missing_components(
 
 
 class Finder:
-    """Looks candidates up in Azure, waiting for what is still under way there."""
+    """Looks candidates up in Azure, and waits for operations that are in progress there."""
 
     def __init__(
         self, arm: ArmClient, subscription_id: str, stack: str, wait_seconds: float, say: Callable[[str], None]
@@ -212,14 +212,14 @@ class Finder:
             return None
         if not self._is_own(candidate, resource_id, live):
             self.refused[candidate.urn] = (
-                f"{resource_id} exists, but does not carry the tags of stack {self.stack}: it is not taken over. "
-                "Delete or rename it, or import it by hand with `pulumi import`."
+                f"{resource_id} exists, but does not carry the tags of stack {self.stack}, so it was left "
+                "alone. Delete or rename it, or import it yourself with `pulumi import`."
             )
             return None
         return Found(candidate=candidate, id=str(live.get("id", resource_id)))
 
     def wait_for(self, operation: Operation) -> None:
-        """Wait until Azure has ended what the dead update had asked for."""
+        """Wait until Azure has finished what the dead update asked for."""
         resource_id = operation.id or self.id_of(operation.candidate)
         api_version = self._api_version(operation.candidate.type)
         if resource_id and api_version:
@@ -258,7 +258,7 @@ class Finder:
             if time.monotonic() > deadline:
                 raise WaitingError(
                     f"{resource_id} is still {status} after {self.wait_seconds / 60:.0f} minutes. "
-                    "Run `sluice recover` again later; nothing is lost by waiting."
+                    "Run this command again later; nothing is lost by waiting."
                 )
             time.sleep(POLL_SECONDS)
 

@@ -9,12 +9,12 @@ import importlib.metadata
 import json
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from cli.environment import way_back
 from cli.errors import CommandError, ExitCode, UsageError
 from cli.locks import Owner, backend_folder, stack_locks
 from cli.project import add_stack_argument, project_name, project_root, stack_name
@@ -43,7 +43,9 @@ class Finding:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `sluice doctor`."""
-    parser = subparsers.add_parser("doctor", help="say what is wrong with this set-up, and the command that fixes it")
+    parser = subparsers.add_parser(
+        "doctor", help="report what is wrong with this set-up, and the command that fixes it"
+    )
     add_stack_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(run=run)
@@ -74,14 +76,14 @@ def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Findi
         ("login", _check_login),
         ("azure", lambda: _check_azure(environment)),
     ]
-    back = _way_back(environment)
+    back = way_back(environment)
     for name, check in checks:
         yield _in_a_rehearsal(_guarded(name, check), back)
     try:
         known = stack_name(stack)
     except (CommandError, OSError, RuntimeError):
         yield Finding(
-            "stack", Health.NOTE, "none is named or selected, so none was looked at", "sluice doctor --stack dev"
+            "stack", Health.NOTE, "no stack is named or selected, so none was checked", "sluice doctor --stack dev"
         )
         return
     yield _guarded("stack file", lambda: _check_stack_file(known, environment, back))
@@ -96,27 +98,11 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
     except CommandError as error:
         return Finding(name, Health.PROBLEM, str(error))
     except Exception as error:
-        return Finding(name, Health.PROBLEM, f"it cannot be checked: {type(error).__name__}: {error}")
-
-
-def _way_back(environment: Mapping[str, str]) -> str | None:
-    """What makes a shell of `sluice local env` whole again, whatever of its home is gone; None in every other shell."""
-    from cli.environment import IS_SET
-    from cli.localhome import local_home
-    from cli.localserver import is_healthy
-
-    if IS_SET not in environment:
-        return None
-    stack = environment.get("PULUMI_STACK")
-    again = f'eval "$(sluice local env{f" --stack {shlex.quote(stack)}" if stack else ""})"'
-    server = local_home(None).server()
-    if server is None:
-        return f"sluice local start && {again}"
-    return again if is_healthy(server) else f"sluice local stop && sluice local start && {again}"
+        return Finding(name, Health.PROBLEM, f"this could not be checked: {type(error).__name__}: {error}")
 
 
 def _in_a_rehearsal(finding: Finding, back: str | None) -> Finding:
-    """In a shell of the local Azure its own commands are the fix: a real plugin or login would lead away from it."""
+    """In a shell of the local Azure the fix is one of its commands: a real plugin or login would lead away from it."""
     ours = finding.check in ("azure-native plugin", "login", "azure", "local Azure")
     if back is None or finding.health is Health.GOOD or not (ours or (finding.check == "backend" and not finding.fix)):
         return finding
@@ -129,7 +115,7 @@ def _check_cli(environment: Mapping[str, str]) -> Finding:
 
     found, passed_over = look(environment)
     if found is None:
-        return Finding("pulumi cli", Health.PROBLEM, "; ".join(passed_over) or "there is none", "make setup")
+        return Finding("pulumi cli", Health.PROBLEM, "; ".join(passed_over) or "none was found", "make setup")
     text = f"{show(found.version)} ({found.origin}), {found.path}"
     return Finding("pulumi cli", Health.NOTE if passed_over else Health.GOOD, "; ".join([text, *passed_over]))
 
@@ -176,7 +162,7 @@ def _check_backend(environment: Mapping[str, str]) -> Finding:
         return Finding("backend", Health.PROBLEM, "the CLI is not logged in to any backend", "pulumi login")
     if not folder.is_dir():
         # No command: a new, empty folder would hide that a name is misspelt, and the stacks with it.
-        text = f"the folder {folder} does not exist. Correct PULUMI_BACKEND_URL, or make the folder for a new backend"
+        text = f"the folder {folder} does not exist. Correct PULUMI_BACKEND_URL, or create the folder for a new backend"
         return Finding("backend", Health.PROBLEM, text)
     if not os.access(folder, os.W_OK):
         return Finding("backend", Health.PROBLEM, f"the folder {folder} is not writable", f"chmod u+w {folder}")
@@ -255,7 +241,7 @@ def _check_names(stack: str) -> Finding:
     try:
         settings, names = read_names(stack)
     except (SettingsError, UsageError):
-        return Finding(check, Health.NOTE, "not known while the stack file is wrong")
+        return Finding(check, Health.NOTE, "not checked, because the stack file is wrong")
     try:
         arm = ArmClient()
         require_own_group(arm, settings, names)
@@ -263,9 +249,9 @@ def _check_names(stack: str) -> Finding:
     except UsageError as error:
         return Finding(check, Health.PROBLEM, str(error))
     except CommandError:
-        return Finding(check, Health.NOTE, "not looked at: Azure does not tell whose they are, see above")
+        return Finding(check, Health.NOTE, "not checked, because Azure could not be asked, see above")
     return Finding(
-        check, Health.GOOD, f"no other stack has {names.resource_group}, and Azure keeps none for a deleted vault"
+        check, Health.GOOD, f"no other stack has {names.resource_group}, and no deleted vault holds {names.key_vault}"
     )
 
 
@@ -279,5 +265,5 @@ def _check_locks(stack: str, environment: dict[str, str]) -> Finding:
         text = f"stack {stack} is locked by a dead update ({dead[0]})"
         return Finding("locks", Health.PROBLEM, text, f"sluice recover --stack {stack}")
     if locks:
-        return Finding("locks", Health.NOTE, f"an update of stack {stack} runs ({locks[0]})")
+        return Finding("locks", Health.NOTE, f"an update of stack {stack} is running ({locks[0]})")
     return Finding("locks", Health.GOOD, f"stack {stack} is not locked")

@@ -18,7 +18,7 @@ from pathlib import Path
 from cli import pulumi_guard
 from cli.az_home import AZ_VARIABLES, az_variables, sign_in
 from cli.errors import UnavailableError
-from cli.localhome import GUARD_FOLDER, HOME_VARIABLE, LocalHome
+from cli.localhome import GUARD_FOLDER, HOME_VARIABLE, LocalHome, local_home
 from cli.project import project_root
 from localazure.identity import CLIENT_ID, CLOUD_NAME, SUBSCRIPTION_ID, TENANT_ID
 from toolchain import cli_environment
@@ -155,6 +155,20 @@ def without_us(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in environment.items() if name not in ours and not name.startswith(SAVED)}
     saved = {name.removeprefix(SAVED): value for name, value in environment.items() if name.startswith(SAVED)}
     return kept | saved
+
+
+def way_back(environment: Mapping[str, str]) -> str | None:
+    """The commands that repair a shell of `sluice local env`, whatever is missing; None in every other shell."""
+    from cli.localserver import is_healthy
+
+    if IS_SET not in environment:
+        return None
+    stack = environment.get("PULUMI_STACK")
+    again = f'eval "$(sluice local env{f" --stack {shlex.quote(stack)}" if stack else ""})"'
+    server = local_home(None).server()
+    if server is None:
+        return f"sluice local start && {again}"
+    return again if is_healthy(server) else f"sluice local stop && sluice local start && {again}"
 
 
 def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool = False) -> LocalEnvironment:

@@ -8,12 +8,8 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from rollout.engine import PulumiEngine
 
 PROJECT_FILE = "Pulumi.yaml"
 
@@ -51,13 +47,6 @@ def stack_name(asked: str | None) -> str:
     """The stack a command is about, without organization and project."""
     name = asked or os.environ.get("PULUMI_STACK") or _selected_stack()
     return name.rsplit("/", 1)[-1]
-
-
-def engine_for(options: argparse.Namespace) -> "PulumiEngine":
-    """The engine of the stack that the command line names."""
-    from rollout.engine import PulumiEngine
-
-    return PulumiEngine(project_root(), stack_name(options.stack))
 
 
 def _selected_stack() -> str:

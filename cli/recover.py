@@ -1,8 +1,8 @@
 """`sluice recover`: repairs a stack after a killed or crashed `pulumi up`.
 
 Three things can be wrong then: the lock of a dead process is left, Azure finished (or still creates) what the state
-does not know, and a resource is marked as half replaced. This removes the lock, waits for Azure, takes into the state
-what exists there and is this stack's, and says what it did. It never removes the lock of a living update; the next
+does not know, and a resource is marked as half replaced. This removes the lock, waits for Azure, adds to the state what
+exists there and is this stack's, and reports what it did. It never removes the lock of a living update; the next
 `pulumi up` converges. ADR 0011 says why. In Azure it changes one thing: a managed network that a failed creation left
 unprovisioned is provisioned, which azure-native can ask for at the workspace's creation only.
 """
@@ -12,7 +12,6 @@ import copy
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cli.adoption import (
@@ -26,9 +25,8 @@ from cli.adoption import (
     resources,
 )
 from cli.arm_operations import ArmOperations
-from cli.errors import CommandError, ExitCode, WaitingError
-from cli.locks import Owner, backend_folder, broken_files, stack_locks
-from cli.project import add_stack_argument, engine_for, project_name
+from cli.dead_update import Report, add_arguments, clear_backend, drop_pending, engine_for, tell
+from cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
     from rollout.engine import PulumiEngine
@@ -44,32 +42,16 @@ HOLDERS = ("azure-native:resources:ResourceGroup", WORKSPACE, "azure-native:mach
 ACTIVE = "Active"
 
 
-@dataclass
-class Report:
-    """What was done and what is left to do."""
-
-    stack: str
-    done: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
-
-    def say(self, text: str) -> None:
-        """Record and print one thing that was done."""
-        self.done.append(text)
-        print(text, file=sys.stderr)
-
-
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `sluice recover`."""
     parser = subparsers.add_parser(
         "recover",
         help="repair a stack after a killed or crashed `pulumi up`",
-        description="Removes the lock of a dead update, takes into the state what Azure has and the state lost, and "
-        "says what it did. Changes nothing in Azure, except that it provisions a managed network that never was. Run "
-        "`pulumi up` afterwards.",
+        description="Removes the lock of a dead update, adds to the state what Azure has and the state lost, and "
+        "reports what it did. It changes nothing in Azure, except that it provisions a managed network whose creation "
+        "failed. Run `pulumi up` afterwards.",
     )
-    add_stack_argument(parser)
-    parser.add_argument("--wait-minutes", type=float, default=30.0, help="how long to wait for Azure to finish")
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    add_arguments(parser, wait_minutes=30.0, json_help="print what was done as JSON")
     parser.set_defaults(run=run)
 
 
@@ -77,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     """Repair the stack; the exit code says whether something is left for a person."""
     engine = engine_for(options)
     wait_seconds = options.wait_minutes * 60
-    report = recover(engine, ArmOperations(_tell, wait_seconds), wait_seconds=wait_seconds)
+    report = recover(engine, ArmOperations(tell, wait_seconds), wait_seconds=wait_seconds)
     if options.json:
         print(json.dumps({"stack": report.stack, "done": report.done, "left": report.left}, indent=2))
     for text in report.left:
@@ -90,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) -> Report:
-    """All repairs, in the order in which each makes the next possible. Raises UnavailableError without Azure."""
+    """Do all repairs, in the order in which each makes the next possible. Raises UnavailableError without Azure."""
     report = Report(engine.stack)
     clear_backend(engine, report)
     state = engine.export()
@@ -109,8 +91,8 @@ def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) 
         lost = _lost(finder, engine.export())
         if lost:
             report.left.append(
-                f"Azure no longer has {', '.join(lost)}, which the state has: somebody deleted it outside of Pulumi. "
-                f"Run `pulumi up --refresh --stack {engine.stack}`: it forgets what is gone and makes it again."
+                f"Azure no longer has {', '.join(lost)}, which the state still lists: it was deleted outside of "
+                f"Pulumi. Run `pulumi up --refresh --stack {engine.stack}`, which creates it again."
             )
         else:
             _provision_networks(engine, arm, report)
@@ -127,7 +109,7 @@ def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) 
 
 
 def _forget_deleted(engine: "PulumiEngine", finder: Finder, urns: Sequence[str], report: Report) -> None:
-    """What the dead update was deleting and Azure has deleted since is gone from the state, too."""
+    """Remove from the state what the dead update was deleting and Azure has deleted since."""
     state = engine.export()
     gone = [
         resource
@@ -141,7 +123,7 @@ def _forget_deleted(engine: "PulumiEngine", finder: Finder, urns: Sequence[str],
         state["deployment"]["resources"] = [resource for resource in resources(state) if resource not in gone]
         engine.import_(state)
     for resource in gone:
-        report.say(f"forgot what Azure has deleted: {resource['id']}")
+        report.say(f"removed from the state, because Azure has deleted it: {resource['id']}")
 
 
 def _lost(finder: Finder, state: Mapping[str, Any]) -> list[str]:
@@ -166,15 +148,15 @@ def _provision_networks(engine: "PulumiEngine", arm: ArmOperations, report: Repo
         status = _network_status(arm.get(workspace_id, MACHINE_LEARNING_API))
         if status in (None, ACTIVE):
             continue
-        _tell(f"provisioning the managed network of {workspace_id}, which is {status}; Azure takes some minutes")
+        tell(f"provisioning the managed network of {workspace_id}, which is {status}; this takes some minutes")
         arm.act(f"{workspace_id}/provisionManagedNetwork", MACHINE_LEARNING_API, {"includeSpark": False})
         status = _network_status(arm.get(workspace_id, MACHINE_LEARNING_API))
         if status == ACTIVE:
             report.say(f"provisioned the managed network of {workspace_id}")
         else:
             report.left.append(
-                f"the managed network of {workspace_id} is {status} although Azure has provisioned it. Wait some "
-                f"minutes and run `sluice recover --stack {engine.stack}` again."
+                f"Azure finished provisioning the managed network of {workspace_id}, but its status is still {status}. "
+                f"Wait some minutes, then run `sluice recover --stack {engine.stack}` again."
             )
 
 
@@ -184,10 +166,6 @@ def _network_status(workspace: Mapping[str, Any] | None) -> str | None:
     if not network or network.get("isolationMode") in (None, "Disabled"):
         return None
     return str(mapping(network.get("status")).get("status") or "Inactive")
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
@@ -207,38 +185,14 @@ def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
     )
 
 
-def clear_backend(engine: "PulumiEngine", report: Report) -> None:
-    """Remove what a dead update left in a file backend. Raises WaitingError while an update may be alive."""
-    backend = backend_folder(dict(engine.environment))
-    if backend is None:
-        return
-    project = project_name(engine.project)
-    locks = stack_locks(backend, project, engine.stack)
-    for lock in locks:
-        if lock.owner is Owner.ALIVE:
-            raise WaitingError(f"an update of stack {engine.stack} is running: {lock}. Wait for it, or stop it first.")
-        if lock.owner is Owner.ELSEWHERE:
-            raise WaitingError(
-                f"stack {engine.stack} is locked from another machine: {lock}. Look there; if that update is dead, "
-                f"run `pulumi cancel --stack {engine.stack}`, then this command again."
-            )
-    for lock in locks:
-        lock.file.unlink(missing_ok=True)
-        lock.file.with_name(f"{lock.file.name}.attrs").unlink(missing_ok=True)
-        report.say(f"removed the lock of a dead update ({lock})")
-    for file in broken_files(backend, project, engine.stack):
-        file.unlink(missing_ok=True)
-        report.say(f"removed a file that the dead update was writing ({file.name})")
-
-
 def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate]:
-    """What the next update would create; nothing when the program refuses, which only a person can settle."""
+    """What the next update would create; nothing if the program refuses, which a person must resolve."""
     from rollout.errors import EngineRefused
 
     try:
         preview = engine.preview()
     except EngineRefused as error:
-        again = f"Do what it says, then run `sluice recover --stack {engine.stack}` again."
+        again = f"Correct that, then run `sluice recover --stack {engine.stack}` again."
         report.left.append(f"{error}\n{again}")
         return []
     return [candidate_of(change) for change in preview.changes if change.op == "create"]
@@ -273,7 +227,7 @@ def _adopt(
         ]
     )
     for item in found:
-        report.say(f"took into the state what Azure has: {item.candidate.type} {item.candidate.name} ({item.id})")
+        report.say(f"added to the state, because Azure has it: {item.candidate.type} {item.candidate.name} ({item.id})")
     return {item.candidate.urn: item.candidate for item in found}
 
 
@@ -290,7 +244,7 @@ def _remember_inputs(engine: "PulumiEngine", adopted: Mapping[str, Candidate]) -
 def _keep_finished_replacements(
     engine: "PulumiEngine", finder: Finder, state: Mapping[str, Any], report: Report
 ) -> None:
-    """A resource was deleted to be replaced, and Azure has its successor, whose id is the same: it is simply there."""
+    """Keep a resource that was deleted to be replaced if Azure has its successor, which has the same id."""
     successors = {item.candidate.urn: item.candidate for item in pending_operations(state) if item.creates}
     repaired = copy.deepcopy(dict(state))
     kept = []
@@ -305,14 +259,3 @@ def _keep_finished_replacements(
         engine.refresh(targets=[resource["urn"] for resource in kept])
         for resource in kept:
             report.say(f"kept the replacement that Azure finished: {resource['id']}")
-
-
-def drop_pending(engine: "PulumiEngine", report: Report) -> None:
-    """Forget the interrupted operations: each was looked at, and what it left is in the state now, or nowhere."""
-    state = engine.export()
-    operations = pending_operations(state)
-    if operations:
-        state["deployment"]["pending_operations"] = []
-        engine.import_(state)
-    for operation in operations:
-        report.say(f"settled the interrupted operation: {operation.type} {operation.candidate.urn}")

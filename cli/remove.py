@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from cli.dead_update import Report, add_arguments, clear_backend, drop_pending, engine_for, tell
 from cli.errors import CommandError, ExitCode, UsageError
-from cli.project import add_stack_argument, engine_for
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,13 +16,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "remove",
         help="take a stack down, so that its names can be used again",
         description="Refuses while a live or mirror weight is not 0 in Azure. Lists what it deletes, deletes it, "
-        "empties the state, frees the names that Azure would keep, and says which stay taken and until when. Run it "
-        "again after it was interrupted: it goes on from there.",
+        "empties the state, frees the names that Azure would keep, and reports which stay taken and until when. If it "
+        "is interrupted, run it again: it continues from there.",
     )
-    add_stack_argument(parser)
+    add_arguments(parser, wait_minutes=60.0, json_help="print what was deleted and what stays taken as JSON")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
-    parser.add_argument("--wait-minutes", type=float, default=60.0, help="how long to wait for one operation of Azure")
-    parser.add_argument("--json", action="store_true", help="print what was deleted and what stays taken as JSON")
     parser.set_defaults(run=run)
 
 
@@ -30,7 +28,6 @@ def run(options: argparse.Namespace) -> int:
     """List, ask, delete, report."""
     from cli.adoption import Finder, pending_operations
     from cli.arm_operations import ArmOperations
-    from cli.recover import Report, clear_backend, drop_pending
     from cli.stack_names import read_names, require_own_group
     from teardown.errors import NotFinished, RemovalError
     from teardown.removal import Removal
@@ -38,20 +35,21 @@ def run(options: argparse.Namespace) -> int:
     engine = engine_for(options)
     settings, names = read_names(engine.stack)
     wait_seconds = options.wait_minutes * 60
-    arm = ArmOperations(_say, wait_seconds)
+    arm = ArmOperations(tell, wait_seconds)
     require_own_group(arm, settings, names)
     report = Report(engine.stack)
     clear_backend(engine, report)
-    finder = Finder(arm, names.subscription_id, engine.stack, wait_seconds, _say)
+    finder = Finder(arm, names.subscription_id, engine.stack, wait_seconds, tell)
     for operation in pending_operations(engine.export()):
         if operation.creates and finder.find(operation.candidate) is not None:
             raise UsageError(
-                f"the last update of stack {engine.stack} died while it made {operation.candidate.name}, which the "
-                f"state does not know. Run `sluice recover --stack {engine.stack}` first, then this command again."
+                f"the last update of stack {engine.stack} died while it created {operation.candidate.name}, which "
+                f"exists in Azure but not in the state. Run `sluice recover --stack {engine.stack}`, then this command "
+                "again."
             )
         finder.wait_for(operation)
     drop_pending(engine, report)
-    removal = Removal(engine, arm, names, settings.location, _say, _tell_deletion, CommandError)
+    removal = Removal(engine, arm, names, settings.location, tell, _tell_deletion, CommandError)
     try:
         plan = removal.plan()
         _confirm(options, engine.stack, plan.lines())
@@ -69,27 +67,27 @@ def run(options: argparse.Namespace) -> int:
 
 def _confirm(options: argparse.Namespace, stack: str, lines: list[str]) -> None:
     if not lines:
-        _say(f"The state of stack {stack} is empty: only names that Azure keeps are looked at.")
+        tell(f"The state of stack {stack} is empty. Only the names that Azure keeps are left to check.")
         return
-    _say(f"This deletes {len(lines)} resources of stack {stack}, with all data, models and logs in them:")
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    tell(f"This deletes {len(lines)} resources of stack {stack}, with all data, models and logs in them:")
+    tell("\n".join(lines))
     if options.yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("nothing was deleted: nobody can be asked here. Give --yes.")
+        raise UsageError("nothing was deleted: there is no terminal to confirm it on. Give --yes.")
     if input(f"Type the name of the stack to delete all of it ({stack}): ").strip() != stack:
         raise UsageError("nothing was deleted. Run the command again if you want to.")
 
 
 def _conclude(stack: str, generation: int, taken: list[str]) -> None:
-    _say(f"Stack {stack} is empty. `pulumi stack rm {stack}` forgets its history.")
+    tell(f"Stack {stack} is empty. `pulumi stack rm {stack}` removes the stack and its history.")
     for line in taken:
-        _say(f"Still taken: {line}")
+        tell(f"Still taken: {line}")
     if taken:
         line = f"sluice:generation: {generation + 1}"
-        _say(f"To make the stack again before then, write the line `{line}` into Pulumi.{stack}.yaml.")
+        tell(f"To create the stack again before then, add the line `{line}` to Pulumi.{stack}.yaml.")
     else:
-        _say("All its names are free: `pulumi up` makes it again under the same ones.")
+        tell("All its names are free: `pulumi up` creates it again under the same names.")
 
 
 def _tell_deletion(event: Mapping[str, Any]) -> None:
@@ -100,8 +98,4 @@ def _tell_deletion(event: Mapping[str, Any]) -> None:
     change = change_of(event["resOutputsEvent"]["metadata"])
     old = (event["resOutputsEvent"]["metadata"].get("old") or {}).get("id")
     if change.op == "delete" and old and not change.type.startswith("pulumi:"):
-        print(f"  - {change.type.removeprefix('azure-native:')} {change.name}", file=sys.stderr, flush=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        tell(f"  - {change.type.removeprefix('azure-native:')} {change.name}")

@@ -271,7 +271,7 @@ def test_a_name_that_azure_keeps_for_a_deleted_vault_is_told_with_the_line_to_wr
 ) -> None:
     azure.trouble["kept vault"] = ABSENT
     command.main(["doctor", "--stack", "dev"])
-    assert "and Azure keeps none for a deleted vault" in capsys.readouterr().out
+    assert "and no deleted vault holds" in capsys.readouterr().out
     del azure.trouble["kept vault"]
     assert command.main(["doctor", "--stack", "dev"]) == 1
     said = capsys.readouterr().out

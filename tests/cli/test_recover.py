@@ -144,7 +144,7 @@ def test_a_create_that_azure_still_works_on_is_waited_for(engine: FakeEngine) ->
 
 def test_waiting_has_an_end_that_says_what_to_do(engine: FakeEngine) -> None:
     engine.pending = [creating()]
-    with pytest.raises(WaitingError, match="Run `sluice recover` again"):
+    with pytest.raises(WaitingError, match="Run this command again later"):
         repaired(engine, FakeArm().holds(ENDPOINT_ID, live("Creating")), wait_seconds=0)
 
 
@@ -335,7 +335,7 @@ def test_a_network_that_stays_inactive_is_left_with_the_command(engine: FakeEngi
     engine.resources.append(HELD)
     arm = FakeArm().holds(WORKSPACE_ID, workspace("Inactive"))
     (left,) = recover(engine, arm, wait_seconds=1).left  # type: ignore[arg-type]  # the played engine
-    assert "is Inactive" in left
+    assert "its status is still Inactive" in left
     assert "sluice recover --stack dev" in left
 
 
@@ -347,7 +347,7 @@ def test_what_was_deleted_behind_the_back_leads_to_a_refresh_and_not_to_taking_p
     engine.refuses = "rg cannot be deleted because it is protected: pulumi state unprotect 'urn::rg'"
     arm = FakeArm().holds(GROUP_ID, None)
     (left,) = recover(engine, arm, wait_seconds=1).left  # type: ignore[arg-type]  # the played engine
-    assert left.startswith(f"Azure no longer has {GROUP_ID}, which the state has")
+    assert left.startswith(f"Azure no longer has {GROUP_ID}, which the state still lists")
     assert "pulumi up --refresh --stack dev" in left
     assert "unprotect" not in left
 
@@ -359,7 +359,7 @@ def test_what_the_dead_update_was_deleting_and_azure_deleted_is_forgotten(engine
     report = repaired(engine, FakeArm())
     assert engine.resources == [{"urn": PARENT, "type": "sluice:index:Endpoint"}]
     assert report.left == []
-    assert any("forgot what Azure has deleted" in text for text in report.done)
+    assert any("removed from the state, because Azure has deleted it" in text for text in report.done)
 
 
 def test_without_azure_nothing_is_left_to_a_person(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
