@@ -17,6 +17,20 @@ ROOT = Path(__file__).resolve().parent.parent
 SLUICE = Path(sys.executable).parent / "sluice"
 MODEL = "fraud-detection"
 SAMPLE = ROOT / "models" / MODEL / "sample-request.json"
+PROGRAM = ("*.py", "Pulumi.yaml", "requirements.lock", "components")
+
+
+def copy_program(target: Path, *also: str) -> None:
+    """Copy the program into a folder of its own, and `also` what these patterns match: its models and stack files."""
+    for pattern in (*PROGRAM, *also):
+        for source in ROOT.glob(pattern):
+            copy = target / source.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, copy)
+    (target / ".venv").symlink_to(sys.prefix)
 
 
 class Rehearsal:

@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.preview import probe_preview
-from bench.rehearsal import MODEL, ROOT, SLUICE, Rehearsal
+from bench.rehearsal import MODEL, ROOT, SLUICE, Rehearsal, copy_program
 from bench.timing import Command, spread
 
 ENDPOINTS = (1, 10, 50)
 DELAYS_MS = (0, 300)
 STACK = "scale"
 COLOURS = ("blue", "green")
-PROGRAM = ("*.py", "Pulumi.yaml", "requirements.lock", "components")
 PHASES = ("engine", "imports", "reading Azure", "own code")
 
 
@@ -112,17 +111,7 @@ class _Project:
     @classmethod
     def made(cls, rehearsal: Rehearsal, count: int) -> "_Project":
         folder = rehearsal.folder / f"project-{count}"
-        folder.mkdir()
-        for pattern in PROGRAM:
-            for source in ROOT.glob(pattern):
-                if source.is_dir():
-                    shutil.copytree(source, folder / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-                else:
-                    shutil.copy2(source, folder / source.name)
-        (folder / ".venv").symlink_to(sys.prefix)
-        (folder / "models").mkdir()
-        for module in (ROOT / "models").glob("*.py"):
-            shutil.copy2(module, folder / "models")
+        copy_program(folder, "models/*.py")
         keys = [f"model-{number:02}" for number in range(count)]
         for key in keys:
             _copy_model(folder / "models" / key)

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from bench.rehearsal import copy_program
 from cli.environment import LocalEnvironment, local_environment
 from cli.localhome import LocalHome
 from cli.localserver import start, stop
@@ -32,7 +33,6 @@ from tests.integration.moments import Moment
 ROOT = Path(__file__).resolve().parents[2]
 SLUICE = Path(sys.executable).parent / "sluice"
 MODEL = "fraud-detection"
-PROGRAM = ("*.py", "Pulumi*.yaml", "requirements.lock", "components", "models")
 ML_API = "2025-12-01"
 
 
@@ -112,14 +112,7 @@ class Azure:
 
 def copy_project(target: Path) -> Path:
     """The program in a folder of its own, so that a test may edit its model files."""
-    target.mkdir(parents=True)
-    for pattern in PROGRAM:
-        for source in ROOT.glob(pattern):
-            if source.is_dir():
-                shutil.copytree(source, target / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy2(source, target / source.name)
-    (target / ".venv").symlink_to(ROOT / ".venv")
+    copy_program(target, "Pulumi.*.yaml", "models")
     return target
 
 
