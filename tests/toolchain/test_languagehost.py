@@ -142,9 +142,11 @@ def test_a_plugin_ends_when_the_engine_ends_the_call(start_host: StartHost, tmp_
     (tmp_path / "__main__.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(3600)\n")
     host = connect(start_host())
     stream = host.RunPlugin(language_pb2.RunPluginRequest(info=information(tmp_path), pwd=str(tmp_path)))
-    process = int(next(stream).stdout)
+    process = Path(f"/proc/{int(next(stream).stdout)}")
+    assert process.exists()
     stream.cancel()
-    wait_until_ended(process)
+    wait_until(lambda: not process.exists(), f"{process} goes on")
+    assert not process.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -190,7 +192,3 @@ def test_the_wrapper_finds_its_folder_through_links(start_host: StartHost, tmp_p
     (tmp_path / "relative").symlink_to("absolute")
     host = connect(start_host(wrapper=tmp_path / "relative"))
     assert host.GetPluginInfo(empty_pb2.Empty()).version == "1.0.0"
-
-
-def wait_until_ended(process: int) -> None:
-    wait_until(lambda: not Path(f"/proc/{process}").exists(), f"process {process} goes on")
