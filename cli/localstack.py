@@ -57,16 +57,15 @@ def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, f
     root = project_root()
     project = project_name(root)
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", stack):
-        raise UsageError(f"{stack!r} is no stack name: letters, digits, '-', '_' and '.' are allowed.")
+        raise UsageError(f"{stack!r} is not a stack name: use letters, digits, '-', '_' and '.'.")
     source = root / f"Pulumi.{stack}.yaml"
     target = home.stacks / project / source.name
     notes = []
     copying = fresh or not target.is_file()
     if copying:
         if not source.is_file():
-            known = sorted(
-                file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in root.glob("Pulumi.*.yaml")
-            )
+            files = [file for file in root.glob("Pulumi.*.yaml") if file.is_file()]
+            known = sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
             raise UsageError(f"there is no {source.name} in {root}. Stacks with a file: {', '.join(known) or 'none'}.")
         prepare_folder(home, root)
         notes += _write_copy(source, target)
@@ -149,7 +148,9 @@ def _read_mapping(file: Path, *, fix: str) -> dict[str, Any]:
     config = document.get("config") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not (config is None or isinstance(config, dict)):
         what = "`config` in it" if isinstance(document, dict) else "it"
-        raise UsageError(f"{file} cannot be used: {what} must be keys with values, like `sluice:team: payments`. {fix}")
+        raise UsageError(
+            f"{file} cannot be used: {what} must be a mapping of keys to values, like `sluice:team: payments`. {fix}"
+        )
     return document
 
 
@@ -163,7 +164,7 @@ def _construct_mapping(loader: _PulumiLoader, node: yaml.MappingNode) -> dict[An
         if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
             line = key.start_mark.line + 1
             if key.value in seen:
-                problem = f"the key {key.value!r} is there twice, first in line {seen[key.value]}"
+                problem = f"the key {key.value!r} appears twice, first in line {seen[key.value]}"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen[key.value] = line
     loader.flatten_mapping(node)

@@ -78,7 +78,14 @@ def test_encrypted_values_are_left_out_and_named() -> None:
     assert yaml.safe_load(text) == {"config": {"sluice:team": "a", "sluice:nested": {"b": 1}}}
 
 
-@pytest.mark.parametrize(("stack", "reason"), [("prod", "Stacks with a file: dev"), ("../dev", "no stack name")])
+def test_only_stacks_whose_file_can_be_copied_are_named(checkout: Path, home: LocalHome) -> None:
+    (checkout / "Pulumi.old.yaml").symlink_to("gone.yaml")
+    (checkout / "Pulumi.folder.yaml").mkdir()
+    with pytest.raises(UsageError, match=r"Stacks with a file: dev\.$"):
+        localstack.copy_stack(home, "old", {}, fresh=False)
+
+
+@pytest.mark.parametrize(("stack", "reason"), [("prod", "Stacks with a file: dev"), ("../dev", "is not a stack name")])
 def test_a_stack_without_a_file_is_refused(checkout: Path, home: LocalHome, stack: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         localstack.copy_stack(home, stack, {}, fresh=False)
@@ -87,12 +94,12 @@ def test_a_stack_without_a_file_is_refused(checkout: Path, home: LocalHome, stac
 
 BROKEN = [
     (b"config:\n\tsluice:team: a\n", "line 2"),
-    (b"config:\n  sluice:team: a\n  sluice:team: b\n", "'sluice:team' is there twice, first in line 2"),
+    (b"config:\n  sluice:team: a\n  sluice:team: b\n", "'sluice:team' appears twice, first in line 2"),
     (b"config:\n  sluice:limits: {max_step: 1,\n    max_step: 2}\n", "line 3: the key 'max_step'"),
     (b"config: {}\nconfig: {}\n", "line 2: the key 'config'"),
     (b"# Z\xfcrich\nconfig: {}\n", "not UTF-8: line 1 has the byte 0xfc"),
-    (b"config: []\n", "`config` in it must be keys with values"),
-    (b"- config\n", "it must be keys with values"),
+    (b"config: []\n", "`config` in it must be a mapping of keys to values"),
+    (b"- config\n", "it must be a mapping of keys to values"),
     (b"config: {a:b: 1\n", "line 2"),
     (b"config:\n  sluice:team: a\x00\n", "not YAML"),
 ]
