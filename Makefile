@@ -23,7 +23,7 @@ setup: ## virtual environment and Pulumi CLI; does only what is not done yet
 demo: setup ## the whole story on this machine, in about two minutes
 	@$(BIN)/sluice demo
 
-test: setup ## all tests, those without a CLI first; ORDER=random in an order of chance, ORDER=seed in that one again
+test: setup ## all tests, those without a CLI first; ORDER=random in a random order, ORDER=seed in that order again
 	@$(PYTEST) -n auto --dist loadfile --hypothesis-profile thorough $(if $(ORDER),--order $(ORDER))
 
 unit: setup ## the tests that need neither CLI nor local Azure; seconds
@@ -45,5 +45,5 @@ schema: setup ## write docs/stack-config.schema.json from the settings models
 	@$(BIN)/python -m config_schema > docs/.stack-config.schema.json
 	@mv docs/.stack-config.schema.json docs/stack-config.schema.json
 
-lock: ## lock the packages anew; UPGRADE=1 takes newer versions
+lock: ## lock the packages again; UPGRADE=1 takes newer versions
 	@$(PYTHON) -m toolchain lock $(if $(UPGRADE),--upgrade)

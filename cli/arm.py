@@ -50,7 +50,7 @@ class ArmClient:
             return _resource_manager_in(self._open(metadata_url, {})[1], metadata_url)
         name = os.environ.get("ARM_ENVIRONMENT", "public")
         if name not in CLOUDS:
-            raise UsageError(f"ARM_ENVIRONMENT is {name!r}; known are {', '.join(CLOUDS)}. Set ARM_CLOUD_METADATA_URL.")
+            raise UsageError(f"ARM_ENVIRONMENT is {name!r}; it can be {', '.join(CLOUDS)}. Set ARM_CLOUD_METADATA_URL.")
         return CLOUDS[name]
 
     @cached_property
@@ -108,9 +108,10 @@ class ArmClient:
         return found
 
     def _page(self, link: str, path: str) -> dict[str, Any]:
-        if not link.startswith(f"{self.base_url}/"):  # the token is for nobody else
+        if not link.startswith(f"{self.base_url}/"):  # the token must not go to another host
             raise UnavailableError(
-                f"Azure's list of {path} goes on at {link}, which is not {self.base_url}. Try again."
+                f"Azure's list of {path} continues at {link}, outside of {self.base_url}. Your token is not sent "
+                "there. Try again."
             )
         status, text = self._open(link, {"Authorization": f"Bearer {self.token}"})
         if status != 200:
@@ -187,7 +188,7 @@ def _hint(status: int) -> str:
     return {
         401: "Log in again with `az login`.",
         403: "Ask an owner of the subscription for the role that allows it.",
-        409: "Wait until the operation that is under way there has ended, then try again.",
+        409: "If another operation is in progress there, wait until it finishes, then try again.",
         501: "See localazure/COVERAGE.md for what the local Azure does.",
         507: "Free space on the disk of the local Azure's home.",
     }.get(status, "Check the names in the command and in the stack file; `sluice doctor` checks the set-up.")

@@ -1,8 +1,8 @@
 """Changes in Azure outside of Pulumi, and waiting until they have taken effect.
 
-Only `sluice remove` and `sluice recover` make any, and only such as the engine cannot make: deleting for good, purging,
-provisioning a network. Long operations are waited for as Resource Manager says (`Azure-AsyncOperation`, else
-`Location`), and their progress is told.
+Only `sluice remove` and `sluice recover` make such changes, and only those that the engine cannot make: deleting for
+good, purging, provisioning a network. Long operations are followed as Resource Manager says (`Azure-AsyncOperation`,
+else `Location`), and their progress is reported.
 """
 
 import json
@@ -52,7 +52,7 @@ class ArmOperations(ArmClient):
         status, text, given = self._exchange(url, headers, method, data)
         while status == 409 and method == "DELETE" and time.monotonic() - started < self.wait_seconds:
             if not told:  # a run before this one may have begun it
-                self.say(f"waiting for Azure: another operation is under way at {path}")
+                self.say(f"waiting for Azure: another operation is in progress at {path}")
                 told = True
             time.sleep(POLL_SECONDS)
             status, text, given = self._exchange(url, headers, method, data)
@@ -74,8 +74,11 @@ class ArmOperations(ArmClient):
                 self.say(f"waiting for Azure: {asked} ({now - started:.0f} s)")
                 told = now
             time.sleep(_pause(given))
-            if not url.startswith(f"{self.base_url}/"):  # the token is for nobody else
-                raise CommandError(f"{asked} is to be followed at {url}, which is not {self.base_url}. Try again.")
+            if not url.startswith(f"{self.base_url}/"):  # the token must not go to another host
+                raise CommandError(
+                    f"Azure reports the progress of {asked} at {url}, outside of {self.base_url}. Your token is not "
+                    "sent there. Try again."
+                )
             status, text, given = self._exchange(url, {"Authorization": f"Bearer {self.token}"})
             if status == 404 and gone_is_done:
                 return
@@ -85,8 +88,8 @@ class ArmOperations(ArmClient):
                 state, error = _state(text)
                 if state in ("failed", "canceled"):
                     raise CommandError(
-                        f"{asked} ended {state}: {error.rstrip('.')}. Run this command again; `sluice doctor` checks "
-                        "the set-up."
+                        f"{asked} {'failed' if state == 'failed' else 'was canceled'}: {error.rstrip('.')}. Run this "
+                        "command again; `sluice doctor` checks the set-up."
                     )
                 if state == "succeeded" or status == 204:
                     return
@@ -94,8 +97,8 @@ class ArmOperations(ArmClient):
                 return
             if time.monotonic() - started > self.wait_seconds:
                 raise WaitingError(
-                    f"{asked} is not done after {self.wait_seconds / 60:.0f} minutes. Azure goes on with it: run this "
-                    "command again later, it continues there."
+                    f"{asked} has not finished after {self.wait_seconds / 60:.0f} minutes. Azure continues with it: "
+                    "run this command again later."
                 )
 
 

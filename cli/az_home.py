@@ -51,7 +51,7 @@ def az_variables(home: LocalHome, environment: Mapping[str, str]) -> dict[str, s
 
 
 def sign_in(home: LocalHome) -> None:
-    """Make az's folder such that its next command finds the local Azure, and itself signed in."""
+    """Prepare az's folder, so that its next command finds the local Azure and is signed in there."""
     home.az.mkdir(mode=0o700, parents=True, exist_ok=True)
     # az remembers the addresses of a cloud for ever; with another port it would knock at the old one.
     (home.az / "cloudEndpoints.json").unlink(missing_ok=True)

@@ -48,9 +48,9 @@ class UnavailableError(CommandError):
 _REMEDIES = {
     errno.ENOSPC: "Free space on that disk and run the command again.",
     errno.EDQUOT: "Free space: your quota on that disk is used up.",
-    errno.EROFS: "The disk cannot be written: mount it writable, or work elsewhere.",
-    errno.EACCES: "Give yourself the right to it, or check whose it is.",
-    errno.EPERM: "Give yourself the right to it, or check whose it is.",
+    errno.EROFS: "The disk is read-only: mount it writable, or use another folder.",
+    errno.EACCES: "Check its owner and its permissions.",
+    errno.EPERM: "Check its owner and its permissions.",
     errno.ENOENT: "Check the path; if the working directory was deleted, change to one that exists.",
     errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
 }

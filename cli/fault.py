@@ -40,8 +40,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     home.add_argument("--home", type=Path, help="its folder; default: SLUICE_LOCAL_HOME, else .sluice/local")
     parser = commands.add_parser(
         "fault",
-        help="let something go wrong: add, wait, release, list, clear",
-        description="Let something go wrong on command, in the running local Azure and until it restarts.",
+        help="make something go wrong: add, wait, release, list, clear",
+        description="Make something go wrong in the running local Azure. Faults end when it restarts.",
         epilog=f"{_kinds()}\n\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -51,7 +51,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "add",
         parents=[home],
         help="set a fault",
-        description="Set a fault. Without scope it hits all that it can; requests to models only with --type score.",
+        description="Set a fault. Without --type and --name it hits everything that it can, except requests to models, "
+        "which need --type score.",
         epilog=f"{_kinds()}\n\n{_TYPES}\n\n{_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -61,8 +62,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument(
         "--method", type=str.upper, metavar="M", help="only this method; of an operation: PUT, DELETE, POST"
     )
-    add.add_argument("--count", type=int, metavar="N", help="so often, then it is over")
-    add.add_argument("--for", dest="for_", type=duration, metavar="DURATION", help="so long, then it is over: 30s, 5m")
+    add.add_argument("--count", type=int, metavar="N", help="end it after N hits")
+    add.add_argument("--for", dest="for_", type=duration, metavar="DURATION", help="end it after this time: 30s, 5m")
     add.add_argument("--after", type=int, metavar="N", help="spare the first N that match")
     add.add_argument("--share", type=float, metavar="PERCENT", help="hit only a share of what matches")
     add.add_argument("--by", type=duration, metavar="DURATION", help="delay, slow, late-traffic: by how much")
@@ -75,22 +76,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "wait",
         parents=[home],
         help="wait until a fault holds something",
-        description="Wait until a fault (hold, operation-never-ends, late-traffic) holds something. Exit code 1 when "
-        "it does not.",
+        description="Wait until a fault (hold, operation-never-ends, late-traffic) holds something. The exit code is 1 "
+        "if it does not in time.",
     )
-    wait.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
-    wait.add_argument("--count", type=int, default=1, metavar="N", help="until it holds so many at once (default 1)")
+    wait.add_argument("--count", type=int, default=1, metavar="N", help="until it holds this many at once (default 1)")
     wait.add_argument("--timeout", type=duration, default=120.0, metavar="DURATION", help="how long (default 2m)")
     wait.set_defaults(run=run_wait)
 
     release = actions.add_parser(
         "release",
         parents=[home],
-        help="let go what a fault holds",
-        description="Let go what a fault (hold, operation-never-ends, late-traffic) holds now. It holds what comes "
-        "later, as --count says; `clear` ends it.",
+        help="release what a fault holds",
+        description="Release what a fault (hold, operation-never-ends, late-traffic) holds now. It goes on holding "
+        "what comes later, as --count says; `clear` ends it.",
     )
-    release.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
     release.set_defaults(run=run_release)
 
     listing = actions.add_parser("list", parents=[home], help="show the faults that are set")
@@ -99,6 +98,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     clear = actions.add_parser("clear", parents=[home], help="remove one fault, or all")
     clear.add_argument("number", nargs="?", type=int, metavar="NUMBER", help="as `list` shows it; default: all")
     clear.set_defaults(run=run_clear)
+    for one in (wait, release):
+        one.add_argument("number", type=int, metavar="NUMBER", help="as `add` and `list` show it")
     for one in (add, wait, release, listing, clear):
         one.add_argument("--json", action="store_true", help="print the facts as JSON")
 
@@ -154,7 +155,7 @@ def run_wait(options: argparse.Namespace) -> int:
 
 
 def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float = 120.0) -> dict[str, Any]:
-    """The fault as soon as it holds so many at once, as plain values. Raises CommandError when it does not in time."""
+    """The fault, as plain values, once it holds `count` at once. Raises CommandError if it does not in time."""
     deadline = time.monotonic() + seconds
     while True:
         slice_ = max(0, min(WAIT_SECONDS, int(deadline - time.monotonic())))
@@ -163,7 +164,7 @@ def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float
         )
         if "held" not in fault:
             raise UsageError(
-                f"fault {describe(fault)}: this kind holds nothing; hold, operation-never-ends and late-traffic do."
+                f"fault {describe(fault)}: this kind holds nothing; use hold, operation-never-ends or late-traffic."
             )
         if fault["held"] >= count:
             return fault
@@ -172,14 +173,14 @@ def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float
 
 
 def run_release(options: argparse.Namespace) -> int:
-    """Let go what is held."""
+    """Release what is held."""
     released = release_fault(local_home(options.home), options.number)
     print(json.dumps({"released": released}) if options.json else f"released: {released}.")
     return ExitCode.DONE
 
 
 def release_fault(home: LocalHome, number: int) -> int:
-    """Let go what a fault holds now; how many."""
+    """Release what a fault holds now; how many."""
     return _count(home, "POST", f"/_local/faults/release?number={number}", "released")
 
 
@@ -211,7 +212,7 @@ def run_clear(options: argparse.Namespace) -> int:
 
 
 def clear_faults(home: LocalHome, number: int | None = None) -> int:
-    """Remove one fault, or all, and let go what they held; how many there were."""
+    """Remove one fault, or all, and release what they held; how many there were."""
     query = "" if number is None else f"?number={number}"
     return _count(home, "DELETE", f"/_local/faults{query}", "cleared")
 
@@ -242,7 +243,7 @@ def describe(fault: dict[str, Any]) -> str:
 
 def _odd(home: LocalHome) -> UnavailableError:
     return UnavailableError(
-        f"what answers for the local Azure in {home.path} is not one. Run "
+        f"something other than a local Azure answers for {home.path}. Run "
         f"`sluice local stop{home.flag}` and `sluice local start{home.flag}`."
     )
 

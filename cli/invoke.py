@@ -39,24 +39,24 @@ REQUEST_HEADERS = ("x-request-id", "x-ms-request-id", "x-ms-client-request-id")
 
 # What a status of the data plane means, and what to do; {logs} is the command that prints the deployment's log.
 MEANINGS: Mapping[int, str] = {
-    400: "The endpoint does not take this request. Compare the request file with what the scoring script reads.",
-    401: "The key or token is not accepted. If the keys were renewed just now, send again.",
-    403: "You may not score there. Ask for the role AzureML Data Scientist on the endpoint (auth_mode aad_token).",
-    404: "Nothing serves there: no deployment has weight, or the path is not the model's. Give one weight in the stack "
-    "file and run `pulumi up`, or name one with --deployment.",
-    405: "That address takes no POST requests. Check which paths the model's own server serves.",
+    400: "The endpoint rejected this request. Compare the request file with what the scoring script reads.",
+    401: "The key or token was rejected. If the keys were regenerated just now, send the request again.",
+    403: "You may not call this endpoint. Ask for the role AzureML Data Scientist on it (auth_mode aad_token).",
+    404: "Nothing serves there: no deployment has weight, or the path is not the model's. Give a deployment weight in "
+    "the stack file and run `pulumi up`, or name one with --deployment.",
+    405: "That address accepts no POST requests. Check which paths the model's own server serves.",
     408: "The model did not answer within request_settings.request_timeout_ms. See `{logs}`; make the model faster, or "
     "the timeout longer.",
     413: "The request is too large for an online endpoint. Send less at once.",
     424: "The model failed. See `{logs}`.",
-    429: "There are more requests than its instances take (max_concurrent_requests_per_instance). Send again later, or "
-    "raise the number of instances.",
+    429: "Its instances have more requests than they accept (max_concurrent_requests_per_instance). Send again later, "
+    "or raise the number of instances.",
     501: "See localazure/COVERAGE.md for what the local Azure does.",
-    502: "The model's server broke off the connection. See `{logs}`, then send again.",
+    502: "The model's server closed the connection early. See `{logs}`, then send again.",
     503: "No instance of the deployment is ready. See `{logs}`, and `pulumi stack output endpoints` for its state.",
-    504: "The endpoint did not get an answer from the model in time. See `{logs}`, then send again.",
+    504: "The endpoint got no answer from the model in time. See `{logs}`, then send again.",
 }
-SERVICE_FAILS = "Azure's own part of the endpoint fails. Send again later."
+SERVICE_FAILS = "Azure's own part of the endpoint failed. Send again later."
 UNKNOWN = "See `{logs}`."
 
 
@@ -94,7 +94,7 @@ def read_request(file: Path) -> bytes:
     try:
         json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is no JSON: {error}. Correct it: a request is a JSON document in UTF-8.") from error
+        raise UsageError(f"{file} is not JSON: {error}. Correct it: a request is a JSON document in UTF-8.") from error
     return content
 
 
@@ -142,7 +142,9 @@ def find_target(arm: ArmClient, address: EndpointAddress) -> Target:
     secrets = arm.post(f"{address.id}/{action}", MACHINE_LEARNING_API)
     credential = (secrets or {}).get(name)
     if not isinstance(credential, str) or not credential.isascii() or not credential.isprintable():
-        raise UnavailableError(f"Azure gave no {name} of endpoint {address.name}. Try again: it may be in the making.")
+        raise UnavailableError(
+            f"Azure returned no {name} for endpoint {address.name}. Try again: Azure may still be creating it."
+        )
     return Target(uri, credential)
 
 

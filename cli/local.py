@@ -19,7 +19,7 @@ from cli.localhome import local_home
 FOLLOW_SECONDS = 0.3
 # Behaviours of the server that a rehearsal can choose; `python -m localazure --help` has them too.
 SERVER_FLAGS = {
-    "--outside-network": "count the caller as outside the private network: closed storage answers 403",
+    "--outside-network": "treat callers as outside the private network: closed storage answers 403",
     "--caller-without-data-roles": "the caller needs a role assignment to use blobs",
     "--keep-omitted-traffic": "a PUT of an endpoint without traffic keeps the weights instead of resetting them",
 }
@@ -27,12 +27,12 @@ SERVER_FLAGS = {
 SERVER_CHOICES = {
     "--compute": ("KIND", "processes, or simulated: deployments answer without processes, so that hundreds fit"),
     "--autoscale-speed": ("TIMES", "let autoscale's windows and cool-downs pass 1 to 60 times as fast"),
-    "--timing": ("PACE", "fast, or real: operations last as long as recorded of the service"),
-    "--service": ("MANNERS", "by-version, 2022 or 2024: whose manners Machine Learning has"),
+    "--timing": ("PACE", "fast, or real: operations take as long as in recordings of the service"),
+    "--service": ("GENERATION", "by-version, 2022 or 2024: which Azure Machine Learning to behave like"),
     "--quota": ("FAMILY=CORES", "limit the cores of a family of VM sizes, for example DSv2=24; may be repeated"),
-    "--vm-size": ("SIZE", "know this VM size as well; unknown ones are refused; may be repeated"),
-    "--taken-endpoint-name": ("NAME", "an endpoint of another customer has this name; may be repeated"),
-    "--role-delay": ("SECONDS", "a role assignment has an effect only so many seconds after it was made"),
+    "--vm-size": ("SIZE", "accept this VM size too, although the table does not list it; may be repeated"),
+    "--taken-endpoint-name": ("NAME", "act as if another customer had an endpoint with this name; may be repeated"),
+    "--role-delay": ("SECONDS", "let a role assignment take effect this many seconds after its creation"),
 }
 
 
@@ -56,7 +56,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     _command(commands, "stop", run_stop, "end it and every model process")
 
-    status = _command(commands, "status", run_status, "say whether it runs, where, and what it serves")
+    status = _command(commands, "status", run_status, "report whether it runs, where, and what it serves")
     status.add_argument("--json", action="store_true", help="print the facts as JSON")
 
     reset = _command(commands, "reset", run_reset, "stop it and delete everything it holds")
@@ -74,7 +74,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     logs.add_argument(
         "--traffic",
         metavar="ENDPOINT",
-        help="requests as in AmlOnlineEndpointTrafficLog, where a diagnostic setting asks",
+        help="print the requests to this endpoint, if a diagnostic setting enables AmlOnlineEndpointTrafficLog",
     )
     logs.add_argument("--tail", "-n", type=int, default=100, metavar="LINES")
     logs.add_argument("--follow", "-f", action="store_true")
@@ -92,7 +92,7 @@ def _command(
 
 
 def run_start(options: argparse.Namespace) -> int:
-    """Start, or say that it runs already."""
+    """Start, or report that it is running already."""
     from cli.localserver import start
     from localazure.startup import StartError, check_host
 
@@ -105,7 +105,10 @@ def run_start(options: argparse.Namespace) -> int:
     _check_flags(flags)
     server, started = start(home, port=options.port, flags=flags, say=_say)
     if flags and not started:
-        _say(f"{' '.join(flags)} has no effect: it keeps how it was started. `sluice local stop{home.flag}` first.")
+        _say(
+            f"the server is already running, so {' '.join(flags)} has no effect. "
+            f"To change its options, run `sluice local stop{home.flag}` and start it again."
+        )
     if options.json:
         print(json.dumps({**vars(server), "home": str(home.path), "already_running": not started}))
         return ExitCode.DONE
@@ -200,10 +203,12 @@ def run_reset(options: argparse.Namespace) -> int:
         print(f"there is nothing in {home.path}.")
         return ExitCode.DONE
     if not home.looks_like_home():
-        raise UsageError(f"{home.path} is no local Azure's home: nothing is deleted. Check --home.")
+        raise UsageError(f"{home.path} is not the home of a local Azure, so nothing was deleted. Check --home.")
     if not options.yes:
         if not sys.stdin.isatty():
-            raise UsageError("reset deletes everything and nobody can be asked here. Give --yes.")
+            raise UsageError(
+                f"reset deletes everything in {home.path}, and there is no terminal to confirm it on. Give --yes."
+            )
         answer = input(f"Delete every resource, model and state in {home.path}? [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):
             print("nothing was deleted.")
@@ -225,7 +230,7 @@ def run_env(options: argparse.Namespace) -> int:
         print("\n".join(unset_lines(os.environ)))
         return ExitCode.DONE
     if options.fresh and not options.stack:
-        raise UsageError("--fresh copies a stack file again: it needs --stack.")
+        raise UsageError("--fresh copies a stack file again, so it needs --stack.")
     environment = local_environment(local_home(options.home), options.stack, fresh=options.fresh)
     if options.json:
         print(json.dumps({"set": dict(environment.exports), "unset": list(environment.removed)}, indent=2))
@@ -242,8 +247,8 @@ def run_logs(options: argparse.Namespace) -> int:
     if options.traffic is not None:
         log = home.traffic_log(options.traffic)
         missing = (
-            f"there are no records of endpoint {options.traffic!r} in {home.path}: none was served since a diagnostic "
-            "setting asked for AmlOnlineEndpointTrafficLog, or none asks."
+            f"there are no traffic records of endpoint {options.traffic!r} in {home.path}. They begin with the first "
+            "request after a diagnostic setting enables AmlOnlineEndpointTrafficLog."
         )
     else:
         log = home.server_log

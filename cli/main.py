@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("cli.release", "publish a model's files to a stack's workspace"),
     "recover": ("cli.recover", "repair a stack after a killed or crashed `pulumi up`"),
     "remove": ("cli.remove", "take a stack down, so that its names can be used again"),
-    "doctor": ("cli.doctor", "say what is wrong with this set-up, and the command that fixes it"),
+    "doctor": ("cli.doctor", "report what is wrong with this set-up, and the command that fixes it"),
     "load": ("cli.load", "send requests, as fast as they are answered, and count the answers per deployment"),
     "demo": ("cli.demo", "the whole story on the local Azure: deploy, promote, roll back"),
 }
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("sluice: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader (head, less) has gone: nobody is left to tell
+    except BrokenPipeError:  # the reader (head, less) has ended, so there is nothing to report
         _discard_output()
         return ExitCode.FAILED
     except Exception as error:
@@ -85,13 +85,13 @@ def _discard_output() -> None:
 
 
 def _explain_defect(error: Exception) -> str:
-    """One line on what nobody expected: what, where, and how to see and report it."""
+    """One line on an unexpected error: what, where, and how to see and report it."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
     said = " ".join(str(error).split())
     return (
-        f"a defect of sluice: {type(error).__name__}{f': {said}' if said else ''} ({where}). Please report it, with "
-        f"what the same command prints after `export {TRACEBACK_VARIABLE}=1`."
+        f"a defect of sluice: {type(error).__name__}{f': {said}' if said else ''} ({where}). Please report it "
+        f"together with what the same command prints after `export {TRACEBACK_VARIABLE}=1`."
     )
 
 

@@ -1,4 +1,4 @@
-"""`sluice model check`: validates az ml YAML, scoring script and VM sizes of one model or all; it asks nobody."""
+"""`sluice model check`: validates az ml YAML, scoring script and VM sizes of one model or all, without a request."""
 
 import argparse
 import json
@@ -110,7 +110,7 @@ def _asked(path: Path | None) -> "dict[Path, Survey]":
         return models
     if path.is_file():
         if path.suffix not in SUFFIXES:
-            raise UsageError(f"{path} is no file of az ml: its name must end in .yml or .yaml. Give such a file.")
+            raise UsageError(f"{path} is not an az ml file: its name must end in .yml or .yaml. Give such a file.")
         names = () if path.stem == ENDPOINT else (path.stem,)
         return {path.resolve().parent: Survey(deployments=names, passed_over={}, whole=False)}
     if not path.is_dir():

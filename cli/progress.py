@@ -27,7 +27,7 @@ class UploadProgress:
             )
 
     def say(self, line: str) -> None:
-        """Print a line where there is no bar to tell the same."""
+        """Print a line where there is no bar."""
         if self._bar is None:
             with self._lock:
                 print(line, file=self._stream, flush=True)

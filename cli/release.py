@@ -1,8 +1,8 @@
 """`sluice release publish`: uploads models' local files to a stack's workspace and records them in the release locks.
 
 It finds the workspace by name, as the program does, and its default datastore and storage account by asking Azure; no
-address is built by hand. Uploading is models/publisher.py's work. However many models there are: azure-ai-ml is started
-once, and the caller signs in once.
+address is put together here. models/publisher.py uploads. However many models there are, azure-ai-ml is started once,
+and the caller signs in once.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--json",
         action="store_true",
-        help="print the result as JSON, of several models a list; progress goes to stderr",
+        help="print the result as JSON (a list for several models); progress goes to stderr",
     )
     add_stack_argument(parser)
     parser.set_defaults(run=publish_models)
@@ -107,7 +107,7 @@ def _asked(options: argparse.Namespace, stack: str) -> tuple[list[Path], str]:
         raise UsageError("--deployment goes with one MODEL: deployments of two models can have the same name.")
     names = list(read_settings(stack)[0].endpoints) if options.all else list(dict.fromkeys(options.models))
     if not names:
-        raise UsageError(f"stack {stack} declares no endpoint (sluice:endpoints), so that there is nothing to publish.")
+        raise UsageError(f"stack {stack} declares no endpoint (sluice:endpoints), so there is nothing to publish.")
     what = "--all" if options.all else " ".join(names)
     return model_folders(names), f"sluice release publish {what} --stack {stack}"
 
@@ -161,7 +161,7 @@ def model_folders(names: Sequence[str]) -> list[Path]:
             for name in missing
         ]
         known = ", ".join(there) or "none"
-        raise UsageError("\n".join([*lines, f"Known: {known}. Check the name, or make the folder."]))
+        raise UsageError("\n".join([*lines, f"Known: {known}. Check the name, or create the folder."]))
     return [models / name for name in names]
 
 
@@ -173,13 +173,13 @@ def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destin
     if workspace is None:
         raise UsageError(
             f"the workspace of stack {stack} does not exist yet: {workspace_id}. "
-            f"Run `pulumi up --stack {stack}` first: it makes the workspace; deployments wait for published files."
+            f"Run `pulumi up --stack {stack}` first: it creates the workspace; deployments wait for published files."
         )
     datastore = arm.get(f"{workspace_id}/datastores/{DATASTORE}", MACHINE_LEARNING_API)
     if datastore is None:
         raise CommandError(
-            f"workspace {workspace_id.rpartition('/')[2]} has no datastore {DATASTORE}, which Azure ML makes with "
-            "every workspace. Restore it in the studio (Data > Datastores), or make the workspace anew."
+            f"workspace {workspace_id.rpartition('/')[2]} has no datastore {DATASTORE}, which Azure ML creates with "
+            "every workspace. Restore it in the studio (Data > Datastores), or create the workspace again."
         )
     account_id = str(_property(workspace, "storageAccount"))
     account = arm.get(account_id, STORAGE_API)
@@ -187,12 +187,12 @@ def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destin
     if account is None or account_id.rpartition("/")[2].lower() != name.lower():
         raise CommandError(
             f"datastore {DATASTORE} is in storage account {name}, but the workspace's own is {account_id}"
-            f"{' and does not exist' if account is None else ''}. Repair the datastore, or make the workspace anew."
+            f"{' and does not exist' if account is None else ''}. Repair the datastore, or create the workspace again."
         )
     endpoints = _property(account, "primaryEndpoints")
     blob = endpoints.get("blob") if isinstance(endpoints, dict) else None
     if not isinstance(blob, str):
-        raise CommandError(f"storage account {name} has no address for blobs. Check that it is made for blobs at all.")
+        raise CommandError(f"storage account {name} has no address for blobs. Check that its kind supports blobs.")
     return Destination(
         workspace_id=workspace_id,
         workspace_guid=str(_property(workspace, "workspaceId")),
@@ -239,7 +239,7 @@ def _property(resource: dict[str, Any], name: str) -> Any:
     value = properties.get(name) if isinstance(properties, dict) else None
     if value is None:
         raise CommandError(
-            f"Azure's answer for {resource.get('id')} has no {name}. Try again: it may be in the making."
+            f"Azure's answer for {resource.get('id')} has no {name}. Try again: Azure may still be creating it."
         )
     return value
 

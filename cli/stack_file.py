@@ -53,14 +53,14 @@ def _config(stack: str) -> dict[str, Any]:
     named = os.environ.get("PULUMI_OPTION_CONFIG_FILE")
     path = Path(named) if named else project_root() / f"Pulumi.{stack}.yaml"
     if not path.is_file():
-        raise UsageError(f"stack {stack} has no file {path}. Give --stack, or make the file.")
+        raise UsageError(f"stack {stack} has no file {path}. Give another --stack, or create the file.")
     try:
         config = read_document(path).content.get("config")
     except DocumentError as error:
         raise UsageError(f"{path} cannot be read: {error}. Correct it.") from error
     config = {} if config is None else config
     if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
-        raise UsageError(f"{path} cannot be read: config must hold keys and values. Correct it.")
+        raise UsageError(f"{path} cannot be read: `config` must be a mapping of keys to values. Correct it.")
     encrypted = sorted(key for key, value in config.items() if _is_encrypted(value))
     return {**config, **_decrypted(stack, path, encrypted)} if encrypted else config
 

@@ -63,7 +63,7 @@ def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
 def check_name(word: str, what: str) -> None:
     """Azure ML's names are letters, digits and dashes; anything else would be another path or header."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", word):
-        raise UsageError(f"{word!r} is no name of {what}: letters, digits and dashes are allowed. Check the spelling.")
+        raise UsageError(f"{word!r} is not a valid name of {what}: use letters, digits and dashes. Check the spelling.")
 
 
 def find_endpoint(options: argparse.Namespace) -> EndpointAddress:
@@ -73,7 +73,8 @@ def find_endpoint(options: argparse.Namespace) -> EndpointAddress:
         subscription = options.subscription or os.environ.get("AZURE_SUBSCRIPTION_ID")
         if not (options.resource_group and options.workspace and subscription):
             raise UsageError(
-                "--resource-group and --workspace go together, with --subscription or AZURE_SUBSCRIPTION_ID."
+                "give --resource-group and --workspace together, and the subscription with --subscription or "
+                "AZURE_SUBSCRIPTION_ID."
             )
         place = (subscription, options.resource_group, options.workspace)
         flags = zip(("--subscription", "--resource-group", "--workspace"), place, strict=True)

@@ -68,7 +68,7 @@ def staged(target: Path) -> Iterator[Path]:
     staging.chmod(0o755)
     try:
         yield staging
-        if target.exists():  # incomplete or damaged, else nobody would be making it again
+        if target.exists():  # incomplete or damaged, else it would not be made again
             target.rename(staging.with_name(f"{staging.name}-old"))
         staging.rename(target)
         shutil.rmtree(staging.with_name(f"{staging.name}-old"), ignore_errors=True)

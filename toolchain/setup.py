@@ -21,7 +21,7 @@ USAGE = """usage: python3 -m toolchain COMMAND
 
   setup   make .venv and get a Pulumi CLI; does only what is not done yet
   path    print the folder of the Pulumi CLI that set-up chose
-  lock    write requirements*.lock anew from requirements*.in (add --upgrade for newer versions)
+  lock    write requirements*.lock again from requirements*.in (add --upgrade for newer versions)
 """
 
 

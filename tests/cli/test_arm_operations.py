@@ -65,26 +65,26 @@ def test_an_operation_without_a_status_ends_with_its_result() -> None:
     assert arm.asked == ["POST /vault/purge?api-version=v", "GET /result", "GET /result"]
 
 
-@pytest.mark.parametrize("state", ["Failed", "Canceled"])
-def test_a_failed_operation_says_why_and_what_to_do(state: str) -> None:
+@pytest.mark.parametrize(("state", "words"), [("Failed", "failed"), ("Canceled", "was canceled")])
+def test_a_failed_operation_says_why_and_what_to_do(state: str, words: str) -> None:
     body = f'{{"status": "{state}", "error": {{"code": "C", "message": "the reason."}}}}'
-    with pytest.raises(CommandError, match=rf"ended {state.lower()}: C: the reason\. Run this command again"):
+    with pytest.raises(CommandError, match=rf"/ws {words}: C: the reason\. Run this command again"):
         Scripted((202, "", FOLLOWED), (200, body, {})).delete("/ws", "v")
 
 
 def test_an_operation_of_a_run_before_is_waited_for() -> None:
     arm = Scripted((409, "", {}), (409, "", {}), (204, "", {}))
     assert not arm.delete("/ws", "v")
-    assert arm.said == ["waiting for Azure: another operation is under way at /ws"]
+    assert arm.said == ["waiting for Azure: another operation is in progress at /ws"]
 
 
 def test_waiting_ends_and_names_the_way_on() -> None:
-    with pytest.raises(WaitingError, match=r"not done after 1 minutes.*run this command again later"):
+    with pytest.raises(WaitingError, match=r"not finished after 1 minutes.*run this command again later"):
         Scripted((202, "", FOLLOWED), running()).delete("/ws", "v")
 
 
 def test_the_token_goes_to_nobody_else() -> None:
     arm = Scripted((202, "", {"location": "https://elsewhere.test/result"}), (200, "", {}))
-    with pytest.raises(CommandError, match=r"elsewhere\.test.*not https://arm\.test"):
+    with pytest.raises(CommandError, match=r"elsewhere\.test.*outside of https://arm\.test"):
         arm.delete("/ws", "v")
     assert len(arm.asked) == 1

@@ -86,4 +86,4 @@ def test_the_records_of_an_endpoint_are_shown_and_others_are_not_reached(tmp_pat
     assert capsys.readouterr().out == '{"a": 2}\n'
     for other in ("churn", "../../secret"):
         assert main.main([*show, other]) == ExitCode.USAGE
-        assert "no records of endpoint" in capsys.readouterr().err
+        assert "no traffic records of endpoint" in capsys.readouterr().err

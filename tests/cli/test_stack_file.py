@@ -61,8 +61,8 @@ def test_a_missing_stack_file_is_named(stack_file: Path) -> None:
             STACK_FILE.replace("{}", "\n    a: {deployments: {}}\n    a: {deployments: {}}"),
             "key 'a' is written twice",
         ),
-        ("config: []\n", "config must hold keys and values"),
-        ("config: {1: 2}\n", "config must hold keys and values"),
+        ("config: []\n", "`config` must be a mapping of keys to values"),
+        ("config: {1: 2}\n", "`config` must be a mapping of keys to values"),
     ],
 )
 def test_what_pulumi_refuses_is_refused(text: str, piece: str, stack_file: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_private_stack_needs_the_next_generation_and_says_so(simulated: Azure)
     stack.engine.up()
     said = removed(stack)
     assert f"Still taken: key vault {stack.names.key_vault} until " in said
-    assert "write the line `sluice:generation: 2` into Pulumi.closed.yaml" in said
+    assert "add the line `sluice:generation: 2` to Pulumi.closed.yaml" in said
     with pytest.raises(EngineFailed, match="sluice:generation: 2"):
         stack.engine.up()
     removed(stack)
