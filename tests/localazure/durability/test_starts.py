@@ -97,7 +97,7 @@ def test_a_start_waits_for_a_stop_that_is_under_way(command: Command) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # as `sluice local stop` does
         starting = command.begin("start", "--json")
         assert starting.stderr is not None
-        assert "a stop is under way" in starting.stderr.readline()
+        assert "a stop is in progress" in starting.stderr.readline()
         os.kill(first["pid"], signal.SIGTERM)
         wait_until(lambda: not (command.home / "server.json").exists())
         assert starting.poll() is None
