@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-from localazure.arm.errors import ArmError
+from localazure.errors import ArmError
 
 
 def is_full(error: BaseException) -> bool:

@@ -15,10 +15,10 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized
 from localazure.arm.roles import USER_ASSIGNED_TYPE
-from localazure.arm.store import Resource
+from localazure.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized
 from localazure.requests import read_body, read_json
+from localazure.store import Resource
 
 MAX_IDS = 1000
 _TEXT = r"'((?:[^']|'')*)'"

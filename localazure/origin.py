@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from localazure.arm.errors import ArmError
+from localazure.errors import ArmError
 from localazure.startup import HOST
 
 LOCAL_NAMES = ("localhost", HOST)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from localazure.arm.errors import ArmError, BadRequest
+from localazure.errors import ArmError, BadRequest
 
 BODY_SECONDS = 30.0
 MAX_DEPTH = 100

@@ -23,13 +23,13 @@ from aiohttp import web
 
 from localazure.arm.batch_service import BatchService
 from localazure.arm.control_plane import ControlPlane, Options
-from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.namespaces import every_behaviour
 from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
 from localazure.certificates import ensure_certificates, server_context
 from localazure.connections import IDLE_SECONDS, Connections, server_log, with_expectations
 from localazure.disk import disk_full, is_full
+from localazure.errors import ArmError, NotEmulated
 from localazure.faults.control import FaultControl
 from localazure.faults.operations import OperationFaults
 from localazure.faults.registry import Faults

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
-from localazure.arm.errors import BadRequest
 from localazure.arm.regions import REGIONS
-from localazure.arm.resource_id import RESOURCE_GROUP_TYPE
 from localazure.catalog.versions import known_versions
+from localazure.errors import BadRequest
+from localazure.resource_id import RESOURCE_GROUP_TYPE
 
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-[a-z]+(\.\d+)?)?", re.IGNORECASE)
 _RESOURCE_MANAGER = "microsoft.resources/"

@@ -11,13 +11,13 @@ import copy
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from localazure.arm.errors import Conflict, NotEmulated, NotFound
 from localazure.arm.operations import COMPUTE, GENERIC, LOCATION, MFE, WORKSPACE, Commit, Operation
 from localazure.arm.reply import NULL, Reply, Request
 from localazure.arm.resource_body import ResourceBody, Shape
-from localazure.arm.resource_id import RESOURCE_GROUP_TYPE, ResourceId
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import Conflict, NotEmulated, NotFound
+from localazure.resource_id import RESOURCE_GROUP_TYPE, ResourceId
+from localazure.store import Resource
 
 if TYPE_CHECKING:
     from localazure.arm.control_plane import ControlPlane

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from localazure.arm.errors import BadRequest
 from localazure.catalog.shapes import ObjectType, Property, object_type, resource_shape
 from localazure.catalog.types import RESOURCE_TYPES
+from localazure.errors import BadRequest
 
 
 def check_body(arm_type: str, body: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.reply import Request
-from localazure.arm.store import Resource
+from localazure.errors import ArmError, NotEmulated
+from localazure.store import Resource
 
 
 def check_conditions(headers: Mapping[str, str], request: Request, existing: Resource | None) -> None:

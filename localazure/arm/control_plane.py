@@ -16,18 +16,18 @@ from typing import Any
 
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import NotEmulated
 from localazure.arm.manners import Generation, Manners, manners_of
 from localazure.arm.operations import Operations
 from localazure.arm.reply import Request
-from localazure.arm.resource_id import ResourceId
 from localazure.arm.roles import Identities, Roles
 from localazure.arm.scoring import Scoring
 from localazure.arm.soft_delete import SoftDeletions
-from localazure.arm.store import Resource, Store
 from localazure.arm.timing import PACES, Clock, Timing
+from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
+from localazure.resource_id import ResourceId
 from localazure.storage.blobs import BlobStore
+from localazure.store import Resource, Store
 
 
 @dataclass(frozen=True)

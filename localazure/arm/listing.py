@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from localazure.arm.errors import BadRequest, NotEmulated
+from localazure.errors import BadRequest, NotEmulated
 
 _TEXT = r"'((?:[^']|'')*)'"
 _TERM = re.compile(

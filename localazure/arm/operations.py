@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from localazure.arm.errors import ArmError, NotFound, OperationFailed
 from localazure.arm.reply import Reply
-from localazure.arm.store import Resource, Store
 from localazure.arm.timing import Clock, Timing, time_text
 from localazure.disk import is_full
+from localazure.errors import ArmError, NotFound, OperationFailed
+from localazure.store import Resource, Store
 
 log = logging.getLogger(__name__)
 

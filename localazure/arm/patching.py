@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.body_check import check_body
-from localazure.arm.errors import NotEmulated
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import READ_ONLY
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import NotEmulated
+from localazure.store import Resource
 
 _IGNORED = (*READ_ONLY, "location")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from localazure.arm.errors import BadRequest, inferencing_refusal, validation_text
-from localazure.arm.store import Resource
 from localazure.arm.vm_sizes import family_key, find_size
+from localazure.errors import BadRequest, inferencing_refusal, validation_text
+from localazure.store import Resource
 
 
 def needed_cores(size: str, instances: int) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from localazure.arm.errors import BadRequest
-from localazure.arm.resource_id import RESOURCE_GROUP_TYPE
+from localazure.errors import BadRequest
+from localazure.resource_id import RESOURCE_GROUP_TYPE
 
 _GROUPS: dict[str, tuple[str, ...]] = {
     "US": (

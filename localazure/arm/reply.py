@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from localazure.arm.resource_id import ResourceId
+from localazure.resource_id import ResourceId
 
 
 class JsonNull:

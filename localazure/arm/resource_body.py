@@ -6,14 +6,14 @@ import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from localazure.arm.errors import BadRequest, Conflict
 from localazure.arm.regions import check_region
 from localazure.arm.reply import Request
-from localazure.arm.resource_id import ResourceId
 from localazure.arm.roles import Identities
-from localazure.arm.store import Resource
 from localazure.arm.tags import MAX_NAME, read_tags
 from localazure.arm.timing import Clock, time_text
+from localazure.errors import BadRequest, Conflict
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 # Written by the service; what clients send under these names is ignored, as ARM does.
 READ_ONLY = ("id", "name", "type", "systemData", "etag")

@@ -10,10 +10,10 @@ import uuid
 from typing import Any
 
 from localazure import identity
-from localazure.arm.errors import BadRequest
-from localazure.arm.resource_id import is_within
-from localazure.arm.store import Resource, Store
 from localazure.arm.timing import Clock
+from localazure.errors import BadRequest
+from localazure.resource_id import is_within
+from localazure.store import Resource, Store
 
 GRANTED = "granted"
 """Key of an assignment's creation time, in seconds since the epoch; assignments of older homes do not have it."""

@@ -22,18 +22,18 @@ from localazure.arm.behaviour import Behaviour
 from localazure.arm.body_check import check_body
 from localazure.arm.conditions import check_conditions
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, machine_learning_body
 from localazure.arm.listing import page
 from localazure.arm.namespaces.resources import ResourceGroups
 from localazure.arm.namespaces.storage import StorageAccounts
 from localazure.arm.operations import OPERATION_SEGMENTS
 from localazure.arm.regions import locations
 from localazure.arm.reply import JsonNull, Reply, Request
-from localazure.arm.resource_id import ResourceId, split_path
 from localazure.arm.timing import time_text
+from localazure.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, machine_learning_body
 from localazure.monitor.routes import Metrics
 from localazure.relaxed_json import strict_json
 from localazure.requests import read_body, read_json
+from localazure.resource_id import ResourceId, split_path
 
 _SLASHES = re.compile("/{2,}")
 _READS = ("GET", "HEAD")

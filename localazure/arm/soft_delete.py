@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localazure.arm.store import Resource, Store
 from localazure.arm.timing import Clock
+from localazure.store import Resource, Store
 
 DAY_SECONDS = 86_400
 

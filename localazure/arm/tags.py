@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from localazure.arm.errors import BadRequest
+from localazure.errors import BadRequest
 
 MAX_TAGS = 50
 MAX_NAME = 512

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from localazure import identity
-from localazure.arm.errors import NotEmulated
 from localazure.catalog import RESOURCE_TYPES, by_arm_type
+from localazure.errors import NotEmulated
 
 
 def subscription() -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from localazure.arm.errors import OperationFailed
 from localazure.arm.operations import Commit, Operation
-from localazure.arm.store import Store
+from localazure.errors import OperationFailed
 from localazure.faults.fault import Kind
 from localazure.faults.holding import stand_still
 from localazure.faults.registry import Faults
 from localazure.faults.subjects import operation_subject
+from localazure.store import Store
 
 _HOLDS = frozenset({Kind.OPERATION_NEVER_ENDS})
 _FAILURES = frozenset({Kind.OPERATION_FAILS})

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import ArmError, NotEmulated
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_id import ResourceId
+from localazure.errors import ArmError, NotEmulated
 from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS
 from localazure.monitor.errors import NotServed, QueryError
 from localazure.monitor.measures import Resource
 from localazure.monitor.query import Target, answer, definition_bodies, moment_text, read_query
+from localazure.resource_id import ResourceId
 
 MAX_BATCH = 50
 _NAMESPACES = {kind.lower(): kind for kind in (ENDPOINTS, DEPLOYMENTS)}

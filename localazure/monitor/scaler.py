@@ -14,11 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import ArmError
 from localazure.arm.reply import Request
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource as StoredResource
-from localazure.arm.store import Store
+from localazure.errors import ArmError
 from localazure.monitor.autoscale import Current, Decision, decide
 from localazure.monitor.autoscale_setting import Setting, Trigger, hastened, read_setting
 from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, INSTANCE, Definition, definitions
@@ -27,6 +24,9 @@ from localazure.monitor.filters import Filter
 from localazure.monitor.gauges import Steps
 from localazure.monitor.measures import Resource, Span, measure
 from localazure.monitor.metrics import Metrics
+from localazure.resource_id import ResourceId
+from localazure.store import Resource as StoredResource
+from localazure.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from localazure.storage.signatures import check_signature
 
 if TYPE_CHECKING:
     from localazure.arm.control_plane import ControlPlane
-    from localazure.arm.store import Resource
+    from localazure.store import Resource
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from localazure.storage.errors import BlobError, blob_not_found, container_not_found, not_emulated
 
 if TYPE_CHECKING:
-    from localazure.arm.store import Store
+    from localazure.store import Store
 
 _CONTAINER = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}")
 _MAX_NAME = 1024

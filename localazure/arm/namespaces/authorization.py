@@ -10,14 +10,14 @@ from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.arm.listing import Term, read_filter, resource_filter
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import is_within
 from localazure.arm.roles import BUILT_IN_ROLES, GRANTED
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
+from localazure.resource_id import is_within
+from localazure.store import Resource
 
 _IDENTITY = ("roleDefinitionId", "principalId")
 

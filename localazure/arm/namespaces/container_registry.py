@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.errors import BadRequest
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest
+from localazure.store import Resource
 
 
 class Registries(Patched):

@@ -10,18 +10,18 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import BadRequest, Conflict, NotEmulated, Unwrapped
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, Conflict, NotEmulated, Unwrapped
 from localazure.monitor.autoscale_setting import Setting, read_setting
 from localazure.monitor.definitions import DEPLOYMENTS
 from localazure.monitor.errors import SettingError, SettingNotEmulated
 from localazure.monitor.routes import MetricDefinitions, MetricNamespaces, Metrics
 from localazure.monitor.scaler import definition_of
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 
 class Components(Patched):

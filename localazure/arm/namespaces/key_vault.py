@@ -12,16 +12,16 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import ArmError, BadRequest, Conflict, NotEmulated, NotFound
 from localazure.arm.operations import LOCATION
 from localazure.arm.patching import Patched
 from localazure.arm.purging import end_purges
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import ResourceId
 from localazure.arm.soft_delete import SoftDeleted
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import ArmError, BadRequest, Conflict, NotEmulated, NotFound
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 VAULTS = "Microsoft.KeyVault/vaults"
 DELETED = "Microsoft.KeyVault/locations/deletedVaults"

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import BadRequest
 from localazure.arm.namespaces.network_resource import NetworkResource, new_etag
 from localazure.arm.namespaces.private_endpoints import addresses_in
 from localazure.arm.reply import Request
-from localazure.arm.store import Resource, Store
+from localazure.errors import BadRequest
+from localazure.store import Resource, Store
 
 # Documented limits of Azure.
 _ZONE_LIMITS = {

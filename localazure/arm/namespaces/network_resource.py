@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import BadRequest
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest
+from localazure.store import Resource
 
 
 class NetworkResource(Patched):

@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import Conflict
 from localazure.arm.patching import Patched
 from localazure.arm.purging import Purgeable
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import is_within
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import Conflict
+from localazure.resource_id import is_within
+from localazure.store import Resource
 
 WORKSPACES = "Microsoft.OperationalInsights/workspaces"
 DELETED = "Microsoft.OperationalInsights/deletedWorkspaces"

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import BadRequest, OperationFailed
 from localazure.arm.namespaces.network_resource import NetworkResource
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Request
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource, Store
+from localazure.errors import BadRequest, OperationFailed
+from localazure.resource_id import ResourceId
+from localazure.store import Resource, Store
 
 PRIVATE_ENDPOINTS = "Microsoft.Network/privateEndpoints"
 EXCLUSIVE_SECONDS = 0.5

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.errors import Conflict, NotEmulated, NotFound
 from localazure.arm.listing import resource_filter
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_id import RESOURCE_GROUP_TYPE, ResourceId
-from localazure.arm.store import Resource
+from localazure.errors import Conflict, NotEmulated, NotFound
+from localazure.resource_id import RESOURCE_GROUP_TYPE, ResourceId
+from localazure.store import Resource
 
 _SHOWN = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy", "zones")
 _EXPANSIONS = {"createdtime", "changedtime", "provisioningstate"}  # all the documented ones, and all that az uses

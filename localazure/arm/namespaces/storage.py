@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
 from localazure.arm.behaviour import Action, Behaviour
-from localazure.arm.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource, Store
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
+from localazure.resource_id import ResourceId
+from localazure.store import Resource, Store
 
 BLOB_SERVICES = "Microsoft.Storage/storageAccounts/blobServices"
 MAX_CORS_RULES = 5

@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import ArmError, BadRequest, NotEmulated, OperationFailed
 from localazure.arm.operations import GENERIC, LOCATION, Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import ArmError, BadRequest, NotEmulated, OperationFailed
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 OPERATIONS_TYPE = "Microsoft.Resources/deployments/operations"
 _KNOWN_BY = frozenset({"workspaceName", "storageAccountOption", "keyVaultOption", "applicationInsightsOption"})

@@ -21,8 +21,8 @@ from yarl import URL
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.namespaces import every_behaviour
-from localazure.arm.resource_id import ResourceId
 from localazure.arm.service import ArmService
+from localazure.resource_id import ResourceId
 from tests.localazure.existing_versions import ML_VERSION, existing_version
 from tests.localazure.platform_bodies import GROUP, MANAGED, PROVIDERS, SUBSCRIPTION, WORKSPACE
 from tests.virtual_time import VirtualTimeLoop

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from localazure.arm.api_versions import check_api_version
-from localazure.arm.errors import BadRequest
 from localazure.catalog import RESOURCE_TYPES
 from localazure.catalog.versions import known_versions
+from localazure.errors import BadRequest
 from tests.localazure.arm.conftest import (
     GROUP,
     IDENTITY,

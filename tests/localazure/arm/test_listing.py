@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.listing import page, read_filter, resource_filter
+from localazure.errors import BadRequest, NotEmulated
 from tests.localazure.arm.conftest import GROUP, LOCATION, PROVIDERS, SUBSCRIPTION
 
 IDENTITIES = f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities"

@@ -62,7 +62,7 @@ def test_what_fails_in_the_middle_leaves_nothing_half_written(arm):
 
 
 def test_a_store_of_another_version_is_refused(arm, tmp_path):
-    from localazure.arm.store import Store
+    from localazure.store import Store
 
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as connection:

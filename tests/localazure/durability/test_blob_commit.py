@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localazure.arm.store import Store
 from localazure.storage.blobs import BlobStore
+from localazure.store import Store
 
 
 class Killed(BaseException):

@@ -18,8 +18,8 @@ import pytest
 
 from localazure import identity
 from localazure.arm import operations
-from localazure.arm.store import Resource
 from localazure.disk import is_full
+from localazure.store import Resource
 from tests.localazure.conftest import FakePlane, LocalAzure
 from tests.waiting import wait_until
 

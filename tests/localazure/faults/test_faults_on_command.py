@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 import requests
 
-from localazure.arm.store import Store
+from localazure.store import Store
 from tests.localazure.platform_bodies import GROUP, HERE, MANAGED, PLATFORM, WORKSPACE
 from tests.waiting import HANGS
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localazure.arm.body_check import check_body
-from localazure.arm.errors import BadRequest
+from localazure.errors import BadRequest
 
 COMPUTE = "Microsoft.MachineLearningServices/workspaces/computes"
 NETWORK = "Microsoft.Network/virtualNetworks"

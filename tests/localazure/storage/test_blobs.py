@@ -2,9 +2,9 @@
 
 import pytest
 
-from localazure.arm.store import Store
 from localazure.storage.blobs import BlobStore
 from localazure.storage.errors import BlobError
+from localazure.store import Store
 
 
 @pytest.fixture

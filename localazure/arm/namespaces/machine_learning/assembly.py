@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.namespaces.machine_learning.kubernetes import instance_count
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
-from localazure.arm.store import Resource, Store
+from localazure.errors import BadRequest, NotEmulated
 from localazure.scoring.curated import is_curated
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
 from localazure.storage.errors import BlobError
+from localazure.store import Resource, Store
 
 ROLES_MISSING = "Startup task failed due to authorization error / incorrect role assignments on resource"
 # Set by the service for the container; clients that read a deployment and send it back send these along.

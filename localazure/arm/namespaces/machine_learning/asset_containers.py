@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import NotFound
 from localazure.arm.reply import Reply, Request, with_location
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
+from localazure.errors import NotFound
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 _ACTIVE, _ARCHIVED, _ALL = "activeonly", "archivedonly", "all"
 

@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
-from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.manners import asset_view
 from localazure.arm.namespaces.machine_learning.assembly import local_path
 from localazure.arm.namespaces.machine_learning.asset_containers import (
@@ -23,10 +22,11 @@ from localazure.arm.namespaces.machine_learning.asset_containers import (
 )
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request, with_location
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest, NotFound
+from localazure.resource_id import ResourceId
 from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.signatures import container_signature
+from localazure.store import Resource
 
 _UPLOAD_SECONDS = 24 * 3600
 _NEXT = "$skipToken"

@@ -6,15 +6,15 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import batch_deployment_view
 from localazure.arm.namespaces.machine_learning.assembly import check_asset
 from localazure.arm.namespaces.machine_learning.endpoint_resource import OPERATION_URI, BatchResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.store import Resource
 from localazure.arm.tags import read_tags
+from localazure.errors import BadRequest, NotEmulated
+from localazure.store import Resource
 
 _LOGGING_LEVELS = ("Info", "Warning", "Debug")
 _OUTPUT_ACTIONS = ("AppendRow", "SummaryOnly")

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.errors import BadRequest, OperationFailed
 from localazure.arm.namespaces.machine_learning.endpoint_resource import BatchResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.store import Resource
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, OperationFailed
+from localazure.store import Resource
 
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
 _NO_GUID = "00000000-0000-0000-0000-000000000000"

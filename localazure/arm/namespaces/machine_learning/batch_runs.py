@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import ArmError
 from localazure.arm.namespaces.machine_learning.assembly import blob_place, local_path, seconds_of
 from localazure.arm.namespaces.machine_learning.datastores import DEFAULT
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.operations import DISK_FULL_SECONDS
-from localazure.arm.store import Resource
 from localazure.batch.specification import BatchSpec
 from localazure.disk import disk_full, is_full
+from localazure.errors import ArmError
 from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.errors import BlobError
+from localazure.store import Resource
 
 log = logging.getLogger(__name__)
 

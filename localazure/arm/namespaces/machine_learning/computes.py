@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import compute_view
 from localazure.arm.namespaces.machine_learning.assembly import seconds_of
 from localazure.arm.namespaces.machine_learning.workspaces import make_network_ready, workspace_id_of
 from localazure.arm.operations import COMPUTE, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, NotEmulated
+from localazure.store import Resource
 
 _PENDING = ("Creating", "Updating")
 _STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")

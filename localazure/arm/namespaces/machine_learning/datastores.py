@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.manners import datastore_view
 from localazure.arm.reply import Reply, Request, with_location
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest, NotFound
+from localazure.resource_id import ResourceId
 from localazure.storage.signatures import container_signature
+from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/datastores"
 DEFAULT = "workspaceblobstore"

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.arm.manners import deployment_view
 from localazure.arm.namespaces.machine_learning import online_fields
 from localazure.arm.namespaces.machine_learning.assembly import (
@@ -38,11 +37,12 @@ from localazure.arm.operations import Commit, Operation
 from localazure.arm.quota import check_quota
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.store import Resource
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.arm.vm_sizes import find_size
+from localazure.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
+from localazure.store import Resource
 
 log = logging.getLogger(__name__)
 

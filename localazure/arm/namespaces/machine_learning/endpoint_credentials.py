@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 from localazure import identity
 from localazure.arm.behaviour import Action
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest
+from localazure.store import Resource
 
 _AUDIENCES = ("https://ml.azure.com", "https://management.azure.com")
 _TOKEN_SECONDS = 24 * 3600  # recorded

@@ -6,14 +6,14 @@ import copy
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour
-from localazure.arm.errors import BadRequest, Conflict, NotEmulated
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.operations import MFE, Commit, Operation
 from localazure.arm.reply import NULL, Reply, Request
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, Conflict, NotEmulated
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 OPERATION_URI = "AzureAsyncOperationUri"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from localazure.arm.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.arm.manners import endpoint_view, sparse_answer
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
 from localazure.arm.namespaces.machine_learning import online_fields
@@ -20,10 +19,11 @@ from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.store import Resource
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
 from localazure.scoring.specification import EndpointRouting
+from localazure.store import Resource
 
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 _AUTH_MODES = ("Key", "AMLToken", "AADToken")

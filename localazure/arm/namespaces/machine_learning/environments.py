@@ -9,12 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.errors import BadRequest, Conflict, NotFound
 from localazure.arm.namespaces.machine_learning.asset_containers import missing_environment
 from localazure.arm.namespaces.machine_learning.assets import AssetVersions
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest, Conflict, NotFound
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 _LABELS = "azureml.labels"
 

@@ -14,14 +14,14 @@ from typing import Any, ClassVar, NoReturn
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane, new_guid
-from localazure.arm.errors import NotEmulated
 from localazure.arm.namespaces.machine_learning.assembly import seconds_of
 from localazure.arm.namespaces.machine_learning.batch_runs import TERMINAL, job_status, run_job
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.store import Resource
 from localazure.arm.timing import time_text
+from localazure.errors import NotEmulated
+from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"
 BATCH_TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments/jobs"

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from localazure.arm.errors import BadRequest
+from localazure.errors import BadRequest
 
 MODES = ("Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
 READY = "Active"

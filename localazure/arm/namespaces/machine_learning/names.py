@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from localazure.arm.errors import BadRequest
+from localazure.errors import BadRequest
 
 _PATTERN = re.compile(r"[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 

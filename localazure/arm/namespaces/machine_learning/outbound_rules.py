@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest, NotFound
 from localazure.arm.namespaces.machine_learning.managed_network import REQUIRED, activate, complete_rule, is_ready
 from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
 from localazure.arm.operations import WORKSPACE, Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest, NotFound
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/outboundRules"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from localazure.arm.errors import BadRequest
+from localazure.errors import BadRequest
 
 MAX_MIRROR_PERCENT = 50
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
-from localazure.arm.errors import BadRequest
 from localazure.arm.namespaces.machine_learning.managed_network import READY, activate
 from localazure.arm.operations import WORKSPACE, Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest
+from localazure.store import Resource
 
 # What a request asks for, and under which name the answer speaks of it (names are documented).
 _DIAGNOSES = {

@@ -9,13 +9,13 @@ not recorded). No documented API lists or recovers soft-deleted workspaces, only
 from __future__ import annotations
 
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.errors import BadRequest
 from localazure.arm.operations import WORKSPACE
 from localazure.arm.purging import Purgeable, end_purges
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
+from localazure.errors import BadRequest
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 RETENTION_DAYS = 14
 _SOFT_DELETED = "Soft-deleted workspace exists. Please purge or recover it. https://aka.ms/wsoftdelete"  # verbatim

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, new_guid
-from localazure.arm.errors import BadRequest, NotEmulated
 from localazure.arm.manners import workspace_view
 from localazure.arm.namespaces.machine_learning.managed_network import (
     MODES,
@@ -27,10 +26,11 @@ from localazure.arm.namespaces.storage import let_the_studio_in
 from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
-from localazure.arm.resource_id import ResourceId
-from localazure.arm.store import Resource
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, NotEmulated
+from localazure.resource_id import ResourceId
+from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}")

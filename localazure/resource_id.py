@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from localazure.arm.errors import BadRequest
+from localazure.errors import BadRequest
 
 MAX_PATH_LENGTH = 4096
 MAX_SEGMENT_LENGTH = 260  # ARM's limit for one resource name

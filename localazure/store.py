@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localazure.arm.resource_id import ResourceId
+from localazure.resource_id import ResourceId
 
 SCHEMA_VERSION = 2
 _SCHEMA = """
