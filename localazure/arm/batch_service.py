@@ -11,9 +11,9 @@ from aiohttp import web
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.namespaces.machine_learning.batch_endpoints import DEPLOYMENTS
-from localazure.arm.namespaces.machine_learning.jobs import batch_jobs, create_job, run_details
-from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.namespaces.machine_learning.batch.endpoints import DEPLOYMENTS
+from localazure.arm.namespaces.machine_learning.batch.jobs import batch_jobs, create_job, run_details
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, data_plane_body
 from localazure.requests import read_body, read_json

@@ -5,7 +5,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from localazure import identity
-from localazure.arm.namespaces.machine_learning.traffic import read_weights
+from localazure.arm.namespaces.machine_learning.online.traffic import read_weights
 from tests.localazure.arm.conftest import BLUE, ENDPOINT, IDENTITY, LOCATION, STORAGE
 from tests.localazure.platform_bodies import GROUP, SUBSCRIPTION
 from tests.waiting import HANGS

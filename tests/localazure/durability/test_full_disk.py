@@ -149,7 +149,7 @@ def test_a_stop_ends_everything_although_metrics_cannot_be_written(tmp_path: Pat
 
 @pytest.mark.integration
 def test_the_end_of_a_batch_job_that_cannot_be_written_waits_for_space(tmp_path: Path) -> None:
-    from localazure.arm.namespaces.machine_learning import batch_runs
+    from localazure.arm.namespaces.machine_learning.batch import runs
 
     saved = []
 
@@ -163,8 +163,8 @@ def test_the_end_of_a_batch_job_that_cannot_be_written_waits_for_space(tmp_path:
                 raise OSError(errno.ENOSPC, "no space")
 
     plane: Any = SimpleNamespace(store=Store())
-    with mock.patch.object(batch_runs, "DISK_FULL_SECONDS", 0.01):
-        asyncio.run(batch_runs._end(plane, "/job", "Completed", {}))
+    with mock.patch.object(runs, "DISK_FULL_SECONDS", 0.01):
+        asyncio.run(runs._end(plane, "/job", "Completed", {}))
     assert saved == ["Completed", "Completed"]
 
 

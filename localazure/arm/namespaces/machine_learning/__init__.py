@@ -1,23 +1,23 @@
 """Microsoft.MachineLearningServices: workspaces, datastores, computes, assets, endpoints and deployments, jobs."""
 
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.namespaces.machine_learning.asset_containers import AssetContainers, DataContainers
-from localazure.arm.namespaces.machine_learning.assets import (
+from localazure.arm.namespaces.machine_learning.assets.containers import AssetContainers, DataContainers
+from localazure.arm.namespaces.machine_learning.assets.environments import EnvironmentVersions
+from localazure.arm.namespaces.machine_learning.assets.versions import (
     CodeVersions,
     DataVersions,
     ModelVersions,
 )
-from localazure.arm.namespaces.machine_learning.batch_deployments import BatchDeployments
-from localazure.arm.namespaces.machine_learning.batch_endpoints import BatchEndpoints
-from localazure.arm.namespaces.machine_learning.computes import Computes
-from localazure.arm.namespaces.machine_learning.datastores import Datastores
-from localazure.arm.namespaces.machine_learning.deployments import OnlineDeployments
-from localazure.arm.namespaces.machine_learning.endpoints import OnlineEndpoints
-from localazure.arm.namespaces.machine_learning.environments import EnvironmentVersions
-from localazure.arm.namespaces.machine_learning.jobs import Jobs
-from localazure.arm.namespaces.machine_learning.outbound_rules import OutboundRules
-from localazure.arm.namespaces.machine_learning.skus import Skus
-from localazure.arm.namespaces.machine_learning.workspaces import Workspaces
+from localazure.arm.namespaces.machine_learning.batch.deployments import BatchDeployments
+from localazure.arm.namespaces.machine_learning.batch.endpoints import BatchEndpoints
+from localazure.arm.namespaces.machine_learning.batch.jobs import Jobs
+from localazure.arm.namespaces.machine_learning.online.deployments import OnlineDeployments
+from localazure.arm.namespaces.machine_learning.online.endpoints import OnlineEndpoints
+from localazure.arm.namespaces.machine_learning.online.skus import Skus
+from localazure.arm.namespaces.machine_learning.workspace.computes import Computes
+from localazure.arm.namespaces.machine_learning.workspace.datastores import Datastores
+from localazure.arm.namespaces.machine_learning.workspace.outbound_rules import OutboundRules
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import Workspaces
 from localazure.arm.operations import MFE, WORKSPACE
 from localazure.arm.resource_body import Shape
 

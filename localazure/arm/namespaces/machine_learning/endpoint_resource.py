@@ -6,7 +6,7 @@ import copy
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour
-from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.operations import MFE, Commit, Operation
 from localazure.arm.reply import NULL, Reply, Request
 from localazure.arm.tags import read_tags

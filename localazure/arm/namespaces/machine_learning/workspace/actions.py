@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
-from localazure.arm.namespaces.machine_learning.managed_network import READY, activate
+from localazure.arm.namespaces.machine_learning.workspace.managed_network import READY, activate
 from localazure.arm.operations import WORKSPACE, Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest

@@ -13,15 +13,15 @@ from typing import Any, ClassVar
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.manners import workspace_view
-from localazure.arm.namespaces.machine_learning.managed_network import (
+from localazure.arm.namespaces.machine_learning.workspace.actions import WorkspaceActions
+from localazure.arm.namespaces.machine_learning.workspace.deletion import WorkspaceDeletion
+from localazure.arm.namespaces.machine_learning.workspace.managed_network import (
     MODES,
     activate,
     add_required_rules,
     is_ready,
     network_of,
 )
-from localazure.arm.namespaces.machine_learning.workspace_actions import WorkspaceActions
-from localazure.arm.namespaces.machine_learning.workspace_deletion import WorkspaceDeletion
 from localazure.arm.namespaces.storage import let_the_studio_in
 from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
@@ -211,7 +211,7 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         return self.accepted(operation)
 
     def created(self, resource: Resource) -> None:
-        from localazure.arm.namespaces.machine_learning.datastores import create_default_datastores
+        from localazure.arm.namespaces.machine_learning.workspace.datastores import create_default_datastores
 
         create_default_datastores(self.plane, resource)
         account = self.store.get(str(resource.properties["storageAccount"]))

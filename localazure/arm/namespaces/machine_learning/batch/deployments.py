@@ -1,4 +1,4 @@
-"""Batch deployments in the recorded form. What an invoke makes of one: see `jobs` and `batch_runs`."""
+"""Batch deployments in the recorded form. What an invoke makes of one: see `jobs` and `runs`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.manners import batch_deployment_view
-from localazure.arm.namespaces.machine_learning.assembly import check_asset
+from localazure.arm.namespaces.machine_learning.assets.references import check_asset
 from localazure.arm.namespaces.machine_learning.endpoint_resource import OPERATION_URI, BatchResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.namespaces.machine_learning.assembly import blob_place, local_path, seconds_of
-from localazure.arm.namespaces.machine_learning.datastores import DEFAULT
-from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.namespaces.machine_learning.assets.files import blob_place, local_path
+from localazure.arm.namespaces.machine_learning.online.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.workspace.datastores import DEFAULT
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.operations import DISK_FULL_SECONDS
 from localazure.batch.specification import BatchSpec
 from localazure.disk import disk_full, is_full

@@ -1,6 +1,6 @@
 """Asset versions of a workspace: codes, models, data. All synchronous, with the recorded status codes.
 
-Environments are in `environments`, the containers of all of them in `asset_containers`. Not done: registries.
+Environments are in `environments`, the containers of all of them in `containers`. Not done: registries.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from urllib.parse import quote, urlencode
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.manners import asset_view
-from localazure.arm.namespaces.machine_learning.assembly import local_path
-from localazure.arm.namespaces.machine_learning.asset_containers import (
+from localazure.arm.namespaces.machine_learning.assets.containers import (
     missing_container,
     shown_by_view,
     without_modifier,
 )
-from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.namespaces.machine_learning.assets.files import local_path
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request, with_location
 from localazure.errors import BadRequest, NotFound
 from localazure.resource_id import ResourceId

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from localazure.arm.namespaces.machine_learning.endpoint_resource import read_choice
-from localazure.arm.namespaces.machine_learning.kubernetes import REQUESTS as KUBERNETES_REQUESTS
-from localazure.arm.namespaces.machine_learning.kubernetes import is_kubernetes, resource_requirements, scale_settings
+from localazure.arm.namespaces.machine_learning.online.kubernetes import REQUESTS as KUBERNETES_REQUESTS
+from localazure.arm.namespaces.machine_learning.online.kubernetes import (
+    is_kubernetes,
+    resource_requirements,
+    scale_settings,
+)
 
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
 _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}

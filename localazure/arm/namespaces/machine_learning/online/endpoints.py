@@ -1,4 +1,4 @@
-"""Online endpoints: create, the recorded merge of an update, routing. Keys and tokens: `endpoint_credentials`.
+"""Online endpoints: create, the recorded merge of an update, routing. Keys and tokens: `credentials`.
 
 A PUT merges: an omitted description stays, another authMode is ignored, tags and weights are replaced. An omitted
 `traffic` resets the weights (documented, not recorded; an option keeps them). Endpoints on Kubernetes answer in their
@@ -11,12 +11,12 @@ from typing import Any
 
 from localazure.arm.manners import endpoint_view, sparse_answer
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
-from localazure.arm.namespaces.machine_learning import online_fields
-from localazure.arm.namespaces.machine_learning.endpoint_credentials import EndpointCredentials, chosen_keys
 from localazure.arm.namespaces.machine_learning.endpoint_resource import read_choice
-from localazure.arm.namespaces.machine_learning.kubernetes import KIND
 from localazure.arm.namespaces.machine_learning.names import check_name
-from localazure.arm.namespaces.machine_learning.traffic import check_weights, read_weights
+from localazure.arm.namespaces.machine_learning.online import fields
+from localazure.arm.namespaces.machine_learning.online.credentials import EndpointCredentials, chosen_keys
+from localazure.arm.namespaces.machine_learning.online.kubernetes import KIND
+from localazure.arm.namespaces.machine_learning.online.traffic import check_weights, read_weights
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.tags import read_tags
@@ -37,9 +37,9 @@ _NAME_TAKEN = (
 class OnlineEndpoints(EndpointCredentials):
     """An online endpoint."""
 
-    honoured = online_fields.ENDPOINT_HONOURED
-    refused = online_fields.ENDPOINT_REFUSED
-    unkept = online_fields.ENDPOINT_UNKEPT
+    honoured = fields.ENDPOINT_HONOURED
+    refused = fields.ENDPOINT_REFUSED
+    unkept = fields.ENDPOINT_UNKEPT
     prefixes = ("oe", "oeidp")
     noun = "an online endpoint"
 

@@ -7,8 +7,13 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.namespaces.machine_learning.managed_network import REQUIRED, activate, complete_rule, is_ready
-from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.namespaces.machine_learning.workspace.managed_network import (
+    REQUIRED,
+    activate,
+    complete_rule,
+    is_ready,
+)
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.operations import WORKSPACE, Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.namespaces.machine_learning.kubernetes import instance_count
-from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.namespaces.machine_learning.assets.files import local_path
+from localazure.arm.namespaces.machine_learning.assets.references import check_asset
+from localazure.arm.namespaces.machine_learning.online.kubernetes import instance_count
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
-from localazure.errors import BadRequest, NotEmulated
+from localazure.errors import BadRequest
 from localazure.scoring.curated import is_curated
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
-from localazure.storage.errors import BlobError
 from localazure.store import Resource, Store
 
 ROLES_MISSING = "Startup task failed due to authorization error / incorrect role assignments on resource"
@@ -26,11 +27,6 @@ _NO_TIMEOUT_SECONDS = 5.0  # recorded of Kubernetes deployments: PT0S; the docum
 _MODEL_ROOT = "azureml-models"
 _APPLICATION_ROOT = "/var/azureml-app"
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
-_DATASTORE_URI = re.compile(
-    r"azureml://(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/(?P<workspace>[^/]+)/)?"
-    r"datastores/(?P<datastore>[^/]+)/paths/(?P<path>.+)",
-    re.IGNORECASE,
-)
 _WITH_CODE = ("mlflow_model", "triton_model")
 """Types of models that can be deployed without code (documented)."""
 _REFERENCES = {"model": "models", "environmentId": "environments"}
@@ -45,20 +41,6 @@ def check_references(store: Store, sent: dict[str, Any]) -> None:
     named["codeConfiguration.codeId"] = (sent.get("codeConfiguration") or {}).get("codeId")
     for field, value in named.items():
         check_asset(store, field, value)
-
-
-def check_asset(store: Store, field: str, value: Any) -> None:
-    """Raise when a field names an asset version that does not exist, or one that cannot be had here."""
-    if value is None:
-        return
-    if not isinstance(value, str):
-        raise BadRequest("BadRequest", f"{field} must be the id of an asset version, got {value!r}.")
-    if field == "environmentId" and is_curated(value):
-        return  # the scoring plane has a table of these, or says what to do
-    if value.lower().startswith("azureml://registries/"):
-        raise NotEmulated(f"An asset of a registry ({field} = {value})")
-    if store.get(value.removeprefix("azureml:")) is None:
-        raise BadRequest("ResourceNotFound", f"{field} names {value}, which does not exist.")
 
 
 def check_driver(store: Store, sent: dict[str, Any]) -> None:
@@ -215,42 +197,6 @@ class Assembly:
             # Documented: a model whose blobs are not there is a BadArgument ("Unable to download user model").
             raise DeploymentFailed("BadArgument", f"There are no files at {uri} (of {asset_id}).")
         return path
-
-
-def local_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | None:
-    """Where a URI's content lies on disk; None for places that this local Azure does not serve. Raises DeploymentFailed
-    when the URI names a datastore that does not exist, or what cannot be the name of a blob."""
-    try:
-        return _named_path(plane, workspace, uri)
-    except BlobError as error:
-        raise DeploymentFailed("BadArgument", f"{uri} cannot be read: {error.message}") from error
-
-
-def _named_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | None:
-    place = blob_place(plane, workspace, uri)
-    return plane.blobs.path(*place) if place else None
-
-
-def blob_place(plane: ControlPlane, workspace: Resource, uri: str) -> tuple[str, str, str] | None:
-    """Account, container and name of what a URI names; None for places that this local Azure does not serve."""
-    base = f"{plane.base_url}/"
-    if uri.lower().startswith(base):
-        account, _, rest = uri[len(base) :].partition("/")
-        container, _, path = rest.partition("/")
-        return account, container, path.rstrip("/")
-    match = _DATASTORE_URI.fullmatch(uri)
-    if match is None:
-        return None
-    workspace_id = workspace.id
-    if match["workspace"] and match["workspace"].lower() != workspace.name.lower():
-        workspace_id = f"{workspace.resource_id.parent}/providers/{workspace.body['type']}/{match['workspace']}"
-    datastore = plane.store.get(f"{workspace_id}/datastores/{match['datastore']}")
-    if datastore is None:
-        raise DeploymentFailed("ResourceNotFound", f"Could not find datastore: {match['datastore']}.")
-    shown = datastore.properties
-    if shown["datastoreType"] != "AzureBlob":
-        return None
-    return shown["accountName"], shown["containerName"], match["path"].rstrip("/")
 
 
 def _curated(store: Store, environment_id: Any) -> str | None:

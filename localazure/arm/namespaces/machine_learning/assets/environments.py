@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.namespaces.machine_learning.asset_containers import missing_environment
-from localazure.arm.namespaces.machine_learning.assets import AssetVersions
+from localazure.arm.namespaces.machine_learning.assets.containers import missing_environment
+from localazure.arm.namespaces.machine_learning.assets.versions import AssetVersions
 from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest, Conflict, NotFound
 from localazure.resource_id import ResourceId

@@ -1,4 +1,4 @@
-"""Jobs of a workspace: those that invoked batch deployments leave. They run (see `batch_runs`), and what they say of
+"""Jobs of a workspace: those that invoked batch deployments leave. They run (see `runs`), and what they say of
 themselves is what happened. Jobs cannot be submitted in any other way.
 
 The two forms of a job are recorded: what an invoke answers, and in part what the workspace shows of it.
@@ -14,9 +14,9 @@ from typing import Any, ClassVar, NoReturn
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane, new_guid
-from localazure.arm.namespaces.machine_learning.assembly import seconds_of
-from localazure.arm.namespaces.machine_learning.batch_runs import TERMINAL, job_status, run_job
-from localazure.arm.namespaces.machine_learning.workspaces import workspace_id_of
+from localazure.arm.namespaces.machine_learning.batch.runs import TERMINAL, job_status, run_job
+from localazure.arm.namespaces.machine_learning.online.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.timing import time_text

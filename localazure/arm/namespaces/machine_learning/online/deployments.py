@@ -14,25 +14,25 @@ from typing import Any, ClassVar
 from localazure.arm.behaviour import Action
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.manners import deployment_view
-from localazure.arm.namespaces.machine_learning import online_fields
-from localazure.arm.namespaces.machine_learning.assembly import (
+from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
+from localazure.arm.namespaces.machine_learning.names import check_name
+from localazure.arm.namespaces.machine_learning.online import fields
+from localazure.arm.namespaces.machine_learning.online.assembly import (
     ROLES_MISSING,
     Assembly,
     check_driver,
     check_numbers,
     check_references,
 )
-from localazure.arm.namespaces.machine_learning.deployment_properties import (
+from localazure.arm.namespaces.machine_learning.online.deployment_properties import (
     DEFAULT_SIZE,
     deployment_properties,
     given,
     undefaulted,
 )
-from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
-from localazure.arm.namespaces.machine_learning.kubernetes import KIND, instance_count, is_kubernetes
-from localazure.arm.namespaces.machine_learning.names import check_name
-from localazure.arm.namespaces.machine_learning.skus import MAX_INSTANCES
-from localazure.arm.namespaces.machine_learning.workspaces import network_is_ready, workspace_id_of
+from localazure.arm.namespaces.machine_learning.online.kubernetes import KIND, instance_count, is_kubernetes
+from localazure.arm.namespaces.machine_learning.online.skus import MAX_INSTANCES
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import network_is_ready, workspace_id_of
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.quota import check_quota
 from localazure.arm.reply import Reply, Request
@@ -60,9 +60,9 @@ class OnlineDeployments(EndpointResource):
     prefixes = ("od", "odidp")
     noun = "an online deployment"
     patchable = frozenset({"tags", "sku"})
-    honoured = online_fields.DEPLOYMENT_HONOURED
-    refused = online_fields.DEPLOYMENT_REFUSED
-    unkept = online_fields.DEPLOYMENT_UNKEPT
+    honoured = fields.DEPLOYMENT_HONOURED
+    refused = fields.DEPLOYMENT_REFUSED
+    unkept = fields.DEPLOYMENT_UNKEPT
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)

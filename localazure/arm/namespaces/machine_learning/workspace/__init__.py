@@ -1,0 +1,1 @@
+"""The workspace: its network, datastores and computes."""
