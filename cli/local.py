@@ -133,7 +133,7 @@ def _check_flags(flags: list[str]) -> None:
     """Raise UsageError with every flag that the server would not take."""
     if not flags:
         return  # the server's modules take a while to import
-    from localazure.__main__ import wrong_switches
+    from localazure.switches import wrong_switches
 
     problems = wrong_switches(flags)
     if problems:

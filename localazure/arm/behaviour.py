@@ -46,7 +46,7 @@ class Behaviour(ResourceBody):
     lists_subscription: ClassVar[bool] = False
     """For such a type: whether a subscription has the list too, and not only resources and groups."""
 
-    # What the coverage page says of fields (see `localazure.arm.fields`); every word of it needs a test as proof.
+    # What the coverage page says of fields (see `localazure.coverage.fields`); every word of it needs a test as proof.
     honoured: ClassVar[Mapping[str, str]] = {
         "identity": "a system-assigned identity gets a principal, user-assigned ones show theirs",
     }

@@ -10,7 +10,7 @@ import pytest
 from cli import local, main
 from cli.errors import ExitCode
 from cli.localhome import Server
-from localazure.__main__ import server_parser, wrong_switches
+from localazure.switches import server_parser, wrong_switches
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from localazure.arm.deviations import DEVIATIONS
 from localazure.arm.manners import Generation
+from localazure.coverage.deviations import DEVIATIONS
 from tests.localazure.conformance.replay import Replay, Step
 from tests.localazure.conftest import LocalAzure
 from tests.localazure.routed_plane import RoutedPlane

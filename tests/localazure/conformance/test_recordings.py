@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localazure.arm.deviations import DEVIATIONS
+from localazure.coverage.deviations import DEVIATIONS
 from tests.localazure.conformance.compare import Alphabet, Difference, compare
 from tests.localazure.conformance.conftest import recordings_of
 

@@ -1,4 +1,4 @@
-"""What the coverage page says of requests to models (see `localazure.arm.coverage`)."""
+"""What the coverage page says of requests to models (see `localazure.coverage.page`)."""
 
 from __future__ import annotations
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from localazure.arm import coverage
-from localazure.arm.fields import behaviour_of, declared, inside, is_known, stored, top_fields
-from localazure.arm.proofs import Proof, ProofError, collect
 from localazure.catalog import RESOURCE_TYPES
 from localazure.catalog.shapes import Property
+from localazure.coverage import claims, page
+from localazure.coverage.fields import behaviour_of, declared, inside, is_known, stored, top_fields
+from localazure.coverage.proofs import Proof, ProofError, collect
 from tests.localazure.arm.conftest import LocalArm
 from tests.localazure.arm.least_bodies import LEAST, PROVIDERS, furnish, least, set_at
 from tests.localazure.existing_versions import existing_version
 
-SHAPES = {shape.arm: shape for shape in coverage.shapes()}
+SHAPES = {shape.arm: shape for shape in claims.shapes()}
 TYPES = list(SHAPES)
 # Made by the service or by another request.
 NOT_MADE_HERE = (
@@ -116,7 +116,7 @@ def test_every_type_that_a_client_makes_is_looked_at():
 
 @pytest.mark.parametrize("arm_type", TYPES)
 def test_operations_are_what_the_page_says(furnished, arm_type):
-    told = coverage.operations(SHAPES[arm_type])
+    told = claims.operations(SHAPES[arm_type])
     if arm_type in LEAST:
         path, body = least(arm_type)
         furnished.erase(path)
@@ -135,7 +135,7 @@ def test_operations_are_what_the_page_says(furnished, arm_type):
 
 @pytest.mark.parametrize("arm_type", list(LEAST))
 def test_a_patch_takes_the_fields_that_the_page_names(furnished, arm_type):
-    told = coverage.operations(SHAPES[arm_type])["PATCH"].split(", ")
+    told = claims.operations(SHAPES[arm_type])["PATCH"].split(", ")
     path, body = least(arm_type)
     furnished.erase(path)
     furnished.put(path, body)
@@ -146,16 +146,15 @@ def test_a_patch_takes_the_fields_that_the_page_names(furnished, arm_type):
 
 
 def test_every_claim_has_a_proof_and_every_proof_a_claim():
-    claims = coverage.claims()
-    found = [proof for proof in coverage.proofs() if proof.claim != "drives"]
+    found = [proof for proof in claims.proofs() if proof.claim != "drives"]
     proven = {(proof.arm_type, proof.claim, proof.field) for proof in found}
-    assert sorted(claims - proven) == [], "mark the tests that prove these with @pytest.mark.proves"
-    assert sorted(proven - claims) == [], "these are proven and nowhere declared"
+    assert sorted(claims.claims() - proven) == [], "mark the tests that prove these with @pytest.mark.proves"
+    assert sorted(proven - claims.claims()) == [], "these are proven and nowhere declared"
 
 
 def test_only_what_is_emulated_is_driven():
-    operations = {arm_type: coverage.emulated(shape) for arm_type, shape in SHAPES.items()}
-    driven = [proof for proof in coverage.proofs() if proof.claim == "drives"]
+    operations = {arm_type: claims.emulated(shape) for arm_type, shape in SHAPES.items()}
+    driven = [proof for proof in claims.proofs() if proof.claim == "drives"]
     assert [proof for proof in driven if proof.field not in operations[proof.arm_type]] == []
 
 
@@ -194,8 +193,8 @@ def test_a_proof_is_read_from_the_source(tmp_path):
 
 
 def test_the_page_is_what_the_code_says():
-    page = Path(coverage.__file__).parents[1] / "COVERAGE.md"
-    assert page.read_text() == coverage.render(), "run: python -m localazure.arm.coverage > localazure/COVERAGE.md"
+    written = Path(page.__file__).parents[1] / "COVERAGE.md"
+    assert written.read_text() == page.render(), "run: python -m localazure.coverage > localazure/COVERAGE.md"
 
 
 @pytest.mark.parametrize("arm_type", list(LEAST))
