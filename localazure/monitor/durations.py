@@ -1,33 +1,20 @@
-"""ISO 8601 times and durations, as metric queries and autoscale settings write them."""
+"""ISO 8601 times and durations in metric queries and autoscale settings."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
 
+from localazure import durations
 from localazure.monitor.errors import QueryError
-
-_DURATION = re.compile(
-    r"P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,8})H)?(?:(\d{1,8})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?", re.IGNORECASE
-)
-_UNITS = (("D", 86400), ("H", 3600), ("M", 60), ("S", 1))
 
 
 def read_duration(text: str) -> float:
-    """Seconds of a duration without years and months; raises `QueryError`."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None or not any(found.groups()):
-        raise QueryError(f"A duration is written like PT1M or P1D, got {text[:40]!r}.")
-    weeks, days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return (weeks * 7 + days) * 86400 + hours * 3600 + minutes * 60 + seconds
-
-
-def duration_text(seconds: int) -> str:
-    """The shortest way to write whole seconds: PT1M, PT1H, P1D."""
-    for unit, size in _UNITS:
-        if seconds % size == 0:
-            return f"P{seconds // size}D" if unit == "D" else f"PT{seconds // size}{unit}"
-    raise AssertionError("one second divides everything")
+    """Seconds of a duration without years and months, in either case; raises `QueryError`."""
+    try:
+        return durations.read_duration(text.strip().upper())
+    except ValueError as exc:
+        raise QueryError(f"A duration is written like PT1M or P1D, got {text[:40]!r}.") from exc
 
 
 def read_moment(text: str) -> float:

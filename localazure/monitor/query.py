@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+from localazure.durations import write_duration
 from localazure.monitor.buckets import KEPT_SECONDS, MINUTE
 from localazure.monitor.definitions import NOT_SERVED, Definition, definitions
-from localazure.monitor.durations import duration_text, read_duration, read_moment
+from localazure.monitor.durations import read_duration, read_moment
 from localazure.monitor.errors import NotServed, QueryError
 from localazure.monitor.filters import Filter, parse_filter
 from localazure.monitor.measures import Group, Point, Resource, Series, Span, measure
@@ -28,6 +29,7 @@ MAX_POINTS = 10_000
 _DEFAULT_SPAN = 3600
 _DEFAULT_TOP = 10
 _AGGREGATIONS = ("Average", "Minimum", "Maximum", "Total", "Count")
+_FIRST_MOMENT, _LAST_MOMENT = (moment.replace(tzinfo=UTC).timestamp() for moment in (datetime.min, datetime.max))
 _ORDER = re.compile(r"(average|minimum|maximum|total|count|sum)(?:\s+(asc|desc))?", re.IGNORECASE)
 
 
@@ -67,6 +69,8 @@ def read_query(parameters: Mapping[str, str], now: float) -> Query:
     grain = grain or end - start
     if (end - start) / grain > MAX_POINTS:
         raise QueryError(f"The timespan has more than {MAX_POINTS} points. Ask for less time or a larger interval.")
+    if start < _FIRST_MOMENT or end > _LAST_MOMENT:
+        raise QueryError("The timespan must lie in the years 1 to 9999.")
     order = _ORDER.fullmatch(given.get("orderby", "") or "average desc")
     if order is None:
         raise QueryError(f"orderby must be an aggregation and asc or desc, got {given['orderby']!r}.")
@@ -89,7 +93,7 @@ def answer(metrics: Metrics, query: Query, target: Target) -> dict[str, Any]:
     """The body of an answer about one resource, without its timespan."""
     asked = _definitions_of(query, target)
     return {
-        "interval": duration_text(query.span.grain),
+        "interval": write_duration(query.span.grain),
         "value": [_metric(metrics, query, target, definition) for definition in asked],
         "namespace": target.namespace,
         "resourceregion": target.region,
@@ -98,7 +102,7 @@ def answer(metrics: Metrics, query: Query, target: Target) -> dict[str, Any]:
 
 def definition_bodies(target: Target) -> list[dict[str, Any]]:
     """The metrics of a resource, as metricDefinitions lists them."""
-    grains = [{"timeGrain": duration_text(grain), "retention": "PT12H"} for grain in GRAINS if grain >= MINUTE]
+    grains = [{"timeGrain": write_duration(grain), "retention": "PT12H"} for grain in GRAINS if grain >= MINUTE]
     return [
         {
             "id": f"{target.id}/providers/microsoft.insights/metricdefinitions/{one.name}",
@@ -227,7 +231,7 @@ def _read_grain(text: str, start: float, end: float) -> int:
         return 0
     grain = int(read_duration(text)) if text else MINUTE
     if grain not in GRAINS:
-        allowed = ", ".join(duration_text(one) for one in GRAINS)
+        allowed = ", ".join(write_duration(one) for one in GRAINS)
         raise QueryError(f"interval must be one of {allowed} or FULL (PT1S is local), got {text[:40]!r}.")
     if grain < MINUTE and end - start > 2 * KEPT_SECONDS:
         raise QueryError(f"An interval of PT1S reaches over {2 * KEPT_SECONDS} seconds at most.")

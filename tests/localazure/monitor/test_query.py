@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localazure.monitor.durations import duration_text, read_duration, read_moment
+from localazure.durations import write_duration
+from localazure.monitor.durations import read_duration, read_moment
 from localazure.monitor.errors import QueryError
 from localazure.monitor.filters import parse_filter
 from localazure.monitor.query import GRAINS, read_query
@@ -99,6 +100,8 @@ def test_timespans_and_intervals_of_both_routes(parameters, expected):
         ({"timespan": "yesterday"}, "A duration is written like"),
         ({"timespan": "P3000D"}, "more than 10000 points"),
         ({"timespan": "P999999D"}, "more than 10000 points"),
+        ({"timespan": "P999999D", "interval": "FULL"}, "in the years 1 to 9999"),
+        ({"timespan": "9999-12-31T23:00:00Z/P1D", "interval": "FULL"}, "in the years 1 to 9999"),
         ({"starttime": "soon"}, "A time is written like"),
         ({"aggregation": "Median"}, "aggregation must be of"),
         ({"top": "-1"}, "top must be"),
@@ -122,7 +125,7 @@ def test_any_timespan_and_interval_is_a_query_or_a_query_error(timespan, interva
 
 @pytest.mark.parametrize("grain", GRAINS)
 def test_durations_are_read_as_they_are_written(grain):
-    assert read_duration(duration_text(grain)) == grain
+    assert read_duration(write_duration(grain)) == grain
 
 
 def test_a_time_with_seven_decimals_is_read():

@@ -5,7 +5,6 @@ Reads the store and the blob folder, changes nothing.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from localazure.arm.namespaces.machine_learning.assets.references import check_a
 from localazure.arm.namespaces.machine_learning.online.kubernetes import instance_count
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
+from localazure.durations import read_duration
 from localazure.errors import BadRequest
 from localazure.scoring.curated import is_curated
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
@@ -26,7 +26,6 @@ SERVICE_VARIABLES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AML_APP_ROOT"
 _NO_TIMEOUT_SECONDS = 5.0  # recorded of Kubernetes deployments: PT0S; the documented default is meant
 _MODEL_ROOT = "azureml-models"
 _APPLICATION_ROOT = "/var/azureml-app"
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _WITH_CODE = ("mlflow_model", "triton_model")
 """Types of models that can be deployed without code (documented)."""
 _REFERENCES = {"model": "models", "environmentId": "environments"}
@@ -65,12 +64,13 @@ def check_driver(store: Store, sent: dict[str, Any]) -> None:
 
 
 def seconds_of(duration: Any) -> float:
-    """Seconds of an ISO 8601 duration (days and smaller)."""
-    match = _DURATION.fullmatch(str(duration))
-    if match is None or str(duration) in ("P", "PT"):
-        raise BadRequest("BadRequest", f"{duration!r} is not an ISO 8601 duration such as PT5S.")
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    """Seconds of an ISO 8601 duration; raises `BadRequest`. .NET, in which the service is written, knows no weeks."""
+    try:
+        if "W" in str(duration):
+            raise ValueError("weeks")
+        return read_duration(str(duration))
+    except ValueError as error:
+        raise BadRequest("BadRequest", f"{duration!r} is not an ISO 8601 duration such as PT5S.") from error
 
 
 def check_numbers(properties: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from localazure.arm.namespaces.machine_learning.workspace.workspaces import make
 from localazure.arm.operations import COMPUTE, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.timing import time_text
+from localazure.durations import write_duration
 from localazure.errors import BadRequest, NotEmulated
 from localazure.store import Resource
 
@@ -153,12 +154,6 @@ def _scale(sent: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
 def _duration(sent: Any) -> Any:
     """Recorded: PT120S comes back as PT2M."""
     try:
-        seconds = int(seconds_of(sent))
+        return write_duration(int(seconds_of(sent)))
     except BadRequest:
         return sent
-    days, seconds = divmod(seconds, 86400)
-    units = (seconds // 3600, "H"), (seconds // 60 % 60, "M"), (seconds % 60, "S")
-    clock = "".join(f"{number}{unit}" for number, unit in units if number)
-    if not days:
-        return f"PT{clock or '0S'}"
-    return f"P{days}D" + (f"T{clock}" if clock else "")
