@@ -121,8 +121,3 @@ class Transition:
     def settled(self) -> bool:
         """After this update Azure is what the stack file says."""
         return not self.waiting
-
-    @property
-    def protected(self) -> bool:
-        """The endpoint has live or mirror weight after this update: the engine must not delete what carries it."""
-        return bool(self.traffic or self.mirror)

@@ -206,11 +206,6 @@ class Names:
         """ARM id of the identity whose tags hold what the stack declared last."""
         return self._id("Microsoft.ManagedIdentity", "userAssignedIdentities", self.stack_identity)
 
-    @property
-    def workspace_identity_id(self) -> str:
-        """ARM id of the workspace's identity."""
-        return self._id("Microsoft.ManagedIdentity", "userAssignedIdentities", self.workspace_identity)
-
     def _id(self, provider: str, resource_type: str, name: str) -> str:
         return f"{self.resource_group_id}/providers/{provider}/{resource_type}/{name}"
 

@@ -26,13 +26,6 @@ class AssetReference:
 
     reference: str  # as azure-ai-ml gives it: <name>:<version>, azureml://registries/... or an ARM id
 
-    def resource_id(self, workspace_id: str, collection: str) -> str:
-        """Return what Azure takes; `collection` is models, codes or environments."""
-        if self.reference.startswith(("azureml://", "/")):
-            return self.reference
-        name, _, version = self.reference.partition(":")
-        return f"{workspace_id}/{collection}/{name}/versions/{version}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class LocalAsset:

@@ -56,7 +56,6 @@ class Outcome:
     failed: tuple[Change, ...] = ()
     done: tuple[Change, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -135,7 +134,6 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
     done: dict[tuple[str, str], Change] = {}
     failed: list[Change] = []
     diagnostics: list[Diagnostic] = []
-    counts: Mapping[str, int] = {}
     for event in events:
         if _is_about_a_default_provider(event):
             continue
@@ -162,12 +160,9 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
                 diagnostics.append(
                     Diagnostic(severity=diagnostic["severity"], message=text, urn=diagnostic.get("urn", ""))
                 )
-        elif "summaryEvent" in event:
-            counts = event["summaryEvent"]["resourceChanges"]
     return Outcome(
         changes=tuple(changes.values()),
         failed=tuple(failed),
         done=tuple(done.values()),
         diagnostics=tuple(diagnostics),
-        counts=counts,
     )

@@ -98,7 +98,7 @@ def test_ids_nest():
     assert NAMES.deployment_id("e", "blue") == f"{workspace}/onlineEndpoints/e/deployments/blue"
     identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
     assert NAMES.endpoint_identity_id("fraud") == f"{identities}/id-payments-prod-fraud"
-    assert NAMES.workspace_identity_id == f"{identities}/id-payments-prod-workspace"
+    assert NAMES.stack_identity_id == f"{identities}/id-payments-prod-stack"
 
 
 @pytest.mark.parametrize("field", ["team", "stack", "subscription_id"])

@@ -137,7 +137,6 @@ def test_a_network_that_is_ready_or_that_there_is_none_of_holds_nothing_back(sta
 def test_an_endpoint_to_be_created_gets_deployments_but_no_weights():
     step = accept(WORKSPACE, declared({"blue": 100}))
     assert (step.traffic, step.deployments, step.settled) == ({}, ("blue", "green"), False)
-    assert not step.protected
 
 
 def test_an_endpoint_without_declared_weights_settles_at_once():
@@ -164,7 +163,7 @@ def test_first_weights_wait_for_all_of_their_deployments():
 
 def test_first_weights_are_not_bound_by_the_step_limit():
     step = accept(live(green="Succeeded"), declared({"green": 100}), stable=None, max_step=10)
-    assert (step.traffic, step.settled, step.protected) == ({"green": 100}, True, True)
+    assert (step.traffic, step.settled) == ({"green": 100}, True)
 
 
 def test_a_mirror_waits_alone_when_the_live_weights_can_be_given():

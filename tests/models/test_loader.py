@@ -306,13 +306,12 @@ def test_target_utilization_of_a_managed_deployment_becomes_autoscale(accepted: 
     assert "scaleSettings" not in scaled.body
 
 
-def test_references_become_the_ids_that_azure_takes(accepted: Any) -> None:
+def test_references_are_kept_without_the_prefix_of_az_ml(accepted: Any) -> None:
     referring, registered = accepted.deployments["referring"], accepted.deployments["registered"]
     assert referring.model == AssetReference(reference="m:3")
-    assert referring.model.resource_id("/ws", "models") == "/ws/models/m/versions/3"
-    assert referring.code.resource_id("/ws", "codes") == "/ws/codes/c/versions/1"
-    assert referring.environment.resource_id("/ws", "environments") == "/ws/environments/e/versions/2"
-    assert registered.model.resource_id("/ws", "models") == "azureml://registries/azureml/models/m/versions/3"
+    assert referring.code == AssetReference(reference="c:1")
+    assert referring.environment == AssetReference(reference="e:2")
+    assert registered.model == AssetReference(reference="azureml://registries/azureml/models/m/versions/3")
 
 
 def test_words_that_azure_answers_in_capitals_are_sent_so(accepted: Any) -> None:
