@@ -104,6 +104,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 for each in declaration.deployments
             },
             "settled": settlement.apply(lambda found: found.settled),
+            "waiting": list(declaration.transition.waiting),
             "next": settlement.apply(lambda found: found.next),
         }
         self.register_outputs({"id": endpoint.id})

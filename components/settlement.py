@@ -57,16 +57,19 @@ async def _settle(question: _Question) -> Settlement:
     if question.differs:
         found, warnings = await (question.ask_engine() if pulumi.runtime.is_dry_run() else question.ask_azure())
     transition = question.declaration.transition
-    for reason in transition.waiting:
-        pulumi.log.info(f"{question.declaration.name} is not settled: {reason}", question.endpoint)
-    for warning in [*warnings, *question.failed()]:
-        pulumi.log.warn(warning, question.endpoint)
-    return Settlement(
+    settlement = Settlement(
         traffic=found.traffic if found and warnings else transition.traffic,
         mirror=found.mirror if found and warnings else transition.mirror,
         settled=transition.settled and not warnings,
         next=question.refresh if warnings else question.declaration.next,
     )
+    if transition.waiting:
+        reasons = "; ".join(transition.waiting)
+        line = f"{question.declaration.name} is not settled: {reasons}. Next: {settlement.next}"
+        pulumi.log.info(line, question.endpoint)
+    for warning in [*warnings, *question.failed()]:
+        pulumi.log.warn(warning, question.endpoint)
+    return settlement
 
 
 class _Question:

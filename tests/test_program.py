@@ -108,6 +108,10 @@ def test_the_first_update_makes_the_platform_and_an_endpoint_without_weights(sta
     assert deployment.one("OnlineEndpoint", "fraud-detection-endpoint").inputs["properties"]["traffic"] == {}
     output = endpoint_of(deployment)
     assert output["settled"] is False
+    assert output["waiting"] == [
+        "deployments wait for the workspace: blue",
+        "live weights wait (blue=100): the endpoint does not exist in Azure yet",
+    ]
     assert output["next"] == (
         f"sluice release publish fraud-detection --stack {stack.name} && pulumi up --stack {stack.name}"
     )

@@ -320,7 +320,7 @@ def test_an_endpoints_logs_go_to_log_analytics(declare: Declare, endpoint: Deplo
 def test_the_summary_is_what_people_and_scripts_need(declare: Declare, endpoint: Deploy) -> None:
     deployment = endpoint(declare({"blue": 90, "green": 10}))
     summary = deployment.outputs["summary"]
-    assert summary.keys() == {"id", "scoring_uri", "auth_mode", "deployments", "settled", "next"}
+    assert summary.keys() == {"id", "scoring_uri", "auth_mode", "deployments", "settled", "waiting", "next"}
     assert summary["scoring_uri"] == "https://fraud-dev/score"
     assert (summary["settled"], summary["next"]) == (True, None)
     green = summary["deployments"]["green"]

@@ -163,15 +163,30 @@ def test_an_endpoint_that_cannot_be_read_after_its_update_is_not_called_settled(
 
 
 @both
-def test_what_waits_is_said_with_its_reason(
+def test_what_waits_is_printed_in_one_line_and_put_out_with_the_command_that_continues(
     declare: Declare, run: Run, caplog: pytest.LogCaptureFixture, preview: bool
 ) -> None:
     declaration = declare({})
-    waits = replace(declaration.transition, waiting=("deployments wait for the workspace: blue",))
+    reasons = ("deployments wait for the workspace: blue", "live weights wait (blue=100): blue does not exist yet")
+    waits = replace(declaration.transition, waiting=reasons)
     caplog.set_level(logging.INFO)
-    run(replace(declaration, transition=waits), preview=preview)
+    summary, _ = run(replace(declaration, transition=waits, next="pulumi up --stack dev"), preview=preview)
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
-    assert said == ["fraud-dev is not settled: deployments wait for the workspace: blue"]
+    assert said == [
+        "fraud-dev is not settled: deployments wait for the workspace: blue; live weights wait (blue=100): blue does "
+        "not exist yet. Next: pulumi up --stack dev"
+    ]
+    assert (summary["settled"], summary["waiting"], summary["next"]) == (False, list(reasons), "pulumi up --stack dev")
+
+
+@both
+def test_nothing_is_printed_where_nothing_waits(
+    declare: Declare, run: Run, caplog: pytest.LogCaptureFixture, preview: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    summary, _ = run(declare({"blue": 100}, live=live_endpoint({"blue": 100}, "blue")), preview=preview)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.INFO] == []
+    assert summary["waiting"] == []
 
 
 @both
