@@ -26,8 +26,8 @@ platform = Platform(
     PlatformArgs(
         placement=declaration.placement,
         enable_public_access=public,
-        guarded=not public,
         protect=declaration.protect,
+        protect_vault=settings.protect,
         storage_redundancy=settings.storage.redundancy,
         role_delay_seconds=declaration.role_delay_seconds,
         group_tags=declaration.group_tags,
@@ -41,7 +41,6 @@ endpoints = {
             placement=declaration.placement,
             host=platform.host,
             enable_public_access=public,
-            guarded=not public,
             declaration=endpoint,
         ),
         opts=pulumi.ResourceOptions(depends_on=[platform], transformations=[platform.after_identity]),

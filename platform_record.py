@@ -14,9 +14,9 @@ from stack_config import Network, Redundancy, Settings
 
 __all__ = [
     "ADDRESS_SPACE",
-    "GUARDED_RETENTION_DAYS",
     "ISOLATION",
     "MAX_TAGS",
+    "PROTECTED_RETENTION_DAYS",
     "RETENTION_DAYS",
     "PlatformRecord",
     "refused_changes",
@@ -26,7 +26,7 @@ ADDRESS_SPACE = "10.90.0.0/22"
 """Of a private stack's virtual network."""
 ISOLATION = "AllowInternetOutbound"
 """Of a private workspace's managed network: deployments may fetch packages from the internet."""
-GUARDED_RETENTION_DAYS = 90
+PROTECTED_RETENTION_DAYS = 90
 """Azure's maximum for a deleted vault: in a private stack."""
 RETENTION_DAYS = 7
 """Azure's minimum: a vault that is recreated often should free its name soon."""
@@ -139,7 +139,7 @@ def facts(network: Network, redundancy: Redundancy) -> dict[str, str]:
     return {
         **own,
         "sluice:isolation": ISOLATION,
-        "sluice:vault-retention": str(GUARDED_RETENTION_DAYS),
+        "sluice:vault-retention": str(PROTECTED_RETENTION_DAYS),
         "sluice:address-space": ADDRESS_SPACE,
     }
 

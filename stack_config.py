@@ -280,6 +280,11 @@ class Settings(StackConfig):
     stack: Annotated[str, StringConstraints(min_length=1)]
     location: Location
 
+    @property
+    def protect(self) -> bool:
+        """Whether everything is protected against deletion, whatever it serves: in a private stack."""
+        return self.network is Network.PRIVATE
+
     def names(self, subscription_id: str) -> Names:
         """The stack's Azure names in a subscription."""
         return Names(team=self.team, stack=self.stack, subscription_id=subscription_id, generation=self.generation)

@@ -77,6 +77,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,
         role_delay_seconds=0 if live.workspace_exists else settings.limits.role_delay_seconds,
+        protect=settings.protect or any(endpoint.protect for endpoint in endpoints),
         endpoints=tuple(endpoints),
     )
 

@@ -66,7 +66,7 @@ class EndpointDeclaration:
     role_delay_seconds: float
     """How long its identity's roles need until they are in effect; 0 for an endpoint that exists."""
     protect: bool
-    """The stack config gives it a weight, so the engine must not delete it. What is live now does not count: an
+    """The engine must not delete it: the stack is private, or gives it a weight. What is live now does not count: an
     endpoint that is set to 0 can be removed by the next update. What this update holds back does: under another team,
     stack or subscription everything waits, because nothing is found, and the endpoint under the old name would be
     deleted."""
@@ -92,10 +92,7 @@ class StackDeclaration:
     identity removes them."""
     role_delay_seconds: float
     """How long the roles of the workspace's identity need until they are in effect; 0 for a workspace that exists."""
+    protect: bool
+    """The engine must not delete what all endpoints stand on: the stack is private, or an endpoint is protected."""
     endpoints: tuple[EndpointDeclaration, ...]
     """The endpoints, in the order of the stack file."""
-
-    @property
-    def protect(self) -> bool:
-        """What all endpoints stand on must not be deleted either."""
-        return any(endpoint.protect for endpoint in self.endpoints)

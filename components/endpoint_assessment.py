@@ -73,6 +73,10 @@ class EndpointDraft:
     def _rollout(self) -> RolloutSettings:
         return self.settings.rollout.get(self.key, RolloutSettings())
 
+    @property
+    def _is_to_serve(self) -> bool:
+        return any(self._rollout.traffic.values()) or any(self._rollout.mirror.values())
+
     def declare(self, problems: list[str]) -> EndpointDeclaration | None:
         """Check the endpoint; None if something is wrong, which `problems` then holds."""
         before = len(problems)
@@ -97,7 +101,7 @@ class EndpointDraft:
             transition=transition,
             live=live,
             role_delay_seconds=0 if live else self.settings.limits.role_delay_seconds,
-            protect=any(self._rollout.traffic.values()) or any(self._rollout.mirror.values()),
+            protect=self.settings.protect or self._is_to_serve,
             registries=self._registries(),
             next=self._next(transition),
             deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),

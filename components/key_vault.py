@@ -11,7 +11,7 @@ import pulumi
 from pulumi_azure_native import keyvault
 
 from components.placement import Placement
-from platform_record import GUARDED_RETENTION_DAYS, RETENTION_DAYS
+from platform_record import PROTECTED_RETENTION_DAYS, RETENTION_DAYS
 
 __all__ = ["KeyVault", "KeyVaultArgs"]
 
@@ -26,7 +26,7 @@ class KeyVaultArgs:
     """*Required.* Group that holds the vault."""
     enable_public_access: bool
     """*Required.* Whether callers outside the private network reach it; they still need a role."""
-    guarded: bool
+    protect: bool
     """*Required.* Protect it in the state, and against purging for 90 days. Purge protection cannot be taken back."""
 
 
@@ -49,9 +49,9 @@ class KeyVault(pulumi.ComponentResource):
                 sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
                 enable_rbac_authorization=True,
                 enable_soft_delete=True,
-                soft_delete_retention_in_days=GUARDED_RETENTION_DAYS if args.guarded else RETENTION_DAYS,
+                soft_delete_retention_in_days=PROTECTED_RETENTION_DAYS if args.protect else RETENTION_DAYS,
                 # Azure takes true or nothing; false is refused.
-                enable_purge_protection=True if args.guarded else None,
+                enable_purge_protection=True if args.protect else None,
                 public_network_access="Enabled" if public else "Disabled",
                 network_acls=keyvault.NetworkRuleSetArgs(
                     default_action=keyvault.NetworkRuleAction.ALLOW if public else keyvault.NetworkRuleAction.DENY,
@@ -60,7 +60,7 @@ class KeyVault(pulumi.ComponentResource):
                 ),
             ),
             tags=args.placement.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.guarded),
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
         self.id = vault.id
         self.register_outputs({"id": self.id})

@@ -39,8 +39,6 @@ class OnlineEndpointArgs:
     """*Required.* The platform that it stands on."""
     enable_public_access: bool
     """*Required.* False: it is reached through the workspace's private endpoint only, whatever endpoint.yml says."""
-    guarded: bool
-    """*Required.* Protect it against deletion, whatever it serves."""
     declaration: EndpointDeclaration
     """*Required.* Weights and deployments of this update."""
 
@@ -135,7 +133,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
             tags={**spec.tags, **args.placement.tags},
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.guarded or declaration.protect,
+                protect=declaration.protect,
                 depends_on=rights,
                 delete_before_replace=True,
                 # Azure ignores both in an update. Only an endpoint that serves nothing is replaced for them.

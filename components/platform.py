@@ -53,10 +53,10 @@ class PlatformArgs:
     """*Required.* Names, region, tenant and tags."""
     enable_public_access: bool
     """*Required.* False puts everything behind private endpoints."""
-    guarded: bool
-    """*Required.* Protect group, stack identity, workspace and vault against deletion, whatever is served."""
     protect: bool
-    """*Required.* Protect group, stack identity and workspace while an endpoint is to serve."""
+    """*Required.* Protect group, stack identity and workspace against deletion."""
+    protect_vault: bool
+    """*Required.* Protect the vault as well, against purging too."""
     storage_redundancy: Redundancy = Redundancy.LRS
     """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
     role_delay_seconds: float = 0
@@ -103,7 +103,10 @@ class Platform(pulumi.ComponentResource):
         vault = KeyVault(
             f"{name}-vault",
             KeyVaultArgs(
-                placement=placement, resource_group_name=group.name, enable_public_access=public, guarded=args.guarded
+                placement=placement,
+                resource_group_name=group.name,
+                enable_public_access=public,
+                protect=args.protect_vault,
             ),
             opts=below,
         )
@@ -123,7 +126,7 @@ class Platform(pulumi.ComponentResource):
                 container_registry_id=registry.id,
                 application_insights_id=monitoring.application_insights_id,
                 enable_public_access=public,
-                protect=args.guarded or args.protect,
+                protect=args.protect,
                 role_delay_seconds=args.role_delay_seconds,
             ),
             opts=below,
@@ -137,7 +140,7 @@ class Platform(pulumi.ComponentResource):
             log_analytics_id=monitoring.log_analytics_id,
         )
         if not public:
-            self._close(name, args, workspace, vault_id=vault.id)
+            self._add_private_access(name, args, workspace, vault_id=vault.id)
         self.summary = {
             "id": workspace.id,
             "name": workspace.workspace_name,
@@ -160,7 +163,7 @@ class Platform(pulumi.ComponentResource):
             resource_group_name=group.name,
             location=args.placement.location,
             tags={**args.placement.tags, **args.record_tags, **_subscription_tag(args)},
-            opts=self._guarded(args),
+            opts=self._protected(args),
         )
 
     def _resource_group(self, name: str, args: PlatformArgs) -> resources.ResourceGroup:
@@ -170,13 +173,13 @@ class Platform(pulumi.ComponentResource):
             resource_group_name=names.resource_group,
             location=args.placement.location,
             tags={**args.placement.tags, **args.group_tags, **_subscription_tag(args)},
-            opts=self._guarded(args),
+            opts=self._protected(args),
         )
 
-    def _guarded(self, args: PlatformArgs) -> pulumi.ResourceOptions:
+    def _protected(self, args: PlatformArgs) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(
             parent=self,
-            protect=args.guarded or args.protect,
+            protect=args.protect,
             delete_before_replace=True,
             # Ids in the state hold the subscription, inputs do not: an update by a caller who is signed in to another
             # subscription would reset the endpoints of the first. This makes the engine replace group and identity,
@@ -184,7 +187,10 @@ class Platform(pulumi.ComponentResource):
             replace_on_changes=[f'tags["{SUBSCRIPTION_TAG}"]'],
         )
 
-    def _close(self, name: str, args: PlatformArgs, workspace: Workspace, *, vault_id: pulumi.Output[str]) -> None:
+    def _add_private_access(
+        self, name: str, args: PlatformArgs, workspace: Workspace, *, vault_id: pulumi.Output[str]
+    ) -> None:
+        """Private endpoints for everything, and a cluster that builds images behind them."""
         # Imported here, because the SDK's network module takes longer to import than all others together and a public
         # stack does not need it.
         from components.private_access import PrivateAccess, PrivateAccessArgs

@@ -163,6 +163,14 @@ def test_what_is_declared_to_serve_is_protected_while_it_waits(azure: FakeAzure,
     assert declare(azure, config({"blue": 100})).protect is True
 
 
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("network", ["public", "private"])
+def test_in_a_private_stack_everything_is_protected_whatever_it_serves(azure: FakeAzure, network: str) -> None:
+    declaration = declare(azure, config({"blue": 0}, network=network))
+    assert {declaration.protect, *(endpoint.protect for endpoint in declaration.endpoints)} == {network == "private"}
+    assert declare(azure, config(network=network, endpoints={}, rollout={})).protect is (network == "private")
+
+
 def test_what_is_set_to_0_is_protected_no_longer_but_still_changed_in_place_only(live: FakeAzure) -> None:
     declaration = declare(live, config({"blue": 0}))
     assert declaration.protect is False

@@ -37,7 +37,7 @@ def endpoint(azure: FakeAzure, placement: Placement) -> Callable[..., Deployment
                 container_registry_id=pulumi.Output.from_input("/registry"),
                 log_analytics_id=pulumi.Output.from_input("/logs"),
             )
-            args = {"placement": placement, "host": host, "enable_public_access": True, "guarded": False, **changes}
+            args = {"placement": placement, "host": host, "enable_public_access": True, **changes}
             made = OnlineEndpoint("fraud", OnlineEndpointArgs(declaration=declaration, **args))
             pulumi.export("summary", made.summary)
 
@@ -288,15 +288,12 @@ def test_what_azure_writes_into_the_bag_is_ignored_and_nothing_else_of_it(
     }
 
 
-@pytest.mark.parametrize(
-    ("guarded", "protect", "expected"),
-    [(False, False, False), (False, True, True), (True, False, True)],
-)
-def test_an_endpoint_is_protected_while_it_is_to_serve_or_when_guarded(
-    declare: Declare, endpoint: Deploy, guarded: bool, protect: bool, expected: bool
+@pytest.mark.parametrize("protect", [False, True])
+def test_an_endpoint_is_protected_where_its_declaration_says_so(
+    declare: Declare, endpoint: Deploy, protect: bool
 ) -> None:
-    deployment = endpoint(declare({"blue": 0}, protect=protect), guarded=guarded)
-    assert deployment.one("OnlineEndpoint", "fraud-endpoint").protect is expected
+    deployment = endpoint(declare({"blue": 0}, protect=protect))
+    assert deployment.one("OnlineEndpoint", "fraud-endpoint").protect is protect
 
 
 def test_only_an_endpoint_that_serves_nothing_is_replaced_for_its_identity(declare: Declare, endpoint: Deploy) -> None:

@@ -21,8 +21,8 @@ def platform(azure: FakeAzure, placement: Placement, *, public: bool, **changes:
         **{
             "placement": placement,
             "enable_public_access": public,
-            "guarded": not public,
-            "protect": False,
+            "protect": not public,
+            "protect_vault": not public,
             "group_tags": {"sluice:endpoint:fraud-dev": "fraud"},
             "record_tags": {"sluice:network": "public" if public else "private"},
             **changes,
@@ -200,21 +200,21 @@ def test_the_workspace_is_made_after_its_rights(private: Deployment) -> None:
 
 
 @pytest.mark.parametrize(
-    ("protect", "guarded", "protected"),
+    ("protect", "vault", "protected"),
     [
         (False, False, set()),
         (True, False, {"platform-group", "platform-stack", "platform-ml-workspace"}),
-        (False, True, {"platform-group", "platform-stack", "platform-ml-workspace", "platform-vault-vault"}),
+        (True, True, {"platform-group", "platform-stack", "platform-ml-workspace", "platform-vault-vault"}),
     ],
 )
-def test_group_and_workspace_are_protected_while_anything_is_to_serve_and_with_the_vault_when_guarded(
-    azure: FakeAzure, placement: Placement, protect: bool, guarded: bool, protected: set[str]
+def test_group_and_workspace_are_protected_and_the_vault_where_that_is_asked_for(
+    azure: FakeAzure, placement: Placement, protect: bool, vault: bool, protected: set[str]
 ) -> None:
-    deployment = platform(azure, placement, public=True, protect=protect, guarded=guarded)
+    deployment = platform(azure, placement, public=True, protect=protect, protect_vault=vault)
     assert {one.name for one in deployment.registrations if one.protect} == protected
 
 
-def test_purge_protection_and_long_retention_are_for_guarded_vaults_only(
+def test_purge_protection_and_long_retention_are_for_protected_vaults_only(
     public: Deployment, private: Deployment
 ) -> None:
     assert private.one("Vault").inputs["properties"]["enablePurgeProtection"] is True

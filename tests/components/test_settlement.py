@@ -71,7 +71,7 @@ def run(azure: FakeAzure, placement: Placement, caplog: pytest.LogCaptureFixture
                 )
             )
             args = OnlineEndpointArgs(
-                placement=placement, host=host, enable_public_access=True, guarded=False, declaration=declaration
+                placement=placement, host=host, enable_public_access=True, declaration=declaration
             )
             pulumi.export("summary", OnlineEndpoint("fraud", args).summary)
 

@@ -48,7 +48,7 @@ def test_the_hook_says_it_about_creations_and_never_tries_again(
     monkeypatch.setattr(taken_names, "monitor_supports_feature", lambda feature: True)
     monkeypatch.setattr(pulumi.log, "error", said.append)
     monkeypatch.setattr(pulumi, "ErrorHook", lambda name, function: hooks.append(function))
-    args = PlatformArgs(placement=placement, enable_public_access=True, guarded=False, protect=False)
+    args = PlatformArgs(placement=placement, enable_public_access=True, protect=False, protect_vault=False)
     deploy(lambda: Platform("platform", args), azure)
     (hook,) = hooks
     failed = {"urn": "u", "id": "", "name": "platform-ml-workspace", "type": "t"}
