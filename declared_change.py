@@ -95,7 +95,7 @@ class DeclaredChange:
 
     @property
     def changes_identity(self) -> bool:
-        """Whether the endpoint exists with another identity."""
+        """Whether the endpoint exists with another identity; the case of an ARM id does not matter."""
         return self.endpoint is not None and _lower(self.endpoint.identity_ids) != _lower(self.declared.identity_ids)
 
     @cached_property

@@ -31,7 +31,7 @@ class LiveDeployment:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveEndpoint:
-    """An endpoint as Azure describes it; `identity_ids` are lower-cased ARM ids, none for a system-assigned one.
+    """An endpoint as Azure describes it; `identity_ids` are ARM ids, none for a system-assigned one.
 
     `changed_by` and `changed_at` (ISO 8601) say who changed it last, as far as Azure tells.
     """

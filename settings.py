@@ -63,12 +63,10 @@ def load_settings() -> Settings:
     )
 
 
-def parse_settings(
-    raw: Mapping[str, object], *, stack: str, today: date | None = None, role_delay: str | None = None
-) -> Settings:
+def parse_settings(raw: Mapping[str, object], *, stack: str, today: date, role_delay: str | None = None) -> Settings:
     """Check the `sluice:` keys of a stack file (without the prefix, plus `location`) and return them typed.
 
-    `today`, which decides what VM sizes are retired, is given by tests; `role_delay` wins over the stack file's.
+    `today` decides which VM sizes are retired; `role_delay` wins over the stack file's.
     """
     violations: list[Violation] = []
     settings: Settings | None = None
@@ -78,7 +76,7 @@ def parse_settings(
         settings = Settings.model_validate_json(json.dumps({"stack": stack, **raw}, default=str))
     except ValidationError as error:
         violations += explain(error, stack=stack)
-    violations += _between_sections(raw, stack=stack, today=today or date.today())
+    violations += _between_sections(raw, stack=stack, today=today)
     if role_delay is not None and not re.match(DELAY_PATTERN, role_delay):
         violations.append(delay_violation(ROLE_DELAY_VARIABLE, role_delay))
     if settings is None or violations:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ def read_settings(stack: str) -> tuple["Settings", str]:
     raw = {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
     if LOCATION in config:
         raw["location"] = config[LOCATION]
-    settings = parse_settings(raw, stack=stack)
+    settings = parse_settings(raw, stack=stack, today=date.today())
     named = [config.get(SUBSCRIPTION), *map(os.environ.get, SUBSCRIPTION_VARIABLES)]
     subscription = next((str(one) for one in named if one), None)
     if subscription is None:

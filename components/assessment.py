@@ -8,6 +8,7 @@ in `endpoint_assessment.py`; the rules about weights are in `change_rules.py`.
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pulumi
@@ -52,7 +53,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     record = PlatformRecord.of(settings, declared_names)
     problems += stack_problems(settings, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
-    collect(problems, lambda: validate_removal(removed, declared_names, stack=settings.stack))
+    collect(problems, partial(validate_removal, removed, declared_names, stack=settings.stack))
     drafts = [
         EndpointDraft(settings, names, live, key, name, models[key], models_folder / key)
         for name, key in declared_names.items()
@@ -60,7 +61,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     ]
     for name, key in declared_names.items():
         if key not in models:  # its files are refused already; what the stack file asks of Azure may be wrong as well
-            collect(problems, lambda n=name, k=key: check_without_files(settings, live, n, k))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            collect(problems, partial(check_without_files, settings, live, name, key))
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
@@ -87,7 +88,7 @@ def _load(settings: Settings, models_folder: Path, problems: list[str]) -> dict[
     folders = {models_folder / key: key for key in settings.endpoints}
     asked = {folder: settings.endpoints[key].deployments for folder, key in folders.items()}
     models: dict[str, Model] = {}
-    for folder, loaded in (collect(problems, lambda: load_models(asked)) or {}).items():
+    for folder, loaded in (collect(problems, partial(load_models, asked)) or {}).items():
         if isinstance(loaded, Model):
             models[folders[folder]] = loaded
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
@@ -83,15 +84,13 @@ class EndpointDraft:
         problems += self._file_problems()
         live = self.live.endpoints.get(self.name)
         state = self.live.around(live)
-        transition = collect(
-            problems,
-            lambda: validate_transition(state, self._declared(), self._rollout.stable, self.settings.limits),
-        )
+        stable, limits = self._rollout.stable, self.settings.limits
+        transition = collect(problems, partial(validate_transition, state, self._declared(), stable, limits))
         # Also for a refused change: its content has to be published before it can be allowed.
         names = (
             transition.deployments if transition else self._endpoint.deployments if self.live.workspace_exists else ()
         )
-        published = collect(problems, lambda: self._published(tuple(names)))
+        published = collect(problems, partial(self._published, tuple(names)))
         if transition is None or published is None or len(problems) > before:
             return None
         return EndpointDeclaration(
@@ -121,7 +120,7 @@ class EndpointDraft:
             key=self.key,
             name=self.name,
             auth_mode=self.model.endpoint.auth_mode,
-            identity_ids=frozenset(identity_id.lower() for identity_id in identities),
+            identity_ids=frozenset(identities),
             traffic=self._rollout.traffic,
             mirror=self._rollout.mirror,
             deployments={

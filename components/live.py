@@ -256,7 +256,7 @@ def live_endpoint(name: str, endpoint: Resource, deployments: Mapping[str, Resou
         name=name,
         provisioning_state=properties["provisioningState"],
         auth_mode=properties["authMode"],
-        identity_ids=frozenset(identity_id.lower() for identity_id in identities),
+        identity_ids=frozenset(identities),
         traffic=_weights(properties.get("traffic")),
         mirror=_weights(properties.get("mirrorTraffic")),
         deployments={one: _live_deployment(one, found) for one, found in deployments.items() if found is not None},

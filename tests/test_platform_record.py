@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,9 @@ def refused(before: PlatformRecord, now: PlatformRecord) -> list[str]:
 
 def test_a_private_stack_says_all_that_cannot_change_under_it():
     settings = parse_settings(
-        {"team": "payments", "network": "private", "location": "westeurope", "generation": 3}, stack="prod"
+        {"team": "payments", "network": "private", "location": "westeurope", "generation": 3},
+        stack="prod",
+        today=date(2026, 1, 1),
     )
     assert PlatformRecord.of(settings, ["fraud-b", "fraud-a"]).tags() == {
         "sluice:generation": "3",

@@ -131,7 +131,8 @@ def test_a_complete_config_is_read_as_written():
 
 
 def test_the_smallest_config_gets_the_documented_defaults():
-    read = parse_settings({"team": "payments", "network": "public", "location": "westeurope"}, stack="dev")
+    raw = {"team": "payments", "network": "public", "location": "westeurope"}
+    read = parse_settings(raw, stack="dev", today=TODAY)
     assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (50, 50, 1)
     assert (read.endpoints, read.rollout) == ({}, {})
     assert (read.generation, read.tags, read.storage.redundancy) == (1, {}, Redundancy.LRS)
@@ -346,7 +347,7 @@ def test_a_size_may_be_used_before_it_retires_and_never_by_default():
     raw = config(f"{GREEN}.sku", "Standard_NC6s_v3")
     parse_settings(raw, stack="prod", today=date(2025, 9, 29))
     with pytest.raises(SettingsError, match="retired on 2025-09-30"):
-        parse_settings(raw, stack="prod")
+        parse_settings(raw, stack="prod", today=date(2025, 9, 30))
 
 
 def test_everything_that_is_wrong_is_reported_together_and_sorted():

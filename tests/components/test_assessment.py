@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def config(
         "rollout": {"fraud": {"stable": "blue", "traffic": dict(traffic or {})}},
         **changes,
     }
-    return parse_settings(raw, stack="dev")
+    return parse_settings(raw, stack="dev", today=date(2026, 1, 1))
 
 
 def publish(azure: FakeAzure, model: Model, *, guid: str = "guid-1") -> None:

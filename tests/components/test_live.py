@@ -78,7 +78,7 @@ def test_an_endpoint_is_read_with_its_weights_identity_and_deployments(stack: Fa
             name="fraud-dev",
             provisioning_state="Succeeded",
             auth_mode="Key",
-            identity_ids=frozenset({"/id/upper"}),
+            identity_ids=frozenset({"/ID/Upper"}),
             traffic={"blue": 90, "green": 10},
             mirror={},
             deployments={
