@@ -52,6 +52,8 @@ _REMEDIES = {
     errno.EACCES: "Check its owner and its permissions.",
     errno.EPERM: "Check its owner and its permissions.",
     errno.ENOENT: "Check the path; if the working directory was deleted, change to one that exists.",
+    errno.ENOTDIR: "Part of that path is a file, not a folder. Check the path.",
+    errno.EEXIST: "There is a file where a folder belongs. Check the path.",
     errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
 }
 
@@ -60,4 +62,9 @@ def explain_system_error(error: OSError) -> str:
     """One line on what the operating system refused, with the file where it names one, and what to do."""
     said = error.strerror or " ".join(str(error).split()) or type(error).__name__
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{said}. {_REMEDIES.get(error.errno or 0, 'Check that file or connection and try again.')}"
+    return f"{where}{said}. {remedy_for(error)}"
+
+
+def remedy_for(error: OSError) -> str:
+    """What to do about what the operating system refused."""
+    return _REMEDIES.get(error.errno or 0, "Check that file or connection and try again.")

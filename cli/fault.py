@@ -17,6 +17,7 @@ from cli.localhome import LocalHome, local_home
 
 REQUEST_SECONDS = 30.0
 WAIT_SECONDS = 10
+LONGEST_SECONDS = 30 * 24 * 3600
 _TYPES = """types:
   onlineEndpoints, onlineEndpoints/deployments, storageAccounts, ...: ARM types, or the end of one
   score  requests to models (/score); named by endpoint, or endpoint/deployment
@@ -116,7 +117,10 @@ def duration(text: str) -> float:
     matched = _DURATION.fullmatch(text.strip())
     if matched is None:
         raise argparse.ArgumentTypeError(f"a duration is a number with ms, s, m or h, got {text!r}")
-    return float(matched[1]) * _SECONDS[matched[2] or "s"]
+    seconds = float(matched[1]) * _SECONDS[matched[2] or "s"]
+    if seconds > LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"a duration is at most {LONGEST_SECONDS // 3600} h, got {text!r}")
+    return seconds
 
 
 def run_add(options: argparse.Namespace) -> int:

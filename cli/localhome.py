@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cli import processes
-from cli.errors import UnavailableError, UsageError
+from cli.errors import UnavailableError, UsageError, remedy_for
 from cli.project import project_root
 
 HOME_VARIABLE = "SLUICE_LOCAL_HOME"
@@ -148,9 +148,7 @@ class LocalHome:
             draft.replace(self.marker)
             (self.path / "logs").mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise UnavailableError(
-                f"cannot write to {self.path}: {error.strerror}. Check its permissions and the free space."
-            ) from error
+            raise UnavailableError(f"cannot write to {self.path}: {error.strerror}. {remedy_for(error)}") from error
 
     def delete(self) -> None:
         """Delete the folder; one that was interrupted leaves a home, which can be deleted again. Raises OSError."""
@@ -187,7 +185,7 @@ class LocalHome:
         """The process that holds this home's lock, ready or still starting; None when there is none."""
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:  # a disk that cannot be written
             descriptor = os.open(self.path / "lock", os.O_RDONLY)
@@ -216,7 +214,13 @@ class LocalHome:
                 started=float(record["started"]),
                 role_delay_seconds=float(record.get("role_delay_seconds", 0)),
             )
-        except (FileNotFoundError, ValueError, KeyError, TypeError):  # what is no record says nothing
+        except (
+            FileNotFoundError,
+            NotADirectoryError,
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # what is no record says nothing
             return None
 
     def server(self) -> Server | None:

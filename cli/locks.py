@@ -10,7 +10,7 @@ import json
 import os
 import socket
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -63,8 +63,11 @@ def stack_locks(backend: Path, project: str, stack: str) -> list[Lock]:
             content = json.loads(file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             continue
-        taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
-        locks.append(Lock(file, int(content["pid"]), content["username"], content["hostname"], taken))
+        try:
+            taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
+            locks.append(Lock(file, int(content["pid"]), str(content["username"]), str(content["hostname"]), taken))
+        except (KeyError, TypeError, ValueError, AttributeError):  # who holds it is not known, so it stays
+            locks.append(Lock(file, 0, "unknown user", "unknown host", datetime.fromtimestamp(0, UTC)))
     return locks
 
 

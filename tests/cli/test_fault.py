@@ -21,6 +21,12 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
         duration(text)
 
 
+@pytest.mark.parametrize("text", ["721h", "9" * 400])
+def test_a_duration_that_nothing_lasts_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="at most 720 h"):
+        duration(text)
+
+
 def test_a_fault_is_shown_in_one_line() -> None:
     fault = {"number": 3, "kind": "slow", "name": "fraud-dev/blue", "by_seconds": 0.5, "left": 2, "seen": 4, "hits": 1}
     assert describe(fault) == "3: slow, named fraud-dev/blue, by 0.5 s, 2 left, has hit 1 of 4"

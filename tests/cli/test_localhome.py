@@ -93,6 +93,20 @@ def test_of_two_that_create_a_home_at_once_none_takes_the_half_made_one_for_some
     assert sorted(file.name for file in home.path.iterdir()) == ["README.txt", "logs"]
 
 
+@pytest.mark.parametrize("below", ["", "home"])
+def test_a_file_in_the_place_of_the_home_is_named_as_one(
+    tmp_path: Path, below: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for command, code in (("start", 4), ("status", 4), ("env", 4), ("stop", 0)):
+        assert main.main(["local", command, "--home", str(file / below)]) == code, command
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f"sluice: cannot write to {file / below}: ")
+    assert "Check the path." in said[0]
+    assert len(said) == 2
+
+
 def test_a_home_whose_creation_was_killed_can_be_created(tmp_path: Path) -> None:
     home = LocalHome(tmp_path / "home")
     fill(home.path, [".README.txt-1234"])
