@@ -267,7 +267,13 @@ def _call(
     import urllib.request
 
     server = home.require_server()
-    token = home.control_token.read_text(encoding="utf-8").strip()
+    try:
+        token = home.control_token.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise UnavailableError(
+            f"{home.control_token}, which lets a command control the local Azure, cannot be read: {error}. Delete it, "
+            f"then run `sluice local stop{home.flag}` and `sluice local start{home.flag}`."
+        ) from error
     data = None if body is None else json.dumps(body).encode()
     headers = {"X-Local-Token": token, "Content-Type": "application/json"}
     request = urllib.request.Request(server.http + path, data, headers, method=method)

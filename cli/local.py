@@ -159,8 +159,9 @@ def run_status(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps({"running": False, "home": str(home.path)}))
         else:
-            state = "is starting" if home.holder() is not None else "does not run"
-            print(f"the local Azure in {home.path} {state}. Start it with `sluice local start{home.flag}`.")
+            starting = home.holder() is not None
+            state = "is not ready yet. Wait for it" if starting else "does not run. Start it"
+            print(f"the local Azure in {home.path} {state} with `sluice local start{home.flag}`.")
         return ExitCode.UNAVAILABLE
     live = live_status(server)
     instances = [

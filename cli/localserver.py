@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,13 +21,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cli import processes
+from cli import ports, processes
 from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
 from cli.localhome import LocalHome, Server
 
-DEFAULT_PORT = 18443
-PORTS = range(1, 65535)  # HTTP takes the next one
-PORTS_TRIED = 100
 READY_SECONDS = 180.0
 """For a very busy machine; a server that ends before it is ready is noticed at once."""
 SLOW_SECONDS = 3.0
@@ -47,13 +43,13 @@ _children: "list[subprocess.Popen[bytes]]" = []
 
 def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: Say) -> tuple[Server, bool]:
     """The running server, and whether this call started it; `flags` are the server's own."""
-    if port is not None and port not in PORTS:
+    if port is not None and port not in ports.PORTS:
         raise UsageError(f"--port must be 1 to 65534 (HTTP takes the next one), got {port}.")
     home.create()
     with _lock(home.path / "start.lock", "another start", say):
         with _lock(home.path / "stop.lock", "a stop", say):
             pass  # a server that a stop is ending must not be found running
-        running = _wait_for_one_that_starts(home)
+        running = _wait_for_one_that_starts(home, say)
         if running is not None:
             if port not in (None, running.port):
                 raise UsageError(
@@ -142,14 +138,18 @@ def _lock(file: Path, holder: str, say: Say) -> Iterator[None]:
         yield
 
 
-def _wait_for_one_that_starts(home: LocalHome) -> Server | None:
+def _wait_for_one_that_starts(home: LocalHome, say: Say) -> Server | None:
     """The running server; one that was started by hand and is not ready yet is waited for."""
-    deadline = time.monotonic() + READY_SECONDS
+    started = time.monotonic()
+    told = False
     while home.holder() is not None:
         server = home.server()
         if server is not None:
             return server
-        if time.monotonic() > deadline:
+        if not told and time.monotonic() - started > SLOW_SECONDS:
+            say(f"process {home.holder()} holds {home.path} but is not ready; waiting for it")
+            told = True
+        if time.monotonic() - started > READY_SECONDS:
             raise UnavailableError(
                 f"process {home.holder()} holds {home.path} but is not ready. See `sluice local logs{home.flag}`; "
                 f"`sluice local stop{home.flag}` ends it."
@@ -161,16 +161,16 @@ def _wait_for_one_that_starts(home: LocalHome) -> Server | None:
 
 def _spawn_on_a_port(home: LocalHome, port: int | None, flags: Sequence[str], say: Say) -> Server:
     """The server on the port asked for, else on the port this home had last, else on the first free one."""
-    wanted = port or _kept_port(home)
+    wanted = port or ports.kept_port(home.port_file)
     if wanted is not None:
-        _check_port(wanted)
+        ports.check_port(wanted)
         return _spawn(home, wanted, flags, say)
     while True:
-        chosen = _free_port()
+        chosen = ports.free_port()
         try:
             return _spawn(home, chosen, flags, say)
         except UnavailableError:
-            if _is_free(chosen) and _is_free(chosen + 1):
+            if ports.is_free(chosen) and ports.is_free(chosen + 1):
                 raise
             say(f"another program took port {chosen} or {chosen + 1} in the meantime; trying the next ones")
 
@@ -237,43 +237,6 @@ def _environment() -> dict[str, str]:
 
     with contextlib.redirect_stdout(sys.stderr):  # set-up reports its progress there; ours is an answer
         return uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
-
-
-def _kept_port(home: LocalHome) -> int | None:
-    """The port this home had last."""
-    with contextlib.suppress(OSError, ValueError):
-        port = int(home.port_file.read_text())
-        return port if port in PORTS else None
-    return None
-
-
-def _free_port() -> int:
-    """The first free pair from the default on."""
-    for port in range(DEFAULT_PORT, DEFAULT_PORT + 2 * PORTS_TRIED, 2):
-        if _is_free(port) and _is_free(port + 1):
-            return port
-    raise UnavailableError(
-        f"there is no free pair of ports from {DEFAULT_PORT} to {DEFAULT_PORT + 2 * PORTS_TRIED}. Give --port."
-    )
-
-
-def _check_port(port: int) -> None:
-    taken = [number for number in (port, port + 1) if not _is_free(number)]
-    if taken:
-        raise UsageError(
-            f"port {' and '.join(map(str, taken))} on 127.0.0.1 is taken by another program (the local Azure needs "
-            f"{port} and {port + 1}). Give another one with --port, or end that program."
-        )
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _printed(home: LocalHome) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
 from cli.fault import describe, duration
+from cli.localhome import LocalHome, Server
 from cli.main import main
 
 
@@ -25,6 +27,20 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_a_duration_that_nothing_lasts_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="at most 720 h"):
         duration(text)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"], ids=["missing", "not text"])
+def test_a_control_token_that_cannot_be_read_is_told_with_the_way_to_a_new_one(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server(pid=1, https="https://localhost:1", http="http://localhost:2", version="", started=0.0)
+    monkeypatch.setattr(LocalHome, "require_server", lambda home: server)
+    if content is not None:
+        (tmp_path / "control.token").write_bytes(content)
+    assert main(["local", "fault", "list", "--home", str(tmp_path)]) == 4
+    said = capsys.readouterr().err
+    assert said.startswith(f"sluice: {tmp_path}/control.token, which lets a command control the local Azure, cannot be")
+    assert "sluice local stop --home" in said
 
 
 def test_a_fault_is_shown_in_one_line() -> None:

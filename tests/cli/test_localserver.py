@@ -1,6 +1,8 @@
 """Starting the local Azure's process: what it gets, and what a start does when something else is in its way."""
 
+import fcntl
 import http.client
+import json
 import os
 import stat
 import sys
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli import localserver
+from cli import localserver, ports
 from cli.errors import UnavailableError, UsageError
 from cli.localhome import LocalHome, Server
 from cli.localserver import _environment
@@ -58,7 +60,7 @@ class Ports:
         self.taken: set[int] = set()
         self.lost = list(lost)
         self.tried: list[int] = []
-        monkeypatch.setattr(localserver, "_is_free", lambda port: port not in self.taken)
+        monkeypatch.setattr(ports, "is_free", lambda port: port not in self.taken)
         monkeypatch.setattr(localserver, "_spawn", self.spawn)
 
     def spawn(self, home: LocalHome, port: int, flags: Sequence[str], say: localserver.Say) -> Server:
@@ -72,11 +74,11 @@ class Ports:
 def test_a_port_that_another_program_takes_before_the_server_does_is_passed_over(
     home: LocalHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = localserver.DEFAULT_PORT
-    ports = Ports(monkeypatch, lost=[first])
+    first = ports.DEFAULT_PORT
+    machine = Ports(monkeypatch, lost=[first])
     said: list[str] = []
     server, started = localserver.start(home, port=None, say=said.append)
-    assert (server.port, started, ports.tried) == (first + 2, True, [first, first + 2])
+    assert (server.port, started, machine.tried) == (first + 2, True, [first, first + 2])
     assert said == [f"another program took port {first} or {first + 1} in the meantime; trying the next ones"]
 
 
@@ -84,14 +86,14 @@ def test_a_port_that_another_program_takes_before_the_server_does_is_passed_over
 def test_another_port_than_the_wanted_one_is_never_taken(
     home: LocalHome, monkeypatch: pytest.MonkeyPatch, asked: bool
 ) -> None:
-    ports = Ports(monkeypatch, lost=[20001])
+    machine = Ports(monkeypatch, lost=[20001])
     home.create()
     home.port_file.write_text("1024\n" if asked else "20001\n")
     with pytest.raises(UnavailableError, match="Port 20001 is taken"):
         localserver.start(home, port=20001 if asked else None, say=lambda text: None)
     with pytest.raises(UsageError, match=r"port 20001 on .* is taken by another program"):
         localserver.start(home, port=20001 if asked else None, say=lambda text: None)
-    assert ports.tried == [20001]
+    assert machine.tried == [20001]
 
 
 @pytest.mark.parametrize("content", ["", "many", "0", "-1", "65535", "99999999999"])
@@ -99,7 +101,7 @@ def test_a_broken_port_file_is_as_good_as_none(home: LocalHome, monkeypatch: pyt
     Ports(monkeypatch)
     home.create()
     home.port_file.write_text(content)
-    assert localserver.start(home, port=None, say=lambda text: None)[0].port == localserver.DEFAULT_PORT
+    assert localserver.start(home, port=None, say=lambda text: None)[0].port == ports.DEFAULT_PORT
 
 
 def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_start_says_so(
@@ -126,6 +128,25 @@ def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_star
     pid = home.console_log.read_text().split()[0]
     assert f"{pid} starts" in str(failed.value)
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_start_says_for_which_server_it_waits(home: LocalHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def get_ready(text: str) -> None:
+        said.append(text)
+        record = {"pid": os.getpid(), "https": "https://localhost:1", "http": "", "version": "", "started": 0}
+        home.server_file.write_text(json.dumps(record))
+
+    monkeypatch.setattr(localserver, "SLOW_SECONDS", 0.0)
+    home.create()
+    with (home.path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{os.getpid()}")
+        lock.flush()
+        server, started = localserver.start(home, port=None, say=get_ready)
+    assert (server.pid, started) == (os.getpid(), False)
+    assert said == [f"process {os.getpid()} holds {home.path} but is not ready; waiting for it"]
 
 
 def test_a_server_that_answers_nonsense_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
