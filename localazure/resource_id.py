@@ -110,6 +110,12 @@ class ResourceId:
         return self._segments[-1]
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names in the provider, from the outermost resource to this one; empty for a resource group."""
+        at = self._provider_at
+        return tuple(self._segments[at + 3 :: 2]) if at is not None else ()
+
+    @property
     def parent(self) -> str:
         """The id this resource lives under: its parent resource, else its scope."""
         at = self._provider_at

@@ -26,6 +26,7 @@ from localazure.arm.timing import PACES, Clock, Timing
 from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
 from localazure.resource_id import ResourceId
+from localazure.storage.accounts import is_closed_to_public
 from localazure.storage.blobs import BlobStore
 from localazure.store import Resource, Store
 
@@ -162,6 +163,10 @@ class ControlPlane:
     def storage_account(self, name: str) -> Resource | None:
         """Account names are unique in all of Azure."""
         return next(iter(self.store.named("microsoft.storage/storageaccounts", name)), None)
+
+    def caller_reaches(self, account: Resource) -> bool:
+        """Whether a storage account's network rules let the caller through."""
+        return not (self.options.outside_network and is_closed_to_public(account))
 
     def caller_may_use_blobs(self, account: Resource, write: bool) -> bool:
         if not self.options.caller_without_data_roles:

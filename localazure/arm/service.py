@@ -23,6 +23,7 @@ from localazure.arm.body_check import check_body
 from localazure.arm.conditions import check_conditions
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.listing import page
+from localazure.arm.namespaces.metrics import MetricValues
 from localazure.arm.namespaces.resources import ResourceGroups
 from localazure.arm.namespaces.storage import StorageAccounts
 from localazure.arm.operations import OPERATION_SEGMENTS
@@ -30,7 +31,6 @@ from localazure.arm.regions import locations
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, machine_learning_body
-from localazure.monitor.routes import Metrics
 from localazure.relaxed_json import strict_json
 from localazure.requests import read_body, read_json
 from localazure.resource_id import ResourceId, split_path
@@ -122,7 +122,7 @@ class ArmService:
             return self._of_provider(http.method, segments, body)
         if lower[2:] == ["metrics:getbatch"] and http.method == "POST":
             metrics = self._plane.behaviour("microsoft.insights/metrics")
-            assert isinstance(metrics, Metrics)
+            assert isinstance(metrics, MetricValues)
             return metrics.batch(request_for(resource_id))
         if http.method == "GET":
             return self._paged(http, self._list(resource_id, request_for))

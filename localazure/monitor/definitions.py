@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localazure.resource_id import ResourceId
+
 ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 DEPLOYMENTS = f"{ENDPOINTS}/deployments"
 DEPLOYMENT, STATUS, STATUS_CLASS, MODEL_STATUS = "deployment", "statusCode", "statusCodeClass", "modelStatusCode"
@@ -75,3 +77,8 @@ NOT_SERVED = {
 def definitions(namespace: str) -> dict[str, Definition]:
     """The metrics of a namespace by lower-cased name; empty for one without metrics here."""
     return {one.name.lower(): one for one in METRICS if one.namespace.lower() == namespace.lower()}
+
+
+def definition_of(resource_id: ResourceId, metric: str) -> Definition | None:
+    """A metric of a resource; None when it is not one that is served here."""
+    return definitions(resource_id.type).get(metric.lower())

@@ -26,6 +26,7 @@ from localazure.monitor.definitions import (
 from localazure.monitor.filters import Filter
 from localazure.monitor.gauges import Spread, Steps
 from localazure.monitor.metrics import CPU, MEMORY, Metrics, States
+from localazure.resource_id import ResourceId
 
 _MODEL_NOT_REACHED = "-"
 _USAGE = {"CpuUtilizationPercentage": CPU, "CpuMemoryUtilizationPercentage": MEMORY}
@@ -67,14 +68,19 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Resource:
+class Measured:
     """An endpoint, or one deployment of it."""
 
     endpoint: str
     deployment: str | None = None
 
+    @classmethod
+    def of(cls, resource_id: ResourceId) -> Measured:
+        """From the ARM id of an endpoint or a deployment."""
+        return cls(*resource_id.names[1:])
 
-def measure(metrics: Metrics, definition: Definition, resource: Resource, span: Span, wanted: Filter) -> Series:
+
+def measure(metrics: Metrics, definition: Definition, resource: Measured, span: Span, wanted: Filter) -> Series:
     """The time series of one metric, split by the dimensions of the filter."""
     if definition.name == "RequestsPerMinute":
         return _requests(metrics, resource, span, wanted)
@@ -90,14 +96,14 @@ def measure(metrics: Metrics, definition: Definition, resource: Resource, span: 
     return _usage(metrics, _USAGE[definition.name], resource.endpoint, resource.deployment, span, wanted)
 
 
-def _buckets(metrics: Metrics, resource: Resource, span: Span) -> Iterator[tuple[str, Bucket | PackedBucket]]:
+def _buckets(metrics: Metrics, resource: Measured, span: Span) -> Iterator[tuple[str, Bucket | PackedBucket]]:
     for series in metrics.requests(resource.endpoint, resource.deployment):
         read = series.seconds if span.fine else series.minutes
         for bucket in read(span.start, span.end, span.now):
             yield series.deployment, bucket
 
 
-def _requests(metrics: Metrics, resource: Resource, span: Span, wanted: Filter) -> Series:
+def _requests(metrics: Metrics, resource: Measured, span: Span, wanted: Filter) -> Series:
     counts: dict[Group, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for deployment, bucket in _buckets(metrics, resource, span):
         slot = span.slot(bucket.start)
@@ -117,7 +123,7 @@ def _requests(metrics: Metrics, resource: Resource, span: Span, wanted: Filter) 
     }
 
 
-def _latency(metrics: Metrics, definition: Definition, resource: Resource, span: Span, wanted: Filter) -> Series:
+def _latency(metrics: Metrics, definition: Definition, resource: Measured, span: Span, wanted: Filter) -> Series:
     merged: dict[Group, dict[int, Bucket]] = defaultdict(dict)
     for deployment, bucket in _buckets(metrics, resource, span):
         if bucket.timed and wanted.matches({DEPLOYMENT: deployment}):
@@ -134,7 +140,7 @@ def _latency(metrics: Metrics, definition: Definition, resource: Resource, span:
     return series
 
 
-def _bytes(metrics: Metrics, resource: Resource, span: Span) -> Series:
+def _bytes(metrics: Metrics, resource: Measured, span: Span) -> Series:
     totals: dict[int, int] = defaultdict(int)
     for _, bucket in _buckets(metrics, resource, span):
         totals[span.slot(bucket.start)] += bucket.bytes

@@ -20,7 +20,7 @@ from localazure.monitor.definitions import NOT_SERVED, Definition, definitions
 from localazure.monitor.durations import read_duration, read_moment
 from localazure.monitor.errors import NotServed, QueryError
 from localazure.monitor.filters import Filter, parse_filter
-from localazure.monitor.measures import Group, Point, Resource, Series, Span, measure
+from localazure.monitor.measures import Group, Measured, Point, Series, Span, measure
 from localazure.monitor.metrics import Metrics
 
 GRAINS = (1, 60, 300, 900, 1800, 3600, 21600, 43200, 86400)
@@ -34,13 +34,13 @@ _ORDER = re.compile(r"(average|minimum|maximum|total|count|sum)(?:\s+(asc|desc))
 
 
 @dataclass(frozen=True)
-class Target:
+class QueriedResource:
     """The resource that is asked about."""
 
     id: str
     namespace: str
     region: str
-    resource: Resource
+    resource: Measured
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read_query(parameters: Mapping[str, str], now: float) -> Query:
     )
 
 
-def answer(metrics: Metrics, query: Query, target: Target) -> dict[str, Any]:
+def answer(metrics: Metrics, query: Query, target: QueriedResource) -> dict[str, Any]:
     """The body of an answer about one resource, without its timespan."""
     asked = _definitions_of(query, target)
     return {
@@ -100,7 +100,7 @@ def answer(metrics: Metrics, query: Query, target: Target) -> dict[str, Any]:
     }
 
 
-def definition_bodies(target: Target) -> list[dict[str, Any]]:
+def definition_bodies(target: QueriedResource) -> list[dict[str, Any]]:
     """The metrics of a resource, as metricDefinitions lists them."""
     grains = [{"timeGrain": write_duration(grain), "retention": "PT12H"} for grain in GRAINS if grain >= MINUTE]
     return [
@@ -122,7 +122,7 @@ def definition_bodies(target: Target) -> list[dict[str, Any]]:
     ]
 
 
-def _definitions_of(query: Query, target: Target) -> list[Definition]:
+def _definitions_of(query: Query, target: QueriedResource) -> list[Definition]:
     known = definitions(target.namespace)
     if not query.names:
         return [next(iter(known.values()))]  # as the help of `az monitor metrics list` says; the order is ours
@@ -148,7 +148,7 @@ def _definitions_of(query: Query, target: Target) -> list[Definition]:
     return found
 
 
-def _metric(metrics: Metrics, query: Query, target: Target, definition: Definition) -> dict[str, Any]:
+def _metric(metrics: Metrics, query: Query, target: QueriedResource, definition: Definition) -> dict[str, Any]:
     wanted = parse_filter(query.filter, definition.dimensions, definition.name)
     split = tuple(name for name in wanted.dimensions if name.lower() not in query.roll_up)
     series = measure(metrics, definition, target.resource, query.span, _split_by(wanted, split))

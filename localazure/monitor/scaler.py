@@ -18,15 +18,14 @@ from localazure.arm.reply import Request
 from localazure.errors import ArmError
 from localazure.monitor.autoscale import Current, Decision, decide
 from localazure.monitor.autoscale_setting import Setting, Trigger, hastened, read_setting
-from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, INSTANCE, Definition, definitions
+from localazure.monitor.definitions import DEPLOYMENTS, INSTANCE, Definition, definition_of
 from localazure.monitor.errors import SettingError
 from localazure.monitor.filters import Filter
 from localazure.monitor.gauges import Steps
-from localazure.monitor.measures import Resource, Span, measure
+from localazure.monitor.measures import Measured, Span, measure
 from localazure.monitor.metrics import Metrics
 from localazure.resource_id import ResourceId
-from localazure.store import Resource as StoredResource
-from localazure.store import Store
+from localazure.store import Resource, Store
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class MetricReader:
     """Answers triggers of one setting from the metrics."""
 
     metrics: Metrics
-    target: Resource
+    target: Measured
     """The deployment that the setting scales."""
     now: float
 
@@ -65,7 +64,7 @@ class MetricReader:
         definition = definition_of(resource_id, trigger.metric)
         if definition is None:
             return None
-        resource = resource_of(resource_id)
+        resource = Measured.of(resource_id)
         grain = int(trigger.grain_seconds)
         end = math.floor(self.now / grain) * grain
         start = end - max(1, round(trigger.window_seconds / grain)) * grain
@@ -94,7 +93,7 @@ class Scaler:
     def __init__(self, plane: Plane, speed: float = 1.0) -> None:
         self._plane = plane
         self._speed = speed
-        self._decisions: dict[str, tuple[Resource, Decision]] = {}
+        self._decisions: dict[str, tuple[Measured, Decision]] = {}
 
     def turn(self, now: float) -> None:
         """Decide for each setting and start what changes; never raises for a setting that cannot be followed."""
@@ -112,7 +111,7 @@ class Scaler:
         """The last decision about each deployment that has a setting."""
         return {(target.endpoint, target.deployment or ""): decision for target, decision in self._decisions.values()}
 
-    def _follow(self, resource: StoredResource, setting: Setting, now: float) -> None:
+    def _follow(self, resource: Resource, setting: Setting, now: float) -> None:
         store = self._plane.store
         deployment = store.get(setting.target_id)
         if deployment is None or deployment.resource_id.type != DEPLOYMENTS.lower():
@@ -121,7 +120,7 @@ class Scaler:
         if deployment.properties.get("provisioningState") != "Succeeded" or store.running_operations(endpoint_id):
             return
         count = int(deployment.body["sku"]["capacity"])
-        target = resource_of(deployment.resource_id)
+        target = Measured.of(deployment.resource_id)
         reader = MetricReader(self._plane.metrics, target, now)
         decision = decide(setting, reader, now, Current(count, resource.private.get("last_scaled")))
         self._decisions[resource.id] = (target, decision)
@@ -129,30 +128,17 @@ class Scaler:
             self._scale(deployment, decision.instances)
             self._remember(resource, now, count, decision)
 
-    def _scale(self, deployment: StoredResource, instances: int) -> None:
+    def _scale(self, deployment: Resource, instances: int) -> None:
         sku = {"name": deployment.body["sku"]["name"], "capacity": instances}
         request = Request("PATCH", deployment.resource_id, _API_VERSION, {"sku": sku}, {}, CALLER)
         self._plane.behaviour(DEPLOYMENTS).patch(request)
 
-    def _remember(self, resource: StoredResource, now: float, before: int, decision: Decision) -> None:
+    def _remember(self, resource: Resource, now: float, before: int, decision: Decision) -> None:
         event = {"time": now, "from": before, "to": decision.instances, "reason": decision.reason}
         resource.private["last_scaled"] = now
         resource.private["events"] = [*resource.private.get("events", []), event][-_EVENTS:]
         self._plane.store.save(resource)
         log.info("autoscale %s: %d -> %d instances. %s", resource.id, before, decision.instances, decision.reason)
-
-
-def resource_of(resource_id: ResourceId) -> Resource:
-    """Endpoint and deployment of an ARM id."""
-    segments = resource_id.text.split("/")
-    return Resource(segments[10], segments[12] if len(segments) > 12 else None)
-
-
-def definition_of(resource_id: ResourceId, metric: str) -> Definition | None:
-    """The metric that a rule names; None when it is not one that is served here."""
-    if resource_id.type not in (ENDPOINTS.lower(), DEPLOYMENTS.lower()):
-        return None
-    return definitions(resource_id.type).get(metric.lower())
 
 
 def _filter(trigger: Trigger, definition: Definition) -> Filter:

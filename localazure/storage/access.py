@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from localazure.storage.accounts import Accounts
 from localazure.storage.errors import BlobError, not_emulated
 from localazure.storage.signatures import check_signature
-
-if TYPE_CHECKING:
-    from localazure.arm.control_plane import ControlPlane
-    from localazure.store import Resource
+from localazure.store import Resource
 
 
 @dataclass(frozen=True)
-class Target:
+class BlobAddress:
     """What a request is about; container and blob may be empty."""
 
     account: Resource
@@ -31,30 +28,27 @@ class Target:
 class Access:
     """Checks requests to the blob service."""
 
-    def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
 
-    def check(self, request: web.Request, target: Target) -> None:
+    def check(self, request: web.Request, target: BlobAddress) -> None:
         """Raise BlobError when the service would refuse."""
-        # Here and not above: it imports the control plane, which imports this package.
-        from localazure.arm.namespaces.storage import is_closed_to_public
-
-        if self._plane.options.outside_network and is_closed_to_public(target.account):
+        if not self._accounts.caller_reaches(target.account):
             # Known code; that it comes before authentication is not verified.
             raise BlobError(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
         write = request.method not in ("GET", "HEAD")
         if "sig" in request.query:
-            keys, now = target.account.private["keys"], self._plane.clock()
+            keys, now = target.account.private["keys"], self._accounts.clock()
             check_signature(dict(request.query), *target.names, keys, now, _permissions(request))
             return
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.startswith("SharedKey"):
             raise not_emulated("Authorization with a shared key")
         if scheme != "Bearer" or not token:
-            challenge = f'Bearer authorization_uri={self._plane.base_url}/ resource_id="https://storage.azure.com"'
+            challenge = f'Bearer authorization_uri={self._accounts.base_url}/ resource_id="https://storage.azure.com"'
             message = "Server failed to authenticate the request. See the www-authenticate header."
             raise BlobError(401, "NoAuthenticationInformation", message, {"WWW-Authenticate": challenge})
-        if not self._plane.caller_may_use_blobs(target.account, write):
+        if not self._accounts.caller_may_use_blobs(target.account, write):
             code = "AuthorizationPermissionMismatch"
             raise BlobError(
                 403, code, "This request is not authorized to perform this operation using this permission."

@@ -12,12 +12,12 @@ import hashlib
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from localazure.storage.access import Access, Target
+from localazure.storage.access import Access, BlobAddress
+from localazure.storage.accounts import Accounts
 from localazure.storage.blobs import BlobStore
 from localazure.storage.errors import BlobError, not_emulated
 from localazure.storage.headers import (
@@ -33,9 +33,6 @@ from localazure.storage.headers import (
     wants_metadata,
 )
 from localazure.storage.xml import block_list_ids, list_blobs_xml, list_containers_xml
-
-if TYPE_CHECKING:
-    from localazure.arm.control_plane import ControlPlane
 
 MAX_UPLOAD_BYTES = 5000 << 20  # the service's limit for one PUT of a block blob
 MAX_XML_BYTES = 16 << 20
@@ -56,16 +53,16 @@ _REFUSED_HEADERS = (
     "x-ms-tags",
 )
 _REFUSED_QUERY = ("snapshot", "versionid")
-Handler = Callable[[web.Request, Target], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request, BlobAddress], Awaitable[web.StreamResponse]]
 
 
 class BlobService:
     """Answers requests whose first path segment is a storage account."""
 
-    def __init__(self, plane: ControlPlane) -> None:
-        self._plane = plane
-        self._blobs: BlobStore = plane.blobs
-        self._access = Access(plane)
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self._blobs: BlobStore = accounts.blobs
+        self._access = Access(accounts)
         self._container_handlers: dict[tuple[str, str], Handler] = {
             ("PUT", ""): self._create_container,
             ("GET", ""): self._container_properties,
@@ -92,10 +89,10 @@ class BlobService:
         """One request; `path` is the escaped rest after the account."""
         try:
             container, _, blob = path.strip("/").partition("/")
-            account = self._plane.storage_account(account_name)
+            account = self._accounts.storage_account(account_name)
             if account is None:
                 raise BlobError(404, "ResourceNotFound", f"There is no storage account named {account_name}.")
-            target = Target(account, unquote(container), unquote(blob, errors="strict"))
+            target = BlobAddress(account, unquote(container), unquote(blob, errors="strict"))
             self._refuse_unknown(request)
             handler = self._handler(request, target)
             self._access.check(request, target)
@@ -125,7 +122,7 @@ class BlobService:
             if name in request.query:
                 raise not_emulated(f"The query parameter {name}")
 
-    def _handler(self, request: web.Request, target: Target) -> Handler:
+    def _handler(self, request: web.Request, target: BlobAddress) -> Handler:
         kind, component = request.query.get("restype", ""), request.query.get("comp", "")
         found: Handler | None = None
         if not target.container:
@@ -140,34 +137,34 @@ class BlobService:
 
     # Containers
 
-    async def _list_containers(self, request: web.Request, target: Target) -> web.Response:
+    async def _list_containers(self, request: web.Request, target: BlobAddress) -> web.Response:
         query = request.query
         page = self._blobs.list_containers(
             target.account.name, query.get("prefix", ""), query.get("marker", ""), read_page_size(query)
         )
         return _xml(list_containers_xml(self._endpoint(target), query, page, wants_metadata(query)))
 
-    async def _create_container(self, request: web.Request, target: Target) -> web.Response:
+    async def _create_container(self, request: web.Request, target: BlobAddress) -> web.Response:
         document = self._blobs.create_container(target.account.name, target.container, read_metadata(request))
         return web.Response(status=201, headers=stamp(document))
 
-    async def _container_properties(self, request: web.Request, target: Target) -> web.Response:
+    async def _container_properties(self, request: web.Request, target: BlobAddress) -> web.Response:
         document = self._blobs.container(target.account.name, target.container)
         headers = stamp(document) | metadata_headers(document)
         headers |= {"x-ms-lease-status": "unlocked", "x-ms-lease-state": "available"}
         return web.Response(headers=headers)
 
-    async def _set_container_metadata(self, request: web.Request, target: Target) -> web.Response:
+    async def _set_container_metadata(self, request: web.Request, target: BlobAddress) -> web.Response:
         check_conditions(request, self._blobs.container(target.account.name, target.container))
         document = self._blobs.update_container(target.account.name, target.container, read_metadata(request))
         return web.Response(headers=stamp(document))
 
-    async def _delete_container(self, request: web.Request, target: Target) -> web.Response:
+    async def _delete_container(self, request: web.Request, target: BlobAddress) -> web.Response:
         check_conditions(request, self._blobs.container(target.account.name, target.container))
         self._blobs.delete_container(target.account.name, target.container)
         return web.Response(status=202)
 
-    async def _list_blobs(self, request: web.Request, target: Target) -> web.Response:
+    async def _list_blobs(self, request: web.Request, target: BlobAddress) -> web.Response:
         query = request.query
         page = self._blobs.list_blobs(
             target.account.name,
@@ -179,18 +176,18 @@ class BlobService:
         )
         return _xml(list_blobs_xml(self._endpoint(target), target.container, query, page, wants_metadata(query)))
 
-    def _endpoint(self, target: Target) -> str:
-        return f"{self._plane.base_url}/{target.account.name}/"
+    def _endpoint(self, target: BlobAddress) -> str:
+        return f"{self._accounts.base_url}/{target.account.name}/"
 
     # Reading blobs
 
-    async def _head_blob(self, request: web.Request, target: Target) -> web.Response:
+    async def _head_blob(self, request: web.Request, target: BlobAddress) -> web.Response:
         document = self._blobs.properties(*target.names)
         check_conditions(request, document)
         length = document["size"] if request.method == "HEAD" else 0
         return web.Response(headers={**blob_headers(document), "Content-Length": str(length)})
 
-    async def _get_blob(self, request: web.Request, target: Target) -> web.StreamResponse:
+    async def _get_blob(self, request: web.Request, target: BlobAddress) -> web.StreamResponse:
         document = self._blobs.properties(*target.names)
         check_conditions(request, document)
         start, end, partial = read_range(request, document["size"])
@@ -220,7 +217,7 @@ class BlobService:
 
     # Writing blobs
 
-    async def _put_blob(self, request: web.Request, target: Target) -> web.Response:
+    async def _put_blob(self, request: web.Request, target: BlobAddress) -> web.Response:
         kind = request.headers.get("x-ms-blob-type", "")
         if kind != "BlockBlob":
             raise not_emulated(f"A blob of type {kind!r}")
@@ -232,7 +229,7 @@ class BlobService:
         check_write_conditions(request, self._blobs.find(*target.names), upload)
         return self._commit(request, target, upload, size, md5)
 
-    async def _put_block(self, request: web.Request, target: Target) -> web.Response:
+    async def _put_block(self, request: web.Request, target: BlobAddress) -> web.Response:
         self._blobs.container(target.account.name, target.container)
         path = self._blobs.block_path(*target.names, request.query.get("blockid", ""))
         upload = self._blobs.new_upload(target.account.name, target.container)
@@ -240,7 +237,7 @@ class BlobService:
         upload.replace(path)
         return web.Response(status=201, headers={"Content-MD5": md5, "x-ms-request-server-encrypted": "true"})
 
-    async def _put_block_list(self, request: web.Request, target: Target) -> web.Response:
+    async def _put_block_list(self, request: web.Request, target: BlobAddress) -> web.Response:
         if (request.content_length or 0) > MAX_XML_BYTES:
             raise BlobError(413, "RequestBodyTooLarge", "The request body is too large.")
         block_ids = block_list_ids(await request.content.read(MAX_XML_BYTES))
@@ -271,23 +268,23 @@ class BlobService:
             raise
         return size, md5
 
-    def _commit(self, request: web.Request, target: Target, upload: Path, size: int, md5: str) -> web.Response:
+    def _commit(self, request: web.Request, target: BlobAddress, upload: Path, size: int, md5: str) -> web.Response:
         headers = {"metadata": read_metadata(request), "headers": read_content_headers(request)}
         document = self._blobs.commit_upload(*target.names, upload, size, md5, headers)
         answer = stamp(document) | {"Content-MD5": md5, "x-ms-request-server-encrypted": "true"}
         return web.Response(status=201, headers=answer)
 
-    async def _set_metadata(self, request: web.Request, target: Target) -> web.Response:
+    async def _set_metadata(self, request: web.Request, target: BlobAddress) -> web.Response:
         check_conditions(request, self._blobs.properties(*target.names))
         document = self._blobs.update(*target.names, {"metadata": read_metadata(request)})
         return web.Response(headers=stamp(document))
 
-    async def _set_properties(self, request: web.Request, target: Target) -> web.Response:
+    async def _set_properties(self, request: web.Request, target: BlobAddress) -> web.Response:
         check_conditions(request, self._blobs.properties(*target.names))
         document = self._blobs.update(*target.names, {"headers": read_content_headers(request)})
         return web.Response(headers=stamp(document))
 
-    async def _delete_blob(self, request: web.Request, target: Target) -> web.Response:
+    async def _delete_blob(self, request: web.Request, target: BlobAddress) -> web.Response:
         check_conditions(request, self._blobs.properties(*target.names))
         self._blobs.delete(*target.names)
         return web.Response(status=202, headers={"x-ms-delete-type-permanent": "true"})

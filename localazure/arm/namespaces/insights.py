@@ -1,4 +1,4 @@
-"""Microsoft.Insights: Application Insights, autoscale settings, diagnostic settings and metrics.
+"""Microsoft.Insights: Application Insights, autoscale settings and diagnostic settings; metrics are in `metrics`.
 
 Settings are checked and stored here; `localazure.monitor` lets them act. Application Insights receives nothing.
 """
@@ -12,14 +12,11 @@ from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
-from localazure.arm.resource_body import Shape
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, Unwrapped
 from localazure.monitor.autoscale_setting import Setting, read_setting
-from localazure.monitor.definitions import DEPLOYMENTS
+from localazure.monitor.definitions import DEPLOYMENTS, definition_of
 from localazure.monitor.errors import SettingError, SettingNotEmulated
-from localazure.monitor.routes import MetricDefinitions, MetricNamespaces, Metrics
-from localazure.monitor.scaler import definition_of
 from localazure.resource_id import ResourceId
 from localazure.store import Resource
 
@@ -149,13 +146,4 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     "Microsoft.Insights/components": Components,
     "Microsoft.Insights/autoscalesettings": AutoscaleSettings,
     "Microsoft.Insights/diagnosticSettings": DiagnosticSettings,
-    "Microsoft.Insights/metrics": Metrics,
-    "Microsoft.Insights/metricDefinitions": MetricDefinitions,
-    "Microsoft.Insights/metricNamespaces": MetricNamespaces,
 }
-
-EXTRA_SHAPES: tuple[Shape, ...] = (
-    Shape("Microsoft.Insights/metrics"),
-    Shape("Microsoft.Insights/metricDefinitions"),
-    Shape("Microsoft.Insights/metricNamespaces"),
-)

@@ -25,7 +25,7 @@ DELETED = "Microsoft.OperationalInsights/deletedWorkspaces"
 KEPT_DAYS = 14
 
 
-class Workspaces(Purgeable, Patched):
+class LogWorkspaces(Purgeable, Patched):
     """A Log Analytics workspace; for 14 days after its deletion, unless with `?force=true`, a PUT brings it back"""
 
     dated = True
@@ -95,5 +95,5 @@ class DeletedWorkspaces(Behaviour):
         return Reply(200, {"value": [one.body for one in kept if is_within(one.key, here)]})
 
 
-BEHAVIOURS: dict[str, type[Behaviour]] = {WORKSPACES: Workspaces, DELETED: DeletedWorkspaces}
+BEHAVIOURS: dict[str, type[Behaviour]] = {WORKSPACES: LogWorkspaces, DELETED: DeletedWorkspaces}
 EXTRA_SHAPES = (Shape(DELETED),)

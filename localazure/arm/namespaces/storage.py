@@ -252,11 +252,4 @@ def _new_key() -> str:
     return base64.b64encode(secrets.token_bytes(64)).decode()
 
 
-def is_closed_to_public(account: Resource) -> bool:
-    """Whether only private networks reach the account."""
-    rules = account.properties.get("networkAcls") or {}
-    disabled = str(account.properties.get("publicNetworkAccess", "Enabled")).lower() == "disabled"
-    return disabled or str(rules.get("defaultAction", "Allow")).lower() == "deny"
-
-
 BEHAVIOURS = {"Microsoft.Storage/storageAccounts": StorageAccounts, BLOB_SERVICES: BlobServices}

@@ -242,7 +242,7 @@ def test_a_manual_connection_is_approved_too(furnished):
     ],
 )
 def test_closed_storage_is_closed_to_the_public(furnished, properties, closed):
-    from localazure.arm.namespaces.storage import is_closed_to_public
+    from localazure.storage.accounts import is_closed_to_public
 
     path, body = least("Microsoft.Storage/storageAccounts")
     furnished.put(path, body | {"properties": properties})

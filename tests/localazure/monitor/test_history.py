@@ -10,7 +10,7 @@ from localazure.monitor.buckets import KEPT_MINUTES, MINUTE
 from localazure.monitor.definitions import DEPLOYMENTS, definitions
 from localazure.monitor.filters import Filter
 from localazure.monitor.history import History
-from localazure.monitor.measures import Resource, Span, measure
+from localazure.monitor.measures import Measured, Span, measure
 from localazure.monitor.metrics import Metrics
 from localazure.scoring.traffic import ServedRequest
 
@@ -38,7 +38,7 @@ def serve(metrics: Metrics, second: float, *, status: int = 200, count: int = 1,
 
 def read(metrics: Metrics, name: str, end: int):
     span = Span(NOON, end, MINUTE, end + 1)
-    return measure(metrics, definitions(DEPLOYMENTS)[name.lower()], Resource("ep", "blue"), span, Filter())
+    return measure(metrics, definitions(DEPLOYMENTS)[name.lower()], Measured("ep", "blue"), span, Filter())
 
 
 def run(path, *, now: float) -> tuple[History, Metrics]:

@@ -12,13 +12,13 @@ from localazure.monitor import metrics as metrics_module
 from localazure.monitor.buckets import KEPT_SECONDS, Bucket, PackedBucket, RequestSeries
 from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, definitions
 from localazure.monitor.filters import parse_filter
-from localazure.monitor.measures import Resource, Span, measure
+from localazure.monitor.measures import Measured, Span, measure
 from localazure.monitor.metrics import Metrics
 from localazure.scoring.traffic import ServedRequest
 
 START = 1_800_000_000 // 60 * 60
-FRAUD = Resource("fraud")
-BLUE = Resource("fraud", "blue")
+FRAUD = Measured("fraud")
+BLUE = Measured("fraud", "blue")
 
 
 def served(at: float, deployment: str = "blue", seconds: float = 0.01, status: int = 200, **more) -> ServedRequest:
@@ -83,14 +83,14 @@ def test_requests_split_by_deployment_and_status():
     models = series(metrics, "RequestsPerMinute", wanted="statusCode eq '*' and modelStatusCode eq '*'", end=60)
     assert models == {("200", "200"): [2.0], ("424", "500"): [1.0], ("429", "-"): [1.0]}
     envoy = series(
-        metrics, "RequestsPerMinute", resource=Resource("fraud", "green"), wanted="envoy_response_code ne '200'", end=60
+        metrics, "RequestsPerMinute", resource=Measured("fraud", "green"), wanted="envoy_response_code ne '200'", end=60
     )
     assert envoy == {("424",): [1.0], ("429",): [1.0]}
 
 
 def test_a_mirrored_copy_shows_in_the_metrics_of_its_shadow():
     metrics = observed(served(1), served(1.1, "green", mirrored=True))
-    assert series(metrics, "RequestsPerMinute", resource=Resource("fraud", "green"), end=60) == {(): [1.0]}
+    assert series(metrics, "RequestsPerMinute", resource=Measured("fraud", "green"), end=60) == {(): [1.0]}
 
 
 def test_refusals_before_a_deployment_was_chosen_count_as_requests_without_latency():

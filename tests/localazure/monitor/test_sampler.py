@@ -14,7 +14,7 @@ from localazure.monitor.buckets import KEPT_SECONDS
 from localazure.monitor.definitions import DEPLOYMENTS, definitions
 from localazure.monitor.filters import parse_filter
 from localazure.monitor.gauges import Steps
-from localazure.monitor.measures import Resource, Span, measure
+from localazure.monitor.measures import Measured, Span, measure
 from localazure.monitor.metrics import CPU, FORGET_AFTER_SECONDS, MEMORY, Metrics
 from localazure.monitor.sampler import Sampler, Usage, read_usage
 from tests.waiting import wait_until
@@ -41,7 +41,7 @@ def value(metrics: Metrics, name: str, seconds: int, wanted: str = "") -> dict:
     definition = definitions(DEPLOYMENTS)[name.lower()]
     span = Span(START, START + seconds, 1, START + seconds)
     found = measure(
-        metrics, definition, Resource("fraud", "blue"), span, parse_filter(wanted, definition.dimensions, name)
+        metrics, definition, Measured("fraud", "blue"), span, parse_filter(wanted, definition.dimensions, name)
     )
     return {group: [round(point["average"], 3) for point in points.values()] for group, points in found.items()}
 

@@ -1,4 +1,4 @@
-"""Azure Monitor's metric routes in ARM: metrics, their definitions and namespaces of one resource, and the batch route.
+"""Microsoft.Insights, what can be read of metrics: values, definitions and namespaces of a resource; the batch route.
 
 The batch route has a host of its own in Azure, one per region; here it is on the same address as everything else.
 """
@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import Shape
 from localazure.errors import ArmError, NotEmulated
 from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS
 from localazure.monitor.errors import NotServed, QueryError
-from localazure.monitor.measures import Resource
-from localazure.monitor.query import Target, answer, definition_bodies, moment_text, read_query
+from localazure.monitor.measures import Measured
+from localazure.monitor.query import QueriedResource, answer, definition_bodies, moment_text, read_query
 from localazure.resource_id import ResourceId
 
 MAX_BATCH = 50
@@ -31,7 +32,7 @@ class MetricsRefused(ArmError):
 class _OfResource(Behaviour):
     read_only = True
 
-    def target(self, resource_id: ResourceId, namespace: str = "") -> Target:
+    def target(self, resource_id: ResourceId, namespace: str = "") -> QueriedResource:
         """What a query is about; raises for resources without metrics here, and for another type's namespace."""
         resource = self.plane.behaviour(resource_id.type).find(resource_id, "read")
         kind = _NAMESPACES.get(resource_id.type)
@@ -39,12 +40,10 @@ class _OfResource(Behaviour):
             raise NotEmulated(f"A metric of {resource.resource_id.type_as_written}")
         if namespace and namespace.lower() != kind.lower():
             raise MetricsRefused("BadRequest", f"metricnamespace of this resource is {kind}, got {namespace[:120]!r}.")
-        segments = resource.id.split("/")
-        names = Resource(segments[10], segments[12] if kind == DEPLOYMENTS else None)
-        return Target(resource.id, kind, self.plane.location_for(resource), names)
+        return QueriedResource(resource.id, kind, self.plane.location_for(resource), Measured.of(resource.resource_id))
 
 
-class Metrics(_OfResource):
+class MetricValues(_OfResource):
     """Metric values of an endpoint or a deployment, also by `metrics:getBatch`; reach back twelve hours"""
 
     lists_only = True
@@ -134,4 +133,14 @@ def _translated(ask: Callable[[], Reply]) -> Reply:
         raise MetricsRefused("BadRequest", str(refused)) from refused
 
 
-__all__ = ["MetricDefinitions", "MetricNamespaces", "Metrics"]
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    "Microsoft.Insights/metrics": MetricValues,
+    "Microsoft.Insights/metricDefinitions": MetricDefinitions,
+    "Microsoft.Insights/metricNamespaces": MetricNamespaces,
+}
+
+EXTRA_SHAPES: tuple[Shape, ...] = (
+    Shape("Microsoft.Insights/metrics"),
+    Shape("Microsoft.Insights/metricDefinitions"),
+    Shape("Microsoft.Insights/metricNamespaces"),
+)
