@@ -122,7 +122,8 @@ def is_healthy(server: Server) -> bool:
 
 def _one_choice_of_ports_at_a_time(say: Say) -> contextlib.AbstractContextManager[None]:
     """Two homes of one user that start at once would both find the same ports free."""
-    from toolchain.cache import cache_folder, locked
+    from cache_folder import cache_folder
+    from toolchain.cache import locked
 
     return locked(cache_folder(os.environ), "ports", doing="starting a local Azure", tell=say)
 

@@ -126,7 +126,7 @@ def _load(folders: Sequence[Path], deployments: Sequence[str] | None) -> "dict[P
 
 def _parcels(models: "Mapping[Path, Model]") -> "list[Parcel]":
     from models.publisher import Parcel, local_assets
-    from models.release import read_lock
+    from models.release_lock import read_lock
 
     return [Parcel(lock=read_lock(folder), assets=local_assets(model)) for folder, model in models.items()]
 
@@ -139,7 +139,7 @@ def _summary(publication: "Publication") -> str:
 
 def _lock_state(publication: "Publication") -> str:
     """What happened to the lock; one that lies outside the model's folder (a rehearsal's) is not to be committed."""
-    from models.release import LOCKS_VARIABLE
+    from models.release_lock import LOCKS_VARIABLE
 
     lock = publication.lock
     if lock.path.is_relative_to(project_root().resolve() / "models"):

@@ -18,7 +18,7 @@ from components.stack_warnings import registries_of
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
 from models.advice import unpinned_image
-from models.release import read_lock, require_published
+from models.release_lock import read_lock, require_published
 from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
 from naming import Names
 from rollout_config import RolloutSettings

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from cache_folder import cache_folder
 from localazure.arm.control_plane import Options
 from localazure.arm.quota import read_quota
 from localazure.disk import is_full
@@ -73,7 +74,7 @@ async def _run(home: Path, port: int, options: Options, monitoring: MonitorOptio
     from localazure.scoring.calls import exchange
     from localazure.scoring.plane import ScoringPlane
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice" / "environments"
+    cache = cache_folder(os.environ) / "environments"
     faults = Faults()
     plane = ScoringPlane(home, cache, exchange_with_faults(faults, exchange), simulated=simulated)
     server = Server(home, port, plane, options, faults, monitoring)

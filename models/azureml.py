@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from models.cache import cache_folder, write_atomically
+from models.cache import Kind, remember, remembered
 from models.document import Document
 from models.errors import ModelError
 
@@ -54,13 +54,14 @@ class LibraryError(ModelError):
 def load(requests: Sequence[Request]) -> list[Loaded]:
     """Return azure-ai-ml's result for each file, from the cache where its content is known."""
     keys = [_key(request) for request in requests]
-    loaded = [_remembered(key) for key in keys]
+    known = [remembered(Kind.AZURE_ML_RESULTS, key) for key in keys]
+    loaded = [Loaded(result=result) if result is not None else None for result in known]
     missing = [index for index, one in enumerate(loaded) if one is None]
     if missing:
         for index, fresh in zip(missing, _run([requests[index] for index in missing]), strict=True):
             loaded[index] = fresh
             if fresh.result is not None:
-                write_atomically(_entry(keys[index]), json.dumps(fresh.result))
+                remember(Kind.AZURE_ML_RESULTS, keys[index], fresh.result)
     return [one for one in loaded if one is not None]
 
 
@@ -86,18 +87,6 @@ def _text(request: Request) -> str:
     if request.content is None:
         return request.document.text
     return yaml.safe_dump(request.content, sort_keys=True, allow_unicode=True)
-
-
-def _entry(key: str) -> Path:
-    return cache_folder() / "models" / key
-
-
-def _remembered(key: str) -> Loaded | None:
-    try:
-        result = json.loads(_entry(key).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return Loaded(result=result) if isinstance(result, dict) else None
 
 
 def _run(requests: list[Request]) -> list[Loaded]:

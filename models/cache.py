@@ -1,34 +1,38 @@
-"""The user's cache of what was learnt about model files; losing it only costs time, so errors are ignored."""
+"""The user's cache of what was learnt about model files: what azure-ai-ml makes of YAML, digests of large files.
+
+Losing an entry only costs time, so errors are ignored: one that cannot be read is not known, one that cannot be written
+is not kept.
+"""
 
 import contextlib
+import json
 import os
-import tempfile
-from pathlib import Path
+from enum import StrEnum
+from typing import Any
+
+from cache_folder import cache_folder
+from models.atomic_write import replace_file
 
 
-def cache_folder() -> Path:
-    """Return the folder of this program's caches: $XDG_CACHE_HOME/sluice, else ~/.cache/sluice."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "sluice"
+class Kind(StrEnum):
+    """What an entry is about; the name of its folder."""
+
+    AZURE_ML_RESULTS = "models"
+    DIGESTS = "files"
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a cache entry so that a reader sees all of it or none; a full or read-only disk is no error here."""
+def remembered(kind: Kind, key: str) -> dict[str, Any] | None:
+    """Return the entry of a key, which is a file name; None if it is not known."""
+    try:
+        entry = json.loads((cache_folder(os.environ) / kind / key).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def remember(kind: Kind, key: str, entry: dict[str, Any]) -> None:
+    """Keep an entry; a reader sees all of it or nothing."""
+    path = cache_folder(os.environ) / kind / key
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Replace a file by a new one in one step, durable before it is visible."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+        replace_file(path, json.dumps(entry))

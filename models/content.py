@@ -8,14 +8,13 @@ documents), because a publication must not change what it publishes where the mo
 """
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from models.cache import cache_folder, write_atomically
-from models.release import LOCK_NAME
+from models.cache import Kind, remember, remembered
+from models.release_lock import LOCK_NAME
 from models.spec import AssetKind, LocalAsset
 
 LARGE_FILE_BYTES = 4 * 1024 * 1024  # above, the digest of an unchanged file is remembered
@@ -71,18 +70,15 @@ def file_digest(file: Path) -> str:
 def _remembered_digest(file: Path, status: os.stat_result) -> str:
     """Large models are not read on every preview: as in git, an unchanged stat (with ctime) means unchanged."""
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
-    memory = cache_folder() / "files" / hashlib.sha256(str(file.resolve()).encode()).hexdigest()
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8"))
-        if known["stamp"] == stamp:
-            return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # never seen, or not readable: read the file
+    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()
+    known = remembered(Kind.DIGESTS, key) or {}
+    if known.get("stamp") == stamp and "sha256" in known:
+        return str(known["sha256"])
     digest = hashlib.sha256()
     with file.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):
             digest.update(chunk)
-    write_atomically(memory, json.dumps({"stamp": stamp, "sha256": digest.hexdigest()}))
+    remember(Kind.DIGESTS, key, {"stamp": stamp, "sha256": digest.hexdigest()})
     return digest.hexdigest()
 
 
@@ -145,7 +141,7 @@ def _is_kept_out(name: str, beside: set[str], *, folder: bool) -> bool:
     """Tell whether an entry is never content; `beside` are the names in its folder."""
     if folder:
         return name == "__pycache__" or (name == RELEASES_FOLDER and not beside.isdisjoint(ENDPOINT_FILES))
-    # The lock is replaced through a temporary file with a random name beside it (models/cache.py).
+    # The lock is replaced through a temporary file with a random name beside it (models/atomic_write.py).
     lock = name == LOCK_NAME or (name.startswith(f".{LOCK_NAME}.") and name.endswith(".tmp"))
     return lock or name.endswith(".pyc")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from models.content import file_digest, list_files, local_asset
 from models.errors import PublishError
-from models.release import PublishedAsset, ReleaseLock, StackRecord, model_uri, write_record
+from models.release_lock import PublishedAsset, ReleaseLock, StackRecord, model_uri, write_record
 from models.spec import AssetKind, LocalAsset, Model
 from models.storage_errors import in_words
 

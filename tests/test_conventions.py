@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 PURE = (
     "naming",
+    "cache_folder",
     "ownership",
     "teardown.inventory",
     "skus",

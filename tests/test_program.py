@@ -13,7 +13,7 @@ import yaml
 
 from components.assessment import DeclarationError
 from models.loader import load_model
-from models.release import PublishedAsset, StackRecord, read_lock, write_record
+from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
 from models.spec import LocalAsset, release_digest
 from naming import Names
 from settings import SettingsError

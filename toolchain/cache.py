@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,6 @@ from toolchain.console import ToolchainError, say
 
 STAGING_PREFIX = ".staging-"
 GIB = 1024**3
-
-
-def cache_folder(environment: Mapping[str, str]) -> Path:
-    """`$XDG_CACHE_HOME/sluice`, by default ~/.cache/sluice."""
-    base = environment.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "sluice"
 
 
 @contextmanager

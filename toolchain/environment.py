@@ -13,7 +13,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from toolchain.cache import cache_folder, locked, require_disk
+from cache_folder import cache_folder
+from toolchain.cache import locked, require_disk
 from toolchain.console import ToolchainError, is_disk_failure, run, run_or_fail, say
 from toolchain.uv import find_uv, uv_environment
 from toolchain.versions import of_program

@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.cache import cache_folder, locked, staged
+from cache_folder import cache_folder
+from toolchain.cache import locked, staged
 from toolchain.console import ToolchainError, run_or_fail, say
 from toolchain.uv import find_uv, uv_environment
 from toolchain.versions import Version, of_program, show

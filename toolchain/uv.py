@@ -9,7 +9,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from toolchain.cache import cache_folder, locked, staged
+from cache_folder import cache_folder
+from toolchain.cache import locked, staged
 from toolchain.console import ToolchainError, run_or_fail, say
 from toolchain.versions import of_program, parse, show
 

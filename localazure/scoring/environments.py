@@ -146,12 +146,6 @@ class EnvironmentCache:
                 raise _build_failed(f"exit code {code} of uv {' '.join(step[1:3])}", log)
 
 
-def default_cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """`~/.cache/sluice/environments`, below XDG_CACHE_HOME where that is set."""
-    base = environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "sluice" / "environments"
-
-
 async def _choose_interpreter(specification: str) -> tuple[Interpreter, str | None]:
     """The Python that the specification asks for, else the nearest one with a line for the build log."""
     own = Interpreter(getattr(sys, "_base_executable", sys.executable), sys.version_info[:3])

@@ -24,14 +24,14 @@ from localazure.scoring import processes
 from localazure.scoring.calls import Target, exchange
 from localazure.scoring.deployments import Deployment
 from localazure.scoring.dispatch import Dispatcher
-from localazure.scoring.environments import EnvironmentCache, default_cache_folder
+from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.router import Exchange, Observer, Router
 from localazure.scoring.simulated import SimulatedDeployment
 from localazure.scoring.sockets import socket_folder
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting, Probe
 from localazure.scoring.traffic import ServedRequest, Totals
 
-__all__ = ["DeploymentFailed", "DeploymentSpec", "EndpointRouting", "Probe", "ScoringPlane", "default_cache_folder"]
+__all__ = ["DeploymentFailed", "DeploymentSpec", "EndpointRouting", "Probe", "ScoringPlane"]
 
 _Key = tuple[str, str]
 

@@ -16,7 +16,7 @@ from cli.main import main
 from cli.release import find_destination, model_folders
 from models import azureml
 from models.publisher import Destination
-from models.release import read_lock
+from models.release_lock import read_lock
 from tests.models.blob_server import BlobServer
 from tests.models.conftest import EXAMPLE
 

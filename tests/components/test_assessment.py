@@ -14,7 +14,7 @@ from components.assessment import DeclarationError, declare_stack
 from components.declaration import DIGEST_DIGITS, StackDeclaration
 from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError, Problem
-from models.release import PublishedAsset, StackRecord, read_lock, write_record
+from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
 from models.spec import AssetReference, AutoscaleSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from platform_record import PlatformRecord
 from settings import Settings, parse_settings

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
+from cache_folder import cache_folder
 from localazure.identity import CLIENT_ID, SUBSCRIPTION_ID, TENANT_ID
 from tests.integration.rehearsal import ROOT, SLUICE, Azure
 from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import GROUP, PLATFORM, PROVIDERS, WORKSPACE
-from toolchain.cache import cache_folder
 
 AZ = os.environ.get("SLUICE_AZ") or shutil.which("az")
 if AZ is None:

@@ -106,7 +106,7 @@ def test_a_large_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest
     file.write_bytes(b"12345678")
     first = file_digest(file)
     with monkeypatch.context() as patch:
-        patch.setattr(content, "write_atomically", lambda *_: pytest.fail("the file was read again"))
+        patch.setattr(content, "remember", lambda *_: pytest.fail("the file was read again"))
         assert file_digest(file) == first
     file.write_bytes(b"87654321")  # the same size
     assert file_digest(file) != first

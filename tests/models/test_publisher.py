@@ -13,7 +13,7 @@ from models import publisher
 from models.content import ContentError, local_asset
 from models.errors import NoUploadRightError, OutsideNetworkError, PublishError, StorageUnavailableError
 from models.publisher import Destination, Parcel, Progress, Publication, publish, total_bytes
-from models.release import published, read_lock
+from models.release_lock import published, read_lock
 from models.spec import AssetKind, LocalAsset
 from tests.models.blob_server import BlobServer
 

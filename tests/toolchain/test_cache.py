@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import HANGS, wait_until
-from toolchain.cache import cache_folder, locked, require_disk, staged
+from toolchain.cache import locked, require_disk, staged
 from toolchain.console import ToolchainError
 from toolchain.selection import VERSION
 from toolchain.versions import show
@@ -106,12 +106,6 @@ def test_a_damaged_folder_is_replaced(tmp_path: Path) -> None:
         (staging / "whole").touch()
     assert [entry.name for entry in tmp_path.iterdir()] == ["target"]
     assert [entry.name for entry in target.iterdir()] == ["whole"]
-
-
-def test_the_cache_is_where_xdg_says_and_never_relative() -> None:
-    assert cache_folder({"XDG_CACHE_HOME": "/elsewhere"}) == Path("/elsewhere/sluice")
-    assert cache_folder({"XDG_CACHE_HOME": "relative"}) == Path.home() / ".cache" / "sluice"
-    assert cache_folder({}) == Path.home() / ".cache" / "sluice"
 
 
 def test_a_cache_that_cannot_be_written_says_how_to_move_it(tmp_path: Path) -> None:

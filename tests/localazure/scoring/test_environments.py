@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localazure.scoring.environments import EnvironmentCache, default_cache_folder
+from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.specification import DeploymentFailed
 
 CONDA = "dependencies:\n- pip:\n  - azureml-inference-server-http==1.5.1\n"
@@ -149,11 +149,6 @@ def test_a_cache_that_cannot_be_written_is_an_image_build_failure(cache):
     with pytest.raises(DeploymentFailed) as caught:
         provide(cache, CONDA)
     assert caught.value.code == "ImageBuildFailure"
-
-
-def test_the_cache_follows_xdg():
-    assert default_cache_folder({"XDG_CACHE_HOME": "/x"}) == Path("/x/sluice/environments")
-    assert default_cache_folder({}) == Path.home() / ".cache/sluice/environments"
 
 
 def test_the_marker_is_json(cache):

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
+from cache_folder import cache_folder
 from localazure.monitor.metrics import CPU, MEMORY, Metrics
 from localazure.monitor.sampler import Sampler
 from localazure.scoring import processes
@@ -27,7 +28,6 @@ from localazure.scoring.plane import (
     DeploymentSpec,
     EndpointRouting,
     ScoringPlane,
-    default_cache_folder,
 )
 from tests.waiting import until
 from toolchain.uv import find_uv, uv_environment
@@ -98,7 +98,7 @@ class Caller:
 @contextlib.asynccontextmanager
 async def serving() -> AsyncIterator[Caller]:
     with tempfile.TemporaryDirectory() as home:
-        plane = ScoringPlane(Path(home), default_cache_folder())
+        plane = ScoringPlane(Path(home), cache_folder(os.environ) / "environments")
         await plane.start()
         application = web.Application()
         application.add_routes(plane.routes())
@@ -369,11 +369,12 @@ def test_a_removed_deployment_finishes_its_requests_and_leaves_nothing(spec):
 
 
 SERVER = """
-import asyncio, json, pathlib, sys
+import asyncio, json, os, pathlib, sys
 sys.path.insert(0, sys.argv[1])
+from cache_folder import cache_folder
 from localazure.scoring.plane import *
 async def main():
-    plane = ScoringPlane(pathlib.Path(sys.argv[2]), default_cache_folder())
+    plane = ScoringPlane(pathlib.Path(sys.argv[2]), cache_folder(os.environ) / "environments")
     await plane.start()
     values = json.loads(sys.argv[3])
     await plane.deploy(DeploymentSpec(**{**values, "code_folder": pathlib.Path(values["code_folder"])}))
@@ -406,7 +407,7 @@ def test_after_kill_9_of_the_server_the_next_start_leaves_no_orphan(spec, tmp_pa
         assert any(alive(worker) for worker in workers)
 
         async def start_again() -> None:
-            plane = ScoringPlane(Path(home), default_cache_folder())
+            plane = ScoringPlane(Path(home), cache_folder(os.environ) / "environments")
             await plane.start()
             assert not any(alive(pid) for pid in (leader, *workers))
             await plane.deploy(wanted)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import LockError, NotPublishedError
-from models.release import (
+from models.release_lock import (
     PublishedAsset,
     ReleaseLock,
     StackRecord,

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from models.cache import replace_file
+from models.atomic_write import replace_file
 from models.errors import LockError, NotPublishedError
 from models.spec import AssetKind, LocalAsset
 

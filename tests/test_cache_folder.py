@@ -1,0 +1,11 @@
+"""One folder for everything that can be made again."""
+
+from pathlib import Path
+
+from cache_folder import cache_folder
+
+
+def test_the_cache_is_where_xdg_says_and_never_relative() -> None:
+    assert cache_folder({"XDG_CACHE_HOME": "/elsewhere"}) == Path("/elsewhere/sluice")
+    assert cache_folder({"XDG_CACHE_HOME": "relative"}) == Path.home() / ".cache" / "sluice"
+    assert cache_folder({}) == Path.home() / ".cache" / "sluice"
