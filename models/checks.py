@@ -12,7 +12,7 @@ from typing import Any
 from models.document import DocumentError, read_document
 from models.finding import Finding
 from models.preview_schema import check_deployment_preview, check_endpoint_preview
-from models.references import is_image, placeholder_in
+from models.reference_checks import check_environment, check_filled_in, check_reference
 from models.values import check_shapes, check_strings, check_whole, is_whole
 
 TARGET_UTILIZATION = "target_utilization"
@@ -23,12 +23,6 @@ MAX_REQUEST_TIMEOUT_MS = {"managed": 180_000, "kubernetes": 300_000}
 PROBES = ("liveness_probe", "readiness_probe")
 PROBE_NUMBERS = ("initial_delay", "period", "timeout", "success_threshold", "failure_threshold")
 REQUEST_NUMBERS = ("request_timeout_ms", "max_concurrent_requests_per_instance", "max_queue_wait_ms")
-ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
-
-# "The version of a registered model must be a positive integer" (read in Azure/azureml-examples#2725). How a registry
-# numbers its models is not known, so references to one are not checked.
-MODEL_VERSION = re.compile(r"[1-9][0-9]*")
-
 
 # What the program takes of what Azure allows: ids that differ only in case are the same to ARM and different to Pulumi.
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -47,7 +41,7 @@ def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
         )
     yield from check_endpoint_preview(content)
     if "compute" in content:
-        yield from _check_filled_in("compute", content["compute"])
+        yield from check_filled_in("compute", content["compute"])
     if "name" in content and content["name"] != model:
         yield Finding(
             field="name",
@@ -85,7 +79,7 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
         )
     yield from check_shapes(content)
     yield from check_deployment_preview(content)
-    yield from _check_filled_in("instance_type", content.get("instance_type"))
+    yield from check_filled_in("instance_type", content.get("instance_type"))
     if "endpoint_name" not in content:
         fix = f"Write endpoint_name: {model}"
         yield Finding(field="endpoint_name", what="endpoint_name is missing", fix=fix)
@@ -101,9 +95,9 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
     for field in ("environment_variables", "tags", "properties"):
         if field in content:
             yield from check_strings(field, content[field])
-    yield from _check_reference("model", content.get("model"))
-    yield from _check_reference("environment", content.get("environment"))
-    yield from _check_environment(content.get("environment"))
+    yield from check_reference("model", content.get("model"))
+    yield from check_reference("environment", content.get("environment"))
+    yield from check_environment(content.get("environment"))
     if "data_collector" in content:
         yield Finding(
             field="data_collector",
@@ -172,7 +166,7 @@ def _check_identity(identity: Any) -> Iterator[Finding]:
         listed = identity.get("user_assigned_identities")
         for one in listed if isinstance(listed, list) else ():
             if isinstance(one, dict):
-                yield from _check_filled_in("identity.user_assigned_identities", one.get("resource_id"))
+                yield from check_filled_in("identity.user_assigned_identities", one.get("resource_id"))
 
 
 def _check_kind(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
@@ -240,82 +234,3 @@ def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
             what=f"{where}.{name} has no counterpart in Azure Monitor autoscale, which scales a managed deployment",
             fix="Remove it",
         )
-
-
-def _check_filled_in(field: str, value: Any) -> Iterator[Finding]:
-    """A placeholder that no template replaced: azure-ai-ml sends it, and Azure looks for something of that name."""
-    found = placeholder_in(value) if isinstance(value, str) else None
-    if found is not None:
-        yield Finding(
-            field=field,
-            what=f"{field} is {value!r}, in which the placeholder {found} was never replaced",
-            fix="Write the value itself: neither az ml nor this program replaces placeholders",
-        )
-
-
-def _check_reference(field: str, value: Any) -> Iterator[Finding]:
-    """References: without a version azure-ai-ml fails late or takes what is newest, so a release would not be fixed."""
-    if not isinstance(value, str) or value.startswith("file:"):
-        return
-    if placeholder_in(value):
-        yield from _check_filled_in(field, value)
-        return
-    moving = "@" in value or "/labels/" in value
-    match = ASSET_REFERENCE.fullmatch(value)
-    unversioned = match is not None and "/" not in match["rest"] and ":" not in match["rest"]
-    if moving or unversioned:
-        yield Finding(
-            field=field,
-            what=f"{field} is {value!r}, which names no version, so that a release could change by itself",
-            fix=f"Write azureml:<name>:<version>; az ml {field} list --name <name> shows the versions",
-        )
-    elif (
-        field == "model" and (version := _workspace_version(value)) is not None and not MODEL_VERSION.fullmatch(version)
-    ):
-        yield Finding(
-            field=field,
-            what=f"{field} is {value!r}, but the version of a model must be a positive whole number",
-            fix="Write azureml:<name>:<version>; az ml model list --name <name> shows the versions",
-        )
-    elif not value.startswith(("azureml:", "azureml://")):
-        yield Finding(
-            field=field,
-            what=f"{field} is {value!r}, which is not a reference",
-            fix=f"Write azureml:<name>:<version>, azureml://registries/..., or a mapping with "
-            f"{'path' if field == 'model' else 'image'}:",
-        )
-
-
-def _workspace_version(reference: str) -> str | None:
-    """Return the version that a reference to an asset of a workspace names, None for one of a registry."""
-    match = ASSET_REFERENCE.fullmatch(reference)
-    if match is None:
-        return None
-    name, _, version = match["rest"].rpartition("/versions/" if "/versions/" in match["rest"] else ":")
-    return version if name else None
-
-
-def _check_environment(environment: Any) -> Iterator[Finding]:
-    if not isinstance(environment, dict):
-        return
-    if "build" in environment:
-        yield Finding(
-            field="environment.build",
-            what="environment.build needs a Docker build context, which this program does not publish",
-            fix="Build and push the image, and name it as environment.image",
-        )
-    elif not environment.get("image") and "docker" not in environment:
-        yield Finding(
-            field="environment.image",
-            what="environment.image is missing",
-            fix="Name an image, e.g. mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:<tag>",
-        )
-    elif isinstance(image := environment.get("image"), str) and not is_image(image):
-        if placeholder_in(image):
-            yield from _check_filled_in("environment.image", image)
-        else:
-            yield Finding(
-                field="environment.image",
-                what=f"environment.image is {image!r}, which is not a valid image name",
-                fix="Write <registry>/<repository>:<tag>, the repository in lower case",
-            )
