@@ -145,7 +145,7 @@ def _lock_state(publication: "Publication") -> str:
     if lock.path.is_relative_to(project_root().resolve() / "models"):
         return f"{lock.path.name} {'written; commit it' if publication.lock_changed else 'unchanged'} ({lock.path})"
     state = "written" if publication.lock_changed else "unchanged"
-    return f"{lock.path.name} {state} outside the repository, where {LOCKS_VARIABLE} says ({lock.path})"
+    return f"{lock.path.name} {state} outside the repository, because {LOCKS_VARIABLE} is set ({lock.path})"
 
 
 def model_folders(names: Sequence[str]) -> list[Path]:

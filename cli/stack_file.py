@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.environment import way_back
 from cli.errors import UsageError
 from cli.project import project_root
 
@@ -54,6 +55,9 @@ def _config(stack: str) -> dict[str, Any]:
     named = os.environ.get("PULUMI_OPTION_CONFIG_FILE")
     path = Path(named) if named else project_root() / f"Pulumi.{stack}.yaml"
     if not path.is_file():
+        back = way_back(os.environ) if named else None
+        if back is not None:
+            raise UsageError(f"{path}, this shell's copy of the stack file, is gone. Run `{back}`.")
         raise UsageError(f"stack {stack} has no file {path}. Give another --stack, or create the file.")
     try:
         config = read_document(path).content.get("config")

@@ -236,7 +236,7 @@ def test_the_lock_of_a_rehearsal_is_not_to_be_committed(
     assert main(["release", "publish", "shop", "--stack", "dev"]) == 0
     told = capsys.readouterr().out
     assert "commit" not in told
-    assert f"release.lock.yml written outside the repository, where SLUICE_RELEASE_LOCKS says ({locks}" in told
+    assert f"release.lock.yml written outside the repository, because SLUICE_RELEASE_LOCKS is set ({locks}" in told
 
 
 @STARTS_AZURE_AI_ML

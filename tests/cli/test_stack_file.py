@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.environment import IS_SET
 from cli.errors import UsageError
+from cli.localhome import HOME_VARIABLE
 from cli.stack_file import SUBSCRIPTION_VARIABLES, read_settings
 
 STACK_FILE = """
@@ -45,6 +47,19 @@ def test_a_broken_stack_file_is_named(text: str, piece: str, stack_file: Path) -
     stack_file.write_text(text)
     with pytest.raises(UsageError, match=piece):
         read_settings("trial")
+
+
+def test_a_copy_that_a_reset_deleted_is_told_with_the_next_step(
+    stack_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack_file.unlink()
+    monkeypatch.setenv(IS_SET, "https://localhost:18443")
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setenv("PULUMI_STACK", "trial")
+    with pytest.raises(UsageError) as refused:
+        read_settings("trial")
+    next_step = 'sluice local start && eval "$(sluice local env --stack trial)"'
+    assert str(refused.value) == f"{stack_file}, this shell's copy of the stack file, is gone. Run `{next_step}`."
 
 
 def test_a_missing_stack_file_is_named(stack_file: Path) -> None:
