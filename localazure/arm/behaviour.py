@@ -35,6 +35,9 @@ class Behaviour(ResourceBody):
     """Code of the 409 while another operation runs on the resource."""
     actions: ClassVar[Mapping[str, Action]] = {}
     """POST actions as Azure spells them; methods that take a request and the stored resource."""
+    routes: ClassVar[Mapping[str, Action]] = {}
+    """What else the type answers: lines of the route table (`localazure.arm.routes`), such as checks of names, and
+    methods that take a request. Answers to GET are paged when they are lists."""
     read_only: ClassVar[bool] = False
     """Whether clients can only read it: the service makes it, PUT and DELETE are not emulated."""
     created_status: ClassVar[int] = 201
@@ -45,6 +48,9 @@ class Behaviour(ResourceBody):
     """Whether nothing is stored and only the list answers."""
     lists_subscription: ClassVar[bool] = False
     """For such a type: whether a subscription has the list too, and not only resources and groups."""
+
+    in_tenant: ClassVar[bool] = False
+    """Whether it can be read outside of subscriptions, too."""
 
     # What the coverage page says of fields (see `localazure.coverage.fields`); every word of it needs a test as proof.
     honoured: ClassVar[Mapping[str, str]] = {

@@ -127,6 +127,10 @@ class ControlPlane:
             raise NotEmulated(f"The resource type {arm_type}")
         return behaviour
 
+    def behaviours(self) -> Iterable[Behaviour]:
+        """That of every emulated type."""
+        return self._behaviours.values()
+
     def types(self) -> list[str]:
         """Every emulated type, as Azure spells it."""
         return [behaviour.shape.arm for behaviour in self._behaviours.values()]

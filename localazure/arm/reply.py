@@ -29,6 +29,8 @@ class Request:
     """Who asks: for systemData."""
     client: str = ""
     """The User-Agent."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """What stands at the placeholders of the route that matched (`localazure.arm.routes`), as the client wrote it."""
 
     @property
     def sent_properties(self) -> dict[str, Any]:

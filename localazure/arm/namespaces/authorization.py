@@ -105,6 +105,7 @@ class RoleDefinitions(Behaviour):
 
     tracked = False
     read_only = True
+    in_tenant = True
 
     def get(self, request: Request) -> Reply:
         name = request.id.name.lower()

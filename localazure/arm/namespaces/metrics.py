@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import Behaviour
+from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.errors import ArmError, NotEmulated
@@ -72,8 +72,7 @@ class MetricValues(_OfResource):
 
         return _translated(ask)
 
-    def batch(self, request: Request) -> Reply:
-        """`POST /subscriptions/{id}/metrics:getBatch`."""
+    def _get_batch(self, request: Request) -> Reply:
         ids = request.body.get("resourceids")
         if not isinstance(ids, list) or not 0 < len(ids) <= MAX_BATCH or not all(isinstance(one, str) for one in ids):
             raise MetricsRefused("BadRequest", f"resourceids must be a list of 1 to {MAX_BATCH} resource ids.")
@@ -95,6 +94,8 @@ class MetricValues(_OfResource):
             return Reply(200, {"values": values})
 
         return _translated(ask)
+
+    routes: ClassVar[Mapping[str, Action]] = {"POST /subscriptions/{subscription}/metrics:getBatch": _get_batch}
 
 
 class MetricDefinitions(_OfResource):

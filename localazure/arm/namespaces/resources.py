@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from localazure.arm.behaviour import Action
 from localazure.arm.listing import resource_filter
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
@@ -32,7 +33,7 @@ class ResourceGroups(Patched):
             raise NotFound.resource_group(resource_id.name)
         return group
 
-    def list_children(self, parent_id: str, request: Request) -> Reply:
+    def _list_groups(self, request: Request) -> Reply:
         wanted = resource_filter(request.query.get("$filter", ""), _TAG_FILTERS)
         return Reply(200, {"value": [g.body for g in self.store.of_type(RESOURCE_GROUP_TYPE) if wanted(g.body)]})
 
@@ -54,8 +55,12 @@ class ResourceGroups(Patched):
         if self.store.running_operations(resource.id):
             raise Conflict("Conflict", f"Operations are running in resource group '{resource.name}'; try again later.")
 
-    def list_contents(self, scope: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What `GET .../resources` of a group or a subscription lists: all that has a location, without properties."""
+    def _list_contents(self, request: Request) -> Reply:
+        """All in a group or a subscription that has a location, without properties."""
+        scope = ResourceId(request.id.text.rpartition("/")[0])
+        if scope.type:
+            self.find(scope, "read")
+        query = request.query
         expand = {part.strip().lower() for part in query.get("$expand", "").split(",") if part.strip()}
         if not expand <= _EXPANSIONS:
             raise NotEmulated(f"The expansion {query['$expand'][:100]} of a list of resources")
@@ -64,7 +69,7 @@ class ResourceGroups(Patched):
         # Documented: such lists leave the tags out.
         hidden = ("tags",) if "tagvalue" in text.lower() else ()
         shown = []
-        for resource in self.store.under(scope):
+        for resource in self.store.under(scope.text):
             if "location" not in resource.body or resource.resource_id.type == RESOURCE_GROUP_TYPE:
                 continue
             body = {key: resource.body[key] for key in _SHOWN if key in resource.body}
@@ -75,7 +80,13 @@ class ResourceGroups(Patched):
             body |= {name: value for name, value in resource.times().items() if name.lower() in expand}
             if wanted(body):
                 shown.append({key: value for key, value in body.items() if key not in hidden})
-        return shown
+        return Reply(200, {"value": shown})
+
+    routes: ClassVar[Mapping[str, Action]] = {
+        "GET /subscriptions/{subscription}/resourceGroups": _list_groups,
+        "GET /subscriptions/{subscription}/resources": _list_contents,
+        "GET /subscriptions/{subscription}/resourceGroups/{group}/resources": _list_contents,
+    }
 
 
 BEHAVIOURS = {"Microsoft.Resources/resourceGroups": ResourceGroups}

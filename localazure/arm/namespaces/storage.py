@@ -88,15 +88,21 @@ class StorageAccounts(Patched):
         if name in RESERVED_NAMES or self.store.has_named(self.shape.arm, name):
             raise Conflict("StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
 
-    def check_name(self, name: str) -> dict[str, Any]:
-        """The answer to checkNameAvailability; its words are those of the refused PUT."""
+    def _check_name_availability(self, request: Request) -> Reply:
+        """Its words are those of the refused PUT."""
         try:
-            self._check_name(name)
+            self._check_name(str(request.body.get("name", "")))
         except BadRequest as refused:
-            return {"nameAvailable": False, "reason": refused.code, "message": refused.message}
+            return Reply(200, {"nameAvailable": False, "reason": refused.code, "message": refused.message})
         except Conflict as refused:
-            return {"nameAvailable": False, "reason": "AlreadyExists", "message": refused.message}
-        return {"nameAvailable": True}
+            return Reply(200, {"nameAvailable": False, "reason": "AlreadyExists", "message": refused.message})
+        return Reply(200, {"nameAvailable": True})
+
+    routes: ClassVar[Mapping[str, Action]] = {
+        "POST /subscriptions/{subscription}/providers/Microsoft.Storage/checkNameAvailability": (
+            _check_name_availability
+        ),
+    }
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults: dict[str, Any] = {

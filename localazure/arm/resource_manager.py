@@ -1,0 +1,80 @@
+"""What Resource Manager itself answers: tenants, subscriptions, regions, resource providers, operations. One line each.
+
+A route that belongs to a resource type stands in the `routes` of its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from localazure import identity
+from localazure.arm import tenant
+from localazure.arm.operations import OPERATION_SEGMENTS
+from localazure.arm.regions import locations
+from localazure.arm.reply import Reply, Request
+from localazure.arm.routes import Route, RouteTable, compile_pattern
+
+if TYPE_CHECKING:
+    from localazure.arm.control_plane import ControlPlane
+
+_SUBSCRIPTION = "/subscriptions/{subscription}"
+_GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
+_OPERATION = f"{{segment:{'|'.join(sorted(OPERATION_SEGMENTS))}}}/{{operation}}"
+
+
+def _listed(values: list[dict[str, Any]]) -> Reply:
+    return Reply(200, {"value": values})
+
+
+def _provider(plane: ControlPlane, request: Request) -> Reply:
+    parts = request.parts
+    scope = f"/subscriptions/{parts['subscription']}" if "subscription" in parts else ""
+    return Reply(200, tenant.provider(parts["namespace"], plane.types(), scope))
+
+
+def _providers(plane: ControlPlane, request: Request) -> Reply:
+    return _listed(tenant.providers(plane.types(), f"/subscriptions/{request.parts['subscription']}"))
+
+
+def _operation(plane: ControlPlane, request: Request) -> Reply:
+    parts = request.parts
+    return plane.operations.show(parts["segment"], parts["operation"], request.query.get("type", ""))
+
+
+ROUTES: Mapping[str, Callable[[ControlPlane, Request], Reply]] = {
+    "GET|HEAD /tenants": lambda plane, request: _listed([tenant.tenant()]),
+    "GET|HEAD /providers": lambda plane, request: _listed(tenant.providers(plane.types(), "")),
+    "GET|HEAD /providers/{namespace}": _provider,
+    "GET|HEAD /subscriptions": lambda plane, request: _listed([tenant.subscription()]),
+    f"GET|HEAD {_SUBSCRIPTION}": lambda plane, request: Reply(200, tenant.subscription()),
+    f"GET|HEAD {_SUBSCRIPTION}/locations": lambda plane, request: _listed(locations(identity.SUBSCRIPTION_ID)),
+    f"GET {_SUBSCRIPTION}/providers": _providers,
+    f"GET {_SUBSCRIPTION}/providers/{{namespace}}": _provider,
+    f"POST {_SUBSCRIPTION}/providers/{{namespace}}/register": _provider,
+    f"* {_SUBSCRIPTION}/providers/{{namespace}}/locations/{{location}}/{_OPERATION}": _operation,
+}
+
+# The one collection that Resource Manager serves without naming its own provider.
+_WITHOUT_PROVIDER = compile_pattern(f"{_GROUP}/deployments/{{deployment}}/operations")
+
+
+def full_path(path: str) -> str:
+    """A path with its provider, where Resource Manager lets clients leave it out."""
+    found = _WITHOUT_PROVIDER.fullmatch(path)
+    if not found:
+        return path
+    group, rest = path[: found.end("group")], path[found.end("group") :]
+    return f"{group}/providers/Microsoft.Resources{rest}"
+
+
+def route_table(plane: ControlPlane) -> RouteTable:
+    """Resource Manager's own routes and those that the resource types declare."""
+    own = [Route.read(line, partial(answer, plane)) for line, answer in ROUTES.items()]
+    of_types = [
+        Route.read(line, partial(answer, behaviour), behaviour.shape.arm)
+        for behaviour in plane.behaviours()
+        for line, answer in behaviour.routes.items()
+    ]
+    return RouteTable([*own, *of_types])
