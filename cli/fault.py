@@ -38,7 +38,9 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `sluice local fault` and its commands to those of `sluice local`."""
     home = argparse.ArgumentParser(add_help=False)
-    home.add_argument("--home", type=Path, help="its folder; default: SLUICE_LOCAL_HOME, else .sluice/local")
+    home.add_argument(
+        "--home", type=Path, help="folder of the local Azure; default: SLUICE_LOCAL_HOME, else .sluice/local"
+    )
     parser = commands.add_parser(
         "fault",
         help="make something go wrong: add, wait, release, list, clear",

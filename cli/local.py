@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("local", help="run the local Azure")
     commands = parser.add_subparsers(dest="local_command", metavar="COMMAND", required=True)
 
-    start = _command(commands, "start", run_start, "start it in the background and wait until it is ready")
+    start = _command(commands, "start", run_start, "start the local Azure in the background and wait until it is ready")
     start.add_argument(
         "--port", type=int, help="HTTPS port (HTTP is the next one); default: the last one, else a free one"
     )
@@ -54,12 +54,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         start.add_argument(flag, metavar=value, action="append", default=[], help=meaning)
     start.add_argument("--json", action="store_true", help="print the address as JSON")
 
-    _command(commands, "stop", run_stop, "end it and every model process")
+    _command(commands, "stop", run_stop, "stop the local Azure and every model process")
 
-    status = _command(commands, "status", run_status, "report whether it runs, where, and what it serves")
+    status = _command(commands, "status", run_status, "report whether the local Azure runs, where, and what it serves")
     status.add_argument("--json", action="store_true", help="print the facts as JSON")
 
-    reset = _command(commands, "reset", run_reset, "stop it and delete everything it holds")
+    reset = _command(commands, "reset", run_reset, "stop the local Azure and delete everything that it holds")
     reset.add_argument("--yes", "-y", action="store_true", help="do not ask")
 
     env = _command(commands, "env", run_env, 'print export lines: eval "$(sluice local env)"')
@@ -86,7 +86,9 @@ def _command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: object, summary: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    parser.add_argument("--home", type=Path, help="its folder; default: SLUICE_LOCAL_HOME, else .sluice/local")
+    parser.add_argument(
+        "--home", type=Path, help="folder of the local Azure; default: SLUICE_LOCAL_HOME, else .sluice/local"
+    )
     parser.set_defaults(run=run)
     return parser
 
@@ -244,6 +246,8 @@ def run_env(options: argparse.Namespace) -> int:
 
 def run_logs(options: argparse.Namespace) -> int:
     """The end of a log, and with --follow what comes."""
+    if options.tail < 0:
+        raise UsageError(f"--tail must be 0 or more, got {options.tail}.")
     home = local_home(options.home)
     if options.traffic is not None:
         log = home.traffic_log(options.traffic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,10 @@ def test_the_records_of_an_endpoint_are_shown_and_others_are_not_reached(tmp_pat
     for other in ("churn", "../../secret"):
         assert main.main([*show, other]) == ExitCode.USAGE
         assert "no traffic records of endpoint" in capsys.readouterr().err
+
+
+def test_a_negative_number_of_lines_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "server.log").write_text("a\nb\n")
+    assert main.main(["local", "logs", "--home", str(tmp_path), "--tail=-1"]) == ExitCode.USAGE
+    assert capsys.readouterr() == ("", "sluice: --tail must be 0 or more, got -1.\n")
