@@ -1,9 +1,4 @@
-"""A small load generator: a bounded number of clients, counted answers; for the demo, smoke tests and first checks.
-
-It counts per deployment (the `azureml-model-deployment` answer header), per status and per kind of failure, and keeps
-latencies. It never repeats a request, so that its counts are the endpoint's. It is no benchmark tool: one process, one
-event loop, at most a few hundred requests per second.
-"""
+"""`sluice load`: send requests to an endpoint and count the answers per deployment."""
 
 import argparse
 import asyncio
@@ -11,157 +6,16 @@ import json
 import os
 import re
 import sys
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import aiohttp
-
-from cli.arm import trust
 from cli.errors import ExitCode, UsageError
+from cli.load_generator import IN_FLIGHT, MAX_CLIENTS, MAX_IN_FLIGHT, MAX_RATE, Load
+from cli.load_tally import Tally
 from cli.workspace import check_name
 
-DEPLOYMENT_HEADER = "azureml-model-deployment"
-MAX_CLIENTS = 64
 KEY_VARIABLE = "SLUICE_ENDPOINT_KEY"
-
-
-@dataclass
-class Tally:
-    """What came back."""
-
-    deployments: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[int] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    errors_by_deployment: Counter[str] = field(default_factory=Counter)
-    latencies_ms: list[float] = field(default_factory=list)
-
-    @property
-    def requests(self) -> int:
-        """Every request sent, answered or not."""
-        return sum(self.statuses.values()) + sum(self.failures.values())
-
-    @property
-    def failed(self) -> int:
-        """Requests that got no answer, or another one than 2xx."""
-        return sum(self.failures.values()) + sum(n for status, n in self.statuses.items() if not 200 <= status < 300)
-
-    def split_percent(self) -> dict[str, float]:
-        """The observed share of each deployment among the answered requests."""
-        answered = sum(self.deployments.values())
-        return {name: round(100 * count / answered, 1) for name, count in sorted(self.deployments.items())}
-
-    def percentile_ms(self, share: float) -> float | None:
-        """A latency percentile of the answered requests; None without answers."""
-        if not self.latencies_ms:
-            return None
-        ordered = sorted(self.latencies_ms)
-        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
-
-    def facts(self) -> dict[str, Any]:
-        """The numbers for a machine."""
-        return {
-            "requests": self.requests,
-            "failed": self.failed,
-            "deployments": dict(self.deployments),
-            "split_percent": self.split_percent(),
-            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
-            "failures": dict(self.failures),
-            "errors_by_deployment": dict(self.errors_by_deployment),
-            "latency_ms": {"p50": self.percentile_ms(0.5), "p95": self.percentile_ms(0.95)},
-        }
-
-
-class Load:
-    """Clients that send one request after another until they are stopped; counting can be started afresh meanwhile."""
-
-    def __init__(
-        self,
-        uri: str,
-        bodies: Sequence[bytes],
-        *,
-        key: str | None,
-        clients: int = 4,
-        deployment: str | None = None,
-        pause_seconds: float = 0.0,
-        timeout_seconds: float = 60.0,
-    ) -> None:
-        if not 1 <= clients <= MAX_CLIENTS:
-            raise UsageError(f"clients must be 1 to {MAX_CLIENTS}, got {clients}.")
-        self.uri = uri
-        self.bodies = bodies
-        self.clients = clients
-        self.pause_seconds = pause_seconds
-        self.timeout_seconds = timeout_seconds
-        self.headers = {"Content-Type": "application/json"}
-        if key:
-            self.headers["Authorization"] = f"Bearer {key}"
-        if deployment:
-            self.headers[DEPLOYMENT_HEADER] = deployment
-        self.total = Tally()
-        self.window = Tally()
-        self._stopping = False
-        self._sent = 0
-
-    def restart_window(self) -> Tally:
-        """Close the current counting window and open the next; the total goes on."""
-        closed, self.window = self.window, Tally()
-        return closed
-
-    def stop(self) -> None:
-        """Let every client finish its current request and end; any thread may call it."""
-        self._stopping = True
-
-    async def run(self, *, requests: int | None = None, seconds: float | None = None) -> Tally:
-        """Send until `requests` are sent, `seconds` have passed, or `stop` is called."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        remaining = [requests]
-        timeout = aiohttp.ClientTimeout(total=self.timeout_seconds)
-        connector = aiohttp.TCPConnector(limit=self.clients, ssl=trust())
-        async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True) as session:
-            await asyncio.gather(*(self._client(session, remaining, deadline) for _ in range(self.clients)))
-        return self.total
-
-    async def _client(
-        self, session: aiohttp.ClientSession, remaining: list[int | None], deadline: float | None
-    ) -> None:
-        while not self._stopping and (deadline is None or time.monotonic() < deadline):
-            if remaining[0] is not None:
-                if remaining[0] <= 0:
-                    return
-                remaining[0] -= 1
-            await self._send(session)
-            if self.pause_seconds:
-                await asyncio.sleep(self.pause_seconds)
-
-    async def _send(self, session: aiohttp.ClientSession) -> None:
-        body = self.bodies[self._sent % len(self.bodies)]
-        self._sent += 1
-        started = time.perf_counter()
-        try:
-            async with session.post(self.uri, data=body, headers=self.headers) as answer:
-                await answer.read()
-                status, headers = answer.status, answer.headers
-        except (aiohttp.ClientError, TimeoutError) as error:
-            for tally in (self.total, self.window):
-                tally.failures[type(error).__name__] += 1
-            return
-        latency = (time.perf_counter() - started) * 1000
-        for tally in (self.total, self.window):
-            _count(tally, status, headers, latency)
-
-
-def _count(tally: Tally, status: int, headers: Mapping[str, str], latency_ms: float) -> None:
-    tally.statuses[status] += 1
-    tally.latencies_ms.append(latency_ms)
-    deployment = headers.get(DEPLOYMENT_HEADER)
-    if deployment:
-        tally.deployments[deployment] += 1
-        if not 200 <= status < 300:
-            tally.errors_by_deployment[deployment] += 1
+CLIENTS = 4
+REQUESTS = 200
 
 
 def read_bodies(file: Path) -> list[bytes]:
@@ -185,8 +39,16 @@ def check_options(options: argparse.Namespace) -> None:
         problems.append(f"--requests must be at least 1, got {options.requests}.")
     if options.seconds is not None and not 0 < options.seconds < float("inf"):
         problems.append(f"--seconds must be more than 0, got {options.seconds:g}.")
-    if not 1 <= options.clients <= MAX_CLIENTS:
+    if options.clients is not None and not 1 <= options.clients <= MAX_CLIENTS:
         problems.append(f"--clients must be 1 to {MAX_CLIENTS}, got {options.clients}.")
+    if options.rate is not None and not 0 < options.rate <= MAX_RATE:
+        problems.append(f"--rate must be more than 0 and at most {MAX_RATE:g} per second, got {options.rate:g}.")
+    if options.in_flight is not None and not 1 <= options.in_flight <= MAX_IN_FLIGHT:
+        problems.append(f"--in-flight must be 1 to {MAX_IN_FLIGHT}, got {options.in_flight}.")
+    if options.rate is not None and options.clients is not None:
+        problems.append("--clients and --rate exclude each other: with --rate, limit the requests by --in-flight.")
+    if options.rate is None and options.in_flight is not None:
+        problems.append("--in-flight limits a load with --rate. Add --rate, or use --clients.")
     key = os.environ.get(KEY_VARIABLE, "")
     if not (key.isascii() and key.isprintable()):
         problems.append(f"{KEY_VARIABLE} must be the key as Azure shows it: printable characters, no line end.")
@@ -198,12 +60,25 @@ def check_options(options: argparse.Namespace) -> None:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `sluice load`."""
-    parser = subparsers.add_parser("load", help="send requests and count the answers per deployment")
+    parser = subparsers.add_parser(
+        "load",
+        help="send requests and count the answers per deployment",
+        description="Send requests and count the answers per deployment. Without --rate each client sends its next "
+        "request when the one before is answered, so a slow endpoint gets less. With --rate requests start on a "
+        "schedule whatever the answers do; latency then counts from when a request was due.",
+    )
     parser.add_argument("uri", metavar="SCORING_URI")
     parser.add_argument("--request-file", type=Path, required=True, help="JSON, or .jsonl: one per line, in turn")
     parser.add_argument("--deployment", help="send straight to this deployment, by header")
-    parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--requests", type=int, help="default 200, unless --seconds is given")
+    parser.add_argument("--clients", type=int, help=f"without --rate: 1 to {MAX_CLIENTS}, default {CLIENTS}")
+    parser.add_argument("--rate", type=float, metavar="N", help=f"start N requests per second, at most {MAX_RATE:g}")
+    parser.add_argument(
+        "--in-flight",
+        type=int,
+        metavar="N",
+        help=f"with --rate: at most N requests under way, the others start late; default {IN_FLIGHT}",
+    )
+    parser.add_argument("--requests", type=int, help=f"default {REQUESTS}, unless --seconds is given")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.epilog = f"The endpoint's key is read from {KEY_VARIABLE}: an argument would show in process lists."
@@ -214,26 +89,37 @@ def run(options: argparse.Namespace) -> int:
     """Send, count, print; fails when a request failed."""
     check_options(options)
     bodies = read_bodies(options.request_file)
-    requests = 200 if options.requests is None and options.seconds is None else options.requests
+    requests = REQUESTS if options.requests is None and options.seconds is None else options.requests
 
     async def send() -> Tally:
         load = Load(
             options.uri,
             bodies,
             key=os.environ.get(KEY_VARIABLE),
-            clients=options.clients,
+            clients=options.clients or CLIENTS,
+            rate=options.rate,
+            in_flight=options.in_flight or IN_FLIGHT,
             deployment=options.deployment,
         )
         return await load.run(requests=requests, seconds=options.seconds)
 
     tally = asyncio.run(send())
-    facts = tally.facts()
     if options.json:
-        json.dump(facts, sys.stdout, indent=2)
+        json.dump(tally.facts(), sys.stdout, indent=2)
         print()
     else:
-        print(f"{facts['requests']} requests, {facts['failed']} failed, statuses {facts['statuses']}")
-        print(f"split {facts['split_percent']}, latency {facts['latency_ms']} ms")
-        for kind, count in tally.failures.items():
-            print(f"{count} without an answer: {kind}")
+        _print(tally)
     return ExitCode.DONE if tally.failed == 0 else ExitCode.FAILED
+
+
+def _print(tally: Tally) -> None:
+    facts = tally.facts()
+    print(f"{facts['requests']} requests, {facts['failed']} failed, statuses {facts['statuses']}")
+    print(f"split {facts['split_percent']}, latency {facts['latency_ms']} ms")
+    if tally.late:
+        print(
+            f"{tally.late} of {tally.scheduled} requests started late, by up to {tally.greatest_delay_ms:.0f} ms: "
+            "the limit of requests under way was reached, or this machine was busy"
+        )
+    for kind, count in tally.failures.items():
+        print(f"{count} without an answer: {kind}")

@@ -32,7 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recover": ("cli.recover", "repair a stack after a killed or crashed `pulumi up`"),
     "remove": ("cli.remove", "take a stack down, so that its names can be used again"),
     "doctor": ("cli.doctor", "report what is wrong with this set-up, and the command that fixes it"),
-    "load": ("cli.load", "send requests, as fast as they are answered, and count the answers per deployment"),
+    "load": ("cli.load", "send requests, in turn or at a rate, and count the answers per deployment"),
     "demo": ("cli.demo", "the whole story on the local Azure: deploy, promote, roll back"),
 }
 

@@ -14,7 +14,9 @@ from cli.arm import ArmClient
 from cli.errors import CommandError
 from cli.fault import faults_of
 from cli.invoke import find_target, invoke
-from cli.load import Load, Tally, read_bodies
+from cli.load import read_bodies
+from cli.load_generator import Load
+from cli.load_tally import Tally
 from cli.localhome import LocalHome
 from cli.workspace import EndpointAddress, endpoint_of
 from rollout.engine import PulumiEngine

@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 
 from cli.errors import UsageError
-from cli.load import DEPLOYMENT_HEADER, Load, Tally, read_bodies
+from cli.load import read_bodies
+from cli.load_generator import Load
+from cli.load_tally import DEPLOYMENT_HEADER, Tally
 from cli.main import main
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -98,6 +100,12 @@ def test_the_lines_of_a_jsonl_file_are_sent_in_turn(tmp_path: Path) -> None:
         (["--seconds", "nan"], "--seconds must be more than 0, got nan"),
         (["--clients", "0"], "--clients must be 1 to 64, got 0"),
         (["--requests", "0", "--clients", "65"], r"--requests .* --clients must be 1 to 64, got 65"),
+        (["--rate", "0"], "--rate must be more than 0 and at most 500 per second, got 0"),
+        (["--rate", "nan"], "--rate must be more than 0 .* got nan"),
+        (["--rate", "501"], "--rate must be .* got 501"),
+        (["--rate", "5", "--in-flight", "0"], "--in-flight must be 1 to 512, got 0"),
+        (["--rate", "5", "--clients", "2"], "--clients and --rate exclude each other"),
+        (["--in-flight", "5"], "--in-flight limits a load with --rate"),
     ],
 )
 def test_what_would_send_nothing_is_wrong_use(
