@@ -69,15 +69,17 @@ def event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 async def _run(home: Path, port: int, options: Options, monitoring: MonitorOptions, *, simulated: bool) -> None:
+    from localazure.batch.runner import BatchRunner
     from localazure.faults.registry import Faults
     from localazure.faults.scoring import exchange_with_faults
     from localazure.scoring.calls import exchange
+    from localazure.scoring.environments import EnvironmentCache
     from localazure.scoring.plane import ScoringPlane
 
-    cache = cache_folder(os.environ) / "environments"
-    faults = Faults()
-    plane = ScoringPlane(home, cache, exchange_with_faults(faults, exchange), simulated=simulated)
-    server = Server(home, port, plane, options, faults, monitoring)
+    environments, faults = EnvironmentCache(cache_folder(os.environ) / "environments"), Faults()
+    scoring = ScoringPlane(home, environments, exchange_with_faults(faults, exchange), simulated=simulated)
+    batch = BatchRunner(home / "batch", environments, simulated=simulated)
+    server = Server(home, port, scoring, batch, options, faults, monitoring)
     await server.run(ready=lambda url: print(f"local Azure ready on {url}", flush=True))
 
 

@@ -26,6 +26,7 @@ from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.namespaces import every_behaviour
 from localazure.arm.scoring import Scoring
 from localazure.arm.service import ArmService, is_arm_path
+from localazure.batch.jobs import BatchJobs
 from localazure.certificates import ensure_certificates, server_context
 from localazure.connections import IDLE_SECONDS, Connections, server_log, with_expectations
 from localazure.disk import disk_full, is_full
@@ -50,7 +51,7 @@ SHUTDOWN_SECONDS = 5.0
 _ACCOUNT_LENGTH = range(3, 25)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-__all__ = ["DataPlane", "Server", "StartError"]
+__all__ = ["DataPlane", "JobRunner", "Server", "StartError"]
 
 
 class DataPlane(Scoring, Observed, Protocol):
@@ -65,6 +66,12 @@ class DataPlane(Scoring, Observed, Protocol):
     def status(self) -> dict[str, Any]: ...
 
 
+class JobRunner(BatchJobs, Protocol):
+    """The runner of batch jobs as the process needs it."""
+
+    async def start(self) -> None: ...
+
+
 @dataclass
 class Server:
     """One local Azure. `run` returns after a stop was asked for."""
@@ -72,6 +79,7 @@ class Server:
     home: Path
     port: int
     scoring: DataPlane
+    batch: JobRunner
     options: Options = field(default_factory=Options)
     faults: Faults = field(default_factory=Faults)
     """The scoring plane asks them too, where it is told to."""
@@ -110,7 +118,9 @@ class Server:
         ensure_certificates(self.home)
         self._token = control_token(self.home)
         scoring = FaultyScoring(self.scoring, self.faults)
-        self._plane = plane = ControlPlane(self.home, base_url, scoring, every_behaviour, options=self.options)
+        self._plane = plane = ControlPlane(
+            self.home, base_url, scoring, self.batch, every_behaviour, options=self.options
+        )
         plane.operations.interfere = OperationFaults(self.faults, plane.store)
         self._monitor = monitor = Monitor(plane, self.scoring, self.home, self.monitoring)
         runner = web.AppRunner(
@@ -124,6 +134,7 @@ class Server:
         )
         try:
             await self.scoring.start()
+            await self.batch.start()
             plane.blobs.recover()
             plane.start()
             monitor.start()

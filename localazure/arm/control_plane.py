@@ -1,4 +1,4 @@
-"""The control plane's parts, wired: store, operations, scoring plane, identities and one behaviour per resource type.
+"""The control plane's parts, wired: store, operations, scoring, batch jobs, identities and one behaviour per type.
 
 Behaviours reach each other and the data plane only through this object. It knows no HTTP.
 """
@@ -23,6 +23,7 @@ from localazure.arm.roles import Identities, Roles
 from localazure.arm.scoring import Scoring
 from localazure.arm.soft_delete import SoftDeletions
 from localazure.arm.timing import PACES, Clock, Timing
+from localazure.batch.jobs import BatchJobs
 from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
 from localazure.resource_id import ResourceId
@@ -63,6 +64,7 @@ class ControlPlane:
         home: Path,
         base_url: str,
         scoring: Scoring,
+        batch: BatchJobs,
         behaviours: Callable[[ControlPlane], Iterable[Behaviour]],
         *,
         options: Options | None = None,
@@ -72,6 +74,7 @@ class ControlPlane:
         self.home = home
         self.base_url = base_url
         self.scoring = scoring
+        self.batch = batch
         self.options = options or Options()
         self.clock = clock
         self.timing = timing or PACES[self.options.pace]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from localazure.batch.runner import Started
-from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring.specification import DeploymentSpec, EndpointRouting
 
 
@@ -23,5 +21,3 @@ class Scoring(Protocol):
     def unroute(self, endpoint: str) -> None: ...
 
     async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str: ...
-
-    async def run_batch(self, spec: BatchSpec, started: Started) -> BatchResult: ...

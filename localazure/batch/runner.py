@@ -1,6 +1,6 @@
 """Runs batch jobs as processes: environment, files in place, one worker after the other started, results collected.
 
-A run is one coroutine; cancelling it ends its processes. What a killed predecessor left is ended by `clear`. There are
+A run is one coroutine; cancelling it ends its processes. What a killed predecessor left is ended by `start`. There are
 no nodes and no cluster: a few jobs run at once on this machine, each with no more workers than it can bear; the others
 wait. Logs are bounded, output is not: it is the caller's own disk.
 """
@@ -13,10 +13,11 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from localazure.batch.jobs import Started
 from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring import processes
 from localazure.scoring.environments import EnvironmentCache
@@ -33,19 +34,22 @@ MOST_WORKERS = 16
 """Processes of one job, however many nodes and cores a deployment asks for."""
 # Besides these, nothing of this process reaches a script: no tokens, no certificates.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
-Started = Callable[[], None]
 
 
 class BatchRunner:
     """All batch jobs of one local Azure, below one folder."""
 
-    def __init__(self, folder: Path, environments: EnvironmentCache) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, environments: EnvironmentCache, *, simulated: bool = False) -> None:
+        self._folder = folder.resolve()
+        self._simulated = simulated
         self._environments = environments
         self._turns = asyncio.Semaphore(JOBS_AT_ONCE)
 
-    def clear(self) -> None:
-        """End what a killed predecessor left behind. Blocks: call it in a thread."""
+    async def start(self) -> None:
+        """End the processes that a killed predecessor left behind (and only those)."""
+        await asyncio.to_thread(self._end_orphans)
+
+    def _end_orphans(self) -> None:
         processes.end_orphans(list(self._folder.glob("*/*.pid")))
 
     def log(self, job: str) -> Path:
@@ -53,8 +57,10 @@ class BatchRunner:
         return self._folder / job / "log.txt"
 
     async def run(self, spec: BatchSpec, started: Started) -> BatchResult:
-        """Run a job to its end; raises DeploymentFailed with the reason when it fails. `started` is called when the
-        environment is there and scoring begins."""
+        """Run a job to its end; raises DeploymentFailed with the reason when it fails. Cancelling ends it. `started` is
+        called when the environment is there and scoring begins."""
+        if self._simulated:
+            raise DeploymentFailed("NotEmulated", "With --compute simulated no batch job runs.")
         async with self._turns:
             return await self._run(spec, self._folder / spec.job, started)
 

@@ -15,8 +15,6 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from localazure.arm.scoring import Scoring
-from localazure.batch.runner import Started
-from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.faults.fault import AFTER, BEFORE, Kind
 from localazure.faults.holding import stand_still
 from localazure.faults.registry import ActiveFault, Faults
@@ -213,10 +211,6 @@ class FaultyScoring:
             return await self._scoring.logs(endpoint, deployment, container, tail)
         shown = crash if container.lower() != "storageinitializer" else ""
         return f"Instance status:\nUserContainerStart: Failed\n\nContainer logs:\n{shown}\n"
-
-    async def run_batch(self, spec: BatchSpec, started: Started) -> BatchResult:
-        """As the data plane does; there are no faults on batch jobs."""
-        return await self._scoring.run_batch(spec, started)
 
     def route(self, routing: EndpointRouting) -> None:
         """As the data plane does; late weights leave the old ones in force, while keys change at once."""

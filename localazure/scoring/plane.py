@@ -18,8 +18,6 @@ from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
-from localazure.batch.runner import BatchRunner, Started
-from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring import processes
 from localazure.scoring.calls import Target, exchange
 from localazure.scoring.deployments import Deployment
@@ -69,13 +67,12 @@ class ScoringPlane:
     """Every deployment of this local Azure. All methods run on one event loop."""
 
     def __init__(
-        self, home: Path, environments_cache: Path, exchange: Exchange = exchange, *, simulated: bool = False
+        self, home: Path, environments: EnvironmentCache, exchange: Exchange = exchange, *, simulated: bool = False
     ) -> None:
         self._simulated = simulated
         self._folder = home.resolve() / "deployments"
         self._home = home
-        self._environments = EnvironmentCache(environments_cache)
-        self._batch = BatchRunner(home.resolve() / "batch", self._environments)
+        self._environments = environments
         self._deployments: dict[_Key, _Runtime] = {}
         self._totals: defaultdict[_Key, Totals] = defaultdict(Totals)
         self._routings: dict[str, EndpointRouting] = {}
@@ -164,12 +161,6 @@ class ScoringPlane:
         known = self._deployments[_key(endpoint, deployment)]
         return await asyncio.to_thread(known.logs, container, tail)
 
-    async def run_batch(self, spec: BatchSpec, started: Started) -> BatchResult:
-        """Run a batch job to its end; raises `DeploymentFailed` with the reason when it fails. Cancelling ends it."""
-        if self._simulated:
-            raise DeploymentFailed("NotEmulated", "With --compute simulated no batch job runs.")
-        return await self._batch.run(spec, started)
-
     def observe(self, observer: Observer) -> None:
         """Call `observer` with every served request (metrics, traffic logs)."""
         self._router.observe(observer)
@@ -234,7 +225,6 @@ class ScoringPlane:
 
     def _clear(self) -> None:
         processes.end_orphans(list(self._folder.glob("*/*/*.pid")))
-        self._batch.clear()
         for left in self._folder.glob("*/*/revision-*"):
             shutil.rmtree(left, ignore_errors=True)
         for socket in self._sockets.glob("*.sock") if self._sockets else ():

@@ -19,7 +19,7 @@ from localazure import identity
 from localazure.arm.control_plane import Options
 from localazure.batch.specification import BatchResult, BatchSpec
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
-from localazure.server import Server
+from localazure.server import JobRunner, Server
 from tests.localazure.existing_versions import existing_version
 from tests.waiting import HANGS
 
@@ -31,7 +31,6 @@ class FakePlane:
         self.deployed: dict[tuple[str, str], DeploymentSpec] = {}
         self.routing: dict[str, EndpointRouting] = {}
         self.calls: list[str] = []
-        self.batches: list[BatchSpec] = []
         self.failure: DeploymentFailed | None = None
         self.gate: asyncio.Event | None = None
         """While set and not opened, what is done to deployments waits for it."""
@@ -78,9 +77,28 @@ class FakePlane:
     def observe(self, observer: Callable[[Any], None]) -> None:
         """Nothing is served."""
 
-    async def run_batch(self, spec: BatchSpec, started: Callable[[], None]) -> BatchResult:
+    def running(self) -> list[Any]:
+        return []
+
+    def connections(self) -> dict[str, int]:
+        return {}
+
+
+class FakeBatch:
+    """A runner of batch jobs without processes: it remembers them; the output of each is the names of its inputs."""
+
+    def __init__(self) -> None:
+        self.jobs: list[BatchSpec] = []
+        self.failure: DeploymentFailed | None = None
+        self.gate: asyncio.Event | None = None
+        """While set and not opened, jobs wait for it."""
+
+    async def start(self) -> None:
+        """Nothing was left behind."""
+
+    async def run(self, spec: BatchSpec, started: Callable[[], None]) -> BatchResult:
         started()
-        self.batches.append(spec)
+        self.jobs.append(spec)
         if self.gate is not None:
             await self.gate.wait()
         if self.failure is not None:
@@ -89,20 +107,14 @@ class FakePlane:
         (output / spec.output_file_name).write_text("".join(f"{path.name}\n" for path in spec.inputs))
         return BatchResult(output, 0)
 
-    def running(self) -> list[Any]:
-        return []
-
-    def connections(self) -> dict[str, int]:
-        return {}
-
 
 class LocalAzure:
     """A running server, and what a client needs to find it."""
 
-    def __init__(self, home: Path, plane: FakePlane, **options: Any) -> None:
+    def __init__(self, home: Path, plane: FakePlane, batch: JobRunner | None = None, **options: Any) -> None:
         self.home = home
         self.plane = plane
-        self._server = Server(home, 0, plane, Options(**options))
+        self._server = Server(home, 0, plane, batch or FakeBatch(), Options(**options))
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localazure.arm.namespaces.machine_learning.online.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.durations import read_duration, write_duration
 from localazure.errors import BadRequest
 from localazure.monitor.durations import read_duration as read_monitor_duration

@@ -23,6 +23,7 @@ from localazure.arm.control_plane import ControlPlane, Options
 from localazure.arm.namespaces import every_behaviour
 from localazure.arm.service import ArmService
 from localazure.resource_id import ResourceId
+from tests.localazure.conftest import FakeBatch
 from tests.localazure.existing_versions import ML_VERSION, existing_version
 from tests.localazure.platform_bodies import GROUP, MANAGED, PROVIDERS, SUBSCRIPTION, WORKSPACE
 from tests.virtual_time import VirtualTimeLoop
@@ -75,12 +76,18 @@ class LocalArm:
         self.loop = VirtualTimeLoop()  # operations that take half a second end at once
         self.now = 1_800_000_000.0
         self._make_plane = make_plane
-        self.scoring = make_plane()
+        self.scoring, self.batch = make_plane(), FakeBatch()
         self._start()
 
     def _start(self) -> None:
         self.plane = ControlPlane(
-            self.home, "https://localhost:1", self.scoring, every_behaviour, options=self.options, clock=self._clock
+            self.home,
+            "https://localhost:1",
+            self.scoring,
+            self.batch,
+            every_behaviour,
+            options=self.options,
+            clock=self._clock,
         )
         self.service = ArmService(self.plane)
         self.loop.run_until_complete(self._begin())
@@ -96,7 +103,7 @@ class LocalArm:
         """As after kill -9: a new process on the same files, with an empty data plane."""
         self.loop.run_until_complete(self.plane.stop())
         self.plane.close()
-        self.scoring = self._make_plane()
+        self.scoring, self.batch = self._make_plane(), FakeBatch()
         self._start()
 
     def close(self) -> None:
@@ -125,8 +132,7 @@ class LocalArm:
         self.loop.run_until_complete(spin())
 
     def _is_held(self) -> bool:
-        gate = self.scoring.gate
-        return gate is not None and not gate.is_set()
+        return any(gate is not None and not gate.is_set() for gate in (self.scoring.gate, self.batch.gate))
 
     def request(
         self,

@@ -199,19 +199,19 @@ def job_of(arm, name):
     ],
 )
 def test_an_invoked_job_runs_and_says_what_happened(runnable):
-    runnable.scoring.gate = asyncio.Event()
+    runnable.batch.gate = asyncio.Event()
     status, answer, headers = invoke(runnable, inputData=DATA, miniBatchSize=7, outputFileName="out.csv")
     assert (status, headers["azureml-model-deployment"]) == (201, "first")
     assert answer["properties"]["status"] == "Preparing"
     assert json.loads(answer["properties"]["properties"]["azureml.parameters"])["mini_batch_size"] == "7"
     runnable.settle()
     assert job_of(runnable, answer["name"])["status"] == "Running"
-    [spec] = runnable.scoring.batches
+    [spec] = runnable.batch.jobs
     assert [path.name for path in spec.inputs] == ["1.csv", "2.csv"]
     assert (spec.code_folder / spec.scoring_script).read_text() == "x"
     assert (spec.mini_batch_size, spec.workers, spec.output_file_name) == (7, 6, "out.csv")
     assert (spec.conda_file, spec.model.name) == ("dependencies:\n- python\n", "model")
-    runnable.scoring.gate.set()
+    runnable.batch.gate.set()
     wait_for_job(runnable, answer["name"])
     shown = job_of(runnable, answer["name"])
     assert (shown["status"], shown["jobType"], shown["experimentName"]) == ("Completed", "Pipeline", "nightly")
@@ -253,7 +253,7 @@ def test_a_job_that_cannot_run_fails_and_says_why(runnable, asked, why):
     shown = job_of(runnable, name)
     assert shown["status"] == "Failed"
     assert shown["properties"]["localazure.error"].startswith(why)
-    assert runnable.scoring.batches == []
+    assert runnable.batch.jobs == []
 
 
 def test_a_deployment_without_a_script_pretends_nothing(served):
@@ -263,7 +263,7 @@ def test_a_deployment_without_a_script_pretends_nothing(served):
 
 
 def test_a_script_that_fails_fails_the_job(runnable):
-    runnable.scoring.failure = DeploymentFailed("UserError", "3 inputs failed")
+    runnable.batch.failure = DeploymentFailed("UserError", "3 inputs failed")
     name = invoke(runnable, inputData=DATA)[1]["name"]
     wait_for_job(runnable, name)
     assert job_of(runnable, name)["properties"]["localazure.error"] == "UserError: 3 inputs failed"
@@ -277,7 +277,7 @@ def test_output_goes_where_it_is_asked_to(runnable):
 
 
 def test_a_canceled_job_ends_and_an_unfinished_one_begins_again_after_a_restart(runnable):
-    runnable.scoring.gate = asyncio.Event()
+    runnable.batch.gate = asyncio.Event()
     names = [invoke(runnable, inputData=DATA)[1]["name"] for _ in range(2)]
     runnable.settle()
     assert runnable.post(f"{WORKSPACE}/jobs/{names[0]}/cancel").status == 200
@@ -321,7 +321,7 @@ def test_deleting_the_endpoint_takes_its_deployments_and_keeps_the_jobs(served):
 
 
 def test_the_run_history_tells_of_a_job_and_of_nothing_else(runnable):
-    runnable.scoring.failure = DeploymentFailed("UserError", "3 inputs failed")
+    runnable.batch.failure = DeploymentFailed("UserError", "3 inputs failed")
     name = invoke(runnable, inputData=DATA)[1]["name"]
     wait_for_job(runnable, name)
     status, details, _ = call(runnable, "GET", f"/history/v1.0{WORKSPACE}/runs/{name}/details")

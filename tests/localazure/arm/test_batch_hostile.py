@@ -49,7 +49,7 @@ def test_an_input_that_cannot_be_had_fails_the_job_with_a_reason(runnable, uri):
     status, error = outcome(runnable, inputData={"rows": {"uri": uri}})
     assert status == "Failed"
     assert not error.startswith("InternalServerError"), error
-    assert runnable.scoring.batches == []
+    assert runnable.batch.jobs == []
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def written_by(runnable, tmp_path, write):
     output.mkdir()
     write(output)
 
-    async def run_batch(spec, started):
+    async def run(spec, started):
         started()
         return BatchResult(output, 0)
 
-    runnable.scoring.run_batch = run_batch
+    runnable.batch.run = run
     return outcome(runnable, inputData=DATA)
 
 
@@ -110,23 +110,23 @@ def test_what_is_no_file_is_no_output(runnable, tmp_path):
 
 
 def test_a_cancelled_job_stays_cancelled_whatever_ends_later(runnable):
-    runnable.scoring.gate = asyncio.Event()
+    runnable.batch.gate = asyncio.Event()
     _, answer, _ = invoke(runnable, inputData=DATA)
     runnable.settle()
     assert runnable.post(f"{WORKSPACE}/jobs/{answer['name']}/cancel").status == 200
-    runnable.scoring.gate.set()
+    runnable.batch.gate.set()
     runnable.settle()
     runnable.restart()
     runnable.settle()
     assert job_of(runnable, answer["name"])["status"] == "Canceled"
-    assert runnable.scoring.batches == []  # of the restarted data plane
+    assert runnable.batch.jobs == []  # of the restarted server
 
 
 def test_a_job_goes_on_when_its_endpoint_is_deleted(runnable):
-    runnable.scoring.gate = asyncio.Event()
+    runnable.batch.gate = asyncio.Event()
     _, answer, _ = invoke(runnable, inputData=DATA)
     runnable.settle()
-    held, runnable.scoring.gate = runnable.scoring.gate, None
+    held, runnable.batch.gate = runnable.batch.gate, None
     assert runnable.delete(f"{WORKSPACE}/batchEndpoints/nightly").status == 202
     held.set()
     wait_for_job(runnable, answer["name"])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from localazure.batch.runner import BatchRunner
+from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.plane import ScoringPlane
 from tests.localazure.conftest import LocalAzure
 from tests.localazure.platform_bodies import HERE, PLATFORM, WORKSPACE
@@ -29,7 +31,9 @@ def run(mini_batch):
 @pytest.fixture
 def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SLUICE_UV", str(find_uv(os.environ)))
-    running = LocalAzure(tmp_path / "home", ScoringPlane(tmp_path / "home", tmp_path / "environments"))
+    environments = EnvironmentCache(tmp_path / "environments")
+    jobs = BatchRunner(tmp_path / "home" / "batch", environments)
+    running = LocalAzure(tmp_path / "home", ScoringPlane(tmp_path / "home", environments), jobs)
     yield running
     running.close()
 

@@ -36,5 +36,6 @@ class NoModels:
 
 
 if __name__ == "__main__":
-    server = Server(Path(sys.argv[1]), 0, cast(Any, NoModels()))
+    models = cast(Any, NoModels())
+    server = Server(Path(sys.argv[1]), 0, models, models)
     asyncio.run(server.run(ready=lambda url: print(url, flush=True)))

@@ -23,6 +23,7 @@ from cache_folder import cache_folder
 from localazure.monitor.metrics import CPU, MEMORY, Metrics
 from localazure.monitor.sampler import Sampler
 from localazure.scoring import processes
+from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.plane import (
     DeploymentFailed,
     DeploymentSpec,
@@ -98,7 +99,7 @@ class Caller:
 @contextlib.asynccontextmanager
 async def serving() -> AsyncIterator[Caller]:
     with tempfile.TemporaryDirectory() as home:
-        plane = ScoringPlane(Path(home), cache_folder(os.environ) / "environments")
+        plane = ScoringPlane(Path(home), EnvironmentCache(cache_folder(os.environ) / "environments"))
         await plane.start()
         application = web.Application()
         application.add_routes(plane.routes())
@@ -372,9 +373,10 @@ SERVER = """
 import asyncio, json, os, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 from cache_folder import cache_folder
+from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.plane import *
 async def main():
-    plane = ScoringPlane(pathlib.Path(sys.argv[2]), cache_folder(os.environ) / "environments")
+    plane = ScoringPlane(pathlib.Path(sys.argv[2]), EnvironmentCache(cache_folder(os.environ) / "environments"))
     await plane.start()
     values = json.loads(sys.argv[3])
     await plane.deploy(DeploymentSpec(**{**values, "code_folder": pathlib.Path(values["code_folder"])}))
@@ -407,7 +409,7 @@ def test_after_kill_9_of_the_server_the_next_start_leaves_no_orphan(spec, tmp_pa
         assert any(alive(worker) for worker in workers)
 
         async def start_again() -> None:
-            plane = ScoringPlane(Path(home), cache_folder(os.environ) / "environments")
+            plane = ScoringPlane(Path(home), EnvironmentCache(cache_folder(os.environ) / "environments"))
             await plane.start()
             assert not any(alive(pid) for pid in (leader, *workers))
             await plane.deploy(wanted)

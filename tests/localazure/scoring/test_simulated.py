@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
+from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.plane import DeploymentSpec, EndpointRouting, ScoringPlane
 from tests.waiting import until
 
 
 def run(home: Path, body: Callable[[ScoringPlane, ClientSession, str], Awaitable[None]]) -> None:
     async def main() -> None:
-        plane = ScoringPlane(home, home / "cache", simulated=True)
+        plane = ScoringPlane(home, EnvironmentCache(home / "cache"), simulated=True)
         await plane.start()
         application = web.Application()
         application.add_routes(plane.routes())

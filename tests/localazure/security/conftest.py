@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from localazure.batch.runner import BatchRunner
 from localazure.faults.registry import Faults
+from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.plane import ScoringPlane
 from localazure.server import Server
 from tests.localazure.existing_versions import existing_version
@@ -76,7 +78,9 @@ class Target:
         self.recorder.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
         logging.getLogger().addHandler(self.recorder)
         logging.getLogger("localazure").setLevel(logging.INFO)
-        self.server = Server(self.home, 0, ScoringPlane(self.home, self.home / "cache"), faults=self.faults)
+        environments = EnvironmentCache(self.home / "cache")
+        scoring, jobs = ScoringPlane(self.home, environments), BatchRunner(self.home / "batch", environments)
+        self.server = Server(self.home, 0, scoring, jobs, faults=self.faults)
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run(ready)))
         self._thread.start()

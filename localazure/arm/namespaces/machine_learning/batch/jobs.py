@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NoReturn
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.namespaces.machine_learning.batch.runs import TERMINAL, job_status, run_job
-from localazure.arm.namespaces.machine_learning.online.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape

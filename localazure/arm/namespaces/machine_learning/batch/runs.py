@@ -17,7 +17,7 @@ from typing import Any
 
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.namespaces.machine_learning.assets.files import blob_place, local_path
-from localazure.arm.namespaces.machine_learning.online.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.arm.namespaces.machine_learning.workspace.datastores import DEFAULT
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.operations import DISK_FULL_SECONDS
@@ -47,7 +47,7 @@ async def run_job(plane: ControlPlane, job_id: str) -> None:
     await asyncio.sleep(until_running)
     try:
         spec = batch_spec(plane, job)
-        result = await plane.scoring.run_batch(spec, lambda: _set(plane, job_id, "Running"))
+        result = await plane.batch.run(spec, lambda: _set(plane, job_id, "Running"))
         await asyncio.sleep(until_end - until_running)
         place = await _publish(plane, job, result.output)
     except (DeploymentFailed, ArmError, BlobError) as failed:

@@ -11,10 +11,10 @@ from typing import Any
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.namespaces.machine_learning.assets.files import local_path
 from localazure.arm.namespaces.machine_learning.assets.references import check_asset
+from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.arm.namespaces.machine_learning.online.kubernetes import instance_count
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
-from localazure.durations import read_duration
 from localazure.errors import BadRequest
 from localazure.scoring.curated import is_curated
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
@@ -61,16 +61,6 @@ def check_driver(store: Store, sent: dict[str, Any]) -> None:
         return
     detail = {"code": "MissingDriverProgram", "message": "Could not find driver program in the request."}
     raise BadRequest("BadRequest", "The request is invalid.", details=[detail | {"details": [], "additionalInfo": []}])
-
-
-def seconds_of(duration: Any) -> float:
-    """Seconds of an ISO 8601 duration; raises `BadRequest`. .NET, in which the service is written, knows no weeks."""
-    try:
-        if "W" in str(duration):
-            raise ValueError("weeks")
-        return read_duration(str(duration))
-    except ValueError as error:
-        raise BadRequest("BadRequest", f"{duration!r} is not an ISO 8601 duration such as PT5S.") from error
 
 
 def check_numbers(properties: dict[str, Any]) -> None:

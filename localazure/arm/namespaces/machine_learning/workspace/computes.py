@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.manners import compute_view
-from localazure.arm.namespaces.machine_learning.online.assembly import seconds_of
+from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import make_network_ready, workspace_id_of
 from localazure.arm.operations import COMPUTE, Operation
 from localazure.arm.reply import Reply, Request
