@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from config_errors import delay_violation, explain
 from config_values import DELAY_PATTERN, MAX_MIRROR_PERCENT
+from exit_codes import ExitCode
 from skus import SkuError, check_sku
 from stack_config import Settings, Violation
 from weights import DeclaredWeights
@@ -39,6 +40,8 @@ NUMBERS = frozenset({"generation"})
 
 class SettingsError(pulumi.RunError):
     """The stack file is refused; `violations` has every reason, sorted by key."""
+
+    exit_code = ExitCode.USAGE
 
     def __init__(self, violations: Collection[Violation], *, stack: str) -> None:
         self.violations = tuple(sorted(set(violations)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.arm import ArmClient
-from cli.errors import WaitingError
+from command_errors import WaitingError
 from localazure.catalog import by_token
 from naming import dns_tag_key
 from rollout.events import Change

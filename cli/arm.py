@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from cli.errors import CommandError, UnavailableError, UsageError
+from command_errors import CommandError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from cli.arm import ArmClient, explain_refusal
-from cli.errors import CommandError, WaitingError
+from command_errors import CommandError, WaitingError
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

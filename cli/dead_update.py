@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from cli.adoption import pending_operations
 from cli.environment import way_back
-from cli.errors import UnavailableError, WaitingError
 from cli.locks import Owner, backend_folder, broken_files, stack_locks
 from cli.project import add_stack_argument, project_name, project_root, stack_name
+from command_errors import UnavailableError, WaitingError
 
 if TYPE_CHECKING:
     from rollout.engine import PulumiEngine

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from cli.errors import ExitCode
 from cli.localhome import LocalHome
 from cli.project import project_root
+from exit_codes import ExitCode
 
 STACK = "dev"
 

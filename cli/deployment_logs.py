@@ -6,8 +6,9 @@ Searching and history belong to Log Analytics.
 import argparse
 
 from cli.arm import ArmClient
-from cli.errors import ExitCode, UnavailableError, UsageError
 from cli.workspace import MACHINE_LEARNING_API, add_endpoint_arguments, check_name, find_endpoint, missing_deployment
+from command_errors import UnavailableError, UsageError
+from exit_codes import ExitCode
 
 # As they are called on the command line, and in Azure.
 CONTAINERS = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}

@@ -15,9 +15,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from cli.environment import way_back
-from cli.errors import CommandError, ExitCode, UsageError
 from cli.locks import Owner, backend_folder, stack_locks
 from cli.project import add_stack_argument, project_name, project_root, stack_name
+from command_errors import CommandError, UsageError
+from exit_codes import ExitCode
 
 PACKAGES = ("pulumi", "pulumi-azure-native", "azure-ai-ml", "azure-identity", "azure-storage-blob")
 PLUGIN = "azure-native"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from cli import pulumi_guard
 from cli.az_home import AZ_VARIABLES, az_variables, sign_in
-from cli.errors import UnavailableError
 from cli.localhome import GUARD_FOLDER, HOME_VARIABLE, LocalHome, local_home
 from cli.project import project_root
+from command_errors import UnavailableError
 from localazure.identity import CLIENT_ID, CLOUD_NAME, SUBSCRIPTION_ID, TENANT_ID
 from toolchain import cli_environment
 

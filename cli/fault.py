@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
 from cli.localhome import LocalHome, local_home
+from command_errors import CommandError, UnavailableError, UsageError
+from exit_codes import ExitCode
 
 REQUEST_SECONDS = 30.0
 WAIT_SECONDS = 10

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli.arm import CHECK_NETWORK, ArmClient, trust
-from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
 from cli.workspace import (
     MACHINE_LEARNING_API,
     EndpointAddress,
@@ -26,6 +25,8 @@ from cli.workspace import (
     missing_deployment,
     require_endpoint,
 )
+from command_errors import CommandError, UnavailableError, UsageError
+from exit_codes import ExitCode
 
 # Online endpoints answer within 180 seconds (`request_timeout_ms` is at most that); the rest is for the way.
 TIMEOUT_SECONDS = 200.0

@@ -8,10 +8,11 @@ import re
 import sys
 from pathlib import Path
 
-from cli.errors import ExitCode, UsageError
 from cli.load_generator import IN_FLIGHT, MAX_CLIENTS, MAX_IN_FLIGHT, MAX_RATE, Load
 from cli.load_tally import Tally
 from cli.workspace import check_name
+from command_errors import UsageError
+from exit_codes import ExitCode
 
 KEY_VARIABLE = "SLUICE_ENDPOINT_KEY"
 CLIENTS = 4

@@ -18,8 +18,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from cli.arm import trust
-from cli.errors import UsageError
 from cli.load_tally import DEPLOYMENT_HEADER, NOT_STARTED, Tally
+from command_errors import UsageError
 
 MAX_CLIENTS = 64
 MAX_IN_FLIGHT = 512

@@ -12,9 +12,11 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from cli import fault, processes
-from cli.errors import ExitCode, UnavailableError, UsageError
+import processes
+from cli import fault
 from cli.localhome import local_home
+from command_errors import UnavailableError, UsageError
+from exit_codes import ExitCode
 
 FOLLOW_SECONDS = 0.3
 # Behaviours of the server that a rehearsal can choose; `python -m localazure --help` has them too.

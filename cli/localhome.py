@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli import processes
-from cli.errors import UnavailableError, UsageError, remedy_for
+import processes
 from cli.project import project_root
+from command_errors import UnavailableError, UsageError, remedy_for
 
 HOME_VARIABLE = "SLUICE_LOCAL_HOME"
 GUARD_FOLDER = "sluice-rehearsal-bin"

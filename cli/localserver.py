@@ -21,9 +21,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from cli import ports, processes
-from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
+import processes
+from cli import ports
 from cli.localhome import LocalHome, Server
+from command_errors import CommandError, UnavailableError, UsageError
+from exit_codes import ExitCode
 
 READY_SECONDS = 180.0
 """For a very busy machine; a server that ends before it is ready is noticed at once."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from cli import processes
+import processes
 
 
 class Owner(StrEnum):

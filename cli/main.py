@@ -15,7 +15,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from cli.errors import CommandError, ExitCode, explain_system_error
+from command_errors import explain_system_error
+from exit_codes import ExitCode
 
 TRACEBACK_VARIABLE = "SLUICE_TRACEBACK"
 """When it is set, a defect ends with its traceback."""
@@ -48,9 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(options.run(options))
         sys.stdout.flush()
         return code
-    except CommandError as error:
-        print(f"sluice: {error}", file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt:
         print("sluice: interrupted", file=sys.stderr)
         return 130
@@ -58,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_output()
         return ExitCode.FAILED
     except Exception as error:
-        expected = _exit_code_of(error)
-        if expected is not None:
+        expected = getattr(error, "exit_code", None)
+        if isinstance(expected, ExitCode):  # an error that some part of the product foresees
             print(f"sluice: {error}", file=sys.stderr)
             return expected
         if TRACEBACK_VARIABLE in os.environ:
@@ -114,25 +112,6 @@ def _parser_of(asked: str | None) -> argparse.ArgumentParser:
         else:
             subparsers.add_parser(name, help=summary)
     return parser
-
-
-def _exit_code_of(error: Exception) -> ExitCode | None:
-    """The exit code of an expected error of another package; None for a defect, which keeps its traceback.
-
-    Looked up only among modules that are loaded: a package that was never imported cannot have raised.
-    """
-    for module, name, code in (
-        ("rollout.errors", "EngineRefused", ExitCode.USAGE),
-        ("rollout.errors", "EngineFailed", ExitCode.FAILED),
-        ("rollout.errors", "EngineError", ExitCode.UNAVAILABLE),
-        ("models.errors", "ModelError", ExitCode.USAGE),
-        ("settings", "SettingsError", ExitCode.USAGE),
-        ("toolchain.console", "ToolchainError", ExitCode.UNAVAILABLE),
-    ):
-        kind = getattr(sys.modules.get(module), name, None)
-        if isinstance(kind, type) and isinstance(error, kind):
-            return code
-    return None
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.errors import ExitCode, UsageError
 from cli.project import project_root
+from command_errors import UsageError
+from exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from models.folder import Survey

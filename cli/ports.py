@@ -4,7 +4,7 @@ import contextlib
 import socket
 from pathlib import Path
 
-from cli.errors import UnavailableError, UsageError
+from command_errors import UnavailableError, UsageError
 
 DEFAULT_PORT = 18443
 PORTS = range(1, 65535)  # of HTTPS

@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from cli.errors import UsageError
+from command_errors import UsageError
 
 PROJECT_FILE = "Pulumi.yaml"
 

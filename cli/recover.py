@@ -26,7 +26,8 @@ from cli.adoption import (
 )
 from cli.arm_operations import ArmOperations
 from cli.dead_update import Report, add_arguments, clear_backend, drop_pending, engine_for, tell
-from cli.errors import CommandError, ExitCode
+from command_errors import CommandError
+from exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from rollout.engine import PulumiEngine

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.errors import CommandError, ExitCode, UnavailableError, UsageError
 from cli.progress import UploadProgress
 from cli.project import add_stack_argument, project_root, stack_name
 from cli.stack_file import read_settings
+from command_errors import CommandError, UsageError
+from exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -56,7 +57,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def publish_models(options: argparse.Namespace) -> int:
     """Run `sluice release publish`."""
-    from models.errors import PublishError, StorageUnavailableError
     from models.publisher import as_values, publish, total_bytes
 
     logging.getLogger("azure").addHandler(logging.NullHandler())  # its warnings are in the errors, where they matter
@@ -68,20 +68,15 @@ def publish_models(options: argparse.Namespace) -> int:
         credential, destination = _find(stack)
         names = ", ".join(parcel.lock.model for parcel in parcels if parcel.assets)
         _say(f"publishing {names} to {destination.storage_account}/{destination.container} (stack {stack})")
-        try:
-            with _container(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
-                publications = publish(
-                    [parcel for parcel in parcels if parcel.assets],
-                    stack,
-                    destination,
-                    container,
-                    progress,
-                    again=again,
-                )
-        except StorageUnavailableError as error:
-            raise UnavailableError(str(error)) from error
-        except PublishError as error:
-            raise UsageError(str(error)) from error
+        with _container(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
+            publications = publish(
+                [parcel for parcel in parcels if parcel.assets],
+                stack,
+                destination,
+                container,
+                progress,
+                again=again,
+            )
     done = {publication.lock.model: publication for publication in publications}
     results: list[dict[str, object]] = []
     for parcel in parcels:

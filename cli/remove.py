@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cli.dead_update import Report, add_arguments, clear_backend, drop_pending, engine_for, tell
-from cli.errors import CommandError, ExitCode, UsageError
+from command_errors import CommandError, UsageError
+from exit_codes import ExitCode
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,7 +30,6 @@ def run(options: argparse.Namespace) -> int:
     from cli.adoption import Finder, pending_operations
     from cli.arm_operations import ArmOperations
     from cli.stack_names import read_names, require_own_group
-    from teardown.errors import NotFinished, RemovalError
     from teardown.removal import Removal
 
     engine = engine_for(options)
@@ -50,14 +50,9 @@ def run(options: argparse.Namespace) -> int:
         finder.wait_for(operation)
     drop_pending(engine, report)
     removal = Removal(engine, arm, names, settings.location, tell, _tell_deletion, CommandError)
-    try:
-        plan = removal.plan()
-        _confirm(options, engine.stack, plan.lines())
-        removal.carry_out(plan)
-    except NotFinished as error:
-        raise CommandError(str(error)) from error
-    except RemovalError as error:
-        raise UsageError(str(error)) from error
+    plan = removal.plan()
+    _confirm(options, engine.stack, plan.lines())
+    removal.carry_out(plan)
     deleted = [item.id for item in plan.items if item.in_azure]
     if options.json:
         print(json.dumps({"stack": engine.stack, "deleted": deleted, "taken": removal.taken}, indent=2))

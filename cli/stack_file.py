@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.environment import way_back
-from cli.errors import UsageError
 from cli.project import project_root
+from command_errors import UsageError
 
 if TYPE_CHECKING:
     from settings import Settings

@@ -6,8 +6,8 @@ names are taken by another stack.
 
 from typing import TYPE_CHECKING
 
-from cli.errors import UsageError
 from cli.stack_file import read_settings
+from command_errors import UsageError
 
 GROUP_API_VERSION = "2021-04-01"
 DELETED_VAULT_API_VERSION = "2023-07-01"

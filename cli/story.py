@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from cli.arm import ArmClient
-from cli.errors import CommandError
 from cli.fault import faults_of
 from cli.invoke import find_target, invoke
 from cli.load import read_bodies
@@ -19,6 +18,7 @@ from cli.load_generator import Load
 from cli.load_tally import Tally
 from cli.localhome import LocalHome
 from cli.workspace import EndpointAddress, endpoint_of
+from command_errors import CommandError
 from rollout.engine import PulumiEngine
 from rollout.events import change_of
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.arm import ArmClient
-from cli.errors import UsageError
 from cli.project import add_stack_argument, stack_name
+from command_errors import UsageError
 
 MACHINE_LEARNING_API = "2024-04-01"
 

@@ -13,6 +13,8 @@ ModelError              the model cannot be used; nothing was changed; `problems
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from exit_codes import ExitCode
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -32,6 +34,7 @@ class Problem:
 class ModelError(ValueError):
     """The model cannot be used; the message lists everything that is wrong."""
 
+    exit_code = ExitCode.USAGE
     problems: tuple[Problem, ...] = ()
 
 
@@ -68,3 +71,5 @@ class OutsideNetworkError(PublishError):
 
 class StorageUnavailableError(PublishError):
     """The storage account cannot be reached or fails."""
+
+    exit_code = ExitCode.UNAVAILABLE

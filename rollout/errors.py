@@ -9,9 +9,13 @@ EngineError                 an operation of the Pulumi engine did not do what wa
 
 from collections.abc import Sequence
 
+from exit_codes import ExitCode
+
 
 class EngineError(Exception):
     """An operation of the Pulumi engine did not do what was asked."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
     def __init__(self, message: str, *, errors: Sequence[str] = (), log: str = "") -> None:
         super().__init__(message)
@@ -22,9 +26,13 @@ class EngineError(Exception):
 class EngineRefused(EngineError):
     """The program or its configuration said no; no resource was touched."""
 
+    exit_code = ExitCode.USAGE
+
 
 class EngineFailed(EngineError):
     """The engine started to change resources and could not finish."""
+
+    exit_code = ExitCode.FAILED
 
 
 class EngineLocked(EngineError):

@@ -5,9 +5,13 @@ RemovalError           the stack cannot be taken down as it is; the message says
 └── NotFinished        something is left that should be gone
 """
 
+from exit_codes import ExitCode
+
 
 class RemovalError(Exception):
     """The stack cannot be taken down as it is; nothing was changed."""
+
+    exit_code = ExitCode.USAGE
 
 
 class StillServing(RemovalError):
@@ -16,3 +20,5 @@ class StillServing(RemovalError):
 
 class NotFinished(RemovalError):
     """Something is left that should be gone; a second run goes on from there."""
+
+    exit_code = ExitCode.FAILED

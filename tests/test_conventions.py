@@ -18,6 +18,9 @@ COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") i
 PURE = (
     "naming",
     "cache_folder",
+    "exit_codes",
+    "command_errors",
+    "processes",
     "ownership",
     "teardown.inventory",
     "skus",

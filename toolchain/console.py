@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from exit_codes import ExitCode
+
 HEARTBEAT_SECONDS = 15.0
 OUTPUT_LINES_SHOWN = 15
 NETWORK_WORDS = (
@@ -26,6 +28,8 @@ DISK_WORDS = ("no space left on device", "disk quota exceeded")
 
 class ToolchainError(Exception):
     """A step of set-up cannot be done: what is missing, and what to do."""
+
+    exit_code = ExitCode.UNAVAILABLE
 
     def __init__(self, problem: str, fix: str) -> None:
         super().__init__(f"{problem}\n  Fix: {fix}")

@@ -9,7 +9,7 @@ import pytest
 
 from cli import arm
 from cli.arm import ArmClient
-from cli.errors import CommandError, UnavailableError, UsageError
+from command_errors import CommandError, UnavailableError, UsageError
 
 ANSWERS = {
     "/there": (200, {"id": "/there"}),

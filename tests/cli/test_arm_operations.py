@@ -7,7 +7,7 @@ import pytest
 
 from cli import arm_operations
 from cli.arm_operations import ArmOperations
-from cli.errors import CommandError, WaitingError
+from command_errors import CommandError, WaitingError
 
 BASE = "https://arm.test"
 FOLLOWED = {"azure-asyncoperation": f"{BASE}/status", "location": f"{BASE}/result"}

@@ -6,8 +6,8 @@ import pytest
 
 from cli import main
 from cli.environment import IS_SET
-from cli.errors import ExitCode
 from cli.localhome import HOME_VARIABLE
+from exit_codes import ExitCode
 
 COMMANDS = ["recover --stack dev", "remove --stack dev --yes"]
 

@@ -18,8 +18,8 @@ from cli.environment import (
     without_guards,
     write_ca_bundle,
 )
-from cli.errors import UnavailableError
 from cli.localhome import LocalHome, Server
+from command_errors import UnavailableError
 
 SERVER = Server(pid=1, https="https://localhost:18443", http="http://localhost:18444", version="0", started=0.0)
 

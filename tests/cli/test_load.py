@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from cli.errors import UsageError
 from cli.load import read_bodies
 from cli.load_generator import Load
 from cli.load_tally import DEPLOYMENT_HEADER, Tally
 from cli.main import main
+from command_errors import UsageError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli import local, main
-from cli.errors import ExitCode
 from cli.localhome import Server
+from exit_codes import ExitCode
 from localazure.switches import server_parser, wrong_switches
 
 

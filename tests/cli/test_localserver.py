@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from cli import localserver, ports
-from cli.errors import UnavailableError, UsageError
 from cli.localhome import LocalHome, Server
 from cli.localserver import _environment
+from command_errors import UnavailableError, UsageError
 from tests.waiting import HANGS, wait_until
 
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from cli import localstack
-from cli.errors import UnavailableError, UsageError
 from cli.localhome import LocalHome
+from command_errors import UnavailableError, UsageError
 
 STACK_FILE = """\
 secretsprovider: azurekeyvault://vault/key

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli import main as command
-from cli.errors import CommandError, UnavailableError, UsageError, WaitingError
+from command_errors import CommandError, UnavailableError, UsageError, WaitingError
 from rollout.errors import EngineFailed, EngineLocked, EngineRefused
 
 ROOT = Path(__file__).resolve().parents[2]

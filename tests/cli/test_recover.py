@@ -16,8 +16,8 @@ import pytest
 
 from cli import adoption
 from cli.arm_operations import ArmOperations
-from cli.errors import UnavailableError, WaitingError
 from cli.recover import Report, recover
+from command_errors import UnavailableError, WaitingError
 from rollout.engine import ImportedResource
 from rollout.errors import EngineRefused
 from rollout.events import Change, Outcome, Preview

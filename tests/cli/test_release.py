@@ -11,9 +11,9 @@ import yaml
 from azure.storage.blob import ContainerClient
 
 from cli import release
-from cli.errors import CommandError, UsageError
 from cli.main import main
 from cli.release import find_destination, model_folders
+from command_errors import CommandError, UsageError
 from models import azureml
 from models.publisher import Destination
 from models.release_lock import read_lock

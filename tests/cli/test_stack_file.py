@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cli.environment import IS_SET
-from cli.errors import UsageError
 from cli.localhome import HOME_VARIABLE
 from cli.stack_file import SUBSCRIPTION_VARIABLES, read_settings
+from command_errors import UsageError
 
 STACK_FILE = """
 config:

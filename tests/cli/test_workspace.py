@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import UsageError
 from cli.workspace import EndpointAddress, endpoint_of, find_endpoint
+from command_errors import UsageError
 
 STACK_FILE = """
 config:

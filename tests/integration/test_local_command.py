@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import processes
+import processes
 from cli.localhome import LocalHome
 from tests.integration.rehearsal import ROOT, SLUICE, processes_with, repository_files
 from tests.waiting import HANGS, wait_until

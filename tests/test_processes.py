@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli import processes
+import processes
 
 
 def test_a_process_is_not_taken_for_a_later_one_where_a_minute_passes_while_its_age_is_read(

@@ -1,4 +1,4 @@
-"""How a `sluice` command ends: exit codes (design, section 6) and the errors that carry them.
+"""The errors that end a `sluice` command, each with its exit code.
 
 CommandError            the command could not do what was asked; carries the exit code
 ├── UsageError          2: wrong use, or wrong configuration
@@ -7,17 +7,8 @@ CommandError            the command could not do what was asked; carries the exi
 """
 
 import errno
-from enum import IntEnum
 
-
-class ExitCode(IntEnum):
-    """What the exit code of every subcommand means."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    WAITING = 3
-    UNAVAILABLE = 4
+from exit_codes import ExitCode
 
 
 class CommandError(Exception):
