@@ -15,14 +15,13 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from localazure.arm.control_plane import ControlPlane
 from localazure.monitor.definitions import ENDPOINTS
 from localazure.monitor.history import History
 from localazure.monitor.live import Live
 from localazure.monitor.page import page_response
 from localazure.monitor.request_log import LoggedEndpoint, RequestLog, asks_for
 from localazure.monitor.sampler import Running, Sampler
-from localazure.monitor.scaler import EVALUATION_SECONDS, Scaler
+from localazure.monitor.scaler import EVALUATION_SECONDS, Plane, Scaler
 from localazure.scoring.traffic import ServedRequest
 
 log = logging.getLogger(__name__)
@@ -40,6 +39,14 @@ class Observed(Running, Protocol):
     def status(self) -> dict[str, Any]: ...
 
 
+class Watched(Plane, Protocol):
+    """The control plane, as it is watched."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds since the epoch."""
+
+
 @dataclass(frozen=True)
 class MonitorOptions:
     """What a rehearsal may switch."""
@@ -51,7 +58,7 @@ class MonitorOptions:
 class Monitor:
     """Watches one control plane and its data plane from `start` to `stop`."""
 
-    def __init__(self, plane: ControlPlane, scoring: Observed, home: Path, options: MonitorOptions) -> None:
+    def __init__(self, plane: Watched, scoring: Observed, home: Path, options: MonitorOptions) -> None:
         self._plane = plane
         self._options = options
         self._sampler = Sampler(plane.metrics, scoring)
