@@ -29,10 +29,11 @@ test: setup ## all tests, those without a CLI first; ORDER=random in a random or
 unit: setup ## the tests that need neither CLI nor local Azure; seconds
 	@$(PYTEST) -n auto -m "not integration"
 
-check: setup ## format, lint, types
+check: setup ## format, lint, types, dead code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/vulture
 
 format: setup ## rewrite the sources as `make check` wants them
 	$(BIN)/ruff format .

@@ -48,16 +48,6 @@ def is_alive_since(pid: int, moment: float) -> bool:
     return started is not None and started <= moment + CLOCK_TOLERANCE_SECONDS
 
 
-def command_line(pid: int) -> str:
-    """The command line of a process; empty when it is gone or not ours to read."""
-    with contextlib.suppress(OSError):
-        return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    if (PROC / "self").exists():
-        return ""
-    answer = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
-    return answer.stdout.strip()
-
-
 def resident_mib(pid: int) -> float | None:
     """Resident memory of a process in MiB; None where the system does not say."""
     with contextlib.suppress(OSError, ValueError):

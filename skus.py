@@ -6,7 +6,7 @@ size is not an error: `sku_warning` says that its quota and retirement are not c
 cannot be a VM size are refused. Only Azure knows whether a region offers a size and how much quota is left.
 
 Sources (documented): MicrosoftDocs/azure-ai-docs, articles/machine-learning/
-reference-managed-online-endpoints-vm-sku-list.md at commit 1d987e3 (sizes, families, cores, GPUs, "Skip 20%
+reference-managed-online-endpoints-vm-sku-list.md at commit 1d987e3 (sizes, families, cores, "Skip 20%
 Reservation"); its sizes are in capitals there and in the spelling of the size pages here. Retirements:
 MicrosoftDocs/azure-compute-docs, articles/virtual-machines/sizes/retirement/retired-sizes-list.md at commit 0bdc5d3.
 The list still has NCv2 and NCv3, which are gone.
@@ -17,10 +17,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
-
-MINIMUM_RECOMMENDED = "Standard_DS3_v2"
-"""azure-ai-ml warns about smaller sizes."""
 
 _NAME = re.compile(r"(standard|basic)_[a-z][a-z0-9_-]*", re.IGNORECASE)
 """The form of the name of every VM size."""
@@ -30,20 +26,17 @@ _NAME = re.compile(r"(standard|basic)_[a-z][a-z0-9_-]*", re.IGNORECASE)
 class Sku:
     """One VM size.
 
-    `family` is the name of its quota (`az vm list-usage`: `name.value`). `gpus` can be a part of one. `retired` is the
-    day on which Azure takes it away, past or announced, and `replacements` what to use instead. `reserves_for_upgrades`
-    says that Azure ML asks for 20 % more quota than the instances need; `recommended` is False below the recommended
-    minimum.
+    `family` is the name of its quota (`az vm list-usage`: `name.value`). `retired` is the day on which Azure takes it
+    away, past or announced, and `replacements` what to use instead. `reserves_for_upgrades` says that Azure ML asks for
+    20 % more quota than the instances need.
     """
 
     name: str
     family: str
     cores: int
-    gpus: Fraction = Fraction(0)
     retired: date | None = None
     replacements: tuple[str, ...] = ()
     reserves_for_upgrades: bool = True
-    recommended: bool = True
 
 
 class SkuError(ValueError):
@@ -57,23 +50,19 @@ def _family(
     retired: date | None = None,
     replacements: tuple[str, ...] = (),
     reserves_for_upgrades: bool = True,
-    recommended: bool = True,
 ) -> tuple[Sku, ...]:
-    """Rows of one family, each `size=cores` or `size=cores/GPUs`, the size without `Standard_`."""
+    """Rows of one family, each `size=cores`, the size without `Standard_`."""
     rows = []
     for row in sizes.split():
-        size, _, numbers = row.partition("=")
-        cores, _, gpus = numbers.partition("/")
+        size, _, cores = row.partition("=")
         rows.append(
             Sku(
                 name=f"Standard_{size}",
                 family=family,
                 cores=int(cores),
-                gpus=Fraction(gpus or 0),
                 retired=retired,
                 replacements=replacements,
                 reserves_for_upgrades=reserves_for_upgrades,
-                recommended=recommended,
             )
         )
     return tuple(rows)
@@ -91,8 +80,9 @@ _TABLE = (
     _family("standardDASv4Family", "D2as_v4=2 D4as_v4=4 D8as_v4=8 D16as_v4=16 D32as_v4=32 D48as_v4=48")
     + _family("standardDASv4Family", "D64as_v4=64 D96as_v4=96")
     + _family("standardDAv4Family", "D2a_v4=2 D4a_v4=4 D8a_v4=8 D16a_v4=16 D32a_v4=32 D48a_v4=48 D64a_v4=64 D96a_v4=96")
-    + _family("standardDSv2Family", "DS1_v2=1 DS2_v2=2", retired=_MAY_2028, replacements=_DAS, recommended=False)
-    + _family("standardDSv2Family", "DS3_v2=4 DS4_v2=8 DS5_v2=16", retired=_MAY_2028, replacements=_DAS)
+    + _family(
+        "standardDSv2Family", "DS1_v2=1 DS2_v2=2 DS3_v2=4 DS4_v2=8 DS5_v2=16", retired=_MAY_2028, replacements=_DAS
+    )
     + _family("standardESv3Family", "E2s_v3=2 E4s_v3=4 E8s_v3=8 E16s_v3=16 E32s_v3=32 E48s_v3=48 E64s_v3=64")
     + _family(
         "standardFSv2Family",
@@ -111,35 +101,32 @@ _TABLE = (
     + _family("standardLSv3Family", "L8s_v3=8 L16s_v3=16 L32s_v3=32 L48s_v3=48 L64s_v3=64 L80s_v3=80")
     + _family(
         "standardNCADSA100v4Family",
-        "NC24ads_A100_v4=24/1 NC48ads_A100_v4=48/2 NC96ads_A100_v4=96/4",
+        "NC24ads_A100_v4=24 NC48ads_A100_v4=48 NC96ads_A100_v4=96",
         reserves_for_upgrades=False,
     )
-    + _family("standard NCASv3_T4 Family", "NC4as_T4_v3=4/1 NC8as_T4_v3=8/1 NC16as_T4_v3=16/1 NC64as_T4_v3=64/4")
-    + _family("standardNCADSH100v5Family", "NC40ads_H100_v5=40/1 NC80adis_H100_v5=80/2", reserves_for_upgrades=False)
-    + _family("standard NDAMSv4_A100Family", "ND96amsr_A100_v4=96/8", reserves_for_upgrades=False)
-    + _family("standard NDASv4_A100 Family", "ND96asr_v4=96/8", reserves_for_upgrades=False)
-    + _family("standardNDSv2Family", "ND40rs_v2=40/8", reserves_for_upgrades=False)
-    + _family("standardNDv5H100Family", "ND96is_H100_v5=96/8 ND96isr_H100_v5=96/8", reserves_for_upgrades=False)
+    + _family("standard NCASv3_T4 Family", "NC4as_T4_v3=4 NC8as_T4_v3=8 NC16as_T4_v3=16 NC64as_T4_v3=64")
+    + _family("standardNCADSH100v5Family", "NC40ads_H100_v5=40 NC80adis_H100_v5=80", reserves_for_upgrades=False)
+    + _family("standard NDAMSv4_A100Family", "ND96amsr_A100_v4=96", reserves_for_upgrades=False)
+    + _family("standard NDASv4_A100 Family", "ND96asr_v4=96", reserves_for_upgrades=False)
+    + _family("standardNDSv2Family", "ND40rs_v2=40", reserves_for_upgrades=False)
+    + _family("standardNDv5H100Family", "ND96is_H100_v5=96 ND96isr_H100_v5=96", reserves_for_upgrades=False)
     + _family(
         "standardNVADSA10v5Family",
-        "NV6ads_A10_v5=6/1/6 NV12ads_A10_v5=12/1/3 NV18ads_A10_v5=18/1/2 NV36ads_A10_v5=36/1 NV36adms_A10_v5=36/1 "
-        "NV72ads_A10_v5=72/2",
+        "NV6ads_A10_v5=6 NV12ads_A10_v5=12 NV18ads_A10_v5=18 NV36ads_A10_v5=36 NV36adms_A10_v5=36 NV72ads_A10_v5=72",
     )
     # Retired. NC and NV (v1) are not on Microsoft's list; they are here for the day and the replacement.
-    + _family("standardNCFamily", "NC6=6/1 NC12=12/2 NC24=24/4 NC24r=24/4", retired=date(2023, 9, 6), replacements=_T4)
-    + _family("standardNVFamily", "NV6=6/1 NV12=12/2 NV24=24/4", retired=date(2023, 9, 6), replacements=_A10)
+    + _family("standardNCFamily", "NC6=6 NC12=12 NC24=24 NC24r=24", retired=date(2023, 9, 6), replacements=_T4)
+    + _family("standardNVFamily", "NV6=6 NV12=12 NV24=24", retired=date(2023, 9, 6), replacements=_A10)
     + _family(
         "standardNCSv2Family",
-        "NC6s_v2=6/1 NC12s_v2=12/2 NC24s_v2=24/4 NC24rs_v2=24/4",
+        "NC6s_v2=6 NC12s_v2=12 NC24s_v2=24 NC24rs_v2=24",
         retired=date(2023, 9, 6),
         replacements=_T4,
     )
-    + _family(
-        "standardNCSv3Family", "NC6s_v3=6/1 NC12s_v3=12/2 NC24s_v3=24/4", retired=date(2025, 9, 30), replacements=_A100
-    )
+    + _family("standardNCSv3Family", "NC6s_v3=6 NC12s_v3=12 NC24s_v3=24", retired=date(2025, 9, 30), replacements=_A100)
     # The RDMA size of NCv3 went half a year earlier (Azure/EOL, service_list.json; the list of retired sizes says
     # 2025-09-30 of it too).
-    + _family("standardNCSv3Family", "NC24rs_v3=24/4", retired=date(2025, 3, 31), replacements=_A100)
+    + _family("standardNCSv3Family", "NC24rs_v3=24", retired=date(2025, 3, 31), replacements=_A100)
 )
 
 SKUS: dict[str, Sku] = {sku.name: sku for sku in _TABLE}

@@ -10,7 +10,6 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,9 +45,7 @@ class Rehearsal:
         self.sluice("local", "start", "--home", str(self.home), *self._flags)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.sluice("local", "stop", "--home", str(self.home))
         shutil.rmtree(self.folder)
 

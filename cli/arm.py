@@ -5,6 +5,8 @@ from ARM_CLOUD_METADATA_URL (any cloud describes itself there), else from ARM_EN
 However a request fails, a `CommandError` says what was asked, what came back and what to do.
 """
 
+from __future__ import annotations
+
 import http.client
 import json
 import logging
@@ -39,7 +41,7 @@ CHECK_NETWORK = "Check the network; of a local Azure, whether it runs (`sluice l
 class ArmClient:
     """Requests to Resource Manager that read."""
 
-    def __init__(self, credential: "TokenCredential | None" = None) -> None:
+    def __init__(self, credential: TokenCredential | None = None) -> None:
         self._given_credential = credential
 
     @cached_property

@@ -5,6 +5,8 @@ good, purging, provisioning a network. Long operations are followed as Resource 
 else `Location`), and their progress is reported.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +28,7 @@ class ArmOperations(ArmClient):
     """Resource Manager, with the changes that the engine cannot make."""
 
     def __init__(
-        self, say: Callable[[str], None], wait_seconds: float, credential: "TokenCredential | None" = None
+        self, say: Callable[[str], None], wait_seconds: float, credential: TokenCredential | None = None
     ) -> None:
         super().__init__(credential)
         self.say = say

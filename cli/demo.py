@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from cli.localhome import LocalHome
 from cli.project import project_root
@@ -73,7 +72,7 @@ def _stage() -> Iterator[LocalHome]:
         shutil.rmtree(home.path, ignore_errors=True)
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
+def _as_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 

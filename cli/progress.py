@@ -2,7 +2,6 @@
 
 import sys
 import threading
-from types import TracebackType
 from typing import Any, Self, TextIO
 
 
@@ -42,9 +41,7 @@ class UploadProgress:
         """Return itself; the bar is there from the start."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take the bar away: what was done is printed after it."""
         if self._bar is not None:
             self._bar.close()

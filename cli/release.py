@@ -5,6 +5,8 @@ address is put together here. models/publisher.py uploads. However many models t
 and the caller signs in once.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import logging
@@ -31,7 +33,7 @@ MACHINE_LEARNING_API = "2024-04-01"
 STORAGE_API = "2023-05-01"
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `sluice release`."""
     group = subparsers.add_parser("release", help="publish models' files to a stack's workspace")
     commands = group.add_subparsers(dest="release_command", metavar="COMMAND", required=True)
@@ -107,7 +109,7 @@ def _asked(options: argparse.Namespace, stack: str) -> tuple[list[Path], str]:
     return model_folders(names), f"sluice release publish {what} --stack {stack}"
 
 
-def _load(folders: Sequence[Path], deployments: Sequence[str] | None) -> "dict[Path, Model]":
+def _load(folders: Sequence[Path], deployments: Sequence[str] | None) -> dict[Path, Model]:
     """The models of these folders. Raises one error with everything that is wrong with any of them."""
     from models.errors import ModelError
     from models.loader import list_deployments, load_models
@@ -119,20 +121,20 @@ def _load(folders: Sequence[Path], deployments: Sequence[str] | None) -> "dict[P
     return {folder: model for folder, model in loaded.items() if not isinstance(model, ModelError)}
 
 
-def _parcels(models: "Mapping[Path, Model]") -> "list[Parcel]":
+def _parcels(models: Mapping[Path, Model]) -> list[Parcel]:
     from models.publisher import Parcel, local_assets
     from models.release_lock import read_lock
 
     return [Parcel(lock=read_lock(folder), assets=local_assets(model)) for folder, model in models.items()]
 
 
-def _summary(publication: "Publication") -> str:
+def _summary(publication: Publication) -> str:
     count = publication.uploaded_files
     uploaded = "nothing was" if count == 0 else "1 file was" if count == 1 else f"{count} files were"
     return f"{publication.lock.model}: {uploaded} uploaded, {_lock_state(publication)}"
 
 
-def _lock_state(publication: "Publication") -> str:
+def _lock_state(publication: Publication) -> str:
     """What happened to the lock; one that lies outside the model's folder (a rehearsal's) is not to be committed."""
     from models.release_lock import LOCKS_VARIABLE
 
@@ -160,7 +162,7 @@ def model_folders(names: Sequence[str]) -> list[Path]:
     return [models / name for name in names]
 
 
-def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destination":
+def find_destination(arm: ArmClient, workspace_id: str, stack: str) -> Destination:
     """Ask Azure for the workspace's default datastore and its storage account."""
     from models.publisher import Destination
 
@@ -200,7 +202,7 @@ def find_destination(arm: "ArmClient", workspace_id: str, stack: str) -> "Destin
     )
 
 
-def _find(stack: str) -> "tuple[TokenCredential, Destination]":
+def _find(stack: str) -> tuple[TokenCredential, Destination]:
     from azure.identity import DefaultAzureCredential
 
     from cli.arm import ArmClient
@@ -213,7 +215,7 @@ def _find(stack: str) -> "tuple[TokenCredential, Destination]":
     return credential, find_destination(arm, names.workspace_id, stack)
 
 
-def _container(destination: "Destination", credential: "TokenCredential") -> Any:
+def _container(destination: Destination, credential: TokenCredential) -> Any:
     """Return the client of the datastore's container; its retries take seconds, because a person waits."""
     from azure.storage.blob import ContainerClient
 

@@ -144,12 +144,13 @@ def test_a_pure_module_imports_neither_pulumi_nor_a_client(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_every_module_at_the_root_is_installed_and_type_checked() -> None:
+def test_every_module_at_the_root_is_installed_and_checked() -> None:
     """One that py-modules lacks is missing from an installed `sluice`; one that mypy lacks is checked by chance."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     modules = {path.stem for path in ROOT.glob("*.py")}
     assert modules - {"__main__"} == set(project["setuptools"]["py-modules"])
     assert {f"{name}.py" for name in modules} == {name for name in project["mypy"]["files"] if name.endswith(".py")}
+    assert project["vulture"]["paths"] == [*project["mypy"]["files"], "bench"]
 
 
 def imports_of(place: str) -> set[str]:

@@ -138,9 +138,6 @@ class ControlPlane:
         """Every emulated type, as Azure spells it."""
         return [behaviour.shape.arm for behaviour in self._behaviours.values()]
 
-    def knows_type(self, arm_type: str) -> bool:
-        return arm_type.lower() in self._behaviours
-
     def manners(self, api_version: str) -> Manners:
         """How the Machine Learning service answers a request with this api-version."""
         return manners_of(api_version, self.options.generation)

@@ -27,7 +27,7 @@ class MiniBatchTimeout(Exception):
     """`run` took longer than the deployment allows."""
 
 
-def _too_long(number: int, frame: Any) -> None:
+def _too_long(*_: object) -> None:
     raise MiniBatchTimeout("run() took longer than the mini batch timeout")
 
 

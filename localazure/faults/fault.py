@@ -70,9 +70,6 @@ MEANINGS: Mapping[Kind, str] = {
 }
 NEEDS_BY = frozenset({Kind.DELAY, Kind.LATE_TRAFFIC, Kind.SLOW})
 ABOUT_DEPLOYMENTS = frozenset({Kind.CRASH_AT_START, Kind.UNHEALTHY, Kind.SLOW, Kind.ERRORS})
-ABOUT_REQUESTS = frozenset(
-    {Kind.DELAY, Kind.HOLD, Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP, Kind.LOSE_RESPONSE}
-)
 ABOUT_OPERATIONS = frozenset({Kind.OPERATION_FAILS, Kind.OPERATION_NEVER_ENDS})
 HOLDING = frozenset({Kind.HOLD, Kind.OPERATION_NEVER_ENDS, Kind.LATE_TRAFFIC})
 """Kinds that make something wait until it is released (late weights: or until their time comes); others act at once."""
