@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import managedidentity
+from pulumi_azure_native import authorization, managedidentity
 
 from components.placement import Placement
-from components.role_assignment import Role, assign_role
+from components.role_assignment import Role, assignment_name
 
 __all__ = ["Grant", "Identity", "IdentityArgs"]
 
@@ -26,7 +26,7 @@ class Grant:
     """One right of an identity."""
 
     suffix: str
-    """*Required.* Ends the logical name of the assignment; unique per identity, stable for life."""
+    """*Required.* Ends the logical name of the assignment; unique per parent, stable for life."""
     role: Role
     """*Required.* What it may do."""
     scope: pulumi.Input[str]
@@ -45,8 +45,8 @@ class IdentityArgs:
     """*Required.* Group that holds the identity."""
     identity_name: str
     """*Required.* Azure name."""
-    grants: Sequence[Grant]
-    """*Required.* All that it may do."""
+    grants: Sequence[Grant] = ()
+    """*Optional.* What it may do before anything acts as it; nothing by default."""
     role_delay_seconds: float = 0
     """*Optional.* How long Azure needs to put the grants into effect; what uses the identity waits for it."""
 
@@ -61,7 +61,7 @@ class Identity(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Identity", name, {}, opts)
-        names = args.placement.names
+        self._args = args
         identity = managedidentity.UserAssignedIdentity(
             f"{name}-identity",
             resource_name_=args.identity_name,
@@ -70,25 +70,39 @@ class Identity(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        assignments = [
-            assign_role(
-                f"{name}-{grant.suffix}",
-                role=grant.role,
-                principal_id=identity.principal_id,
-                identity_id=f"{names.resource_group_id}/{args.identity_name}",
-                scope=grant.scope,
-                scope_name=grant.scope_name,
-                names=names,
-                parent=self,
-            )
-            for grant in args.grants
-        ]
+        self.principal_id = identity.principal_id
+        assignments = [self.grant(grant, prefix=name, parent=self) for grant in args.grants]
         self.id = identity.id
         if args.role_delay_seconds and not pulumi.runtime.is_dry_run():
             done = pulumi.Output.all(identity.id, *(assignment.id for assignment in assignments))
             self.id = done.apply(lambda ids: _wait(ids[0], args, self))
-        self.principal_id = identity.principal_id
         self.register_outputs({"id": self.id, "principalId": self.principal_id})
+
+    def grant(self, grant: Grant, *, prefix: str, parent: pulumi.Resource) -> authorization.RoleAssignment:
+        """Assign a role; `prefix` begins the logical name of the assignment, which is a child of `parent`.
+
+        What depends on the identity waits only for the grants that it was made with.
+        """
+        names = self._args.placement.names
+        return authorization.RoleAssignment(
+            f"{prefix}-{grant.suffix}",
+            role_assignment_name=assignment_name(
+                names, role=grant.role, identity_name=self._args.identity_name, scope_name=grant.scope_name
+            ),
+            principal_id=self.principal_id,
+            # Without the type Azure looks the principal up in Entra, where a new identity may not have arrived yet.
+            principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+            role_definition_id=(
+                f"/subscriptions/{names.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{grant.role}"
+            ),
+            scope=grant.scope,
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                delete_before_replace=True,
+                # Azure refuses another principal under the same name (a recreated identity has another principal id).
+                replace_on_changes=["principalId"],
+            ),
+        )
 
 
 async def _wait(identity_id: str, args: IdentityArgs, identity: pulumi.Resource) -> str:

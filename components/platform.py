@@ -204,7 +204,7 @@ class Platform(pulumi.ComponentResource):
                 storage_account_id=self.host.storage_account_id,
                 key_vault_id=vault_id,
                 container_registry_id=self.host.container_registry_id,
-                workspace_principal_id=workspace.identity.principal_id,
+                workspace_identity=workspace.identity,
             ),
             opts=pulumi.ResourceOptions(parent=self, transformations=[self.after_identity]),
         )

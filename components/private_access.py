@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network
 
+from components.identity import Grant, Identity
 from components.placement import Placement
 from components.private_network import ZONES, PrivateNetwork, PrivateNetworkArgs
-from components.role_assignment import Role, assign_role
+from components.role_assignment import Role
 
 __all__ = ["PrivateAccess", "PrivateAccessArgs"]
 
@@ -38,8 +39,8 @@ class PrivateAccessArgs:
     """*Required.* ARM id of its vault."""
     container_registry_id: pulumi.Input[str]
     """*Required.* ARM id of its registry."""
-    workspace_principal_id: pulumi.Input[str]
-    """*Required.* Object id of the workspace's identity."""
+    workspace_identity: Identity
+    """*Required.* What the workspace acts as."""
 
 
 class PrivateAccess(pulumi.ComponentResource):
@@ -62,16 +63,13 @@ class PrivateAccess(pulumi.ComponentResource):
         for group_id in STORAGE_GROUPS:
             endpoint = self._private_endpoint(f"storage-{group_id}", args.storage_account_id, group_id)
             if group_id in READ_BY_WORKSPACE:
-                assign_role(
-                    f"{name}-storage-{group_id}-reader",
+                reader = Grant(
+                    suffix=f"storage-{group_id}-reader",
                     role=Role.READER,
-                    principal_id=args.workspace_principal_id,
-                    identity_id=f"{names.resource_group_id}/{names.workspace_identity}",
                     scope=endpoint.id,
                     scope_name=names.private_endpoint(f"storage-{group_id}"),
-                    names=names,
-                    parent=self,
                 )
+                args.workspace_identity.grant(reader, prefix=name, parent=self)
         self.register_outputs({})
 
     def _private_endpoint(self, purpose: str, target_id: pulumi.Input[str], group_id: str) -> network.PrivateEndpoint:

@@ -1,7 +1,7 @@
-"""Azure roles that the platform hands out, and the one way to assign one of them.
+"""Azure roles that the platform hands out, and the name under which one of them is assigned to an identity.
 
-An assignment's name is computed from who, what and where, so that the same grant has the same id in every run. Roles
-for people and pipelines are not assigned here.
+An assignment's name is computed from who, what and where, so that the same grant has the same id in every run. The one
+way to assign a role is `Identity.grant`. Roles for people and pipelines are not assigned here.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from uuid import NAMESPACE_URL, uuid5
 
-import pulumi
-from pulumi_azure_native import authorization
-
 from naming import Names
 
-__all__ = ["Role", "assign_role"]
+__all__ = ["Role", "assignment_name"]
 
 
 class Role(StrEnum):
@@ -34,37 +31,11 @@ class Role(StrEnum):
     """Azure AI Enterprise Network Connection Approver."""
 
 
-def assign_role(
-    name: str,
-    *,
-    role: Role,
-    principal_id: pulumi.Input[str],
-    identity_id: str,
-    scope: pulumi.Input[str],
-    scope_name: str,
-    names: Names,
-    parent: pulumi.Resource,
-) -> authorization.RoleAssignment:
-    """Give a managed identity a role on a scope.
+def assignment_name(names: Names, *, role: Role, identity_name: str, scope_name: str) -> str:
+    """The name of the assignment of a role on a scope to an identity, a UUID as Azure wants it.
 
-    `identity_id` (the ARM id of the identity) and `scope_name` (what the scope is called in this stack) are plain
-    values, because the assignment's own name is made of them; `principal_id` and `scope` may still be unknown.
+    The text that it is made of is not an ARM id: it has the group and the names only, which are known before anything
+    exists. It must stay as it is, because another name is another assignment.
     """
-    who_what_where = f"{names.resource_group_id}/{scope_name}|{identity_id}|{role}".lower()
-    return authorization.RoleAssignment(
-        name,
-        role_assignment_name=str(uuid5(NAMESPACE_URL, who_what_where)),
-        principal_id=principal_id,
-        # Without the type Azure looks the principal up in Entra, where a new identity may not have arrived yet.
-        principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-        role_definition_id=(
-            f"/subscriptions/{names.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-        ),
-        scope=scope,
-        opts=pulumi.ResourceOptions(
-            parent=parent,
-            delete_before_replace=True,
-            # Azure refuses another principal under the same name (a recreated identity has another principal id).
-            replace_on_changes=["principalId"],
-        ),
-    )
+    group = names.resource_group_id
+    return str(uuid5(NAMESPACE_URL, f"{group}/{scope_name}|{group}/{identity_name}|{role}".lower()))

@@ -13,7 +13,7 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from components.identity import Grant, Identity, IdentityArgs
 from components.placement import Placement
-from components.role_assignment import Role, assign_role
+from components.role_assignment import Role
 from platform_record import ISOLATION
 
 __all__ = ["Workspace", "WorkspaceArgs"]
@@ -109,16 +109,8 @@ class Workspace(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create="90m", update="90m", delete="60m"),
             ),
         )
-        assign_role(
-            f"{name}-contributor",
-            role=Role.CONTRIBUTOR,
-            principal_id=self.identity.principal_id,
-            identity_id=f"{names.resource_group_id}/{names.workspace_identity}",
-            scope=workspace.id,
-            scope_name=names.workspace,
-            names=names,
-            parent=self,
-        )
+        contributor = Grant(suffix="contributor", role=Role.CONTRIBUTOR, scope=workspace.id, scope_name=names.workspace)
+        self.identity.grant(contributor, prefix=name, parent=self)
         self.id = workspace.id
         self.workspace_name = workspace.name
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
