@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from arm_id import ArmId
 from config_values import (
     MAX_MIRROR_PERCENT,
     MAX_TAGS,
@@ -217,7 +218,7 @@ class ExistingSettings(Section):
     @classmethod
     def _ids_are_of_these_registries(cls, value: dict[str, str]) -> dict[str, str]:
         for name, registry_id in value.items():
-            if registry_id.rpartition("/")[2].lower() != name.lower():
+            if ArmId.parse(registry_id).name.lower() != name.lower():
                 raise PydanticCustomError(
                     "registry_id",
                     "must have ids that end in the registry's name, got {id} for {name}",

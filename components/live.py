@@ -8,12 +8,12 @@ to look when nothing is found.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import pulumi
 
+from arm_id import ArmId
 from components.azure_reads import AzureReadError, Read, Resource, ask, require
 from endpoint_state import LiveDeployment, LiveEndpoint, LiveState
 from naming import Names, endpoint_tags, endpoints_from_tags
@@ -40,12 +40,6 @@ ATTEMPT_TAG = "sluice:attempt"
 """Tag of a deployment: how many times it was recreated because its creation had failed."""
 BODY_TAG = "sluice:body"
 """Tag of a deployment that autoscale scales: the digest of all that was declared of it, except the instance count."""
-
-_ENDPOINT_ID = re.compile(
-    r"/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/Microsoft.MachineLearningServices"
-    r"/workspaces/(?P<workspace>[^/]+)/onlineEndpoints/(?P<endpoint>[^/]+)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,13 +188,21 @@ def read_left_behind(stack: str) -> dict[str, dict[str, int]]:
     endpoints = (answer.get("outputs") or {}).get("endpoints")
     questions: dict[str, Read] = {}
     for summary in endpoints.values() if isinstance(endpoints, Mapping) else ():
-        place = _ENDPOINT_ID.fullmatch(str(summary.get("id"))) if isinstance(summary, Mapping) else None
-        if place is not None:
-            reads = Reads(place["group"], place["workspace"])
-            reads.endpoint(place.group(0), place["endpoint"])
+        if isinstance(summary, Mapping) and (place := _endpoint_id(endpoint_id := str(summary.get("id")))):
+            reads = Reads(place.resource_group, place.names["workspaces"])
+            reads.endpoint(endpoint_id, place.name)
             questions |= reads.questions
     found = require(ask(questions))
     return {endpoint_id: weights for endpoint_id, endpoint in found.items() if (weights := _weighed(endpoint))}
+
+
+def _endpoint_id(text: str) -> ArmId | None:
+    """What an endpoint's id says; None for what is not one: an output may be anything."""
+    try:
+        found = ArmId.parse(text)
+    except ValueError:
+        return None
+    return found if found.type == "microsoft.machinelearningservices/workspaces/onlineendpoints" else None
 
 
 class Reads:

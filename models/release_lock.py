@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from arm_id import ArmId
 from models.atomic_write import replace_file
 from models.errors import LockError, NotPublishedError
 from models.spec import AssetKind, LocalAsset
@@ -167,9 +168,10 @@ def write_record(lock: ReleaseLock, stack: str, record: StackRecord) -> tuple[Re
 
 def model_uri(record: StackRecord, datastore: str, path: str) -> str:
     """Return the address of a path in a workspace's datastore, as ModelVersion takes it."""
-    _, _, subscription, _, group, *_, workspace = record.workspace_id.split("/")
+    workspace = ArmId.parse(record.workspace_id)
     return (
-        f"azureml://subscriptions/{subscription}/resourcegroups/{group}/workspaces/{workspace}"
+        f"azureml://subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
+        f"/workspaces/{workspace.name}"
         f"/datastores/{datastore}/paths/{path}"
     )
 

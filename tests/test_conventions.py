@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 PURE = (
     "naming",
+    "arm_id",
     "cache_folder",
     "exit_codes",
     "command_errors",

@@ -1,0 +1,49 @@
+"""An ARM id read into its parts: subscription, group, type, and the names along its type.
+
+Pure. `naming.py` makes the ids of a stack; this is the one place that takes an id apart. `localazure/` has its own
+reader, because it imports nothing of the product.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_ID = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
+    r"/providers/(?P<provider>[^/]+)(?P<path>(?:/[^/]+/[^/]+)+)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmId:
+    """The id of a resource in a group; what Azure compares without case is in lower case, names are as written."""
+
+    subscription_id: str
+    resource_group: str
+    type: str
+    """Provider and types, such as `microsoft.machinelearningservices/workspaces/onlineendpoints`."""
+    names: Mapping[str, str]
+    """The name of the resource and of each that it lies in, by type without the provider: `workspaces`."""
+
+    @property
+    def name(self) -> str:
+        """The resource's own name."""
+        return list(self.names.values())[-1]
+
+    @classmethod
+    def parse(cls, text: str) -> ArmId:
+        """Read an id. Raises ValueError for a text that is not the id of a resource in a group."""
+        found = _ID.fullmatch(text)
+        if found is None:
+            raise ValueError(f'"{text}" is not the ARM id of a resource in a resource group')
+        types, names = found["path"].split("/")[1::2], found["path"].split("/")[2::2]
+        types = [one.lower() for one in types]
+        return cls(
+            subscription_id=found["subscription"],
+            resource_group=found["group"],
+            type="/".join([found["provider"].lower(), *types]),
+            names=dict(zip(types, names, strict=True)),
+        )
