@@ -5,6 +5,7 @@ import gc
 # A program of seconds that imports megabytes of generated classes: collecting them is half of its time (measured).
 gc.disable()
 
+from datetime import date
 from pathlib import Path
 
 import pulumi
@@ -17,8 +18,9 @@ from settings import load_settings
 from stack_config import Network
 
 omit_version_aliases()
-settings = load_settings()
-declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models")
+today = date.today()
+settings = load_settings(today)
+declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models", today=today)
 public = settings.network is Network.PUBLIC
 
 platform = Platform(

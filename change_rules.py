@@ -34,17 +34,12 @@ def _declaration_violations(change: DeclaredChange) -> Iterator[Violation]:
         traffic=declared.traffic,
         mirror=declared.mirror,
         deployments=declared.deployments.keys(),
+        stable=change.stable,
         max_mirror=change.limits.max_mirror,
     ).violations()
     for name in declared.deployments:
         if name != name.lower():
             yield Violation(change.deployment_key(name), f"must be in lower case. {change.fix}")
-    if change.stable is not None and change.stable not in declared.deployments:
-        names = ", ".join(sorted(declared.deployments)) or "none"
-        yield Violation(
-            f"{change.rollout_key}.stable",
-            f'must be a declared deployment ({names}), got "{change.stable}". {change.fix}',
-        )
     if declared.kubernetes and change.wanted_mirror:
         yield Violation(
             f"{change.rollout_key}.mirror",

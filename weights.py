@@ -16,13 +16,14 @@ from stack_config import Violation
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredWeights:
-    """Weights as they stand in the stack file of `stack` under `sluice:rollout.<key>`."""
+    """Weights as they stand in the stack file of `stack` under `sluice:rollout.<key>`, with the `stable` colour."""
 
     stack: str
     key: str
     traffic: Mapping[str, object]
     mirror: Mapping[str, object]
     deployments: Collection[str]
+    stable: object = None
     max_mirror: int = MAX_MIRROR_PERCENT
 
     @property
@@ -38,12 +39,23 @@ class DeclaredWeights:
     def violations(self) -> list[Violation]:
         """Everything that is wrong with them."""
         return [
+            *self._stable(),
             *self._values("traffic", self.traffic),
             *self._values("mirror", self.mirror),
             *self._sum(),
             *self._mirror(),
             *self._both(),
         ]
+
+    def _stable(self) -> Iterator[Violation]:
+        """A value that is not a string is reported by the models of the stack file."""
+        if isinstance(self.stable, str) and self.stable not in self.deployments:
+            declared = ", ".join(sorted(self.deployments)) or "none"
+            yield Violation(
+                f"{self.path}.stable",
+                f'must be a deployment of sluice:endpoints.{self.key}.deployments ({declared}), got "{self.stable}". '
+                f"{self.where}",
+            )
 
     def _values(self, section: str, weights: Mapping[str, object]) -> Iterator[Violation]:
         for name, weight in weights.items():

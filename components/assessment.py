@@ -39,8 +39,11 @@ class DeclarationError(pulumi.RunError):
         super().__init__(f"The change of stack {stack} has {count}; nothing was changed:{lines}")
 
 
-def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
-    """Load the models, read Azure, and say what to declare; raise `DeclarationError` with everything that is wrong."""
+def declare_stack(settings: Settings, models_folder: Path, today: date) -> StackDeclaration:
+    """Load the models, read Azure, and say what to declare; raise `DeclarationError` with everything that is wrong.
+
+    `today` decides which VM sizes are retired.
+    """
     problems: list[str] = []
     models = _load(settings, models_folder, problems)
     caller = read_caller()
@@ -55,7 +58,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
     collect(problems, partial(validate_removal, removed, declared_names, stack=settings.stack))
     drafts = [
-        EndpointDraft(settings, names, live, key, name, models[key], models_folder / key)
+        EndpointDraft(settings, names, live, key, name, models[key], models_folder / key, today)
         for name, key in declared_names.items()
         if key in models
     ]
@@ -65,7 +68,7 @@ def declare_stack(settings: Settings, models_folder: Path) -> StackDeclaration:
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
-    for line in stack_warnings(settings, models, date.today()):
+    for line in stack_warnings(settings, models, today):
         pulumi.log.warn(line)
     placement = Placement(
         names=names,

@@ -65,6 +65,7 @@ class EndpointDraft:
     name: str
     model: Model
     folder: Path
+    today: date
 
     @property
     def _endpoint(self) -> EndpointSettings:
@@ -140,7 +141,7 @@ class EndpointDraft:
         return release_digest(self.model.deployments[name], sku)[:DIGEST_DIGITS]
 
     def _file_problems(self) -> Iterator[str]:
-        """Problems of the az ml files that depend on this stack or on today's date."""
+        """Problems of the az ml files that depend on this stack or on the day."""
         endpoint = self.model.endpoint
         closed = endpoint.public_network_access == "Disabled" and endpoint.compute is None
         if self.settings.network is Network.PUBLIC and closed:
@@ -153,7 +154,7 @@ class EndpointDraft:
             file = f"models/{self.key}/{name}.yml"
             if self._endpoint.deployments[name].sku is None and self.model.endpoint.compute is None:
                 try:
-                    check_sku(spec.instance_type, date.today())
+                    check_sku(spec.instance_type, self.today)
                 except SkuError as error:
                     yield f"{file}: instance_type: {error}"
             chosen = self._endpoint.deployments[name]

@@ -428,7 +428,7 @@ def test_the_running_stacks_config_is_read(engine_config, monkeypatch):
         name = "azure-native:location" if key == "location" else f"sluice:{key}"
         engine_config[name] = value if isinstance(value, str) else json.dumps(value)
     engine_config["other:team"] = "somebody else's key"
-    assert load_settings() == parse_settings(COMPLETE, stack="prod", today=TODAY)
+    assert load_settings(TODAY) == parse_settings(COMPLETE, stack="prod", today=TODAY)
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ def test_roles_get_time_as_the_stack_file_says_unless_the_environment_knows_bett
         engine_config[name] = value if isinstance(value, str) else json.dumps(value)
     if environment:
         monkeypatch.setenv("SLUICE_ROLE_DELAY", environment)
-    assert load_settings().limits.role_delay_seconds == seconds
+    assert load_settings(TODAY).limits.role_delay_seconds == seconds
 
 
 def test_a_delay_of_the_environment_that_is_none_is_refused_beside_everything_else():
@@ -471,7 +471,7 @@ def test_an_unknown_key_and_a_text_in_place_of_a_mapping_are_refused(engine_conf
         "sluice:limits": "none",
     }
     with pytest.raises(SettingsError) as refusal:
-        load_settings()
+        load_settings(TODAY)
     unknown, limits = (str(violation) for violation in refusal.value.violations)
     assert unknown.startswith("sluice:endpoint is not a known key")
     assert "Did you mean endpoints?" in unknown
@@ -543,6 +543,6 @@ def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config, monkeyp
     engine_config |= {"sluice:team": "payments", "sluice:network": "public", "azure-native:location": "westeurope"}
     engine_config |= {"random:seed": "1", "pulumi:tags": "{}", "slucie:limits": "{}"}
     with pytest.raises(SettingsError) as refusal:
-        load_settings()
+        load_settings(TODAY)
     (error,) = map(str, refusal.value.violations)
     assert error.startswith("slucie:limits belongs to the unknown namespace slucie. Did you mean sluice:limits?")

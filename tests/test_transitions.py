@@ -561,7 +561,7 @@ def test_kubernetes_endpoints_do_not_mirror():
 
 def test_stable_is_a_declared_deployment():
     assert (
-        f'{ROLLOUT}.stable must be a declared deployment (blue, green), got "red"'
+        f'{ROLLOUT}.stable must be a deployment of {DEPLOYMENTS} (blue, green), got "red"'
         in refuse(HEALTHY_PAIR, declared({"blue": 100}), stable="red")[0]
     )
 

@@ -21,6 +21,8 @@ from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
 from tests.components.engine import FakeAzure, deploy
 
+TODAY = date(2026, 1, 1)
+
 
 def each(load: Callable[[Path, Any], Model]) -> Callable[[Mapping[Path, Any]], dict[Path, Model | ModelError]]:
     """Loads folders one by one, as `load_models` does them together."""
@@ -70,7 +72,7 @@ def config(
         "rollout": {"fraud": {"stable": "blue", "traffic": dict(traffic or {})}},
         **changes,
     }
-    return parse_settings(raw, stack="dev", today=date(2026, 1, 1))
+    return parse_settings(raw, stack="dev", today=TODAY)
 
 
 def publish(azure: FakeAzure, model: Model, *, guid: str = "guid-1") -> None:
@@ -89,9 +91,9 @@ def publish(azure: FakeAzure, model: Model, *, guid: str = "guid-1") -> None:
     write_record(read_lock(Path("models/fraud")), "dev", record)
 
 
-def declare(azure: FakeAzure, settings: Settings) -> StackDeclaration:
+def declare(azure: FakeAzure, settings: Settings, today: date = TODAY) -> StackDeclaration:
     found: list[StackDeclaration] = []
-    deploy(lambda: found.append(declare_stack(settings, Path("models"))), azure)
+    deploy(lambda: found.append(declare_stack(settings, Path("models"), today)), azure)
     return found[0]
 
 
@@ -342,6 +344,8 @@ def test_a_retired_size_in_an_az_ml_file_is_refused(live: FakeAzure, model: dict
     assert problem.startswith("models/fraud/green.yml: instance_type: ")
     assert "2023-09-06" in problem
     assert "Standard_NC4as_T4_v3" in problem
+    # The caller says which day it is.
+    assert declare(live, config({"blue": 100}, {"green": {}}), date(2023, 9, 5)).endpoints
 
 
 def test_the_older_network_of_single_deployments_is_refused_in_a_private_stack(
