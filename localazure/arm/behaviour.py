@@ -11,8 +11,9 @@ import copy
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from localazure.arm.operations import COMPUTE, GENERIC, LOCATION, MFE, WORKSPACE, Commit, Operation
-from localazure.arm.reply import NULL, Reply, Request
+from localazure.arm.long_running import GENERIC, LOCATION
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import ResourceBody, Shape
 from localazure.arm.timing import time_text
 from localazure.errors import Conflict, NotEmulated, NotFound
@@ -21,8 +22,6 @@ from localazure.store import Resource
 
 if TYPE_CHECKING:
     from localazure.arm.control_plane import ControlPlane
-
-OPERATION_TIMEOUT = {"x-ms-async-operation-timeout": "PT30M"}
 
 Action = Callable[..., Reply | Awaitable[Reply]]
 
@@ -151,7 +150,6 @@ class Behaviour(ResourceBody):
         with self.store.transaction():
             resource.body = self.body(request, existing, resource, location)
             if family is None or family == LOCATION:
-                # The storage service answers 202 with an empty body; here nothing is left to wait for.
                 self.mark_provisioned(resource)
             else:
                 resource.properties["provisioningState"] = "Updating" if existing else "Creating"
@@ -162,22 +160,12 @@ class Behaviour(ResourceBody):
                 return Reply(200 if existing else self.created_status, self.read(resource, request))
             payload = self.put_payload(request, resource)
             operation = self.start(request, resource, "put", family, payload=payload, update=existing is not None)
-        return self.accepted_put(operation, request, resource, existing)
+        replaces = existing is not None and family == GENERIC
+        return self.accepted(operation, "PUT update" if replaces else "PUT", self.read(resource, request))
 
-    def accepted_put(
-        self, operation: Operation, request: Request, resource: Resource, existing: Resource | None
-    ) -> Reply:
-        headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
-        timing = self.plane.timing
-        if operation.family == WORKSPACE:
-            # Recorded with the 2021 api-version only: 202, no body.
-            headers |= {"Location": self.plane.operations.result_url(operation)} | timing.retry_after()
-            return Reply(202, headers=headers)
-        if operation.family == GENERIC:
-            headers |= timing.retry_soon()
-        else:
-            headers |= timing.retry_after(whole=operation.family == COMPUTE)
-        return Reply(200 if existing and operation.family == GENERIC else 201, self.read(resource, request), headers)
+    def accepted(self, operation: Operation, request: str, body: Any = None) -> Reply:
+        """The first answer of a long-running operation; see `LongRunning.accepted`."""
+        return self.plane.long_running.accepted(operation, request, body)
 
     async def finish_put(self, operation: Operation) -> Commit | None:
         def commit() -> None:
@@ -211,21 +199,11 @@ class Behaviour(ResourceBody):
                 self.plane.remove_tree(resource)
                 return Reply(200)
             operation = self.start(request, resource, "delete", family, payload=self.deletion_payload(request))
-        return self.accepted_delete(operation)
+        return self.accepted(operation, "DELETE")
 
     def busy(self, resource: Resource) -> Conflict:
         text = f"Another operation is running on {resource.id} or below it; try again when it has ended."
         return Conflict(self.conflict_code, text)
-
-    def accepted_delete(self, operation: Operation) -> Reply:
-        operations = self.plane.operations
-        headers = {"Location": operations.result_url(operation)} | self.plane.timing.retry_after(whole=True)
-        if operation.family != LOCATION:
-            headers["Azure-AsyncOperation"] = operations.status_url(operation)
-        if operation.family == MFE:
-            headers |= OPERATION_TIMEOUT
-            return Reply(202, NULL, headers)
-        return Reply(202, headers=headers)
 
     async def finish_delete(self, operation: Operation) -> Commit | None:
         resource = self.store.get(operation.target)

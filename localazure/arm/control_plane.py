@@ -16,6 +16,7 @@ from typing import Any
 
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
+from localazure.arm.long_running import LongRunning
 from localazure.arm.manners import Generation, Manners, manners_of
 from localazure.arm.operations import Operations
 from localazure.arm.reply import Request
@@ -79,7 +80,8 @@ class ControlPlane:
         self.clock = clock
         self.timing = timing or PACES[self.options.pace]
         self.store = Store(home / "azure.db")
-        self.operations = Operations(self.store, clock, self.timing, base_url)
+        self.operations = Operations(self.store, clock, self.timing)
+        self.long_running = LongRunning(self.store, self.timing, base_url, self._view)
         self.blobs = BlobStore(home / "blobs", self.store, clock)
         self.identities = Identities(self.store)
         self.metrics = Metrics(clock)
@@ -88,7 +90,6 @@ class ControlPlane:
         self.token_secret = self._token_secret()
         self._background: set[asyncio.Task[None]] = set()
         self._behaviours = {one.shape.arm.lower(): one for one in behaviours(self)}
-        self.operations.view = self._view
 
     def _view(self, resource: Resource, api_version: str) -> Any:
         request = Request("GET", resource.resource_id, api_version, {}, {}, "")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from localazure import identity
 from localazure.arm import tenant
-from localazure.arm.operations import OPERATION_SEGMENTS
+from localazure.arm.long_running import OPERATION_SEGMENTS
 from localazure.arm.regions import locations
 from localazure.arm.reply import Reply, Request
 from localazure.arm.routes import Route, RouteTable, compile_pattern
@@ -40,7 +40,7 @@ def _providers(plane: ControlPlane, request: Request) -> Reply:
 
 def _operation(plane: ControlPlane, request: Request) -> Reply:
     parts = request.parts
-    return plane.operations.show(parts["segment"], parts["operation"], request.query.get("type", ""))
+    return plane.long_running.show(parts["segment"], parts["operation"], request.query.get("type", ""))
 
 
 ROUTES: Mapping[str, Callable[[ControlPlane, Request], Reply]] = {

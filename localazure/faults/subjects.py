@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from localazure.arm.operations import OPERATION_SEGMENTS
+from localazure.arm.long_running import OPERATION_SEGMENTS
 from localazure.faults.fault import BLOBS, DEPLOYMENTS, ENDPOINTS, POLLS, SCORE, Subject
 
 _GROUPS = "microsoft.resources/resourcegroups"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.operations import LOCATION
+from localazure.arm.long_running import LOCATION
 from localazure.arm.patching import Patched
 from localazure.arm.purging import end_purges
 from localazure.arm.reply import Reply, Request
@@ -182,7 +182,7 @@ class DeletedVaults(Behaviour):
             raise ArmError("MethodNotAllowed", "Operation 'DeletedVaultPurge' is not allowed.", status=405)
         with self.store.transaction():
             operation = self.start(request, vault, "purge", LOCATION)
-        return self.accepted_delete(operation)
+        return self.accepted(operation, "POST")
 
     actions: ClassVar[Mapping[str, Action]] = {"purge": _purge}
 

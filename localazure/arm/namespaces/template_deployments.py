@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
-from localazure.arm.operations import GENERIC, LOCATION, Commit, Operation
+from localazure.arm.long_running import GENERIC, LOCATION
+from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.timing import time_text
@@ -75,8 +76,7 @@ class TemplateDeployments(Behaviour):
         with self.store.transaction():
             operation = self.start(request, resource, "put", GENERIC, payload=parameters)
             self.store.save(resource)
-        headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
-        return Reply(201, self.read(resource, request), headers | self.plane.timing.retry_after(whole=True))
+        return self.accepted(operation, "PUT template", self.read(resource, request))
 
     def act(self, action: str, request: Request) -> Reply | Awaitable[Reply]:
         """Validation and what-if need a template's expressions, which are not evaluated."""

@@ -13,6 +13,7 @@ from localazure.arm.resource_manager import ROUTES, full_path, route_table
 from localazure.arm.routes import Route, RouteTable
 from localazure.resource_id import ResourceId
 from tests.localazure.arm.conftest import SUBSCRIPTION
+from tests.localazure.conftest import FakeBatch
 
 TABLE = RouteTable(
     Route.read(line, lambda request, line=line: Reply(200, line))
@@ -58,8 +59,9 @@ def test_a_type_answers_a_route_by_declaring_it(tmp_path, make_plane):
             "GET /subscriptions/{subscription}/providers/Example.Service/locations/{location}/usages": _list_usages
         }
 
+    usages = Shape("Example.Service/things")
     plane = ControlPlane(
-        tmp_path, "https://localhost:1", make_plane(), lambda plane: [Usages(plane, Shape("Example.Service/things"))]
+        tmp_path, "https://localhost:1", make_plane(), FakeBatch(), lambda plane: [Usages(plane, usages)]
     )
     try:
         asked = request("GET", f"{SUBSCRIPTION}/providers/Example.Service/locations/westeurope/usages")

@@ -1,6 +1,7 @@
 """Microsoft.MachineLearningServices: workspaces, datastores, computes, assets, endpoints and deployments, jobs."""
 
 from localazure.arm.behaviour import Behaviour
+from localazure.arm.long_running import MFE, WORKSPACE
 from localazure.arm.namespaces.machine_learning.assets.containers import AssetContainers, DataContainers
 from localazure.arm.namespaces.machine_learning.assets.environments import EnvironmentVersions
 from localazure.arm.namespaces.machine_learning.assets.versions import (
@@ -18,7 +19,6 @@ from localazure.arm.namespaces.machine_learning.workspace.computes import Comput
 from localazure.arm.namespaces.machine_learning.workspace.datastores import Datastores
 from localazure.arm.namespaces.machine_learning.workspace.outbound_rules import OutboundRules
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import Workspaces
-from localazure.arm.operations import MFE, WORKSPACE
 from localazure.arm.resource_body import Shape
 
 _WORKSPACES = "Microsoft.MachineLearningServices/workspaces"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, ClassVar
 
-from localazure.arm.behaviour import OPERATION_TIMEOUT, Behaviour
+from localazure.arm.behaviour import Behaviour
+from localazure.arm.long_running import MFE
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
-from localazure.arm.operations import MFE, Commit, Operation
-from localazure.arm.reply import NULL, Reply, Request
+from localazure.arm.operations import Commit, Operation
+from localazure.arm.reply import Reply, Request
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated
@@ -82,18 +82,8 @@ class EndpointResource(Behaviour):
         )
         bag = resource.properties.setdefault("properties", {})
         if self.shows_operation or not manners.newer:
-            bag[OPERATION_URI] = self.plane.operations.unsigned_status_url(operation)
+            bag[OPERATION_URI] = self.plane.long_running.unsigned_status_url(operation)
         return operation
-
-    def put_reply(self, operation: Operation, request: Request, body: dict[str, Any], *, whole: bool = False) -> Reply:
-        """Recorded: 201 for a create and for an update, with these three headers. Retry-After is our deviation."""
-        headers = {
-            "Azure-AsyncOperation": self.plane.operations.status_url(operation),
-            "Location": f"{self.plane.base_url}{body['id']}?api-version={request.api_version}",
-            **self.plane.timing.retry_after(whole=whole),
-            **OPERATION_TIMEOUT,
-        }
-        return Reply(201, copy.deepcopy(body), headers)
 
     def delete(self, request: Request) -> Reply:
         resource = self.store.get(request.id.text)
@@ -104,10 +94,10 @@ class EndpointResource(Behaviour):
             resource.properties["provisioningState"] = "Deleting"
             operation = self.begin(request, resource, "delete")
             self.store.save(resource)
-        return self.accepted_delete(operation)
+        return self.accepted(operation, "DELETE")
 
     def patch(self, request: Request) -> Reply:
-        """Recorded for tags: 202 with `Location` only."""
+        """Recorded for tags."""
         resource = self.find(request.id, "write")
         unknown = sorted(set(request.body) - self.patchable)
         if unknown:
@@ -117,18 +107,11 @@ class EndpointResource(Behaviour):
             operation = self.begin(request, resource, "put", self.patch_payload(request, resource), update=True)
             resource.properties["provisioningState"] = "Updating"
             self.store.save(resource)
-        return self.accepted_post(operation)
+        return self.accepted(operation, "PATCH")
 
     def patch_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
         """What `finish_put` needs to know of a PATCH; may change the resource."""
         return {"tags": read_tags(request.body.get("tags"))}
-
-    def accepted_post(self, operation: Operation) -> Reply:
-        """Recorded for PATCH and regenerateKeys: `Location` alone and a body `null`."""
-        headers = {"Location": self.plane.operations.result_url(operation)} | self.plane.timing.retry_after(whole=True)
-        if operation.kind.endswith(".put"):
-            headers |= OPERATION_TIMEOUT
-        return Reply(202, NULL, headers)
 
     def commit_state(self, operation: Operation, state: str, *, touch: bool = False) -> Commit:
         """Store the final provisioning state of the operation's target."""

@@ -67,7 +67,7 @@ class BatchDeployments(BatchResource):
             operation = self.begin(request, resource, "put", update=existing is not None)
             self._write_operation_uri(resource)
             self.store.save(resource)
-        return self.put_reply(operation, request, self.read(resource, request), whole=True)
+        return self.accepted(operation, "PUT batch", self.read(resource, request))
 
     def _write_operation_uri(self, resource: Resource) -> None:
         """Recorded in 2022: the resource names the operation that the header calls `bd:` with the prefix `be:`."""

@@ -65,7 +65,7 @@ class BatchEndpoints(BatchResource):
         with self.store.transaction():
             operation = self.begin(request, resource, "put", {"default": default})
             self.store.save(resource)
-        return self.put_reply(operation, request, self.read(resource, request), whole=True)
+        return self.accepted(operation, "PUT batch", self.read(resource, request))
 
     def _read_default(self, sent: dict[str, Any], existing: Resource | None) -> str | None:
         """The default deployment that is asked for. Raises BadRequest when it does not exist (our words)."""
@@ -137,7 +137,7 @@ class BatchEndpoints(BatchResource):
             existing.properties["provisioningState"] = "Updating"
             existing.body["systemData"]["lastModifiedAt"] = time_text(self.plane.clock())
             self.store.save(existing)
-        return self.put_reply(operation, request, self.read(existing, request), whole=True)
+        return self.accepted(operation, "PUT batch", self.read(existing, request))
 
     async def finish_put(self, operation: Operation) -> Commit:
         created = self.store.get(operation.target)

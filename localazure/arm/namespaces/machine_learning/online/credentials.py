@@ -65,7 +65,7 @@ class EndpointCredentials(EndpointResource):
         with self.store.transaction():
             operation = self.begin(request, endpoint, "regenerateKeys", {field: fresh})
             self.store.save(endpoint)
-        return self.accepted_post(operation)
+        return self.accepted(operation, "POST")
 
     async def _finish_regenerate(self, operation: Operation) -> Commit:
         def commit() -> None:

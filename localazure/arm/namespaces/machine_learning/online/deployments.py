@@ -84,7 +84,7 @@ class OnlineDeployments(EndpointResource):
         answer = self.read(resource, request)
         if existing is None and not self.plane.manners(request.api_version).newer:
             answer = {**answer, "properties": answer["properties"] | undefaulted(request.sent_properties)}
-        return self.put_reply(operation, request, answer)
+        return self.accepted(operation, "PUT", answer)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         return deployment_view(resource.body, request.api_version)

@@ -70,7 +70,7 @@ class OnlineEndpoints(EndpointCredentials):
         answer = self.read(resource, request)
         if existing is None and self.plane.manners(request.api_version).sparse:
             answer = sparse_answer(answer)
-        return self.put_reply(operation, request, answer)
+        return self.accepted(operation, "PUT", answer)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         return endpoint_view(resource.body, request.api_version)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
+from localazure.arm.long_running import WORKSPACE
 from localazure.arm.namespaces.machine_learning.workspace.managed_network import READY, activate
-from localazure.arm.operations import WORKSPACE, Commit, Operation
+from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest
 from localazure.store import Resource
@@ -40,14 +41,6 @@ class WorkspaceActions(Behaviour):
         handle(f"{self.shape.arm}.diagnose", self._finish_diagnosis)
         handle(f"{self.shape.arm}.resyncKeys", self._finish_resync)
 
-    def accepted(self, operation: Operation, *, location_only: bool = False) -> Reply:
-        """Recorded: 202 with both headers and no body; a diagnosis has `Location` only."""
-        operations = self.plane.operations
-        headers = {"Location": operations.result_url(operation)} | self.plane.timing.retry_after(whole=True)
-        if not location_only:
-            headers["Azure-AsyncOperation"] = operations.status_url(operation)
-        return Reply(202, headers=headers)
-
     def _begin(self, request: Request, workspace: Resource, verb: str, payload: dict[str, Any]) -> Operation:
         return self.start(request, workspace, verb, WORKSPACE, payload=payload)
 
@@ -67,7 +60,7 @@ class WorkspaceActions(Behaviour):
         asked = request.body.get("value")
         wanted = [name for name in _DIAGNOSES if isinstance(asked, Mapping) and asked.get(name) is not None]
         operation = self._begin(request, workspace, "diagnose", {"wanted": wanted or list(_DIAGNOSES)})
-        return self.accepted(operation, location_only=True)
+        return self.accepted(operation, "POST diagnose")
 
     async def _finish_diagnosis(self, operation: Operation) -> Commit:
         def commit() -> None:
@@ -85,7 +78,7 @@ class WorkspaceActions(Behaviour):
         return [{"code": "ResourceNotFound", "level": "Error", "message": f"{reference} does not exist."}]
 
     def _resync_keys(self, request: Request, workspace: Resource) -> Reply:
-        return self.accepted(self._begin(request, workspace, "resyncKeys", {}))
+        return self.accepted(self._begin(request, workspace, "resyncKeys", {}), "POST")
 
     async def _finish_resync(self, operation: Operation) -> Commit | None:
         return None  # keys are looked up when they are needed; recorded: the result is the workspace
@@ -96,7 +89,7 @@ class WorkspaceActions(Behaviour):
             text = f"Workspace {workspace.name} has no managed network. Set managedNetwork.isolationMode first."
             raise BadRequest("BadRequest", text)
         payload = {"spark": bool(request.body.get("includeSpark"))}
-        return self.accepted(self._begin(request, workspace, "provisionNetwork", payload))
+        return self.accepted(self._begin(request, workspace, "provisionNetwork", payload), "POST")
 
     async def _finish_provisioning(self, operation: Operation) -> Commit:
         spark = bool(operation.payload.get("spark"))

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
+from localazure.arm.long_running import COMPUTE
 from localazure.arm.manners import compute_view
 from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import make_network_ready, workspace_id_of
-from localazure.arm.operations import COMPUTE, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.timing import time_text
 from localazure.durations import write_duration
@@ -85,7 +85,7 @@ class Computes(Behaviour):
         return body
 
     def patch(self, request: Request) -> Reply:
-        """Recorded: scale settings of a cluster; 202 with the compute and `Azure-AsyncOperation`."""
+        """Recorded: scale settings of a cluster."""
         compute = self.find(request.id, "write")
         if self.store.is_busy(compute.id):
             raise self.busy(compute)
@@ -101,13 +101,7 @@ class Computes(Behaviour):
         with self.store.transaction():
             self.store.save(compute)
             operation = self.start(request, compute, "put", COMPUTE, update=True)
-        headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
-        return Reply(202, self.read(compute, request), headers | self.plane.timing.retry_after(whole=True))
-
-    def accepted_delete(self, operation: Operation) -> Reply:
-        """Recorded: `Azure-AsyncOperation` only."""
-        headers = {"Azure-AsyncOperation": self.plane.operations.status_url(operation)}
-        return Reply(202, headers=headers | self.plane.timing.retry_after(whole=True))
+        return self.accepted(operation, "PATCH", self.read(compute, request))
 
     def provisioned(self, resource: Resource) -> None:
         workspace = self.store.get(workspace_id_of(resource.resource_id))

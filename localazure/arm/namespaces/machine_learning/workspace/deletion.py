@@ -9,7 +9,7 @@ not recorded). No documented API lists or recovers soft-deleted workspaces, only
 from __future__ import annotations
 
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.operations import WORKSPACE
+from localazure.arm.long_running import WORKSPACE
 from localazure.arm.purging import Purgeable, end_purges
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
@@ -42,7 +42,7 @@ class WorkspaceDeletion(Purgeable):
             return super().delete(request)
         if self.store.is_busy(left.resource.id):
             raise self.busy(left.resource)
-        return self.accepted_delete(self.start(request, left.resource, "purge", WORKSPACE))
+        return self.accepted(self.start(request, left.resource, "purge", WORKSPACE), "DELETE")
 
     def removed(self, resource: Resource) -> None:
         self.plane.deleted.keep(resource, RETENTION_DAYS)

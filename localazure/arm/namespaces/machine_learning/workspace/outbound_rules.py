@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import ControlPlane
+from localazure.arm.long_running import WORKSPACE
 from localazure.arm.namespaces.machine_learning.workspace.managed_network import (
     REQUIRED,
     activate,
@@ -14,7 +15,7 @@ from localazure.arm.namespaces.machine_learning.workspace.managed_network import
     is_ready,
 )
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
-from localazure.arm.operations import WORKSPACE, Commit, Operation
+from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.errors import BadRequest, NotFound
@@ -85,7 +86,8 @@ class OutboundRules(Behaviour):
         if before is not None and before["category"] == REQUIRED:
             raise _is_required(request.id.name)
         rule = complete_rule(request.sent_properties, where="properties")
-        return self._change(request, workspace, {"name": request.id.name, "rule": rule})
+        operation = self._change(request, workspace, {"name": request.id.name, "rule": rule})
+        return self.accepted(operation, "PUT outboundRule")
 
     def delete(self, request: Request) -> Reply:
         workspace = self._workspace(request.id)
@@ -94,20 +96,13 @@ class OutboundRules(Behaviour):
             return Reply(204)  # recorded for no service
         if rule["category"] == REQUIRED:
             raise _is_required(request.id.name)
-        return self._change(request, workspace, {"name": request.id.name, "rule": None})
+        operation = self._change(request, workspace, {"name": request.id.name, "rule": None})
+        return self.accepted(operation, "DELETE")
 
-    def _change(self, request: Request, workspace: Resource, payload: dict[str, Any]) -> Reply:
-        """Recorded: 202 with both headers and no body."""
+    def _change(self, request: Request, workspace: Resource, payload: dict[str, Any]) -> Operation:
         if self.store.is_busy(workspace.id):
             raise self.busy(workspace)
-        operation = self.start(request, workspace, "change", WORKSPACE, payload=payload)
-        operations = self.plane.operations
-        headers = {
-            "Azure-AsyncOperation": operations.status_url(operation),
-            "Location": operations.result_url(operation),
-            **self.plane.timing.retry_after(whole=True),
-        }
-        return Reply(202, headers=headers)
+        return self.start(request, workspace, "change", WORKSPACE, payload=payload)
 
     async def _finish_change(self, operation: Operation) -> Commit:
         def commit() -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, new_guid
+from localazure.arm.long_running import WORKSPACE
 from localazure.arm.manners import workspace_view
 from localazure.arm.namespaces.machine_learning.workspace.actions import WorkspaceActions
 from localazure.arm.namespaces.machine_learning.workspace.deletion import WorkspaceDeletion
@@ -23,7 +24,6 @@ from localazure.arm.namespaces.machine_learning.workspace.managed_network import
     network_of,
 )
 from localazure.arm.namespaces.storage import let_the_studio_in
-from localazure.arm.operations import WORKSPACE
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.tags import read_tags
@@ -177,7 +177,7 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         return workspace_view(resource.body, request.api_version)
 
     def patch(self, request: Request) -> Reply:
-        """Recorded: 202 with both headers, no body; what is sent changes, named outbound rules are added."""
+        """Recorded: what is sent changes, named outbound rules are added."""
         workspace = self.find(request.id, "write")
         if self.store.is_busy(workspace.id):
             raise self.busy(workspace)
@@ -208,7 +208,7 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         with self.store.transaction():
             operation = self.start(request, workspace, "put", WORKSPACE, update=True)
             self.store.save(workspace)
-        return self.accepted(operation)
+        return self.accepted(operation, "PATCH")
 
     def created(self, resource: Resource) -> None:
         from localazure.arm.namespaces.machine_learning.workspace.datastores import create_default_datastores
