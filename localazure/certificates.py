@@ -2,6 +2,7 @@
 
 Nothing is installed system-wide: clients trust `bundle.pem` (the system's certificates plus the local authority)
 through environment variables. The authority may sign for localhost only. Keys are files of mode 0600 in the home.
+Not `trustme` (as fast, 90 lines less): its authority may sign for any host and is valid until the year 3000.
 """
 
 from __future__ import annotations
