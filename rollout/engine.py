@@ -47,7 +47,6 @@ class Finished:
     stdout: str
     stderr: str
     events: tuple[dict[str, Any], ...]
-    seconds: float
 
 
 class PulumiEngine:
@@ -191,7 +190,6 @@ class PulumiEngine:
         command = shutil.which("pulumi", path=self.environment.get("PATH"))
         if command is None:
             raise EngineUnavailable("no pulumi command on PATH. Run `make setup`, or install the Pulumi CLI.")
-        started = time.monotonic()
         # Files, not pipes: a plugin that outlives a killed CLI would hold a pipe open and this call with it.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             process = subprocess.Popen(
@@ -211,7 +209,6 @@ class PulumiEngine:
                 stdout=stdout.read().decode(errors="replace"),
                 stderr=stderr.read().decode(errors="replace"),
                 events=tuple(events),
-                seconds=time.monotonic() - started,
             )
 
     def _wait(

@@ -128,7 +128,7 @@ class Behaviour(ResourceBody):
         parent_id = ResourceId(resource_id.parent)
         if not parent_id.type:
             return None
-        parent = self.plane.find_container(parent_id)
+        parent = self.store.get(parent_id.text)
         if parent is None:
             relative_type = resource_id.type_as_written.partition("/")[2]
             raise NotFound.parent(relative_type, parent_id.text, verb)

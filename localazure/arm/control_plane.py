@@ -27,7 +27,6 @@ from localazure.arm.timing import PACES, Clock, Timing
 from localazure.batch.jobs import BatchJobs
 from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
-from localazure.resource_id import ResourceId
 from localazure.storage.accounts import is_closed_to_public
 from localazure.storage.blobs import BlobStore
 from localazure.store import Resource, Store
@@ -142,9 +141,6 @@ class ControlPlane:
     def manners(self, api_version: str) -> Manners:
         """How the Machine Learning service answers a request with this api-version."""
         return manners_of(api_version, self.options.generation)
-
-    def find_container(self, resource_id: ResourceId) -> Resource | None:
-        return self.store.get(resource_id.text)
 
     def remove_tree(self, resource: Resource) -> None:
         """Forget a resource and all below it, with their side effects."""
