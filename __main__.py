@@ -1,4 +1,4 @@
-"""The Pulumi program: settings, then components, then exports. `components/assessment.py` decides what it may do."""
+"""The Pulumi program: settings, then the assessment of the change, then components, then exports."""
 
 import gc
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.assessment import declare_stack
+from assessment.stack import declare_stack
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.version_aliases import omit_version_aliases

@@ -1,6 +1,6 @@
 """An endpoint with its deployments: as Azure has it, as it is declared, and what an update may declare.
 
-Plain frozen values; `transitions.py` compares them, `components/` fills them in and acts on the answer.
+Plain frozen values; `transitions.py` compares them, `assessment/` fills them in, and `components/` acts on the answer.
 """
 
 from __future__ import annotations

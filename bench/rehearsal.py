@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SLUICE = Path(sys.executable).parent / "sluice"
 MODEL = "fraud-detection"
 SAMPLE = ROOT / "models" / MODEL / "sample-request.json"
-PROGRAM = ("*.py", "Pulumi.yaml", "requirements.lock", "components")
+PROGRAM = ("*.py", "Pulumi.yaml", "requirements.lock", "assessment", "components")
 
 
 def copy_program(target: Path, *also: str) -> None:

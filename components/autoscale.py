@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import monitor
 
-from components.placement import Placement
+from assessment.placement import Placement
 from stack_config import AutoscaleSettings, ScheduleSettings
 
 __all__ = ["Autoscale", "AutoscaleArgs", "within_bounds"]

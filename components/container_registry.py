@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import containerregistry
 
-from components.placement import Placement
+from assessment.placement import Placement
 
 __all__ = ["ContainerRegistry", "ContainerRegistryArgs"]
 

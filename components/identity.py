@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
-from components.placement import Placement
+from assessment.placement import Placement
 from components.role_assignment import Role, assignment_name
 
 __all__ = ["Grant", "Identity", "IdentityArgs"]

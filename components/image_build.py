@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from assessment.placement import Placement
 from components.identity import Grant, Identity, IdentityArgs
-from components.placement import Placement
 from components.role_assignment import Role
 
 __all__ = ["ImageBuildCluster", "ImageBuildClusterArgs"]

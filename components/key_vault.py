@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import keyvault
 
-from components.placement import Placement
+from assessment.placement import Placement
 from platform_record import PROTECTED_RETENTION_DAYS, RETENTION_DAYS
 
 __all__ = ["KeyVault", "KeyVaultArgs"]

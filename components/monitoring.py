@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights
 
-from components.placement import Placement
+from assessment.placement import Placement
 
 __all__ = ["Monitoring", "MonitoringArgs"]
 

@@ -14,11 +14,11 @@ from typing import Any
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration
+from assessment.live import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
+from assessment.placement import Placement
 from components.autoscale import Autoscale, AutoscaleArgs, within_bounds
 from components.azure_written_properties import WRITTEN_BY_AZURE
-from components.declaration import DIGEST_DIGITS, DeploymentDeclaration
-from components.live import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
-from components.placement import Placement
 from components.release_assets import ReleaseAssets
 
 __all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]

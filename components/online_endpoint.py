@@ -1,7 +1,7 @@
 """An online endpoint: identity, live weights, logs, and its deployments.
 
 Its PUT always carries `traffic` and `mirrorTraffic`, whatever else changes, because Azure reads their absence as 0 %.
-Which weights are allowed is decided before (`assessment.py`); nothing is checked here.
+Which weights are allowed is decided before (`assessment/`); nothing is checked here.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import monitor
 
+from assessment.declaration import DeploymentDeclaration, EndpointDeclaration
+from assessment.placement import Placement
 from components.azure_written_properties import WRITTEN_BY_AZURE
-from components.declaration import DeploymentDeclaration, EndpointDeclaration
 from components.identity import Grant, Identity, IdentityArgs
 from components.online_deployment import OnlineDeployment, OnlineDeploymentArgs
-from components.placement import Placement
 from components.platform import EndpointHost
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Role

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_azure_native import managedidentity, resources
 
+from assessment.placement import Placement
 from components.container_registry import ContainerRegistry, ContainerRegistryArgs
 from components.dependency import depend_on
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
 from components.key_vault import KeyVault, KeyVaultArgs
 from components.monitoring import Monitoring, MonitoringArgs
-from components.placement import Placement
 from components.storage import Storage, StorageArgs
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs

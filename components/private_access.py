@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network
 
+from assessment.placement import Placement
 from components.identity import Grant, Identity
-from components.placement import Placement
 from components.private_network import ZONES, PrivateNetwork, PrivateNetworkArgs
 from components.role_assignment import Role
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network, privatedns
 
-from components.placement import Placement
+from assessment.placement import Placement
 from platform_record import ADDRESS_SPACE
 
 __all__ = ["ZONES", "PrivateNetwork", "PrivateNetworkArgs"]

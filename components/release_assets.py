@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from components.declaration import DIGEST_DIGITS, DeploymentDeclaration
-from components.placement import Placement
+from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration
+from assessment.placement import Placement
 from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset
 
 __all__ = ["ReleaseAssets", "ReleaseAssetsArgs"]

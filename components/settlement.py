@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from components.azure_reads import ReadFailure, answers_to
-from components.declaration import EndpointDeclaration
-from components.live import Reads, live_endpoint
+from assessment.azure_reads import ReadFailure, answers_to
+from assessment.declaration import EndpointDeclaration
+from assessment.live import Reads, live_endpoint
 from endpoint_state import LiveEndpoint
 from naming import Names
 from weights import show

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import storage
 
-from components.placement import Placement
+from assessment.placement import Placement
 from stack_config import Redundancy
 
 __all__ = ["Storage", "StorageArgs"]

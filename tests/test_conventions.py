@@ -15,6 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
+ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
 PURE = (
     "naming",
     "arm_id",
@@ -101,9 +102,11 @@ def test_every_input_says_whether_it_is_required_and_what_it_is(args: ast.ClassD
         assert documented.startswith("*Optional.* " if field.value else "*Required.* "), ast.unparse(field)
 
 
-@pytest.mark.parametrize("path", COMPONENT_MODULES, ids=lambda path: path.stem)
-def test_a_components_module_says_what_is_public(path: Path) -> None:
-    module = importlib.import_module(f"components.{path.stem}")
+@pytest.mark.parametrize(
+    "path", COMPONENT_MODULES + ASSESSMENT_MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}"
+)
+def test_a_module_of_the_program_says_what_is_public(path: Path) -> None:
+    module = importlib.import_module(f"{path.parent.name}.{path.stem}")
     public = {
         node.name
         for node in tree_of(path).body
@@ -169,10 +172,11 @@ def imports_of(place: str) -> set[str]:
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
+        ("assessment", {"cli", "components", "localazure", "rollout", "settings", "toolchain"}),
         ("components", {"cli", "localazure", "rollout", "settings", "toolchain"}),
-        ("models", {"cli", "components", "localazure", "pulumi", "rollout", "settings"}),
-        ("rollout", {"cli", "components", "localazure"}),
-        ("teardown", {"cli", "components", "localazure", "models", "pulumi", "rollout", "settings"}),
+        ("models", {"assessment", "cli", "components", "localazure", "pulumi", "rollout", "settings"}),
+        ("rollout", {"assessment", "cli", "components", "localazure"}),
+        ("teardown", {"assessment", "cli", "components", "localazure", "models", "pulumi", "rollout", "settings"}),
         ("localazure", {"cli", "components", "models", "naming", "pulumi_azure_native", "rollout", "settings"}),
         ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.assessment import DeclarationError
+from assessment.stack import DeclarationError
 from models.loader import load_model
 from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
 from models.spec import LocalAsset, release_digest

@@ -33,7 +33,7 @@ if record and any("pulumi-language-python-exec" in argument for argument in sys.
         """Times the functions with which the program reads Azure."""
 
         def find_spec(self, name, path=None, target=None):
-            if name != "components.live":
+            if name != "assessment.live":
                 return None
             sys.meta_path.remove(self)
             spec = importlib.util.find_spec(name)

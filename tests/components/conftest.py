@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
-from components.placement import Placement
+from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
+from assessment.placement import Placement
 from endpoint_state import LiveEndpoint, Transition
 from models.spec import AssetKind, DeploymentSpec, EndpointSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from naming import Names

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from assessment.placement import Placement
 from components.autoscale import Autoscale, AutoscaleArgs
-from components.placement import Placement
 from stack_config import AutoscaleSettings, ScheduleSettings
 from tests.components.engine import FakeAzure, deploy
 

@@ -9,9 +9,9 @@ import pulumi
 import pytest
 from pulumi_azure_native import resources
 
+from assessment.placement import Placement
 from components import identity as identity_module
 from components.identity import Grant, Identity, IdentityArgs
-from components.placement import Placement
 from components.role_assignment import Role
 from tests.components.engine import SUBSCRIPTION_ID, Deployment, FakeAzure, deploy
 

@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.declaration import EndpointDeclaration
+from assessment.declaration import EndpointDeclaration
+from assessment.placement import Placement
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
-from components.placement import Placement
 from components.platform import EndpointHost
 from endpoint_state import LiveDeployment
 from models.spec import AssetReference, IdentitySpec

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.placement import Placement
+from assessment.placement import Placement
 from components.platform import SUBSCRIPTION_TAG, Platform, PlatformArgs
 from stack_config import Redundancy
 from tests.components.conftest import placement_of

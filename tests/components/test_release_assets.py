@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.declaration import DeploymentDeclaration
-from components.placement import Placement
+from assessment.declaration import DeploymentDeclaration
+from assessment.placement import Placement
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from models.spec import AssetKind, AssetReference
 from tests.components.conftest import deployment_spec, local_asset

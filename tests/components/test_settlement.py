@@ -10,9 +10,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.declaration import EndpointDeclaration
+from assessment.declaration import EndpointDeclaration
+from assessment.placement import Placement
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
-from components.placement import Placement
 from components.platform import EndpointHost
 from endpoint_state import LiveDeployment, LiveEndpoint
 from tests.components.engine import FakeAzure, deploy

@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 import pytest
 
+from assessment.placement import Placement
 from components import taken_names
-from components.placement import Placement
 from components.platform import Platform, PlatformArgs
 from components.taken_names import explanation
 from tests.components.engine import FakeAzure, deploy

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.live import AzureReadError, LiveStack, read_caller, read_stack
+from assessment.live import AzureReadError, LiveStack, read_caller, read_stack
 from endpoint_state import LiveDeployment, LiveEndpoint
 from platform_record import PlatformRecord, facts
 from stack_config import Network, Redundancy

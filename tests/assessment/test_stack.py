@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from components import assessment
-from components.assessment import DeclarationError, declare_stack
-from components.declaration import DIGEST_DIGITS, StackDeclaration
+from assessment import stack as stack_module
+from assessment.declaration import DIGEST_DIGITS, StackDeclaration
+from assessment.stack import DeclarationError, declare_stack
 from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError, Problem
 from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
@@ -52,7 +52,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
             deployments={name: found.deployments[name] for name in deployments},
         )
 
-    monkeypatch.setattr(assessment, "load_models", each(load))
+    monkeypatch.setattr(stack_module, "load_models", each(load))
     return models
 
 
@@ -385,7 +385,7 @@ def test_where_images_must_be_pinned_one_without_a_version_is_not_started(
 def test_everything_wrong_with_any_endpoint_is_in_one_error(
     live: FakeAzure, model: dict[str, Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_all = assessment.load_models
+    load_all = stack_module.load_models
 
     def load_or_fail(folder: Path, deployments: Any) -> Model:
         if folder.name == "broken":
@@ -394,7 +394,7 @@ def test_everything_wrong_with_any_endpoint_is_in_one_error(
         assert isinstance(loaded, Model)
         return loaded
 
-    monkeypatch.setattr(assessment, "load_models", each(load_or_fail))
+    monkeypatch.setattr(stack_module, "load_models", each(load_or_fail))
     settings = config(
         {"blue": 90, "green": 10},
         location="northeurope",
@@ -486,7 +486,7 @@ def test_a_library_that_cannot_be_run_is_a_problem_and_no_traceback(
     def fail(asked: Any) -> Any:
         raise LibraryError("azure-ai-ml cannot be run: no module named azure. Install the requirements.lock again")
 
-    monkeypatch.setattr(assessment, "load_models", fail)
+    monkeypatch.setattr(stack_module, "load_models", fail)
     assert refuse(azure, config())[0].startswith("azure-ai-ml cannot be run: no module named azure")
 
 
@@ -499,7 +499,7 @@ def test_an_endpoint_whose_files_are_refused_is_still_compared_with_what_is_live
     def load(folder: Path, deployments: Any) -> Model:
         raise ModelFilesError(folder.name, [problem])
 
-    monkeypatch.setattr(assessment, "load_models", each(load))
+    monkeypatch.setattr(stack_module, "load_models", each(load))
     settings = config(
         {"green": 100},
         endpoints={"fraud": {"name": "fraud-dev", "deployments": {"green": {}}}},
@@ -517,7 +517,7 @@ def test_files_that_are_refused_are_the_only_problem_of_an_endpoint_that_stays_a
     def load(folder: Path, deployments: Any) -> Model:
         raise ModelFilesError(folder.name, [Problem(file="fraud/blue.yml", what="broken", fix="Repair")])
 
-    monkeypatch.setattr(assessment, "load_models", each(load))
+    monkeypatch.setattr(stack_module, "load_models", each(load))
     settings = config({"blue": 100}, limits={"min_live_instances": 3})
     assert refuse(live, settings) == ("models/fraud/blue.yml: broken. Repair.",)
 

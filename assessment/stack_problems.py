@@ -1,14 +1,14 @@
 """Problems of a stack as a whole: its region, its names, and what may not change while it exists.
 
 Each is a sentence of the one error that lists everything. The rules about single endpoints and their files are in
-`endpoint_assessment.py`. The only read from Azure here is of what still serves under the stack's former names.
+`endpoint.py`. The only read from Azure here is of what still serves under the stack's former names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from components.live import LiveStack, read_left_behind
+from assessment.live import LiveStack, read_left_behind
 from naming import Names
 from ownership import meeting, other_owner
 from platform_record import MAX_TAGS, PlatformRecord, refused_changes

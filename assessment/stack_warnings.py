@@ -1,6 +1,6 @@
 """Warnings about what a stack declares: it is allowed, and it will cause trouble later.
 
-Pure: it refuses nothing and reads nothing. What is refused is in `stack_assessment.py` and `endpoint_assessment.py`.
+Pure: it refuses nothing and reads nothing. What is refused is in `stack_problems.py` and `endpoint.py`.
 """
 
 from __future__ import annotations

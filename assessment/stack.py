@@ -1,8 +1,8 @@
 """Checks what the stack config and the az ml files declare against what is live, and says what this update may declare.
 
 Everything that is wrong is raised as one `DeclarationError` before a resource is declared, so that a refusal changes
-nothing, with `--skip-preview` too. What is checked of the stack as a whole is in `stack_assessment.py`, of an endpoint
-in `endpoint_assessment.py`; the rules about weights are in `change_rules.py`.
+nothing, with `--skip-preview` too. What is checked of the stack as a whole is in `stack_problems.py`, of an endpoint
+in `endpoint.py`; the rules about weights are in `change_rules.py`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pulumi
 
-from components.declaration import StackDeclaration
-from components.endpoint_assessment import EndpointDraft, check_without_files
-from components.live import read_caller, read_stack
-from components.placement import Placement
-from components.problems import collect, lines_of
-from components.stack_assessment import endpoint_names, former_names, meeting_problem, stack_problems
-from components.stack_warnings import stack_warnings
+from assessment.declaration import StackDeclaration
+from assessment.endpoint import EndpointDraft, check_without_files
+from assessment.live import read_caller, read_stack
+from assessment.placement import Placement
+from assessment.problems import collect, lines_of
+from assessment.stack_problems import endpoint_names, former_names, meeting_problem, stack_problems
+from assessment.stack_warnings import stack_warnings
 from models.loader import load_models
 from models.spec import Model
 from platform_record import PlatformRecord

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.stack_warnings import registries_of, stack_warnings
+from assessment.stack_warnings import registries_of, stack_warnings
 from models.spec import AssetReference, IdentitySpec, Model
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import pulumi
 
 from arm_id import ArmId
-from components.azure_reads import AzureReadError, Read, Resource, ask, require
+from assessment.azure_reads import AzureReadError, Read, Resource, ask, require
 from endpoint_state import LiveDeployment, LiveEndpoint, LiveState
 from naming import Names, endpoint_tags, endpoints_from_tags
 from platform_record import PlatformRecord, facts

@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import azure_reads, live
-from components.azure_reads import PAUSES_SECONDS, READS_AT_ONCE, AzureReadError, Read, ReadFailure, ask, require
-from components.live import read_caller, read_stack
+from assessment import azure_reads, live
+from assessment.azure_reads import PAUSES_SECONDS, READS_AT_ONCE, AzureReadError, Read, ReadFailure, ask, require
+from assessment.live import read_caller, read_stack
 from tests.components.engine import FakeAzure, deploy
 
 THROTTLED = (

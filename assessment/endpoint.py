@@ -1,6 +1,6 @@
 """Checks one endpoint of a stack, and says what this update declares of it.
 
-`assessment.py` makes a draft of each endpoint and collects the problems of all of them.
+`stack.py` makes a draft of each endpoint and collects the problems of all of them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from components.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
-from components.live import LiveStack
-from components.problems import collect
-from components.stack_warnings import registries_of
+from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
+from assessment.live import LiveStack
+from assessment.problems import collect
+from assessment.stack_warnings import registries_of
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
 from models.advice import unpinned_image

@@ -1,6 +1,6 @@
 """What one update declares, as plain frozen values: the seam between checking a change and making resources of it.
 
-`assessment.py` fills these in, the components act on them.
+`stack.py` and `endpoint.py` fill these in, the components act on them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.placement import Placement
+from assessment.placement import Placement
 from endpoint_state import LiveDeployment, LiveEndpoint, Transition
 from models.spec import DeploymentSpec, Model
 from stack_config import AutoscaleSettings
