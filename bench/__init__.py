@@ -1,1 +1,1 @@
-"""Benchmarks: each measures, prints a table and returns plain numbers; none asserts a time."""
+"""Benchmarks: each measures, prints a table and returns plain numbers; no benchmark asserts a time."""

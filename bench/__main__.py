@@ -1,7 +1,7 @@
 """Run the benchmarks and write their numbers: `python -m bench [NAME ...] [--runs N] [--json FILE]`.
 
-Every ratio is of two things measured in turn in the same run, on the same machine. `python -m bench soak --minutes 10`
-is load for a time with faults and changes; it runs only when it is asked for.
+Every ratio compares two things measured in turn in the same run, on the same machine. `python -m bench soak --minutes
+10` keeps up a load while faults come and go and the deployments change; it runs only on request.
 """
 
 import argparse
@@ -26,7 +26,7 @@ BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
 
 
 def main() -> int:
-    """Run what is asked for, in one local Azure of its own."""
+    """Run the requested benchmarks in one local Azure of their own."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"some of: {', '.join(BENCHMARKS)}; default: all; or soak"

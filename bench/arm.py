@@ -42,7 +42,7 @@ class Arm:
         self.http = http
 
     async def call(self, method: str, path: str, body: Any = None) -> tuple[Any, str]:
-        """The answer's document and the path of the operation that it started, if any."""
+        """Return the response body and the path of the operation that the request started, if any."""
         headers = {"Authorization": "Bearer bench"}
         async with self.session.request(
             method, self.http + path, params=_version(path), json=body, headers=headers
@@ -55,7 +55,7 @@ class Arm:
             return (json.loads(text) if text else None), operation
 
     async def finish(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer, after its operation has ended."""
+        """Return the response body after the operation has ended."""
         document, operation = await self.call(method, path, body)
         while operation and "perations" in operation.rsplit("/", 2)[-2]:
             status, _ = await self.call("GET", operation)
@@ -66,8 +66,8 @@ class Arm:
             raise Refused(f"{method} {path}: {status['error']['code']} {status['error']['message']}")
         return document
 
-    async def make_workspace(self) -> None:
-        """A workspace and what it needs."""
+    async def create_workspace(self) -> None:
+        """Create a workspace and the resources it needs."""
         await self.call("PUT", GROUP, HERE)
         storage = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/benchaccount"
         vault = f"{PROVIDERS}/Microsoft.KeyVault/vaults/bench"
@@ -79,7 +79,7 @@ class Arm:
         references = {"storageAccount": storage, "keyVault": vault, "applicationInsights": insights}
         await self.finish("PUT", WORKSPACE, HERE | {"identity": {"type": "SystemAssigned"}, "properties": references})
 
-    async def make_model(self, script: str, base_url: str) -> dict[str, Any]:
+    async def create_model(self, script: str, base_url: str) -> dict[str, Any]:
         """Upload a scoring script; returns the properties of a deployment that runs it."""
         headers = BLOB | {"Authorization": "Bearer bench"}
         for path, data in (("box?restype=container", b""), ("box/code/score.py", script.encode())):

@@ -1,6 +1,6 @@
-"""The local Azure itself: start, memory, and Resource Manager with few and many resources.
+"""The local Azure itself: start time, memory, and Resource Manager with few and many resources.
 
-Few and many are two servers of the same run, asked in turn.
+The two counts run on two servers in the same run, and the requests alternate between them.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Server:
         self.home = Path(self._folder.name) / "azure"
 
     def start(self) -> float:
-        """Seconds from the start of the process until it answers."""
+        """Start the process; return the seconds until it answers."""
         command = [sys.executable, "-m", "localazure", "--home", str(self.home), "--port", "0"]
         started = time.perf_counter()
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -71,7 +71,7 @@ def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
 
 def _measure_start(runs: int) -> dict[str, Any]:
     server = Server()
-    server.start()  # certificates are made once per installation
+    server.start()  # creates the certificates, once per installation
     memory, seconds = [], []
     for _ in range(runs):
         server.stop()
@@ -141,7 +141,7 @@ async def _store(arm: Arm, count: int) -> None:
 
 
 async def _ask(arm: Arm, verb: str, count: int, chance: random.Random) -> list[float]:
-    """Latencies in ms of one round on random resources."""
+    """Return the latencies in ms of one round on random resources."""
     latencies: list[float] = []
     remaining = iter(range(REQUESTS_PER_ROUND))
 

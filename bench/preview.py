@@ -1,7 +1,7 @@
-"""`pulumi preview` of the dev and prod stacks against a trivial program that makes the same imports, and an empty one.
+"""`pulumi preview` of the dev and prod stacks against a trivial program with the same imports, and an empty one.
 
-All run on the same CLI, interpreter and backend. The imports are those that the real program made in one probed
-preview; the probe also says where the time goes.
+All run on the same CLI, interpreter and backend. The imports are those of the real program in one probed preview; the
+probe also shows where the time goes.
 """
 
 import json
@@ -48,7 +48,7 @@ def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
 
 
 def _trivial(rehearsal: Rehearsal, name: str, modules: list[str]) -> Command:
-    """A project of its own that imports the modules and exports one value."""
+    """Create a separate project that imports the modules and exports one value."""
     folder = rehearsal.folder / name
     folder.mkdir(exist_ok=True)
     environment = rehearsal.environment("dev")
@@ -67,7 +67,7 @@ def _trivial(rehearsal: Rehearsal, name: str, modules: list[str]) -> Command:
 
 
 def probe_preview(rehearsal: Rehearsal, name: str, project: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """One preview with `probe/sitecustomize.py` in the program's interpreter; `name` is that of its record."""
+    """Run one preview with `probe/sitecustomize.py` in the program's interpreter; `name` names its record."""
     record = rehearsal.folder / f"probe-{name}"
     probed = Command(
         name="probed preview",
@@ -80,7 +80,7 @@ def probe_preview(rehearsal: Rehearsal, name: str, project: Path, environment: d
             "SLUICE_BENCH_PROBE": str(record),
         },
     )
-    probed.run()  # warms what the counted run would otherwise pay
+    probed.run()  # fills the caches that the counted run would otherwise fill
     import time
 
     started = time.time()
@@ -104,7 +104,7 @@ def probe_preview(rehearsal: Rehearsal, name: str, project: Path, environment: d
 
 
 def _import_seconds(text: str) -> dict[str, float]:
-    """Self time per top-level package (of azure-native: per module) from the interpreter's import-time lines."""
+    """Return self time per top-level package (of azure-native: per module) from the interpreter's import-time lines."""
     seconds: dict[str, float] = {}
     for line in text.splitlines():
         fields = line.removeprefix("import time:").split("|")

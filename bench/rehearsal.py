@@ -1,4 +1,4 @@
-"""A local Azure for one benchmark run: started in a temporary folder, driven only through the `sluice` command."""
+"""A local Azure for one benchmark run: it starts in a temporary folder and is driven only by the `sluice` command."""
 
 import json
 import os
@@ -20,7 +20,7 @@ PROGRAM = ("*.py", "Pulumi.yaml", "requirements.lock", "assessment", "components
 
 
 def copy_program(target: Path, *also: str) -> None:
-    """Copy the program into a folder of its own, and `also` what these patterns match: its models and stack files."""
+    """Copy the program into a separate folder, and the files that the patterns `also` match: models, stack files."""
     for pattern in (*PROGRAM, *also):
         for source in ROOT.glob(pattern):
             copy = target / source.relative_to(ROOT)
@@ -33,7 +33,7 @@ def copy_program(target: Path, *also: str) -> None:
 
 
 class Rehearsal:
-    """Starts at entry, ends and deletes everything at exit; `flags` are those of `sluice local start`."""
+    """Starts on entry; on exit it stops and deletes everything. `flags` are those of `sluice local start`."""
 
     def __init__(self, *flags: str) -> None:
         self._flags = flags
@@ -64,7 +64,7 @@ class Rehearsal:
         return dict(pair.split("=", 1) for pair in finished.stdout.split("\0") if pair)
 
     def settle(self, stack: str) -> dict[str, str]:
-        """Bring a stack up until it is settled, once, and return its environment."""
+        """Bring a stack up until it is settled, only the first time, and return its environment."""
         environment = self.environment(stack)
         while stack not in self._settled:
             print(f"pulumi up of {stack} ...", flush=True)
@@ -81,11 +81,11 @@ class Rehearsal:
         return dict(json.loads(self.pulumi(stack, "stack", "output", "--json")))
 
     def status(self) -> dict[str, Any]:
-        """What `sluice local status --json` says."""
+        """Return what `sluice local status --json` prints."""
         return dict(json.loads(self.sluice("local", "status", "--json", "--home", str(self.home))))
 
     def arm(self, method: str, resource_id: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One call of ARM, waited for when it starts an operation."""
+        """Send one request to ARM, and wait for the operation if it starts one."""
         url = f"{self.status()['server']['http']}{resource_id}?api-version=2024-04-01"
         headers = {"Authorization": "Bearer bench", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()

@@ -1,8 +1,8 @@
 """The real program with 1, 10 and 50 endpoints of two deployments each, with Azure's answers at once and 300 ms late.
 
-Models are copies of the example in a copy of the project, compute is simulated, and one local Azure serves all of it. A
-delayed read is a fault of the local Azure on every GET, polls included. "cold" starts without anything remembered of
-the model files, "warm" with all of it; the probed preview says where the time goes.
+Models are copies of the example in a copy of the project, compute is simulated, and one local Azure serves everything.
+A delayed read is a fault of the local Azure on every GET, polls included. "cold" starts with an empty cache of model
+files, "warm" with a full one; the probed preview shows where the time goes.
 """
 
 import json
@@ -28,11 +28,11 @@ PHASES = ("engine", "imports", "reading Azure", "own code")
 
 
 def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
-    """Measure each count of endpoints in a local Azure of its own; the given one is not used."""
+    """Measure each count of endpoints in its own local Azure; the given one is not used."""
     results: dict[str, Any] = {}
     for count in ENDPOINTS:
         with Rehearsal("--compute", "simulated") as azure:
-            results[str(count)] = _measure_count(_Project.made(azure, count), runs)
+            results[str(count)] = _measure_count(_Project.create(azure, count), runs)
     _print(results)
     return results
 
@@ -71,7 +71,7 @@ def _measure_count(project: "_Project", runs: int) -> dict[str, Any]:
 
 
 def _print(results: dict[str, Any]) -> None:
-    """One line per figure, one column per count of endpoints, and what one endpoint more costs."""
+    """Print one line per figure, one column per count of endpoints, and the cost of one more endpoint."""
     counts = [int(count) for count in results]
     print(f"\nthe program at scale, two deployments per endpoint, seconds\n  {'endpoints':48}", end="")
     print("".join(f"{count:>9}" for count in counts) + f"{'per endpoint':>14}")
@@ -86,8 +86,8 @@ def _print(results: dict[str, Any]) -> None:
 
 
 def _lines() -> Iterator[tuple[str, ...]]:
-    """Titles, each with the way to its figure in the results of one count."""
-    yield "first up (platform, endpoints), nothing known", "up_platform_cold_seconds"
+    """Yield titles, each with the path to its figure in the results of one count."""
+    yield "first up (platform, endpoints), empty cache", "up_platform_cold_seconds"
     yield "sluice release publish --all", "publish_all_seconds"
     yield "up (deployments at 0 %)", "up_deployments_seconds"
     yield "up (weights)", "up_weights_seconds"
@@ -109,7 +109,7 @@ class _Project:
     environment: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def made(cls, rehearsal: Rehearsal, count: int) -> "_Project":
+    def create(cls, rehearsal: Rehearsal, count: int) -> "_Project":
         folder = rehearsal.folder / f"project-{count}"
         copy_program(folder, "models/*.py")
         keys = [f"model-{number:02}" for number in range(count)]
@@ -122,7 +122,7 @@ class _Project:
             "sluice:endpoints": {key: {"deployments": {colour: {} for colour in COLOURS}} for key in keys},
             "sluice:rollout": {key: {"stable": "blue", "traffic": {"blue": 100, "green": 0}} for key in keys},
         }
-        # JSON is YAML, and this file is written for one machine's eyes.
+        # JSON is YAML, and only programs read this file.
         (folder / f"Pulumi.{STACK}.yaml").write_text(json.dumps({"config": config}, indent=1))
         project = cls(rehearsal, folder, count)
         project.environment = rehearsal.environment(STACK, folder) | {"XDG_CACHE_HOME": str(folder / "cache")}
@@ -130,7 +130,7 @@ class _Project:
         return project
 
     def run(self, *arguments: str) -> float:
-        """Seconds of a command in the project's folder; one that fails ends the benchmark with what it said."""
+        """Run a command in the project's folder; return its seconds. A failure ends the benchmark with its output."""
         return Command(
             name=" ".join(arguments), arguments=arguments, folder=self.folder, environment=self.environment
         ).run()
@@ -150,7 +150,7 @@ class _Project:
 
     @contextmanager
     def delayed(self, milliseconds: int) -> Iterator[None]:
-        """Let every GET of the local Azure take so much longer."""
+        """Delay every GET of the local Azure by this time."""
         home = ("--home", str(self.rehearsal.home))
         if milliseconds:
             self.rehearsal.sluice(
@@ -164,7 +164,7 @@ class _Project:
 
 
 def _copy_model(target: Path) -> None:
-    """The example under another name: its files name the endpoint, so nothing that is remembered of it fits."""
+    """Copy the example under another name. Its files name the endpoint, so no cached entry of the example matches."""
     shutil.copytree(
         ROOT / "models" / MODEL,
         target,
@@ -173,4 +173,4 @@ def _copy_model(target: Path) -> None:
     for file in target.glob("*.yml"):
         text = file.read_text(encoding="utf-8")
         file.write_text(re.sub(rf"^(name|endpoint_name): {MODEL}$", rf"\1: {target.name}", text, flags=re.MULTILINE))
-    (target / "src" / "which.txt").write_text(f"{target.name}\n")  # each model's code is content of its own
+    (target / "src" / "which.txt").write_text(f"{target.name}\n")  # gives each model's code a different digest

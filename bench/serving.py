@@ -1,7 +1,7 @@
-"""The data plane: memory of the local Azure and of a model process, and what the router adds to a request.
+"""The data plane: memory of the local Azure and of a model process, and the latency that the router adds.
 
-The same requests go, in turn, through the router and straight to the inference server of the one instance, over plain
-HTTP on the loopback and the instance's own socket.
+The same requests go alternately through the router and directly to the inference server of the only instance, over
+plain HTTP on the loopback and over the instance's socket.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
 
 
 def _deploy(rehearsal: Rehearsal) -> str:
-    """An endpoint of its own that serves blue's release, but takes as many requests at a time as the bench sends."""
+    """Deploy blue's release on a separate endpoint that accepts as many concurrent requests as the benchmark sends."""
     blue = rehearsal.arm("GET", rehearsal.outputs("dev")["endpoints"][MODEL]["deployments"]["blue"]["id"])
     serving = blue["id"].split("/deployments/")[0]
     endpoint = f"{serving.rsplit('/', 1)[0]}/{NAME}"
@@ -71,7 +71,7 @@ def _deploy(rehearsal: Rehearsal) -> str:
 
 
 def _ways(rehearsal: Rehearsal, endpoint: str, instance: int) -> dict[str, tuple[str, Path | None, dict[str, str]]]:
-    """Per way: URI, socket and headers."""
+    """Return URI, socket and headers per route."""
     key = rehearsal.arm("POST", f"{endpoint}/listKeys")["primaryKey"]
     content = {"Content-Type": "application/json"}
     http = rehearsal.status()["server"]["http"]
@@ -84,7 +84,7 @@ def _ways(rehearsal: Rehearsal, endpoint: str, instance: int) -> dict[str, tuple
 async def _compare(
     ways: dict[str, tuple[str, Path | None, dict[str, str]]], clients: int
 ) -> dict[str, dict[str, float]]:
-    """Percentiles in ms and requests per second of each way; the first round is not counted."""
+    """Return percentiles in ms and requests per second of each route; the first round is not counted."""
     body = SAMPLE.read_bytes()
     latencies: dict[str, list[float]] = {name: [] for name in ways}
     rates: dict[str, list[float]] = {name: [] for name in ways}
@@ -106,7 +106,7 @@ async def _compare(
 
 
 async def _send(uri: str, socket: Path | None, headers: dict[str, str], body: bytes, clients: int) -> list[float]:
-    """Latencies in ms of one round."""
+    """Send one round of requests; return latencies in ms."""
     latencies: list[float] = []
     remaining = iter(range(REQUESTS_PER_ROUND))
     connector = aiohttp.UnixConnector(str(socket)) if socket else aiohttp.TCPConnector(limit=clients)
@@ -126,13 +126,13 @@ async def _send(uri: str, socket: Path | None, headers: dict[str, str], body: by
 
 
 def _socket(pid: int) -> Path:
-    """The socket that an instance's server was told to listen on."""
+    """Return the socket on which an instance's server listens."""
     arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     return next(Path(one) for one in arguments if one.endswith(".sock"))
 
 
 def _group_pss_mib(group: int) -> float:
-    """Proportional set size of every process of a group."""
+    """Return the proportional set size of all processes of a group."""
     total = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -140,6 +140,6 @@ def _group_pss_mib(group: int) -> float:
                 continue
             lines = (folder / "smaps_rollup").read_text().splitlines()
         except (OSError, ValueError):
-            continue  # ended meanwhile
+            continue  # the process has ended
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024

@@ -1,4 +1,4 @@
-"""What a team without Sluice runs: get the endpoint, set its traffic, put it back, with azure-ai-ml."""
+"""What a team without Sluice runs with azure-ai-ml: get the endpoint, set its traffic, send it back."""
 
 import sys
 

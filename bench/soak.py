@@ -1,7 +1,7 @@
-"""Load for minutes while faults come and go and weights, scale and versions change; every answer is accounted for.
+"""Sends requests for minutes while faults come and go and weights, scale and versions change; counts every answer.
 
-An answer that no fault made and that is not 200 is the router's failure: there must be none. The memory of the local
-Azure must be flat. The soak ends by itself: after its time, and at the first sign that nothing moves any more.
+An answer other than 200 that no fault caused is a failure of the router, and one such answer fails the soak. The memory
+of the local Azure must stay flat. The soak ends after its time, or when a change is stuck.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ CHANGE_SECONDS = 2.0
 FAULT_SECONDS = 3.0
 REQUEST_SECONDS = 20.0
 PATIENCE_SECONDS = 60.0
-"""A change that takes longer than this has got stuck."""
+"""A change that takes longer than this is stuck."""
 MAX_GROWTH_MIB = 8.0
 PLATEAU_MINUTES = 20
-"""From so long a soak on, the memory must have come to a plateau within two thirds of the time."""
+"""In a soak of at least this length, memory must reach a plateau within two thirds of the time."""
 PLATEAU_MIB = 1.0
-"""How far from its last value the memory may still move on the plateau."""
+"""How far memory may differ from its last value on the plateau."""
 NAME = "soak"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/{NAME}"
 FAULT_HEADER = "x-local-fault"
@@ -40,7 +40,7 @@ import os
 def init(): pass
 def run(data): return {"pid": os.getpid()}
 """
-# By kind: what a rehearsal may meet, each for some seconds.
+# Faults by kind; each is active for some seconds.
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "errors", "name": f"{NAME}/green", "share_percent": 20},
     {"kind": "429", "method": "PUT", "count": 2},
@@ -71,31 +71,31 @@ class Tally:
 
     answers: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
-    """Answers that neither the model nor a fault made."""
+    """Answers that neither the model nor a fault caused."""
     changes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     memory_mib: list[float] = field(default_factory=list)
 
     def memory_by_tenths_mib(self) -> list[float]:
-        """The most in each tenth of the time: whether it still grows."""
+        """Return the highest memory in each tenth of the time, which shows whether it still grows."""
         values, tenth = self.memory_mib, len(self.memory_mib) / 10
         return [max(values[int(n * tenth) : int((n + 1) * tenth)] or values[-1:]) for n in range(10)]
 
     def settled_after(self) -> float:
-        """The share of the time after which the memory stayed within PLATEAU_MIB of its last values."""
+        """Return the share of the time after which memory stayed within PLATEAU_MIB of its last values."""
         last = statistics.median(self.memory_mib[-max(1, len(self.memory_mib) // 10) :])
         moved = [number for number, mib in enumerate(self.memory_mib) if abs(mib - last) > PLATEAU_MIB]
         return (moved[-1] + 1) / len(self.memory_mib) if moved else 0.0
 
     def growth_mib(self) -> float:
-        """From the second quarter of the time to the last: what comes after warming up."""
+        """Return the growth from the second quarter of the time to the last, after warming up."""
         quarter = max(1, len(self.memory_mib) // 4)
         early = self.memory_mib[quarter : 2 * quarter] or self.memory_mib
         return statistics.median(self.memory_mib[-quarter:]) - statistics.median(early)
 
 
 def run(minutes: float, compute: str) -> dict[str, Any]:
-    """Soak a local Azure of its own and say how it went; SystemExit when it failed."""
+    """Soak a separate local Azure and print the result; raises SystemExit when the soak failed."""
     with Rehearsal("--compute", compute) as rehearsal:
         status = rehearsal.status()["server"]
         token = (rehearsal.home / "control.token").read_text().strip()
@@ -131,8 +131,8 @@ class Soak:
 
     async def prepare(self, https: str) -> None:
         """Blue and green, blue serving."""
-        await self.arm.make_workspace()
-        self._model = await self.arm.make_model(SCRIPT, https)
+        await self.arm.create_workspace()
+        self._model = await self.arm.create_model(SCRIPT, https)
         await self.arm.finish("PUT", ENDPOINT, self._endpoint({}, {}))
         for colour in ("blue", "green"):
             await self.arm.finish("PUT", f"{ENDPOINT}/deployments/{colour}", self._deployment(2, 0))
@@ -160,7 +160,7 @@ class Soak:
     async def repeat(
         self, ends: float, seconds: float, works: Iterator[tuple[str, Callable[[], Awaitable[None]]]]
     ) -> None:
-        """One operator: a piece of work every few seconds."""
+        """Act as one operator: do a piece of work every few seconds."""
         while (left := ends - time.monotonic()) > 0:
             await asyncio.sleep(min(seconds, left))
             name, work = next(works)
@@ -171,7 +171,7 @@ class Soak:
                 raise SystemExit(f"{name} did not end within {PATIENCE_SECONDS:.0f} s") from None
 
     def changes(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-        """Weights again and again; now and then another number of instances, or another version."""
+        """Yield changes: mostly weights; sometimes another number of instances or another version."""
         for number in itertools.count():
             traffic, mirror = WEIGHTS[number % len(WEIGHTS)]
             yield "weights", functools.partial(self._put, "weights", ENDPOINT, self._endpoint(traffic, mirror))
@@ -182,7 +182,7 @@ class Soak:
                 yield "deployment", functools.partial(self._put, "deployment", path, body)
 
     def faults(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-        """One fault after the other."""
+        """Yield one fault after the other."""
         for fault in itertools.cycle(FAULTS):
             yield fault["kind"], functools.partial(self._add_fault, fault)
 
@@ -194,7 +194,7 @@ class Soak:
             await asyncio.sleep(min(seconds, max(0.0, ends - time.monotonic())))
 
     async def _put(self, name: str, path: str, body: dict[str, Any]) -> None:
-        """Until it is accepted and has ended; faults make it fail, and then it is tried once more."""
+        """Repeat a PUT until it is accepted and has ended; faults make it fail."""
         for attempt in itertools.count():
             try:
                 await self.arm.finish("PUT", path, body)
@@ -203,7 +203,7 @@ class Soak:
             except (Refused, aiohttp.ClientError) as error:
                 self.tally.changes[f"{name}, refused or broken"] += 1
                 if attempt > 100:
-                    raise SystemExit(f"{name} is refused again and again: {error}") from error
+                    raise SystemExit(f"{name} was refused repeatedly: {error}") from error
                 await asyncio.sleep(0.2)
 
     async def _add_fault(self, fault: dict[str, Any]) -> None:
@@ -245,7 +245,7 @@ def _report(tally: Tally, seconds: float, compute: str, tracebacks: int) -> dict
     if growth > MAX_GROWTH_MIB:
         problems.append(f"memory grew by {growth:.1f} MiB, more than {MAX_GROWTH_MIB}")
     if seconds >= PLATEAU_MINUTES * 60 and tally.settled_after() > 2 / 3:
-        problems.append(f"memory came to no plateau before minute {settled:.1f}")
+        problems.append(f"memory reached no plateau before minute {settled:.1f}")
     if tracebacks:
         problems.append("the server's log has tracebacks")
     if problems:

@@ -18,7 +18,7 @@ class Command:
     environment: Mapping[str, str]
 
     def run(self) -> float:
-        """Seconds of wall time; a command that fails ends the benchmark with what it said."""
+        """Return the wall time in seconds; a command that fails ends the benchmark with its output."""
         started = time.perf_counter()
         finished = subprocess.run(
             self.arguments,
@@ -36,7 +36,7 @@ class Command:
 
 
 def in_turn(commands: Sequence[Command], runs: int) -> dict[str, list[float]]:
-    """Seconds of each command's runs: one uncounted round, then A B C A B C ..., so that drift hits all alike."""
+    """Return the seconds of each command's runs: one uncounted round, then A B C A B C ..., so that drift hits all."""
     seconds: dict[str, list[float]] = {command.name: [] for command in commands}
     for number in range(runs + 1):
         for command in commands:
@@ -57,7 +57,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` of the values do not exceed."""
+    """Return the value that a share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 

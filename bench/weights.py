@@ -1,7 +1,7 @@
 """One weight change: `pulumi up --yes --skip-preview` against an MLClient script, process start included.
 
-Both move the same endpoint of the same local Azure between 90/10 and 100/0, in turn. The stack file is edited outside
-the timed part: an operator edits it in an editor, and the script has its weights as arguments.
+Both alternately move the same endpoint of the same local Azure between 90/10 and 100/0. The stack file is edited
+outside the timed part: an operator edits it in an editor, and the script takes its weights as arguments.
 """
 
 import sys
@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parent / "set_traffic.py"
 
 
 def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
-    """Time both ways in turn; return seconds and the ratio."""
+    """Time both alternately; return seconds and the ratio."""
     environment = rehearsal.settle("dev")
     outputs = rehearsal.outputs("dev")
     endpoint = outputs["endpoints"][MODEL]["id"]
@@ -31,7 +31,7 @@ def measure(rehearsal: Rehearsal, runs: int) -> dict[str, Any]:
         environment=environment,
     )
     for number in range(runs + 1):
-        # Pulumi's weight differs from its own last one, the script's from the live one: both are real changes.
+        # Pulumi's weight differs from its last one, the script's from the live one, so both change something.
         green = 10 * (number % 2 == 0)
         for colour, weight in (("blue", 100 - green), ("green", green)):
             path = f"sluice:rollout.{MODEL}.traffic.{colour}"

@@ -1,4 +1,4 @@
-"""The rollout controller: today its seam to the Pulumi engine (`engine`), later decisions, gates and the record.
+"""The rollout controller: today its seam to the Pulumi engine (`engine`), later its decisions, gates and record.
 
-It knows neither the components nor the local Azure: whatever the environment points at is the cloud.
+It depends neither on the components nor on the local Azure; its environment decides which cloud it reaches.
 """

@@ -1,7 +1,7 @@
 """The seam to the Pulumi engine: one stack of one project, driven through the `pulumi` command.
 
-Results come from the engine's event log and from commands that print JSON; text for people is only ever passed on
-inside an error. It decides nothing about weights, knows no Azure, and takes the environment it is given.
+Results come from the engine's event log and from commands that print JSON; text meant for people appears only inside an
+error. This module decides nothing about weights, does not call Azure, and uses the environment it is given.
 """
 
 import json
@@ -19,9 +19,9 @@ from typing import Any
 from rollout.errors import EngineFailed, EngineLocked, EngineRefused, EngineUnavailable
 from rollout.events import Outcome, Preview, outcome_of, read_events
 
-STACK_NOT_FOUND = 6  # exit codes of the CLI's contract (cmd/exit_codes.go)
+STACK_NOT_FOUND = 6  # an exit code that the CLI guarantees (cmd/exit_codes.go)
 AUTHENTICATION_FAILED = 3
-# No JSON exists for these two: the CLI ends before the engine starts and prints one line for people.
+# The CLI has no JSON for these two: it ends before the engine starts and prints one line of text.
 LOCKED_MARKS = ("currently locked by", "Another update is currently in progress")
 
 EventSink = Callable[[Mapping[str, Any]], None]
@@ -29,7 +29,7 @@ EventSink = Callable[[Mapping[str, Any]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedResource:
-    """A resource that exists in the cloud and is to enter the state; a component has no id and exists only there."""
+    """A cloud resource to import into the state; a component has no id and exists only in the state."""
 
     urn: str
     type: str
@@ -60,9 +60,9 @@ class PulumiEngine:
         *,
         interrupt_grace_seconds: float | None = None,
     ) -> None:
-        """`interrupt_grace_seconds` is how long the CLI may finish what is under way after Ctrl-C (None: no limit).
+        """`interrupt_grace_seconds` limits how long the CLI may finish operations after Ctrl-C (None: no limit).
 
-        Cutting an operation short loses state, so set it only for a stack that is thrown away.
+        Interrupting an operation loses state, so set it only for a stack that will be discarded.
         """
         self.project = project
         self.stack = stack
@@ -70,31 +70,31 @@ class PulumiEngine:
         self.environment = {
             **(os.environ if environment is None else environment),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DEBUG_COMMANDS": "true",  # --event-log exists only with it
+            "PULUMI_DEBUG_COMMANDS": "true",  # the CLI accepts --event-log only with it
         }
 
     def preview(self, *, refresh: bool = False, on_event: EventSink | None = None) -> Preview:
-        """What an update would change."""
+        """Return what an update would change."""
         outcome = self._operate("preview", ["--refresh"] if refresh else [], on_event)
         return Preview(**vars(outcome))
 
     def up(self, *, skip_preview: bool = True, refresh: bool = False, on_event: EventSink | None = None) -> Outcome:
-        """Make the cloud as declared."""
+        """Bring the cloud to the declared state."""
         flags = ["--yes", *(["--skip-preview"] if skip_preview else []), *(["--refresh"] if refresh else [])]
         return self._operate("up", flags, on_event)
 
     def refresh(self, *, targets: Sequence[str] = (), on_event: EventSink | None = None) -> Outcome:
-        """Make the state (of `targets`, URNs, only) as the cloud is; the changes are what had drifted."""
+        """Update the state (only that of `targets`, URNs) to match the cloud; the changes are the drift."""
         flags = [flag for urn in targets for flag in ("--target", urn)]
         return self._operate("refresh", ["--yes", "--skip-preview", *flags], on_event)
 
     def destroy(self, *, targets: Sequence[str] = (), on_event: EventSink | None = None) -> Outcome:
-        """Delete everything in the state, or the `targets` alone (URNs), on which nothing else may depend."""
+        """Delete everything in the state, or only the `targets` (URNs), on which nothing else may depend."""
         flags = [flag for urn in targets for flag in ("--target", urn)]
         return self._operate("destroy", ["--yes", "--skip-preview", *flags], on_event)
 
     def import_resources(self, resources: Sequence[ImportedResource]) -> Outcome:
-        """Take existing resources into the state; their parents must be in it already."""
+        """Import existing resources into the state; their parents must be in it already."""
         document = import_document(resources)
         with tempfile.TemporaryDirectory(prefix="sluice-import-") as folder:
             file = Path(folder) / "import.json"
@@ -103,7 +103,7 @@ class PulumiEngine:
             return self._operate("import", flags, None)
 
     def export(self) -> dict[str, Any]:
-        """The stack's state as the backend holds it; secrets stay encrypted."""
+        """Return the stack's state as the backend holds it; secrets stay encrypted."""
         return dict(self._json("stack", "export"))
 
     def import_(self, state: Mapping[str, Any]) -> None:
@@ -114,11 +114,11 @@ class PulumiEngine:
             self._checked("stack", "import", "--file", str(file))
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs; secrets are masked."""
+        """Return the stack's outputs; secrets are masked."""
         return dict(self._json("stack", "output", "--json"))
 
     def config(self) -> dict[str, Any]:
-        """The stack's configuration, keys with their namespace, structured values as they are in the file."""
+        """Return the stack's configuration: keys with their namespace, structured values as in the file."""
         values = self._json("config", "--json")
         return {
             key: json.loads(entry["value"]) if "objectValue" in entry else entry.get("value")
@@ -142,7 +142,7 @@ class PulumiEngine:
         self._checked("config", "rm", "--path", path)
 
     def version(self) -> str:
-        """The CLI's version, without a leading v."""
+        """Return the CLI's version, without a leading v."""
         return self._checked("version", stack=False).stdout.strip().removeprefix("v")
 
     def _json(self, *arguments: str) -> Any:
@@ -190,7 +190,7 @@ class PulumiEngine:
         command = shutil.which("pulumi", path=self.environment.get("PATH"))
         if command is None:
             raise EngineUnavailable("no pulumi command on PATH. Run `make setup`, or install the Pulumi CLI.")
-        # Files, not pipes: a plugin that outlives a killed CLI would hold a pipe open and this call with it.
+        # Files, not pipes: a plugin that outlives a killed CLI would keep a pipe open and block this call.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             process = subprocess.Popen(
                 [command, "--non-interactive", "--color", "never", *arguments],
@@ -199,7 +199,7 @@ class PulumiEngine:
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
-                start_new_session=True,  # Ctrl-C reaches the CLI once, through _wait: a second one makes it drop state
+                start_new_session=True,  # Ctrl-C reaches the CLI once, through _wait: on a second one it drops state
             )
             events = self._wait(process, log, on_event)
             stdout.seek(0)
@@ -214,7 +214,7 @@ class PulumiEngine:
     def _wait(
         self, process: "subprocess.Popen[bytes]", log: Path | None, on_event: EventSink | None
     ) -> list[dict[str, Any]]:
-        """Wait for the CLI, handing events on as they are written; Ctrl-C asks it to stop in order."""
+        """Wait for the CLI and pass events on as they are written; Ctrl-C asks it to stop cleanly."""
         try:
             if log is None or on_event is None:
                 process.wait()
@@ -229,7 +229,7 @@ class PulumiEngine:
             return read_events(lines)
 
     def _interrupt(self, process: "subprocess.Popen[bytes]") -> None:
-        """The first SIGINT lets the CLI finish and save what is under way; a second, of an impatient user, cuts it."""
+        """Send SIGINT: the first lets the CLI finish and save running operations; a second one interrupts them."""
         while process.poll() is None:
             process.send_signal(signal.SIGINT)
             try:
@@ -242,7 +242,7 @@ class PulumiEngine:
 
 
 def import_document(resources: Sequence[ImportedResource]) -> dict[str, Any]:
-    """The file that `pulumi import --file` reads; parents are named by keys, not by their names, which may repeat."""
+    """Return the file for `pulumi import --file`. It refers to parents by keys, because their names may repeat."""
     keys = {resource.urn: f"new{number}" for number, resource in enumerate(resources)}
     known: dict[str, str] = {}
     entries = []
@@ -270,7 +270,7 @@ def import_document(resources: Sequence[ImportedResource]) -> dict[str, Any]:
 
 
 def _follow(process: "subprocess.Popen[bytes]", log: Path, on_event: EventSink) -> None:
-    """Hand each event on once, as soon as its line is complete."""
+    """Pass each event on once, as soon as its line is complete."""
     position = 0
     while True:
         ended = process.poll() is not None

@@ -1,9 +1,9 @@
 """The errors of the rollout package.
 
 EngineError                 an operation of the Pulumi engine did not do what was asked
-├── EngineRefused           the program or its configuration said no before anything changed
-├── EngineFailed            resources failed, some may have changed
-├── EngineLocked            another update holds the stack, or died holding it
+├── EngineRefused           the program or its configuration refused the operation before anything changed
+├── EngineFailed            resources failed; some may have changed
+├── EngineLocked            another update has locked the stack, or died without unlocking it
 └── EngineUnavailable       no CLI, no backend, no such stack: the engine never started
 """
 
@@ -24,7 +24,7 @@ class EngineError(Exception):
 
 
 class EngineRefused(EngineError):
-    """The program or its configuration said no; no resource was touched."""
+    """The program or its configuration refused the operation; no resource was touched."""
 
     exit_code = ExitCode.USAGE
 

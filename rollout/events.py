@@ -1,6 +1,6 @@
-"""What the engine said, read from its event log: changes, diagnostics and the summary, as plain values.
+"""What the engine reported, read from its event log: changes, diagnostics and the summary, as plain values.
 
-Only JSON is read (the log holds one engine event per line). It starts no process; `rollout.engine` does.
+The log holds one engine event per line, as JSON. This module starts no process; `rollout.engine` does.
 """
 
 import json
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ENDPOINT_TYPE = "azure-native:machinelearningservices:OnlineEndpoint"
-# What the engine reports for a resource that it leaves as it is.
+# What the engine reports for a resource that it leaves unchanged.
 QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "read-discard", "remove-pending-replace", "read-replacement"})
-# A replacement arrives as several events (create-replacement, replace, delete-replaced); one of them is the change.
+# A replacement arrives as several events (create-replacement, replace, delete-replaced); one of them counts.
 REPLACE_PARTS = frozenset({"create-replacement", "delete-replaced", "discard-replaced", "import-replacement"})
 PROGRAM_ENDED = "an unhandled error occurred: program exited"
 _COLOUR = re.compile(r"<\{%.*?%\}>")
@@ -41,7 +41,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnostic:
-    """A message of the engine, the program or the provider, without colour marks."""
+    """A message of the engine, the program or the provider, without colour codes."""
 
     severity: str
     message: str
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """The error messages, each once, in order; that the program ended is said only when nothing else is."""
+        """The distinct error messages, in order; "program exited" is included only if there is no other message."""
         messages = dict.fromkeys(item.message for item in self.diagnostics if item.severity == "error")
         reasons = [message for message in messages if not message.startswith(PROGRAM_ENDED)]
         return tuple(reasons or messages)
@@ -75,7 +75,7 @@ class Preview(Outcome):
         return not self.changes
 
     def is_one_traffic_update(self, endpoint: str) -> bool:
-        """Exactly one resource changes, in place: that endpoint (its Azure name), and of it only the weights."""
+        """Return whether exactly one resource changes in place: this endpoint (Azure name), and only its weights."""
         if len(self.changes) != 1:
             return False
         change = self.changes[0]
@@ -89,7 +89,7 @@ class Preview(Outcome):
 
 
 def change_of(metadata: Mapping[str, Any]) -> Change:
-    """The step that an engine event describes."""
+    """Return the change that an engine event describes."""
     urn = str(metadata["urn"])
     state = metadata.get("new") or metadata.get("old") or {}
     details = metadata.get("detailedDiff") or {}
@@ -108,7 +108,7 @@ def change_of(metadata: Mapping[str, Any]) -> Change:
 
 
 def _is_about_a_default_provider(event: Mapping[str, Any]) -> bool:
-    """The engine makes and drops these by itself, for reads too and under a refused config: they change nothing."""
+    """Return whether an event concerns a provider that the engine creates and drops by itself; these change nothing."""
     for kind in ("resourcePreEvent", "resOutputsEvent"):
         if kind in event:
             metadata = event[kind]["metadata"]
@@ -118,7 +118,7 @@ def _is_about_a_default_provider(event: Mapping[str, Any]) -> bool:
 
 
 def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:
-    """The events of a log; a last line cut short by a kill is left out."""
+    """Return the events of a log; an incomplete last line, left by a kill, is skipped."""
     events = []
     for line in lines:
         if not line.endswith("\n"):
@@ -129,7 +129,7 @@ def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
-    """Fold the events of one operation; of a preview and the update after it in one log, the update counts."""
+    """Combine the events of one operation; if a log holds a preview and then an update, the update counts."""
     changes: dict[tuple[str, str], Change] = {}
     done: dict[tuple[str, str], Change] = {}
     failed: list[Change] = []
@@ -146,7 +146,7 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
         elif "resOutputsEvent" in event:
             change = change_of(event["resOutputsEvent"]["metadata"])
             if change.op == "refresh":
-                # A refresh of a resource says what it found only afterwards; the planning pass says nothing.
+                # A refresh reports what it found only afterwards; the planning pass reports nothing.
                 if change.diffs:
                     changes[change.urn, change.op] = change
             elif change.op not in QUIET_OPERATIONS and not event["resOutputsEvent"].get("planning"):

@@ -1,6 +1,6 @@
-"""What can stand in the way of a removal.
+"""The errors of a removal.
 
-RemovalError           the stack cannot be taken down as it is; the message says what to do
+RemovalError           the stack cannot be taken down in its present state; the message states the fix
 ├── StillServing       an endpoint has weight: callers would get 404
 └── NotFinished        something is left that should be gone
 """
@@ -9,7 +9,7 @@ from exit_codes import ExitCode
 
 
 class RemovalError(Exception):
-    """The stack cannot be taken down as it is; nothing was changed."""
+    """The stack cannot be taken down in its present state; nothing was changed."""
 
     exit_code = ExitCode.USAGE
 
@@ -19,6 +19,6 @@ class StillServing(RemovalError):
 
 
 class NotFinished(RemovalError):
-    """Something is left that should be gone; a second run goes on from there."""
+    """Something is left that should be gone; a second run continues from there."""
 
     exit_code = ExitCode.FAILED

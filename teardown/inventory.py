@@ -1,7 +1,7 @@
-"""What a stack's state holds, what depends on what in it, and what serves. Pure: state documents and answers in.
+"""What a stack's state holds, how its resources depend on each other, and which endpoints serve.
 
-A state document is what `pulumi stack export` prints: `deployment.resources`, each with urn, type, id, parent,
-dependencies, protect.
+Pure: it takes state documents and Azure's answers as values. A state document is what `pulumi stack export` prints:
+`deployment.resources`, each with urn, type, id, parent, dependencies, protect.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Item:
     id: str
     protected: bool
     needs: frozenset[str]
-    """URNs that it cannot outlive: its parent and what it depends on."""
+    """URNs of the resources that it depends on, its parent included."""
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class Item:
 
 
 def items_of(state: Mapping[str, Any]) -> list[Item]:
-    """Every resource of an exported state, in its order: what is needed comes first."""
+    """Return every resource of an exported state, in its order: dependencies come first."""
     return [_item(resource) for resource in (state.get("deployment") or {}).get("resources") or []]
 
 
@@ -61,7 +61,7 @@ def _item(resource: Mapping[str, Any]) -> Item:
 
 
 def dependents_of(items: Iterable[Item], urn: str) -> list[Item]:
-    """Everything that cannot outlive the resource, directly or through others; not the resource itself."""
+    """Return everything that depends on the resource, directly or through others, without the resource itself."""
     listed, gone = list(items), {urn}
     while found := {item.urn for item in listed if item.urn not in gone and item.needs & gone}:
         gone |= found
@@ -69,7 +69,7 @@ def dependents_of(items: Iterable[Item], urn: str) -> list[Item]:
 
 
 def unprotected(state: Mapping[str, Any], urns: Collection[str]) -> dict[str, Any]:
-    """The state with the protection of these resources off, and of no other."""
+    """Return the state without the protection of these resources; all others keep theirs."""
     deployment = dict(state["deployment"])
     deployment["resources"] = [
         {key: value for key, value in resource.items() if key != "protect"} if resource["urn"] in urns else resource
@@ -79,7 +79,7 @@ def unprotected(state: Mapping[str, Any], urns: Collection[str]) -> dict[str, An
 
 
 def still_serving(endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for every online endpoint, as Azure has it, with live or mirror weight."""
+    """Return one line for every online endpoint that has live or mirror weight in Azure."""
     lines = []
     for endpoint in endpoints:
         properties = endpoint.get("properties")
@@ -96,7 +96,7 @@ def still_serving(endpoints: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def beside(items: Iterable[Item], in_group: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Ids of what is in the group and not in the state: it goes with the group."""
+    """Return the ids of what is in the resource group but not in the state; Azure deletes it with the group."""
     known = {item.id.lower() for item in items}
     ids = [str(resource.get("id") or "") for resource in in_group]
     return sorted(one for one in ids if one and not any(one.lower() == own for own in known))

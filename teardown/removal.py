@@ -1,10 +1,11 @@
-"""Takes a stack down: deletes what its state holds, in the order of the engine, and frees the names that Azure keeps.
+"""Takes a stack down: deletes what its state holds, in the engine's order, and frees the names that Azure keeps.
 
-Azure keeps the name of a deleted workspace for 14 days unless it is deleted with `forceToPurge=true`, that of a Log
-Analytics workspace for 14 unless with `force=true`, that of a vault for 7 to 90 unless it is purged, which purge
-protection forbids (Microsoft: concept-soft-delete; REST reference of Log Analytics; key-vault soft-delete-overview).
-azure-native sends none of these, so the first two are deleted here, as soon as nothing needs them any more, and the
-engine then finds them gone. Every step can be repeated: a second run goes on where a killed one stopped.
+Azure keeps the name of a deleted workspace for 14 days unless it is deleted with `forceToPurge=true`, the name of a
+Log Analytics workspace for 14 days unless it is deleted with `force=true`, and the name of a vault for 7 to 90 days
+unless it is purged, which purge protection forbids (Microsoft: concept-soft-delete; REST reference of Log Analytics;
+key-vault soft-delete-overview). azure-native sends none of these, so this module deletes the first two as soon as
+nothing depends on them, and the engine then finds them gone. Every step can be repeated: a second run continues where
+a killed one stopped.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ EventSink = Callable[[Mapping[str, Any]], None]
 
 
 class Engine(Protocol):
-    """What is needed of the engine of one stack."""
+    """The part of one stack's engine that a removal uses."""
 
     stack: str
 
@@ -51,7 +52,7 @@ class Engine(Protocol):
 
 
 class Azure(Protocol):
-    """What is needed of Resource Manager."""
+    """The part of Resource Manager that a removal uses."""
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """A resource, or None."""
@@ -60,14 +61,14 @@ class Azure(Protocol):
         """A whole list."""
 
     def delete(self, resource_id: str, api_version: str, **query: str) -> bool:
-        """Delete and wait; whether there was something."""
+        """Delete and wait; return whether the resource existed."""
 
     def act(self, path: str, api_version: str) -> None:
         """POST and wait."""
 
 
 class StackNames(Protocol):
-    """Where the stack is, by its names."""
+    """The names under which Azure knows the stack."""
 
     @property
     def subscription_id(self) -> str:
@@ -93,12 +94,12 @@ class Plan:
     items: tuple[Item, ...] = ()
     """The resources of the state, components and providers too."""
     beside: tuple[str, ...] = ()
-    """Ids of what else is in the resource group and goes with it."""
+    """Ids of what else is in the resource group and is deleted with it."""
 
     def lines(self) -> list[str]:
-        """What is deleted, for people."""
+        """Return one line for each resource that is deleted."""
         own = [f"  {item}{' (protected)' if item.protected else ''}" for item in reversed(self.items) if item.in_azure]
-        return [*own, *(f"  {one} (not of this stack, but in its resource group)" for one in self.beside)]
+        return [*own, *(f"  {one} (not part of this stack, but in its resource group)" for one in self.beside)]
 
 
 @dataclass
@@ -112,20 +113,20 @@ class Removal:
     say: Callable[[str], None]
     on_event: EventSink | None = None
     refusal: type[Exception] = PermissionError
-    """What `azure` raises when Azure refuses a request: then a vault stays, and the removal goes on."""
+    """The errors that `azure` raises when Azure refuses a request: a vault then stays, and the removal continues."""
     taken: list[str] = field(default_factory=list)
-    """Names that stay taken: one line each."""
+    """The names that stay taken, one line each."""
     unpurged: bool = False
-    """Whether one of them stays taken although it could be freed."""
+    """Whether one of these names stays taken although it could be freed."""
 
     def plan(self) -> Plan:
-        """Look at state and Azure. Raises StillServing and RemovalError; changes nothing."""
+        """Read the state and Azure, and return the plan; change nothing. Raises StillServing and RemovalError."""
         items = items_of(self.engine.export())
         groups = [item for item in items if item.type == GROUP]
         foreign = [item.id for item in groups if not self._is_here(item.id)]
         if foreign:
             raise RemovalError(
-                f"the state of stack {self.engine.stack} belongs to another subscription than "
+                f"the state of stack {self.engine.stack} belongs to a subscription other than "
                 f"{self.names.subscription_id}: {', '.join(foreign)}. Sign in to that one, or set ARM_SUBSCRIPTION_ID."
             )
         self._require_weights_of_zero(items)
@@ -176,7 +177,7 @@ class Removal:
     def _unprotect(self, plan: Plan) -> None:
         protected = {item.urn for item in plan.items if item.protected}
         if protected:
-            self.say(f"removing the protection of {len(protected)} of the resources listed above from the state")
+            self.say(f"removing the protection from {len(protected)} of the resources listed above, in the state")
             self.engine.import_(unprotected(self.engine.export(), protected))
 
     def _delete(self, plan: Plan, kind: str, api_version: str, **query: str) -> None:
@@ -192,7 +193,7 @@ class Removal:
             self.azure.delete(item.id, api_version, **query)
 
     def _vaults(self, vaults: Sequence[tuple[Item, Mapping[str, Any] | None]]) -> list[tuple[str, str]]:
-        """Name and region of the vaults that may be kept: those of the state, and the one of the stack's names."""
+        """Return name and region of the vaults that Azure may keep: those in the state, and the stack's own by name."""
         found = {
             item.id.rpartition("/")[2]: str((live or {}).get("location") or self.location) for item, live in vaults
         }

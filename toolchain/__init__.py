@@ -2,7 +2,7 @@
 
 `python3 -m toolchain setup` runs on a bare Python >= 3.11, so nothing here imports anything but the standard library
 (`languagehost.py` is no part of the package's imports: it is copied beside the CLI). For the rest of the project there
-are two functions: `pulumi_cli` finds the CLI as set-up did, and `cli_environment` makes that CLI win on PATH.
+are two functions: `pulumi_cli` finds the CLI that set-up chose, and `cli_environment` puts that CLI first on PATH.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["cli_environment", "pulumi_cli"]
 def pulumi_cli() -> Path:
     """The Pulumi CLI that set-up chose: the one on PATH if it is recent enough, else the cached one. Installs nothing.
 
-    Raises `toolchain.console.ToolchainError`, whose text says what to do, if there is none.
+    Raises `toolchain.console.ToolchainError`, which states the fix, if there is none.
     """
     from toolchain.selection import select
 
@@ -28,7 +28,7 @@ def cli_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """`environment` with the folder of `pulumi_cli()` first on PATH.
 
     The engine takes its language host from PATH before it looks beside itself, so without this an older Pulumi on PATH
-    would lend its host to a newer engine.
+    would supply the host of a newer engine.
     """
     from toolchain.selection import select
 

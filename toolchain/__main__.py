@@ -5,17 +5,17 @@ from __future__ import annotations
 import signal
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older Python is told so)
+if sys.version_info < (3, 11):  # noqa: UP036 (this message is for an older Python)
     found = "{}.{}".format(*sys.version_info[:2])
     sys.exit(
         "setup: error: this is Python " + found + "; the project needs Python 3.11 or later.\n"
-        "  Fix: install one and repeat, naming it if it is not `python3`: make PYTHON=python3.11 ..."
+        "  Fix: install it and repeat; if it is not called `python3`, name it: make PYTHON=python3.11 ..."
     )
 
 from toolchain.setup import main
 
 if sys.platform != "win32":
-    for number in (signal.SIGTERM, signal.SIGHUP):  # end like Ctrl-C does: together with a compiler under way
+    for number in (signal.SIGTERM, signal.SIGHUP):  # end as Ctrl-C does: a running compiler ends too
         signal.signal(number, signal.default_int_handler)
 
 sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,8 @@
 """Builds the Pulumi CLI from its Go modules, for machines that reach package registries only (docs/adr/0001).
 
-A plain `go install` of the CLI is refused, since its go.mod has replace directives; `wrapper/` is a module of our own
-that requires it, for which they do not count. `wrapper/go.sum` pins every module by hash. Go keeps what it has
-downloaded and compiled, so a build that was killed goes on where it stopped.
+Go refuses a plain `go install` of the CLI, because its go.mod has replace directives. `wrapper/` is a module that
+requires the CLI, and Go ignores the replace directives of a required module. `wrapper/go.sum` pins every module by
+hash. Go keeps what it has downloaded and compiled, so a build that was killed continues where it stopped.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from toolchain.console import ToolchainError, is_disk_failure, is_network_failur
 from toolchain.selection import HERE, INSTALL_YOURSELF, VERSION
 from toolchain.versions import Version, of_program, show
 
-MINIMUM_GO: Version = (1, 26, 6)  # what the CLI's modules declare
+MINIMUM_GO: Version = (1, 26, 6)  # the version that the CLI's modules declare
 CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 SDK_MODULE = "github.com/pulumi/pulumi/sdk/v3"
 VERSION_SYMBOL = f"{SDK_MODULE}/go/common/version.Version"
-# The official scripts that the language host starts; plain files of the SDK's module.
+# The official scripts that the language host starts; they are plain files of the SDK's module.
 SCRIPTS = ("python/cmd/pulumi-language-python-exec", "python/dist/pulumi-resource-pulumi-python")
 INSTALL_GO = f"install Go {show(MINIMUM_GO)} or later (https://go.dev/dl) and put it on PATH, or {INSTALL_YOURSELF}"
 BUILD_GIB = 3.5  # Go's module and build caches after the build, 3.0 GiB measured
 
 
 def build(target: Path, environment: Mapping[str, str]) -> None:
-    """Fills `target` with `pulumi` and the official scripts of its Python SDK."""
+    """Fill `target` with `pulumi` and the official scripts of its Python SDK."""
     go = find_go(environment)
     variables = {
         **environment,
@@ -40,7 +40,7 @@ def build(target: Path, environment: Mapping[str, str]) -> None:
     module = target / "module"
     shutil.copytree(HERE / "wrapper", module)
     caches = json.loads(_go([go, "env", "-json", "GOCACHE", "GOMODCACHE"], module, variables, doing="asking Go"))
-    if not Path(caches["GOMODCACHE"], "github.com/pulumi").exists():  # else most of it is there already
+    if not Path(caches["GOMODCACHE"], "github.com/pulumi").exists():  # otherwise most of it exists already
         for cache in caches.values():
             require_disk(Path(cache), BUILD_GIB, purpose="building the Pulumi CLI")
     say(f"building the Pulumi CLI {show(VERSION)} with Go: about 3 minutes on 2 cores, once per machine")
@@ -56,7 +56,7 @@ def build(target: Path, environment: Mapping[str, str]) -> None:
 
 
 def find_go(environment: Mapping[str, str]) -> str:
-    """The `go` on PATH (or in its usual place), if it is recent enough."""
+    """Return the `go` on PATH (or in its usual folder), if it is recent enough."""
     go = shutil.which("go", path=environment.get("PATH")) or shutil.which("go", path="/usr/local/go/bin")
     if go is None:
         raise ToolchainError("building the Pulumi CLI needs Go, and there is no `go` on PATH", INSTALL_GO)
@@ -64,7 +64,7 @@ def find_go(environment: Mapping[str, str]) -> str:
     if version is None or version < MINIMUM_GO:
         known = show(version) if version else "of unknown version"
         raise ToolchainError(
-            f"building the Pulumi CLI needs Go {show(MINIMUM_GO)}; {go} is {known}: too old", INSTALL_GO
+            f"building the Pulumi CLI needs Go {show(MINIMUM_GO)}; {go} is too old ({known})", INSTALL_GO
         )
     return go
 
@@ -76,14 +76,14 @@ def _go(command: list[str | Path], module: Path, variables: Mapping[str, str], *
     what = f"building the Pulumi CLI with Go failed:\n{last_lines(output)}"
     if is_disk_failure(output):
         fix = (
-            "the disk is full: free some GiB (or move GOCACHE and GOMODCACHE to another disk), then repeat: it goes on"
+            "the disk is full: free some GiB (or move GOCACHE and GOMODCACHE to another disk), then repeat to continue"
         )
     elif "SECURITY ERROR" in output or "checksum mismatch" in output:
-        fix = "a module is not what toolchain/wrapper/go.sum pins: check the proxy in GOPROXY; do not use this build"
+        fix = "a module does not match toolchain/wrapper/go.sum: check the proxy in GOPROXY; do not use this build"
     elif is_network_failure(output) or ": reading http" in output:
-        fix = f"set GOPROXY (and HTTPS_PROXY) to a Go module proxy in reach, then repeat; or {INSTALL_YOURSELF}"
+        fix = f"set GOPROXY (and HTTPS_PROXY) to a Go module proxy within reach, then repeat; or {INSTALL_YOURSELF}"
     elif "signal: killed" in output:
-        fix = "the compiler was killed, most likely for want of memory (about 2 GiB); close something, then repeat"
+        fix = "the compiler was killed, probably for lack of memory (it needs about 2 GiB); free some, then repeat"
     else:
         fix = INSTALL_YOURSELF
     raise ToolchainError(what, fix)

@@ -1,8 +1,9 @@
-"""The folder outside the checkout that holds what set-up made, and how to write into it safely.
+"""The folder outside the checkout that holds what set-up installs, and how to write into it safely.
 
-Two processes at once: one takes the lock and works, the other says that it waits. A kill at any moment: everything is
-made in a staging folder and renamed when complete, so what has its final name is whole; the next one with the lock
-clears what a killed one left. Locks are the operating system's (flock), so they end with their process.
+Two processes may run at once: one takes the lock and works, the other reports that it waits. A process may be killed at
+any moment: it fills a staging folder and renames it when it is complete, so a folder with its final name is complete;
+the next process that takes the lock removes the staging folders of killed ones. Locks are the operating system's
+(flock), so they end with their process.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ GIB = 1024**3
 
 @contextmanager
 def locked(cache: Path, name: str, *, doing: str, tell: Callable[[str], None] = say) -> Iterator[None]:
-    """Holds the lock `name`; waits for another process that holds it, and says so."""
+    """Hold the lock `name`; if another process holds it, report that and wait."""
     file = cache / "locks" / f"{name}.lock"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,7 @@ def locked(cache: Path, name: str, *, doing: str, tell: Callable[[str], None] = 
             owner = lock.read().strip()
             tell(f"another process{f' ({owner})' if owner else ''} is {doing}; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-            tell("the other process has ended; going on")
+            tell("the other process has ended; continuing")
         lock.seek(0)
         lock.truncate()
         lock.write(str(os.getpid()))
@@ -50,9 +51,9 @@ def locked(cache: Path, name: str, *, doing: str, tell: Callable[[str], None] = 
 
 @contextmanager
 def staged(target: Path) -> Iterator[Path]:
-    """A folder to fill; it gets the name `target` when the block ends well, and is removed otherwise.
+    """Yield a folder to fill. It is renamed to `target` when the block succeeds, and removed otherwise.
 
-    Only with the lock held: it clears what killed processes left beside `target`.
+    Call it only with the lock held: it removes what killed processes left beside `target`.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     for leftover in target.parent.glob(f"{STAGING_PREFIX}{target.name}-*"):
@@ -61,7 +62,7 @@ def staged(target: Path) -> Iterator[Path]:
     staging.chmod(0o755)
     try:
         yield staging
-        if target.exists():  # incomplete or damaged, else it would not be made again
+        if target.exists():  # incomplete or damaged; otherwise the caller would not recreate it
             target.rename(staging.with_name(f"{staging.name}-old"))
         staging.rename(target)
         shutil.rmtree(staging.with_name(f"{staging.name}-old"), ignore_errors=True)
@@ -70,7 +71,7 @@ def staged(target: Path) -> Iterator[Path]:
 
 
 def require_disk(folder: Path, gib: float, *, purpose: str) -> None:
-    """Fails while there is time if the disk of `folder` has no room for `purpose`."""
+    """Fail early if the disk of `folder` has too little space for `purpose`."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free / GIB
     if free < gib:

@@ -1,4 +1,4 @@
-"""What set-up says, how it fails, and how it runs other programs.
+"""What set-up prints, how it fails, and how it runs other programs.
 
 ToolchainError          what is missing, and what to do about it; printed without a traceback
 """
@@ -27,7 +27,7 @@ DISK_WORDS = ("no space left on device", "disk quota exceeded")
 
 
 class ToolchainError(Exception):
-    """A step of set-up cannot be done: what is missing, and what to do."""
+    """A step of set-up cannot run; has what is missing and the fix."""
 
     exit_code = ExitCode.UNAVAILABLE
 
@@ -38,22 +38,22 @@ class ToolchainError(Exception):
 
 
 def say(message: str) -> None:
-    """One line of progress."""
+    """Print one line of progress."""
     print(f"setup: {message}", flush=True)
 
 
 def is_network_failure(output: str) -> bool:
-    """Whether a failed program's output speaks of the network."""
+    """Return whether a failed program's output mentions the network."""
     return any(word in output.lower() for word in NETWORK_WORDS)
 
 
 def is_disk_failure(output: str) -> bool:
-    """Whether a failed program's output speaks of a full disk."""
+    """Return whether a failed program's output mentions a full disk."""
     return any(word in output.lower() for word in DISK_WORDS)
 
 
 def last_lines(output: str) -> str:
-    """The end of a program's output, indented, for an error message."""
+    """Return the end of a program's output, indented, for an error message."""
     return "\n".join(f"    {line}" for line in output.strip().splitlines()[-OUTPUT_LINES_SHOWN:])
 
 
@@ -65,9 +65,9 @@ def run(
     folder: Path | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
 ) -> tuple[int, str]:
-    """Runs a program, keeps its output, and says every quarter of a minute that it is still `doing` it.
+    """Run a program, keep its output, and print every 15 seconds that it is still `doing` it.
 
-    Returns exit code and output. A Ctrl-C ends the program with everything that it started.
+    Returns exit code and output. Ctrl-C ends the program and everything that it started.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:
@@ -96,7 +96,7 @@ def run(
 
 
 def run_or_fail(command: Sequence[str | Path], *, doing: str, fix: str, environment: Mapping[str, str]) -> str:
-    """Runs a program that must succeed; what went wrong is told apart into network, disk and anything else."""
+    """Run a program that must succeed; the error's fix depends on the cause: network, disk, or anything else."""
     code, output = run(command, doing=doing, environment=environment)
     if code == 0:
         return output
@@ -108,6 +108,6 @@ def run_or_fail(command: Sequence[str | Path], *, doing: str, fix: str, environm
 
 
 def fail(error: ToolchainError) -> int:
-    """Prints the error and returns the exit code."""
+    """Print the error and return the exit code."""
     print(f"setup: error: {error}", file=sys.stderr, flush=True)
     return 1

@@ -1,7 +1,7 @@
 """Downloads the official Pulumi CLI: the release's tarball, verified with the checksums published next to it.
 
-Only what Python programs need is taken out of it. The place is known from Pulumi's own installer; where only package
-registries can be reached it fails within seconds, and set-up goes on to build the CLI.
+It extracts only what Python programs need. The address is the one that Pulumi's installer uses. On a machine that can
+reach only package registries the download fails within seconds, and set-up builds the CLI instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BY_HAND = "download it by hand, or let set-up build it with Go"
 
 
 def download(target: Path, sources: tuple[str, ...] = SOURCES) -> None:
-    """Fills `target` with `pulumi`, its Python language host and what belongs to it."""
+    """Fill `target` with `pulumi`, its Python language host and their scripts."""
     archive = f"pulumi-v{show(VERSION)}-{_platform()}.tar.gz"
     problems = []
     for source in sources:
@@ -67,7 +67,7 @@ def _download_from(source: str, archive: str, target: Path) -> None:
             output.write(chunk)
     if digest.hexdigest() != expected:
         file.unlink()
-        raise ValueError(f"{archive} has SHA-256 {digest.hexdigest()}, published is {expected}: not used")
+        raise ValueError(f"{archive} has SHA-256 {digest.hexdigest()}, but {expected} is published: not used")
     _unpack(file, target)
     file.unlink()
 
@@ -86,14 +86,14 @@ def _checksum(published: str, archive: str) -> str:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    """Takes the CLI and what serves Python; the other languages' hosts would be hundreds of megabytes."""
+    """Extract the CLI and the files for Python; the hosts of other languages would add hundreds of megabytes."""
     with tarfile.open(archive) as tar:
         for member in tar:
             name = PurePosixPath(member.name).name
             stream = tar.extractfile(member) if member.isfile() and (name == "pulumi" or "python" in name) else None
             if stream is None:
                 continue
-            with stream, (target / name).open("wb") as output:  # by bare name: nothing lands outside the folder
+            with stream, (target / name).open("wb") as output:  # by bare name, so never outside the folder
                 while chunk := stream.read(CHUNK_BYTES):
                     output.write(chunk)
             (target / name).chmod(0o755)

@@ -1,7 +1,7 @@
-"""Makes the project's virtual environment: exactly the locked packages, compiled, and the project itself, editable.
+"""Creates the project's virtual environment: exactly the locked packages, compiled, and the project itself, editable.
 
-A stamp in the environment says what it was made from; while that is unchanged there is nothing to do. An environment
-without a stamp, or with an old one, is brought up to date in place.
+A stamp in the environment records its inputs; while they are unchanged there is nothing to do. An environment without
+a stamp, or with an old one, is updated in place.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from toolchain.versions import of_program
 
 STAMP = ".sluice-setup"
 LOCK = "requirements-dev.lock"
-SIZE_GIB = 1.5  # 0.9 GiB installed, compiled; the rest is uv's download on its way
+SIZE_GIB = 1.5  # 0.9 GiB installed and compiled; the rest is for uv's download
 
 
 def ensure_environment(root: Path, environment: Mapping[str, str]) -> bool:
-    """Makes or updates `<root>/.venv`. Returns whether there was anything to do."""
+    """Create or update `<root>/.venv`. Returns whether there was anything to do."""
     folder = root / ".venv"
     if _is_current(root, folder):
         _compile_project(root, folder, environment)
@@ -40,14 +40,14 @@ def ensure_environment(root: Path, environment: Mapping[str, str]) -> bool:
 
 
 def _compile_project(root: Path, folder: Path, environment: Mapping[str, str]) -> None:
-    """The project's own sources change all the time; those that did not cost a look at their time stamps."""
-    # Folder by folder, packages only: a bytecode folder in models/<model>/ would look like a part of the release.
+    """Compile the project's sources. They change often; for unchanged ones only the time stamps are compared."""
+    # Folder by folder, packages only: a bytecode folder in models/<model>/ would look like part of the release.
     packages = [init.parent for top in root.glob("*/__init__.py") for init in top.parent.rglob("__init__.py")]
     compile_bytecode(folder / "bin" / "python", ["-l", *packages, *root.glob("*.py")], environment)
 
 
 def fingerprint(root: Path) -> str:
-    """What the environment is made from: the lock, the project's own metadata and its place."""
+    """Return a digest of the environment's inputs: the lock, the project's metadata and its path."""
     digest = hashlib.sha256(str(root).encode())
     for file in (LOCK, "pyproject.toml"):
         digest.update((root / file).read_bytes())
@@ -59,7 +59,7 @@ def _is_current(root: Path, folder: Path) -> bool:
         stamp = (folder / STAMP).read_text(encoding="utf-8")
     except OSError:
         return False
-    # exists() follows the link to the base interpreter, which an upgrade of Python may have removed.
+    # exists() follows the link to the base interpreter, which a Python upgrade may have removed.
     return stamp == fingerprint(root) and (folder / "bin" / "python").exists()
 
 
@@ -69,16 +69,16 @@ def _make(root: Path, folder: Path, environment: Mapping[str, str]) -> None:
     python = folder / "bin" / "python"
     if (of_program([python, "--version"]) or (0, 0, 0)) < (3, 11, 0):
         require_disk(folder, SIZE_GIB, purpose="the virtual environment")
-        say(f"making {folder} with {_base_interpreter()}")
+        say(f"creating {folder} with {_base_interpreter()}")
         shutil.rmtree(folder, ignore_errors=True)
         run_or_fail(
             [uv, "venv", "--quiet", "--python", _base_interpreter(), folder],
-            doing="making the virtual environment",
+            doing="creating the virtual environment",
             fix="see above, then repeat",
             environment=variables,
         )
     (folder / STAMP).unlink(missing_ok=True)
-    made_from = fingerprint(root)  # before anything is read from it: a lock that changes meanwhile is the next one's
+    made_from = fingerprint(root)  # first of all: a lock that changes from here on must make the stamp stale
     say(f"installing the packages of {LOCK} (about a minute when nothing is cached)")
     run_or_fail(
         [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", root / LOCK],
@@ -108,11 +108,11 @@ def _make(root: Path, folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def compile_bytecode(python: Path, folders: list[str | Path], environment: Mapping[str, str]) -> None:
-    """Compiles what is not compiled yet, twice as fast previews being the gain.
+    """Compile what is not compiled yet; previews are then twice as fast.
 
-    Python would do it as it goes, but not where PYTHONDONTWRITEBYTECODE is set (many containers, CI): there every run
-    compiles megabytes of SDK again. compileall does not heed that variable. Its exit code is of no use: packages ship
-    files that are not meant to be compiled.
+    Python compiles on import, but not where PYTHONDONTWRITEBYTECODE is set (many containers, CI): there, every run
+    compiles megabytes of SDK again. compileall ignores that variable. Its exit code does not help, because packages
+    ship files that are not meant to be compiled.
     """
     _, output = run(
         [python, "-m", "compileall", "-q", "-j", "0", *folders], doing="compiling bytecode", environment=environment
@@ -122,5 +122,5 @@ def compile_bytecode(python: Path, folders: list[str | Path], environment: Mappi
 
 
 def _base_interpreter() -> str:
-    """The interpreter that runs this, or the one it was made from if it is itself a virtual environment's."""
+    """Return the interpreter that runs this, or its base interpreter if it belongs to a virtual environment."""
     return str(getattr(sys, "_base_executable", "") or sys.executable)

@@ -1,6 +1,6 @@
 """Chooses the Pulumi CLI: the one on PATH, else a cached one, else an official download, else a build with Go.
 
-`select` only looks and is what the rest of the project uses; `ensure_cli` also gets what is missing. In the cache
+`select` installs nothing, and the rest of the project uses it; `ensure_cli` also gets what is missing. In the cache
 (`<cache>/pulumi`) there are `<version>-official`, a download with its own language host, or `<version>-built` and
 `<version>-host-<digest>`: the build, and the build together with this project's small language host.
 """
@@ -23,7 +23,7 @@ from toolchain.uv import find_uv, uv_environment
 from toolchain.versions import Version, of_program, show
 
 VERSION: Version = (3, 274, 1)  # the engine that the tests run with; also in wrapper/go.mod
-# The oldest CLI that this project was run with: the whole suite passed with 3.259.0 before VERSION moved on. The local
+# The oldest CLI that this project ran with: the whole suite passed with 3.259.0 before VERSION was raised. The local
 # Azure relies on recent things, such as every flag being settable as PULUMI_OPTION_<FLAG>; an older CLI would ignore
 # those silently and edit the repository's stack files.
 MINIMUM: Version = (3, 259, 0)
@@ -37,7 +37,7 @@ INSTALL_YOURSELF = (
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """A CLI that can be used."""
+    """A usable CLI."""
 
     path: Path
     version: Version
@@ -45,7 +45,7 @@ class Selection:
 
 
 def select(environment: Mapping[str, str]) -> Selection:
-    """The CLI to use; installs nothing. Fails with what to do if there is none."""
+    """Return the CLI to use; install nothing. If there is none, the error states the fix."""
     found, passed_over = look(environment)
     if found is None:
         reasons = "".join(f"\n  {reason}" for reason in passed_over)
@@ -54,17 +54,17 @@ def select(environment: Mapping[str, str]) -> Selection:
 
 
 def look(environment: Mapping[str, str]) -> tuple[Selection | None, tuple[str, ...]]:
-    """The CLI to use, or None, and the reasons against those that were passed over."""
+    """Return the CLI to use, or None, and the reasons why others were rejected."""
     cache = cache_folder(environment) / "pulumi"
     passed_over: tuple[str, ...] = ()
     on_path = shutil.which("pulumi", path=environment.get("PATH"))
-    # One of this cache on PATH (`sluice local env` puts it there) is not the user's choice: it may be outdated.
+    # A CLI of this cache on PATH (`sluice local env` puts it there) is not the user's choice, and it may be outdated.
     if on_path is not None and not Path(on_path).resolve().is_relative_to(cache.resolve()):
         version = of_program([on_path, "version"], dict(environment))
         problem = _problem_with(Path(on_path), version, environment)
         if problem is None and version is not None:
             return Selection(path=Path(on_path), version=version, origin="on PATH"), ()
-        passed_over = (f"passing over {on_path}: {problem}",)
+        passed_over = (f"not using {on_path}: {problem}",)
     for folder, origin in ((official_folder(cache), "official download"), (host_folder(cache), "built with Go")):
         if _is_complete(folder):
             cached = Selection(path=folder / "pulumi", version=VERSION, origin=origin)
@@ -94,8 +94,8 @@ def built_folder(cache: Path) -> Path:
 
 
 def host_folder(cache: Path) -> Path:
-    """Where the build is together with the host. The name changes with the host, so that an update of it takes effect
-    and another checkout with another host is not disturbed."""
+    """Return the folder of the build together with the host. Its name changes with the host, so that an update takes
+    effect and a checkout with another host is not disturbed."""
     digest = hashlib.sha256(host_requirements().encode())
     for name in HOST_FILES:
         digest.update((HERE / name).read_bytes())
@@ -103,7 +103,7 @@ def host_folder(cache: Path) -> Path:
 
 
 def host_requirements() -> str:
-    """The few packages that the host needs, with their hashes, out of the project's lock."""
+    """Return the few packages that the host needs, with their hashes, from the project's lock."""
     lock = (HERE.parent / "requirements.lock").read_text(encoding="utf-8")
     entries = {match[2]: match[1] for match in re.finditer(r"^(([\w.-]+)==.*(?:\n +--hash=.*)*)", lock, re.MULTILINE)}
     return "".join(f"{entries[name]}\n" for name in HOST_PACKAGES)
@@ -112,7 +112,7 @@ def host_requirements() -> str:
 def _is_complete(folder: Path) -> bool:
     needed = ["pulumi", "pulumi-language-python"]
     if "-host-" in folder.name:
-        needed.append("host/bin/python")  # exists() follows it to the base interpreter, which may have gone
+        needed.append("host/bin/python")  # exists() follows it to the base interpreter, which may be gone
     return all((folder / name).exists() for name in needed)
 
 
@@ -121,7 +121,7 @@ def ensure_cli(
     download: Callable[[Path], None],
     build: Callable[[Path, Mapping[str, str]], None],
 ) -> Selection:
-    """The CLI to use; gets it first if there is none: `download` and `build` fill the folder that they are given."""
+    """Return the CLI to use; get it first if there is none: `download` and `build` fill the folder they are given."""
     found, passed_over = look(environment)
     for reason in passed_over:
         say(reason)
@@ -129,7 +129,7 @@ def ensure_cli(
         return found
     base = cache_folder(environment)
     with locked(base, "pulumi", doing="getting the Pulumi CLI"):
-        found, _ = look(environment)  # another process may have got it meanwhile
+        found, _ = look(environment)  # another process may have installed it in the meantime
         if found is None:
             _get(base / "pulumi", environment, download, build)
     return select(environment)
@@ -149,7 +149,7 @@ def _get(
                 _check(staging / "pulumi")
             return
         except ToolchainError as error:
-            say(f"no official Pulumi CLI to be had ({error.problem}); building it from its Go modules")
+            say(f"the official Pulumi CLI is not available ({error.problem}); building it from its Go modules")
         with staged(built) as staging:
             build(staging, environment)
             _check(staging / "pulumi")
@@ -174,7 +174,7 @@ def _add_host(cache: Path, built: Path, environment: Mapping[str, str]) -> None:
                 shutil.copy2(source, staging / source.name)
         for name in HOST_FILES:
             shutil.copy2(HERE / name, staging / name)
-        # An environment of its own: the CLI is shared by checkouts, and none of theirs may vanish under it. The parts
+        # A separate environment: checkouts share the CLI, and the environment of one of them may be deleted. The parts
         # of a virtual environment that are used here (bin/python, site-packages) survive the rename.
         uv, variables = find_uv(environment), uv_environment(environment) | {"UV_COMPILE_BYTECODE": "1"}
         requirements = staging / "host-requirements.txt"
@@ -184,7 +184,7 @@ def _add_host(cache: Path, built: Path, environment: Mapping[str, str]) -> None:
         fix = "see above, then repeat"
         run_or_fail(
             [uv, "venv", "--quiet", "--python", interpreter, staging / "host"],
-            doing="making the language host's environment",
+            doing="creating the language host's environment",
             fix=fix,
             environment=variables,
         )

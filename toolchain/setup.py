@@ -1,4 +1,4 @@
-"""The commands of `python3 -m toolchain`: the order of things, and their errors in words."""
+"""The commands of `python3 -m toolchain`: the order of their steps, and their error messages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from toolchain.versions import show
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = """usage: python3 -m toolchain COMMAND
 
-  setup   make .venv and get a Pulumi CLI; does only what is not done yet
+  setup   create .venv and get a Pulumi CLI; skips what is done already
   path    print the folder of the Pulumi CLI that set-up chose
-  lock    write requirements*.lock again from requirements*.in (add --upgrade for newer versions)
+  lock    rewrite requirements*.lock from requirements*.in (add --upgrade for newer versions)
 """
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one command; exit codes: 0 done, 1 failed, 2 wrong use."""
+    """Run one command; exit codes: 0 done, 1 failed, 2 wrong use."""
     if sys.platform == "win32":
         return fail(ToolchainError("Windows is not supported", "use the Windows Subsystem for Linux"))
     try:
@@ -49,13 +49,13 @@ def main(arguments: list[str]) -> int:
             raise
         return fail(ToolchainError(f"the disk is full: {error.filename or error}", "free some space, then repeat"))
     except KeyboardInterrupt:
-        print("\nsetup: interrupted; what is done stays, the same command goes on from here", file=sys.stderr)
+        print("\nsetup: interrupted; run the same command again to continue from here", file=sys.stderr)
         return 130
     return 0
 
 
 def set_up() -> None:
-    """Everything that `make demo` and `make test` need."""
+    """Install everything that `make demo` and `make test` need."""
     started = time.monotonic()
     made = ensure_environment(ROOT, os.environ)
     cli = ensure_cli(os.environ, download, build)
@@ -64,7 +64,7 @@ def set_up() -> None:
 
 
 def write_locks(options: list[str]) -> None:
-    """Universal, hash-pinned, and without index lines: no registry address gets into the repository."""
+    """Write universal, hash-pinned locks without index lines, so that no registry address enters the repository."""
     uv, variables = find_uv(os.environ), uv_environment(os.environ)
     for name in ("requirements", "requirements-dev"):
         command: list[str | Path] = [

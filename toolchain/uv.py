@@ -1,4 +1,4 @@
-"""Finds uv, or installs it from the package index into a small environment of its own in the cache."""
+"""Finds uv, or installs it from the package index into a small separate environment in the cache."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from toolchain.console import ToolchainError, run_or_fail, say
 from toolchain.versions import of_program, parse, show
 
 LOCK = Path(__file__).with_name("uv.lock")  # a hash-pinned requirements file, like the project's
-# `uv pip sync` and `compile` with every option used here; the tests of set-up run with it and with the locked one.
+# It has `uv pip sync` and `compile` with every option used here; the tests of set-up run with it and the locked one.
 MINIMUM = (0, 5, 0)
 
 
 def find_uv(environment: Mapping[str, str]) -> Path:
-    """The uv on PATH if it is recent enough, else the cached one, which is installed first if need be."""
+    """Return the uv on PATH if it is recent enough, else the cached one, which is installed first if necessary."""
     on_path = shutil.which("uv", path=environment.get("PATH"))
     if on_path is not None:
         version = of_program([on_path, "--version"])
         if version is not None and version >= MINIMUM:
             return Path(on_path)
-        say(f"passing over {on_path}: {show(version) if version else 'unknown version'}, need {show(MINIMUM)}")
+        say(f"not using {on_path}: {show(version) if version else 'unknown version'}, need {show(MINIMUM)}")
     cache = cache_folder(environment)
     cached = cache / "uv" / _locked_version()
     if not _works(cached / "bin" / "uv"):
@@ -37,10 +37,10 @@ def find_uv(environment: Mapping[str, str]) -> Path:
 
 
 def uv_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` for uv, with the package index and certificate that pip is configured to use.
+    """Return `environment` for uv, with the package index and certificate that pip is configured to use.
 
-    uv does not read pip's configuration, and where a company's mirror is configured for pip alone uv would go past it.
-    uv's own variables win.
+    uv does not read pip's configuration, so it would ignore a company's mirror that is configured for pip alone. uv's
+    own variables take precedence.
     """
     result = {key: value for key, value in environment.items() if key not in ("VIRTUAL_ENV", "PYTHONHOME")}
     result.setdefault("UV_PYTHON_DOWNLOADS", "never")
@@ -52,7 +52,7 @@ def uv_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pip_configuration(environment: Mapping[str, str]) -> dict[str, str]:
-    """What pip would use: its files, overridden by its variables. Empty where pip is not installed."""
+    """Return what pip would use: its files, overridden by its variables. Empty if pip is not installed."""
     answer = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,
@@ -88,7 +88,7 @@ def _install(target: Path, environment: Mapping[str, str]) -> None:
         venv: list[str | Path] = [sys.executable, "-m", "venv", staging]
         run_or_fail(
             venv,
-            doing="making a small environment for uv",
+            doing="creating a small environment for uv",
             fix=f"install your system's package for venv and pip (Debian: python3-venv); or {fix}",
             environment=clean,
         )

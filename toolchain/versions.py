@@ -12,7 +12,7 @@ PROBE_SECONDS = 20.0
 
 
 def parse(text: str) -> Version | None:
-    """The first version in `text` ("v3.259.0", "go1.26"), or None. Marks of pre-releases are ignored."""
+    """Return the first version in `text` ("v3.259.0", "go1.26"), or None. Pre-release suffixes are ignored."""
     match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     return None if match is None else (int(match[1]), int(match[2]), int(match[3] or 0))
 
@@ -23,7 +23,7 @@ def show(version: Version) -> str:
 
 
 def of_program(command: list[str | Path], environment: dict[str, str] | None = None) -> Version | None:
-    """The version that a program prints, or None if it does not run or prints none."""
+    """Return the version that a program prints, or None if it does not run or prints none."""
     try:
         answer = subprocess.run(
             [str(part) for part in command],

@@ -196,7 +196,7 @@ def test_another_subscription_is_refused() -> None:
     world = World()
     removal = removal_in(world)
     removal.names = Names(team="shop", stack="dev", subscription_id="other")
-    with pytest.raises(RemovalError, match="another subscription than other"):
+    with pytest.raises(RemovalError, match="a subscription other than other"):
         removal.plan()
 
 
@@ -205,7 +205,7 @@ def test_what_is_listed_is_all_that_goes_and_says_what_is_protected() -> None:
     world.live[f"{GROUP_ID}/nic".lower()] = "nic"
     lines = removal_in(world).plan().lines()
     assert lines[0] == "  machinelearningservices:OnlineEndpoint fraud (protected)"
-    assert lines[-1] == f"  {GROUP_ID.lower()}/nic (not of this stack, but in its resource group)"
+    assert lines[-1] == f"  {GROUP_ID.lower()}/nic (not part of this stack, but in its resource group)"
     assert len(lines) == 7
 
 

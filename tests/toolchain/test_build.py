@@ -65,7 +65,7 @@ def test_the_build_leaves_the_cli_and_the_official_scripts(
         ("go: module x: reading https://y/z.mod: 403 Forbidden: reading http", "set GOPROXY"),
         ("write /tmp/x: no space left on device", "the disk is full"),
         ("verifying module: checksum mismatch", "do not use this build"),
-        ("compile: signal: killed", "want of memory"),
+        ("compile: signal: killed", "lack of memory"),
         ("undefined: something", "install the Pulumi CLI"),
     ],
 )
@@ -109,7 +109,7 @@ def test_no_go_says_where_to_get_it(bare_machine: dict[str, str], monkeypatch: p
 
 def test_too_old_go_is_said_with_its_version(bare_machine: dict[str, str], make_program: MakeProgram) -> None:
     make_program("go", "echo go1.19.8")
-    with pytest.raises(ToolchainError, match=r"needs Go 1\.26\.6; .*/go is 1\.19\.8: too old\n  Fix: install Go"):
+    with pytest.raises(ToolchainError, match=r"needs Go 1\.26\.6; .*/go is too old \(1\.19\.8\)\n  Fix: install Go"):
         find_go(bare_machine)
 
 

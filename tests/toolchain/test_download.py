@@ -78,7 +78,7 @@ def test_a_verified_release_is_unpacked_python_only_and_into_its_folder_only(
 
 def test_a_release_with_another_checksum_is_not_used(source: str, release: Path, target: Path) -> None:
     (release / CHECKSUMS).write_text(f"{'0' * 64}  {ARCHIVE}\n")
-    with pytest.raises(ToolchainError, match=f"published is {'0' * 64}: not used"):
+    with pytest.raises(ToolchainError, match=f"but {'0' * 64} is published: not used"):
         download(target, (source,))
     assert list(target.iterdir()) == []
 

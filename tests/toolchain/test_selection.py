@@ -58,14 +58,14 @@ def test_an_unfit_cli_on_path_is_passed_over_and_the_reason_said(
     found, passed_over = look(bare_machine)
     assert found is not None
     assert (found.path, found.origin) == (cached, "official download")
-    assert passed_over == (f"passing over {on_path}: {problem}",)
+    assert passed_over == (f"not using {on_path}: {problem}",)
 
 
 def test_a_cli_without_a_python_host_is_passed_over(bare_machine: dict[str, str], make_program: MakeProgram) -> None:
     on_path = make_program("pulumi", f"echo v{show(VERSION)}")
     _, passed_over = look(bare_machine)
     assert passed_over == (
-        f"passing over {on_path}: it has no Python language host (pulumi-language-python) beside it or on PATH",
+        f"not using {on_path}: it has no Python language host (pulumi-language-python) beside it or on PATH",
     )
 
 
@@ -101,7 +101,7 @@ def test_without_any_cli_the_error_says_what_to_do(bare_machine: dict[str, str],
     make_program("pulumi", "echo v3.1.0")
     with pytest.raises(ToolchainError) as error:
         select(bare_machine)
-    assert "there is no usable Pulumi CLI\n  passing over" in str(error.value)
+    assert "there is no usable Pulumi CLI\n  not using" in str(error.value)
     assert "Fix: run `make setup`, or install the Pulumi CLI 3.259.0 or later yourself" in str(error.value)
 
 
@@ -154,7 +154,7 @@ def test_where_there_is_no_download_the_cli_is_built_and_gets_the_small_host(
         "pulumi-language-python",
         "pulumi-language-python-exec",
     ]
-    assert "no official Pulumi CLI to be had (github.com: timed out); building it" in capsys.readouterr().out
+    assert "the official Pulumi CLI is not available (github.com: timed out); building it" in capsys.readouterr().out
 
     monkeypatch.setattr(selection, "HOST_FILES", ("languagehost.py", "pulumi-language-python", "uv.lock"))
     other = ensure_cli(bare_machine, no_download, build)

@@ -52,7 +52,7 @@ def test_wrong_use_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFi
     [
         (ToolchainError("no Go", "install Go"), 1, "setup: error: no Go\n  Fix: install Go\n"),
         (OSError(errno.ENOSPC, "No space left on device", "/x"), 1, "setup: error: the disk is full: /x\n  Fix: free"),
-        (KeyboardInterrupt(), 130, "setup: interrupted; what is done stays"),
+        (KeyboardInterrupt(), 130, "setup: interrupted; run the same command again"),
     ],
 )
 def test_a_failure_is_words_and_an_exit_code(
@@ -110,7 +110,7 @@ def test_a_recent_uv_on_path_is_used_and_an_old_one_is_not(
         "uv", "echo uv 0.13.9", Path(bare_machine["XDG_CACHE_HOME"]) / "sluice" / "uv" / "0.13.9" / "bin"
     )
     assert find_uv(bare_machine) == cached
-    assert f"passing over {on_path}: 0.1.0, need 0.5.0" in capsys.readouterr().out
+    assert f"not using {on_path}: 0.1.0, need 0.5.0" in capsys.readouterr().out
 
 
 def test_uv_uses_the_index_that_pip_is_configured_for_unless_it_has_its_own() -> None:
