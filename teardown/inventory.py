@@ -14,7 +14,6 @@ WORKSPACE = "azure-native:machinelearningservices:Workspace"
 LOG_ANALYTICS = "azure-native:operationalinsights:Workspace"
 VAULT = "azure-native:keyvault:Vault"
 GROUP = "azure-native:resources:ResourceGroup"
-STACK = "pulumi:pulumi:Stack"
 
 
 @dataclass(frozen=True, kw_only=True)

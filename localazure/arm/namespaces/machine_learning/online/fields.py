@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_PROBE = "ready as long as the server answers it; period, timeout and both thresholds count"
-
 ENDPOINT_HONOURED: Mapping[str, str] = {
     "properties.authMode": "keys, tokens of the service (aml_token) or of Entra (aad_token) open the endpoint",
     "properties.traffic": "weights of the next request on; left out, an update resets them (`--keep-omitted-traffic`)",
