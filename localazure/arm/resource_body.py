@@ -28,6 +28,14 @@ class Shape:
     deletion: str | None = None
 
 
+def envelope(resource_id: str, arm_type: str, **parts: Any) -> dict[str, Any]:
+    """The body of a resource: id, name and type, then `parts` in their order.
+
+    Parts are `properties` and what stands beside them: systemData, tags, location, kind, sku, identity, etag.
+    """
+    return {"id": resource_id, "name": resource_id.rpartition("/")[2], "type": arm_type, **parts}
+
+
 class _Plane(Protocol):
     @property
     def clock(self) -> Clock: ...
@@ -75,7 +83,7 @@ class ResourceBody:
         return f"{base}/{segments[-1]}/{requested.name}"
 
     def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
-        body: dict[str, Any] = {"id": resource.id, "name": resource.name, "type": self.shape.arm}
+        body = envelope(resource.id, self.shape.arm)
         if location:
             body["location"] = location
         kept = {key: value for key, value in request.body.items() if key not in (*READ_ONLY, "location", "properties")}

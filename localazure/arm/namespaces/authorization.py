@@ -12,7 +12,7 @@ from localazure import identity
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.listing import Term, read_filter, resource_filter
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import Shape
+from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.roles import BUILT_IN_ROLES, GRANTED
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
@@ -122,12 +122,8 @@ class RoleDefinitions(Behaviour):
 
     def _body(self, name: str, request: Request) -> dict[str, Any]:
         scope = f"/subscriptions/{identity.SUBSCRIPTION_ID}" if request.id.subscription else ""
-        return {
-            "id": f"{scope}/providers/{self.shape.arm}/{name}",
-            "name": name,
-            "type": self.shape.arm,
-            "properties": {"roleName": BUILT_IN_ROLES[name], "type": "BuiltInRole", "assignableScopes": ["/"]},
-        }
+        properties = {"roleName": BUILT_IN_ROLES[name], "type": "BuiltInRole", "assignableScopes": ["/"]}
+        return envelope(f"{scope}/providers/{self.shape.arm}/{name}", self.shape.arm, properties=properties)
 
 
 BEHAVIOURS: dict[str, type[Behaviour]] = {

@@ -16,7 +16,7 @@ from localazure.arm.long_running import LOCATION
 from localazure.arm.patching import Patched
 from localazure.arm.purging import end_purges
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import Shape
+from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.soft_delete import SoftDeleted
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, Conflict, NotEmulated, NotFound
@@ -215,12 +215,7 @@ def _shown(one: SoftDeleted) -> dict[str, Any]:
     }
     if vault.properties.get("enablePurgeProtection"):
         properties["purgeProtectionEnabled"] = True
-    return {
-        "id": f"{scope}/deletedVaults/{vault.name}",
-        "name": vault.name,
-        "type": DELETED_LIST,
-        "properties": properties,
-    }
+    return envelope(f"{scope}/deletedVaults/{vault.name}", DELETED_LIST, properties=properties)
 
 
 def trusted_services_blocked(vault: Resource) -> bool:

@@ -15,6 +15,7 @@ from localazure.arm.behaviour import Behaviour
 from localazure.arm.namespaces.network_resource import NetworkResource, new_etag
 from localazure.arm.namespaces.private_endpoints import addresses_in
 from localazure.arm.reply import Request
+from localazure.arm.resource_body import envelope
 from localazure.errors import BadRequest
 from localazure.store import Resource, Store
 
@@ -78,8 +79,7 @@ class VirtualNetworks(NetworkResource):
         for subnet in wanted.values():
             subnet_id = f"{resource.id}/subnets/{subnet['name']}"
             properties = copy.deepcopy(subnet.get("properties") or {}) | {"provisioningState": "Succeeded"}
-            body = {"id": subnet_id, "name": subnet["name"], "type": SUBNETS, "etag": new_etag()}
-            body["properties"] = properties
+            body = envelope(subnet_id, SUBNETS, etag=new_etag(), properties=properties)
             before = self.store.get(subnet_id)
             self.store.save(Resource(id=subnet_id, body=body, sequence=before.sequence if before else 0))
 

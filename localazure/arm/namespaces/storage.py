@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NoReturn
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import envelope
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.resource_id import ResourceId
@@ -148,7 +149,7 @@ class StorageAccounts(Patched):
 
     def _add_blob_service(self, account: Resource) -> None:
         service_id = f"{account.id}/blobServices/default"
-        body = {"id": service_id, "name": "default", "type": BLOB_SERVICES, "properties": blob_service_defaults()}
+        body = envelope(service_id, BLOB_SERVICES, properties=blob_service_defaults())
         self.store.save(Resource(id=service_id, body=body))
 
     def removed(self, resource: Resource) -> None:

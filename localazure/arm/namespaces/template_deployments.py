@@ -16,7 +16,7 @@ from localazure.arm.behaviour import Behaviour
 from localazure.arm.long_running import GENERIC, LOCATION
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import Shape
+from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, NotEmulated, OperationFailed
 from localazure.resource_id import ResourceId
@@ -72,7 +72,7 @@ class TemplateDeployments(Behaviour):
             "duration": "PT0S",
             "outputResources": [],
         }
-        resource.body = {"id": resource.id, "name": resource.name, "type": self.shape.arm, "properties": properties}
+        resource.body = envelope(resource.id, self.shape.arm, properties=properties)
         with self.store.transaction():
             operation = self.start(request, resource, "put", GENERIC, payload=parameters)
             self.store.save(resource)

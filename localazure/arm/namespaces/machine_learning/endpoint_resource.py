@@ -9,6 +9,7 @@ from localazure.arm.long_running import MFE
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
+from localazure.arm.resource_body import envelope
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated
@@ -62,6 +63,26 @@ class EndpointResource(Behaviour):
         assert parent is not None  # all of these types have one
         self.refuse_while_busy(request.id)
         return existing, parent, self.location_of(request, existing)
+
+    def resource_body(
+        self,
+        request: Request,
+        existing: Resource | None,
+        resource: Resource,
+        properties: dict[str, Any],
+        location: str,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """A body as all of these types have it; `more` stands behind the location."""
+        return envelope(
+            resource.id,
+            self.shape.arm,
+            properties=properties,
+            systemData=self.system_data(existing, request.caller),
+            tags=read_tags(request.body.get("tags")),
+            location=location,
+            **more,
+        )
 
     def begin(
         self,

@@ -12,7 +12,6 @@ from localazure.arm.namespaces.machine_learning.endpoint_resource import OPERATI
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.tags import read_tags
 from localazure.errors import BadRequest, NotEmulated
 from localazure.store import Resource
 
@@ -122,15 +121,7 @@ class BatchDeployments(BatchResource):
             "deploymentConfiguration": sent.get("deploymentConfiguration"),
             "provisioningState": first_state,
         }
-        return {
-            "id": resource.id,
-            "name": resource.name,
-            "type": self.shape.arm,
-            "properties": properties,
-            "systemData": self.system_data(existing, request.caller),
-            "tags": read_tags(request.body.get("tags")),
-            "location": location,
-        }
+        return self.resource_body(request, existing, resource, properties, location)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         return batch_deployment_view(resource.body, request.api_version)

@@ -91,23 +91,16 @@ class BatchEndpoints(BatchResource):
             # Recorded: the older service wrote onlineendpoints into the id.
             older = resource.id.lower().replace("/batchendpoints/", "/onlineendpoints/")
             bag["azureml.onlineendpointid"] = resource.id if newer else older
-        resource.body = {
-            "id": resource.id,
-            "name": name,
-            "type": self.shape.arm,
-            "properties": {
-                "description": sent.get("description"),
-                "properties": bag,
-                "scoringUri": None,
-                "swaggerUri": None,
-                "authMode": auth_mode,
-                "defaults": {"deploymentName": None},
-                "provisioningState": "Creating",
-            },
-            "systemData": self.system_data(None, request.caller),
-            "tags": read_tags(request.body.get("tags")),
-            "location": location,
+        properties = {
+            "description": sent.get("description"),
+            "properties": bag,
+            "scoringUri": None,
+            "swaggerUri": None,
+            "authMode": auth_mode,
+            "defaults": {"deploymentName": None},
+            "provisioningState": "Creating",
         }
+        resource.body = self.resource_body(request, None, resource, properties, location)
         asked = request.body.get("identity")
         if asked is not None:
             resource.body["identity"] = self.plane.identities.resolve(asked, None)

@@ -18,7 +18,7 @@ from localazure.arm.namespaces.machine_learning.batch.runs import TERMINAL, job_
 from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import Shape
+from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.timing import time_text
 from localazure.errors import NotEmulated
 from localazure.store import Resource
@@ -105,8 +105,8 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
         "status": "Preparing",
     }
     job_id = f"{workspace_id}/jobs/{name}"
-    body = {"id": job_id, "name": name, "type": TYPE, "properties": properties}
-    body["systemData"] = {"createdAt": now, "createdBy": caller, "createdByType": "User"}  # recorded: no more
+    created_by = {"createdAt": now, "createdBy": caller, "createdByType": "User"}  # recorded: no more
+    body = envelope(job_id, TYPE, properties=properties, systemData=created_by)
     private = {"created": created, "deployment": deployment.key, "endpoint": "/".join(deployment.key.split("/")[:-2])}
     private |= {"answer": answer, "status": "Preparing", "sent": sent, "deployment_properties": deployment.properties}
     job = Resource(id=job_id, body=body, private=private)
@@ -188,7 +188,7 @@ def _answer(plane: ControlPlane, deployment: Resource, name: str, sent: dict[str
         },
         "name": f"local_job_{secrets.token_hex(4)}",
     }
-    return {"id": f"{deployment.id}/jobs/{name}", "name": name, "type": BATCH_TYPE, "properties": properties}
+    return envelope(f"{deployment.id}/jobs/{name}", BATCH_TYPE, properties=properties)
 
 
 def _input(sent: dict[str, Any]) -> dict[str, Any]:

@@ -167,17 +167,8 @@ class OnlineDeployments(EndpointResource):
         properties = deployment_properties(
             request.sent_properties, existing.properties if existing else None, newer=newer
         )
-        on_kubernetes = is_kubernetes(request.sent_properties)
-        body = {
-            "id": resource.id,
-            "name": resource.name,
-            "type": self.shape.arm,
-            "properties": properties,
-            "systemData": self.system_data(existing, request.caller),
-            "tags": read_tags(request.body.get("tags")),
-            "location": location,
-            "kind": KIND if on_kubernetes else "Managed",
-        }
+        kind = KIND if is_kubernetes(request.sent_properties) else "Managed"
+        body = self.resource_body(request, existing, resource, properties, location, kind=kind)
         if properties["scaleSettings"]["scaleType"] == "Default":
             sku_before = existing.body.get("sku") if existing else None
             sku = {"tier": "Standard"} | (sku_before or {"name": "Default", "capacity": 1})

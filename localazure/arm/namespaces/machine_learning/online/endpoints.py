@@ -95,28 +95,22 @@ class OnlineEndpoints(EndpointCredentials):
         resource = Resource(id=self.canonical_id(request.id, workspace), body={})
         bag = dict(sent.get("properties") or {})
         bag["azureml.onlineendpointid"] = resource.id.lower()
-        resource.body = {
-            "id": resource.id,
-            "name": name,
-            "type": self.shape.arm,
-            "properties": {
-                "description": sent.get("description"),
-                "properties": bag,
-                "scoringUri": None,
-                "swaggerUri": None,
-                "authMode": auth_mode,
-                "provisioningState": "Creating",
-                "compute": sent.get("compute"),
-                "publicNetworkAccess": self._public_access(sent, "Enabled"),
-                "traffic": {},
-                "mirrorTraffic": {},
-            },
-            "systemData": self.system_data(None, request.caller),
-            "tags": read_tags(request.body.get("tags")),
-            "location": location,
-            "kind": KIND if sent.get("compute") else "Managed",
-            "identity": self.plane.identities.resolve(request.body.get("identity") or {"type": "SystemAssigned"}, None),
+        properties = {
+            "description": sent.get("description"),
+            "properties": bag,
+            "scoringUri": None,
+            "swaggerUri": None,
+            "authMode": auth_mode,
+            "provisioningState": "Creating",
+            "compute": sent.get("compute"),
+            "publicNetworkAccess": self._public_access(sent, "Enabled"),
+            "traffic": {},
+            "mirrorTraffic": {},
         }
+        kind = KIND if sent.get("compute") else "Managed"
+        resource.body = self.resource_body(request, None, resource, properties, location, kind=kind)
+        identity = request.body.get("identity") or {"type": "SystemAssigned"}
+        resource.body["identity"] = self.plane.identities.resolve(identity, None)
         resource.private = chosen_keys(sent.get("keys"))
         return resource
 

@@ -14,6 +14,7 @@ from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.manners import datastore_view
 from localazure.arm.reply import Reply, Request, with_location
+from localazure.arm.resource_body import envelope
 from localazure.errors import BadRequest, NotFound
 from localazure.resource_id import ResourceId
 from localazure.storage.signatures import container_signature
@@ -189,5 +190,5 @@ def create_default_datastores(plane: ControlPlane, workspace: Resource) -> None:
             "endpoint": plane.base_url.removeprefix("https://"),
             **place,
         }
-        body = {"id": datastore_id, "name": name, "type": TYPE, "properties": properties, "systemData": system_data}
+        body = envelope(datastore_id, TYPE, properties=properties, systemData=system_data)
         plane.store.save(Resource(id=datastore_id, body=body))

@@ -17,7 +17,7 @@ from localazure.arm.namespaces.machine_learning.workspace.managed_network import
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
-from localazure.arm.resource_body import Shape
+from localazure.arm.resource_body import Shape, envelope
 from localazure.errors import BadRequest, NotFound
 from localazure.resource_id import ResourceId
 from localazure.store import Resource
@@ -58,13 +58,8 @@ class OutboundRules(Behaviour):
         return workspace
 
     def _listed(self, workspace: Resource, name: str) -> dict[str, Any]:
-        return {
-            "id": f"{workspace.id}/outboundRules/{name}",
-            "name": name,
-            "type": TYPE,
-            "properties": _rules(workspace)[name],
-            "systemData": None,
-        }
+        rule_id = f"{workspace.id}/outboundRules/{name}"
+        return envelope(rule_id, TYPE, properties=_rules(workspace)[name], systemData=None)
 
     def _shown(self, workspace: Resource, asked: str) -> dict[str, Any]:
         for name in _rules(workspace):
