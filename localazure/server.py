@@ -7,7 +7,6 @@ access log: requests carry keys and tokens.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 import os
@@ -29,9 +28,9 @@ from localazure.arm.service import ArmService, is_arm_path
 from localazure.batch.jobs import BatchJobs
 from localazure.certificates import ensure_certificates, server_context
 from localazure.connections import IDLE_SECONDS, Connections, server_log, with_expectations
+from localazure.controls import VERSION, Controls
 from localazure.disk import disk_full, is_full
 from localazure.errors import ArmError, NotEmulated
-from localazure.faults.control import FaultControl
 from localazure.faults.operations import OperationFaults
 from localazure.faults.registry import Faults
 from localazure.faults.requests import answer_with_faults
@@ -39,13 +38,12 @@ from localazure.faults.scoring import FaultyScoring
 from localazure.graph import Graph
 from localazure.monitor.monitor import Monitor, MonitorOptions, Observed
 from localazure.origin import blob_account, check_origin
-from localazure.startup import StartError, bind_ports, control_token, hold_lock
+from localazure.startup import StartError, bind_ports, hold_lock
 from localazure.storage.service import BlobService
 from localazure.token_service import TokenService, not_served
 
 log = logging.getLogger(__name__)
 
-VERSION = "0.1.0"
 MAX_BODY_BYTES = 4 << 20  # ARM's limit; uploads of blobs are streamed and have their own
 SHUTDOWN_SECONDS = 5.0
 _ACCOUNT_LENGTH = range(3, 25)
@@ -88,7 +86,6 @@ class Server:
     def __post_init__(self) -> None:
         self._stop = asyncio.Event()
         self._started = time.time()
-        self._token = ""
         self._plane: ControlPlane | None = None
         self._connections: Connections | None = None
 
@@ -116,7 +113,6 @@ class Server:
         port = sockets[0].getsockname()[1]
         base_url = f"https://localhost:{port}"
         ensure_certificates(self.home)
-        self._token = control_token(self.home)
         scoring = FaultyScoring(self.scoring, self.faults)
         self._plane = plane = ControlPlane(
             self.home, base_url, scoring, self.batch, every_behaviour, options=self.options
@@ -186,16 +182,9 @@ class Server:
         application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
         self._arm = ArmService(self._plane)
         self._blobs = BlobService(self._plane)
-        control = FaultControl(self.faults, self._plane.types)
+        controls = Controls(self._plane, self.faults, self.scoring.status, self.stop, self._started)
         routes = [
-            web.get("/_local/health", self._health),
-            web.get("/_local/status", self._status),
-            web.post("/_local/shutdown", self._with_token(self._shutdown)),
-            web.post("/_local/faults", self._with_token(control.add)),
-            web.get("/_local/faults", self._with_token(control.list)),
-            web.delete("/_local/faults", self._with_token(control.clear)),
-            web.get("/_local/faults/held", self._with_token(control.held)),
-            web.post("/_local/faults/release", self._with_token(control.release)),
+            *controls.routes(),
             *TokenService(self._plane).routes(),
             *Graph(self._plane).routes(),
             *BatchService(self._plane).routes(),
@@ -230,45 +219,6 @@ class Server:
         error = NotEmulated(f"{request.method} {path[:200]}")
         return web.json_response(error.body(), status=error.status)
 
-    async def _health(self, request: web.Request) -> web.Response:
-        return web.json_response({"status": "ok", "version": VERSION, "pid": os.getpid()})
-
-    async def _status(self, request: web.Request) -> web.Response:
-        assert self._plane is not None
-        running = self._plane.store.running_operations()
-        status = {
-            "version": VERSION,
-            "pid": os.getpid(),
-            "started": self._started,
-            "home": str(self.home),
-            "role_delay_seconds": self.options.role_delay,
-            "resources": self._plane.store.count_resources(),
-            "operations": [{"kind": item["kind"], "target": item["target"]} for item in running],
-            "outside_network": self.options.outside_network,
-            "memory_mib": _memory_mib(),
-            "faults": self.faults.describe(),
-            "scoring": self.scoring.status(),
-        }
-        return web.json_response(status)
-
-    def _with_token(self, handler: Handler) -> Handler:
-        """For those who can read the home folder; a web page that a browser shows cannot send this header here."""
-
-        async def check(request: web.Request) -> web.StreamResponse:
-            given = request.headers.get("X-Local-Token", "")
-            if not hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode()):
-                error = ArmError(
-                    "Forbidden", f"Send the content of {self.home}/control.token as X-Local-Token.", status=403
-                )
-                return web.json_response(error.body(), status=403)
-            return await handler(request)
-
-        return check
-
-    async def _shutdown(self, request: web.Request) -> web.Response:
-        asyncio.get_running_loop().call_later(0.05, self.stop)
-        return web.json_response({"status": "stopping"}, status=202)
-
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Local names only, and errors in ARM's form."""
@@ -302,12 +252,3 @@ class Server:
                 log.exception("%s %s failed", request.method, request.path)
                 error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
         return web.json_response(error.body(), status=error.status, headers=error.headers)
-
-
-def _memory_mib() -> float | None:
-    """Resident memory of this process; None where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError):
-        return None
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20), 1)

@@ -26,7 +26,7 @@ from localazure.scoring.dispatch import Backend
 from localazure.scoring.replies import TIMEOUT, Refusal
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting
 
-Exchange = Callable[[Target, Call, float], Awaitable[tuple[Backend, upstream.Reply]]]
+Exchange = Callable[[Target, Call, float], Awaitable[tuple[Backend, upstream.ModelReply]]]
 _UNHEALTHY = frozenset({Kind.UNHEALTHY})
 _SLOW = frozenset({Kind.SLOW})
 _ERRORS = frozenset({Kind.ERRORS})
@@ -40,7 +40,7 @@ _NOBODY = 499
 """What metrics record for an answer that did not reach its caller, as when the caller has left."""
 
 
-class FaultyReply(upstream.Reply):
+class FaultyReply(upstream.ModelReply):
     """A model's error that no model answered."""
 
     def __init__(self, status: int, number: int) -> None:
@@ -101,7 +101,7 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
     shadow is a request, too.
     """
 
-    async def disturbed(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
+    async def disturbed(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.ModelReply]:
         if not faults:
             return await exchange(target, call, deadline)
         subject = score_subject(target.endpoint, target.deployment, call.method)
@@ -138,7 +138,7 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
             raise BrokenConnection(active)
         return loop.time() - started
 
-    async def deployment(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
+    async def deployment(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.ModelReply]:
         """A slow model occupies its instance."""
         subject = deployment_subject(target.endpoint, target.deployment)
         unhealthy = faults.take(_UNHEALTHY, subject)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from localazure.provider.errors import ArmError, CancelledError, PluginError, UnreachableError, arm_error
+from localazure.provider.errors import CancelledError, PluginError, RefusedError, UnreachableError, arm_error
 
 PUT_POLL_SECONDS = 10.0
 DELETE_POLL_SECONDS = 30.0
@@ -164,7 +164,7 @@ class ArmClient:
         try:
             if asynchronous:
                 self._follow(answer, None, api_version, DELETE_POLL_SECONDS, timeout)
-        except ArmError as error:
+        except RefusedError as error:
             if error.status != 404:
                 raise
 

@@ -1,7 +1,7 @@
 """Errors of the plugin, worded as azure-native words them.
 
     PluginError                 its text is what the engine shows
-    ├── ArmError                ARM's answer: `Status=404 Code="ResourceNotFound" Message="..."`
+    ├── RefusedError            ARM's answer: `Status=404 Code="ResourceNotFound" Message="..."`
     ├── ExistsError             `cannot create already existing resource '<id>'`
     ├── UnreachableError        the local Azure does not answer, or the shell is not pointed at it
     ├── CancelledError          the engine asked the plugin to stop
@@ -23,7 +23,7 @@ class PluginError(Exception):
     """A call that failed; the text is for the user."""
 
 
-class ArmError(PluginError):
+class RefusedError(PluginError):
     """ARM refused a request, or its operation failed."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -71,7 +71,7 @@ class NotEmulatedError(PluginError):
         )
 
 
-def arm_error(status: int, body: bytes) -> ArmError:
+def arm_error(status: int, body: bytes) -> RefusedError:
     """The error that an ARM answer tells of."""
     import json
 
@@ -81,9 +81,9 @@ def arm_error(status: int, body: bytes) -> ArmError:
     except ValueError:
         payload = None
     if not isinstance(payload, dict):
-        return ArmError(status, "", text)
+        return RefusedError(status, "", text)
     error = payload.get("error")
     inner = error if isinstance(error, dict) else payload
     code = inner.get("code")
     message = error.get("message") if isinstance(error, dict) else None
-    return ArmError(status, code if isinstance(code, str) else "", message if isinstance(message, str) else text)
+    return RefusedError(status, code if isinstance(code, str) else "", message if isinstance(message, str) else text)

@@ -14,7 +14,7 @@ from localazure.catalog import RESOURCE_TYPES, ResourceType, by_token
 from localazure.catalog.shapes import resource_shape
 from localazure.provider import convert
 from localazure.provider.arm_client import ArmClient
-from localazure.provider.errors import ArmError, NotEmulatedError, PluginError
+from localazure.provider.errors import NotEmulatedError, PluginError, RefusedError
 from localazure.provider.resources import resource_id
 from localazure.provider.wire import Values
 
@@ -92,7 +92,7 @@ class Invokes:
         path = resource_id(kind, arguments, self._subscription_id)
         try:
             body = self._arm.get(path, kind.api_version)
-        except ArmError as error:
+        except RefusedError as error:
             raise PluginError(f"request failed {path}: {error}") from error
         outputs = convert.to_sdk(resource_shape(kind.token)["outputs"], body) or {}
         return outputs | {"id": body.get("id", path), "azureApiVersion": kind.api_version}
@@ -102,7 +102,7 @@ class Invokes:
         body = {key: value for key, value in arguments.items() if key not in kind.parameters}
         try:
             result = self._arm.post(path, kind.api_version, body)
-        except ArmError as error:
+        except RefusedError as error:
             raise PluginError(f"request failed {path}: {error}") from error
         return result if isinstance(result, dict) else {"value": result}
 

@@ -106,7 +106,7 @@ async def read_body(request: web.Request) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def exchange(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
+async def exchange(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.ModelReply]:
     """Send the call to an instance; the caller releases the backend. Raises `Refusal`.
 
     An instance that cannot be reached has not seen the request, so another one may have it. One that broke off may

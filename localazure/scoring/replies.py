@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from localazure.scoring.upstream import Reply
+from localazure.scoring.upstream import ModelReply
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 NO_WEIGHT = "The endpoint doesn't have any valid deployment with positive weight."
@@ -43,12 +43,12 @@ class Refusal(Exception):
         return web.Response(status=self.status, text=self.text, headers=headers)
 
 
-def caller_status(reply: Reply) -> int:
+def caller_status(reply: ModelReply) -> int:
     """Whatever is not exactly 200 is a model error to the caller, 201 and 204 included."""
     return 200 if reply.status == 200 else 424
 
 
-def caller_headers(reply: Reply, deployment: str, request_id: str) -> list[tuple[str, str]]:
+def caller_headers(reply: ModelReply, deployment: str, request_id: str) -> list[tuple[str, str]]:
     """The model's own headers and what the front door adds."""
     headers = [
         (name.decode("latin-1"), value.decode("utf-8", "replace"))

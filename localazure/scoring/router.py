@@ -39,7 +39,7 @@ _NOT_IN_CLIENT_ID = re.compile(rb"[^A-Za-z0-9_-]")
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Observer = Callable[[ServedRequest], None]
-Exchange = Callable[[Target, Call, float], Awaitable[tuple[Backend, upstream.Reply]]]
+Exchange = Callable[[Target, Call, float], Awaitable[tuple[Backend, upstream.ModelReply]]]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.02
 _SWAGGER = "/swagger.json"
 
 
-class CannedReply(upstream.Reply):
+class CannedReply(upstream.ModelReply):
     """An answer that no server gave."""
 
     def __init__(self, body: bytes) -> None:

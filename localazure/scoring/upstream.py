@@ -31,7 +31,7 @@ class UpstreamTimeout(UpstreamError):
     """The time of the request is over."""
 
 
-class Reply:
+class ModelReply:
     """Status and headers of an answer; the body comes from `read_all` or `chunks`, once."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Reply:
         self._exchange.close()
 
 
-async def send(path: str, request: bytes, *, deadline: float) -> Reply:
+async def send(path: str, request: bytes, *, deadline: float) -> ModelReply:
     """Send one serialised request; returns when the answer's head is there, and its body too if that is short.
 
     `deadline` is in loop time and holds for the body as well.
@@ -79,7 +79,7 @@ async def send(path: str, request: bytes, *, deadline: float) -> Reply:
     except BaseException:
         exchange.close()
         raise
-    return Reply(status, headers, length, exchange)
+    return ModelReply(status, headers, length, exchange)
 
 
 Headers = list[tuple[bytes, bytes]]

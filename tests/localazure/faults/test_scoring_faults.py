@@ -27,7 +27,7 @@ async def send(faults: Faults, deployment: str = "blue", seconds: float = 5.0) -
     dispatcher.add(Backend("nowhere"))
     deadline = asyncio.get_running_loop().time() + seconds
 
-    async def answer(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.Reply]:
+    async def answer(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.ModelReply]:
         reply = FaultyReply(200, 0)  # any reply without a connection
         return await dispatcher.acquire(deadline), reply
 
