@@ -40,7 +40,6 @@ endpoints = {
     endpoint.key: OnlineEndpoint(
         endpoint.key,
         OnlineEndpointArgs(
-            placement=declaration.placement,
             host=platform.host,
             enable_public_access=public,
             declaration=endpoint,
@@ -50,7 +49,7 @@ endpoints = {
     for endpoint in declaration.endpoints
 }
 
-pulumi.export("endpoints", {key: endpoint.summary for key, endpoint in endpoints.items()})
-pulumi.export("workspace", platform.summary)
+pulumi.export("endpoints", {key: endpoint.outputs for key, endpoint in endpoints.items()})
+pulumi.export("workspace", platform.outputs)
 
 gc.freeze()  # the interpreter collects once more when it ends

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import monitor
 
-from assessment.placement import Placement
+from components.placement import GroupPlacement
 from stack_config import AutoscaleSettings, ScheduleSettings
 
 __all__ = ["Autoscale", "AutoscaleArgs", "within_bounds"]
@@ -32,10 +32,8 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 class AutoscaleArgs:
     """Inputs of an `Autoscale`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds the setting."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
     setting_name: str
     """*Required.* Azure name, unique in the group."""
     endpoint_id: pulumi.Input[str]
@@ -57,7 +55,7 @@ class Autoscale(pulumi.ComponentResource):
             f"{name}-setting",
             autoscale_setting_name=args.setting_name,
             name=args.setting_name,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             enabled=True,
             target_resource_uri=args.deployment_id,

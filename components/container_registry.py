@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import containerregistry
 
-from assessment.placement import Placement
+from components.placement import GroupPlacement
 
 __all__ = ["ContainerRegistry", "ContainerRegistryArgs"]
 
@@ -19,13 +19,11 @@ __all__ = ["ContainerRegistry", "ContainerRegistryArgs"]
 class ContainerRegistryArgs:
     """Inputs of a `ContainerRegistry`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds the registry."""
-    enable_public_access: bool
-    """*Required.* Whether callers outside the private network reach it. Without, the registry is Premium, the only tier
-    that takes private endpoints."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
+    enable_public_access: bool = False
+    """*Optional.* Whether callers outside the private network reach it; no by default. A registry that they do not
+    reach is Premium, the only tier that takes private endpoints."""
 
 
 class ContainerRegistry(pulumi.ComponentResource):
@@ -40,7 +38,7 @@ class ContainerRegistry(pulumi.ComponentResource):
         registry = containerregistry.Registry(
             f"{name}-registry",
             registry_name=args.placement.names.container_registry,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             sku=containerregistry.SkuArgs(
                 name=containerregistry.SkuName.STANDARD if public else containerregistry.SkuName.PREMIUM

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
-from assessment.placement import Placement
+from components.placement import GroupPlacement
 from components.role_assignment import Role, assignment_name
 
 __all__ = ["Grant", "Identity", "IdentityArgs"]
@@ -39,10 +39,8 @@ class Grant:
 class IdentityArgs:
     """Inputs of an `Identity`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds the identity."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
     identity_name: str
     """*Required.* Azure name."""
     grants: Sequence[Grant] = ()
@@ -65,7 +63,7 @@ class Identity(pulumi.ComponentResource):
         identity = managedidentity.UserAssignedIdentity(
             f"{name}-identity",
             resource_name_=args.identity_name,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from assessment.placement import Placement
 from components.identity import Grant, Identity, IdentityArgs
+from components.placement import AssociatedResources, WorkspacePlacement
 from components.role_assignment import Role
 
 __all__ = ["ImageBuildCluster", "ImageBuildClusterArgs"]
@@ -27,16 +27,10 @@ IDLE_BEFORE_SCALE_DOWN = "PT5M"
 class ImageBuildClusterArgs:
     """Inputs of an `ImageBuildCluster`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group of the workspace."""
-    workspace_name: pulumi.Input[str]
-    """*Required.* Workspace that builds images."""
-    container_registry_id: pulumi.Input[str]
-    """*Required.* ARM id of the registry that images are pushed to."""
-    storage_account_id: pulumi.Input[str]
-    """*Required.* ARM id of the account that holds what images are built from."""
+    placement: WorkspacePlacement
+    """*Required.* Names, region and tags, and the workspace that builds images."""
+    associated: AssociatedResources
+    """*Required.* The registry that images are pushed to, and the account that holds what they are built from."""
 
 
 class ImageBuildCluster(pulumi.ComponentResource):
@@ -49,19 +43,18 @@ class ImageBuildCluster(pulumi.ComponentResource):
             name,
             IdentityArgs(
                 placement=args.placement,
-                resource_group_name=args.resource_group_name,
                 identity_name=names.compute_identity,
                 grants=[
                     Grant(
                         suffix="push-images",
                         role=Role.ACR_PUSH,
-                        scope=args.container_registry_id,
+                        scope=args.associated.container_registry_id,
                         scope_name=names.container_registry,
                     ),
                     Grant(
                         suffix="write-blobs",
                         role=Role.STORAGE_BLOB_DATA_CONTRIBUTOR,
-                        scope=args.storage_account_id,
+                        scope=args.associated.storage_account_id,
                         scope_name=names.storage_account,
                     ),
                 ],
@@ -71,8 +64,8 @@ class ImageBuildCluster(pulumi.ComponentResource):
         ml.Compute(
             f"{name}-cluster",
             compute_name=names.image_build_compute,
-            workspace_name=args.workspace_name,
-            resource_group_name=args.resource_group_name,
+            workspace_name=args.placement.workspace_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             identity=ml.ManagedServiceIdentityArgs(
                 type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]

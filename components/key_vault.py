@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import keyvault
 
-from assessment.placement import Placement
+from components.placement import GroupPlacement
 from platform_record import PROTECTED_RETENTION_DAYS, RETENTION_DAYS
 
 __all__ = ["KeyVault", "KeyVaultArgs"]
@@ -20,14 +20,12 @@ __all__ = ["KeyVault", "KeyVaultArgs"]
 class KeyVaultArgs:
     """Inputs of a `KeyVault`."""
 
-    placement: Placement
-    """*Required.* Names, region, tenant and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds the vault."""
-    enable_public_access: bool
-    """*Required.* Whether callers outside the private network reach it; they still need a role."""
+    placement: GroupPlacement
+    """*Required.* Names, region, tenant and tags, and the group."""
     protect: bool
     """*Required.* Protect it in the state, and against purging for 90 days. Purge protection cannot be taken back."""
+    enable_public_access: bool = False
+    """*Optional.* Whether callers outside the private network reach it, who still need a role; no by default."""
 
 
 class KeyVault(pulumi.ComponentResource):
@@ -42,7 +40,7 @@ class KeyVault(pulumi.ComponentResource):
         vault = keyvault.Vault(
             f"{name}-vault",
             vault_name=args.placement.names.key_vault,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             properties=keyvault.VaultPropertiesArgs(
                 tenant_id=args.placement.tenant_id,

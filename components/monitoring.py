@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights
 
-from assessment.placement import Placement
+from components.placement import GroupPlacement
 
 __all__ = ["Monitoring", "MonitoringArgs"]
 
@@ -23,10 +23,8 @@ RETENTION_DAYS = 30
 class MonitoringArgs:
     """Inputs of a `Monitoring`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds both."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -43,7 +41,7 @@ class Monitoring(pulumi.ComponentResource):
         logs = operationalinsights.Workspace(
             f"{name}-logs",
             workspace_name=names.log_analytics,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             sku=operationalinsights.WorkspaceSkuArgs(name=operationalinsights.WorkspaceSkuNameEnum.PER_GB2018),
             retention_in_days=RETENTION_DAYS,
@@ -53,7 +51,7 @@ class Monitoring(pulumi.ComponentResource):
         insights = applicationinsights.Component(
             f"{name}-insights",
             resource_name_=names.application_insights,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             kind="web",
             application_type=applicationinsights.ApplicationType.WEB,

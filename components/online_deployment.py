@@ -16,9 +16,9 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration
 from assessment.live import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
-from assessment.placement import Placement
 from components.autoscale import Autoscale, AutoscaleArgs, within_bounds
 from components.azure_written_properties import WRITTEN_BY_AZURE
+from components.placement import WorkspacePlacement
 from components.release_assets import ReleaseAssets
 
 __all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]
@@ -28,12 +28,8 @@ __all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]
 class OnlineDeploymentArgs:
     """Inputs of an `OnlineDeployment`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group of the workspace."""
-    workspace_name: pulumi.Input[str]
-    """*Required.* Workspace of the endpoint."""
+    placement: WorkspacePlacement
+    """*Required.* Names, region and tags, and the workspace."""
     endpoint: ml.OnlineEndpoint
     """*Required.* Endpoint that it belongs to, and is deleted with while it serves."""
     endpoint_name: str
@@ -61,8 +57,8 @@ class OnlineDeployment(pulumi.ComponentResource):
             f"{name}-deployment",
             deployment_name=declaration.name,
             endpoint_name=args.endpoint.name,
-            workspace_name=args.workspace_name,
-            resource_group_name=args.resource_group_name,
+            workspace_name=args.placement.workspace_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             properties=_properties(args),
             sku=ml.SkuArgs(name="Default", capacity=_capacity(declaration)),
@@ -91,7 +87,6 @@ class OnlineDeployment(pulumi.ComponentResource):
                 f"{name}-autoscale",
                 AutoscaleArgs(
                     placement=args.placement,
-                    resource_group_name=args.resource_group_name,
                     setting_name=args.placement.names.autoscale(args.endpoint_name, declaration.name),
                     endpoint_id=args.endpoint.id,
                     deployment_id=deployment.id,

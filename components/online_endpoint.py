@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 from pulumi_azure_native import monitor
 
 from assessment.declaration import DeploymentDeclaration, EndpointDeclaration
-from assessment.placement import Placement
 from components.azure_written_properties import WRITTEN_BY_AZURE
 from components.identity import Grant, Identity, IdentityArgs
 from components.online_deployment import OnlineDeployment, OnlineDeploymentArgs
-from components.platform import EndpointHost
+from components.placement import EndpointHost
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Role
 from components.settlement import Settlement, settle
+from components.stack_outputs import DeploymentOutputs, EndpointOutputs
 
 __all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
 
@@ -33,21 +32,20 @@ LOG_CATEGORIES = ("AmlOnlineEndpointConsoleLog", "AmlOnlineEndpointEventLog", "A
 class OnlineEndpointArgs:
     """Inputs of an `OnlineEndpoint`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
     host: EndpointHost
-    """*Required.* The platform that it stands on."""
-    enable_public_access: bool
-    """*Required.* False: it is reached through the workspace's private endpoint only, whatever endpoint.yml says."""
+    """*Required.* The platform that it stands on, with names, region and tags."""
     declaration: EndpointDeclaration
     """*Required.* Weights and deployments of this update."""
+    enable_public_access: bool = False
+    """*Optional.* Whether it is reached from the internet, unless endpoint.yml forbids it; by default it is reached
+    through the workspace's private endpoint only."""
 
 
 class OnlineEndpoint(pulumi.ComponentResource):
     """An endpoint with its deployments, which are created one after another."""
 
-    summary: dict[str, Any]
-    """What the stack's output says of it."""
+    outputs: EndpointOutputs
+    """What the stack puts out about it."""
 
     def __init__(self, name: str, args: OnlineEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:OnlineEndpoint", name, {}, opts)
@@ -57,7 +55,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
         endpoint = self._endpoint()
         monitor.DiagnosticSetting(
             f"{name}-logs",
-            name=args.placement.names.diagnostic_setting("logs"),
+            name=args.host.placement.names.diagnostic_setting("logs"),
             resource_uri=endpoint.id,
             workspace_id=args.host.log_analytics_id,
             logs=[monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in LOG_CATEGORIES],
@@ -66,9 +64,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
         assets = ReleaseAssets(
             name,
             ReleaseAssetsArgs(
-                placement=args.placement,
-                resource_group_name=args.host.resource_group_name,
-                workspace_name=args.host.workspace_name,
+                placement=args.host.placement,
                 asset_name=declaration.key,
                 deployments=declaration.deployments,
             ),
@@ -82,23 +78,16 @@ class OnlineEndpoint(pulumi.ComponentResource):
             deployments[each.name] = previous
         settlement = settle(
             declaration,
-            args.placement.names,
+            args.host.placement.names,
             endpoint,
             {each: deployment.resource for each, deployment in deployments.items()},
         )
-        self.summary = {
+        self.outputs = {
             "id": endpoint.id,
             "scoring_uri": endpoint.properties.apply(lambda properties: properties.scoring_uri),
             "auth_mode": declaration.model.endpoint.auth_mode,
             "deployments": {
-                each.name: {
-                    "id": deployments[each.name].resource.id,
-                    "weight": settlement.apply(partial(Settlement.weight, name=each.name)),
-                    "mirror": settlement.apply(partial(Settlement.mirrored, name=each.name)),
-                    "instances": each.instances,
-                    "sku": each.instance_type,
-                    "release": each.release,
-                }
+                each.name: _outputs(each, deployments[each.name].resource, settlement)
                 for each in declaration.deployments
             },
             "settled": settlement.apply(lambda found: found.settled),
@@ -115,9 +104,9 @@ class OnlineEndpoint(pulumi.ComponentResource):
         return ml.OnlineEndpoint(
             f"{self._name}-endpoint",
             endpoint_name=declaration.name,
-            workspace_name=args.host.workspace_name,
-            resource_group_name=args.host.resource_group_name,
-            location=args.placement.location,
+            workspace_name=args.host.placement.workspace_name,
+            resource_group_name=args.host.placement.resource_group_name,
+            location=args.host.placement.location,
             identity=identity,
             properties=ml.OnlineEndpointPropertiesArgs(
                 auth_mode=spec.auth_mode,
@@ -130,7 +119,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 traffic=transition.traffic,
                 mirror_traffic=transition.mirror,
             ),
-            tags={**spec.tags, **args.placement.tags},
+            tags={**spec.tags, **args.host.placement.tags},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=declaration.protect,
@@ -149,25 +138,24 @@ class OnlineEndpoint(pulumi.ComponentResource):
         if declared is not None:
             ids = list(declared.resource_ids) or None
             return ml.ManagedServiceIdentityArgs(type=declared.type, user_assigned_identities=ids), []
-        names = args.placement.names
+        names = args.host.placement.names
         identity = Identity(
             self._name,
             IdentityArgs(
-                placement=args.placement,
-                resource_group_name=args.host.resource_group_name,
+                placement=args.host.placement,
                 identity_name=names.endpoint_identity(args.declaration.key),
                 role_delay_seconds=args.declaration.role_delay_seconds,
                 grants=[
                     Grant(
                         suffix="pull-images",
                         role=Role.ACR_PULL,
-                        scope=args.host.container_registry_id,
+                        scope=args.host.associated.container_registry_id,
                         scope_name=names.container_registry,
                     ),
                     Grant(
                         suffix="read-models",
                         role=Role.STORAGE_BLOB_DATA_READER,
-                        scope=args.host.storage_account_id,
+                        scope=args.host.associated.storage_account_id,
                         scope_name=names.storage_account,
                     ),
                     # Azure assigns it to system-assigned identities by itself, and to no others.
@@ -205,9 +193,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
         return OnlineDeployment(
             f"{self._name}-{declaration.name}",
             OnlineDeploymentArgs(
-                placement=args.placement,
-                resource_group_name=args.host.resource_group_name,
-                workspace_name=args.host.workspace_name,
+                placement=args.host.placement,
                 endpoint=endpoint,
                 endpoint_name=args.declaration.name,
                 assets=assets,
@@ -215,3 +201,16 @@ class OnlineEndpoint(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[after] if after else []),
         )
+
+
+def _outputs(
+    declaration: DeploymentDeclaration, resource: ml.OnlineDeployment, settlement: pulumi.Output[Settlement]
+) -> DeploymentOutputs:
+    return {
+        "id": resource.id,
+        "weight": settlement.apply(partial(Settlement.weight, name=declaration.name)),
+        "mirror": settlement.apply(partial(Settlement.mirrored, name=declaration.name)),
+        "instances": declaration.instances,
+        "sku": declaration.instance_type,
+        "release": declaration.release,
+    }

@@ -17,32 +17,16 @@ from components.dependency import depend_on
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
 from components.key_vault import KeyVault, KeyVaultArgs
 from components.monitoring import Monitoring, MonitoringArgs
+from components.placement import AssociatedResources, EndpointHost, GroupPlacement, WorkspacePlacement
+from components.stack_outputs import WorkspaceOutputs
 from components.storage import Storage, StorageArgs
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
 from stack_config import Redundancy
 
-__all__ = ["SUBSCRIPTION_TAG", "EndpointHost", "Platform", "PlatformArgs"]
+__all__ = ["SUBSCRIPTION_TAG", "Platform", "PlatformArgs"]
 
 SUBSCRIPTION_TAG = "sluice:subscription"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EndpointHost:
-    """What an endpoint needs to know of the platform."""
-
-    resource_group_name: pulumi.Output[str]
-    """Group of the workspace."""
-    workspace_name: pulumi.Output[str]
-    """Workspace that the endpoint belongs to."""
-    workspace_id: pulumi.Output[str]
-    """ARM id of that workspace."""
-    storage_account_id: pulumi.Output[str]
-    """ARM id of the account that models and code are read from."""
-    container_registry_id: pulumi.Output[str]
-    """ARM id of the registry that images are pulled from."""
-    log_analytics_id: pulumi.Output[str]
-    """ARM id of the Log Analytics workspace that gets the endpoint's logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +35,12 @@ class PlatformArgs:
 
     placement: Placement
     """*Required.* Names, region, tenant and tags."""
-    enable_public_access: bool
-    """*Required.* False puts everything behind private endpoints."""
-    protect: bool
-    """*Required.* Protect group, stack identity and workspace against deletion."""
     protect_vault: bool
-    """*Required.* Protect the vault as well, against purging too."""
+    """*Required.* Protect the vault, against purging too, which cannot be taken back."""
+    protect: bool = True
+    """*Optional.* Protect group, stack identity and workspace against deletion; it does by default."""
+    enable_public_access: bool = False
+    """*Optional.* Whether it is reached from the internet; by default everything is behind private endpoints."""
     storage_redundancy: Redundancy = Redundancy.LRS
     """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
     role_delay_seconds: float = 0
@@ -72,29 +56,29 @@ class Platform(pulumi.ComponentResource):
 
     host: EndpointHost
     """What endpoints are built on."""
-    summary: dict[str, pulumi.Output[str]]
-    """What the stack's output says of the workspace."""
+    outputs: WorkspaceOutputs
+    """What the stack puts out about the workspace."""
     after_identity: pulumi.ResourceTransformation
     """Makes the resources of a component wait for the stack's identity, as all of the platform's do."""
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Platform", name, {}, opts)
-        placement, public = args.placement, args.enable_public_access
+        public = args.enable_public_access
         group = self._resource_group(name, args)
+        placement = GroupPlacement.of(args.placement, name=group.name, id=group.id)
         self.after_identity = depend_on(self._stack_identity(name, args, group))
         below = pulumi.ResourceOptions(
             parent=self, transformations=[self.after_identity, explain_taken_names(placement.names)]
         )
         monitoring = Monitoring(
             f"{name}-monitoring",
-            MonitoringArgs(placement=placement, resource_group_name=group.name),
+            MonitoringArgs(placement=placement),
             opts=below,
         )
         storage = Storage(
             f"{name}-storage",
             StorageArgs(
                 placement=placement,
-                resource_group_name=group.name,
                 redundancy=args.storage_redundancy,
                 enable_public_access=public,
             ),
@@ -104,7 +88,6 @@ class Platform(pulumi.ComponentResource):
             f"{name}-vault",
             KeyVaultArgs(
                 placement=placement,
-                resource_group_name=group.name,
                 enable_public_access=public,
                 protect=args.protect_vault,
             ),
@@ -112,19 +95,20 @@ class Platform(pulumi.ComponentResource):
         )
         registry = ContainerRegistry(
             f"{name}-registry",
-            ContainerRegistryArgs(placement=placement, resource_group_name=group.name, enable_public_access=public),
+            ContainerRegistryArgs(placement=placement, enable_public_access=public),
             opts=below,
+        )
+        associated = AssociatedResources(
+            storage_account_id=storage.id,
+            key_vault_id=vault.id,
+            container_registry_id=registry.id,
+            application_insights_id=monitoring.application_insights_id,
         )
         workspace = Workspace(
             f"{name}-ml",
             WorkspaceArgs(
                 placement=placement,
-                resource_group_name=group.name,
-                resource_group_id=group.id,
-                storage_account_id=storage.id,
-                key_vault_id=vault.id,
-                container_registry_id=registry.id,
-                application_insights_id=monitoring.application_insights_id,
+                associated=associated,
                 enable_public_access=public,
                 protect=args.protect,
                 role_delay_seconds=args.role_delay_seconds,
@@ -132,16 +116,14 @@ class Platform(pulumi.ComponentResource):
             opts=below,
         )
         self.host = EndpointHost(
-            resource_group_name=group.name,
-            workspace_name=workspace.workspace_name,
+            placement=WorkspacePlacement.within(placement, workspace_name=workspace.workspace_name),
             workspace_id=workspace.id,
-            storage_account_id=storage.id,
-            container_registry_id=registry.id,
+            associated=associated,
             log_analytics_id=monitoring.log_analytics_id,
         )
         if not public:
-            self._add_private_access(name, args, workspace, vault_id=vault.id)
-        self.summary = {
+            self._add_private_access(name, workspace)
+        self.outputs = {
             "id": workspace.id,
             "name": workspace.workspace_name,
             "studio_url": workspace.id.apply(
@@ -187,9 +169,7 @@ class Platform(pulumi.ComponentResource):
             replace_on_changes=[f'tags["{SUBSCRIPTION_TAG}"]'],
         )
 
-    def _add_private_access(
-        self, name: str, args: PlatformArgs, workspace: Workspace, *, vault_id: pulumi.Output[str]
-    ) -> None:
+    def _add_private_access(self, name: str, workspace: Workspace) -> None:
         """Private endpoints for everything, and a cluster that builds images behind them."""
         # Imported here, because the SDK's network module takes longer to import than all others together and a public
         # stack does not need it.
@@ -198,25 +178,16 @@ class Platform(pulumi.ComponentResource):
         access = PrivateAccess(
             f"{name}-access",
             PrivateAccessArgs(
-                placement=args.placement,
-                resource_group_name=self.host.resource_group_name,
+                placement=self.host.placement,
+                associated=self.host.associated,
                 workspace_id=workspace.id,
-                storage_account_id=self.host.storage_account_id,
-                key_vault_id=vault_id,
-                container_registry_id=self.host.container_registry_id,
                 workspace_identity=workspace.identity,
             ),
             opts=pulumi.ResourceOptions(parent=self, transformations=[self.after_identity]),
         )
         ImageBuildCluster(
             f"{name}-image-build",
-            ImageBuildClusterArgs(
-                placement=args.placement,
-                resource_group_name=self.host.resource_group_name,
-                workspace_name=self.host.workspace_name,
-                container_registry_id=self.host.container_registry_id,
-                storage_account_id=self.host.storage_account_id,
-            ),
+            ImageBuildClusterArgs(placement=self.host.placement, associated=self.host.associated),
             # Azure ML refuses nodes without a public address in a workspace without a private endpoint.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[access, workspace], transformations=[self.after_identity]

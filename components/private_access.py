@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network
 
-from assessment.placement import Placement
 from components.identity import Grant, Identity
+from components.placement import AssociatedResources, GroupPlacement
 from components.private_network import ZONES, PrivateNetwork, PrivateNetworkArgs
 from components.role_assignment import Role
 
@@ -27,18 +27,12 @@ READ_BY_WORKSPACE = ("blob", "file")
 class PrivateAccessArgs:
     """Inputs of a `PrivateAccess`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds network and private endpoints."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
+    associated: AssociatedResources
+    """*Required.* Storage, vault and registry of the workspace."""
     workspace_id: pulumi.Input[str]
     """*Required.* ARM id of the workspace."""
-    storage_account_id: pulumi.Input[str]
-    """*Required.* ARM id of its storage account."""
-    key_vault_id: pulumi.Input[str]
-    """*Required.* ARM id of its vault."""
-    container_registry_id: pulumi.Input[str]
-    """*Required.* ARM id of its registry."""
     workspace_identity: Identity
     """*Required.* What the workspace acts as."""
 
@@ -52,16 +46,16 @@ class PrivateAccess(pulumi.ComponentResource):
         self._args = args
         self._network = PrivateNetwork(
             name,
-            PrivateNetworkArgs(placement=args.placement, resource_group_name=args.resource_group_name),
+            PrivateNetworkArgs(placement=args.placement),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._latest: network.PrivateEndpoint | None = None
         names = args.placement.names
         self._private_endpoint("workspace", args.workspace_id, "amlworkspace")
-        self._private_endpoint("vault", args.key_vault_id, "vault")
-        self._private_endpoint("registry", args.container_registry_id, "registry")
+        self._private_endpoint("vault", args.associated.key_vault_id, "vault")
+        self._private_endpoint("registry", args.associated.container_registry_id, "registry")
         for group_id in STORAGE_GROUPS:
-            endpoint = self._private_endpoint(f"storage-{group_id}", args.storage_account_id, group_id)
+            endpoint = self._private_endpoint(f"storage-{group_id}", args.associated.storage_account_id, group_id)
             if group_id in READ_BY_WORKSPACE:
                 reader = Grant(
                     suffix=f"storage-{group_id}-reader",
@@ -78,7 +72,7 @@ class PrivateAccess(pulumi.ComponentResource):
         endpoint = network.PrivateEndpoint(
             f"{self._name}-{purpose}",
             private_endpoint_name=endpoint_name,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             subnet=network.SubnetArgs(id=self._network.endpoint_subnet_id),
             private_link_service_connections=[
@@ -96,7 +90,7 @@ class PrivateAccess(pulumi.ComponentResource):
             f"{self._name}-{purpose}-dns",
             private_dns_zone_group_name="default",
             private_endpoint_name=endpoint.name,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             private_dns_zone_configs=[
                 network.PrivateDnsZoneConfigArgs(
                     name=zone.replace(".", "-"), private_dns_zone_id=self._network.zone_ids[zone]

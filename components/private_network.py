@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network, privatedns
 
-from assessment.placement import Placement
+from components.placement import GroupPlacement
 from platform_record import ADDRESS_SPACE
 
 __all__ = ["ZONES", "PrivateNetwork", "PrivateNetworkArgs"]
@@ -39,10 +39,8 @@ ZONES: Mapping[str, tuple[str, ...]] = {
 class PrivateNetworkArgs:
     """Inputs of a `PrivateNetwork`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds network and zones."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
 
 
 class PrivateNetwork(pulumi.ComponentResource):
@@ -60,7 +58,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         self._network = network.VirtualNetwork(
             f"{name}-network",
             virtual_network_name=args.placement.names.virtual_network,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             address_space=network.AddressSpaceArgs(address_prefixes=[ADDRESS_SPACE]),
             tags=args.placement.tags,
@@ -80,7 +78,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         group = network.NetworkSecurityGroup(
             f"{self._name}-{purpose}-rules",
             network_security_group_name=names.network_security_group(purpose),
-            resource_group_name=self._args.resource_group_name,
+            resource_group_name=self._args.placement.resource_group_name,
             location=self._args.placement.location,
             security_rules=rules,
             tags=self._args.placement.tags,
@@ -90,7 +88,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             f"{self._name}-{purpose}",
             subnet_name=names.subnet(purpose),
             virtual_network_name=self._network.name,
-            resource_group_name=self._args.resource_group_name,
+            resource_group_name=self._args.placement.resource_group_name,
             address_prefix=SUBNETS[purpose],
             network_security_group=network.NetworkSecurityGroupArgs(id=group.id),
             # Without it Azure lets private endpoints pass the group's rules unseen.
@@ -103,7 +101,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         zone = privatedns.PrivateZone(
             f"{self._name}-{suffix}",
             private_zone_name=zone_name,
-            resource_group_name=self._args.resource_group_name,
+            resource_group_name=self._args.placement.resource_group_name,
             location="global",
             tags=self._args.placement.dns_tags,
             opts=pulumi.ResourceOptions(parent=self),
@@ -112,7 +110,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             f"{self._name}-{suffix}-link",
             virtual_network_link_name=self._args.placement.names.virtual_network,
             private_zone_name=zone.name,
-            resource_group_name=self._args.resource_group_name,
+            resource_group_name=self._args.placement.resource_group_name,
             location="global",
             registration_enabled=False,
             virtual_network=privatedns.SubResourceArgs(id=self._network.id),

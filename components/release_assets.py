@@ -16,7 +16,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration
-from assessment.placement import Placement
+from components.placement import WorkspacePlacement
 from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset
 
 __all__ = ["ReleaseAssets", "ReleaseAssetsArgs"]
@@ -32,12 +32,8 @@ _NAME_AND_VERSION = re.compile(r"(?:azureml:)?(?P<name>[^:/@]+):(?P<version>[^:/
 class ReleaseAssetsArgs:
     """Inputs of `ReleaseAssets`."""
 
-    placement: Placement
-    """*Required.* Names and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group of the workspace."""
-    workspace_name: pulumi.Input[str]
-    """*Required.* Workspace that holds the assets."""
+    placement: WorkspacePlacement
+    """*Required.* Names, region and tags, and the workspace."""
     asset_name: str
     """*Required.* What the names of the assets begin with."""
     deployments: Sequence[DeploymentDeclaration]
@@ -87,8 +83,8 @@ class ReleaseAssets(pulumi.ComponentResource):
         digest, tags = asset.digest[:DIGEST_DIGITS], self._args.placement.tags
         at = {
             **self._name_and_version(asset),
-            "workspace_name": self._args.workspace_name,
-            "resource_group_name": self._args.resource_group_name,
+            "workspace_name": self._args.placement.workspace_name,
+            "resource_group_name": self._args.placement.resource_group_name,
             "opts": pulumi.ResourceOptions(parent=self),
         }
         # The logical name has the digest too: new content is a new resource, and the old one is deleted only after the

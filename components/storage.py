@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import storage
 
-from assessment.placement import Placement
+from components.placement import GroupPlacement
 from stack_config import Redundancy
 
 __all__ = ["Storage", "StorageArgs"]
@@ -35,14 +35,12 @@ STUDIO_MAX_AGE_SECONDS = 1800
 class StorageArgs:
     """Inputs of a `Storage`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds the account."""
-    redundancy: Redundancy
-    """*Required.* Where Azure keeps copies of the data."""
-    enable_public_access: bool
-    """*Required.* Whether callers outside the private network reach it; they still need a role."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
+    redundancy: Redundancy = Redundancy.LRS
+    """*Optional.* Where Azure keeps copies of the data; within one data centre by default."""
+    enable_public_access: bool = False
+    """*Optional.* Whether callers outside the private network reach it, who still need a role; no by default."""
 
 
 class Storage(pulumi.ComponentResource):
@@ -57,7 +55,7 @@ class Storage(pulumi.ComponentResource):
         account = storage.StorageAccount(
             f"{name}-account",
             account_name=args.placement.names.storage_account,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             kind=storage.Kind.STORAGE_V2,
             sku=storage.SkuArgs(name=_SKUS[args.redundancy]),
@@ -82,7 +80,7 @@ class Storage(pulumi.ComponentResource):
             account_name=account.name,
             # Azure knows this name only; azure-native would make one up.
             blob_services_name="default",
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             is_versioning_enabled=True,
             delete_retention_policy=_soft_delete(),
             container_delete_retention_policy=_soft_delete(),

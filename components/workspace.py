@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from assessment.placement import Placement
 from components.identity import Grant, Identity, IdentityArgs
+from components.placement import AssociatedResources, GroupPlacement
 from components.role_assignment import Role
 from platform_record import ISOLATION
 
@@ -23,24 +23,15 @@ __all__ = ["Workspace", "WorkspaceArgs"]
 class WorkspaceArgs:
     """Inputs of a `Workspace`."""
 
-    placement: Placement
-    """*Required.* Names, region and tags."""
-    resource_group_name: pulumi.Input[str]
-    """*Required.* Group that holds the workspace."""
-    resource_group_id: pulumi.Input[str]
-    """*Required.* ARM id of that group."""
-    storage_account_id: pulumi.Input[str]
-    """*Required.* Account of the default datastores; Azure cannot change it later."""
-    key_vault_id: pulumi.Input[str]
-    """*Required.* Vault for the workspace's secrets; Azure cannot change it later."""
-    container_registry_id: pulumi.Input[str]
-    """*Required.* Registry for built images."""
-    application_insights_id: pulumi.Input[str]
-    """*Required.* Where deployments send telemetry."""
-    enable_public_access: bool
-    """*Required.* False: no public address, and a managed network that is provisioned with the workspace."""
-    protect: bool
-    """*Required.* The engine refuses to delete or replace it."""
+    placement: GroupPlacement
+    """*Required.* Names, region and tags, and the group."""
+    associated: AssociatedResources
+    """*Required.* Storage, vault, registry and telemetry that it uses."""
+    enable_public_access: bool = False
+    """*Optional.* Whether it has a public address; by default it has none, and a managed network is provisioned with
+    it."""
+    protect: bool = True
+    """*Optional.* The engine refuses to delete or replace it; it does by default."""
     role_delay_seconds: float = 0
     """*Optional.* How long Azure needs to put the roles of its identity into effect; no wait by default."""
 
@@ -63,7 +54,6 @@ class Workspace(pulumi.ComponentResource):
             name,
             IdentityArgs(
                 placement=args.placement,
-                resource_group_name=args.resource_group_name,
                 identity_name=names.workspace_identity,
                 grants=_grants(args),
                 role_delay_seconds=args.role_delay_seconds,
@@ -73,15 +63,15 @@ class Workspace(pulumi.ComponentResource):
         workspace = ml.Workspace(
             f"{name}-workspace",
             workspace_name=names.workspace,
-            resource_group_name=args.resource_group_name,
+            resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
             kind="Default",
             sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
             friendly_name=names.workspace,
-            storage_account=args.storage_account_id,
-            key_vault=_as_shown(args.key_vault_id),
-            container_registry=args.container_registry_id,
-            application_insights=_as_shown(args.application_insights_id),
+            storage_account=args.associated.storage_account_id,
+            key_vault=_as_shown(args.associated.key_vault_id),
+            container_registry=args.associated.container_registry_id,
+            application_insights=_as_shown(args.associated.application_insights_id),
             system_datastores_auth_mode=ml.SystemDatastoresAuthMode.IDENTITY,
             identity=ml.ManagedServiceIdentityArgs(
                 type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[self.identity.id]
@@ -127,10 +117,10 @@ def _as_shown(resource_id: pulumi.Input[str]) -> pulumi.Output[str]:
 
 def _grants(args: WorkspaceArgs) -> list[Grant]:
     """What Microsoft lists for a user-assigned workspace identity, on each resource rather than on the group."""
-    names = args.placement.names
-    storage, vault = (args.storage_account_id, names.storage_account), (args.key_vault_id, names.key_vault)
-    registry = (args.container_registry_id, names.container_registry)
-    insights = (args.application_insights_id, names.application_insights)
+    names, associated = args.placement.names, args.associated
+    storage, vault = (associated.storage_account_id, names.storage_account), (associated.key_vault_id, names.key_vault)
+    registry = (associated.container_registry_id, names.container_registry)
+    insights = (associated.application_insights_id, names.application_insights)
     rights = [
         ("storage-contributor", Role.CONTRIBUTOR, storage),
         ("storage-blob-data", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, storage),
@@ -142,7 +132,7 @@ def _grants(args: WorkspaceArgs) -> list[Grant]:
     ]
     if not args.enable_public_access:
         # On the group, because one of the connections to approve leads to the workspace, which does not exist yet.
-        group = (args.resource_group_id, names.resource_group)
+        group = (args.placement.resource_group_id, names.resource_group)
         rights.append(("connection-approver", Role.NETWORK_CONNECTION_APPROVER, group))
     return [
         Grant(suffix=suffix, role=role, scope=scope, scope_name=scope_name)

@@ -10,6 +10,7 @@ import pytest
 
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
 from assessment.placement import Placement
+from components.placement import AssociatedResources, EndpointHost, GroupPlacement, WorkspacePlacement
 from endpoint_state import LiveEndpoint, Transition
 from models.spec import AssetKind, DeploymentSpec, EndpointSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from naming import Names
@@ -22,6 +23,29 @@ def placement_of(stack: str) -> Placement:
         location="westeurope",
         tenant_id=TENANT_ID,
         tags={"sluice:team": "payments", "sluice:stack": stack},
+    )
+
+
+def in_group(placement: Placement) -> GroupPlacement:
+    """The placement with a group that exists already."""
+    return GroupPlacement.of(placement, name="rg", id="/rg")
+
+
+def in_workspace(placement: Placement) -> WorkspacePlacement:
+    """The placement with a group and a workspace that exist already."""
+    return WorkspacePlacement.within(in_group(placement), workspace_name="ws")
+
+
+def host_of(placement: Placement) -> EndpointHost:
+    """A platform that exists already."""
+    associated = AssociatedResources(
+        storage_account_id="/storage",
+        key_vault_id="/vault",
+        container_registry_id="/registry",
+        application_insights_id="/insights",
+    )
+    return EndpointHost(
+        placement=in_workspace(placement), workspace_id="/workspace", associated=associated, log_analytics_id="/logs"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from assessment.placement import Placement
 from components.autoscale import Autoscale, AutoscaleArgs
 from stack_config import AutoscaleSettings, ScheduleSettings
+from tests.components.conftest import in_group
 from tests.components.engine import FakeAzure, deploy
 
 NIGHT = ScheduleSettings(
@@ -27,8 +28,7 @@ OFFICE = ScheduleSettings(
 
 def setting(azure: FakeAzure, placement: Placement, **settings: Any) -> dict[str, Any]:
     args = AutoscaleArgs(
-        placement=placement,
-        resource_group_name="rg",
+        placement=in_group(placement),
         setting_name="as",
         endpoint_id="/endpoint",
         deployment_id="/endpoint/blue",

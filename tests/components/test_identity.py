@@ -13,11 +13,12 @@ from assessment.placement import Placement
 from components import identity as identity_module
 from components.identity import Grant, Identity, IdentityArgs
 from components.role_assignment import Role
+from tests.components.conftest import in_group
 from tests.components.engine import SUBSCRIPTION_ID, Deployment, FakeAzure, deploy
 
 
 def identity(azure: FakeAzure, placement: Placement, *grants: Grant, identity_name: str = "id-one") -> Deployment:
-    args = IdentityArgs(placement=placement, resource_group_name="rg", identity_name=identity_name, grants=grants)
+    args = IdentityArgs(placement=in_group(placement), identity_name=identity_name, grants=grants)
     return deploy(lambda: Identity("one", args), azure)
 
 
@@ -67,7 +68,7 @@ def test_another_role_scope_or_identity_has_another_assignment(
 
 
 def test_who_depends_on_an_identity_waits_for_its_rights(azure: FakeAzure, placement: Placement) -> None:
-    args = IdentityArgs(placement=placement, resource_group_name="rg", identity_name="id", grants=[PULL])
+    args = IdentityArgs(placement=in_group(placement), identity_name="id", grants=[PULL])
 
     def program() -> None:
         one = Identity("one", args)
@@ -95,8 +96,7 @@ def used(azure: FakeAzure, placement: Placement, seconds: float, *, preview: boo
 
     def program() -> None:
         args = IdentityArgs(
-            placement=placement,
-            resource_group_name="rg",
+            placement=in_group(placement),
             identity_name="id-one",
             grants=(PULL, READ),
             role_delay_seconds=seconds,

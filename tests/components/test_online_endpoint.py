@@ -12,11 +12,10 @@ import pytest
 from assessment.declaration import EndpointDeclaration
 from assessment.placement import Placement
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
-from components.platform import EndpointHost
 from endpoint_state import LiveDeployment
 from models.spec import AssetReference, IdentitySpec
 from stack_config import AutoscaleSettings, ScheduleSettings
-from tests.components.conftest import deployment_spec
+from tests.components.conftest import deployment_spec, host_of
 from tests.components.engine import Deployment, FakeAzure, Registration, deploy
 from tests.components.golden import assert_golden
 
@@ -29,17 +28,9 @@ def endpoint(azure: FakeAzure, placement: Placement) -> Callable[..., Deployment
 
     def endpoint(declaration: EndpointDeclaration, **changes: Any) -> Deployment:
         def program() -> None:
-            host = EndpointHost(
-                resource_group_name=pulumi.Output.from_input("rg"),
-                workspace_name=pulumi.Output.from_input("ws"),
-                workspace_id=pulumi.Output.from_input("/workspace"),
-                storage_account_id=pulumi.Output.from_input("/storage"),
-                container_registry_id=pulumi.Output.from_input("/registry"),
-                log_analytics_id=pulumi.Output.from_input("/logs"),
-            )
-            args = {"placement": placement, "host": host, "enable_public_access": True, **changes}
+            args = {"host": host_of(placement), "enable_public_access": True, **changes}
             made = OnlineEndpoint("fraud", OnlineEndpointArgs(declaration=declaration, **args))
-            pulumi.export("summary", made.summary)
+            pulumi.export("outputs", made.outputs)
 
         return deploy(program, azure)
 
@@ -314,12 +305,12 @@ def test_an_endpoints_logs_go_to_log_analytics(declare: Declare, endpoint: Deplo
     ]
 
 
-def test_the_summary_is_what_people_and_scripts_need(declare: Declare, endpoint: Deploy) -> None:
+def test_the_outputs_are_what_people_and_scripts_need(declare: Declare, endpoint: Deploy) -> None:
     deployment = endpoint(declare({"blue": 90, "green": 10}))
-    summary = deployment.outputs["summary"]
-    assert summary.keys() == {"id", "scoring_uri", "auth_mode", "deployments", "settled", "waiting", "next"}
-    assert summary["scoring_uri"] == "https://fraud-dev/score"
-    assert (summary["settled"], summary["next"]) == (True, None)
-    green = summary["deployments"]["green"]
+    outputs = deployment.outputs["outputs"]
+    assert outputs.keys() == {"id", "scoring_uri", "auth_mode", "deployments", "settled", "waiting", "next"}
+    assert outputs["scoring_uri"] == "https://fraud-dev/score"
+    assert (outputs["settled"], outputs["next"]) == (True, None)
+    green = outputs["deployments"]["green"]
     assert green.keys() == {"id", "weight", "mirror", "instances", "sku", "release"}
     assert (green["weight"], green["mirror"], green["instances"], green["sku"]) == (10, 0, 2, "Standard_DS3_v2")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from assessment.placement import Placement
+from components.container_registry import ContainerRegistryArgs
+from components.key_vault import KeyVaultArgs
+from components.online_endpoint import OnlineEndpointArgs
 from components.platform import SUBSCRIPTION_TAG, Platform, PlatformArgs
+from components.storage import StorageArgs
+from components.workspace import WorkspaceArgs
 from stack_config import Redundancy
 from tests.components.conftest import placement_of
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, Deployment, FakeAzure, deploy
@@ -49,6 +55,20 @@ def test_a_public_platform_is_this_tree(public: Deployment) -> None:
 
 def test_a_private_platform_is_this_tree(private: Deployment) -> None:
     assert_golden("platform-private", private.tree())
+
+
+def test_a_platform_is_private_and_protected_unless_it_is_said_to_be_otherwise() -> None:
+    placement = placement_of("dev")
+    azure = FakeAzure(placement.names)
+    tags = {"group_tags": {"sluice:endpoint:fraud-dev": "fraud"}, "record_tags": {"sluice:network": "private"}}
+    args = PlatformArgs(placement=placement, protect_vault=True, **tags)
+    assert_golden("platform-private", deploy(lambda: Platform("platform", args), azure).tree())
+
+
+@pytest.mark.parametrize("args", [ContainerRegistryArgs, KeyVaultArgs, OnlineEndpointArgs, StorageArgs, WorkspaceArgs])
+def test_each_component_is_closed_unless_it_is_said_to_be_open(args: Any) -> None:
+    (access,) = (field for field in fields(args) if field.name == "enable_public_access")
+    assert access.default is False
 
 
 @pytest.mark.parametrize("which", ["public", "private"])

@@ -11,7 +11,7 @@ from assessment.declaration import DeploymentDeclaration
 from assessment.placement import Placement
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from models.spec import AssetKind, AssetReference
-from tests.components.conftest import deployment_spec, local_asset
+from tests.components.conftest import deployment_spec, in_workspace, local_asset
 from tests.components.engine import FakeAzure, deploy
 
 
@@ -40,9 +40,7 @@ def declaration(name: str, **changes: Any) -> DeploymentDeclaration:
 
 def args(placement: Placement, *deployments: DeploymentDeclaration) -> ReleaseAssetsArgs:
     return ReleaseAssetsArgs(
-        placement=placement,
-        resource_group_name="rg",
-        workspace_name="ws",
+        placement=in_workspace(placement),
         asset_name="fraud",
         deployments=deployments,
     )

@@ -13,8 +13,8 @@ import pytest
 from assessment.declaration import EndpointDeclaration
 from assessment.placement import Placement
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
-from components.platform import EndpointHost
 from endpoint_state import LiveDeployment, LiveEndpoint
+from tests.components.conftest import host_of
 from tests.components.engine import FakeAzure, deploy
 
 Declare = Callable[..., EndpointDeclaration]
@@ -57,25 +57,10 @@ def run(azure: FakeAzure, placement: Placement, caplog: pytest.LogCaptureFixture
                 azure.add_deployment(live.name, name)
 
         def program() -> None:
-            host = EndpointHost(
-                **dict.fromkeys(
-                    [
-                        "resource_group_name",
-                        "workspace_name",
-                        "workspace_id",
-                        "storage_account_id",
-                        "container_registry_id",
-                        "log_analytics_id",
-                    ],
-                    pulumi.Output.from_input("/x"),
-                )
-            )
-            args = OnlineEndpointArgs(
-                placement=placement, host=host, enable_public_access=True, declaration=declaration
-            )
-            pulumi.export("summary", OnlineEndpoint("fraud", args).summary)
+            args = OnlineEndpointArgs(host=host_of(placement), enable_public_access=True, declaration=declaration)
+            pulumi.export("endpoint", OnlineEndpoint("fraud", args).outputs)
 
-        outputs = deploy(program, azure, preview=preview).outputs["summary"]
+        outputs = deploy(program, azure, preview=preview).outputs["endpoint"]
         return outputs, [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
     return run
@@ -86,9 +71,9 @@ def test_weights_that_somebody_emptied_are_told_with_both_sides_and_the_way_back
     declare: Declare, run: Run, azure: FakeAzure, preview: bool
 ) -> None:
     azure.left_alone = {ENDPOINT, BLUE}
-    summary, warnings = run(declare({"blue": 100}, live=live_endpoint({}, "blue")), preview=preview)
-    assert (summary["settled"], summary["next"]) == (False, REFRESH)
-    assert summary["deployments"]["blue"]["weight"] == 0
+    outputs, warnings = run(declare({"blue": 100}, live=live_endpoint({}, "blue")), preview=preview)
+    assert (outputs["settled"], outputs["next"]) == (False, REFRESH)
+    assert outputs["deployments"]["blue"]["weight"] == 0
     assert warnings == [
         "fraud-dev has other weights in Azure (live none, mirrored none) than declared (live blue=100, mirrored none). "
         "It was last changed by jo@example.org at 2026-11-27T21:00:00Z. Pulumi's state already has the declared "
@@ -103,18 +88,18 @@ def test_other_weights_and_a_mirror_of_somebody_are_what_the_outputs_say(
 ) -> None:
     azure.left_alone = {ENDPOINT, BLUE, GREEN}
     live = live_endpoint({"blue": 60, "green": 40}, "blue", "green", mirror={"green": 10})
-    summary, warnings = run(declare({"blue": 100, "green": 0}, live=live), preview=preview)
-    said = {name: (one["weight"], one["mirror"]) for name, one in summary["deployments"].items()}
+    outputs, warnings = run(declare({"blue": 100, "green": 0}, live=live), preview=preview)
+    said = {name: (one["weight"], one["mirror"]) for name, one in outputs["deployments"].items()}
     assert said == {"blue": (60, 0), "green": (40, 10)}
-    assert (summary["settled"], len(warnings)) == (False, 1)
+    assert (outputs["settled"], len(warnings)) == (False, 1)
 
 
 @both
 def test_a_change_that_the_engine_makes_is_no_difference(declare: Declare, run: Run, preview: bool) -> None:
     live = live_endpoint({"blue": 60, "green": 40}, "blue", "green")
-    summary, warnings = run(declare({"blue": 90, "green": 10, "amber": 0}, live=live), preview=preview)
-    assert (summary["settled"], summary["next"], warnings) == (True, None, [])
-    assert [one["weight"] for one in summary["deployments"].values()] == [90, 10, 0]
+    outputs, warnings = run(declare({"blue": 90, "green": 10, "amber": 0}, live=live), preview=preview)
+    assert (outputs["settled"], outputs["next"], warnings) == (True, None, [])
+    assert [one["weight"] for one in outputs["deployments"].values()] == [90, 10, 0]
 
 
 @both
@@ -122,8 +107,8 @@ def test_what_is_as_declared_is_not_asked_for_again(
     declare: Declare, run: Run, azure: FakeAzure, preview: bool
 ) -> None:
     azure.left_alone = {ENDPOINT, BLUE}
-    summary, warnings = run(declare({"blue": 100}, live=live_endpoint({"blue": 100}, "blue")), preview=preview)
-    assert (summary["settled"], warnings, azure.reads) == (True, [], [])
+    outputs, warnings = run(declare({"blue": 100}, live=live_endpoint({"blue": 100}, "blue")), preview=preview)
+    assert (outputs["settled"], warnings, azure.reads) == (True, [], [])
 
 
 @both
@@ -132,9 +117,9 @@ def test_a_deployment_that_was_deleted_by_hand_is_told(
 ) -> None:
     azure.left_alone = {ENDPOINT, BLUE, GREEN}
     live = live_endpoint({"blue": 100}, "blue")
-    summary, warnings = run(declare({"blue": 100, "green": 0}, live=live), preview=preview)
-    assert (summary["settled"], summary["next"]) == (False, REFRESH)
-    assert summary["deployments"]["blue"]["weight"] == 100
+    outputs, warnings = run(declare({"blue": 100, "green": 0}, live=live), preview=preview)
+    assert (outputs["settled"], outputs["next"]) == (False, REFRESH)
+    assert outputs["deployments"]["blue"]["weight"] == 100
     assert warnings == [
         "The deployment green of fraud-dev is declared but does not exist in Azure. It was deleted outside of this "
         f"program: Pulumi's state still has it, so a plain pulumi up does not recreate it. Run {REFRESH}."
@@ -146,8 +131,8 @@ def test_an_endpoint_that_was_deleted_by_hand_is_told(
     declare: Declare, run: Run, azure: FakeAzure, preview: bool
 ) -> None:
     azure.left_alone = {ENDPOINT}
-    summary, warnings = run(declare({}, live=None), preview=preview)
-    assert (summary["settled"], summary["next"]) == (False, REFRESH)
+    outputs, warnings = run(declare({}, live=None), preview=preview)
+    assert (outputs["settled"], outputs["next"]) == (False, REFRESH)
     assert [warning.partition(" is declared but does not exist")[0] for warning in warnings] == [
         "The endpoint fraud-dev"
     ]
@@ -157,8 +142,8 @@ def test_an_endpoint_that_cannot_be_read_after_its_update_is_not_called_settled(
     declare: Declare, run: Run, azure: FakeAzure
 ) -> None:
     azure.failures[READ_ENDPOINT] = 'request failed /x: Status=403 Code="AuthorizationFailed" Message="No."'
-    summary, (warning,) = run(declare({"blue": 100}, live=live_endpoint({}, "blue")), preview=False)
-    assert (summary["settled"], summary["next"]) == (False, REFRESH)
+    outputs, (warning,) = run(declare({"blue": 100}, live=live_endpoint({}, "blue")), preview=False)
+    assert (outputs["settled"], outputs["next"]) == (False, REFRESH)
     assert 'Status=403 Code="AuthorizationFailed" Message="No."' in warning
 
 
@@ -170,13 +155,13 @@ def test_what_waits_is_printed_in_one_line_and_put_out_with_the_command_that_con
     reasons = ("deployments wait for the workspace: blue", "live weights wait (blue=100): blue does not exist yet")
     waits = replace(declaration.transition, waiting=reasons)
     caplog.set_level(logging.INFO)
-    summary, _ = run(replace(declaration, transition=waits, next="pulumi up --stack dev"), preview=preview)
+    outputs, _ = run(replace(declaration, transition=waits, next="pulumi up --stack dev"), preview=preview)
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
     assert said == [
         "fraud-dev is not settled: deployments wait for the workspace: blue; live weights wait (blue=100): blue does "
         "not exist yet. Next: pulumi up --stack dev"
     ]
-    assert (summary["settled"], summary["waiting"], summary["next"]) == (False, list(reasons), "pulumi up --stack dev")
+    assert (outputs["settled"], outputs["waiting"], outputs["next"]) == (False, list(reasons), "pulumi up --stack dev")
 
 
 @both
@@ -184,9 +169,9 @@ def test_nothing_is_printed_where_nothing_waits(
     declare: Declare, run: Run, caplog: pytest.LogCaptureFixture, preview: bool
 ) -> None:
     caplog.set_level(logging.INFO)
-    summary, _ = run(declare({"blue": 100}, live=live_endpoint({"blue": 100}, "blue")), preview=preview)
+    outputs, _ = run(declare({"blue": 100}, live=live_endpoint({"blue": 100}, "blue")), preview=preview)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.INFO] == []
-    assert summary["waiting"] == []
+    assert outputs["waiting"] == []
 
 
 @both
@@ -197,8 +182,8 @@ def test_a_deployment_that_serves_although_it_failed_is_told(
     azure.left_alone = {ENDPOINT, BLUE, GREEN}
     live = live_endpoint({"blue": 100}, "blue", "green")
     broken = {name: replace(one, provisioning_state="Failed") for name, one in live.deployments.items()}
-    summary, warnings = run(declare({"blue": 100, "green": 0}, live=replace(live, deployments=broken)), preview=preview)
-    assert (summary["settled"], summary["next"]) == (True, None)
+    outputs, warnings = run(declare({"blue": 100, "green": 0}, live=replace(live, deployments=broken)), preview=preview)
+    assert (outputs["settled"], outputs["next"]) == (True, None)
     (warning,) = warnings
     assert warning.startswith("The deployment blue of fraud-dev was Failed in Azure when this program started")
     assert warning.endswith("at 0 % the next pulumi up replaces it.")

@@ -1,0 +1,61 @@
+"""The outputs of a stack, for people and scripts: their keys and types are a contract.
+
+They are dictionaries, because the engine stores them as they are. The program reads none of them, except the ids of
+endpoints when nothing is found under today's names (`assessment/live.py`). None is a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+import pulumi
+
+__all__ = ["DeploymentOutputs", "EndpointOutputs", "WorkspaceOutputs"]
+
+
+class DeploymentOutputs(TypedDict):
+    """One deployment of this update."""
+
+    id: pulumi.Output[str]
+    """ARM id."""
+    weight: pulumi.Output[int]
+    """Percent of live requests that it gets."""
+    mirror: pulumi.Output[int]
+    """Percent of live requests that are mirrored to it."""
+    instances: int
+    """How many instances; with autoscale the first count only."""
+    sku: str
+    """VM size; on Kubernetes the instance type."""
+    release: str
+    """Digest of what it serves, as its tag says it."""
+
+
+class EndpointOutputs(TypedDict):
+    """One endpoint of the stack."""
+
+    id: pulumi.Output[str]
+    """ARM id."""
+    scoring_uri: pulumi.Output[str]
+    """Where clients send requests."""
+    auth_mode: str
+    """Key, AMLToken or AADToken."""
+    deployments: Mapping[str, DeploymentOutputs]
+    """The deployments by name, in the order of the stack file."""
+    settled: pulumi.Output[bool]
+    """Whether Azure is what the stack file says."""
+    waiting: list[str]
+    """What this update holds back, and why."""
+    next: pulumi.Output[str | None]
+    """The command that continues; null when there is nothing to do."""
+
+
+class WorkspaceOutputs(TypedDict):
+    """The stack's workspace."""
+
+    id: pulumi.Output[str]
+    """ARM id."""
+    name: pulumi.Output[str]
+    """Name in Azure."""
+    studio_url: pulumi.Output[str]
+    """Its page in Azure ML studio."""
