@@ -179,7 +179,10 @@ def _spawn_on_a_port(home: LocalHome, port: int | None, flags: Sequence[str], sa
 
 
 def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server:
-    command = [sys.executable, "-m", "localazure", "--home", str(home.path), "--port", str(port), *flags]
+    from cache_folder import cache_folder
+
+    folders = ["--home", str(home.path), "--environments", str(cache_folder(os.environ) / "environments")]
+    command = [sys.executable, "-m", "localazure", *folders, "--port", str(port), *flags]
     try:
         log = home.console_log.open("wb")
     except OSError as error:

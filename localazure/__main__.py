@@ -6,14 +6,12 @@ import asyncio
 import errno
 import logging
 import logging.handlers
-import os
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from cache_folder import cache_folder
 from localazure.arm.control_plane import Options
 from localazure.arm.quota import read_quota
 from localazure.disk import is_full
@@ -44,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
         check_host(parsed.host)
         _log_to(home)
         monitoring = MonitorOptions(autoscale_speed=parsed.autoscale_speed)
-        event_loop()(_run(home, parsed.port, options, monitoring, simulated=parsed.compute == "simulated"))
+        environments = (parsed.environments or home / "environments").absolute()
+        simulated = parsed.compute == "simulated"
+        event_loop()(_run(home, parsed.port, environments, options, monitoring, simulated=simulated))
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -68,7 +68,9 @@ def event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
     return uvloop.run
 
 
-async def _run(home: Path, port: int, options: Options, monitoring: MonitorOptions, *, simulated: bool) -> None:
+async def _run(
+    home: Path, port: int, environments_folder: Path, options: Options, monitoring: MonitorOptions, *, simulated: bool
+) -> None:
     from localazure.batch.runner import BatchRunner
     from localazure.faults.registry import Faults
     from localazure.faults.scoring import exchange_with_faults
@@ -76,7 +78,7 @@ async def _run(home: Path, port: int, options: Options, monitoring: MonitorOptio
     from localazure.scoring.environments import EnvironmentCache
     from localazure.scoring.plane import ScoringPlane
 
-    environments, faults = EnvironmentCache(cache_folder(os.environ) / "environments"), Faults()
+    environments, faults = EnvironmentCache(environments_folder), Faults()
     scoring = ScoringPlane(home, environments, exchange_with_faults(faults, exchange), simulated=simulated)
     batch = BatchRunner(home / "batch", environments, simulated=simulated)
     server = Server(home, port, scoring, batch, options, faults, monitoring)

@@ -25,6 +25,12 @@ def server_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="HTTPS; plain HTTP is the next one; 0 = any free pair"
     )
+    parser.add_argument(
+        "--environments",
+        type=Path,
+        metavar="FOLDER",
+        help="where the Python environments of models are kept, so that homes can share them (default: in the home)",
+    )
     parser.add_argument("--host", default=HOST, help="127.0.0.1, which cannot be changed")
     parser.add_argument(
         "--outside-network",
@@ -114,7 +120,7 @@ def wrong_switches(switches: Sequence[str]) -> list[str]:
 def described_switches() -> Iterator[tuple[str, str, str]]:
     """Name, value and meaning of each switch, as the coverage page lists them."""
     for action in server_parser()._actions:  # argparse has no public list of them
-        if isinstance(action, argparse._HelpAction) or action.dest in ("home", "host"):
+        if isinstance(action, argparse._HelpAction) or action.dest in ("home", "environments", "host"):
             continue
         value = action.metavar or ("|".join(map(str, action.choices)) if action.choices else "")
         value = value or ("" if action.nargs == 0 else action.dest.upper())

@@ -16,6 +16,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
+PACKAGES = ("assessment", "cli", "components", "models", "rollout", "teardown", "toolchain")
 PURE = (
     "naming",
     "arm_id",
@@ -177,7 +178,7 @@ def imports_of(place: str) -> set[str]:
         ("models", {"assessment", "cli", "components", "localazure", "pulumi", "rollout", "settings"}),
         ("rollout", {"assessment", "cli", "components", "localazure"}),
         ("teardown", {"assessment", "cli", "components", "localazure", "models", "pulumi", "rollout", "settings"}),
-        ("localazure", {"cli", "components", "models", "naming", "pulumi_azure_native", "rollout", "settings"}),
+        ("localazure", {*PURE, *PACKAGES, "pulumi_azure_native", "settings"}),
         ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),
     ],
 )

@@ -63,7 +63,7 @@ def test_options_that_the_server_would_not_take_are_refused_before_anything_is_m
 def test_every_switch_of_the_server_that_takes_values_is_checked():
     parser = server_parser()
     restricted = {action.option_strings[0] for action in parser._actions if action.choices or action.type}
-    assert restricted - {"--home", "--port"} <= set(local.SERVER_CHOICES)
+    assert restricted - {"--home", "--port", "--environments"} <= set(local.SERVER_CHOICES)
     assert wrong_switches([f"{flag}=" for flag in sorted(restricted - {"--home", "--port"})])
 
 

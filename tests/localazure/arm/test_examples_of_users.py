@@ -19,6 +19,7 @@ import yaml
 
 from cli.environment import local_environment
 from cli.localhome import LocalHome
+from tests.localazure.server_command import server_command
 from tests.waiting import HANGS
 from toolchain.uv import find_uv, uv_environment
 
@@ -62,7 +63,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHome]:
     home = LocalHome(tmp_path_factory.mktemp("azure") / "home")
     home.create()
     environment = os.environ | uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
-    command = [sys.executable, "-m", "localazure", "--home", str(home.path), "--port", "0"]
+    command = server_command(home.path)
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     assert server.stdout is not None
     if not server.stdout.readline():

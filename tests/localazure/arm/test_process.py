@@ -14,6 +14,7 @@ import pytest
 
 from localazure.__main__ import event_loop
 from tests.localazure.arm.conftest import GROUP
+from tests.localazure.server_command import server_command
 from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
@@ -28,7 +29,7 @@ class Process:
 
     def __init__(self, home: Path, *options: str, port: int = 0) -> None:
         self.home = home
-        command = [sys.executable, "-m", "localazure", "--home", str(home), "--port", str(port), *options]
+        command = server_command(home, *options, port=port)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline()

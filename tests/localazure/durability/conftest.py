@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import requests
 
 from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import PLATFORM, WORKSPACE
+from tests.localazure.server_command import server_command
 from tests.waiting import HANGS, wait_until
 from toolchain.uv import find_uv, uv_environment
 
@@ -34,7 +34,7 @@ class Azure:
         self.session.trust_env = False
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "localazure", "--home", str(self.home), "--port", str(self.port)]
+        command = server_command(self.home, port=self.port)
         environment = os.environ | uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import requests
 
 from localazure import identity
 from localazure.scoring.processes import MARKER
+from tests.localazure.server_command import server_command
 from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
@@ -183,7 +183,7 @@ def test_models_serve_again_and_none_is_orphaned(azure: Any) -> None:
 
 def test_of_many_starts_at_once_one_wins_and_the_others_say_so(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    command = [sys.executable, "-m", "localazure", "--home", str(home), "--port", "0"]
+    command = server_command(home)
     starts = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     try:
         wait_until(lambda: sum(start.poll() is not None for start in starts) == 3)

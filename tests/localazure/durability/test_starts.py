@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.localazure.server_command import server_command
 from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
@@ -158,7 +159,7 @@ def test_a_home_that_cannot_be_written_is_named_by_every_command(read_only: Path
         assert f"cannot write to {command.home}" in command("start", expect=4)
         assert "does not run" in command("status", expect=4)
         assert "no local Azure runs" in command("stop")
-        words = [sys.executable, "-m", "localazure", "--home", str(command.home), "--port", "0"]
+        words = server_command(command.home)
         by_hand = subprocess.run(words, capture_output=True, text=True, timeout=HANGS)
         assert (by_hand.returncode, by_hand.stdout) == (1, "")
         assert f"{command.home} cannot be written" in by_hand.stderr

@@ -6,7 +6,6 @@ import concurrent.futures
 import contextlib
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from localazure import identity
 from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import MANAGED
+from tests.localazure.server_command import server_command
 from tests.waiting import HANGS, wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ class Azure:
         import requests  # slow to import, and only integration tests need it
 
         self.home = home
-        command = [sys.executable, "-m", "localazure", "--home", str(home), "--port", "0", *flags]
+        command = server_command(home, *flags)
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         assert "ready" in self.process.stdout.readline()
