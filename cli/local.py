@@ -30,7 +30,7 @@ SERVER_CHOICES = {
     "--compute": ("KIND", "processes, or simulated: deployments answer without processes, so that hundreds fit"),
     "--autoscale-speed": ("TIMES", "let autoscale's windows and cool-downs pass 1 to 60 times as fast"),
     "--timing": ("PACE", "fast, or real: operations take as long as in recordings of the service"),
-    "--service": ("GENERATION", "by-version, 2022 or 2024: which Azure Machine Learning to behave like"),
+    "--service": ("VERSION", "by-version, 2022 or 2024: which Azure Machine Learning to behave like"),
     "--quota": ("FAMILY=CORES", "limit the cores of a family of VM sizes, for example DSv2=24; may be repeated"),
     "--vm-size": ("SIZE", "accept this VM size too, although the table does not list it; may be repeated"),
     "--taken-endpoint-name": ("NAME", "act as if another customer had an endpoint with this name; may be repeated"),

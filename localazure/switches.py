@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from localazure.arm.manners import Generation
+from localazure.arm.machine_learning_api import ServiceVersion
 from localazure.arm.quota import read_quota
 from localazure.arm.timing import PACES
 from localazure.monitor.monitor import MAX_SPEED
@@ -53,9 +53,9 @@ def server_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--service",
-        type=_generation,
-        metavar=f"{{{','.join(Generation)}}}",
-        default=Generation.BY_VERSION,
+        type=_service_version,
+        metavar=f"{{{','.join(ServiceVersion)}}}",
+        default=ServiceVersion.BY_API_VERSION,
         help="which version of Machine Learning to imitate: that of 2022, that of 2024, or (default) the one that the "
         "api-version suggests",
     )
@@ -143,10 +143,10 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _generation(text: str) -> Generation:
-    if text not in list(Generation):
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(Generation)}, got {text!r}")
-    return Generation(text)
+def _service_version(text: str) -> ServiceVersion:
+    if text not in list(ServiceVersion):
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(ServiceVersion)}, got {text!r}")
+    return ServiceVersion(text)
 
 
 def _quota(text: str) -> str:

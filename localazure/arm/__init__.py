@@ -3,6 +3,6 @@
 A request comes to `service`, which finds its line in the route table of `resource_manager` and the behaviour of its
 type. `behaviour` is what every type does; what a single type does besides is in `namespaces`, one module or package for
 each Azure namespace. `control_plane` holds what behaviours share: the store, `operations` that take time, roles, the
-data plane. `manners` says how the recorded generations of the Machine Learning service answer, and `batch_service` is
-where batch endpoints are invoked.
+data plane. `long_running` says how clients are told of operations, `machine_learning_api` what the api-versions of
+Machine Learning differ in, and `batch_service` is where batch endpoints are invoked.
 """

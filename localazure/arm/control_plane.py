@@ -17,7 +17,7 @@ from typing import Any
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.long_running import LongRunning
-from localazure.arm.manners import Generation, Manners, manners_of
+from localazure.arm.machine_learning_api import MachineLearningApi, ServiceVersion
 from localazure.arm.operations import Operations
 from localazure.arm.reply import Request
 from localazure.arm.roles import Identities, Roles
@@ -42,7 +42,7 @@ class Options:
     """The caller needs a role assignment to read or write blobs; otherwise it may do everything."""
     keep_omitted_traffic: bool = False
     """An endpoint PUT without `traffic` keeps the weights. Documented is the reset; no recording shows the case."""
-    generation: Generation = Generation.BY_VERSION
+    service: ServiceVersion = ServiceVersion.BY_API_VERSION
     """Which of the recorded Machine Learning services answers."""
     pace: str = "fast"
     """`fast`, or `real`: durations of the recorded service and no Retry-After."""
@@ -138,9 +138,9 @@ class ControlPlane:
         """Every emulated type, as Azure spells it."""
         return [behaviour.shape.arm for behaviour in self._behaviours.values()]
 
-    def manners(self, api_version: str) -> Manners:
+    def machine_learning(self, api_version: str) -> MachineLearningApi:
         """How the Machine Learning service answers a request with this api-version."""
-        return manners_of(api_version, self.options.generation)
+        return MachineLearningApi.of(api_version, self.options.service)
 
     def remove_tree(self, resource: Resource) -> None:
         """Forget a resource and all below it, with their side effects."""

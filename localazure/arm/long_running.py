@@ -95,6 +95,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "PATCH": FirstAnswer(202, Body.NULL, (Header.RESULT, Header.WHOLE, Header.TIMEOUT)),
             "POST": FirstAnswer(202, Body.NULL, (Header.RESULT, Header.WHOLE)),
             "DELETE": FirstAnswer(202, Body.NULL, (*_BOTH, Header.TIMEOUT)),
+            "DELETE empty": FirstAnswer(202, Body.EMPTY, (*_BOTH, Header.TIMEOUT)),
         },
     ),
     WORKSPACE: Protocol(

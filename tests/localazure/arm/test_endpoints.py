@@ -5,7 +5,7 @@ import json
 import pytest
 
 from localazure import identity
-from localazure.arm.manners import Generation
+from localazure.arm.machine_learning_api import ServiceVersion
 from tests.localazure.arm.conftest import BLUE, ENDPOINT, VAULT, WORKSPACE
 
 
@@ -28,7 +28,7 @@ def body(**properties):
 @pytest.mark.proves("switches", honours=["--service"])
 def test_creating_answers_201_with_the_recorded_headers_and_body(arm_with):
     # Recorded in 2025 with this api-version: the newer service, complete answers.
-    workspace = arm_with(generation=Generation.NEWER)
+    workspace = arm_with(service=ServiceVersion.NEWER)
     workspace.make_workspace()
     sent = body(authMode="Key", description="some description")
     answer = workspace.put(ENDPOINT, sent, version="2022-02-01-preview")

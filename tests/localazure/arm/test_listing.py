@@ -1,4 +1,4 @@
-"""Resource Manager's manners around lists and writes: pages, filters, HEAD, conditions, PATCH, ids in any case."""
+"""Lists and writes of Resource Manager: pages, filters, HEAD, conditions, PATCH, ids in any case."""
 
 from __future__ import annotations
 

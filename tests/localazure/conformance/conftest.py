@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localazure.arm.manners import Generation
+from localazure.arm.machine_learning_api import ServiceVersion
 from localazure.coverage.deviations import DEVIATIONS
 from tests.localazure.conformance.replay import Replay, Step
 from tests.localazure.conftest import LocalAzure
@@ -84,7 +84,7 @@ class Recordings:
     def _run(self, file: Path) -> list[Step]:
         text = file.read_text()
         plane = RoutedPlane()
-        azure = LocalAzure(self._folder / file.stem, plane, generation=_generation(text))
+        azure = LocalAzure(self._folder / file.stem, plane, service=_service_version(text))
         driver = Driver(azure)
         try:
             return list(Replay(driver, json.loads(text), lambda answer: setattr(plane, "answer", answer)).run())
@@ -93,11 +93,11 @@ class Recordings:
             azure.close()
 
 
-def _generation(text: str) -> Generation:
+def _service_version(text: str) -> ServiceVersion:
     """Which of the two services was recorded: their operation ids differ."""
     if "/oeidp:" in text or "/odidp:" in text or "bes:" in text:
-        return Generation.NEWER
-    return Generation.OLDER if "/mfeOperation" in text else Generation.BY_VERSION
+        return ServiceVersion.NEWER
+    return ServiceVersion.OLDER if "/mfeOperation" in text else ServiceVersion.BY_API_VERSION
 
 
 @pytest.fixture(scope="session")

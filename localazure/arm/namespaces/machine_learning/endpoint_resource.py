@@ -22,12 +22,8 @@ OPERATION_URI = "AzureAsyncOperationUri"
 class EndpointResource(Behaviour):
     """An endpoint or a deployment."""
 
-    prefixes: ClassVar[tuple[str, str]]
-    """Of operation ids, from the older and the newer service."""
     noun: ClassVar[str]
     patchable: ClassVar[frozenset[str]] = frozenset({"tags"})
-    shows_operation: ClassVar[bool] = True
-    """Whether the newer service shows AzureAsyncOperationUri."""
 
     def endpoint_id(self, resource_id: ResourceId) -> str:
         """The endpoint that a request is about."""
@@ -96,13 +92,13 @@ class EndpointResource(Behaviour):
         """Start an operation and note it on the resource; belongs in a transaction that saves the resource."""
         workspace = self.store.get(workspace_id_of(resource.resource_id))
         assert workspace is not None  # parents were checked
-        manners = self.plane.manners(request.api_version)
-        prefix = f"{self.prefixes[manners.newer]}:{workspace.properties['workspaceId']}:"
+        api = self.plane.machine_learning(request.api_version)
+        prefix = f"{api.operation_prefix(self.shape.arm)}:{workspace.properties['workspaceId']}:"
         operation = self.start(
-            request, resource, verb, MFE, prefix=prefix, payload=payload, update=update, signed=manners.signed
+            request, resource, verb, MFE, prefix=prefix, payload=payload, update=update, signed=api.signs_operation_urls
         )
         bag = resource.properties.setdefault("properties", {})
-        if self.shows_operation or not manners.newer:
+        if api.names_operation(self.shape.arm):
             bag[OPERATION_URI] = self.plane.long_running.unsigned_status_url(operation)
         return operation
 
@@ -115,7 +111,8 @@ class EndpointResource(Behaviour):
             resource.properties["provisioningState"] = "Deleting"
             operation = self.begin(request, resource, "delete")
             self.store.save(resource)
-        return self.accepted(operation, "DELETE")
+        deletion = self.plane.machine_learning(request.api_version).deletion(self.shape.arm)
+        return self.accepted(operation, deletion)
 
     def patch(self, request: Request) -> Reply:
         """Recorded for tags."""
@@ -151,12 +148,10 @@ class EndpointResource(Behaviour):
 class BatchResource(EndpointResource):
     """A batch endpoint or a deployment of one."""
 
-    shows_operation = False
-
     def list_children(self, parent_id: str, request: Request) -> Reply:
         reply = super().list_children(parent_id, request)
-        if self.plane.manners(request.api_version).newer:
-            reply.body["value"].reverse()  # recorded: the newer service lists them oldest first
+        if self.plane.machine_learning(request.api_version).lists_oldest_batch_first:
+            reply.body["value"].reverse()
         return reply
 
 

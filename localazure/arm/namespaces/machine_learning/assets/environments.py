@@ -85,7 +85,7 @@ class EnvironmentVersions(AssetVersions):
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         shown = super().read(resource, request)
         names = self.store.child_names(resource.resource_id.parent, self.shape.arm)
-        if request.api_version >= "2023-04-01" and names and names[-1] == resource.name:
+        if self.plane.machine_learning(request.api_version).labels_latest and names and names[-1] == resource.name:
             # Recorded of the version that was made last; what older ones show is not recorded.
             shown["properties"]["properties"] = {_LABELS: "latest", **shown["properties"]["properties"]}
         return shown

@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import new_guid
-from localazure.arm.manners import asset_view
 from localazure.arm.namespaces.machine_learning.assets.containers import (
     missing_container,
     shown_by_view,
@@ -125,7 +124,7 @@ class AssetVersions(Behaviour):
         return Reply(200, answer)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        return asset_view(resource.body, request.api_version)
+        return self.plane.machine_learning(request.api_version).asset_view(resource.body)
 
 
 class CodeVersions(AssetVersions):

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from localazure.arm.manners import batch_deployment_view
 from localazure.arm.namespaces.machine_learning.assets.references import check_asset
 from localazure.arm.namespaces.machine_learning.endpoint_resource import OPERATION_URI, BatchResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
@@ -52,7 +51,6 @@ class BatchDeployments(BatchResource):
     }
     unkept: ClassVar[Mapping[str, str]] = {"identity": "", "kind": "", "sku": ""}
 
-    prefixes = ("bd", "bdbes")
     noun = "a batch deployment"
 
     def put(self, request: Request) -> Reply:
@@ -99,9 +97,7 @@ class BatchDeployments(BatchResource):
         resources = {"instanceCount": 1, "instanceType": None} | (sent.get("resources") or {})
         resources["properties"] = resources.get("properties") or None
         resources |= {"maxInstanceCount": resources.get("maxInstanceCount"), "locations": resources.get("locations")}
-        first_state = "Creating" if request.api_version >= "2024" and existing is None else "Updating"
-        if existing is not None and not self.plane.manners(request.api_version).newer:
-            first_state = "Succeeded"  # the one recorded update: the operation still ran
+        state = self.plane.machine_learning(request.api_version).batch_deployment_state(creates=existing is None)
         properties: dict[str, Any] = {
             "description": sent.get("description"),
             "properties": (before.get("properties") or {}) | (sent.get("properties") or {}),
@@ -119,12 +115,12 @@ class BatchDeployments(BatchResource):
             "outputFileName": sent.get("outputFileName", "predictions.csv"),
             "resources": resources,
             "deploymentConfiguration": sent.get("deploymentConfiguration"),
-            "provisioningState": first_state,
+            "provisioningState": state,
         }
         return self.resource_body(request, existing, resource, properties, location)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        return batch_deployment_view(resource.body, request.api_version)
+        return self.plane.machine_learning(request.api_version).batch_deployment_view(resource.body)
 
     async def finish_put(self, operation: Operation) -> Commit:
         def commit() -> None:
@@ -136,12 +132,6 @@ class BatchDeployments(BatchResource):
                 self.store.save(deployment)
 
         return commit
-
-    def delete(self, request: Request) -> Reply:
-        reply = super().delete(request)
-        if reply.status == 202 and request.api_version >= "2024":
-            reply.body = None  # recorded; all others answer the word null
-        return reply
 
     def removed(self, resource: Resource) -> None:
         """A default that is gone is no default."""

@@ -19,8 +19,6 @@ from localazure.errors import BadRequest, OperationFailed
 from localazure.store import Resource
 
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
-_NO_GUID = "00000000-0000-0000-0000-000000000000"
-_CREATION_VERSION = "BatchEndpointCreationApiVersion"
 # Both verbatim, from reports: ansible-collections/azure PR 2231, Azure/azure-rest-api-specs#40149 (in _check_identity).
 _NAME_TAKEN = (
     "The specified endpoint name '{name}' is not available. Endpoint names must be unique within the region. "
@@ -51,7 +49,6 @@ class BatchEndpoints(BatchResource):
         "properties.keys": "there is no key authentication",
     }
 
-    prefixes = ("be", "bebes")
     noun = "a batch endpoint"
 
     def put(self, request: Request) -> Reply:
@@ -84,13 +81,8 @@ class BatchEndpoints(BatchResource):
             raise BadRequest("UserError", _NAME_TAKEN.format(name=name))
         resource = Resource(id=self.canonical_id(request.id, workspace), body={})
         auth_mode = read_choice("authMode", sent.get("authMode"), ("AADToken", "Key"), "AADToken")
-        newer = self.plane.manners(request.api_version).newer
-        bag = dict(sent.get("properties") or {})
-        if request.api_version > "2022-02-01-preview":
-            bag[_CREATION_VERSION] = request.api_version
-            # Recorded: the older service wrote onlineendpoints into the id.
-            older = resource.id.lower().replace("/batchendpoints/", "/onlineendpoints/")
-            bag["azureml.onlineendpointid"] = resource.id if newer else older
+        api = self.plane.machine_learning(request.api_version)
+        bag = dict(sent.get("properties") or {}) | api.batch_endpoint_marks(resource.id)
         properties = {
             "description": sent.get("description"),
             "properties": bag,
@@ -104,8 +96,8 @@ class BatchEndpoints(BatchResource):
         asked = request.body.get("identity")
         if asked is not None:
             resource.body["identity"] = self.plane.identities.resolve(asked, None)
-        elif "2022-05-01" <= request.api_version < "2024":
-            resource.body["identity"] = {"type": "None", "principalId": _NO_GUID, "tenantId": _NO_GUID}
+        elif api.unset_identity is not None:
+            resource.body["identity"] = api.unset_identity
         return resource
 
     def _check_identity(self, sent: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from localazure.arm.namespaces.machine_learning.endpoint_resource import read_choice
@@ -19,9 +20,11 @@ DEFAULT_SIZE = "Standard_F4s_v2"
 _DEFAULT_SIZES = (DEFAULT_SIZE, "defaultinstancetype")  # managed, Kubernetes; documented
 
 
-def deployment_properties(sent: dict[str, Any], before: dict[str, Any] | None, *, newer: bool) -> dict[str, Any]:
-    """The properties after a PUT: it replaces, but for what cannot change and for request settings, which merge."""
-    kept = before or {}
+def deployment_properties(sent: dict[str, Any], kept: Mapping[str, Any], state: str) -> dict[str, Any]:
+    """The properties after a PUT: it replaces, but for what cannot change and for request settings, which merge.
+
+    `kept` are the properties before it; empty when it creates.
+    """
     on_kubernetes = is_kubernetes(sent)
     requests = KUBERNETES_REQUESTS if on_kubernetes else _REQUESTS
     properties: dict[str, Any] = {
@@ -36,7 +39,7 @@ def deployment_properties(sent: dict[str, Any], before: dict[str, Any] | None, *
         "appInsightsEnabled": bool(sent.get("appInsightsEnabled", False)),
         "livenessProbe": _PROBE | given(sent.get("livenessProbe")),
         "readinessProbe": _PROBE | given(sent.get("readinessProbe")),
-        "provisioningState": "Creating" if newer and before is None else "Updating",
+        "provisioningState": state,
         "instanceType": sent.get("instanceType") or kept.get("instanceType") or _DEFAULT_SIZES[on_kubernetes],
         "model": sent.get("model"),
         "egressPublicNetworkAccess": read_choice(
@@ -57,7 +60,7 @@ def deployment_properties(sent: dict[str, Any], before: dict[str, Any] | None, *
     return properties
 
 
-def undefaulted(sent: dict[str, Any]) -> dict[str, Any]:
+def undefaulted_properties(sent: dict[str, Any]) -> dict[str, Any]:
     """What the older service shows in its answer to a create: defaults come when the operation ends."""
     requests = KUBERNETES_REQUESTS if is_kubernetes(sent) else _REQUESTS
     probes = {

@@ -1,7 +1,7 @@
 """Online deployments: create, replace, delete, logs, and the hand-over to the scoring plane.
 
-A PUT replaces (an omitted description is cleared) and its answer already shows the new values; the newer service shows
-its defaults from the start, the older one when the operation has ended. Data collection is stored without effect.
+A PUT replaces (an omitted description is cleared) and its answer already shows the new values. Data collection is stored
+without effect.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.manners import deployment_view
 from localazure.arm.namespaces.machine_learning.endpoint_resource import EndpointResource, read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.namespaces.machine_learning.online import fields
@@ -28,7 +27,7 @@ from localazure.arm.namespaces.machine_learning.online.deployment_properties imp
     DEFAULT_SIZE,
     deployment_properties,
     given,
-    undefaulted,
+    undefaulted_properties,
 )
 from localazure.arm.namespaces.machine_learning.online.kubernetes import KIND, instance_count, is_kubernetes
 from localazure.arm.namespaces.machine_learning.online.skus import MAX_INSTANCES
@@ -57,7 +56,6 @@ _DEFAULT_TAIL = 5000
 class OnlineDeployments(EndpointResource):
     """An online deployment; on Kubernetes in the recorded form, without a cluster."""
 
-    prefixes = ("od", "odidp")
     noun = "an online deployment"
     patchable = frozenset({"tags", "sku"})
     honoured = fields.DEPLOYMENT_HONOURED
@@ -82,12 +80,13 @@ class OnlineDeployments(EndpointResource):
             operation = self.begin(request, resource, "put", update=existing is not None)
             self.store.save(resource)
         answer = self.read(resource, request)
-        if existing is None and not self.plane.manners(request.api_version).newer:
-            answer = {**answer, "properties": answer["properties"] | undefaulted(request.sent_properties)}
+        if existing is None:
+            undefaulted = undefaulted_properties(request.sent_properties)
+            answer = self.plane.machine_learning(request.api_version).created_deployment(answer, undefaulted)
         return self.accepted(operation, "PUT", answer)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        return deployment_view(resource.body, request.api_version)
+        return self.plane.machine_learning(request.api_version).deployment_view(resource.body)
 
     def _check_quota(self, resource: Resource) -> None:
         if self.plane.options.quota and resource.body["kind"] == "Managed":
@@ -163,10 +162,9 @@ class OnlineDeployments(EndpointResource):
                 )
 
     def _body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
-        newer = self.plane.manners(request.api_version).newer
-        properties = deployment_properties(
-            request.sent_properties, existing.properties if existing else None, newer=newer
-        )
+        state = self.plane.machine_learning(request.api_version).deployment_state(creates=existing is None)
+        before = existing.properties if existing else {}
+        properties = deployment_properties(request.sent_properties, before, state)
         kind = KIND if is_kubernetes(request.sent_properties) else "Managed"
         body = self.resource_body(request, existing, resource, properties, location, kind=kind)
         if properties["scaleSettings"]["scaleType"] == "Default":
@@ -206,8 +204,7 @@ class OnlineDeployments(EndpointResource):
             current = self.store.get(operation.target)
             if current is not None:
                 current.properties["provisioningState"] = "Succeeded"
-                if self.plane.manners(operation.api_version).newer:
-                    # Recorded since 2024: the service adds these variables.
+                if self.plane.machine_learning(operation.api_version).adds_variables:
                     current.properties["environmentVariables"] |= assembly.added_variables()
                 current.private["succeeded"] = True
                 self.store.save(current)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from localazure.arm.manners import endpoint_view, sparse_answer
 from localazure.arm.namespaces.key_vault import trusted_services_blocked
 from localazure.arm.namespaces.machine_learning.endpoint_resource import read_choice
 from localazure.arm.namespaces.machine_learning.names import check_name
@@ -40,7 +39,6 @@ class OnlineEndpoints(EndpointCredentials):
     honoured = fields.ENDPOINT_HONOURED
     refused = fields.ENDPOINT_REFUSED
     unkept = fields.ENDPOINT_UNKEPT
-    prefixes = ("oe", "oeidp")
     noun = "an online endpoint"
 
     # PUT
@@ -68,12 +66,12 @@ class OnlineEndpoints(EndpointCredentials):
             self.store.save(resource)
         # Recorded: the answer to an update is the old resource; the new values show when the operation has ended.
         answer = self.read(resource, request)
-        if existing is None and self.plane.manners(request.api_version).sparse:
-            answer = sparse_answer(answer)
+        if existing is None:
+            answer = self.plane.machine_learning(request.api_version).created_endpoint(answer)
         return self.accepted(operation, "PUT", answer)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        return endpoint_view(resource.body, request.api_version)
+        return self.plane.machine_learning(request.api_version).endpoint_view(resource.body)
 
     def _read_weights(self, request: Request, existing: Resource | None) -> tuple[dict[str, int], dict[str, int]]:
         sent = request.sent_properties

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.long_running import COMPUTE
-from localazure.arm.manners import compute_view
 from localazure.arm.namespaces.machine_learning.durations import seconds_of
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import make_network_ready, workspace_id_of
 from localazure.arm.reply import Reply, Request
@@ -68,7 +67,7 @@ class Computes(Behaviour):
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         """Recorded: while it is made, a cluster has no nodes yet, not even none."""
-        body = compute_view(resource.body, request.api_version)
+        body = self.plane.machine_learning(request.api_version).compute_view(resource.body)
         properties = body["properties"]
         if properties["computeType"] != "AmlCompute" or properties.get("provisioningState") not in _PENDING:
             return body

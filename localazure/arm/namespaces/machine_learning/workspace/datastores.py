@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.control_plane import ControlPlane
-from localazure.arm.manners import datastore_view
 from localazure.arm.reply import Reply, Request, with_location
 from localazure.arm.resource_body import envelope
 from localazure.errors import BadRequest, NotFound
@@ -106,7 +105,7 @@ class Datastores(Behaviour):
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         """As stored; but azure-ai-ml makes the blob service's host out of the account's name, so it gets a name from
         which a local address comes out: what it appends becomes a fragment."""
-        body = datastore_view(resource.body, request.api_version)
+        body = self.plane.machine_learning(request.api_version).datastore_view(resource.body)
         shown = body["properties"]
         if "azure-ai-ml/" in request.client and self.plane.storage_account(str(shown.get("accountName"))) is not None:
             name = f"{self.plane.base_url.removeprefix('https://')}/{shown['accountName']}#"

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from localazure import identity
 from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.long_running import WORKSPACE
-from localazure.arm.manners import workspace_view
 from localazure.arm.namespaces.machine_learning.workspace.actions import WorkspaceActions
 from localazure.arm.namespaces.machine_learning.workspace.deletion import WorkspaceDeletion
 from localazure.arm.namespaces.machine_learning.workspace.managed_network import (
@@ -116,8 +115,7 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         workspace_guid = before.get("workspaceId") or new_guid()
         location = request.body.get("location") or (existing.body.get("location") if existing else "")
         defaults: dict[str, Any] = {
-            # Recorded as empty in 2022; of later versions no direct PUT is recorded.
-            "friendlyName": request.id.name if request.api_version >= "2023" else "",
+            "friendlyName": self.plane.machine_learning(request.api_version).friendly_name(request.id.name),
             "description": "",
             "hbiWorkspace": False,
             "imageBuildCompute": None,
@@ -174,7 +172,7 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
             make_network_ready(resource)
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        return workspace_view(resource.body, request.api_version)
+        return self.plane.machine_learning(request.api_version).workspace_view(resource.body)
 
     def patch(self, request: Request) -> Reply:
         """Recorded: what is sent changes, named outbound rules are added."""

@@ -1,4 +1,4 @@
-"""ARM's manners: who may ask, what must be in a request, how ids, parents and errors behave."""
+"""What Resource Manager asks of every request: who may ask, what must be in it, how ids, parents and errors behave."""
 
 import pytest
 
