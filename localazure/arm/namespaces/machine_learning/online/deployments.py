@@ -1,7 +1,7 @@
 """Online deployments: create, replace, delete, logs, and the hand-over to the scoring plane.
 
-A PUT replaces (an omitted description is cleared) and its answer already shows the new values. Data collection is stored
-without effect.
+A PUT replaces (an omitted description is cleared) and its answer already shows the new values. Data collection is
+stored without effect.
 """
 
 from __future__ import annotations
