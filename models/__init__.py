@@ -1,1 +1,1 @@
-"""What is served: one folder per model with the files `az ml` users have, their loader and publisher."""
+"""The models that are served, one folder each with the files that `az ml` users have; their loader and publisher."""

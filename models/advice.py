@@ -1,6 +1,6 @@
-"""Warnings about a deployment that can be deployed and may cause trouble later.
+"""Warnings about a deployment that Azure accepts but that may cause trouble later.
 
-Nothing is refused here, and neither Azure nor a registry is asked.
+This module refuses nothing, and it asks neither Azure nor a registry.
 """
 
 import re
@@ -61,7 +61,7 @@ def _installs_server(conda: Any) -> bool:
         names += one.get("pip") or [] if isinstance(one, dict) else [one]
     lines = [str(name).strip() for name in names]
     if any(line.startswith(("-r", "--requirement")) for line in lines):
-        return True  # the lines of that file are not known here
+        return True  # the content of that file is not known here
     return any(_package(line) in SERVER_PACKAGES for line in lines)
 
 

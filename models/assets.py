@@ -1,4 +1,4 @@
-"""Tells a deployment's local assets, which must be published, from references to what others registered."""
+"""Distinguishes a deployment's local assets, which must be published, from references to registered assets."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +42,7 @@ def code_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetRefere
     """Return the scoring code; a local Python script must be one that the inference server can start.
 
     With `inference_config` the container has its own server, which may use the script in any way. A script in another
-    language (R, a shell) is for such a container too, even where the environment is only a reference.
+    language (R, a shell) also implies such a container, even if the environment is only a reference.
     """
     code = result["code"]
     if code is None:
@@ -85,7 +85,7 @@ def environment_of(folder: Path, result: Mapping[str, Any]) -> EnvironmentSpec |
         raise AssetError(Finding(field="environment.image", what="environment.image is missing", fix="Name an image"))
     content = {
         "image": image,
-        # By meaning, not by text: azure-ai-ml rewrites the file, and another version may write it differently.
+        # Digest the parsed content: azure-ai-ml rewrites the file, and another version may format it differently.
         "conda": yaml.safe_load(conda_file) if conda_file else None,
         "inference_config": inference_config,
     }

@@ -1,4 +1,4 @@
-"""Writes files that somebody may be reading: what they see is the whole old content or the whole new one."""
+"""Replaces files while others may read them: a reader gets either the complete old content or the complete new one."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Replace a file by a new one in one step, durable before it is visible."""
+    """Replace a file in one step; the new content is on disk before it becomes visible."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:

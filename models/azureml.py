@@ -1,9 +1,9 @@
-"""Loads az ml YAML with azure-ai-ml itself, in a process of its own, and remembers the result.
+"""Loads az ml YAML with azure-ai-ml itself, in a separate process, and caches the result.
 
-The library costs 1.4 s and 130 MiB to import, reads cloud settings from the environment while it is imported (and may
-ask the network for them), and writes warnings; loading a file needs none of that, so the caller's process stays free of
-it. A result is kept in the user's cache under the content of everything it was made from, the library's version
-included: a hit starts no process. Only successes are kept. What the library lets through is checked elsewhere.
+Importing the library takes 1.4 s and 130 MiB, reads cloud settings from the environment (and may ask the network for
+them), and prints warnings; a separate process keeps all of that out of the caller. The user's cache holds each result
+under a digest of all its inputs, including the library's version; a hit starts no process. Only successes are cached.
+Other modules check what the library lets through.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ from models.cache import Kind, remember, remembered
 from models.document import Document
 from models.errors import ModelError
 
-FORMAT = 1  # raise when the shape of a remembered result changes
+FORMAT = 1  # raise when the shape of a cached result changes
 TIMEOUT_SECONDS = 120.0  # the import takes 1.4 s, 4.4 s without bytecode, more on a loaded runner
 
-# They lead azure-ai-ml to a cloud other than the public one and make it ask for that cloud's addresses on import.
+# They direct azure-ai-ml to a cloud other than the public one and make it look up that cloud's addresses on import.
 CLOUD_VARIABLES = ("ARM_CLOUD_METADATA_URL", "AZUREML_CURRENT_CLOUD", "AZUREML_DEV_URL_MFE")
 
 
@@ -36,23 +36,23 @@ class Request:
 
     kind: str  # "endpoint" | "deployment"
     document: Document
-    content: dict[str, Any] | None = None  # instead of the file's own: without what azure-ai-ml cannot carry
+    content: dict[str, Any] | None = None  # replaces the file's own, without what azure-ai-ml cannot process
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What azure-ai-ml made of one file: the body it would send, and the assets it found; or why it refuses it."""
+    """azure-ai-ml's result for one file: the body it would send and the assets it found, or why it refuses the file."""
 
     result: dict[str, Any] | None
     errors: tuple[str, ...] = ()
 
 
 class LibraryError(ModelError):
-    """azure-ai-ml could not be run at all: an installation problem, not one of the file."""
+    """azure-ai-ml could not run at all: a problem of the installation, not of the file."""
 
 
 def load(requests: Sequence[Request]) -> list[Loaded]:
-    """Return azure-ai-ml's result for each file, from the cache where its content is known."""
+    """Return azure-ai-ml's result for each file, from the cache if it is there."""
     keys = [_key(request) for request in requests]
     known = [remembered(Kind.AZURE_ML_RESULTS, key) for key in keys]
     loaded = [Loaded(result=result) if result is not None else None for result in known]
@@ -66,7 +66,7 @@ def load(requests: Sequence[Request]) -> list[Loaded]:
 
 
 def library_version() -> str:
-    """Return what identifies the installed azure-ai-ml, without importing it."""
+    """Return a string that identifies the installed azure-ai-ml, without importing it."""
     spec = importlib.util.find_spec("azure.ai.ml")
     if spec is None or spec.origin is None:
         raise LibraryError("azure-ai-ml is not installed in this environment. Install the project's requirements.lock")
@@ -112,7 +112,7 @@ def _run(requests: list[Request]) -> list[Loaded]:
     except (OSError, subprocess.CalledProcessError) as error:
         told = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         raise LibraryError(
-            f"azure-ai-ml cannot be run: {told[-1] if told else error}. Install the project's requirements.lock again"
+            f"azure-ai-ml cannot run: {told[-1] if told else error}. Install the project's requirements.lock again"
         ) from error
     answers = json.loads(child.stdout.splitlines()[-1])
     return [Loaded(result=answer.get("result"), errors=tuple(answer.get("errors", ()))) for answer in answers]

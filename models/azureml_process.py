@@ -1,6 +1,6 @@
 """The process in which azure-ai-ml loads YAML files: a JSON list on stdin, a JSON list as the last line of stdout.
 
-Only models/azureml.py starts it. It sends nothing: the library's entities are turned into request bodies, not into
+Only models/azureml.py starts it. It sends nothing: it turns the library's entities into request bodies, not into
 requests.
 """
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
-REFERENCE_NOISE = ("In order to specify an existing", "Invalid input type.")  # of alternatives that were not meant
+REFERENCE_NOISE = ("In order to specify an existing", "Invalid input type.")  # errors of alternatives that do not apply
 
 
 def main() -> int:
-    """Answer the question on stdin."""
+    """Read the request on stdin and print the answer."""
     logging.disable(logging.CRITICAL)
     answers = [answer(one["kind"], Path(one["path"]), one["text"]) for one in json.load(sys.stdin)]
     print()
@@ -40,14 +40,14 @@ def answer(kind: str, path: Path, text: str) -> dict[str, Any]:
     except ValidationError as error:
         messages = flatten(ANSI.sub("", str(error)))
     except (MlException, ValueError, TypeError, AttributeError, KeyError, OSError) as error:
-        # TypeError and AttributeError: holes of the library, such as `identity: {}`.
+        # TypeError and AttributeError: bugs of the library, for example with `identity: {}`.
         messages = [" ".join(ANSI.sub("", str(error)).split()) or type(error).__name__]
     folder = f"{path.parent}{os.sep}"
     return {"errors": [message.replace(folder, "") for message in messages]}
 
 
 def endpoint(entity: Any) -> dict[str, Any]:
-    """Return the endpoint's request body; of a Kubernetes endpoint with its compute."""
+    """Return the endpoint's request body; for a Kubernetes endpoint, with its compute."""
     body: dict[str, Any] = entity._to_rest_online_endpoint("westeurope").as_dict()
     return {
         "properties": body["properties"],
@@ -82,7 +82,7 @@ def _model(model: Any, folder: Path) -> dict[str, Any]:
 
 
 def _environment(environment: Any) -> dict[str, Any]:
-    usable = environment.image is not None and environment.build is None  # else the library raises, and the caller says
+    usable = environment.image is not None and environment.build is None  # else the library raises
     properties = environment._to_rest_object().as_dict()["properties"] if usable else {}
     anonymous = environment.name is None or environment.name == "CliV2AnonymousEnvironment"
     return {"name": None if anonymous else environment.name, "properties": properties}

@@ -1,7 +1,7 @@
-"""What azure-ai-ml silently alters or lets through in az ml YAML, refused with the field, the value and the fix.
+"""Refuses what azure-ai-ml silently alters or lets through in az ml YAML, with the field, the value and the fix.
 
-Each check reads the file as written; azure-ai-ml's own refusals come from azure-ai-ml. The reasons are facts about
-azure-ai-ml 1.35.2, seen by running it, unless a comment says otherwise.
+Each check reads the file as written; what azure-ai-ml refuses itself is not checked here. The reasons are facts about
+azure-ai-ml 1.35.2, observed by running it, unless a comment states another source.
 """
 
 import re
@@ -17,14 +17,14 @@ from models.values import check_shapes, check_strings, check_whole, is_whole
 
 TARGET_UTILIZATION = "target_utilization"
 
-# Azure's limit for managed endpoints, from its documentation; azure-ai-ml sends anything.
+# Azure's limit for managed endpoints, from its documentation; azure-ai-ml does not check it.
 MAX_REQUEST_TIMEOUT_MS = {"managed": 180_000, "kubernetes": 300_000}
 
 PROBES = ("liveness_probe", "readiness_probe")
 PROBE_NUMBERS = ("initial_delay", "period", "timeout", "success_threshold", "failure_threshold")
 REQUEST_NUMBERS = ("request_timeout_ms", "max_concurrent_requests_per_instance", "max_queue_wait_ms")
 
-# What the program takes of what Azure allows: ids that differ only in case are the same to ARM and different to Pulumi.
+# The program accepts fewer names than Azure: ids that differ only in case are equal to ARM and different to Pulumi.
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 NAME_RULE = "3 to 32 lower-case letters, digits and single dashes, starting with a letter"
 MAX_NAME = 32
@@ -64,7 +64,7 @@ def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
 
 
 def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernetes: bool) -> Iterator[Finding]:
-    """Yield what is wrong with a deployment's file; `kubernetes` is what the endpoint is."""
+    """Yield what is wrong with a deployment's file; `kubernetes` tells whether its endpoint is a Kubernetes one."""
     if not (NAME.fullmatch(name) and 3 <= len(name) <= MAX_NAME):
         yield Finding(
             field="name",
@@ -101,7 +101,7 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
     if "data_collector" in content:
         yield Finding(
             field="data_collector",
-            what="data_collector needs data assets, which az ml creates on the way and this program does not declare",
+            what="data_collector needs data assets, which az ml creates implicitly and this program does not declare",
             fix="Remove data_collector; log from the scoring script, or use app_insights_enabled: true",
         )
     if content.get("private_network_connection"):
@@ -113,7 +113,7 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
 
 
 def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Finding]:
-    """Yield the files that a deployment names and that are not there: azure-ai-ml's words for it are a traceback."""
+    """Yield the files that a deployment names but that do not exist; azure-ai-ml would print a traceback for them."""
     named = {}
     for field, key in (("model", "path"), ("environment", "conda_file")):
         inline = content.get(field)
@@ -131,7 +131,7 @@ def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Finding]:
 
 
 def _check_conda_file(field: str, path: Path) -> Iterator[Finding]:
-    """Of a broken file azure-ai-ml says that the environment has no name; a list or nothing it lets through."""
+    """For a broken file azure-ai-ml reports that the environment has no name; it accepts a list or an empty file."""
     try:
         read_document(path)
     except DocumentError as error:
@@ -139,7 +139,7 @@ def _check_conda_file(field: str, path: Path) -> Iterator[Finding]:
 
 
 def has_target_utilization(content: dict[str, Any]) -> bool:
-    """Tell whether the file asks for autoscale the way az ml's Kubernetes deployments do."""
+    """Tell whether the file requests autoscale as az ml's Kubernetes deployments do."""
     settings = content.get("scale_settings")
     return isinstance(settings, dict) and settings.get("type") == TARGET_UTILIZATION
 
@@ -173,7 +173,7 @@ def _check_kind(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
     if content.get("type", "managed") not in ("managed", "kubernetes"):
         yield Finding(
             field="type",
-            what=f"type is {content['type']!r}; azure-ai-ml takes all but kubernetes, in lower case, for managed",
+            what=f"type is {content['type']!r}; azure-ai-ml treats every value except kubernetes as managed",
             fix="Write type: managed or type: kubernetes",
         )
     elif is_kubernetes(content) != kubernetes:

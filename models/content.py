@@ -1,10 +1,10 @@
-"""The content of local models and scoring code: which files belong to it, and one digest that is the same everywhere.
+"""The content of local models and scoring code: which files belong to it, and a digest that is equal on every machine.
 
-A digest depends on relative paths and bytes; not on times, absolute paths, locale, platform or the order of a listing.
-Ignore files work as in az ml: `.amlignore`, else `.gitignore`, at the top of the folder. What they leave out is not
-opened, followed or refused. Unlike in az ml, two kinds of files are always left out: Python's compiled files,
+A digest depends on relative paths and bytes; not on times, absolute paths, locale, platform or listing order. Ignore
+files work as in az ml: `.amlignore`, else `.gitignore`, at the top of the folder. Files that they exclude are not
+opened, followed or refused. Unlike az ml, this module always excludes two kinds of files: Python's compiled files,
 because a trial run on a laptop must not change a release; and this program's own records (release lock, release
-documents), because a publication must not change what it publishes where the model's folder is the code or the model.
+documents), because publishing must not change the published content if the model's folder is the code or the model.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from models.cache import Kind, remember, remembered
 from models.release_lock import LOCK_NAME
 from models.spec import AssetKind, LocalAsset
 
-LARGE_FILE_BYTES = 4 * 1024 * 1024  # above, the digest of an unchanged file is remembered
+LARGE_FILE_BYTES = 4 * 1024 * 1024  # above this size, the digest of an unchanged file is cached
 CHUNK_BYTES = 1024 * 1024
 IGNORE_FILES = (".amlignore", ".gitignore")  # the first that exists counts, as in az ml
-RELEASES_FOLDER = "releases"  # of a model's folder: release documents
-ENDPOINT_FILES = ("endpoint.yml", "endpoint.yaml")  # what makes a folder a model's folder
+RELEASES_FOLDER = "releases"  # in a model's folder; holds release documents
+ENDPOINT_FILES = ("endpoint.yml", "endpoint.yaml")  # a folder that holds one of these is a model's folder
 
 
 class ContentError(ValueError):
@@ -34,7 +34,7 @@ def local_asset(kind: AssetKind, path: Path, asset_type: str) -> LocalAsset:
     if not files:
         raise ContentError(f"{path.name}/ holds no file that would be uploaded. Put the {kind} there")
     digest = hashlib.sha256()
-    # A model's own name is part of it: it is mounted under that name, and scoring scripts look for it there.
+    # A model's name is part of the digest: Azure mounts the model under it, and scoring scripts look for it there.
     digest.update(f"sluice {kind} 1\n{path.name if kind is AssetKind.MODEL else ''}\n".encode())
     for relative, file in files.items():
         name = relative.encode("utf-8")
@@ -68,7 +68,7 @@ def file_digest(file: Path) -> str:
 
 
 def _remembered_digest(file: Path, status: os.stat_result) -> str:
-    """Large models are not read on every preview: as in git, an unchanged stat (with ctime) means unchanged."""
+    """Spare large models a read on every preview: as in git, an unchanged stat (with ctime) means unchanged content."""
     stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev]
     key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()
     known = remembered(Kind.DIGESTS, key) or {}
@@ -83,19 +83,19 @@ def _remembered_digest(file: Path, status: os.stat_result) -> str:
 
 
 class _Ignored:
-    """What an asset's ignore file leaves out."""
+    """What an asset's ignore file excludes."""
 
     def __init__(self, folder: Path) -> None:
         self._matches: Callable[[str], bool] | None = None
         self.takes_back = False
-        """Whether a later line (`!keep.csv`) may take back something in an ignored folder, which az ml uploads."""
+        """Whether a later line (`!keep.csv`) may re-include something in an ignored folder; az ml uploads it then."""
         for name in IGNORE_FILES:
             if (folder / name).is_file():
                 self._read(folder / name)
                 return
 
     def _read(self, file: Path) -> None:
-        from pathspec import GitIgnoreSpec  # what azure-ai-ml uses; only imported where there is such a file
+        from pathspec import GitIgnoreSpec  # as azure-ai-ml does; imported only if there is such a file
 
         try:
             spec = GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8-sig").splitlines())
@@ -107,12 +107,12 @@ class _Ignored:
         self._matches = spec.match_file
 
     def __call__(self, relative: str) -> bool:
-        """Tell whether a path is left out; the path of a folder ends in a slash."""
+        """Tell whether a path is excluded; the path of a folder ends in a slash."""
         return self._matches is not None and self._matches(relative)
 
 
 def _walk(folder: Path, prefix: str, parents: frozenset[Path], ignored: _Ignored) -> Iterator[tuple[str, Path]]:
-    """Yield (relative path, file) below a folder; links are followed, as az ml does, but not in circles."""
+    """Yield (relative path, file) below a folder; follow links, as az ml does, but refuse cycles."""
     try:
         real = folder.resolve()
         entries = list(folder.iterdir())
@@ -147,7 +147,7 @@ def _is_kept_out(name: str, beside: set[str], *, folder: bool) -> bool:
 
 
 def _check_entry(name: str, entry: Path) -> None:
-    """Refuse what cannot be uploaded; opening a pipe would wait forever."""
+    """Refuse what cannot be uploaded; opening a pipe would block forever."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -155,9 +155,9 @@ def _check_entry(name: str, entry: Path) -> None:
         raise ContentError(f"{shown} has a name that is not UTF-8. Rename it") from error
     try:
         exists = entry.exists()
-    except OSError as error:  # of a link into a folder that the caller may not enter
+    except OSError as error:  # for example a link into a folder that the caller may not enter
         raise ContentError(f"{name} cannot be read: {error.strerror}. Fix its permissions") from error
     if not exists:
-        raise ContentError(f"{name} is a link to what does not exist. Repair or remove it")
+        raise ContentError(f"{name} is a link to something that does not exist. Repair or remove it")
     if not entry.is_file():
         raise ContentError(f"{name} is neither a file nor a folder. Remove it")

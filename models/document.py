@@ -1,4 +1,4 @@
-"""Reads one az ml YAML file as text and as plain values; finds the further files that azure-ai-ml would read for it.
+"""Reads one az ml YAML file as text and as plain values; finds the other files that azure-ai-ml would read with it.
 
 It checks what YAML readers accept silently (a key written twice), but not what the keys mean.
 """
@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-MAX_DEPTH = 30  # a deployment's file is four deep
-MAX_VALUES = 20_000  # a deployment's file holds some thirty
+MAX_DEPTH = 30  # a deployment's file has four levels
+MAX_VALUES = 20_000  # a deployment's file has about thirty values
 
 
 class DocumentError(ValueError):
-    """A file is no readable YAML mapping; the message says where and why."""
+    """A file is not a readable YAML mapping; the message states where and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +27,14 @@ class Document:
     content: dict[str, Any]
 
     def read_files(self) -> list[Path]:
-        """Return the files that azure-ai-ml reads besides this one: conda files and `file:` links, and theirs."""
+        """Return the files that azure-ai-ml reads besides this one: conda files, `file:` links, and theirs in turn."""
         found: set[Path] = set()
         _collect(self.content, self.path.parent, found)
         return sorted(found)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C reader where it is built
-    """SafeLoader that refuses a key written twice, of which YAML readers silently keep the last."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C reader, if it is installed
+    """SafeLoader that refuses duplicate keys; YAML readers silently keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping of a node."""
@@ -55,7 +55,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 def read_document(path: Path) -> Document:
     """Return a YAML file that holds one mapping. Raises DocumentError."""
-    if path.is_fifo():  # opening it would wait forever
+    if path.is_fifo():  # opening it would block forever
         raise DocumentError("the file cannot be read: it is a pipe")
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -71,22 +71,22 @@ def read_document(path: Path) -> Document:
         raise DocumentError("the YAML is nested too deeply") from error
     if not isinstance(content, dict):
         kind = "empty" if content is None else f"a {type(content).__name__}"
-        raise DocumentError(f"the file must hold keys and values, it is {kind}")
+        raise DocumentError(f"the file must hold keys and values, but it is {kind}")
     _check_size(content)
     return Document(path=path, text=text, content=content)
 
 
 def _check_size(content: Any) -> None:
-    """Aliases can make a file of ten lines hold itself, or more values than there is memory for."""
+    """Refuse huge content: with aliases, ten lines can contain themselves, or more values than fit into memory."""
     seen = 0
     rest = [(content, 0)]
     while rest:
         value, depth = rest.pop()
         seen += 1
         if depth > MAX_DEPTH:
-            raise DocumentError(f"the YAML is nested more than {MAX_DEPTH} deep, or holds itself through an alias")
+            raise DocumentError(f"the YAML is nested more than {MAX_DEPTH} deep, or contains itself through an alias")
         if seen > MAX_VALUES:
-            raise DocumentError(f"the YAML holds more than {MAX_VALUES} values once its aliases are written out")
+            raise DocumentError(f"the YAML holds more than {MAX_VALUES} values once its aliases are expanded")
         if isinstance(value, dict):
             rest += [(child, depth + 1) for child in value.values()]
         elif isinstance(value, list):
@@ -115,5 +115,5 @@ def _collect(value: Any, folder: Path, found: set[Path]) -> None:
         linked = folder / value.removeprefix("file:")
         if linked not in found:
             found.add(linked)
-            with contextlib.suppress(DocumentError):  # azure-ai-ml says what is wrong with it
+            with contextlib.suppress(DocumentError):  # azure-ai-ml reports what is wrong with it
                 _collect(read_document(linked).content, linked.parent, found)

@@ -1,10 +1,10 @@
-"""What can be wrong with a model's files or with what is published of them.
+"""The errors of a model's files and of their publication.
 
-ModelError              the model cannot be used; nothing was changed; `problems` has every reason it knows
-├── LibraryError        azure-ai-ml itself cannot be run (models/azureml.py)
+ModelError              the model cannot be used; nothing was changed; `problems` has every known reason
+├── LibraryError        azure-ai-ml itself cannot run (models/azureml.py)
 ├── LockError           the release lock cannot be read or written
 ├── NotPublishedError   content that a stack declares is not published to it, or has changed since
-└── PublishError        publishing did not succeed; what was uploaded stays and is found again
+└── PublishError        publishing failed; uploaded files stay, and the next run finds them
     ├── NoUploadRightError      the caller has no right to write to the storage account
     ├── OutsideNetworkError     the storage account does not accept requests from the caller's network
     └── StorageUnavailableError the storage account cannot be reached or fails
@@ -18,12 +18,12 @@ from exit_codes import ExitCode
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong in a model's files: where, what with value and rule, the fix."""
+    """One problem in a model's files: where it is, what is wrong (with value and rule), and the fix."""
 
-    file: str  # as a person finds it: from the folder above the model's, e.g. fraud-detection/blue.yml
+    file: str  # relative to the folder above the model's, e.g. fraud-detection/blue.yml
     what: str
     fix: str
-    field: str = ""  # of the file, dotted; "" when it is about more than one field
+    field: str = ""  # dotted name in the file; "" if the problem concerns more than one field
 
     def __str__(self) -> str:
         """Return the problem as one line."""
@@ -58,7 +58,7 @@ class NotPublishedError(ModelError):
 
 
 class PublishError(ModelError):
-    """Publishing did not succeed; what was uploaded stays and is found again."""
+    """Publishing failed; uploaded files stay, and the next run finds them."""
 
 
 class NoUploadRightError(PublishError):

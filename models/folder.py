@@ -1,6 +1,6 @@
-"""Which files of a model's folder describe deployments, and why every other YAML file of it does not.
+"""Which files of a model's folder describe deployments, and why every other YAML file in it does not.
 
-It recognises them by their keys, never by one key alone: a file that is meant as a deployment is read as one, so that
+It recognises them by several keys, never by one key alone: a file that is meant as a deployment is read as one, so that
 its mistakes are reported. No file is skipped silently.
 """
 
@@ -43,12 +43,12 @@ class Survey:
     """What the YAML files of a model's folder are."""
 
     deployments: tuple[str, ...]  # names, sorted
-    passed_over: dict[str, str]  # file name -> what it is, in words
-    whole: bool = True  # every file was looked at; False: only those that the caller named
+    passed_over: dict[str, str]  # file name -> a description of what it is
+    whole: bool = True  # every file was examined; False: only those that the caller named
 
 
 def survey(folder: Path) -> Survey:
-    """Look at every YAML file of a folder but endpoint.yml, the release lock, and what a deployment reads."""
+    """Examine every YAML file of a folder except endpoint.yml, the release lock, and files that a deployment reads."""
     deployments: list[str] = []
     passed_over: dict[str, str] = {}
     read: set[Path] = set()
@@ -86,14 +86,14 @@ def _deployments_below(folder: Path) -> dict[str, str]:
         try:
             kind = _kind_of(read_document(path).content)
         except DocumentError:
-            continue  # it can be anything: data, a template
+            continue  # it can be anything, such as data or a template
         if kind is None:
             found[f"{folder.name}/{path.name}"] = "looks like a deployment: move it into the folder of endpoint.yml"
     return found
 
 
 def _kind(path: Path) -> tuple[str | None, Document | None]:
-    """Return (None, document) of a deployment, whose document is None where it cannot be read; else (what it is, _)."""
+    """Return (None, document) for a deployment, with None for an unreadable document; else (what the file is, _)."""
     if path.is_dir():
         return "a folder", None
     try:
@@ -111,7 +111,7 @@ def _kind(path: Path) -> tuple[str | None, Document | None]:
 
 
 def _kind_of(content: dict[str, Any]) -> str | None:
-    """Return what the keys say of a file: None for an online deployment, else what it is."""
+    """Return what a file is, judged by its keys: None for an online deployment, else a description."""
     schema = str(content.get(_SCHEMA, "")).rpartition("/")[2].lower()
     if "batchdeployment" in schema or any(key in content for key in _BATCH_KEYS):
         return "a batch deployment; this program deploys to online endpoints only"

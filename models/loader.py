@@ -1,9 +1,9 @@
-"""Loads models/<model>/ with azure-ai-ml's own loaders, and catches what they silently alter or let through.
+"""Loads models/<model>/ with azure-ai-ml's own loaders, and refuses what they silently alter or let through.
 
-`load_models` is what the Pulumi program and the command line use; azure-ai-ml is started at most once, for all models
-together, because that takes seconds. It reads files only: it neither uploads nor asks Azure. The parts: folder.py finds
-the deployments, document.py reads YAML, azureml.py asks azure-ai-ml and remembers, checks.py knows the library's holes,
-content.py digests files, assets.py tells local assets from references; here they are put together.
+The Pulumi program and the command line use `load_models`. It starts azure-ai-ml at most once, for all models together,
+because a start takes seconds. It only reads files: it neither uploads nor asks Azure. This module combines the parts:
+folder.py finds the deployments, document.py reads YAML, azureml.py runs azure-ai-ml and caches its results, checks.py
+covers the library's gaps, content.py digests files, assets.py distinguishes local assets from references.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -61,9 +61,9 @@ DEFAULT_TARGET_CPU_PERCENT = 70  # azure-ai-ml's and Azure's default of target_u
 
 
 def load_models(asked: Mapping[Path, Iterable[str]]) -> dict[Path, Model | ModelError]:
-    """Return the models of folders, each with the deployments named, or the error that lists everything that is wrong.
+    """Return the models of folders, each with the named deployments, or the error that lists everything that is wrong.
 
-    Raises `azureml.LibraryError` if azure-ai-ml cannot be run.
+    Raises `azureml.LibraryError` if azure-ai-ml cannot run.
     """
     readers = {folder: _Reader(folder.resolve(), deployments) for folder, deployments in asked.items()}
     requests = {folder: reader.requests() for folder, reader in readers.items()}
@@ -79,7 +79,7 @@ def load_models(asked: Mapping[Path, Iterable[str]]) -> dict[Path, Model | Model
 
 
 def load_model(folder: Path, deployments: Iterable[str]) -> Model:
-    """Return the model of a folder with the deployments named; raise ModelError with everything that is wrong."""
+    """Return the model of a folder with the named deployments; raise ModelError with everything that is wrong."""
     (found,) = load_models({folder: deployments}).values()
     if isinstance(found, ModelError):
         raise found
@@ -87,7 +87,7 @@ def load_model(folder: Path, deployments: Iterable[str]) -> Model:
 
 
 class _Reader:
-    """Reads one model's folder and gathers what is wrong with it."""
+    """Reads one model's folder and collects what is wrong with it."""
 
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
         self.folder = folder
@@ -103,7 +103,7 @@ class _Reader:
                 self.problems.append(problem)
 
     def requests(self) -> list[azureml.Request]:
-        """Read and check the files; return what azure-ai-ml is to load."""
+        """Read and check the files; return what azure-ai-ml must load."""
         if not self.folder.is_dir():
             parent = self.folder.parent
             there = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
@@ -134,7 +134,7 @@ class _Reader:
         ]
 
     def model(self, loaded: list[azureml.Loaded]) -> Model:
-        """Return the model that azure-ai-ml's answers make, or raise ModelError."""
+        """Return the model built from azure-ai-ml's answers, or raise ModelError."""
         results = self._results(loaded)
         specs = {
             name: spec
@@ -178,7 +178,7 @@ class _Reader:
             return None
 
     def _results(self, loaded: list[azureml.Loaded]) -> dict[str, dict[str, Any]]:
-        """Return azure-ai-ml's results; what it refuses is a problem unless the same field is reported already."""
+        """Return azure-ai-ml's results; a refusal is a problem unless the same field is reported already."""
         results = {}
         for (name, document), answer in zip(self.documents.items(), loaded, strict=True):
             label = self._label(document)
@@ -188,7 +188,7 @@ class _Reader:
                 field = "name" if error.startswith("The name for a") else error.partition(":")[0]
                 if field.startswith(
                     ("model.", "environment.")
-                ):  # of the alternatives that azure-ai-ml tried: one is enough
+                ):  # azure-ai-ml tried several alternatives; one of its errors is enough
                     field = field.partition(".")[0]
                 if not self._reported(label, field):
                     fix = "Correct it as az ml's schema asks"
@@ -215,9 +215,9 @@ class _Reader:
         body = dict(result["properties"])
         managed = not is_kubernetes(document.content)
         if managed:
-            body.pop("scaleSettings", None)  # managed endpoints know the default only
+            body.pop("scaleSettings", None)  # managed endpoints support only the default
         if access := body.get("egressPublicNetworkAccess"):
-            body["egressPublicNetworkAccess"] = access.capitalize()  # as the service answers it
+            body["egressPublicNetworkAccess"] = access.capitalize()  # as in the service's answers
         autoscale = _autoscale(document.content) if managed else None
         count = autoscale.min_instances if autoscale and result["capacity"] is None else result["capacity"]
         code = result["code"] or {}
@@ -226,7 +226,7 @@ class _Reader:
                 name=document.path.stem,
                 body=body,
                 instance_type=body.get("instanceType") or "",
-                instance_count=count or 0,  # 0 and None are problems already
+                instance_count=count or 0,  # 0 and None are reported as problems already
                 tags=result["tags"],
                 scoring_script=code.get("scoring_script"),
                 autoscale=autoscale,
@@ -236,7 +236,7 @@ class _Reader:
 
 
 def _carried(content: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the content without what azure-ai-ml stumbles over and this program has an answer to; None: nothing is."""
+    """Return the content without what azure-ai-ml cannot process but this program can; None if nothing is removed."""
     stumbles = {"data_collector"}  # TypeError without collections; refused by the checks in any case
     if has_target_utilization(content) and not is_kubernetes(content):
         stumbles.add("scale_settings")  # becomes Azure Monitor autoscale
@@ -244,26 +244,26 @@ def _carried(content: dict[str, Any]) -> dict[str, Any] | None:
         stumbles.add("identity")  # TypeError when empty; refused by the checks
     stumbles.update(
         finding.field for finding in check_shapes(content)
-    )  # AttributeError of a list in place of a mapping
+    )  # AttributeError for a list in place of a mapping
     if stumbles.isdisjoint(content):
         return None
     return {key: value for key, value in content.items() if key not in stumbles}
 
 
 def _check_completeness(model: Any, code: Any, environment: Any) -> Iterator[Finding]:
-    """Yield what azure-ai-ml lets through and no deployment could start with."""
+    """Yield what azure-ai-ml lets through although no deployment could start with it."""
     custom = isinstance(model, LocalAsset) and model.asset_type == "custom_model"
     own_server = isinstance(environment, EnvironmentSpec) and environment.inference_config is not None
     if code is None and (custom or model is None) and not own_server and not isinstance(environment, AssetReference):
         yield Finding(
             field="code_configuration",
-            what="there is no scoring script, and only an MLflow model or an inference_config can do without",
+            what="there is no scoring script, and only an MLflow model or an inference_config works without one",
             fix="Add code_configuration with code and scoring_script",
         )
     if environment is None and (code is not None or custom):
         yield Finding(
             field="environment",
-            what="environment is missing, and only an MLflow model without a script can do without",
+            what="environment is missing, and only an MLflow model without a script works without one",
             fix="Add environment with image and conda_file",
         )
 

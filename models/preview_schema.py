@@ -1,7 +1,7 @@
-"""Fields of az ml's first schema (preview of 2021), which files found in old projects still have: what to write today.
+"""Fields of az ml's first schema (the preview of 2021), which old projects still use, and what to write today.
 
-azure-ai-ml only says that it does not know them. Sources: an example of that time (sethjuarez/tlaloc,
-cloud/deployment.yml at commit 4eda3b0), and today's schema as azure-ai-ml 1.35.2 has it.
+azure-ai-ml only reports that it does not know them. Sources: an example of that time (sethjuarez/tlaloc,
+cloud/deployment.yml at commit 4eda3b0), and today's schema in azure-ai-ml 1.35.2.
 """
 
 from collections.abc import Iterator

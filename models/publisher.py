@@ -1,8 +1,8 @@
-"""Uploads models' local assets by content, each file once, and records each model in its release lock at the very end.
+"""Uploads models' local assets by content, each file once, and finally records each model in its release lock.
 
-A blob's path holds the digest of its asset, so nothing is ever replaced by something else; a second run finds what the
-first one uploaded, wherever that was killed. Files of all models are uploaded side by side. It neither finds the
-storage account (cli/release.py) nor declares the assets (the Pulumi program).
+A blob's path contains the digest of its asset, so no upload ever replaces other content; a second run finds what the
+first one uploaded, wherever that was killed. Files of all models are uploaded in parallel. This module neither finds
+the storage account (cli/release.py) nor declares the assets (the Pulumi program).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 DIGEST_METADATA = "sluice_sha256"
-LARGE_BYTES = 32 * 1024 * 1024  # above, a file is uploaded in parts, side by side, and progress is reported within it
-SMALL_AT_ONCE = 8  # files; a request takes 50 to 300 ms against Azure, whatever the file's size
-LARGE_AT_ONCE, PARTS_AT_ONCE = 2, 4  # together no more than the ten connections that azure-core's pool keeps
+LARGE_BYTES = 32 * 1024 * 1024  # above, a file is uploaded in parallel parts, and progress is reported per part
+SMALL_AT_ONCE = 8  # files; a request to Azure takes 50 to 300 ms, whatever the file's size
+LARGE_AT_ONCE, PARTS_AT_ONCE = 2, 4  # together at most the ten connections of azure-core's pool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +37,12 @@ class Destination:
     storage_account_id: str
     blob_endpoint: str  # the account's primaryEndpoints.blob, with a slash at the end
     container: str
-    public: bool  # whether the account says that it talks to public networks
+    public: bool  # whether the account's settings allow public networks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What one run did."""
+    """The result of one run."""
 
     lock: ReleaseLock
     lock_changed: bool
@@ -53,20 +53,20 @@ class Publication:
 
 @dataclass(frozen=True, kw_only=True)
 class Parcel:
-    """What is to be published of one model."""
+    """What must be published of one model."""
 
     lock: ReleaseLock
     assets: Sequence[LocalAsset]
 
 
 class Progress(Protocol):
-    """Shows how far uploading is; called from several threads."""
+    """Shows the progress of an upload; called from several threads."""
 
     def say(self, line: str) -> None:
         """Report one file."""
 
     def advance(self, size: int) -> None:
-        """Count bytes that have arrived or were there."""
+        """Count bytes that have arrived or existed already."""
 
 
 def local_assets(model: Model) -> list[LocalAsset]:
@@ -81,7 +81,7 @@ def local_assets(model: Model) -> list[LocalAsset]:
 
 
 def total_bytes(parcels: Iterable[Parcel]) -> int:
-    """Return the size of all files, including those that are there already."""
+    """Return the size of all files, including those that exist already."""
     return sum(upload.path.stat().st_size for upload in _uploads(parcels))
 
 
@@ -94,10 +94,10 @@ def publish(
     *,
     again: str,
 ) -> list[Publication]:
-    """Upload what is not there yet, then write the locks of the models that are complete.
+    """Upload what is missing, then write the locks of the models that are complete.
 
-    `again` is the command that a person runs after a failure. Raises PublishError or LockError, after the locks of the
-    other models were written.
+    `again` is the command to run after a failure. Raises PublishError or LockError after writing the locks of the other
+    models.
     """
     uploads = _uploads(parcels)
     sent, failure = _upload_all(uploads, container, progress)
@@ -130,7 +130,7 @@ def publish(
 
 @dataclass(frozen=True)
 class _Upload:
-    """One file on its way."""
+    """One file to upload."""
 
     model: str
     asset: LocalAsset
@@ -139,7 +139,7 @@ class _Upload:
 
 
 def _uploads(parcels: Iterable[Parcel]) -> list[_Upload]:
-    """Every file of every parcel."""
+    """Return every file of every parcel."""
     return [
         _Upload(parcel.lock.model, asset, f"{blob_prefix(parcel.lock.model, asset)}/{relative}", path)
         for parcel in parcels
@@ -151,9 +151,9 @@ def _uploads(parcels: Iterable[Parcel]) -> list[_Upload]:
 def _upload_all(
     uploads: Sequence[_Upload], container: "ContainerClient", progress: Progress
 ) -> tuple[dict[_Upload, int | None], BaseException | None]:
-    """Upload files side by side; return the size of each that arrived (None: it was there), and the first failure.
+    """Upload files in parallel; return the size of each that arrived (None: it existed), and the first failure.
 
-    After a failure no upload begins: what stopped one file would stop the others.
+    After a failure no further upload begins: the same cause would stop the others.
     """
     small = [upload for upload in uploads if upload.path.stat().st_size <= LARGE_BYTES]
     large = [upload for upload in uploads if upload not in set(small)]
@@ -173,13 +173,13 @@ def _upload_all(
 
 
 def blob_prefix(model: str, asset: LocalAsset) -> str:
-    """Return the folder that holds an asset's files in the container; a model file lies in it under its own name."""
+    """Return the folder of an asset's files in the container; a model file keeps its own name there."""
     prefix = f"sluice/{model}/{asset.digest}"
     return f"{prefix}/{asset.name}" if asset.kind is AssetKind.MODEL and asset.path.is_dir() else prefix
 
 
 def record_of(model: str, assets: Iterable[LocalAsset], destination: Destination) -> StackRecord:
-    """Return what the lock says about these assets at a destination."""
+    """Return the lock's record of these assets at a destination."""
     empty = StackRecord(
         workspace_id=destination.workspace_id,
         workspace_guid=destination.workspace_guid,
@@ -202,7 +202,7 @@ def record_of(model: str, assets: Iterable[LocalAsset], destination: Destination
 
 
 def _upload(container: "ContainerClient", upload: _Upload, progress: Progress) -> int | None:
-    """Upload one file unless it is there; return its size, or None when it was there."""
+    """Upload one file unless it exists; return its size, or None if it existed."""
     from azure.core.exceptions import ResourceNotFoundError
 
     asset, path = upload.asset, upload.path
@@ -220,7 +220,7 @@ def _upload(container: "ContainerClient", upload: _Upload, progress: Progress) -
             raise
     parts = _Parts(label, progress)
     with path.open("rb") as stream:
-        # A blob becomes visible only when all of it has arrived, so a kill leaves none or a whole one.
+        # A blob becomes visible only when all of it has arrived, so a kill leaves either no blob or a complete one.
         client.upload_blob(
             stream,
             length=size,
@@ -235,7 +235,7 @@ def _upload(container: "ContainerClient", upload: _Upload, progress: Progress) -
 
 
 def _change_of(asset: LocalAsset) -> PublishError | None:
-    """A file that was written while it was uploaded would lie under a digest that is not its own."""
+    """Return an error if the file changed during its upload; the blob would be stored under the wrong digest."""
     now = local_asset(asset.kind, asset.path, asset.asset_type)
     if now.digest == asset.digest:
         return None
@@ -249,7 +249,7 @@ def _readable(size: int) -> str:
 
 
 class _Parts:
-    """Counts the parts of a large file, and reports every tenth."""
+    """Counts the parts of a large file, and reports each tenth of it."""
 
     def __init__(self, label: str, progress: Progress) -> None:
         self.label, self.progress, self.seen, self.tenth = label, progress, 0, 0
@@ -264,7 +264,7 @@ class _Parts:
 
 
 def as_values(publication: Publication, stack: str) -> dict[str, object]:
-    """Return what was done, for scripts: strings, numbers, lists and mappings."""
+    """Return the result for scripts: strings, numbers, lists and mappings."""
     return {
         "model": publication.lock.model,
         "stack": stack,

@@ -1,6 +1,6 @@
-"""Checks of what az ml YAML refers to: models, environments and images, each with a version and without a placeholder.
+"""Checks the references in az ml YAML: models, environments and images must name a version and hold no placeholder.
 
-The reasons are facts about azure-ai-ml 1.35.2, seen by running it, unless a comment says otherwise.
+The reasons are facts about azure-ai-ml 1.35.2, observed by running it, unless a comment states another source.
 """
 
 import re
@@ -13,12 +13,12 @@ from models.references import is_image, placeholder_in
 ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
 
 # "The version of a registered model must be a positive integer" (read in Azure/azureml-examples#2725). How a registry
-# numbers its models is not known, so references to one are not checked.
+# numbers its models is not known, so references to a registry are not checked.
 MODEL_VERSION = re.compile(r"[1-9][0-9]*")
 
 
 def check_filled_in(field: str, value: Any) -> Iterator[Finding]:
-    """Yield a placeholder that no template replaced: azure-ai-ml sends it, and Azure takes it for a name."""
+    """Yield a placeholder that no template replaced: azure-ai-ml sends it, and Azure treats it as a name."""
     found = placeholder_in(value) if isinstance(value, str) else None
     if found is not None:
         yield Finding(

@@ -35,7 +35,7 @@ def is_image(text: str) -> bool:
 
 
 def is_pinned(image: str) -> bool:
-    """Tell whether an image names a version: a digest, or a tag other than `latest`, which is also the default."""
+    """Tell whether an image names a version: a digest, or a tag other than `latest` (the default)."""
     match = _IMAGE.fullmatch(image)
     return match is not None and bool(match["digest"] or (match["tag"] or "latest") != "latest")
 

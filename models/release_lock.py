@@ -1,8 +1,8 @@
-"""The release lock: which content of a model is published to which stack, and where it lies.
+"""The release lock: which content of a model is published to which stack, and at which address.
 
 Reads and writes release.lock.yml, which is committed; it neither uploads (models/publisher.py) nor asks Azure. The file
-lies in the model's folder or, when SLUICE_RELEASE_LOCKS names a folder, below that one: a rehearsal on another cloud
-then leaves the repository as it was.
+is in the model's folder or, if SLUICE_RELEASE_LOCKS names a folder, below that one, so that a rehearsal on another
+cloud leaves the repository unchanged.
 """
 
 import fcntl
@@ -27,17 +27,17 @@ HEADER = "# What is published where: content digest -> address. Written by `slui
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedAsset:
-    """Where one asset lies for one stack."""
+    """The address of one asset for one stack."""
 
     digest: str
     kind: AssetKind
     name: str
-    uri: str  # modelUri or codeUri, as Azure ML takes it
+    uri: str  # modelUri or codeUri, in Azure ML's format
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackRecord:
-    """What is published to one stack; all of it lies in the default datastore of one workspace."""
+    """What is published to one stack, all in the default datastore of one workspace."""
 
     workspace_id: str  # ARM id
     workspace_guid: str  # Azure ML's own id, which changes when the workspace is recreated
@@ -56,7 +56,7 @@ class ReleaseLock:
 
 
 def lock_path(model_folder: Path) -> Path:
-    """Return where the lock of a model's folder lies."""
+    """Return the path of the lock of a model's folder."""
     folder = os.environ.get(LOCKS_VARIABLE)
     return Path(folder) / model_folder.name / LOCK_NAME if folder else model_folder / LOCK_NAME
 
@@ -82,8 +82,8 @@ def _read(path: Path, model: str) -> ReleaseLock:
     except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise LockError(
-            f"{path} is no release lock ({type(error).__name__}: {reason}). After a merge conflict keep the entries of "
-            f"both sides; or delete the file and run `sluice release publish {model} --stack <stack>` for each stack"
+            f"{path} is not a release lock ({type(error).__name__}: {reason}). After a merge conflict keep the entries "
+            f"of both sides; or delete the file and run `sluice release publish {model} --stack <stack>` for each stack"
         ) from error
     return ReleaseLock(path=path, model=model, stacks=stacks)
 
@@ -96,7 +96,7 @@ def published(
     workspace_id: str | None = None,
     workspace_guid: str | None = None,
 ) -> PublishedAsset | None:
-    """Return where an asset lies for a stack, or None when this content is not published to it.
+    """Return the address of an asset for a stack, or None if this content is not published to it.
 
     With `workspace_id` or `workspace_guid`, what was published to another workspace does not count.
     """
@@ -114,7 +114,7 @@ def require_published(
     workspace_id: str | None = None,
     workspace_guid: str | None = None,
 ) -> dict[str, PublishedAsset]:
-    """Return where each asset lies; the keys of `assets` name them for people ("blue: model").
+    """Return the address of each asset; the keys of `assets` name them for people ("blue: model").
 
     Raises NotPublishedError that lists all missing ones, each with the reason, and the command that publishes them.
     """
@@ -135,15 +135,15 @@ def require_published(
 
 
 def write_record(lock: ReleaseLock, stack: str, record: StackRecord) -> tuple[ReleaseLock, bool]:
-    """Add what was published to a stack to the file, and return (the lock as it is now, whether it changed).
+    """Add what was published to a stack to the file, and return (the new lock, whether it changed).
 
-    Earlier entries of the same workspace stay: going back to an older commit finds its content published. The file is
-    replaced in one step, under a lock between processes, and left alone when it says all of it already.
+    Earlier entries of the same workspace stay, so that an older commit finds its content published. The file is
+    replaced in one step, under a lock between processes, and not written if it has all entries already.
     """
     try:
         lock.path.parent.mkdir(parents=True, exist_ok=True)
         with _exclusive(lock.path.parent):
-            current = _read(lock.path, lock.model)  # another process may have written since; its entries are kept
+            current = _read(lock.path, lock.model)  # another process may have added entries
             known = current.stacks.get(stack)
             same = known is not None and _same_workspace(known, record.workspace_id, record.workspace_guid)
             assets = {**(known.assets if known and same else {}), **record.assets}
@@ -167,7 +167,7 @@ def write_record(lock: ReleaseLock, stack: str, record: StackRecord) -> tuple[Re
 
 
 def model_uri(record: StackRecord, datastore: str, path: str) -> str:
-    """Return the address of a path in a workspace's datastore, as ModelVersion takes it."""
+    """Return the address of a path in a workspace's datastore, in the format of ModelVersion."""
     workspace = ArmId.parse(record.workspace_id)
     return (
         f"azureml://subscriptions/{workspace.subscription_id}/resourcegroups/{workspace.resource_group}"
@@ -186,7 +186,7 @@ def _reason(lock: ReleaseLock, stack: str, asset: LocalAsset, workspace_id: str 
         there = f"{record.workspace_id.rpartition('/')[2]}"
         if workspace_id is not None and workspace_id.lower() != record.workspace_id.lower():
             return f"was published to another workspace, {there}"
-        return f"was published to a workspace {there} that has been deleted since"
+        return f"was published to a workspace {there} that has since been deleted"
     if any(one.kind is asset.kind and one.name == asset.name for one in record.assets.values()):
         return f"has changed since it was published{hint}"
     return f"was never published to {stack}{hint}"

@@ -1,4 +1,4 @@
-"""Reads a scoring script as text: does it parse, does it define init() and run(data)? It is never imported here."""
+"""Checks a scoring script without importing it: it must parse, and define init() and run(data)."""
 
 import ast
 from importlib.util import decode_source
@@ -16,7 +16,7 @@ def check_scoring_script(path: Path) -> list[tuple[str, str]]:
         return [(f"scoring script {path.name} cannot be read: {error}", "Save it as UTF-8 Python")]
     names = _top_level(tree.body)
     if "*" in names:
-        return []  # `from module import *`: only an import could tell
+        return []  # `from module import *`: only an import would show the names
     problems = [
         (f"scoring script {path.name} defines no {name}()", f"Define def {signature} at the top level of {path.name}")
         for name, signature in (("init", "init()"), ("run", "run(raw_data)"))
@@ -34,7 +34,7 @@ def _takes_an_argument(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool
 
 
 def _top_level(body: list[ast.stmt]) -> dict[str, ast.AST]:
-    """Return the names that a module binds, also below if, try and with."""
+    """Return the names that a module binds, including those below if, try and with."""
     names: dict[str, ast.AST] = {}
     for node in body:
         match node:

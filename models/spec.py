@@ -1,7 +1,7 @@
-"""What a model's az ml files say, as plain frozen values: the seam between the loader and the Pulumi program.
+"""The content of a model's az ml files as plain frozen values: the seam between the loader and the Pulumi program.
 
-No Pulumi, no Azure client and no file is touched here. `release_digest` fixes which of these values make a release;
-what only sizes or labels a deployment (instances, autoscale, tags, description) is not part of it.
+This module uses neither Pulumi nor an Azure client, and opens no file. `release_digest` decides which of these values
+make a release; values that only size or label a deployment (instances, autoscale, tags, description) do not.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class AssetKind(StrEnum):
-    """What a local asset is in Azure ML: it decides the resource that declares it."""
+    """What a local asset is in Azure ML; it decides which resource declares the asset."""
 
     MODEL = "model"
     CODE = "code"
@@ -34,17 +34,17 @@ class LocalAsset:
     kind: AssetKind
     path: Path  # absolute, on this machine; never part of a digest
     name: str  # last segment of the path: a model is mounted under it
-    digest: str  # sha256 hex of relative paths and bytes (of a model: and of its name)
-    asset_type: str  # of a model: custom_model | mlflow_model | triton_model; of code: "code"
+    digest: str  # sha256 hex of relative paths and bytes (for a model, also of its name)
+    asset_type: str  # for a model: custom_model | mlflow_model | triton_model; for code: "code"
     files: tuple[str, ...]  # relative POSIX paths, sorted; for a single file its own name
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentSpec:
-    """An inline environment: an image and, on top of it, a conda file's text."""
+    """An inline environment: an image and, on top of it, the content of a conda file."""
 
     image: str
-    conda_file: str | None  # the file's text
+    conda_file: str | None  # the file's content
     name: str | None  # as written inline; None = anonymous in az ml, so the program names it
     inference_config: Mapping[str, Any] | None  # ARM shape
     digest: str  # sha256 hex of image, conda file and inference config: the EnvironmentVersion's version
@@ -52,7 +52,7 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoscaleSpec:
-    """`scale_settings: target_utilization` of a managed deployment, which Azure Monitor autoscale carries out."""
+    """`scale_settings: target_utilization` of a managed deployment, which Azure Monitor autoscale applies."""
 
     min_instances: int
     max_instances: int
@@ -75,14 +75,14 @@ class EndpointSpec:
     description: str | None
     tags: Mapping[str, str]
     properties: Mapping[str, str]
-    identity: IdentitySpec | None  # None: the file says nothing
-    public_network_access: str | None  # "Enabled" | "Disabled" | None: the file says nothing
+    identity: IdentitySpec | None  # None: not in the file
+    public_network_access: str | None  # "Enabled" | "Disabled" | None: not in the file
     compute: str | None  # set: a Kubernetes endpoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentSpec:
-    """<deployment>.yml: what azure-ai-ml would send, with local assets taken out of the body."""
+    """<deployment>.yml: the body that azure-ai-ml would send, without its local assets."""
 
     name: str
     body: Mapping[
@@ -101,7 +101,7 @@ class DeploymentSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A folder of models/: one endpoint and the deployments asked for."""
+    """A folder of models/: one endpoint and the requested deployments."""
 
     name: str
     endpoint: EndpointSpec
@@ -117,13 +117,13 @@ def with_release(deployment: DeploymentSpec) -> DeploymentSpec:
 
 
 def release_digest(deployment: DeploymentSpec, sku: str | None = None) -> str:
-    """Return the digest of what serves: 64 hex characters, the same on every machine.
+    """Return the digest of what serves: 64 hex characters, equal on every machine.
 
-    `sku` is the stack's override of the instance type. Model, code, environment, SKU, environment variables, request
-    settings, probes and every other setting that reaches the container are in it; instances, autoscale, tags and
-    descriptions are not.
+    `sku` is the stack's override of the instance type. The digest covers model, code, environment, SKU, environment
+    variables, request settings, probes and every other setting that reaches the container; it does not cover
+    instances, autoscale, tags and descriptions.
     """
-    # Empty values are left out: whether azure-ai-ml writes them down depends on its version.
+    # Empty values are left out: whether azure-ai-ml writes them depends on its version.
     body = {key: value for key, value in deployment.body.items() if key not in NOT_PART_OF_A_RELEASE and value}
     return digest_of(
         {

@@ -1,4 +1,4 @@
-"""Errors of a storage account, explained to the person who publishes: what is wrong, and what to do."""
+"""Explains errors of a storage account to the person who publishes: what is wrong, and what to do."""
 
 from typing import TYPE_CHECKING
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def in_words(failure: BaseException, destination: "Destination", again: str) -> PublishError:
-    """Return what stopped an upload as a PublishError; raise it again if it is a defect of this program.
+    """Return the cause of a failed upload as a PublishError; re-raise it if it is a defect of this program.
 
-    `again` is the command that a person runs after the repair.
+    `again` is the command to run after the repair.
     """
     from azure.core.exceptions import AzureError
 
     if isinstance(failure, AzureError):
         return _explained(failure, destination, again)
-    if isinstance(failure, OSError | ContentError):  # a file that was removed or closed meanwhile
+    if isinstance(failure, OSError | ContentError):  # the file was removed or closed in the meantime
         return PublishError(f"a file cannot be read: {failure}. Restore it, then run `{again}` again")
     if isinstance(failure, AttributeError | KeyError | RecursionError | TypeError | UnicodeDecodeError):
-        # azure-storage-blob takes the body of an error for a JSON object without looking (12.x, response_handlers.py).
+        # azure-storage-blob assumes without a check that an error's body is a JSON object (12.x, response_handlers.py).
         return StorageUnavailableError(
             f"storage account {destination.storage_account} sent an answer that is not from Azure: "
             f"{_first_line(failure)}. Check the proxies between here and {destination.blob_endpoint}, then run "
@@ -33,9 +33,9 @@ def in_words(failure: BaseException, destination: "Destination", again: str) -> 
 
 
 def _explained(error: "AzureError", destination: "Destination", again: str) -> PublishError:
-    """Return an error of the storage account as one that says what to do. Codes are from Microsoft's documentation."""
+    """Return an error of the storage account with its fix. Codes are from Microsoft's documentation."""
     status, code = getattr(error, "status_code", None), getattr(error, "error_code", None) or ""
-    code = str(getattr(code, "value", code))  # an enumeration where the library knows the code
+    code = str(getattr(code, "value", code))  # an enumeration member if the library knows the code
     account, again = destination.storage_account, f"run `{again}` again"
     told = f"storage account {account} answered {status} {code}".rstrip()
     if status == 403 and code == "AuthorizationPermissionMismatch":

@@ -1,6 +1,6 @@
-"""Checks of single values in az ml YAML: whole numbers, strings, mappings. Each names the value, the rule and the fix.
+"""Checks single values in az ml YAML: whole numbers, strings, mappings. Each problem has the value, rule and fix.
 
-The reasons are facts about azure-ai-ml 1.35.2, seen by running it.
+The reasons are facts about azure-ai-ml 1.35.2, observed by running it.
 """
 
 import json
@@ -31,7 +31,7 @@ def is_whole(value: Any) -> bool:
 
 
 def check_shapes(content: dict[str, Any]) -> Iterator[Finding]:
-    """Yield fields of a deployment's file whose values have the wrong type; azure-ai-ml's own errors say little."""
+    """Yield fields of a deployment's file whose values have the wrong type; azure-ai-ml's own errors help little."""
     for names, kinds, rule in (
         (STRINGS, (str,), "a string"),
         (MAPPINGS, (dict,), "a mapping (`key: value` lines below it)"),
@@ -49,7 +49,7 @@ def check_shapes(content: dict[str, Any]) -> Iterator[Finding]:
 
 
 def check_whole(field: str, content: dict[str, Any], minimum: int = 1, maximum: int | None = None) -> Iterator[Finding]:
-    """Whole numbers: azure-ai-ml cuts 33.3 to 33, takes "2" and true, lets 0 and -3 through, and never sends 0 s."""
+    """Check a whole number: azure-ai-ml cuts 33.3 to 33, accepts "2", true, 0 and -3, and never sends 0 s."""
     name = field.rpartition(".")[2]
     if name not in content:
         return
@@ -67,7 +67,7 @@ def check_whole(field: str, content: dict[str, Any], minimum: int = 1, maximum: 
 
 
 def check_strings(field: str, values: Any) -> Iterator[Finding]:
-    """Strings: azure-ai-ml sends a YAML number or boolean as it is, and Azure's API accepts only strings."""
+    """Check strings: azure-ai-ml sends a YAML number or boolean unchanged, and Azure's API accepts only strings."""
     if not isinstance(values, dict):
         return  # check_shapes reports it
     for name, value in values.items():
@@ -86,7 +86,7 @@ def check_strings(field: str, values: Any) -> Iterator[Finding]:
 
 
 def _number_meant(name: str, value: Any, minimum: int, maximum: int | None) -> str | None:
-    """The fix for a number that is written as something else: without quotes, without a fraction of 0."""
+    """Return the fix for a number with the wrong type: without quotes, without a fraction of 0."""
     if isinstance(value, str):
         text = value.strip()
         number = int(text) if text.removeprefix("+").isdecimal() else None
@@ -108,7 +108,7 @@ def _string_meant(name: Any, value: Any) -> str:
 
 
 def _written(value: Any) -> str:
-    """A scalar as YAML has it."""
+    """Return a scalar in YAML's notation."""
     if isinstance(value, bool):
         return str(value).lower()
     return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -1,16 +1,16 @@
-"""Makes the artefacts of this folder from a seeded synthetic data set, and prints how good each colour is.
+"""Creates the artefacts of this folder from a seeded synthetic data set, and prints how good each colour is.
 
-Run it in the environment of conda.yml, with the scikit-learn that serves (a pickle is for the version that wrote it):
+Run it in the environment of conda.yml, with the scikit-learn that serves (only the same version can read a pickle):
 
     uv venv --python 3.11 /tmp/fraud && uv pip install --python /tmp/fraud/bin/python <the pip lines of conda.yml>
     /tmp/fraud/bin/python models/fraud-detection/train.py
 
 blue   logistic regression on the raw columns
-green  gradient boosting: sees that a high amount means fraud at night and without the card, not by itself
-amber  green's recipe, trained on an export that held two currencies only, with an encoder that refuses all others.
+green  gradient boosting: learns that a high amount means fraud only at night and without the card
+amber  green's recipe, trained on an export with only two currencies, with an encoder that refuses all others.
        Its figures on that export are as good as green's, and the sample request passes; 30 % of the traffic fails.
 
-Two runs write the same bytes. The data set is made up: it says nothing about real fraud.
+Two runs write the same bytes. The data set is invented and does not describe real fraud.
 """
 
 import json
@@ -61,14 +61,14 @@ def make_transactions(random: np.random.Generator, rows: int) -> tuple[np.ndarra
         + 0.8 * ~card_present
         + 1.2 * (age < 90)
         + 1.0 * np.isin(category, ["gambling", "electronics"])
-        + 4.5 * (night & ~card_present)  # interactions: what a linear model cannot see
+        + 4.5 * (night & ~card_present)  # interactions, which a linear model cannot learn
         + 3.5 * ((amount > 120) & ~card_present & (category == "travel"))
         - 1.5 * (night & card_present)
     )
     fraud = random.random(rows) < 1 / (1 + np.exp(-risk))
     table = np.empty((rows, len(COLUMNS)), dtype=object)
     for index, values in enumerate((amount, hour, card_present, age, currency, category)):
-        table[:, index] = values.tolist()  # Python's own types, as JSON gives them
+        table[:, index] = values.tolist()  # Python's own types, as in parsed JSON
     return table, fraud.astype(int)
 
 
@@ -91,7 +91,7 @@ def train_boosting(rows: np.ndarray, fraud: np.ndarray, *, unknown: str) -> Pipe
 
 
 def write_artefact(colour: str, pipeline: Pipeline, auc: float) -> None:
-    """Write artefacts/<colour>/: the pipeline and a small text about it, which the scoring script reads first."""
+    """Write artefacts/<colour>/: the pipeline and a small description, which the scoring script reads first."""
     folder = FOLDER / "artefacts" / colour
     folder.mkdir(parents=True, exist_ok=True)
     joblib.dump(pipeline, folder / "model.joblib", compress=("zlib", 9))

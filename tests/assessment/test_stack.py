@@ -192,7 +192,7 @@ def test_content_that_is_not_published_is_named_with_the_command(azure: FakeAzur
 def test_content_of_a_workspace_that_was_deleted_is_not_published(live: FakeAzure) -> None:
     live.add_workspace(guid="guid-2")
     (problem,) = refuse(live, config({"blue": 100}))
-    assert "that has been deleted since" in problem
+    assert "that has since been deleted" in problem
 
 
 def test_weight_for_a_colour_that_does_not_exist_yet_is_refused(live: FakeAzure) -> None:

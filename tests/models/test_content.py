@@ -96,7 +96,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
 def test_a_broken_link_is_an_error_and_not_left_out(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "src", a="1")
     (folder / "gone").symlink_to(folder / "nowhere")
-    with pytest.raises(ContentError, match="gone is a link to what does not exist"):
+    with pytest.raises(ContentError, match="gone is a link to something that does not exist"):
         digest(folder)
 
 

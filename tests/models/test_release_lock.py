@@ -126,7 +126,7 @@ def test_content_of_another_stack_or_workspace_does_not_count(folder: Path) -> N
         require_published(lock, "prod", {"blue: model": asset()})
     with pytest.raises(NotPublishedError, match="was published to another workspace, ws"):
         require_published(lock, "dev", {"blue: model": asset()}, workspace_id=f"{WORKSPACE}2")
-    with pytest.raises(NotPublishedError, match="was published to a workspace ws that has been deleted since"):
+    with pytest.raises(NotPublishedError, match="was published to a workspace ws that has since been deleted"):
         require_published(lock, "dev", {"blue: model": asset()}, workspace_guid="g2")
     found = require_published(lock, "dev", {"x": asset()}, workspace_id=WORKSPACE.upper(), workspace_guid="g1")
     assert found["x"].uri == "uri:d1"
@@ -144,7 +144,7 @@ def test_content_of_another_stack_or_workspace_does_not_count(folder: Path) -> N
 )
 def test_a_lock_that_cannot_be_read_is_an_error_and_never_empty(text: str, folder: Path) -> None:
     (folder / "release.lock.yml").write_text(text)
-    with pytest.raises(LockError, match=r"is no release lock.*After a merge conflict"):
+    with pytest.raises(LockError, match=r"is not a release lock.*After a merge conflict"):
         read_lock(folder)
 
 
