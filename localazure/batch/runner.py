@@ -179,14 +179,14 @@ def _lay_out(spec: BatchSpec, work: Path) -> None:
     try:
         _copy_files(spec, work)
     except (OSError, shutil.Error) as exc:
-        raise DeploymentFailed("ResourceNotReady", f"model or code cannot be put in place: {exc}.") from exc
+        raise DeploymentFailed("ResourceNotReady", f"cannot copy the model or the code: {exc}.") from exc
 
 
 def _copy_files(spec: BatchSpec, work: Path) -> None:
     script = Path(spec.scoring_script)
     if script.is_absolute() or ".." in script.parts or not (spec.code_folder / script).is_file():
         raise DeploymentFailed(
-            "UserError", f"the scoring script {spec.scoring_script!r} is not in the deployment's code."
+            "UserError", f"the scoring script {spec.scoring_script!r} is not in the deployment's code folder."
         )
     (work / "output").mkdir(parents=True)
     shutil.copytree(spec.code_folder, work / "code")

@@ -1,6 +1,6 @@
-"""`/_local/faults`: add (POST), list (GET) and clear (DELETE) faults over HTTP. Who may call is checked before.
+"""`/_local/faults`: add (POST), list (GET) and clear (DELETE) faults over HTTP. The caller is authorized before.
 
-GET  /_local/faults/held?number=N&count=C&seconds=S   answers when fault N holds C things at once, or after S seconds
+GET  /_local/faults/held?number=N&count=C&seconds=S   answers when fault N holds C subjects at once, or after S seconds
 POST /_local/faults/release?number=N                  releases everything that fault N holds
 """
 
@@ -26,7 +26,7 @@ class FaultControl:
         self._known_types = known_types
 
     async def add(self, request: web.Request) -> web.Response:
-        """Set one fault."""
+        """Add one fault."""
         document = read_json(await read_body(request))
         try:
             active = self._faults.add(read_fault(document, self._known_types()))
@@ -37,7 +37,7 @@ class FaultControl:
         return web.json_response(self._faults.describe_one(active), status=201)
 
     async def list(self, request: web.Request) -> web.Response:
-        """All faults that are set."""
+        """List all faults."""
         return web.json_response({"value": self._faults.describe()})
 
     async def clear(self, request: web.Request) -> web.Response:
@@ -56,7 +56,7 @@ class FaultControl:
         return web.json_response({"cleared": cleared})
 
     async def held(self, request: web.Request) -> web.Response:
-        """The fault as soon as it holds `count` (1) things at once, or as it is after `seconds` (0)."""
+        """The fault as soon as it holds `count` (1) subjects at once, or its state after `seconds` (0)."""
         numbers = _read_numbers(request, number=None, count=1, seconds=0)
         if isinstance(numbers, web.Response):
             return numbers
@@ -66,7 +66,7 @@ class FaultControl:
         return web.json_response(self._faults.describe_one(active)) if active else _missing(numbers["number"])
 
     async def release(self, request: web.Request) -> web.Response:
-        """Release everything that the fault holds now."""
+        """Release everything that the fault currently holds."""
         numbers = _read_numbers(request, number=None)
         if isinstance(numbers, web.Response):
             return numbers
@@ -79,7 +79,7 @@ class FaultControl:
 
 
 def _read_numbers(request: web.Request, **defaults: int | None) -> dict[str, int] | web.Response:
-    """Whole numbers from the query, or the refusal that names every value that is not one."""
+    """The whole numbers in the query, or a refusal that names every other value."""
     sent = {name: request.query.get(name, default) for name, default in defaults.items()}
     problems = [
         f"{name} must be a whole number, got {str(value)[:40]!r}."

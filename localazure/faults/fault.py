@@ -1,8 +1,8 @@
 """One fault on command: its kind, its scope, its parameters, and how it is read from JSON. Pure.
 
-    FaultError               a fault that is asked for breaks rules; every broken rule is listed
+    FaultError               the requested fault breaks rules; it lists every broken rule
 
-How faults act is not here but in the modules beside this one.
+The other modules of this package apply faults.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
 DEPLOYMENTS = "microsoft.machinelearningservices/workspaces/onlineendpoints/deployments"
 ENDPOINTS = "microsoft.machinelearningservices/workspaces/onlineendpoints"
 BLOBS = "microsoft.storage/storageaccounts/blobservices/containers/blobs"
-"""What requests to the blob service are about; the names are account, container and blob."""
+"""The type of requests to the blob service; the names are account, container and blob."""
 SCORE = f"{ENDPOINTS}/score"
-"""What requests to models are about; the names are endpoint and deployment."""
+"""The type of requests to models; the names are endpoint and deployment."""
 POLLS = "microsoft.resources/polls"
-"""What reading the state of a long-running operation is about; the names are region and operation."""
+"""The type of requests for the state of a long-running operation; the names are region and operation."""
 
 
 class FaultError(Exception):
-    """A fault cannot be added; `problems` has every reason."""
+    """A fault cannot be added; `problems` lists every reason."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(" ".join(problems))
@@ -72,55 +72,56 @@ NEEDS_BY = frozenset({Kind.DELAY, Kind.LATE_TRAFFIC, Kind.SLOW})
 ABOUT_DEPLOYMENTS = frozenset({Kind.CRASH_AT_START, Kind.UNHEALTHY, Kind.SLOW, Kind.ERRORS})
 ABOUT_OPERATIONS = frozenset({Kind.OPERATION_FAILS, Kind.OPERATION_NEVER_ENDS})
 HOLDING = frozenset({Kind.HOLD, Kind.OPERATION_NEVER_ENDS, Kind.LATE_TRAFFIC})
-"""Kinds that make something wait until it is released (late weights: or until their time comes); others act at once."""
+"""Kinds that make a subject wait until it is released (late weights: or until their delay ends); others act at once."""
 BEFORE, AFTER = "before", "after"
 _ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | {Kind.LATE_TRAFFIC: ENDPOINTS}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a fault may hit: a resource type, the names from the outermost resource to the innermost, an HTTP method."""
+    """What a fault may affect: a resource type, names from the outermost resource to the innermost, an HTTP method."""
 
     type: str
     names: tuple[str, ...]
     method: str = ""
     owner: tuple[str, ...] = ()
-    """Another name that means it: a request to a deployment is one to its endpoint."""
+    """A second name that matches: a request to a deployment also matches its endpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A kind with its scope and parameters."""
+    """A kind of fault with its scope and parameters."""
 
     kind: Kind
     type: str = ""
-    """An ARM type or the end of one, in any case; empty is every type."""
+    """An ARM type or the end of one, in any case; empty matches every type."""
     name: str = ""
-    """A resource's name or the end of its path of names: `blue` or `fraud-dev/blue`; empty is every name."""
+    """A resource's name or the end of its path of names: `blue` or `fraud-dev/blue`; empty matches every name."""
     method: str = ""
     count: int | None = None
-    """How often it acts; None is without end."""
+    """How often it acts; None means without limit."""
     for_seconds: float | None = None
-    """How long it lasts; None is until it is cleared or the local Azure restarts."""
+    """How long it lasts; None means until it is cleared or the local Azure restarts."""
     after: int = 0
-    """How often what matches is spared before it acts."""
+    """The number of matches to skip before it acts."""
     share_percent: float = 100.0
     by_seconds: float = 0.0
     retry_after_seconds: int = 1
     status: int = 500
-    """What the model answers (errors), or the service (500)."""
+    """The status that the model (errors) or the service (500) returns."""
     when: str = BEFORE
-    """Whether a request is held before or after it took effect (hold)."""
+    """Whether a request is held before or after it takes effect (hold)."""
 
     def matches(self, subject: Subject) -> bool:
-        """Whether the subject is in the scope; count, time and share are not asked here."""
+        """Whether the subject is in the scope; count, time and share are checked elsewhere."""
         given = subject.type.lower()
         if self.type:
             wanted = self.type.lower()
             if given != wanted and not given.endswith("/" + wanted):
                 return False
         elif given == SCORE:
-            # Only when it is asked for: the load on a model would use up what was meant for one request to ARM.
+            # Only when the fault names this type: the load on a model would use up a fault meant for one request to
+            # ARM.
             return False
         if self.name and not any(_ends_with(path, self.name) for path in (subject.names, subject.owner)):
             return False
@@ -160,7 +161,7 @@ def _read_kind(sent: Any, problems: list[str]) -> Kind | None:
     try:
         return Kind(sent)
     except ValueError:
-        problems.append(f"There is no kind {str(sent)[:40]!r}; the kinds are {', '.join(Kind)}.")
+        problems.append(f"Unknown kind {str(sent)[:40]!r}; the kinds are {', '.join(Kind)}.")
         return None
 
 
@@ -191,7 +192,7 @@ def _problem(name: str, value: Any) -> str | None:
 def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collection[str]) -> list[str]:
     problems = []
     if kind in NEEDS_BY and not given.get("by_seconds"):
-        problems.append(f"{kind} needs by_seconds (--by), which says how long.")
+        problems.append(f"{kind} needs by_seconds (--by), the duration in seconds.")
     if kind not in NEEDS_BY and "by_seconds" in given:
         problems.append(f"{kind} does not take by_seconds (--by).")
     if kind is not Kind.THROTTLE and "retry_after_seconds" in given:
@@ -214,15 +215,15 @@ def _type_problems(kind: Kind, wanted: str, known_types: Collection[str]) -> lis
     only = _ONE_TYPE.get(kind)
     if only is not None:
         fits = only == wanted or only.endswith("/" + wanted)
-        return [] if fits else [f"{kind} is about {only.rpartition('/')[2]} only, got type {wanted[:80]!r}."]
+        return [] if fits else [f"{kind} affects {only.rpartition('/')[2]} only, got type {wanted[:80]!r}."]
     outside = next((one for one in (SCORE, BLOBS, POLLS) if one == wanted or one.endswith("/" + wanted)), None)
     if outside is not None and kind in ABOUT_OPERATIONS:
-        return [f"{kind} is about operations on resources; type {outside.rpartition('/')[2]} is about requests."]
+        return [f"{kind} affects operations on resources, but type {outside.rpartition('/')[2]} stands for requests."]
     lowered = {known.lower() for known in known_types} | {BLOBS, SCORE, POLLS}
     if any(known == wanted or known.endswith("/" + wanted) for known in lowered):
         return []
     ends = {"/".join(known.split("/")[start:]) for known in lowered for start in range(known.count("/") + 1)}
-    import difflib  # for a mistake only
+    import difflib  # only after a mistake
 
     near = difflib.get_close_matches(wanted, ends, n=1)
     return [f"The local Azure has no type {wanted[:80]!r}." + (f" Did you mean {near[0]!r}?" if near else "")]

@@ -1,7 +1,6 @@
-"""Holding: what a fault holds waits here until it is released, the fault ends or is cleared, or the server stops.
+"""Holds subjects of a fault until they are released, the fault ends or is cleared, or the server stops.
 
-Whatever waits polls every few milliseconds instead of being woken, so that the registry stays pure. Only what is held
-pays for that.
+A held subject polls every few milliseconds, so that the registry stays pure. Only held subjects bear that cost.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ LOOK_SECONDS = 0.02
 
 
 async def stand_still(faults: Faults, active: ActiveFault, seconds: float | None = None) -> bool:
-    """Hold what the fault has just hit, for at most so many seconds. False when the server stops: then it must not go
-    on."""
+    """Hold the latest hit of the fault, for at most the given seconds. False if the server stops: the caller must then
+    not continue."""
     hit = active.hits
     loop = asyncio.get_running_loop()
     end = None if seconds is None else loop.time() + seconds
@@ -29,13 +28,13 @@ async def stand_still(faults: Faults, active: ActiveFault, seconds: float | None
 
 
 async def wait_until_gone(faults: Faults, held: list[ActiveFault]) -> None:
-    """Return when everything that was released or cleared has gone on, and has done what it does at once."""
+    """Return when everything that was released or cleared has continued and has done its immediate work."""
     while any(not faults.holds(active, hit) for active in held for hit in active.standing):
         await asyncio.sleep(LOOK_SECONDS)
 
 
 async def wait_until_held(faults: Faults, number: int, count: int, seconds: float) -> ActiveFault | None:
-    """The fault as soon as it holds so many things at once, or when the time is over; None if it has ended or ends."""
+    """The fault as soon as it holds `count` subjects at once, or after `seconds`; None if it has ended or ends."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""Faults on long-running operations: those that fail, and those that never end."""
+"""Faults on long-running operations: operations that fail, and operations that never end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAILURES = frozenset({Kind.OPERATION_FAILS})
 
 
 class OperationFaults:
-    """Called before an operation does its work."""
+    """Runs before the work of an operation."""
 
     def __init__(self, faults: Faults, store: Store) -> None:
         self._faults = faults
@@ -30,7 +30,7 @@ class OperationFaults:
         subject = operation_subject(operation.kind, operation.target)
         hold = self._faults.take(_HOLDS, subject)
         if hold is not None and not await stand_still(self._faults, hold):
-            raise asyncio.CancelledError  # the server stops: the operation goes on at the next start
+            raise asyncio.CancelledError  # the server stops: the operation continues at the next start
         active = self._faults.take(_FAILURES, subject)
         if active is not None:
             text = f"Fault {active.number} on command: the operation on {operation.target} fails."
@@ -39,7 +39,7 @@ class OperationFaults:
             raise failure
 
     def _mark_failed(self, operation: Operation) -> Commit | None:
-        """A resource whose PUT, PATCH or DELETE fails shows that; a failed action does not change its resource."""
+        """A failed PUT, PATCH or DELETE marks the resource as failed; a failed action does not change its resource."""
         if operation.kind.rpartition(".")[2] not in ("put", "delete"):
             return None
 

@@ -1,7 +1,6 @@
-"""The faults that are set: matching, counting, expiry. Pure but for its clock and its dice, which are parameters.
+"""The registry of faults: matching, counting, expiry. Pure: clock and random numbers are parameters.
 
-It is empty nearly always, and then false: whoever asks it first looks whether it is true. Faults live in memory only;
-a restart clears them.
+It is nearly always empty, and then false: callers test that first. Faults live in memory only; a restart clears them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ MAX_FAULTS = 1000
 
 @dataclass
 class ActiveFault:
-    """A fault that was added, and what became of it."""
+    """An added fault and its counters."""
 
     number: int
     fault: Fault
@@ -27,18 +26,18 @@ class ActiveFault:
     seen: int = 0
     hits: int = 0
     released: int = 0
-    """How many hits of a kind that holds may go on, counted from the first."""
+    """How many hits of a holding kind may continue, counted from the first."""
     standing: set[int] = field(default_factory=set)
-    """The hits that are held now."""
+    """The hits that are currently held."""
 
     @property
     def held(self) -> int:
-        """How many hits are held now."""
+        """The number of hits that are currently held."""
         return len(self.standing)
 
     @property
     def left(self) -> int | None:
-        """How often it still acts; None is without end."""
+        """How often it will still act; None means without limit."""
         return None if self.fault.count is None else self.fault.count - self.hits
 
 
@@ -53,13 +52,13 @@ class Faults:
         self._active: dict[int, ActiveFault] = {}
         self._last = 0
         self.closed = False
-        """Whether the server is stopping, so that nothing is held any more."""
+        """True while the server stops: nothing is held any more."""
 
     def __bool__(self) -> bool:
         return bool(self._active)
 
     def add(self, fault: Fault) -> ActiveFault:
-        """Set a fault; ValueError when there are too many."""
+        """Add a fault; ValueError when there are too many."""
         self._prune()
         if len(self._active) >= MAX_FAULTS:
             raise ValueError(f"There are {MAX_FAULTS} faults already; clear some.")
@@ -69,7 +68,7 @@ class Faults:
         return self._active[self._last]
 
     def clear(self, number: int | None = None) -> int:
-        """Remove one fault, or all; returns how many there were."""
+        """Remove one fault, or all; returns the number removed."""
         self._prune()
         if number is not None:
             return 0 if self._active.pop(number, None) is None else 1
@@ -78,9 +77,9 @@ class Faults:
         return count
 
     def take(self, kinds: Collection[Kind], subject: Subject, when: str | None = None) -> ActiveFault | None:
-        """The first fault of one of the kinds that acts on the subject now; it is counted.
+        """The first fault of one of the kinds that acts on the subject now; counts the hit.
 
-        `when` chooses among holds: those before or those after a request takes effect.
+        `when` selects holds: before or after a request takes effect.
         """
         self._prune()
         for active in self._active.values():
@@ -102,13 +101,13 @@ class Faults:
         return self._active.get(number)
 
     def holds(self, active: ActiveFault, hit: int) -> bool:
-        """Whether the `hit`-th hit of a fault is still held: not released, and the fault is still set."""
+        """Whether the `hit`-th hit of a fault is still held: not released, and the fault is still active."""
         return not self.closed and hit > active.released and self.find(active.number) is active
 
     def release(self, number: int) -> int | None:
-        """Release what a fault holds now, and say how many; None if there is no such fault. It holds what comes later.
+        """Release what a fault currently holds; returns the number, or None if it does not exist. It holds later hits.
 
-        A hold that has acted as often as it should ends with its last release.
+        A hold that has reached its count ends with its last release.
         """
         active = self.find(number)
         if active is None:
@@ -125,12 +124,12 @@ class Faults:
             self._active.pop(active.number, None)
 
     def close(self) -> None:
-        """Release everything, and hold nothing from now on."""
+        """Release everything and hold nothing from now on."""
         self.clear()
         self.closed = True
 
     def describe(self) -> list[dict[str, Any]]:
-        """Plain values of all faults, defaults left out."""
+        """Plain values of all faults without defaults."""
         return [self.describe_one(active) for active in self.all()]
 
     def describe_one(self, active: ActiveFault) -> dict[str, Any]:

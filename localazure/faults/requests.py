@@ -1,7 +1,7 @@
 """Faults on requests: holds, delays, refusals, broken connections, lost answers. For Resource Manager and the blob
-service; those on requests to models are in `scoring`.
+service; `scoring` has those on requests to models.
 
-Answers that a fault makes carry the header `x-local-fault` with its number, so that they are not taken for findings.
+Answers of a fault carry the header `x-local-fault` with its number, so that they are not mistaken for findings.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def answer_with_faults(faults: Faults, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The handler's answer, unless a fault gets in the way."""
+    """The handler's answer, unless a fault intervenes."""
     subject = request_subject(request.method, path_on_localhost(request))
     hold = faults.take(_HOLDS, subject, BEFORE)
     if hold is not None:
         if subject.type != BLOBS:
-            await read_body(request)  # it has arrived, so it takes effect even if its caller leaves meanwhile
+            await read_body(request)  # the request has arrived, so it takes effect even if its caller disconnects
         if not await stand_still(faults, hold):
             return _break(request)
     delay = faults.take(_DELAYS, subject)
@@ -68,7 +68,7 @@ def _body(active: ActiveFault) -> dict[str, Any]:
             code = "ServerError"
         return {"error": {"code": code, "message": f"Fault {active.number} on command: {active.fault.status}."}}
     if active.fault.kind is Kind.ERROR:
-        # Recorded: what a fault inside the service looks like.
+        # Recorded: an internal error of the service.
         return {
             "error": {"code": "ServiceError", "message": "InternalServerError", "details": [], "additionalInfo": []}
         }
@@ -77,7 +77,7 @@ def _body(active: ActiveFault) -> dict[str, Any]:
 
 
 def _break(request: web.Request) -> web.Response:
-    """Reset the connection; the answer that is returned reaches nobody."""
+    """Reset the connection; the returned answer is never sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=500)

@@ -1,7 +1,7 @@
-"""Faults on deployments, weights and requests to models: in the requests of the router, and in what the control plane
-tells the data plane.
+"""Faults on deployments, weights and requests to models: in the requests of the router, and in the calls of the control
+plane to the data plane.
 
-They act on every compute alike, because they stand before it: no process is harmed.
+They act in front of the compute and therefore work with every kind of it: no process is harmed.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _DELAYS = frozenset({Kind.DELAY})
 _REFUSALS = frozenset({Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP})
 _LOSSES = frozenset({Kind.LOSE_RESPONSE})
 _NOBODY = 499
-"""What metrics record for an answer that did not reach its caller, as when the caller has left."""
+"""The status that metrics record for an answer that did not reach its caller, for example after a disconnect."""
 
 
 class FaultyReply(upstream.ModelReply):
-    """A model's error that no model answered."""
+    """A model's error without a model."""
 
     def __init__(self, status: int, number: int) -> None:
         self.status = status
@@ -61,14 +61,14 @@ class FaultyReply(upstream.ModelReply):
 
 
 class FaultyRefusal(Refusal):
-    """A refusal that a fault made."""
+    """A refusal that a fault caused."""
 
     def __init__(self, active: ActiveFault, status: int, text: str, reason: str | None = None) -> None:
         super().__init__(status, text, reason)
         self._active = active
 
     def response(self, request_id: str, deployment: str | None = None) -> web.Response:
-        """As HTTP, marked."""
+        """The HTTP response, marked with the fault's number."""
         response = super().response(request_id, deployment)
         response.headers[FAULT_HEADER] = str(self._active.number)
         if self._active.fault.kind is Kind.THROTTLE:
@@ -83,7 +83,7 @@ class BrokenConnection(FaultyRefusal):
         super().__init__(active, _NOBODY, "")
 
     def response(self, request_id: str, deployment: str | None = None) -> web.Response:
-        """What breaks the connection when it is about to be sent."""
+        """A response that breaks the connection instead of being sent."""
         return _Break(status=_NOBODY)
 
 
@@ -95,10 +95,10 @@ class _Break(web.Response):
 
 
 def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
-    """The router's exchange with a model, disturbed while faults are set.
+    """The router's exchange with a model, disturbed while faults are active.
 
-    Faults on requests (`--type score`) come before those of the deployment, as the way to a model does. A copy for a
-    shadow is a request, too.
+    Faults on requests (`--type score`) act before those of the deployment, as the network comes before the model. A
+    copy for a shadow deployment is a request, too.
     """
 
     async def disturbed(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.ModelReply]:
@@ -128,7 +128,7 @@ def exchange_with_faults(faults: Faults, exchange: Exchange) -> Exchange:
         return backend, reply
 
     async def hold(target: Target, call: Call, when: str) -> float:
-        """Seconds that the request was held. Raises BrokenConnection if the server stops meanwhile."""
+        """Seconds for which the request was held. Raises BrokenConnection if the server stops meanwhile."""
         active = faults.take(_HOLDS, score_subject(target.endpoint, target.deployment, call.method), when)
         if active is None:
             return 0.0
@@ -174,7 +174,7 @@ def _refused(active: ActiveFault) -> FaultyRefusal:
 
 
 class FaultyScoring:
-    """The data plane as the control plane sees it, with deployments that crash and weights that come late."""
+    """The data plane as the control plane sees it, with deployments that crash and weights that take effect late."""
 
     def __init__(self, scoring: Scoring, faults: Faults) -> None:
         self._scoring = scoring
@@ -186,7 +186,7 @@ class FaultyScoring:
         self.scale = scoring.scale
 
     async def deploy(self, spec: DeploymentSpec) -> None:
-        """As the data plane does, unless the deployment is to crash."""
+        """Like the data plane, unless the deployment is to crash."""
         key = (spec.endpoint.lower(), spec.deployment.lower())
         self._crashed.pop(key, None)
         active = self._faults.take(_CRASHES, deployment_subject(*key)) if self._faults else None
@@ -200,12 +200,12 @@ class FaultyScoring:
         await self._scoring.deploy(spec)
 
     async def remove(self, endpoint: str, deployment: str) -> None:
-        """As the data plane does."""
+        """Like the data plane."""
         self._crashed.pop((endpoint.lower(), deployment.lower()), None)
         await self._scoring.remove(endpoint, deployment)
 
     async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str:
-        """As the data plane does; a crash on command stands in the logs of its container."""
+        """Like the data plane; the logs of the container show a crash on command."""
         crash = self._crashed.get((endpoint.lower(), deployment.lower()))
         if crash is None:
             return await self._scoring.logs(endpoint, deployment, container, tail)
@@ -213,7 +213,7 @@ class FaultyScoring:
         return f"Instance status:\nUserContainerStart: Failed\n\nContainer logs:\n{shown}\n"
 
     def route(self, routing: EndpointRouting) -> None:
-        """As the data plane does; late weights leave the old ones in force, while keys change at once."""
+        """Like the data plane; late weights leave the old ones in force, while keys change at once."""
         key = routing.endpoint.lower()
         self._forget_pending(key)
         before = self._effective.get(key)
@@ -226,13 +226,13 @@ class FaultyScoring:
         self._pending[key] = asyncio.get_running_loop().create_task(self._apply_late(active, routing))
 
     def unroute(self, endpoint: str) -> None:
-        """As the data plane does."""
+        """Like the data plane."""
         self._forget_pending(endpoint.lower())
         self._effective.pop(endpoint.lower(), None)
         self._scoring.unroute(endpoint)
 
     def close(self) -> None:
-        """Forget weights that are still to come; the store has them for the next start."""
+        """Forget pending weights; the store has them for the next start."""
         for key in list(self._pending):
             self._forget_pending(key)
 

@@ -1,4 +1,4 @@
-"""What a request or an operation is about, in the words that a fault's scope uses. Pure."""
+"""The subject of a request or an operation, in the terms of a fault's scope. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _POLL_LENGTH = 8
 def request_subject(method: str, path: str) -> Subject:
     """A request to Resource Manager or the blob service, from its escaped path.
 
-    A list is about the type that it lists, an action (POST) about the resource that it acts on.
+    The subject of a list is the listed type, that of an action (POST) the resource that it acts on.
     """
     segments = unquote(path).strip("/").split("/")
     if segments[0].lower() != "subscriptions":
@@ -26,7 +26,7 @@ def request_subject(method: str, path: str) -> Subject:
 
 
 def score_subject(endpoint: str, deployment: str, method: str) -> Subject:
-    """A request to a model, after a deployment was chosen for it."""
+    """A request to a model, after a deployment was chosen."""
     return Subject(SCORE, (endpoint, deployment), method, owner=(endpoint,))
 
 

@@ -1,4 +1,4 @@
-"""`pulumi-resource-azure-native ENGINE_ADDRESS`: prints the port that it serves on, ends with the engine."""
+"""`pulumi-resource-azure-native ENGINE_ADDRESS`: prints its port and ends with the engine."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ from localazure.provider.protocol import skip_the_sdk
 
 
 def main() -> None:
-    """Runs until the engine ends it or is gone."""
-    # The engine puts each plugin into a process group of its own, which a Ctrl-C in the terminal does not reach, and
-    # ends it with SIGINT, after Cancel. It waits five seconds for that, so: at once, and without a traceback.
+    """Runs until the engine ends it or has ended itself."""
+    # The engine starts each plugin in its own process group, which a Ctrl-C in the terminal does not reach, and ends it
+    # with SIGINT after Cancel. It waits five seconds, so the plugin ends at once and without a traceback.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(0))
     engine = Engine(next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None))
@@ -24,7 +24,7 @@ def main() -> None:
 
     servicer = Servicer(engine, dict(os.environ), lambda env: ArmClient(Surroundings.from_environment(env)))
     server, port = serve(servicer)
-    print(port, flush=True)  # the first line on stdout is the engine's to read
+    print(port, flush=True)  # the engine reads the first line on stdout
     server.wait_for_termination()
 
 

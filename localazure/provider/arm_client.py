@@ -1,8 +1,7 @@
 """HTTPS to the local control plane: requests, tokens, retries, long-running operations.
 
 Keep-alive connections, one per thread. Follows azure-native's client_azcore.go and azcore's pollers: what is retried,
-how a long operation is followed, which status ends it. A local extension: `Retry-After` may be a fraction of a
-second.
+how a long operation is followed, which status ends it. A local extension: `Retry-After` may be a fraction of a second.
 """
 
 import http.client
@@ -19,11 +18,11 @@ from localazure.provider.errors import CancelledError, PluginError, RefusedError
 
 PUT_POLL_SECONDS = 10.0
 DELETE_POLL_SECONDS = 30.0
-"""How long to wait between two looks at an operation whose answers carry no `Retry-After`."""
+"""Seconds between two polls of an operation whose answers carry no `Retry-After`."""
 RETRY_SECONDS = (20.0, 60.0, 120.0)
-"""How long to wait before a request is repeated; an answer's `Retry-After` wins."""
+"""Seconds before a request is repeated; an answer's `Retry-After` takes precedence."""
 OPERATION_SECONDS = 2 * 3600.0
-"""The longest operation, unless the resource's `custom_timeouts` say otherwise."""
+"""The maximum duration of an operation in seconds, unless the resource sets `custom_timeouts`."""
 _SOCKET_SECONDS = 300.0
 _RETRIED = (408, 429, 500, 502, 503, 504)
 _DEFAULT_TOKEN_SECONDS = 300.0
@@ -50,7 +49,7 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
     def retry_after(self, default: float) -> float:
-        """Seconds that the service asks to wait."""
+        """Seconds to wait, as requested by the service."""
         for name, unit in (("retry-after", 1.0), ("x-ms-retry-after-ms", 0.001)):
             try:
                 return max(0.0, float(self.headers.get(name, "")) * unit)
@@ -65,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where the local Azure is and how to prove who one is; from the environment (`sluice local env`)."""
+    """The address of the local Azure and of its identity endpoint; from the environment (`sluice local env`)."""
 
     base_url: str
     ca_file: str | None
@@ -74,7 +73,7 @@ class Surroundings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """What the shell says."""
+        """Read the settings from the shell's environment."""
         names = ("SLUICE_LOCAL_ARM", "IDENTITY_ENDPOINT", "IDENTITY_HEADER")
         missing = [name for name in names if not environment.get(name)]
         if missing:
@@ -126,14 +125,14 @@ class ArmClient:
             return token
 
     def get(self, path: str, api_version: str) -> Json:
-        """The resource at a path."""
+        """Read the resource at a path."""
         answer = self._request("GET", path, api_version)
         if answer.status != 200:
             raise arm_error(answer.status, answer.body)
         return answer.json
 
     def find(self, path: str, api_version: str) -> Answer:
-        """The answer to a GET, whatever its status."""
+        """The answer to a GET, with any status."""
         return self._request("GET", path, api_version)
 
     def post(self, path: str, api_version: str, body: Json) -> Any:
@@ -144,18 +143,18 @@ class ArmClient:
         return json.loads(answer.body) if answer.body else {}
 
     def put(self, path: str, api_version: str, body: Json) -> Answer:
-        """Sends a body; the operation that it starts, if any, is for `follow`."""
+        """Sends a body; pass the answer to `follow` to wait for the operation that it may start."""
         answer = self._request("PUT", path, api_version, body)
         if answer.status not in (200, 201, 202):
             raise arm_error(answer.status, answer.body)
         return answer
 
     def follow_put(self, answer: Answer, path: str, api_version: str, timeout: float) -> None:
-        """Waits until the operation that a PUT started has ended well."""
+        """Waits until the operation that a PUT started has succeeded."""
         self._follow(answer, path, api_version, PUT_POLL_SECONDS, timeout)
 
     def delete(self, path: str, api_version: str, timeout: float, *, asynchronous: bool) -> None:
-        """Deletes a resource and waits until it is gone; a resource that is not there is deleted."""
+        """Deletes a resource and waits until it is gone; a missing resource counts as deleted."""
         answer = self._request("DELETE", path, api_version)
         if answer.status == 404:
             return
@@ -174,7 +173,7 @@ class ArmClient:
         status_url, location = answer.headers.get("azure-asyncoperation"), answer.headers.get("location")
         url = status_url or (location if answer.status == 202 else None) or path
         done = url is None or (url == path and self._resource_settled(answer))
-        # The first look is at once: the first answers of the local ARM name whole seconds, because azure-core wants
+        # The first poll is immediate: the first answers of the local ARM name whole seconds, because azure-core wants
         # them.
         polled = False
         while not done:
@@ -182,7 +181,7 @@ class ArmClient:
                 raise PluginError(f"operation timed out after {timeout:.0f} s")
             if polled:
                 self._wait(answer.retry_after(pause))
-            assert url is not None  # else it was done
+            assert url is not None  # otherwise it was already complete
             polled = True
             answer = self._request("GET", url, api_version if "api-version=" not in url else None)
             if answer.status >= 400:
@@ -230,10 +229,10 @@ class ArmClient:
         raise AssertionError("the last attempt returns")
 
     def _send(self, method: str, url: str, payload: bytes | None, headers: Mapping[str, str]) -> Answer:
-        """One exchange; a connection that the server closed meanwhile is opened anew, once."""
+        """One exchange; if the server has closed the connection, it is reopened once."""
         target = urllib.parse.urlsplit(url)
         path = urllib.parse.quote(target.path, safe="/%:@!$&'()*+,;=~") + (f"?{target.query}" if target.query else "")
-        # Requests carry tokens: they go to the two known addresses, never to a host that an answer names.
+        # Requests carry tokens: send them only to the two known addresses, never to a host that an answer names.
         is_identity = url.startswith(self._surroundings.identity_endpoint + "?")
         base = self._surroundings.identity_endpoint if is_identity else self._surroundings.base_url
         for attempt in (1, 2):
@@ -251,7 +250,7 @@ class ArmClient:
         raise AssertionError("the second attempt returns or raises")
 
     def _kept(self) -> dict[str, http.client.HTTPConnection]:
-        """The open connections of this thread."""
+        """This thread's open connections."""
         kept: dict[str, http.client.HTTPConnection] = self._connections.__dict__.setdefault("kept", {})
         return kept
 

@@ -1,7 +1,7 @@
 """Check: default names, locations and API versions, and the validation of inputs before anything is sent.
 
-Follows azure-native's `applyDefaults` and `validateType`. Not validated here, unlike there: lengths, patterns and
-ranges (the SDK does not carry them); unions are validated by neither.
+Follows azure-native's `applyDefaults` and `validateType`. Unlike azure-native, it does not validate lengths, patterns
+and ranges, which the SDK does not carry; neither of them validates unions.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _LOCATION_HINT = ". Either set it explicitly or configure it with 'pulumi config
 
 @dataclass(frozen=True)
 class Autonaming:
-    """The engine's wish for names (`pulumi:autonaming` in the stack config)."""
+    """The engine's proposal for a name (`pulumi:autonaming` in the stack config)."""
 
     mode: Literal["propose", "enforce", "disable"]
     proposed_name: str
@@ -30,7 +30,7 @@ class Autonaming:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What inputs that the program leaves out are filled with."""
+    """The defaults for inputs that the program omits."""
 
     urn_name: str
     random_seed: bytes
@@ -59,7 +59,7 @@ def apply_defaults(kind: ResourceType, shape: ResourceShape, olds: Values, news:
 
 
 def _default_name(kind: ResourceType, olds: Values, defaults: Defaults) -> tuple[Any, bool]:
-    """A name, and whether another resource could have another one at the same time."""
+    """A name, and whether it is random, so that a replacement can exist at the same time."""
     if kind.name_parameter in olds:
         return olds[kind.name_parameter], olds.get(CREATE_BEFORE_DELETE) is True
     autonaming = defaults.autonaming
@@ -69,7 +69,7 @@ def _default_name(kind: ResourceType, olds: Values, defaults: Defaults) -> tuple
         return autonaming.proposed_name, True
     if kind.auto_name == "copy":
         return defaults.urn_name, False
-    # Deterministic in the seed, so that preview and update agree. The real plugin draws other characters from the
+    # Deterministic in the seed, so that preview and update agree. The real plugin generates other characters from the
     # same seed.
     digest = hashlib.sha256(defaults.random_seed).hexdigest() if defaults.random_seed else uuid.uuid4().hex
     if kind.auto_name == "uuid":
@@ -78,12 +78,12 @@ def _default_name(kind: ResourceType, olds: Values, defaults: Defaults) -> tuple
 
 
 def validate(kind: ResourceType, shape: ResourceShape, inputs: Values) -> list[str]:
-    """What is wrong with inputs, in azure-native's words; empty if nothing."""
+    """The errors of the inputs, in azure-native's wording; empty if there are none."""
     failures = []
     properties = shape["inputs"]["properties"]
     for name in kind.parameters:
         if name == "subscriptionId":
-            continue  # the plugin's own
+            continue  # the plugin's own input
         if name not in inputs:
             failures.append(f"missing required property '{name}'")
         else:

@@ -1,9 +1,8 @@
-"""Between the shape of the SDK and the shape of ARM: request bodies, outputs, inputs for a refresh or an import,
-previews.
+"""Converts between SDK and ARM shapes: request bodies, outputs, inputs for a refresh or an import, previews.
 
 Follows azure-native's provider/pkg/convert: unknown properties are dropped, `const` picks the branch of a union,
-properties that the SDK shows flat are put into their containers and taken out again, string sets are lists here and
-maps there. Pure functions on plain values.
+properties that the SDK flattens move into their containers and out again, string sets are lists in one shape and maps
+in the other. Pure functions on plain values.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ _Convert = Callable[[Properties, Values], Values | None]
 
 
 def to_arm(properties: Properties, inputs: Values) -> Values | None:
-    """The ARM body of SDK inputs; None if a constant says that they are of another type."""
+    """The ARM body of SDK inputs; None if a constant shows that they are of another type."""
     body: Values = {}
     for key, shape in properties.items():
         if key not in inputs:
@@ -32,7 +31,7 @@ def to_arm(properties: Properties, inputs: Values) -> Values | None:
 
 
 def to_sdk(properties: Properties, body: Values) -> Values | None:
-    """The SDK's outputs of an ARM body; None if a constant says that it is of another type."""
+    """The SDK's outputs of an ARM body; None if a constant shows that it is of another type."""
     outputs: Values = {}
     for key, shape in properties.items():
         container: Any = body
@@ -48,7 +47,7 @@ def to_sdk(properties: Properties, body: Values) -> Values | None:
 
 
 def to_inputs(properties: Properties, outputs: Values) -> Values | None:
-    """The part of outputs that are inputs, in the shape of inputs."""
+    """The outputs that are also inputs, in the shape of inputs."""
     inputs: Values = {}
     for key, shape in properties.items():
         if key not in outputs:
@@ -86,7 +85,7 @@ def _convert_object(shape: Property, value: Values, convert: _Convert) -> Any:
 
 
 def without_empty(value: Any) -> Any:
-    """A value without empty collections, which an import takes for defaults; None if nothing is left."""
+    """A value without empty collections, which an import treats as defaults; None if nothing is left."""
     if isinstance(value, dict):
         kept = {key: inner for key, item in value.items() if (inner := without_empty(item)) is not None}
         return kept or None
@@ -96,7 +95,7 @@ def without_empty(value: Any) -> Any:
 
 
 def preview(outputs: Properties, inputs: Values) -> Values:
-    """The outputs of a resource that does not exist yet: what its inputs say, the rest unknown."""
+    """The outputs of a resource that does not exist yet: known from its inputs, otherwise unknown."""
     return {key: _preview(shape, inputs.get(key, UNKNOWN)) for key, shape in outputs.items()}
 
 
@@ -123,5 +122,5 @@ def _preview_object(shape: Property, value: Values) -> Any:
         return preview(object_type(shape["ref"])["properties"], value)
     if "values" in shape:
         return {key: _preview(shape["values"], item) for key, item in value.items()}
-    # A union, or a property that the SDK leaves untyped: azure-native takes the input for the output.
+    # A union or a property without a type in the SDK: azure-native uses the input as the output.
     return value if "oneOf" in shape or "type" not in shape else UNKNOWN

@@ -1,8 +1,8 @@
-"""Diff: old inputs against new inputs, what of it replaces the resource, and the merge that a refresh makes.
+"""Diff of old and new inputs, the changes that replace the resource, and the merge for a refresh.
 
-Follows azure-native's provider/pkg/provider/diff.go: state is not looked at, unions are not traversed for create-only
+Follows azure-native's provider/pkg/provider/diff.go: it ignores the state and does not traverse unions for create-only
 properties, so a change of a deployment's `instanceType` is planned as an update (and refused by Azure). Not followed:
-arrays that the API declares to be keyed sets are compared by position, because the SDK does not say which those are.
+arrays that the API declares as keyed sets are compared by position, because the SDK does not tell which those are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,10 @@ _MISSING = object()
 
 @dataclass(frozen=True)
 class Difference:
-    """What an update would change."""
+    """The changes of an update."""
 
     detailed: Mapping[str, Change]
-    """Property path, as the engine writes it, to the kind of change."""
+    """Property path in the engine's notation -> kind of change."""
     replaces: list[str]
     delete_before_replace: bool
 
@@ -46,7 +46,7 @@ def compare(kind: ResourceType, shape: ResourceShape, old: Values, new: Values, 
         if not _same_for_azure(path, old.get(path), new.get(path))
     }
     for path, change in detailed.items():
-        # A property that was never an input and is now set to what Azure has already.
+        # A property that was never an input and is now set to the value that Azure already has.
         if change == "ADD_REPLACE" and path in state and state[path] == new.get(path):
             detailed[path] = "ADD"
     replaces = sorted(path for path, change in detailed.items() if change.endswith("_REPLACE"))
@@ -54,7 +54,7 @@ def compare(kind: ResourceType, shape: ResourceShape, old: Values, new: Values, 
 
 
 def with_random_name(difference: Difference, old: Values) -> Difference:
-    """The order of a replacement: a resource with a random name may exist twice for a while."""
+    """Whether to delete before creating: only a resource with a random name can exist twice for a while."""
     hidden = old.get(CREATE_BEFORE_DELETE)
     return difference if hidden is None else Difference(difference.detailed, difference.replaces, hidden is not True)
 
@@ -110,7 +110,7 @@ def _change(change: Change, path: str, replace_path: str, keys: frozenset[str]) 
 
 
 def _same_for_azure(path: str, old: Any, new: Any) -> bool:
-    """Azure's names of regions and groups: case, and in regions spaces, do not matter."""
+    """Azure's names of regions and groups: case is ignored, as are spaces in regions."""
     if not (isinstance(old, str) and isinstance(new, str)):
         return False
     if path == "location":
@@ -119,9 +119,9 @@ def _same_for_azure(path: str, old: Any, new: Any) -> bool:
 
 
 def merge_changes(inputs: Any, before: Any, after: Any) -> Any:
-    """The inputs after a refresh: only what changed between two readings of Azure is taken over.
+    """The inputs after a refresh: takes over only what changed between two reads of Azure.
 
-    Defaults of the service, present in both readings, do not become inputs.
+    Defaults of the service, which both reads contain, do not become inputs.
     """
     if isinstance(inputs, dict) and isinstance(before, dict) and isinstance(after, dict):
         return _merge_objects(inputs, before, after)

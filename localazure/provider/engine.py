@@ -1,8 +1,8 @@
-"""The plugin's view of the engine that started it: its log, and whether it still lives.
+"""The plugin's view of the engine that started it: its log, and whether it is still running.
 
-A plugin must not outlive its engine: after `kill -9` of the CLI nobody else would end it. Two signs, because each has
-gaps: the parent process (a plugin that the engine attached to has another parent) and the engine's gRPC address (its
-port could be taken over, and the engine may be busy).
+A plugin must not outlive its engine: after `kill -9` of the CLI no other process would end it. It watches two signs,
+because each has gaps: the parent process (a plugin that the engine attached to has another parent) and the engine's
+gRPC address (another process could take its port, and the engine may be busy).
 """
 
 import os
@@ -19,14 +19,14 @@ _WARNING = 2  # pulumirpc.LogSeverity
 
 
 class Engine:
-    """The engine at an address; None for a plugin that was started by hand."""
+    """The engine at an address; None for a plugin that was started manually."""
 
     def __init__(self, address: str | None) -> None:
         self._address = address
         self._stub: Any = None
 
     def warn(self, message: str) -> None:
-        """Shows a warning to the user; without an engine there is nobody to tell."""
+        """Shows a warning to the user; does nothing without an engine."""
         if self._address is None:
             return
         if self._stub is None:
@@ -40,7 +40,7 @@ class Engine:
         stub.Log(messages.LogRequest(severity=_WARNING, message=message))
 
     def end_with(self, parent: int) -> None:
-        """Ends this process when the engine is gone; `parent` is the process that started this one."""
+        """Ends this process when the engine has ended; `parent` is the process that started this one."""
         threading.Thread(target=self._watch, args=(parent,), name="engine-watch", daemon=True).start()
 
     def _watch(self, parent: int) -> None:

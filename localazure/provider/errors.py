@@ -1,9 +1,9 @@
-"""Errors of the plugin, worded as azure-native words them.
+"""Errors of the plugin, in azure-native's wording.
 
-    PluginError                 its text is what the engine shows
+    PluginError                 the engine shows its text
     ├── RefusedError            ARM's answer: `Status=404 Code="ResourceNotFound" Message="..."`
     ├── ExistsError             `cannot create already existing resource '<id>'`
-    ├── UnreachableError        the local Azure does not answer, or the shell is not pointed at it
+    ├── UnreachableError        the local Azure does not answer, or the shell is not configured for it
     ├── CancelledError          the engine asked the plugin to stop
     ├── InitFailedError         ARM accepted the resource, but the operation failed: the engine keeps what exists
     └── NotEmulatedError        a type or function that the local Azure does not have
@@ -11,8 +11,8 @@
 The rendering of an ARM error was read in azure-native's source (provider/pkg/azure/client_azcore.go @006a62af,
 `PulumiAzcoreResponseError.Error`): the code part is left out if the answer has no code, the message is not escaped,
 and an answer that is not `{"error": {"message"}}` gives its whole body as the message. `getX` functions put `request
-failed <id>: ` before it (provider.go, Invoke). Never seen in the output of a run against the real Azure. A reader
-that wants "absent" looks for `Status=404`.
+failed <id>: ` before it (provider.go, Invoke). Never seen in the output of a run against the real Azure. To detect a
+missing resource, search for `Status=404`.
 """
 
 from collections.abc import Mapping
@@ -35,14 +35,14 @@ class RefusedError(PluginError):
 
 
 class ExistsError(PluginError):
-    """A resource to be created is already there."""
+    """The resource to be created already exists."""
 
     def __init__(self, resource_id: str) -> None:
         super().__init__(f"cannot create already existing resource '{resource_id}'")
 
 
 class UnreachableError(PluginError):
-    """No local Azure to talk to."""
+    """The local Azure cannot be reached."""
 
 
 class CancelledError(PluginError):
@@ -50,7 +50,7 @@ class CancelledError(PluginError):
 
 
 class InitFailedError(PluginError):
-    """The resource exists, but the operation that makes or changes it failed."""
+    """The resource exists, but the operation that creates or changes it failed."""
 
     def __init__(
         self, reason: str, resource_id: str, state: Mapping[str, Any] | None, inputs: Mapping[str, Any]
@@ -67,12 +67,12 @@ class NotEmulatedError(PluginError):
     def __init__(self, what: str, known: str) -> None:
         super().__init__(
             f"NotEmulated: the local Azure does not emulate {what}. {known} Coverage: localazure/COVERAGE.md. "
-            "Remove it from what you try locally, or use a real subscription."
+            "Remove it from the local stack, or use a real subscription."
         )
 
 
 def arm_error(status: int, body: bytes) -> RefusedError:
-    """The error that an ARM answer tells of."""
+    """The error that an ARM answer describes."""
     import json
 
     text = body.decode(errors="replace")

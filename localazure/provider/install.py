@@ -1,6 +1,6 @@
 """Puts the plugin where the engine looks for azure-native 3.29: into the plugin folder of a private PULUMI_HOME.
 
-The project file needs no line for it. The engine skips a folder that is a symbolic link, so the folder is real.
+The project file needs no entry for it. The folder is a real one because the engine skips a symbolic link.
 """
 
 import os
@@ -16,12 +16,12 @@ PARENT_VARIABLE = "SLUICE_PLUGIN_PARENT"
 def install(pulumi_home: Path, python: Path) -> Path:
     """Writes the executable that starts the plugin with an interpreter; returns its path.
 
-    Safe to repeat and when two processes do it at once.
+    Safe to repeat, also from two processes at once.
     """
     folder = pulumi_home / "plugins" / f"resource-azure-native-v{VERSION}"
     folder.mkdir(parents=True, exist_ok=True)
-    # `exec`, so that the engine is the parent of the plugin, whose pid is noted before Python's slow start; -P, so that
-    # the user's folder is not searched for modules.
+    # `exec` makes the engine the parent of the plugin, whose pid is recorded before Python's slow start; -P keeps
+    # Python from searching the user's folder for modules.
     root = Path(__file__).resolve().parents[2]
     settings = f"{PARENT_VARIABLE}=$PPID PYTHONPATH={shlex.quote(str(root))}"
     command = f"{settings} exec {shlex.quote(str(python))} -P -m localazure.provider"

@@ -21,13 +21,13 @@ from localazure.provider.wire import Values
 
 @dataclass(frozen=True)
 class Action:
-    """A POST below a resource; arguments that are not in the path go into the body."""
+    """A POST on a child of a resource; arguments that are not in the path go into the body."""
 
     resource: str
     segment: str
 
 
-# Token -> the POST it makes. The segments were read in ARM's REST reference and in the clients of azure-ai-ml and
+# Token -> the POST that it sends. The segments were read in ARM's REST reference and in the clients of azure-ai-ml and
 # azure-mgmt.
 ACTIONS: dict[str, Action] = {
     "azure-native:machinelearningservices:listOnlineEndpointKeys": Action(
@@ -121,12 +121,12 @@ class Invokes:
 
 
 def _claims(token: str) -> dict[str, Any]:
-    """What a token says of its bearer; not verified, as no client does."""
+    """The claims of a token; not verified, because no client does that."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (IndexError, ValueError) as error:
         raise PluginError(
-            "the local Azure's token is not a JWT: the local identity endpoint is not its own."
+            "the token is not a JWT: the identity endpoint does not belong to the local Azure."
         ) from error
     return claims if isinstance(claims, dict) else {}

@@ -9,16 +9,16 @@ from typing import Any
 
 
 def skip_the_sdk() -> None:
-    """Lets `pulumi.runtime.proto` be imported without all of `pulumi`: 0.16 s, and each command starts the plugin.
+    """Imports `pulumi.runtime.proto` without the rest of `pulumi`: saves 0.16 s, and each command starts the plugin.
 
-    Bare package objects stand in for the packages on the way. For a process that needs nothing else of Pulumi; in one
-    that has imported it already, nothing happens.
+    Empty package objects replace the parent packages. For a process that needs nothing else of Pulumi; if Pulumi is
+    already imported, nothing happens.
     """
     if "pulumi" in sys.modules:
         return
     spec = importlib.util.find_spec("pulumi")
     if spec is None or spec.origin is None:
-        raise ImportError("the package `pulumi` is not installed beside the local Azure. Run `make setup`.")
+        raise ImportError("the package `pulumi` is not installed next to the local Azure. Run `make setup`.")
     folder = Path(spec.origin).parent
     for name in ("pulumi", "pulumi.runtime", "pulumi.runtime.proto"):
         package = ModuleType(name)

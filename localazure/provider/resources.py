@@ -1,6 +1,6 @@
 """Create, read, update and delete, in the order of azure-native: existence check, PUT, operation, GET.
 
-Works on plain values. What the engine sees of it (gRPC, secrets, previews) is `servicer`'s business.
+Works on plain values. `servicer` handles the engine's side (gRPC, secrets, previews).
 """
 
 import re
@@ -21,7 +21,7 @@ _WHOLE_IDS = ("scope", "resourceUri")
 
 
 def resource_id(kind: ResourceType, inputs: Values, subscription_id: str) -> str:
-    """The ARM id that inputs name."""
+    """The ARM id that the inputs define."""
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
@@ -34,7 +34,7 @@ def resource_id(kind: ResourceType, inputs: Values, subscription_id: str) -> str
 
 
 def body_inputs(kind: ResourceType, shape: ResourceShape) -> dict[str, Property]:
-    """The inputs that go into the body."""
+    """The inputs that belong into the body."""
     return {key: prop for key, prop in shape["inputs"]["properties"].items() if key not in kind.parameters}
 
 
@@ -47,7 +47,7 @@ class Resources:
         self._warn = warn
 
     def create(self, kind: ResourceType, inputs: Values, timeout: float) -> tuple[str, Values]:
-        """Makes a resource that is not there yet; its id and its state."""
+        """Creates a resource that does not exist yet; returns its id and its state."""
         shape = resource_shape(kind.token)
         identifier = resource_id(kind, inputs, self._subscription_id)
         body = self._body(kind, shape, inputs)
@@ -61,7 +61,7 @@ class Resources:
         return identifier, self._state_after(kind, shape, identifier, answer)
 
     def update(self, kind: ResourceType, old_state: Values, inputs: Values, timeout: float) -> Values:
-        """Puts a resource again, from the new inputs alone; its state."""
+        """Sends a PUT of the new inputs alone; returns the state."""
         shape = resource_shape(kind.token)
         identifier = resource_id(kind, inputs, self._subscription_id)
         inputs = {
@@ -78,8 +78,8 @@ class Resources:
     ) -> tuple[Values, Values] | None:
         """The state and the inputs of a resource as Azure has it; None if it is gone.
 
-        With inputs: they are corrected by what changed since the old state. Without (an import): they are made from the
-        answer.
+        Given inputs are corrected by what changed since the old state. Without inputs (an import), they are derived
+        from the answer.
         """
         shape = resource_shape(kind.token)
         answer = self._arm.find(identifier, kind.api_version)
@@ -93,7 +93,7 @@ class Resources:
         return state, self._refreshed_inputs(kind, shape, inputs, old, state)
 
     def delete(self, kind: ResourceType, identifier: str, timeout: float) -> None:
-        """Removes a resource; one that is gone already is fine."""
+        """Deletes a resource; a missing one is not an error."""
         if kind.singleton:
             if self._arm.find(identifier, kind.api_version).status != 404:  # gone with its parent
                 self._arm.put(identifier, kind.api_version, {})
@@ -130,7 +130,7 @@ class Resources:
         return answer.json
 
     def _state_after(self, kind: ResourceType, shape: ResourceShape, identifier: str, answer: Values) -> Values:
-        """The state by a GET, because a PUT's answer may differ from what a refresh will read."""
+        """Read the state with a GET, because a PUT's answer may differ from what a refresh will read."""
         try:
             return self._state(kind, shape, identifier)
         except PluginError as error:
@@ -138,7 +138,7 @@ class Resources:
             return self._outputs(kind, shape, answer)
 
     def _init_failed(self, kind: ResourceType, identifier: str, inputs: Values, error: PluginError) -> InitFailedError:
-        """Azure has the resource, though not as asked: the engine must keep it in its state."""
+        """Azure has the resource, but not as requested: the engine must keep it in its state."""
         reason, state = str(error), None
         try:
             state = self._state(kind, resource_shape(kind.token), identifier)
@@ -155,7 +155,7 @@ class Resources:
         return outputs | {"azureApiVersion": kind.api_version}
 
     def _maintain(self, kind: ResourceType, shape: ResourceShape, identifier: str, body: Values) -> None:
-        """Keeps what other resources put into arrays that these inputs do not name."""
+        """Keeps the entries that other resources added to arrays which these inputs do not set."""
         paths = [_arm_path(shape, path) for path in shape.get("maintained", ())]
         missing = [path for path in paths if _look_up(body, path) is None]
         live = self._arm.get(identifier, kind.api_version) if missing else {}
@@ -195,7 +195,7 @@ class Resources:
 
 
 def _arm_path(shape: ResourceShape, path: list[str]) -> list[str]:
-    """Where ARM keeps a top-level or once nested input."""
+    """The path of a top-level or once nested input in the ARM body."""
     top = shape["inputs"]["properties"][path[0]]
     return [*top.get("containers", ()), top.get("arm", path[0]), *path[1:]]
 

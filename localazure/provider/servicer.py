@@ -1,8 +1,8 @@
-"""The gRPC service: each call of the engine in plain values, each answer and error in Pulumi's protocol.
+"""The gRPC service: translates the engine's calls into plain values, and answers and errors into Pulumi's protocol.
 
-Capabilities as azure-native's: no secrets, no resource references, previews, autonaming configuration; Handshake,
-Parameterize, Construct and Call are not implemented (the engine tolerates it), and there is no schema to generate
-code from.
+The capabilities are those of azure-native: no secrets, no resource references, previews, autonaming configuration;
+Handshake, Parameterize, Construct and Call are not implemented (the engine tolerates it), and there is no schema to
+generate code from.
 """
 
 import functools
@@ -28,7 +28,7 @@ services = load("provider_pb2_grpc")
 _Base: Any = services.ResourceProviderServicer
 
 VERSION = "3.29.0"
-"""The azure-native whose behaviour this is; the SDK asks for exactly this one."""
+"""The azure-native version that this plugin emulates; the SDK requests exactly this version."""
 
 _CONFIG_PREFIX = "azure-native:config:"
 _STABLE_OUTPUTS = ("name", "location")
@@ -201,11 +201,11 @@ class Servicer(_Base):  # type: ignore[misc]  # generated code without types
         result = functions.call(request.tok, decode(request.args))
         return provider.InvokeResponse(**{"return": encode(result)})
 
-    # --- what Configure brought
+    # --- settings from Configure
 
     def _arm(self) -> ArmClient:
         if self._client is None:
-            # The engine configures no provider whose configuration it does not know yet.
+            # The engine does not configure a provider while its configuration is unknown.
             raise PluginError(
                 "the provider is not configured, because its configuration is unknown in this preview. "
                 "Fix: set azure-native:* in the stack config to plain values."

@@ -1,8 +1,8 @@
 """Property values on the wire: protobuf structs to plain Python values and back.
 
-Secrets are unwrapped (the plugin refuses them, the engine marks them again), nulls in objects are dropped, unknown
-values become `UNKNOWN`, and whole numbers become integers: ARM would refuse 100.0 where it wants 100, and Go, in the
-real plugin, writes 100.
+Secrets are unwrapped (the plugin refuses them, and the engine marks them again), nulls in objects are dropped, unknown
+values become `UNKNOWN`, and whole numbers become integers: ARM would refuse 100.0 where it wants 100, and the real
+plugin, written in Go, sends 100.
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
 
 @dataclass(frozen=True)
 class Application:
-    """Where things are, as the inference server is told."""
+    """The paths that the inference server receives."""
 
     app_root: Path
     model_folder: Path
@@ -24,7 +24,7 @@ class Application:
 
 
 def lay_out(spec: DeploymentSpec, root: Path) -> Application:
-    """Fill an empty folder; raises `DeploymentFailed` when an asset is not there. Blocks: call it in a thread."""
+    """Fill an empty folder; raises `DeploymentFailed` when an asset is missing. Blocks: call it in a thread."""
     if spec.code_folder is None or not spec.scoring_script:
         raise DeploymentFailed("BadArgument", f"deployment {spec.deployment} needs both code and a scoring script.")
     script = Path(spec.scoring_script)
@@ -33,7 +33,8 @@ def lay_out(spec: DeploymentSpec, root: Path) -> Application:
     if not (spec.code_folder / script).is_file():
         raise DeploymentFailed(
             "ResourceNotReady",
-            f"the scoring script {str(script)!r} is not in the deployment's code. It has: {_listing(spec.code_folder)}",
+            f"the scoring script {str(script)!r} is not in the deployment's code folder. "
+            f"It contains: {_listing(spec.code_folder)}",
         )
     mount = Path(spec.model_mount)
     if mount.is_absolute() or ".." in mount.parts:
@@ -45,7 +46,7 @@ def lay_out(spec: DeploymentSpec, root: Path) -> Application:
         if spec.model_folder is not None:
             _link(spec.model_folder, model_folder / spec.model_folder.name)
     except (OSError, shutil.Error) as exc:
-        raise DeploymentFailed("ResourceNotReady", f"model or code cannot be put in place: {exc}.") from exc
+        raise DeploymentFailed("ResourceNotReady", f"cannot copy the model or the code: {exc}.") from exc
     return Application(app_root, model_folder, script.as_posix())
 
 

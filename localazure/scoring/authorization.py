@@ -1,4 +1,4 @@
-"""Decides whether a caller may score. Keys are compared in constant time and never written anywhere."""
+"""Decides whether a caller may score. Compares keys in constant time and never writes them anywhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import hmac
 from localazure.scoring.replies import Refusal
 from localazure.scoring.specification import EndpointRouting
 
-# Both texts are known from public reports of users; which one a missing header gets is not verified.
+# Both messages come from public reports of users. Which one Azure returns for a missing header is not verified.
 _DENIED = "key_auth_access_denied"
 _BAD_HEADER = "key_auth_bad_header_forbidden"
 
@@ -30,7 +30,7 @@ def check(routing: EndpointRouting, header: str | None) -> None:
 
 
 def _is_key(routing: EndpointRouting, credential: str) -> bool:
-    # Digests have one length, and both keys are always compared: the time says nothing about the key.
+    # Digests have one length and both keys are always compared, so the time reveals nothing about the key.
     given = _digest(credential)
     matches = [
         bool(key) & hmac.compare_digest(given, _digest(key)) for key in (routing.primary_key, routing.secondary_key)

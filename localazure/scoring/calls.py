@@ -1,4 +1,4 @@
-"""One request on its way to an instance of the deployment that was chosen for it."""
+"""Sends one request to an instance of the deployment that was chosen for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from localazure.scoring.traffic import ServedRequest
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 BODY_READ_SECONDS = 60.0
 
-# Not passed on: connection management (RFC 9110, 7.6.1), what is set anew, and the caller's key.
+# Not forwarded: connection management (RFC 9110, 7.6.1), headers that the router sets itself, and the caller's key.
 _NOT_TO_MODEL = frozenset(
     b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect host content-length "
     b"authorization proxy-authorization x-request-id".split()
@@ -37,7 +37,7 @@ class Target:
 
 @dataclass
 class Call:
-    """One request, read whole."""
+    """One request with its complete body."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class Call:
     clock: float
 
     def copied(self) -> Call:
-        """The same request, as sent now."""
+        """The same request with the current time as its start."""
         return replace(self, started=time.time(), clock=time.perf_counter())
 
     def serialise(self) -> bytes:
@@ -62,7 +62,7 @@ class Call:
     def served(
         self, target: Target, *, status: int, model_status: int | None, response_bytes: int, mirrored: bool = False
     ) -> ServedRequest:
-        """What became of it."""
+        """The outcome of a call."""
         return ServedRequest(
             endpoint=target.endpoint,
             deployment=target.deployment,
@@ -82,13 +82,13 @@ class Call:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body; raises `Refusal` when it is too large or too slow."""
+    """Read the whole body; raises `Refusal` when it is too large or arrives too slowly."""
     too_large = Refusal(413, f"The request is larger than {MAX_REQUEST_BYTES} bytes.")
     if (request.content_length or 0) > MAX_REQUEST_BYTES:
         raise too_large
     if not request.can_read_body:
         return b""
-    if request.content.is_eof():  # a short body has arrived together with its head
+    if request.content.is_eof():  # a short body usually arrives together with its headers
         body = request.content.read_nowait()
         if len(body) > MAX_REQUEST_BYTES:
             raise too_large
@@ -109,8 +109,8 @@ async def read_body(request: web.Request) -> bytes:
 async def exchange(target: Target, call: Call, deadline: float) -> tuple[Backend, upstream.ModelReply]:
     """Send the call to an instance; the caller releases the backend. Raises `Refusal`.
 
-    An instance that cannot be reached has not seen the request, so another one may have it. One that broke off may
-    have worked on it: it is not sent twice.
+    An instance that cannot be reached has not seen the request, so another instance may get it. An instance that closed
+    the connection may have worked on the request, so it is not sent again.
     """
     dispatcher = target.dispatcher
     tried: list[Backend] = []

@@ -1,7 +1,8 @@
-"""Reads a conda file and says which Python and which PyPI requirements it asks for.
+"""Translates a conda file into a Python version and PyPI requirements.
 
-Pure: no network, no processes. Conda packages are taken for PyPI packages, with the few names that differ in a table;
-channels and builds have no meaning here. What is dropped or changed is returned as notes for the build log.
+Pure: no network, no processes. Each conda package is treated as the PyPI package of the same name; a table lists the
+few names that differ. Channels and builds have no meaning here. Everything dropped or changed is returned as a note for
+the build log.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import yaml
 
 from localazure.scoring.specification import DeploymentFailed
 
-# conda-forge and Anaconda names whose PyPI name differs. Extend it when a public package is met that is missing.
+# conda-forge and Anaconda names whose PyPI name differs. Add any public package that is missing.
 PYPI_NAMES = {
     "blas": None,
     "cpuonly": None,
@@ -31,7 +32,7 @@ PYPI_NAMES = {
     "ucrt": None,
     "vc": None,
 }
-# conda's builds of earlier versions are bound to numpy 1; what PyPI says of them allows numpy 2, with which they break.
+# conda builds earlier versions against numpy 1; their PyPI metadata allows numpy 2, with which they break.
 _NUMPY_2_SINCE = {
     "matplotlib": (3, 9),
     "pandas": (2, 2, 2),
@@ -41,7 +42,7 @@ _NUMPY_2_SINCE = {
 }
 _PINNED = re.compile(r"^={0,2}\s*(\d+(?:\.\d+)*)")
 _REQUIREMENT_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
-# What conda's Python itself depends on, and an exported environment therefore lists.
+# What conda's Python itself depends on; exported environments list these packages.
 _OF_PYTHON = """
 _libgcc_mutex _openmp_mutex bzip2 ca-certificates expat ld_impl_linux-64 libexpat libffi libgcc libgcc-ng
 libgomp liblzma libnsl libsqlite libstdcxx libstdcxx-ng libuuid libxcrypt libzlib ncurses openssl python_abi
@@ -53,19 +54,19 @@ _CLAUSE = re.compile(r"^(==|=|>=|<=|>|<|!=|~=)?\s*(\d+(?:\.\d+)*)(\.?\*)?$")
 
 @dataclass(frozen=True)
 class CondaRequirements:
-    """What a conda file asks for, in pip's language."""
+    """The requirements of a conda file, in pip's syntax."""
 
     python: str
-    """Version specification of Python as written, "" when the file names none."""
+    """The version specification of Python as written; "" when the file names no version."""
     requirements: tuple[str, ...]
     notes: tuple[str, ...]
 
 
 def read_conda_file(text: str) -> CondaRequirements:
-    """Translate a conda file; raises `DeploymentFailed` (ImageBuildFailure) with what is wrong in it."""
+    """Translate a conda file; raises `DeploymentFailed` (ImageBuildFailure) that states what is wrong in it."""
     try:
         document = yaml.safe_load(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as exc:  # ValueError: a date that is none
+    except (ValueError, RecursionError, yaml.YAMLError) as exc:  # ValueError: an invalid date
         raise _refused(f"it is not valid YAML: {exc}") from exc
     if not isinstance(document, dict):
         raise _refused(f"it must be a mapping with the key 'dependencies', got {type(document).__name__}")
@@ -88,7 +89,7 @@ def read_conda_file(text: str) -> CondaRequirements:
         elif isinstance(entry, dict) and set(entry) == {"pip"} and isinstance(entry["pip"], list):
             requirements += [_pip_line(line) for line in entry["pip"]]
         else:
-            raise _refused(f"a dependency must be text or one 'pip:' list, got {entry!r}")
+            raise _refused(f"a dependency must be a string or one 'pip:' list, got {entry!r}")
     if needs_numpy_1:
         requirements.append("numpy<2")
         notes.append(f"numpy<2, because conda's {needs_numpy_1} is built for it")
@@ -96,7 +97,7 @@ def read_conda_file(text: str) -> CondaRequirements:
 
 
 def brought_by_python(asked: str, version: tuple[int, ...], requirements: Iterable[str]) -> tuple[str, ...]:
-    """What conda installs along with Python without being asked, as far as the requirements do not name it.
+    """What conda always installs along with Python, unless the requirements name it.
 
     pip comes with every Python, and setuptools and wheel with that up to 3.12. For a Python before 3.10 the channels
     have no setuptools without pkg_resources, which older inference servers import. (Not verified on Azure.)
@@ -113,12 +114,12 @@ def brought_by_python(asked: str, version: tuple[int, ...], requirements: Iterab
 
 
 def python_satisfies(specification: str, version: tuple[int, ...]) -> bool:
-    """Whether a Python version (major, minor, patch) fits a conda specification such as 3.11, =3.11.*, >=3.9,<3.12."""
+    """Whether a Python version (major, minor, patch) matches a conda specification like 3.11, =3.11.*, >=3.9,<3.12."""
     return all(_clause_holds(clause.strip(), version) for clause in specification.split(",") if clause.strip())
 
 
 def python_distance(specification: str, version: tuple[int, ...]) -> tuple[int, int]:
-    """How far a Python version is from the one named first: by minor version, newer preferred on a tie."""
+    """The distance of a Python version from the first one named: by minor version, newer preferred on a tie."""
     named = re.search(r"(\d+)\.(\d+)", specification)
     if named is None:
         return (0, -version[1])
@@ -163,7 +164,7 @@ def _split(entry: str) -> tuple[str, str]:
 def _pypi_requirement(name: str, version: str) -> tuple[str | None, str | None]:
     pypi = PYPI_NAMES.get(name, name)
     if pypi is None or name in _OF_PYTHON.split():
-        return None, f"conda package {name} is ignored: Python or PyPI packages bring what it stands for"
+        return None, f"conda package {name} is ignored: Python or PyPI packages provide its content"
     note = f"conda package {name} is taken from PyPI" + (f" as {pypi}" if pypi != name else "")
     # A conda match is name[=version[=build]] or "name version build"; the build has no meaning outside conda.
     words = version.split()
@@ -180,10 +181,10 @@ def _pypi_requirement(name: str, version: str) -> tuple[str | None, str | None]:
 
 def _pip_line(line: object) -> str:
     if not isinstance(line, str) or "\n" in line:
-        raise _refused(f"a line of 'pip:' must be one line of text, got {line!r}")
+        raise _refused(f"an entry of 'pip:' must be a string of one line, got {line!r}")
     if line.strip().startswith(("-r", "--requirement", "-c", "--constraint", "-e", "--editable")):
         raise _refused(
-            f"{line!r} names another file, but only the conda file itself reaches the image build. List the packages"
+            f"{line!r} refers to another file, but the image build receives only the conda file. List the packages"
         )
     return line.strip()
 

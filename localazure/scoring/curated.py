@@ -1,7 +1,7 @@
-"""What stands for an image or a registered environment that has no conda file of its own: a table, and the user's.
+"""Finds the conda file for an image or a registered environment that has none: in a table here, or in the user's table.
 
-Nothing is pulled and no registry is asked: a key leads to the text of a conda file, from which the environment is built
-like any other. What is in neither table is `NotEmulated`, and the message says how to add it.
+No image is pulled and no registry is contacted: a key maps to the text of a conda file, and the environment is built
+from that. An image in neither table raises `NotEmulated`, and the message explains how to add it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _IMAGE_VERSION = re.compile(r"(?:@sha256:[0-9a-f]+|:[^/:]*)$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class CuratedEnvironment:
-    """A conda file in place of an image."""
+    """A conda file that replaces an image."""
 
     conda_file: str
     note: str
@@ -35,7 +35,7 @@ class CuratedEnvironment:
 
 
 def key_of(reference: str) -> str:
-    """What an image or an environment's id is called in the table."""
+    """The key of an image or an environment id in the table."""
     for pattern in (_REGISTRY, _WORKSPACE, _SHORT):
         if matched := pattern.fullmatch(reference):
             return matched[1].lower()
@@ -43,19 +43,19 @@ def key_of(reference: str) -> str:
 
 
 def is_curated(environment_id: str) -> bool:
-    """Whether an environment's id is of a registry, or names one that Azure puts into every workspace."""
+    """Whether an environment id belongs to a registry or to an environment that Azure adds to every workspace."""
     key = key_of(environment_id)
     return key.startswith(("azureml://registries/", "azureml-"))
 
 
 def curated_environment(reference: str, environment: Mapping[str, str] = os.environ) -> CuratedEnvironment:
-    """The conda file that stands for an image or an environment; raises `DeploymentFailed` where there is none."""
+    """The conda file that replaces an image or an environment; raises `DeploymentFailed` when no table has one."""
     key, named = key_of(reference), environment.get(USER_TABLE)
     for path in (Path(named) if named else None, _TABLE):
         found = _read(path).get(key) if path is not None else None
         if found is not None and path is not None:
             left_out = found.get("left_out")
-            note = f"{reference} is not pulled: {path} lists the packages that stand for it"
+            note = f"{reference} is not pulled: {path} lists the packages that replace it"
             import yaml  # not needed to start
 
             conda_file = yaml.safe_dump({name: value for name, value in found.items() if name != "left_out"})
@@ -64,13 +64,13 @@ def curated_environment(reference: str, environment: Mapping[str, str] = os.envi
 
 
 def not_emulated(reference: str) -> str:
-    """Why an image or environment cannot be had, and what to do."""
+    """Why an image or environment is not available, and what to do."""
     return (
-        f"{reference} has no conda file, and the local Azure neither runs images nor asks registries. Give the "
+        f"{reference} has no conda file, and the local Azure neither runs images nor contacts registries. Give the "
         "deployment an environment with a conda_file that lists azureml-inference-server-http and the model's "
-        f"packages, or say what stands for it in a YAML file that {USER_TABLE} names when the local Azure is started:\n"
+        f"packages, or define a replacement in a YAML file and start the local Azure with its path in {USER_TABLE}:\n"
         f'"{key_of(reference)}":\n  dependencies: [python=3.11, {{pip: [azureml-inference-server-http, numpy]}}]\n'
-        f"Known are the entries of {_TABLE}."
+        f"{_TABLE} lists the built-in replacements."
     )
 
 

@@ -1,7 +1,7 @@
-"""One deployment at run time: its environment, its instances, and the steps from one state to the next.
+"""One deployment at run time: its environment, its instances and its state transitions.
 
-A new version of a deployment starts beside the old one and takes over when it is ready, so that a failed change
-leaves the old one serving. Not here: names, routing and what happened to requests.
+A new version of a deployment starts beside the old one and takes over when it is ready, so that a failed change leaves
+the old one serving. Names, routing and the outcome of requests are handled elsewhere.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Revision:
 
 
 class Deployment:
-    """Everything this process knows of one deployment; one change at a time."""
+    """Everything this process knows about one deployment; it accepts one change at a time."""
 
     def __init__(self, folder: Path, sockets: Path, environments: EnvironmentCache, label: str) -> None:
         self.spec: DeploymentSpec | None = None
-        """What runs; None before the first success."""
+        """The running specification; None before the first success."""
         self.phases = dict.fromkeys(PHASES, "Pending")
         self.failure: DeploymentFailed | None = None
         self.changing = asyncio.Lock()
@@ -56,17 +56,18 @@ class Deployment:
         self._revision: Revision | None = None
         self._old: Revision | None = None
         self._next = 0
-        # One instance's log is shown, as on Azure. It outlives revisions, like the output of a restarted container.
+        # As on Azure, getLogs shows the log of one instance. It survives revisions, like the output of a restarted
+        # container.
         self._log = folder / "instance-0.log"
         self._notes: list[str] = []
 
     @property
     def dispatcher(self) -> Dispatcher | None:
-        """Where requests go; None before the first success."""
+        """The queue that receives requests; None before the first success."""
         return self._revision.dispatcher if self._revision is not None else None
 
     async def start(self, spec: DeploymentSpec) -> Dispatcher:
-        """Start a version and, when it is ready, make it the one that serves; the old one is left to `retire`."""
+        """Start a version and let it serve once it is ready; `retire` ends the old version."""
         self.phases = dict.fromkeys(PHASES, "Pending")
         self.failure = None
         revision = None
@@ -88,13 +89,13 @@ class Deployment:
         return revision.dispatcher
 
     async def retire_old(self) -> None:
-        """Drain and end the version before the one that serves now."""
+        """Drain and end the previous version."""
         old, self._old = self._old, None
         if old is not None:
             await self._drain_and_end(old)
 
     async def scale(self, instance_count: int) -> None:
-        """Add or drain instances of the version that serves."""
+        """Add or drain instances of the serving version."""
         if self._revision is None or self.spec is None:
             raise KeyError(self._label)
         revision, have = self._revision, len(self._revision.instances)
@@ -106,14 +107,14 @@ class Deployment:
         await asyncio.gather(*(self._drain_instance(revision, number) for number in surplus))
 
     async def stop(self, *, drain: bool) -> None:
-        """End everything; with `drain` after the requests under way."""
+        """End everything; with `drain`, after active requests have finished."""
         for revision in (self._revision, self._old):
             if revision is not None:
                 await (self._drain_and_end(revision) if drain else self._end(revision))
         self._revision = self._old = None
 
     def logs(self, container: str, lines: int) -> str:
-        """As getLogs answers it: the state of each step, then the end of the container's output."""
+        """The text that getLogs returns: the state of each step, then the end of the container's output."""
         status = "".join(f"{phase}: {state}\n" for phase, state in self.phases.items())
         if container.lower() == "storageinitializer":
             text = "\n".join(self._notes[-lines:])
@@ -124,7 +125,7 @@ class Deployment:
         return f"Instance status:\n{status}\nContainer logs:\n{text}\n"
 
     def instances(self) -> list[tuple[int, int | None, bool]]:
-        """Number, process id and readiness of each instance of the version that serves."""
+        """Number, process id and readiness of each instance of the serving version."""
         running = self._revision.instances if self._revision is not None else {}
         return [(number, instance.pid, instance.ready) for number, (instance, _) in sorted(running.items())]
 
@@ -159,7 +160,7 @@ class Deployment:
             "AZUREML_MODEL_DIR": str(application.model_folder),
             "AZUREML_ENTRY_SCRIPT": application.entry_script,
             "AML_APP_ROOT": str(application.app_root),
-            # There is no Application Insights to send to; the setting itself is kept by the control plane.
+            # There is no Application Insights to send to; the control plane stores the setting.
             "AML_APP_INSIGHTS_ENABLED": "false",
         }
         instance_spec = InstanceSpec(
@@ -174,7 +175,7 @@ class Deployment:
         return Revision(folder, instance_spec, dispatcher)
 
     async def _grow(self, revision: Revision, count: int) -> None:
-        """Start the missing instances, all at once; when one fails, none of the new ones stays."""
+        """Start the missing instances in parallel; when one fails, all new instances are stopped."""
         numbers = [number for number in range(count) if number not in revision.instances]
         started = [self._instance(revision, number) for number in numbers]
         try:
@@ -214,7 +215,7 @@ class Deployment:
 
     async def _drain_and_end(self, revision: Revision) -> None:
         deadline = asyncio.get_running_loop().time() + self._drain_seconds()
-        # Requests that wait for a place are the deployment's too: instances leave only when none is left.
+        # Queued requests also belong to the deployment: instances leave only after the queue is empty.
         while revision.dispatcher.in_flight and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
         await self._end(revision)
@@ -230,7 +231,7 @@ class Deployment:
 
 
 def _refuse_secrets(variables: Mapping[str, str]) -> None:
-    """Azure puts secrets into such variables before it starts the container; the text itself is of no use."""
+    """Azure replaces such values with secrets before it starts the container; the reference itself is of no use."""
     if named := [name for name, value in variables.items() if _SECRET.search(value)]:
         raise DeploymentFailed(
             "NotEmulated",

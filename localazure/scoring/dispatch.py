@@ -1,8 +1,8 @@
 """Hands the requests of one deployment to its instances, within the service's limits.
 
-An instance works on `max_concurrent` requests at a time, the others wait in the order they came; above
-2 * max_concurrent * instances requests in all, more are refused. A retired instance gets no new request and finishes
-those it has. No HTTP here, and no processes: a backend is whatever has an `address`.
+An instance processes `max_concurrent` requests at a time; further requests wait in order of arrival. Once the
+deployment has 2 * max_concurrent * instances requests in total, it refuses more. A retired instance finishes its
+requests and gets no new ones. This module knows neither HTTP nor processes: a backend is any object with an `address`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 
 class Saturated(Exception):
-    """The deployment already has as many requests as the service allows."""
+    """The deployment already has as many requests as the service permits."""
 
 
 class NoInstance(Exception):
@@ -31,7 +31,7 @@ class Backend:
         self._idle: asyncio.Event | None = None
 
     async def drained(self, timeout_seconds: float) -> bool:
-        """Wait until the last request is done; False when that takes longer than the timeout."""
+        """Wait until the last request has finished; False when that takes longer than the timeout."""
         if self.active == 0:
             return True
         self._idle = self._idle or asyncio.Event()
@@ -51,7 +51,7 @@ class Dispatcher:
     def __init__(self, max_concurrent: int, instance_count: int) -> None:
         self.max_concurrent = max(1, max_concurrent)
         self.instance_count = max(1, instance_count)
-        """As declared: the limit does not shrink while an instance restarts."""
+        """The declared number: the limit does not shrink while an instance restarts."""
         self.in_flight = 0
         self._backends: list[Backend] = []
         self._waiting: deque[asyncio.Future[Backend]] = deque()
@@ -59,28 +59,28 @@ class Dispatcher:
 
     @property
     def ready(self) -> int:
-        """How many instances take requests."""
+        """The number of instances that accept requests."""
         return len(self._backends)
 
     @property
     def backends(self) -> tuple[Backend, ...]:
-        """The instances that take requests."""
+        """The instances that accept requests."""
         return tuple(self._backends)
 
     @property
     def limit(self) -> int:
-        """How many requests the deployment holds at most, running and waiting."""
+        """The maximum number of requests in the deployment, running and waiting."""
         return 2 * self.max_concurrent * self.instance_count
 
     def add(self, backend: Backend) -> None:
-        """Take an instance into the rotation."""
+        """Add an instance to the rotation."""
         if backend not in self._backends:
             backend.retired = False
             self._backends.append(backend)
             self._hand_out()
 
     def retire(self, backend: Backend) -> None:
-        """Take an instance out of the rotation; its requests go on."""
+        """Remove an instance from the rotation; its requests continue."""
         backend.retired = True
         if backend in self._backends:
             self._backends.remove(backend)
@@ -91,7 +91,7 @@ class Dispatcher:
                     waiter.set_exception(NoInstance())
 
     async def acquire(self, deadline: float, exclude: Iterable[Backend] = ()) -> Backend:
-        """A place at an instance, at once or after waiting; every place must be given back with `release`.
+        """Acquire a slot at an instance, waiting if necessary; return every slot with `release`.
 
         Raises `NoInstance`, `Saturated`, or TimeoutError at the deadline (loop time).
         """
@@ -112,7 +112,7 @@ class Dispatcher:
             raise
 
     def release(self, backend: Backend) -> None:
-        """Give a place back; it goes to the request that has waited longest."""
+        """Return a slot; it goes to the request that has waited longest."""
         self.in_flight -= 1
         backend._finished()
         if self._waiting:
@@ -127,7 +127,7 @@ class Dispatcher:
                 return await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                waiter.result()._finished()  # it came too late: the next one in the queue gets the place
+                waiter.result()._finished()  # its deadline has passed: the next one in the queue gets the slot
                 self._hand_out()
             else:
                 with contextlib.suppress(ValueError):
@@ -145,7 +145,7 @@ class Dispatcher:
                 waiter.set_result(backend)
 
     def _free(self, exclude: Iterable[Backend]) -> Backend | None:
-        """The least busy instance with a free place, taking turns among equals."""
+        """The least busy instance with a free slot; equally busy instances take turns."""
         best: Backend | None = None
         self._turn += 1
         count = len(self._backends)

@@ -1,8 +1,8 @@
 """Builds the Python environment of a deployment from its conda file, with uv, once per content.
 
-An environment lives where it was built (virtual environments cannot be moved) and counts only with its marker file;
-a file lock keeps two processes from building the same one. Docker images are not run: one without a conda file is
-looked up in a table (`curated.py`), and an image's own packages are not there.
+An environment stays where it was built (virtual environments cannot be moved) and is valid only with its marker file; a
+file lock prevents two processes from building the same one. Docker images are not run: an image without a conda file is
+looked up in a table (`curated.py`), and packages installed in the image itself are missing.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from localazure.scoring.conda import (
 from localazure.scoring.curated import curated_environment
 from localazure.scoring.specification import DeploymentFailed
 
-# Part of the content key: raised when the way of building changes what is built.
+# Part of the content key. Increment it when a change of the build changes the result.
 _FORMAT = 1
 _MARKER = "sluice-environment.json"
 _BUILD_SECONDS = 1800.0
 _LOG_TAIL_LINES = 40
 _SERVER = "azureml-inference-server-http"
 _NOTHING_TO_BUILD = (
-    "the deployment names no environment, or one that is made by a Dockerfile, and the local Azure does not build "
+    "the deployment names no environment, or one with a Dockerfile, and the local Azure does not build "
     f"images. Give it an environment with a conda_file that lists {_SERVER} and the model's packages."
 )
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment that is ready to use."""
+    """A built environment."""
 
     python: Path
     server_version: str
@@ -68,9 +68,9 @@ class EnvironmentCache:
         self._folder = folder
 
     async def provide(self, conda_file: str | None, image: str | None = None, *, serves: bool = True) -> Environment:
-        """The environment of a conda file, built if it is not there; raises `DeploymentFailed`.
+        """Return the environment of a conda file and build it if necessary; raises `DeploymentFailed`.
 
-        One that `serves` must have the inference server; batch jobs do without.
+        With `serves`, it must contain the inference server, which batch jobs do not need.
         """
         notes = []
         if conda_file is None:
@@ -134,12 +134,12 @@ class EnvironmentCache:
                 output=output,
                 environment=_build_environment(os.environ),
                 folder=self._folder,
-                keep_open=[lock],  # the lock is held until uv itself is gone, should this process be killed
+                keep_open=[lock],  # if this process is killed, the lock is held until uv itself has ended
             )
             try:
                 code = await asyncio.wait_for(process.wait(), _BUILD_SECONDS)
             except TimeoutError:
-                raise _build_failed(f"no end after {_BUILD_SECONDS:.0f} s", log) from None
+                raise _build_failed(f"not finished after {_BUILD_SECONDS:.0f} s", log) from None
             finally:
                 await process.end(grace_seconds=2)
             if code != 0:
@@ -147,7 +147,7 @@ class EnvironmentCache:
 
 
 async def _choose_interpreter(specification: str) -> tuple[Interpreter, str | None]:
-    """The Python that the specification asks for, else the nearest one with a line for the build log."""
+    """The Python that the specification requests, or else the nearest one and a line for the build log."""
     own = Interpreter(getattr(sys, "_base_executable", sys.executable), sys.version_info[:3])
     if python_satisfies(specification, own.version):
         return own, None
@@ -157,7 +157,7 @@ async def _choose_interpreter(specification: str) -> tuple[Interpreter, str | No
         return max(fitting, key=lambda python: python.version), None
     nearest = min(installed, key=lambda python: python_distance(specification, python.version))
     version = ".".join(map(str, nearest.version))
-    return nearest, f"Python {specification} is not on this machine; Python {version} is used in its place"
+    return nearest, f"Python {specification} is not installed on this machine; Python {version} is used instead"
 
 
 async def _installed_interpreters() -> list[Interpreter]:
@@ -179,7 +179,7 @@ async def _installed_interpreters() -> list[Interpreter]:
 
 
 def _pyenv_folders(environment: Mapping[str, str]) -> list[str]:
-    """Where pyenv keeps its versions: only the one in use is on PATH, and uv looks nowhere else."""
+    """pyenv's versions: only the active one is on PATH, and uv searches only PATH."""
     root = Path(environment.get("PYENV_ROOT") or Path.home() / ".pyenv")
     return sorted(map(str, root.glob("versions/3.*/bin")))
 
@@ -190,14 +190,14 @@ def _find_uv() -> str:
     if uv is None:
         raise DeploymentFailed(
             "ImageBuildFailure",
-            "uv is needed to build environments and was not found: not in SLUICE_UV, not on PATH, not beside "
+            "uv is required to build environments but was not found in SLUICE_UV, on PATH or next to "
             f"{sys.executable}. Install it (https://docs.astral.sh/uv/) or set SLUICE_UV to its path.",
         )
     return uv
 
 
 def _build_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    # The caller's own virtual environment and Python settings would win over the paths given.
+    # The caller's own virtual environment and Python settings would override the given paths.
     dropped = {"VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "UV_PYTHON"}
     return {key: value for key, value in environment.items() if key not in dropped} | {
         "UV_PYTHON_DOWNLOADS": "never",
@@ -215,7 +215,7 @@ def _server_version(folder: Path, log: Path) -> str:
     # Azure builds such an image and its container then cannot start; adding the package here would hide that.
     raise DeploymentFailed(
         "ResourceNotReady",
-        f"the environment has no {_SERVER}, so that its container cannot start (on Azure either). "
+        f"the environment does not contain {_SERVER}, so its container cannot start (nor could it on Azure). "
         f"Add {_SERVER} to the 'pip:' list of the conda file. Build log: {log}",
     )
 
@@ -229,7 +229,7 @@ def _build_failed(why: str, log: Path) -> DeploymentFailed:
 
 @contextlib.asynccontextmanager
 async def _locked(path: Path) -> AsyncIterator[int]:
-    """An exclusive lock on a file, waited for without blocking the event loop; yields its descriptor."""
+    """Hold an exclusive lock on a file; waits without blocking the event loop and yields the descriptor."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:

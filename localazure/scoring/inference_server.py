@@ -1,12 +1,12 @@
-"""Starts azureml-inference-server-http as its own command, azmlinfsrv, does, but on a unix socket.
+"""Starts azureml-inference-server-http the way its own command, azmlinfsrv, does, but on a unix socket.
 
     python inference_server.py SOCKET [FLAGS OF GUNICORN...]
 
 Run as a script in a model's environment, never imported: it imports nothing of this project. What the command does
-before it starts gunicorn decides what a model's log shows: it configures the server's loggers, prints its settings, and
-calls `logging.debug`. That gives the root logger a handler at WARNING with Python's default format, so that a scoring
-script's `logging.basicConfig` comes too late (read in amlserver.py of 1.5.1; a test compares such a script's log with
-that of the command itself).
+before it starts gunicorn determines what a model's log shows: it configures the server's loggers, prints its settings,
+and calls `logging.debug`. That call gives the root logger a handler at WARNING with Python's default format, so a
+scoring script's `logging.basicConfig` has no effect (read in amlserver.py of 1.5.1; a test compares such a script's log
+with that of the command itself).
 """
 
 import importlib
@@ -21,9 +21,9 @@ PORT = "31311"  # as in the logs of Azure's images (public container logs); noth
 def main() -> None:
     socket, flags = sys.argv[1], sys.argv[2:]
     here = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [folder for folder in sys.path if folder != here]  # the files beside this one are not for the model
+    sys.path[:] = [folder for folder in sys.path if folder != here]  # the model must not see the files next to this one
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # otherwise each worker would write the buffered rest again
+        sys.stdout.reconfigure(line_buffering=True)  # otherwise each worker would write the buffered output again
     application = importlib.import_module("gunicorn.app.wsgiapp").WSGIApplication
     load_config = application.load_config
 

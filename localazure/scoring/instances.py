@@ -1,8 +1,8 @@
 """One instance of a deployment: a real azureml-inference-server-http process behind a unix socket.
 
-It is started by Microsoft's own command, led to a socket that only this user can reach (see `inference_server.py`): by
-itself the command listens on all interfaces. An instance that ends is started again,
-with growing pauses; one that fails its liveness probe is killed first. Whether requests go to it is told by callbacks.
+Microsoft's own command starts it, redirected to a socket that only this user can reach (see `inference_server.py`): by
+default the command listens on all interfaces. An instance that ends is restarted after growing pauses; one that fails
+its liveness probe is killed first. Callbacks report whether the instance accepts requests.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _LOG_TAIL_LINES = 60
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 _RESTART_PAUSES_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 _HEALTHY_AFTER_SECONDS = 60.0
-# Besides these, nothing of this process reaches a model: no tokens, no certificates, no Pulumi settings.
+# A model gets only these variables of this process: no tokens, no certificates, no Pulumi settings.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "HTTP_PROXY", "HTTPS_PROXY")
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceSpec:
-    """What every instance of a deployment has in common."""
+    """What all instances of a deployment share."""
 
     python: Path
     app_root: Path
@@ -42,7 +42,7 @@ class InstanceSpec:
 
 
 class _Probing:
-    """One probe of a running instance: when it is due, and what its results come to."""
+    """One probe of a running instance: when it is due, and what its results mean."""
 
     def __init__(self, probe: Probe, now: float) -> None:
         self.probe = probe
@@ -50,7 +50,7 @@ class _Probing:
         self._failures = self._successes = 0
 
     def told(self, success: bool, now: float) -> bool | None:
-        """Whether it counts as good or bad now; None while it is neither for long enough."""
+        """True for healthy, False for failed; None until enough results agree."""
         self.due = now + self.probe.period_seconds
         self._failures = 0 if success else self._failures + 1
         self._successes = self._successes + 1 if success else 0
@@ -83,7 +83,7 @@ class Instance:
         return self._process.pid if running and self._process is not None else None
 
     async def start(self) -> None:
-        """Start and wait until the server answers; raises `DeploymentFailed` with the end of its log."""
+        """Start and wait until the server answers; raises `DeploymentFailed` that quotes the end of its log."""
         try:
             process = await self._launch()
             await self._await_ready(process)
@@ -94,7 +94,7 @@ class Instance:
         self._keeper = asyncio.create_task(self._keep(process), name=f"keep {self.socket.name}")
 
     async def stop(self) -> None:
-        """End the process; it is not started again."""
+        """End the process and do not restart it."""
         self._set_ready(False)
         if self._keeper is not None:
             self._keeper.cancel()
@@ -147,7 +147,7 @@ class Instance:
             await asyncio.sleep(_START_POLL_SECONDS)
         raise DeploymentFailed(
             "ResourceNotReady",
-            f"the readiness probe had no success within {patience:.0f} s. End of the server's log:\n{self.log_tail()}",
+            f"the readiness probe did not succeed within {patience:.0f} s. End of the server's log:\n{self.log_tail()}",
         )
 
     async def _healthy(self, deadline: float) -> bool:
@@ -184,9 +184,9 @@ class Instance:
             self._set_ready(True)
 
     async def _watch(self, process: processes.Process) -> None:
-        """Probe until the process has ended, by itself or because its liveness probe failed too often.
+        """Probe until the process ends, either by itself or because its liveness probe failed too often.
 
-        While the readiness probe fails the instance gets no requests.
+        While the readiness probe fails, the instance gets no requests.
         """
         loop = asyncio.get_running_loop()
         liveness, readiness = _Probing(self._spec.liveness, loop.time()), _Probing(self._spec.readiness, loop.time())
@@ -217,7 +217,7 @@ class Instance:
         return await self._healthy(asyncio.get_running_loop().time() + probing.probe.timeout_seconds)
 
     def _limit_log(self) -> None:
-        """Keep the log below its limit: the file is appended to, so the process goes on at its new end."""
+        """Keep the log below its limit: the process appends to the file, so it continues at the new end."""
         with contextlib.suppress(OSError):
             if self.log.stat().st_size > LOG_LIMIT_BYTES:
                 kept = tail_bytes(self.log, LOG_LIMIT_BYTES // 4)
@@ -235,13 +235,13 @@ class Instance:
 
 
 def tail(path: Path, lines: int) -> str:
-    """The last lines of a file; reads no more of it than they can need."""
+    """The last lines of a file; reads only as much as they can need."""
     text = tail_bytes(path, min(lines * 1000, LOG_LIMIT_BYTES)).decode("utf-8", "replace")
     return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
 
 
 def tail_bytes(path: Path, count: int) -> bytes:
-    """The last bytes of a file; nothing when it does not exist."""
+    """The last bytes of a file; empty when it does not exist."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -252,5 +252,5 @@ def tail_bytes(path: Path, count: int) -> bytes:
 
 
 def _has_control_socket(python: Path) -> bool:
-    """Gunicorn has one since 25.1, at a path that all instances of a user share, and refuses the option before."""
+    """Gunicorn has one since 25.1, at a path that all instances of a user share; earlier versions refuse the option."""
     return any(python.parent.parent.glob("lib/python*/site-packages/gunicorn/ctl"))

@@ -1,9 +1,9 @@
-"""Runs one command so that it cannot outlive the local Azure unnoticed. Started as a script, never imported.
+"""Runs one command so that it cannot outlive the local Azure unnoticed. It runs as a script and is never imported.
 
     python -I -S launcher.py PARENT_PID PID_FILE COMMAND...
 
-It writes the pid file (pid, start time) before anything else happens, asks Linux to be told when the parent dies, and
-becomes the command. There is no moment in which a process runs that no pid file names.
+It first writes the pid file (pid, start time), asks Linux for a signal when the parent dies, and then becomes the
+command. So a pid file names every running process at any moment.
 """
 
 import json
@@ -19,10 +19,10 @@ def _end_with_parent(parent: int) -> None:
         return
     import ctypes
 
-    # The parent of the local Azure may ignore this signal, and the command would inherit that.
+    # The parent of the local Azure may ignore this signal, and the command would inherit that setting.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the request took effect
+    if os.getppid() != parent:  # the parent died before the request took effect
         sys.exit(1)
 
 

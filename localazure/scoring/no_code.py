@@ -1,8 +1,8 @@
 """An MLflow model that is deployed without code: where its environment and its scoring script come from.
 
-As documented, the service takes the packages from the model's conda file and adds those that the inference server
-needs. The script is ours (`mlflow_code/mlflow_score_script.py`); it serves models of tables and tensors. Models of
-language flavours, whose input Azure treats in ways of their own, are `NotEmulated`.
+As documented, the service installs the packages of the model's conda file and adds those that the inference server
+needs. The script is our own (`mlflow_code/mlflow_score_script.py`); it serves models of tables and tensors. Models of
+language flavors, whose input Azure treats differently, are `NotEmulated`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).with_name("mlflow_code")
 _SCRIPT = "mlflow_score_script.py"
 _LANGUAGE = {"hftransformers", "hftransformersv2", "langchain", "openai", "transformers"}
 _ADD_CODE = "Give the deployment a code_configuration (a scoring script) and an environment."
-# Added unless the model's conda file names them (or what brings them).
+# Added unless the model's conda file names them (or a package that depends on them).
 _NEEDED = {
     "azureml-inference-server-http": ("azureml-inference-server-http", "azureml-defaults"),
     "mlflow": ("mlflow",),
@@ -25,14 +25,14 @@ _NEEDED = {
 
 
 def with_code(spec: DeploymentSpec) -> DeploymentSpec:
-    """The deployment with what it leaves out; raises `DeploymentFailed`. Reads files: call it in a thread."""
+    """Complete a deployment without code; raises `DeploymentFailed`. It reads files: call it in a thread."""
     if spec.code_folder is not None or spec.scoring_script:
         return spec
     if not spec.mlflow or spec.model_folder is None:
         raise DeploymentFailed(
             "NotEmulated",
             f"deployment {spec.deployment} has no code_configuration, and its model is not of the type mlflow_model. "
-            f"Azure then runs what the image {spec.image or '(none)'} itself starts; the local Azure runs no images. "
+            f"Azure then runs the command of the image {spec.image or '(none)'}; the local Azure does not run images. "
             + _ADD_CODE,
         )
     described = _yaml(spec.model_folder / "MLmodel")
@@ -43,9 +43,9 @@ def with_code(spec: DeploymentSpec) -> DeploymentSpec:
         )
     if language := sorted(_LANGUAGE & set(flavors)):
         raise DeploymentFailed(
-            "NotEmulated", f"MLflow models of the flavor {language[0]} are not served without code here. {_ADD_CODE}"
+            "NotEmulated", f"MLflow models of the flavor {language[0]} need code on the local Azure. {_ADD_CODE}"
         )
-    # With an environment of its own the deployment keeps it: its packages are its author's affair.
+    # A deployment with its own environment keeps it: the author is responsible for its packages.
     conda_file = spec.conda_file if spec.conda_file or spec.image else _conda_file(spec.model_folder, flavors)
     return replace(spec, code_folder=_FOLDER, scoring_script=_SCRIPT, conda_file=conda_file)
 
@@ -60,7 +60,7 @@ def _conda_file(model: Path, flavors: dict[str, Any]) -> str:
     if not isinstance(dependencies, list):
         raise DeploymentFailed("ImageBuildFailure", "the MLflow model's conda file has no list 'dependencies'.")
     pip = [line for entry in dependencies if _is_pip(entry) for line in entry["pip"]]
-    others = [entry for entry in dependencies if not _is_pip(entry)]  # what is neither is refused when it is read
+    others = [entry for entry in dependencies if not _is_pip(entry)]  # reading it refuses anything else
     listed = [str(line).lower().replace("_", "-") for line in (*pip, *others)]
     for package, bringing in _NEEDED.items():
         if not any(line.startswith(bringing) for line in listed):

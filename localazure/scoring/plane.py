@@ -1,7 +1,8 @@
-"""The data plane as the control plane sees it: deploy, scale, remove, route, logs, status.
+"""The data plane's interface for the control plane: deploy, scale, remove, route, logs, status.
 
-It ties environments, deployments and router together and owns their order. It stores nothing durable: after a restart
-the control plane deploys and routes again from its own store, and `start` first ends what an earlier process left.
+It connects environments, deployments and router, and owns the order of their steps. It stores nothing durable: after a
+restart the control plane deploys and routes again from its own store, and `start` first ends processes that an earlier
+server left behind.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class RunningDeployment(NamedTuple):
 
 
 class _Runtime(Protocol):
-    """What runs a deployment: processes, or their simulation."""
+    """The implementation of a deployment: processes or a simulation."""
 
     spec: DeploymentSpec | None
     changing: asyncio.Lock
@@ -82,13 +83,13 @@ class ScoringPlane:
         self._changes: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
-        """End the processes that a killed predecessor left behind (and only those)."""
+        """End the processes that a killed predecessor left behind, and no others."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._sockets = socket_folder(self._home)
         await asyncio.to_thread(self._clear)
 
     async def close(self) -> None:
-        """End every process this plane started; requests under way are not waited for, changes are cancelled."""
+        """End every process that this object started; cancels changes and does not wait for active requests."""
         for change in self._changes:
             change.cancel()
         await asyncio.gather(*self._changes, return_exceptions=True)
@@ -97,9 +98,9 @@ class ScoringPlane:
         self._deployments.clear()
 
     async def deploy(self, spec: DeploymentSpec) -> None:
-        """Make the deployment run as `spec` says and return when it is ready; idempotent.
+        """Run the deployment as `spec` describes and return when it is ready; idempotent.
 
-        Raises `DeploymentFailed`. What served before goes on serving then, and the logs tell of the failure.
+        Raises `DeploymentFailed`. In that case the previous version keeps serving, and the logs report the failure.
         """
         try:
             deployment = self._known(spec.endpoint, spec.deployment)
@@ -107,13 +108,13 @@ class ScoringPlane:
             raise DeploymentFailed("ResourceNotReady", f"the deployment cannot be started: {exc}.") from exc
         async with self._change(deployment):
             if self._deployments.get(_key(spec.endpoint, spec.deployment)) is not deployment:
-                raise DeploymentFailed("OperationCanceled", f"deployment {spec.deployment} was removed meanwhile.")
+                raise DeploymentFailed("OperationCanceled", f"deployment {spec.deployment} has been removed.")
             current = deployment.spec
             if current is not None and replace(spec, instance_count=current.instance_count) == current:
                 if spec.instance_count != current.instance_count:
                     await deployment.scale(spec.instance_count)
                 return
-            if current is None:  # callers are told that it is not ready, not that it does not exist
+            if current is None:  # callers learn that it is not ready, rather than that it does not exist
                 self._attach(spec, Dispatcher(1, 1))
             try:
                 dispatcher = await deployment.start(spec)
@@ -139,7 +140,7 @@ class ScoringPlane:
             return
         async with self._change(known):
             if self._deployments.get(key) is not known:
-                return  # removed while this one waited; what is there now is another one
+                return  # it was removed during the wait; the deployment there now is another one
             self._router.detach(endpoint, deployment)
             await known.stop(drain=True)
             self._deployments.pop(key, None)
@@ -152,12 +153,12 @@ class ScoringPlane:
         self._router.route(routing)
 
     def unroute(self, endpoint: str) -> None:
-        """Forget an endpoint; its deployments are not touched."""
+        """Forget an endpoint; its deployments are unchanged."""
         self._routings.pop(endpoint.lower(), None)
         self._router.unroute(endpoint)
 
     async def logs(self, endpoint: str, deployment: str, container: str, tail: int) -> str:
-        """Text as getLogs answers it; `container` is InferenceServer or StorageInitializer. KeyError when unknown."""
+        """The text of getLogs; `container` is InferenceServer or StorageInitializer. KeyError when unknown."""
         known = self._deployments[_key(endpoint, deployment)]
         return await asyncio.to_thread(known.logs, container, tail)
 
@@ -166,11 +167,11 @@ class ScoringPlane:
         self._router.observe(observer)
 
     def running(self) -> list[RunningDeployment]:
-        """Every deployment with its instances, as of now."""
+        """Every deployment with its current instances."""
         return [RunningDeployment(*key, known.instances()) for key, known in self._deployments.items()]
 
     def connections(self) -> dict[str, int]:
-        """How many clients that called an endpoint are still connected; endpoints without any are left out."""
+        """The number of connected clients per endpoint that they called; endpoints without clients are left out."""
         return self._router.connections()
 
     def routes(self) -> list[web.RouteDef]:
@@ -191,7 +192,7 @@ class ScoringPlane:
 
     @contextlib.asynccontextmanager
     async def _change(self, deployment: _Runtime) -> AsyncIterator[None]:
-        """One change of a deployment at a time, known to `close`."""
+        """Run one change of a deployment at a time, registered so that `close` can cancel it."""
         task = asyncio.current_task()
         assert task is not None
         self._changes.add(task)
@@ -215,7 +216,7 @@ class ScoringPlane:
         return self._deployments[key]
 
     def _deployment_folder(self, key: _Key) -> Path:
-        for name in key:  # the control plane has checked them; a folder is removed by this name, so once more
+        for name in key:  # the control plane has checked them; checked again because a folder of this name is removed
             if not name.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(f"endpoint and deployment names are letters, digits, '-' and '_', got {name!r}")
         return self._folder / key[0] / key[1]
@@ -231,7 +232,7 @@ class ScoringPlane:
             socket.unlink(missing_ok=True)
 
     def _count(self, served: ServedRequest) -> None:
-        if served.deployment:  # else refused before one was chosen
+        if served.deployment:  # otherwise refused before a deployment was chosen
             self._totals[served.endpoint.lower(), served.deployment.lower()].add(served)
 
 

@@ -1,7 +1,7 @@
-"""Starts processes in groups of their own, ends whole groups, and ends what a killed predecessor left behind.
+"""Starts processes in their own groups, ends whole groups, and ends what a killed predecessor left behind.
 
-A process is known by pid *and* start time, its group's members also by a marker in their environment, so that a
-reused pid is never mistaken for one of ours. Without /proc (macOS) only group leaders are found again.
+Pid *and* start time identify a process, and a marker in the environment identifies members of its group, so a reused
+pid is never mistaken for one of ours. Without /proc (macOS) only group leaders are found.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Process:
         return self.process.pid
 
     async def wait(self) -> int:
-        """Wait until the leader ends, then end what it left of its group; returns the exit code."""
+        """Wait until the leader ends, then end the rest of its group; returns the exit code."""
         code = await self.process.wait()
-        if not self._gone:  # once only: later the number may belong to somebody else
+        if not self._gone:  # only once: another process may get the number later
             self._gone = True
             _signal_group(self.pid, signal.SIGKILL)
             self.pid_file.unlink(missing_ok=True)
@@ -82,9 +82,9 @@ async def start(
 
 
 def end_orphans(pid_files: Sequence[Path], grace_seconds: float = 1.0) -> list[int]:
-    """End the groups that the pid files name and remove the files; returns the pids ended. Blocks: call it in a thread.
+    """End the groups that the pid files name and remove the files; returns the ended pids. Call it in a thread.
 
-    Only processes that are provably ours are touched: the leader by its start time, members by their marker.
+    Only processes that are provably ours are ended: the leader by its start time, members by their marker.
     """
     groups: dict[int, tuple[str, str]] = {}
     for pid_file in pid_files:
@@ -107,7 +107,7 @@ def end_orphans(pid_files: Sequence[Path], grace_seconds: float = 1.0) -> list[i
 
 
 def started_at(pid: int) -> str | None:
-    """When a process started, as an opaque text; None when there is no such process (or it is a zombie)."""
+    """When a process started, as an opaque string; None for a process that does not exist or is a zombie."""
     if Path("/proc/self/stat").exists():
         try:
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()

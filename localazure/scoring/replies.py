@@ -1,9 +1,9 @@
-"""Status, text and headers of what a caller gets.
+"""Status, text and headers of the answers that callers get.
 
-Texts and headers of Azure's front door are used where they are known: the 404 text from Microsoft's documentation;
+The texts and headers of Azure's front door are used where they are known: the 404 text from Microsoft's documentation;
 `model_error`, `too_many_pending_request`, `model_not_ready` and the header names from the Envoy filter inside Azure's
-own serving image; `upstream request timeout` from public reports of users. Everything else is in our own words and
-not verified against Azure.
+own serving image; `upstream request timeout` from public reports of users. All other wording is our own and not
+verified against Azure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REASON_HEADER = "ms-azureml-model-error-reason"
 _MODEL_STATUS_HEADER = "ms-azureml-model-error-statuscode"
 _SERVER = "azureml-frontdoor"
 
-# Connection management (RFC 9110, 7.6.1), and what is set anew.
+# Connection management (RFC 9110, 7.6.1), and headers that the router sets itself.
 _NOT_TO_CALLER = frozenset(
     b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade server date "
     b"content-length azureml-model-deployment".split()
@@ -27,14 +27,14 @@ _NOT_TO_CALLER = frozenset(
 
 
 class Refusal(Exception):
-    """An answer of the router in place of the model's."""
+    """An answer of the router instead of the model's."""
 
     def __init__(self, status: int, text: str, reason: str | None = None) -> None:
         super().__init__(text)
         self.status, self.text, self.reason = status, text, reason
 
     def response(self, request_id: str, deployment: str | None = None) -> web.Response:
-        """As HTTP; `deployment` when one had been chosen."""
+        """The HTTP response; `deployment` is the chosen deployment, if any."""
         headers = {"x-request-id": request_id, "Server": _SERVER}
         if deployment is not None:
             headers[DEPLOYMENT_HEADER] = deployment
@@ -44,12 +44,12 @@ class Refusal(Exception):
 
 
 def caller_status(reply: ModelReply) -> int:
-    """Whatever is not exactly 200 is a model error to the caller, 201 and 204 included."""
+    """Callers see any status other than 200 as a model error, including 201 and 204."""
     return 200 if reply.status == 200 else 424
 
 
 def caller_headers(reply: ModelReply, deployment: str, request_id: str) -> list[tuple[str, str]]:
-    """The model's own headers and what the front door adds."""
+    """The model's own headers and those that the front door adds."""
     headers = [
         (name.decode("latin-1"), value.decode("utf-8", "replace"))
         for name, value in reply.headers

@@ -1,7 +1,7 @@
-"""The HTTP face of the endpoints: who may call, and which deployment answers.
+"""The HTTP interface of the endpoints: who may call, and which deployment answers.
 
 Weights change between two requests, never within one: each request looks at one immutable route. Copies for a shadow
-deployment are sent on the side and their answers dropped. What statuses and texts look like is in `replies.py`.
+deployment are sent separately and their answers are dropped. `replies.py` defines statuses and texts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from localazure.scoring.replies import (
 from localazure.scoring.specification import EndpointRouting
 from localazure.scoring.traffic import ServedRequest
 
-# Paths of the inference server that are reachable from outside, and their methods.
+# Paths of the inference server that callers can reach, and their methods.
 _PATHS = {"/score": ("POST", "GET", "OPTIONS"), "/swagger.json": ("GET",)}
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -49,13 +49,13 @@ class _Route:
     total: int
     shadows: tuple[tuple[str, int], ...]
     connections: set[asyncio.BaseTransport]
-    """Of clients that called the endpoint; closed ones are removed when connections are counted."""
+    """Connections of clients that called the endpoint; closed ones are removed when connections are counted."""
 
 
 class Router:
     """Routes of all endpoints. Give it a seeded `random.Random` to make the split reproducible.
 
-    `exchange` is what carries a call to an instance; faults on command stand in its place.
+    `exchange` carries a call to an instance; faults on command replace it.
     """
 
     def __init__(self, chance: random.Random | None = None, exchange: Exchange = exchange) -> None:
@@ -71,11 +71,11 @@ class Router:
         self._observers.append(observer)
 
     def attach(self, target: Target) -> None:
-        """Make a deployment known, or replace what is known of it."""
+        """Add a deployment or replace its data."""
         self._targets[_key(target.endpoint, target.deployment)] = target
 
     def detach(self, endpoint: str, deployment: str) -> None:
-        """Forget a deployment; requests that it already has go on."""
+        """Forget a deployment; its current requests continue."""
         self._targets.pop(_key(endpoint, deployment), None)
 
     def route(self, routing: EndpointRouting) -> None:
@@ -92,19 +92,19 @@ class Router:
         self._routes.pop(endpoint.lower(), None)
 
     def connections(self) -> dict[str, int]:
-        """How many clients that called an endpoint are still connected; endpoints without any are left out."""
+        """The number of connected clients per endpoint that they called; endpoints without clients are left out."""
         for route in self._routes.values():
             route.connections.difference_update([one for one in route.connections if one.is_closing()])
         return {name: len(route.connections) for name, route in self._routes.items() if route.connections}
 
     async def close(self) -> None:
-        """End the copies that are still on their way."""
+        """Cancel the copies that are still in flight."""
         for task in list(self._copies):
             task.cancel()
         await asyncio.gather(*self._copies, return_exceptions=True)
 
     def routes(self) -> list[web.RouteDef]:
-        """What the HTTP server mounts."""
+        """The routes that the HTTP server mounts."""
         routes = []
         for path, methods in _PATHS.items():
             handler = self._handler(path)
@@ -145,7 +145,7 @@ class Router:
         return await self._forward(request, target, call)
 
     def _choose(self, route: _Route, named: str | None) -> Target:
-        """By header, whatever the weight; else by chance, in proportion to the live weights."""
+        """Choose by header, regardless of weight; otherwise at random, in proportion to the live weights."""
         endpoint = route.routing.endpoint
         if named is not None:
             target = self._targets.get(_key(endpoint, named))
@@ -160,7 +160,7 @@ class Router:
             if point < 0:
                 chosen = name
                 break
-        # After a restart a weight may be back before its deployment: nothing is ready then, which is a 503.
+        # After a restart a weight may be back before its deployment: no instance is ready then, which is a 503.
         return self._targets.get(_key(endpoint, chosen)) or Target(endpoint, chosen, Dispatcher(1, 1), 5.0)
 
     async def _forward(self, request: web.Request, target: Target, call: Call) -> web.StreamResponse:
@@ -190,11 +190,11 @@ class Router:
                 await response.write_eof()
             except upstream.UpstreamError as exc:
                 timeout = isinstance(exc, upstream.UpstreamTimeout)
-                refusal = Refusal(408, TIMEOUT) if timeout else Refusal(502, f"The model's answer broke off: {exc}.")
+                refusal = Refusal(408, TIMEOUT) if timeout else Refusal(502, f"The model's answer ended early: {exc}.")
                 status = refusal.status
                 if not response.prepared:
                     return refusal.response(call.request_id, target.deployment)
-                if request.transport is not None:  # too late for a status; a broken connection, never a short body
+                if request.transport is not None:  # too late for a status: break the connection
                     request.transport.abort()
             return response
         finally:
@@ -203,7 +203,7 @@ class Router:
             self._report(call.served(target, status=status, model_status=reply.status, response_bytes=sent))
 
     def _mirror(self, route: _Route, live: Target, call: Call) -> None:
-        """Send copies to the shadows, by chance and without waiting; their answers are dropped."""
+        """Send copies to the shadow deployments, at random and without waiting; their answers are dropped."""
         for name, percent in route.shadows:
             shadow = self._targets.get(_key(route.routing.endpoint, name))
             if shadow is not None and shadow is not live and self._random() * 100 < percent:
@@ -235,7 +235,7 @@ class Router:
     def _report_refused(
         self, request: web.Request, path: str, request_id: str, started: float, clock: float, refusal: Refusal
     ) -> None:
-        """A request that no deployment got to see; requests to unknown endpoints are nobody's."""
+        """Record a request that reached no deployment; requests to unknown endpoints are not recorded."""
         route = self._routes.get(request.match_info["endpoint"].lower())
         if route is not None:
             self._report(
@@ -261,14 +261,14 @@ class Router:
 
 
 async def _not_served(request: web.Request) -> web.Response:
-    """What the server would otherwise offer to its other services: wrong methods and unknown paths."""
+    """Answer wrong methods and unknown paths, which would otherwise reach the server's other services."""
     methods = _PATHS.get("/" + request.match_info["rest"])
     if methods is not None:
         refused = Refusal(405, "").response(str(uuid.uuid4()))
         refused.headers["Allow"] = ", ".join(methods)
         return refused
     known = ", ".join(_PATHS)
-    return Refusal(404, f"An endpoint serves {known}, nothing else.").response(str(uuid.uuid4()))
+    return Refusal(404, f"An endpoint serves only {known}.").response(str(uuid.uuid4()))
 
 
 def _key(endpoint: str, deployment: str) -> tuple[str, str]:
@@ -276,7 +276,7 @@ def _key(endpoint: str, deployment: str) -> tuple[str, str]:
 
 
 def _request_id(given: str | None) -> str:
-    """Reserved for the server's tracing: what is no GUID is overridden (documented, request tracing)."""
+    """Reserved for the server's tracing: a value that is not a GUID is overridden (documented, request tracing)."""
     return given if given and _GUID.fullmatch(given) else str(uuid.uuid4())
 
 

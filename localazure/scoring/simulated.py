@@ -1,7 +1,7 @@
 """Deployments without processes: each instance answers at once with a fixed document.
 
 For tests of scale, where hundreds of deployments must fit on one machine. Weights, limits, keys, metrics and scale-out
-are the real ones; there is no environment, no script and no model, so nothing of these can fail here either.
+are the real ones; there is no environment, script or model, so their failures do not occur here either.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SWAGGER = "/swagger.json"
 
 
 class CannedReply(upstream.ModelReply):
-    """An answer that no server gave."""
+    """An answer without a server."""
 
     def __init__(self, body: bytes) -> None:
         self.status = 200
@@ -46,7 +46,7 @@ class CannedReply(upstream.ModelReply):
 
 
 class SimulatedBackend(Backend):
-    """An instance that is a fixed answer."""
+    """An instance with a fixed answer."""
 
     def __init__(self, endpoint: str, deployment: str, number: int) -> None:
         super().__init__(f"simulated:{number}")
@@ -57,12 +57,12 @@ class SimulatedBackend(Backend):
         self._swagger = json.dumps({"swagger": "2.0", "info": information, "paths": {"/score": {}}}).encode()
 
     def answer(self, path: str) -> CannedReply:
-        """What the instance says to a request for a path."""
+        """The instance's answer to a request for a path."""
         return CannedReply(self._swagger if path.startswith(_SWAGGER) else self._answer)
 
 
 class SimulatedDeployment:
-    """A deployment like `localazure.scoring.deployments.Deployment`, of simulated instances."""
+    """A deployment like `localazure.scoring.deployments.Deployment`, with simulated instances."""
 
     def __init__(self) -> None:
         self.spec: DeploymentSpec | None = None
@@ -81,7 +81,7 @@ class SimulatedDeployment:
         return dispatcher
 
     async def retire_old(self) -> None:
-        """Wait for the requests of the version before."""
+        """Wait for the requests of the previous version."""
         old, self._old = self._old, None
         await self._drain(old)
 
@@ -101,13 +101,13 @@ class SimulatedDeployment:
         await asyncio.gather(*(backend.drained(spec.request_timeout_seconds) for backend in surplus))
 
     async def stop(self, *, drain: bool) -> None:
-        """Nothing to end; with `drain` wait for requests under way."""
+        """Nothing to end; with `drain`, wait for active requests."""
         if drain:
             await self._drain(self._dispatcher)
         self._dispatcher = self._old = None
 
     def logs(self, container: str, lines: int) -> str:
-        """There are none, and it says why."""
+        """A fixed text which explains that there are no logs."""
         return "Instance status:\nUserContainerStart: Succeeded\n\nContainer logs:\nThis deployment is simulated.\n"
 
     def instances(self) -> list[tuple[int, int | None, bool]]:
@@ -116,7 +116,7 @@ class SimulatedDeployment:
         return [(number, None, True) for number in range(count)]
 
     def status(self) -> dict[str, Any]:
-        """As of a real deployment."""
+        """The same values as for a real deployment."""
         return {
             "state": "serving" if self._dispatcher is not None else "starting",
             "simulated": True,

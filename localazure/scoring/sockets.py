@@ -12,7 +12,7 @@ _LONGEST = 70  # leaves room for the socket's own name below the limit (104 byte
 
 
 def socket_folder(home: Path) -> Path:
-    """`<home>/sockets`, or where that is too long a folder in the temporary directory that belongs to this home."""
+    """`<home>/sockets`, or, if that is too long, a folder in the temporary directory that belongs to this home."""
     folder = home.resolve() / "sockets"
     if len(os.fsencode(folder)) > _LONGEST:
         digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:12]
@@ -20,6 +20,6 @@ def socket_folder(home: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise PermissionError(f"{folder} must be a folder of this user; somebody else made it. Remove it.")
+        raise PermissionError(f"{folder} must belong to this user, but another user created it. Remove it.")
     folder.chmod(0o700)
     return folder

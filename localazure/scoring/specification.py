@@ -1,8 +1,8 @@
-"""What the control plane tells the data plane: plain values, no behaviour.
+"""What the control plane passes to the data plane: plain values, no behaviour.
 
-`DeploymentSpec` is one deployment with its assets already on the local disk, `EndpointRouting` is who may call an
-endpoint and where its requests go, `DeploymentFailed` is how a deployment ends that cannot be started. Nothing here
-knows ARM's JSON, ids or api-versions.
+`DeploymentSpec` is one deployment with its assets already on the local disk. `EndpointRouting` states who may call an
+endpoint and where its requests go. `DeploymentFailed` means that a deployment cannot be started. Nothing here knows
+ARM's JSON, ids or api-versions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentSpec:
-    """One deployment of an endpoint. Two equal specs are the same deployment: applying the second does nothing."""
+    """One deployment of an endpoint. Applying a spec equal to the current one does nothing."""
 
     endpoint: str
     deployment: str
@@ -37,11 +37,11 @@ class DeploymentSpec:
     scoring_script: str | None = None
     """Relative to `code_folder`, forward slashes."""
     model_folder: Path | None = None
-    """A folder or a file; it appears under its own name in AZUREML_MODEL_DIR."""
+    """A folder or a file; AZUREML_MODEL_DIR contains it under its own name."""
     mlflow: bool = False
     """Whether the model is of the type mlflow_model, which can be deployed without code."""
     model_mount: str = "azureml-models/model/1"
-    """`azureml-models/<name>/<version>`: where AZUREML_MODEL_DIR is, below the application's root."""
+    """`azureml-models/<name>/<version>`: the location of AZUREML_MODEL_DIR below the application's root."""
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     request_timeout_seconds: float = 5.0
     max_concurrent_requests_per_instance: int = 1

@@ -1,7 +1,7 @@
-"""What happened to each request, and running totals per deployment.
+"""The outcome of each request, and running totals per deployment.
 
-`ServedRequest` goes to every observer of the router; `Totals` is the one that the status needs. Metrics per minute,
-percentiles over time and traffic logs are other observers' business.
+`ServedRequest` goes to every observer of the router; `Totals` is the observer that the status needs. Other observers
+compute metrics per minute, percentiles over time and traffic logs.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _RECENT = 1000
 
 @dataclass(slots=True)
 class ServedRequest:
-    """One request to a deployment, after its answer."""
+    """One answered request to a deployment."""
 
     endpoint: str
     deployment: str
-    """Empty for a request that was refused before it had one."""
+    """Empty for a request that was refused before a deployment was chosen."""
     request_id: str
     method: str
     path: str
@@ -27,16 +27,16 @@ class ServedRequest:
     """Unix time in seconds."""
     seconds: float
     status: int
-    """What the caller got (or would have got, for a mirrored copy)."""
+    """The caller's status (for a mirrored copy: the status that a caller would have got)."""
     model_status: int | None
-    """What the model server answered, None when it was not reached."""
+    """The model server's status; None when it was not reached."""
     request_bytes: int
     response_bytes: int
     mirrored: bool = False
     direct: bool = False
     """Routed by the azureml-model-deployment header."""
     headers: tuple[tuple[bytes, bytes], ...] = field(default=(), repr=False)
-    """As the caller sent them, key included: never to be written as a whole."""
+    """As the caller sent them, including the key: never write them as a whole."""
 
 
 @dataclass

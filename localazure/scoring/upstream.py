@@ -1,8 +1,8 @@
 """One HTTP exchange with a model server over its unix socket.
 
-Made for this one peer: a connection per request (gunicorn's sync worker closes it anyway), no redirects, no cookies,
-no decompression. Node's parser reads the answer (httptools, strict); a whole client library costs half of what the
-router may add (docs/adr/0007). The response body is handed on as it arrives, with back-pressure.
+Written for this one peer: a connection per request (gunicorn's sync worker closes it anyway), no redirects, no cookies,
+no decompression. Node's parser reads the answer (httptools, strict); a complete client library costs half of the
+latency that the router may add (docs/adr/0007). The response body is forwarded as it arrives, with back-pressure.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 HEAD_LIMIT = 64 * 1024
 """Bytes of status line and headers, of interim answers too."""
 _BUFFER_LIMIT = 512 * 1024
-"""A body that is announced as no longer than this is waited for; others are handed on as they arrive."""
+"""A body with a Content-Length up to this is read first; other bodies are forwarded as they arrive."""
 
 
 class UpstreamError(Exception):
-    """The model server gave no (whole) answer; `sent` tells whether it may have seen the request."""
+    """The model server gave no complete answer; `sent` states whether it may have seen the request."""
 
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class UpstreamError(Exception):
 
 
 class UpstreamTimeout(UpstreamError):
-    """The time of the request is over."""
+    """The request timed out."""
 
 
 class ModelReply:
@@ -45,11 +45,11 @@ class ModelReply:
 
     @property
     def whole_body(self) -> bytes | None:
-        """The body, when all of it is already there."""
+        """The body, when all of it has already arrived."""
         return self._exchange.taken() if self._exchange.ended else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives; raises `UpstreamError` when it breaks off."""
+        """The body as it arrives; raises `UpstreamError` when it ends early."""
         while True:
             chunk = self._exchange.taken()
             if chunk:
@@ -60,12 +60,12 @@ class ModelReply:
                 await self._exchange.more()
 
     def close(self) -> None:
-        """Give the connection up, finished or not."""
+        """Close the connection, finished or not."""
         self._exchange.close()
 
 
 async def send(path: str, request: bytes, *, deadline: float) -> ModelReply:
-    """Send one serialised request; returns when the answer's head is there, and its body too if that is short.
+    """Send one serialised request; returns when the answer's headers have arrived, and a short body as well.
 
     `deadline` is in loop time and holds for the body as well.
     """
@@ -104,7 +104,7 @@ class _Exchange(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer = loop.call_at(deadline, self._expire)
 
-    # What the reader of the reply uses.
+    # For the reader of the reply.
 
     def taken(self) -> bytes:
         if not self._chunks:
@@ -135,7 +135,7 @@ class _Exchange(asyncio.Protocol):
         else:
             self.head.cancel()
 
-    # What the transport calls.
+    # Called by the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # The transports of other event loops do not inherit from asyncio.Transport.
@@ -163,18 +163,18 @@ class _Exchange(asyncio.Protocol):
         elif not self.ended:
             self._fail(UpstreamError(f"the model server broke the connection ({exc or 'closed early'})", sent=True))
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
         self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._answer is None:  # afterwards these are trailers, which nobody asked for
+        if self._answer is None:  # later ones are trailers, which are ignored
             self._headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self._answer is not None or status < 200:  # bytes after the answer; an interim answer: the real one follows
+        if self._answer is not None or status < 200:  # bytes after the answer, or an interim answer before the real one
             return
         lengths = [value for name, value in self._headers if name.lower() == b"content-length"]
         codings = [value.lower() for name, value in self._headers if name.lower() == b"transfer-encoding"]
@@ -221,7 +221,7 @@ class _Exchange(asyncio.Protocol):
             self._transport.abort()
         if not self.head.done():
             self.head.set_exception(failure)
-            self.head.exception()  # seen: nobody may be left to await it
+            self.head.exception()  # mark it as seen: no task may await it any more
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(failure)
 

@@ -1,4 +1,4 @@
-"""Who may touch blobs: network rules, bearer tokens, SAS and, when asked for, role assignments."""
+"""Decides who may access blobs: network rules, bearer tokens, SAS and, when enabled, role assignments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localazure.store import Resource
 
 @dataclass(frozen=True)
 class BlobAddress:
-    """What a request is about; container and blob may be empty."""
+    """The subject of a request; container and blob may be empty."""
 
     account: Resource
     container: str
@@ -34,7 +34,7 @@ class Access:
     def check(self, request: web.Request, target: BlobAddress) -> None:
         """Raise BlobError when the service would refuse."""
         if not self._accounts.caller_reaches(target.account):
-            # Known code; that it comes before authentication is not verified.
+            # A known code; that Azure checks it before authentication is not verified.
             raise BlobError(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
         write = request.method not in ("GET", "HEAD")
         if "sig" in request.query:
@@ -56,7 +56,7 @@ class Access:
 
 
 def _permissions(request: web.Request) -> str:
-    """The SAS permissions of which one is needed."""
+    """The SAS permissions, of which one is required."""
     if request.method == "DELETE":
         return "d"
     if request.method == "PUT":

@@ -1,4 +1,4 @@
-"""Storage accounts as the blob service sees them, and what it asks of those who keep them."""
+"""Storage accounts as the blob service sees them, and the interface that it needs from their owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localazure.store import Resource
 
 
 class Accounts(Protocol):
-    """The accounts of one local Azure and the rights of its caller; the control plane is one."""
+    """The accounts of one local Azure and the rights of its caller; the control plane implements it."""
 
     @property
     def base_url(self) -> str: ...
@@ -25,10 +25,10 @@ class Accounts(Protocol):
     def storage_account(self, name: str) -> Resource | None: ...
 
     def caller_reaches(self, account: Resource) -> bool:
-        """Whether the account's network rules let the caller through."""
+        """Whether the account's network rules admit the caller."""
 
     def caller_may_use_blobs(self, account: Resource, write: bool) -> bool:
-        """Whether the caller's roles suffice."""
+        """Whether the caller's roles permit the request."""
 
 
 def is_closed_to_public(account: Resource) -> bool:

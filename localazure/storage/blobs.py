@@ -1,8 +1,8 @@
 """Containers and blobs: content in files `<root>/<account>/<container>/<blob path>`, properties in the store.
 
-A blob's properties are committed, then its file appears in one rename; a start finishes what a kill between the two
-left, so a blob is whole at any moment. A name that is a folder of another blob's name is refused: files cannot be
-both. It knows no HTTP and no rights.
+A blob's properties are committed, then one rename puts its file in place. If a kill comes between the two steps, the
+next start finishes the second, so a blob is complete at any moment. A name that is also a folder of another blob's name
+is refused: a path cannot be both. The module knows neither HTTP nor permissions.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class BlobStore:
 
     def range_md5(self, account: str, container: str, name: str, start: int, end: int) -> str:
         if end - start > _MAX_MD5_RANGE:
-            # Known rule; code and wording are ours.
+            # A known rule; code and wording are ours.
             raise BlobError(400, "InvalidHeaderValue", "The MD5 of a range of more than 4 MiB cannot be asked for.")
         with self.path(account, container, name).open("rb") as file:
             file.seek(start)
@@ -112,14 +112,14 @@ class BlobStore:
     # Writing
 
     def new_upload(self, account: str, container: str) -> Path:
-        """A fresh file to receive content."""
+        """A new file to receive content."""
         self.container(account, container)
         folder = self._root / account / _UPLOADS / container
         folder.mkdir(parents=True, exist_ok=True)
         return folder / uuid.uuid4().hex
 
     def block_path(self, account: str, container: str, name: str, block_id: str) -> Path:
-        """Where an uncommitted block waits."""
+        """The file of an uncommitted block."""
         try:
             base64.b64decode(block_id, validate=True)
         except ValueError as exc:
@@ -152,16 +152,16 @@ class BlobStore:
             "headers": {},
             "upload": upload.name,
         } | headers
-        # In this order: `recover` finishes the second step, while content without its properties could not be told.
+        # In this order: `recover` can finish the second step, but could not recognise content without properties.
         self._store.save_blob(account, container, name, document)
         os.replace(upload, target)
         return document
 
     def recover(self) -> None:
-        """After a start: finish the commits that a killed process began, and remove what it had not received whole."""
+        """After a start: finish the commits that a killed process began, and remove incomplete uploads."""
         for upload in self._root.glob(f"*/{_UPLOADS}/*/*"):
             if upload.is_dir():
-                continue  # blocks wait for their list
+                continue  # keep blocks until their list is committed
             account, container = upload.parent.parent.parent.name, upload.parent.name
             blobs = self._store.blobs(account, container, "", "")
             name = next((name for name, document in blobs if document.get("upload") == upload.name), None)

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 
 class BlobError(Exception):
-    """One refusal; codes are the service's own, the words are short forms of its texts."""
+    """One refusal; codes are the service's own, messages are short forms of its texts."""
 
     def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{code}: {message}")

@@ -1,4 +1,4 @@
-"""Headers of the blob service: what it answers about a blob, conditions, ranges, metadata. Keeps no state."""
+"""Headers of the blob service: properties of a blob, conditions, ranges, metadata. Stateless."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from localazure.storage.errors import BlobError
 
 MAX_PAGE = 5000  # the service's limit
-# Request header -> name under which it is kept and answered.
+# Request header -> name under which it is stored and returned.
 _CONTENT_HEADERS = {
     "x-ms-blob-content-type": "Content-Type",
     "x-ms-blob-content-encoding": "Content-Encoding",
@@ -81,7 +81,7 @@ def check_conditions(request: web.Request, document: dict[str, Any]) -> None:
     match = request.headers.get("If-Match")
     if match and match not in ("*", document["etag"]):
         raise _condition_not_met()
-    # Times are compared as they are written: in whole seconds.
+    # Times are compared in whole seconds, the precision of the header.
     unmodified_since = _moment(request, "If-Unmodified-Since")
     if unmodified_since is not None and int(document["modified"]) > unmodified_since:
         raise _condition_not_met()
@@ -134,7 +134,7 @@ def _bad_header() -> BlobError:
 
 
 def read_range(request: web.Request, size: int) -> tuple[int, int, bool]:
-    """Start, end (exclusive) and whether a part was asked for."""
+    """Start, end (exclusive) and whether the request has a range."""
     text = request.headers.get("x-ms-range") or request.headers.get("Range")
     if not text:
         return 0, size, False

@@ -37,7 +37,7 @@ from localazure.storage.xml import block_list_ids, list_blobs_xml, list_containe
 MAX_UPLOAD_BYTES = 5000 << 20  # the service's limit for one PUT of a block blob
 MAX_XML_BYTES = 16 << 20
 _CHUNK = 1 << 18
-# What a blob or container would have afterwards, and does not have here.
+# Headers and parameters whose effect on a blob or container is not emulated.
 _REFUSED_HEADERS = (
     "x-ms-access-tier",
     "x-ms-blob-public-access",
@@ -209,7 +209,7 @@ class BlobService:
             while left:
                 chunk = file.read(min(_CHUNK, left))
                 if not chunk:
-                    break  # replaced under us: the client sees a short body and tries again
+                    break  # the blob was replaced meanwhile: the client sees a short body and tries again
                 left -= len(chunk)
                 await response.write(chunk)
         await response.write_eof()
@@ -249,7 +249,7 @@ class BlobService:
         return response
 
     async def _receive(self, request: web.Request, upload: Path) -> tuple[int, str]:
-        """Write the request's body to a file; size and MD5. Leaves no file behind when it fails."""
+        """Write the request's body to a file; returns size and MD5. On failure it leaves no file behind."""
         digest, size = hashlib.md5(usedforsecurity=False), 0
         try:
             with upload.open("wb") as file:

@@ -1,7 +1,7 @@
 """Service SAS of containers and blobs: signed here for uploads, checked here for requests.
 
-The string to sign is that of service versions 2020-12-06 and later, which every current client uses. Stored access
-policies, account SAS, user delegation SAS and IP ranges are refused, not ignored.
+The string to sign has the format of service versions 2020-12-06 and later, which every current client uses. Stored
+access policies, account SAS, user delegation SAS and IP ranges are refused, not ignored.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _time(text: str | None, missing: float = 0.0) -> float:
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as exc:
-        raise _refused("A time of the signature cannot be read.") from exc
+        raise _refused("The signature contains a time that cannot be parsed.") from exc
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""XML bodies of the blob service, written and read with the standard library. Pure."""
+"""Writes and reads XML bodies of the blob service with the standard library. Pure."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""The scoring script of an MLflow model that is deployed without code. Runs in the model's environment, not here.
+"""The scoring script of an MLflow model that is deployed without code. It runs in the model's environment, not here.
 
-It takes and gives what the script in Azure's image does (Azure/azureml-assets, assets/inference/environments/
+It accepts and returns what the script in Azure's image does (Azure/azureml-assets, assets/inference/environments/
 mlflow-py312-inference, at commit 4b41f8ccbc01) for models of tables and tensors: `input_data` as a table in pandas'
 split form, a list or named lists, and optional `params`. It collects no data.
 """
 
 # mypy: ignore-errors
-# (what it imports is in the model's environment only)
+# (its imports exist only in the model's environment)
 
 import inspect
 import os
@@ -70,7 +70,7 @@ model = mlflow.pyfunc.load_model(str(next(folder for folder in _found if (folder
 
 
 def init():
-    """The model is loaded already: its signature is needed to declare `run`."""
+    """The model is already loaded: `run` cannot be declared without its signature."""
 
 
 @input_schema("input_data", _input_type(model.metadata.get_input_schema()))

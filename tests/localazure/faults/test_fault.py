@@ -120,7 +120,7 @@ def test_a_poll_is_no_resource_and_a_score_belongs_to_its_endpoint_too() -> None
 
 
 def test_what_is_asked_in_vain_is_refused() -> None:
-    assert "is about requests" in problems_of({"kind": "operation-fails", "type": "score"})
+    assert "type score stands for requests" in problems_of({"kind": "operation-fails", "type": "score"})
     assert "from 500 to 599" in problems_of({"kind": "500", "status": 404})
     assert "does not take status" in problems_of({"kind": "409", "status": 500})
     assert read(kind="500", status=503, type="Polls").status == 503
@@ -185,7 +185,7 @@ def test_a_hold_says_when_and_no_other_kind_does() -> None:
     assert read(kind="hold", when="after").when == "after"
     assert "when must be before or after, got 'later'" in problems_of({"kind": "hold", "when": "later"})
     assert "does not take when" in problems_of({"kind": "500", "when": "after"})
-    assert "is about requests" not in str(read(kind="hold", type="polls"))
+    assert "stands for requests" not in str(read(kind="hold", type="polls"))
 
 
 def test_a_hold_acts_at_its_moment_only() -> None:

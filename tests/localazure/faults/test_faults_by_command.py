@@ -335,7 +335,7 @@ def test_the_help_is_enough_and_mistakes_are_named(local: Local) -> None:
     mistakes = {
         ("nonsense",): "the kinds are delay",
         ("delay",): "--by",
-        ("operation-fails", "--type", "score"): "is about requests",
+        ("operation-fails", "--type", "score"): "stands for requests",
         ("500", "--type", "onlineEndpoint"): "Did you mean 'onlineendpoints'",
         ("500", "--status", "404"): "from 500 to 599",
         ("drop", "--by", "1s"): "does not take by_seconds",

@@ -47,7 +47,7 @@ def test_writing_beside_the_code_leaves_the_original_alone(spec, tmp_path):
     [
         ({"code_folder": None}, "BadArgument", "needs both"),
         ({"scoring_script": None}, "BadArgument", "needs both"),
-        ({"scoring_script": "other.py"}, "ResourceNotReady", "It has: inner"),
+        ({"scoring_script": "other.py"}, "ResourceNotReady", "It contains: inner"),
         ({"scoring_script": "../stored/x.py"}, "BadArgument", "inside the code folder"),
         ({"scoring_script": "/etc/passwd"}, "BadArgument", "inside the code folder"),
         ({"model_mount": "../../x"}, "BadArgument", "inside the container"),

@@ -72,7 +72,7 @@ def test_what_is_in_neither_table_says_what_to_write_where(tmp_path):
     with pytest.raises(DeploymentFailed) as caught:
         curated_environment("acme.io/model:3", {})
     assert caught.value.code == "NotEmulated"
-    written = caught.value.message.partition("started:\n")[2].rpartition("\n")[0]
+    written = caught.value.message.partition(f"{USER_TABLE}:\n")[2].rpartition("\n")[0]
     table = tmp_path / "environments.yml"
     table.write_text(written)
     assert "python=3.11" in curated_environment("acme.io/model:3", {USER_TABLE: str(table)}).conda_file

@@ -95,7 +95,7 @@ def test_the_build_log_notes_what_was_done_differently(cache):
     text = "channels: [conda-forge]\ndependencies:\n- python=3.7\n- pip: [azureml-inference-server-http]\n"
     log = provide(cache, text)[0].log.read_text()
     assert "channels ['conda-forge'] are ignored" in log
-    assert "Python =3.7 is not on this machine; Python 3." in log
+    assert "Python =3.7 is not installed on this machine; Python 3." in log
 
 
 def test_the_pythons_of_pyenv_are_looked_at_too(cache, monkeypatch):
@@ -107,14 +107,14 @@ def test_the_pythons_of_pyenv_are_looked_at_too(cache, monkeypatch):
 
 
 def test_without_the_inference_server_the_container_could_not_start(cache):
-    with pytest.raises(DeploymentFailed, match="has no azureml-inference-server-http") as caught:
+    with pytest.raises(DeploymentFailed, match="does not contain azureml-inference-server-http") as caught:
         provide(cache, "dependencies: [{pip: [numpy]}]")
     assert caught.value.code == "ResourceNotReady"
 
 
 @pytest.mark.proves("environments/versions", honours=["properties.image"])
 def test_no_environment_and_an_unknown_image_are_not_emulated_and_say_what_to_do(cache):
-    with pytest.raises(DeploymentFailed, match="names no environment, or one that is made by a Dockerfile") as caught:
+    with pytest.raises(DeploymentFailed, match="names no environment, or one with a Dockerfile") as caught:
         provide(cache, None)
     assert caught.value.code == "NotEmulated"
     with pytest.raises(DeploymentFailed, match=r'SLUICE_ENVIRONMENTS.*\n"acme\.io/model":\n') as caught:
@@ -140,7 +140,7 @@ def test_without_uv_the_error_says_where_it_was_looked_for(cache, monkeypatch):
     monkeypatch.delenv("SLUICE_UV")
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setattr("sys.executable", "/nonexistent/python")
-    with pytest.raises(DeploymentFailed, match="not in SLUICE_UV, not on PATH"):
+    with pytest.raises(DeploymentFailed, match="not found in SLUICE_UV, on PATH or next to"):
         provide(cache, CONDA)
 
 

@@ -64,7 +64,7 @@ def test_a_deployment_with_code_is_left_as_it_is(model, tmp_path):
 
 def test_without_code_only_mlflow_models_are_served(model):
     for other in (spec(model, mlflow=False, image="acme.io/serving:1"), spec(None, image="acme.io/serving:1")):
-        with pytest.raises(DeploymentFailed, match=r"runs what the image acme\.io/serving:1 itself starts") as caught:
+        with pytest.raises(DeploymentFailed, match=r"runs the command of the image acme\.io/serving:1") as caught:
             with_code(other)
         assert caught.value.code == "NotEmulated"
 
@@ -110,7 +110,7 @@ def test_a_flavor_of_the_wrong_form_is_no_flavor(model, function):
 
 def test_a_dependency_of_the_wrong_form_is_refused_as_in_any_conda_file(model):
     (model / "conda.yaml").write_text("dependencies: [python=3.11, {pip: numpy}]")
-    with pytest.raises(DeploymentFailed, match="a dependency must be text or one 'pip:' list"):
+    with pytest.raises(DeploymentFailed, match="a dependency must be a string or one 'pip:' list"):
         read_conda_file(with_code(spec(model)).conda_file)
 
 
