@@ -37,17 +37,17 @@ class Jobs(Behaviour):
         self._runs: dict[str, asyncio.Task[None]] = {}
         """What runs in this process, by the job's key."""
 
-    def begin(self, job: Resource) -> None:
+    def created(self, resource: Resource) -> None:
         """Run a job in the background."""
-        run = self.plane.run_in_background(run_job(self.plane, job.id))
-        self._runs[job.key] = run
-        run.add_done_callback(lambda _: self._runs.pop(job.key, None))
+        run = self.plane.run_in_background(run_job(self.plane, resource.id))
+        self._runs[resource.key] = run
+        run.add_done_callback(lambda _: self._runs.pop(resource.key, None))
 
     def restore(self) -> None:
         """Jobs that an earlier process left unfinished begin again."""
         for job in self.store.of_type(self.shape.arm):
             if job_status(job) not in TERMINAL:
-                self.begin(job)
+                self.created(job)
 
     def removed(self, resource: Resource) -> None:
         self._end_run(resource)
@@ -111,9 +111,7 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
     private |= {"answer": answer, "status": "Preparing", "sent": sent, "deployment_properties": deployment.properties}
     job = Resource(id=job_id, body=body, private=private)
     plane.store.save(job)
-    jobs = plane.behaviour(TYPE)
-    assert isinstance(jobs, Jobs)
-    jobs.begin(job)
+    plane.behaviour(TYPE).created(job)
     return answer
 
 
