@@ -1,5 +1,6 @@
 """What Azure Monitor sees of the endpoints: metrics, request logs, autoscale, and a page for people.
 
-Numbers come from requests that were really served and processes that really ran. It knows the data plane by the
-records that it is handed, and ARM only where `scaler.py` reads settings and changes a deployment's capacity.
+The numbers come from requests that were really served and processes that really ran. The package knows the data plane
+only through the records that it receives, and ARM only in `scaler.py`, which reads settings and changes a deployment's
+capacity.
 """

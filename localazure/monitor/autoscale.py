@@ -1,8 +1,9 @@
-"""What an autoscale setting wants now: a pure decision from the setting, metrics, the time and the present number.
+"""Decides how many instances an autoscale setting wants now, from the setting, metrics, time and current number. Pure.
 
-As Microsoft documents it: any rule may scale out, the greatest result counts; scaling in needs all rules that scale in
-to agree, the smallest step counts, and it is not done when it would make a rule scale out again; the bounds of the
-profile in force bind at once. A profile with fixed dates goes before recurring ones, these before the regular one.
+As Microsoft documents it: any rule may scale out, and the greatest result counts. All scale-in rules must agree before
+it scales in; then the smallest step counts, and it does not scale in if that would make a rule scale out again. The
+bounds of the active profile apply immediately. A profile with fixed dates takes precedence over recurring ones, and
+these over the regular one.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from localazure.monitor.autoscale_setting import FixedDate, Profile, Recurrence,
 from localazure.monitor.time_zones import zone_of
 
 Reader = Callable[[Trigger], Sequence[Sequence[float]] | None]
-"""For each grain of a trigger's window, oldest first, the values of the instances; None or nothing: unreadable."""
+"""For each grain of a trigger's window, oldest first, the values of the instances; None or empty: unreadable."""
 
 _SHARED = ("CpuUtilizationPercentage",)
-"""Metrics that fall for each instance when there are more of them."""
+"""Metrics whose value per instance falls when instances are added."""
 
 
 @dataclass(frozen=True)
 class Current:
-    """What there is: the number of instances, and when it was last changed by autoscale (Unix time)."""
+    """The current number of instances, and when autoscale last changed it (Unix time)."""
 
     instances: int
     last_scaled: float | None = None
@@ -32,7 +33,7 @@ class Current:
 
 @dataclass(frozen=True)
 class Decision:
-    """How many instances there shall be, and why."""
+    """The wanted number of instances, and the reason."""
 
     instances: int
     reason: str
@@ -45,13 +46,13 @@ def decide(setting: Setting, metrics: Reader, now: float, current: Current) -> D
         return Decision(current.instances, "The setting is disabled.")
     profile = active_profile(setting.profiles, now)
     if profile is None:
-        return Decision(current.instances, "No profile is in force.")
+        return Decision(current.instances, "No profile is active.")
     wanted, reason = _within(profile, metrics, now, current)
     return Decision(wanted, reason, profile.name)
 
 
 def active_profile(profiles: Sequence[Profile], now: float) -> Profile | None:
-    """The profile in force; a recurring one is in force until another one begins."""
+    """The active profile; a recurring one is active until another one begins."""
     for profile in profiles:
         if isinstance(profile.when, FixedDate) and profile.when.start <= now < profile.when.end:
             return profile
@@ -95,10 +96,10 @@ def _within(profile: Profile, metrics: Reader, now: float, current: Current) -> 
         wanted = min(profile.maximum, max(current.instances, _result(rule, current.instances)))
         return wanted, _because(rule, values[rule])
     if out:
-        return current.instances, "A rule would scale out, but its cool-down is not over."
+        return current.instances, "A rule would scale out, but its cool-down has not ended."
     unreadable = sum(value is None for value in values.values())
     if unreadable and current.instances < profile.default:
-        return profile.default, f"The metrics of {unreadable} rule(s) cannot be read: the default count holds."
+        return profile.default, f"The metrics of {unreadable} rule(s) cannot be read: the default count applies."
     return _scale_in(profile, values, triggered, now, current)
 
 
@@ -107,15 +108,15 @@ def _scale_in(
 ) -> tuple[int, str]:
     rules = [rule for rule in profile.rules if not rule.increases]
     if not rules or any(rule not in triggered for rule in rules):
-        return current.instances, "No rule scales out, and not all that scale in agree."
+        return current.instances, "No rule scales out, and the scale-in rules do not all agree."
     if not all(_is_cool(rule, now, current) for rule in rules):
-        return current.instances, "All rules that scale in agree, but a cool-down is not over."
+        return current.instances, "All scale-in rules agree, but a cool-down has not ended."
     rule = max(rules, key=lambda rule: _result(rule, current.instances))
     wanted = max(profile.minimum, min(current.instances, _result(rule, current.instances)))
     while wanted < current.instances and _would_scale_out(profile, values, current.instances, wanted):
         wanted += 1
     if wanted == current.instances:
-        return wanted, "All rules that scale in agree, but the minimum is reached or it would scale out again."
+        return wanted, "All scale-in rules agree, but the minimum is reached or the setting would scale out again."
     return wanted, _because(rule, values[rule])
 
 
@@ -131,7 +132,7 @@ def _would_scale_out(profile: Profile, values: dict[Rule, float | None], before:
 
 
 def _gather(trigger: Trigger, metrics: Reader, instances: int) -> float | None:
-    """One number of all grains and instances, or None."""
+    """One number for all grains and instances, or None."""
     grains = [_combine(trigger.statistic, values) for values in metrics(trigger) or () if values]
     if not grains:
         return None
@@ -162,7 +163,7 @@ def _is_cool(rule: Rule, now: float, current: Current) -> bool:
 
 
 def _result(rule: Rule, instances: int) -> int:
-    """The number of instances after a rule. How Azure rounds percents is not documented: here to at least one."""
+    """The number of instances after a rule. Azure does not document how it rounds percents; here, at least one."""
     if rule.action == "ExactCount":
         return rule.value
     step = rule.value if rule.action == "ChangeCount" else max(1, math.floor(instances * rule.value / 100))

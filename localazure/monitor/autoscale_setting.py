@@ -1,7 +1,7 @@
 """An autoscale setting as plain values, read from the properties of its ARM resource. Pure.
 
 Ranges are those of Microsoft's reference; every broken rule is reported. Predictive autoscale and notifications are
-read over: they change no number of instances here.
+ignored: they do not change the number of instances here.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Trigger:
-    """When a rule acts: a metric, gathered over time and instances, compared with a threshold."""
+    """When a rule acts: a metric, aggregated over time and instances, compared with a threshold."""
 
     metric: str
     resource_id: str
     dimensions: tuple[tuple[str, bool, tuple[str, ...]], ...]
-    """Name, whether the values are wanted (or excluded), values."""
+    """Name, whether the values are included (or excluded), values."""
     grain_seconds: float
     window_seconds: float
     statistic: str
@@ -49,7 +49,7 @@ class Trigger:
     per_instance: bool
 
     def holds(self, value: float) -> bool:
-        """Whether a gathered value makes the rule act."""
+        """Whether an aggregated value makes the rule act."""
         return OPERATORS[self.operator](value, self.threshold)
 
 
@@ -66,7 +66,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class FixedDate:
-    """A profile's one stretch of time."""
+    """A profile's single period."""
 
     start: float
     end: float
@@ -85,7 +85,7 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class Profile:
-    """Bounds and rules, and when they hold."""
+    """Bounds and rules, and when they apply."""
 
     name: str
     minimum: int
@@ -105,12 +105,12 @@ class Setting:
 
 
 def read_setting(properties: Mapping[str, Any]) -> Setting:
-    """Raises `SettingError` with every rule that is broken, `SettingNotEmulated` for what only Azure can do."""
+    """Raises `SettingError` with every broken rule, `SettingNotEmulated` for settings that only Azure can follow."""
     return _Reader().setting(properties)
 
 
 def hastened(setting: Setting, speed: float) -> Setting:
-    """The same setting where grains, windows and cool-downs pass `speed` times as fast; schedules do not."""
+    """The same setting with grains, windows and cool-downs that pass `speed` times as fast; schedules stay."""
 
     def rule(one: Rule) -> Rule:
         grain = max(1.0, round(one.trigger.grain_seconds / speed))
@@ -229,7 +229,7 @@ class _Reader:
         )
 
     def _dimension(self, sent: Mapping[str, Any], name: str) -> tuple[str, bool, tuple[str, ...]]:
-        given = {key.lower(): value for key, value in sent.items()}  # ARM writes DimensionName, the docs dimensionName
+        given = {key.lower(): value for key, value in sent.items()}  # documented as dimensionName
         kind = self._choice(given, "operator", ("Equals", "NotEquals"), "", name)
         values = given.get("values")
         if not given.get("dimensionname") or not isinstance(values, list) or not values:
@@ -246,7 +246,7 @@ class _Reader:
         return value if isinstance(value, list) else []
 
     def _whole(self, sent: Mapping[str, Any], key: str, name: str, default: int | None = None, lowest: int = 0) -> int:
-        value = sent.get(key, default)  # Azure Monitor writes these numbers as text
+        value = sent.get(key, default)  # Azure Monitor writes these numbers as strings
         text = str(value)
         if isinstance(value, bool) or not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) < lowest:
             self._problems.append(f"{name}: {key} must be a whole number from {lowest}, got {value!r}.")
@@ -284,7 +284,7 @@ class _Reader:
         return zone
 
     def _local_time(self, sent: Mapping[str, Any], key: str, zone: str | None, name: str) -> float | None:
-        """Times are in the profile's zone, also when they are written with a Z (documented)."""
+        """Times are in the profile's zone, even when they are written with a Z (documented)."""
         try:
             moment = datetime.fromisoformat(str(sent.get(key)))
         except ValueError:

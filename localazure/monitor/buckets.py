@@ -1,8 +1,8 @@
 """Requests of one deployment, counted per second and per minute, in bounded memory.
 
-A request costs a few dictionary operations; seconds are folded into minutes when they are over. Latencies are kept in
-a histogram with steps of 2 %, so that any stretch of time has percentiles within 1 % of the true value. No time is
-read here: a request brings its own, a reader says what `now` is.
+A request costs a few dictionary operations; seconds are merged into minutes once they have ended. A histogram with
+steps of 2 % holds the latencies, so percentiles of any period are within 1 % of the true value. This module reads no
+clock: a request brings its time, and a reader passes `now`.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from localazure.scoring.traffic import ServedRequest
 
 MINUTE = 60
 KEPT_SECONDS = 300
-"""How long seconds can be read one by one; after that only their minutes can."""
+"""How long single seconds can be read; after that only their minutes."""
 KEPT_MINUTES = 750
-"""Twelve hours and a half: the longest window of an autoscale rule, and a little."""
+"""Twelve and a half hours: the longest window of an autoscale rule, with a margin."""
 _STEPS = 1 / math.log(1.02)
 _SHORTEST_SECONDS = 1e-6
 
 Status = tuple[int, int | None]
-"""What the caller got, and what the model answered."""
+"""The caller's status and the model's."""
 
 
 class Bucket:
-    """What happened in one second or minute that starts at `start` (Unix time)."""
+    """The requests of one second or minute that starts at `start` (Unix time)."""
 
     __slots__ = ("bytes", "histogram", "seconds", "start", "statuses", "timed")
 
@@ -43,7 +43,7 @@ class Bucket:
         self.bytes = 0
 
     def add(self, served: ServedRequest) -> None:
-        """Count one request. Those refused before they had a deployment have no latency to speak of."""
+        """Count one request. Requests refused before a deployment was chosen have no meaningful latency."""
         status = (served.status, served.model_status)
         self.statuses[status] = self.statuses.get(status, 0) + 1
         self.bytes += served.request_bytes + served.response_bytes
@@ -54,7 +54,7 @@ class Bucket:
             self.timed += 1
 
     def merge(self, other: Bucket | PackedBucket) -> None:
-        """Count what another one holds as well."""
+        """Add the counts of another bucket."""
         for status, count in other.statuses.items():
             self.statuses[status] = self.statuses.get(status, 0) + count
         for step, count in other.steps():
@@ -64,7 +64,7 @@ class Bucket:
         self.bytes += other.bytes
 
     def steps(self) -> Iterator[tuple[int, int]]:
-        """Step of the histogram, and number of requests in it."""
+        """Step of the histogram -> number of requests."""
         return iter(self.histogram.items())
 
     def average_seconds(self) -> float | None:
@@ -83,7 +83,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class PackedBucket:
-    """A second or minute that is over, or as far as it has come, in a tenth of the memory."""
+    """A second or minute, complete or so far, in a tenth of the memory."""
 
     start: int
     statuses: dict[Status, int]
@@ -97,17 +97,17 @@ class PackedBucket:
 
     @classmethod
     def of(cls, bucket: Bucket) -> PackedBucket:
-        """What a bucket holds."""
+        """Pack a bucket."""
         steps, counts = array("h", bucket.histogram.keys()), array("Q", bucket.histogram.values())
         return cls(bucket.start, bucket.statuses, bucket.seconds, bucket.timed, bucket.bytes, steps, counts)
 
     def steps(self) -> Iterator[tuple[int, int]]:
-        """As of a `Bucket`."""
+        """The same as for a `Bucket`."""
         return zip(self.packed_steps, self.packed_counts, strict=True)
 
 
 class RequestSeries:
-    """The requests of one deployment (or of an endpoint, refused before they had a deployment)."""
+    """The requests of one deployment (or those of an endpoint that were refused before a deployment was chosen)."""
 
     def __init__(self, endpoint: str, deployment: str) -> None:
         self.endpoint, self.deployment = endpoint, deployment
@@ -116,15 +116,15 @@ class RequestSeries:
         self._seconds: deque[PackedBucket] = deque()
         self._minutes: deque[PackedBucket] = deque()
         self._restored: deque[PackedBucket] = deque()
-        """Of earlier runs of the server; the last one may be of the same minute as the first of this run."""
+        """Minutes of earlier runs of the server; the last may be the same minute as the first of this run."""
 
     @property
     def last(self) -> int:
-        """When the last request was, in Unix time."""
+        """The time of the last request, in Unix time."""
         return self._current.start
 
     def add(self, served: ServedRequest, second: int) -> None:
-        """Count a request that ended in `second`. Earlier than the last one it counts as now: clocks are set back."""
+        """Count a request that ended in `second`. If the clock was set back, it counts as now."""
         if second > self._current.start:
             self._close(second)
         self._current.add(served)
@@ -136,18 +136,18 @@ class RequestSeries:
             (self._restored or self._minutes).popleft()
 
     def restore(self, minute: PackedBucket) -> None:
-        """Take in a minute of an earlier run; they come in the order of time."""
+        """Add a minute of an earlier run; call it in the order of time."""
         self._restored.append(minute)
 
     def seconds(self, start: int, end: int, now: float) -> Iterator[Bucket | PackedBucket]:
-        """Seconds with requests in [start, end) that are over at `now`."""
+        """Seconds with requests in [start, end) that have ended at `now`."""
         kept: tuple[Bucket | PackedBucket, ...] = (*self._seconds, self._current)
         for bucket in kept:
             if start <= bucket.start < end and bucket.start + 1 <= now and bucket.statuses:
                 yield bucket
 
     def minutes(self, start: int, end: int, now: float) -> Iterator[Bucket | PackedBucket]:
-        """Minutes with requests in [start, end) that are over at `now`."""
+        """Minutes with requests in [start, end) that have ended at `now`."""
         for packed in chain(self._restored, self._minutes):
             if start <= packed.start < end and packed.start + MINUTE <= now:
                 yield packed
@@ -156,7 +156,7 @@ class RequestSeries:
                 yield bucket
 
     def minutes_since(self, second: int) -> Iterator[PackedBucket]:
-        """Minutes with a request in or after `second`, as far as they have come; none that was restored."""
+        """Minutes with a request in or after `second`, including the current one; no restored ones."""
         if self._current.start < second:
             return
         for packed in reversed(self._minutes):
@@ -168,7 +168,7 @@ class RequestSeries:
                 yield PackedBucket.of(bucket)
 
     def _running_minutes(self) -> list[Bucket]:
-        """What is not packed yet, the current second included: of one minute, or of two at its end."""
+        """Buckets that are not packed yet, including the current second: from one minute, or from two at its end."""
         first = Bucket(self._minute.start)
         first.merge(self._minute)
         start = _minute_of(self._current.start)

@@ -1,7 +1,7 @@
 """The metrics of online endpoints and their deployments, as Microsoft's reference lists them (read 2026-07).
 
-`METRICS` is what is served here, `NOT_SERVED` what Azure has besides. Names, units, aggregations and dimensions are
-the reference's; display names and descriptions are our own words.
+`METRICS` are served here; `NOT_SERVED` are further metrics of Azure. Names, units, aggregations and dimensions are
+those of the reference; display names and descriptions are our own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Definition:
     namespace: str
     name: str
     unit: str
-    """As the API spells it: MilliSeconds where the portal says Milliseconds."""
+    """The spelling of the API: MilliSeconds where the portal shows Milliseconds."""
     aggregations: tuple[str, ...]
     dimensions: tuple[str, ...]
     category: str
@@ -80,5 +80,5 @@ def definitions(namespace: str) -> dict[str, Definition]:
 
 
 def definition_of(resource_id: ResourceId, metric: str) -> Definition | None:
-    """A metric of a resource; None when it is not one that is served here."""
+    """A metric of a resource; None when it is not served here."""
     return definitions(resource_id.type).get(metric.lower())

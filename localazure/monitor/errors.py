@@ -1,9 +1,9 @@
-"""What the monitor refuses. It knows no ARM: whoever asks translates.
+"""Refusals of the monitor. It does not know ARM: the caller translates them.
 
 QueryError                a metric query breaks a rule
-|- NotServed              Azure would answer it, this local Azure does not
+|- NotServed              Azure would answer it, but this local Azure does not
 SettingError              an autoscale setting breaks rules; lists all of them
-|- SettingNotEmulated     Azure would act on it, this local Azure cannot
+|- SettingNotEmulated     Azure would act on it, but this local Azure cannot
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 
 class QueryError(Exception):
-    """A metric query that cannot be answered; the text says why."""
+    """A metric query that cannot be answered; the message states the reason."""
 
 
 class NotServed(QueryError):
@@ -20,7 +20,7 @@ class NotServed(QueryError):
 
 
 class SettingError(Exception):
-    """An autoscale setting that cannot be."""
+    """An invalid autoscale setting."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__(" ".join(problems))

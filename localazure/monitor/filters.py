@@ -1,4 +1,4 @@
-"""The `$filter` of metric queries: which dimension values are asked for, and by which dimensions to split.
+"""The `$filter` of metric queries: which dimension values to include, and by which dimensions to split.
 
 The grammar of Azure Monitor: `A eq 'x' and (B eq 'y' or B eq 'z')`, with `ne`, `sw` (starts with) and `'*'` for any.
 Names and values are compared without case.
@@ -24,13 +24,13 @@ class Filter:
     """A parsed filter."""
 
     dimensions: tuple[str, ...] = ()
-    """Those it names, as the metric spells them: the result is split by them."""
+    """The dimensions that it names, in the metric's spelling: the result is split by them."""
     matches: Matches = lambda values: True
-    """Whether a time series with these dimension values is asked for."""
+    """Whether the filter includes a time series with these dimension values."""
 
 
 def parse_filter(text: str, known: tuple[str, ...], metric: str) -> Filter:
-    """Raises `QueryError` for what is no filter, or names a dimension that the metric does not have."""
+    """Raises `QueryError` for an invalid filter, or one that names a dimension which the metric does not have."""
     if not text.strip():
         return Filter()
     if len(text) > MAX_LENGTH:

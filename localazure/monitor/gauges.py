@@ -1,7 +1,7 @@
-"""Values that are read off from time to time: which instances there are, how busy they are, how many connections.
+"""Values that are sampled from time to time: instances, their utilization, the number of connections.
 
-`Steps` keeps what changes seldom as a list of changes, `Samples` what changes always as samples per second and sums
-per minute. Both are bounded.
+`Steps` keeps a value that seldom changes as a list of changes; `Samples` keeps a value that always changes as samples
+per second and sums per minute. Both are bounded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Steps(Generic[Value]):
         self._changes: deque[tuple[float, Value]] = deque(maxlen=KEPT_CHANGES)
 
     def set(self, now: float, value: Value) -> None:
-        """What holds from now on."""
+        """Set the value from now on."""
         if not self._changes or self._changes[-1][1] != value:
             self._changes.append((now, value))
 
@@ -39,7 +39,7 @@ class Steps(Generic[Value]):
         return self._changes[-1][0] if self._changes else 0.0
 
     def between(self, start: float, end: float) -> Iterator[tuple[float, Value]]:
-        """The values in [start, end), each with the seconds that it held; nothing before the first one was set."""
+        """The values in [start, end), each with the seconds for which it was valid, from the first value on."""
         changes = list(self._changes)
         for index, (since, value) in enumerate(changes):
             until = changes[index + 1][0] if index + 1 < len(changes) else end
@@ -50,7 +50,7 @@ class Steps(Generic[Value]):
 
 @dataclass(slots=True)
 class Spread:
-    """Sum, number, least and greatest of some samples."""
+    """Sum, number, minimum and maximum of some samples."""
 
     total: float = 0.0
     count: int = 0
@@ -58,11 +58,11 @@ class Spread:
     maximum: float = float("-inf")
 
     def add(self, value: float) -> None:
-        """One sample more."""
+        """Add one sample."""
         self.merge(Spread(value, 1, value, value))
 
     def merge(self, other: Spread) -> None:
-        """The samples of both."""
+        """Combine the samples of both."""
         self.total += other.total
         self.count += other.count
         self.minimum = min(self.minimum, other.minimum)
@@ -93,19 +93,19 @@ class Samples:
 
     @property
     def last(self) -> int:
-        """When the last sample was taken, in Unix time; only to the minute if that was long ago."""
+        """The time of the last sample, in Unix time; only to the minute if it is old."""
         if self._seconds:
             return self._seconds[-1][0]
         return self._minutes[-1][0] if self._minutes else 0
 
     def seconds(self, start: int, end: int, now: float) -> Iterator[tuple[int, Spread]]:
-        """Samples of [start, end) whose second is over at `now`."""
+        """Samples of [start, end) whose second has ended at `now`."""
         for second, value in self._seconds:
             if start <= second < end and second + 1 <= now:
                 yield second, Spread(value, 1, value, value)
 
     def minutes(self, start: int, end: int, now: float) -> Iterator[tuple[int, Spread]]:
-        """Minutes of [start, end) that are over at `now`."""
+        """Minutes of [start, end) that have ended at `now`."""
         for minute, spread in self._minutes:
             if start <= minute < end and minute + MINUTE <= now:
                 yield minute, spread

@@ -1,8 +1,8 @@
-"""The minutes of served requests on disk, so that a rollout that looks back sees across a restart.
+"""Stores the minutes of served requests on disk, so that a rollout can read metrics from before a restart.
 
-A file of its own, `metrics.db`: it is written every second while requests are served, and losing it loses no resource.
-A minute is one row per run of the server, written again while the minute goes on; what a killed server has not written
-yet is the last second. Seconds, and what is read off instances, are not kept.
+It uses a separate file, `metrics.db`: the file is written every second while requests are served, and its loss affects
+no resource. A minute is one row per run of the server, rewritten until the minute ends; a killed server loses the last
+second. Seconds and sampled values are not stored.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from localazure.monitor.metrics import MAX_MINUTES, Metrics
 log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 1
-_CACHE_KIB = 256  # only the running minutes are rewritten; a larger cache would fill within half an hour to no use
+_CACHE_KIB = 256  # only the current minutes are rewritten; a larger cache would fill up without benefit
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS minutes (
     start INTEGER NOT NULL, endpoint TEXT NOT NULL, deployment TEXT NOT NULL, run INTEGER NOT NULL,
@@ -31,26 +31,26 @@ CREATE TABLE IF NOT EXISTS minutes (
 
 
 class History:
-    """One run of the server at the file `path`; used from the event loop only."""
+    """One run of the server with the file `path`; use it from the event loop only."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
             self._connection, self._run = _open(path)
         except sqlite3.OperationalError:
-            raise  # no right, no place: nothing is wrong with the file
+            raise  # no permission or no space: the file itself is not damaged
         except sqlite3.DatabaseError as exc:
             self._begin_anew(exc)
         self._saved = 0
         self._pruned = 0
 
     def restore(self, metrics: Metrics, now: float) -> None:
-        """Give `metrics`, which is empty yet, the minutes of earlier runs that are not too old."""
+        """Load the minutes of earlier runs that are not too old into `metrics`, which must be empty."""
         try:
             self._restore(metrics, now)
         except sqlite3.OperationalError:
             raise
-        except (sqlite3.DatabaseError, ValueError, TypeError) as exc:  # damaged in the middle; what was read stays
+        except (sqlite3.DatabaseError, ValueError, TypeError) as exc:  # damaged in the middle; keep what was read
             self._connection.close()
             self._begin_anew(exc)
 
@@ -81,8 +81,8 @@ class History:
             metrics.restore(endpoint, deployment, minute)
 
     def save(self, metrics: Metrics, now: float) -> None:
-        """Write what has changed since the last time; all of it or nothing."""
-        rows = list(self._changed(metrics, min(self._saved, int(now))))  # clocks are set back
+        """Write all changes since the last call, or none of them."""
+        rows = list(self._changed(metrics, min(self._saved, int(now))))  # the clock was set back
         prune = _oldest(now) if now >= self._pruned + MINUTE else None
         if rows or prune is not None:
             with self._connection:
@@ -110,7 +110,7 @@ class History:
 
 
 def _open(path: Path) -> tuple[sqlite3.Connection, int]:
-    """The file, and the number of this run of the server."""
+    """Open the file; returns it and the number of this run of the server."""
     connection = sqlite3.connect(path)
     try:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -1,4 +1,4 @@
-"""What the status page shows, as plain values: endpoints, weights, and the last minute of each deployment.
+"""The content of the status page as plain values: endpoints, weights, and the last minute of each deployment.
 
 Computed at most once a second, however many pages are open. No keys, no request bodies.
 """
@@ -21,7 +21,7 @@ _FRESH_SECONDS = 0.9
 
 
 class Described(Protocol):
-    """The data plane's own account of itself."""
+    """The data plane's own status."""
 
     def status(self) -> dict[str, Any]: ...
 
@@ -42,7 +42,7 @@ class Live:
         return web.json_response(await self.document(), headers={"Cache-Control": "no-store"})
 
     async def document(self) -> dict[str, Any]:
-        """Everything that the page shows."""
+        """The complete content of the page."""
         async with self._computing:
             if self._told is None or time.monotonic() - self._told[0] > _FRESH_SECONDS:
                 document = await self._compute(self._metrics.clock())
@@ -53,7 +53,7 @@ class Live:
         reasons = self._autoscale_reasons()
         endpoints = []
         for name, endpoint in self._scoring.status().items():
-            await asyncio.sleep(0)  # with hundreds of deployments it takes a while: requests go between
+            await asyncio.sleep(0)  # hundreds of deployments take a while: let requests run in between
             traffic = {key.lower(): weight for key, weight in endpoint["traffic"].items()}
             mirror = {key.lower(): percent for key, percent in endpoint["mirror"].items()}
             deployments = [
@@ -76,7 +76,7 @@ class Live:
         return {"uptime_seconds": round(time.monotonic() - self._started), "endpoints": endpoints}
 
     def _recent(self, endpoint: str, deployment: str, now: int) -> dict[str, Any]:
-        """The last minute; the second that is not over yet is left out."""
+        """The last minute, without the current second."""
         start = now - SHOWN_SECONDS
         counts, errors = [0] * SHOWN_SECONDS, [0] * SHOWN_SECONDS
         merged = Bucket(start)
@@ -98,7 +98,7 @@ class Live:
         }
 
     def _autoscale_reasons(self) -> dict[tuple[str, str], str]:
-        """Why each scaled deployment has as many instances as it has."""
+        """The last autoscale decision for each scaled deployment."""
         return {
             (endpoint.lower(), deployment.lower()): decision.reason
             for (endpoint, deployment), decision in self._scaler.by_deployment().items()

@@ -1,8 +1,8 @@
-"""Makes time series in Azure Monitor's sense of what was counted and read off.
+"""Turns counts and samples into time series as Azure Monitor defines them.
 
-A stretch of time without requests has no value, rather than a zero. Of a stretch that is not over yet, the whole
-minutes (at a grain below a minute: seconds) count. Percentiles are those of all requests of the stretch, also where
-it is longer than the minute for which Azure publishes them.
+A period without requests has no value, rather than zero. Of the current period, only complete minutes (for a grain
+below a minute: seconds) count. Percentiles cover all requests of the period, even if it is longer than the minute for
+which Azure publishes them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MODEL_NOT_REACHED = "-"
 _USAGE = {"CpuUtilizationPercentage": CPU, "CpuMemoryUtilizationPercentage": MEMORY}
 
 Point = dict[str, float]
-"""Aggregation, as the API spells it in data (`average`), and value."""
+"""Aggregation, in the API's spelling (`average`) -> value."""
 Group = tuple[str, ...]
 """Values of the dimensions that the result is split by, in that order."""
 Series = dict[Group, dict[int, Point]]
@@ -41,7 +41,7 @@ Series = dict[Group, dict[int, Point]]
 
 @dataclass(frozen=True)
 class Span:
-    """From `start` to `end` (Unix time, whole seconds) in grains, as seen at `now`."""
+    """From `start` to `end` (Unix time, whole seconds) in grains, read at `now`."""
 
     start: int
     end: int
@@ -50,11 +50,11 @@ class Span:
 
     @property
     def fine(self) -> bool:
-        """Whether seconds are read, not minutes."""
+        """Whether to read seconds instead of minutes."""
         return self.grain < MINUTE
 
     def slot(self, second: int) -> int:
-        """Start of the grain that a second is in."""
+        """Start of the grain that contains a second."""
         return second - (second - self.start) % self.grain
 
     def slots(self) -> range:
@@ -62,7 +62,7 @@ class Span:
         return range(self.start, self.end, self.grain)
 
     def over(self, slot: int) -> float:
-        """How many seconds of a grain count so far."""
+        """The seconds of a grain that count so far."""
         step = 1 if self.fine else MINUTE
         return min(self.grain, self.end - slot, int(self.now) // step * step - slot)
 
@@ -90,7 +90,7 @@ def measure(metrics: Metrics, definition: Definition, resource: Measured, span: 
         return _bytes(metrics, resource, span)
     if definition.name == "ConnectionsActive":
         return {(): _connections(metrics.connections(resource.endpoint), span)}
-    assert resource.deployment is not None  # the others are deployments' own
+    assert resource.deployment is not None  # the other metrics belong to deployments
     if definition.name == "DeploymentCapacity":
         return _capacity(metrics, resource.endpoint, resource.deployment, span, wanted)
     return _usage(metrics, _USAGE[definition.name], resource.endpoint, resource.deployment, span, wanted)
@@ -193,7 +193,7 @@ def _connections(steps: Steps[int], span: Span) -> dict[int, Point]:
 
 
 def _weigh(held: Sequence[tuple[float, int]]) -> Point:
-    """Average over time, and extremes, of a number; `held` is for how many seconds it had which value."""
+    """Average over time, and extremes, of a number; `held` maps each value to its seconds."""
     total = sum(seconds for seconds, _ in held)
     values = [value for _, value in held]
     average = sum(seconds * value for seconds, value in held) / total

@@ -1,7 +1,7 @@
-"""All numbers of one local Azure: requests as the router reports them, and what `sampler.py` reads off.
+"""All metrics of one local Azure: requests that the router reports, and values that `sampler.py` samples.
 
-Names are compared without case, as ARM does. What leaves here are buckets and samples; metrics in Azure Monitor's sense
-are made of them in `measures.py`. Minutes of requests survive the process (`history.py`), all else does not.
+Names are compared without case, as ARM does. It returns buckets and samples; `measures.py` turns them into metrics as
+Azure Monitor defines them. Only minutes of requests survive the process (`history.py`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from localazure.monitor.gauges import Samples, Steps
 from localazure.scoring.traffic import ServedRequest
 
 MAX_MINUTES = 40_000
-"""Of all series together: about 40 MB when every one of them was busy. Then older minutes go first."""
+"""For all series together: about 40 MB if all of them were busy. Beyond that, older minutes are dropped first."""
 MAX_SERIES = 2000
-"""The one that has been quiet for longest goes first."""
+"""The series that has been idle longest is dropped first."""
 FORGET_AFTER_SECONDS = 3600.0
-"""How long samples of a deployment or an endpoint are kept after it is deleted."""
+"""How long samples of a deployment or an endpoint stay after its deletion."""
 CPU, MEMORY = "cpu", "memory"
 
 States = tuple[tuple[str, str], ...]
@@ -28,7 +28,7 @@ States = tuple[tuple[str, str], ...]
 
 @dataclass
 class DeploymentGauges:
-    """What is read off one deployment."""
+    """The samples of one deployment."""
 
     capacity: Steps[States] = field(default_factory=Steps)
     usage: dict[tuple[str, str], Samples] = field(default_factory=dict)
@@ -53,20 +53,20 @@ class Metrics:
         series.add(served, int(served.started + served.seconds))
 
     def record_instances(self, endpoint: str, deployment: str, now: float, states: States) -> None:
-        """Which instances a deployment has now, and in which state each is."""
+        """Record the current instances of a deployment and their states."""
         self._gauges_of(endpoint, deployment).capacity.set(now, states)
 
     def record_usage(self, endpoint: str, deployment: str, instance: str, now: float, **percent: float) -> None:
-        """How busy an instance is: `cpu` and `memory` in percent."""
+        """Record the utilization of an instance: `cpu` and `memory` in percent."""
         usage = self._gauges_of(endpoint, deployment).usage
         for name, value in percent.items():
             usage.setdefault((name, instance), Samples()).add(now, value)
-        if len(usage) > 100:  # instances that went long ago
+        if len(usage) > 100:  # instances that ended long ago
             for key in sorted(usage, key=lambda key: usage[key].last)[:-100]:
                 del usage[key]
 
     def record_connections(self, endpoint: str, now: float, count: int) -> None:
-        """How many clients are connected and have called the endpoint."""
+        """Record the number of connected clients that have called the endpoint."""
         self._connections.setdefault(endpoint.lower(), Steps()).set(now, count)
 
     def requests(self, endpoint: str, deployment: str | None = None) -> Iterator[RequestSeries]:
@@ -86,7 +86,7 @@ class Metrics:
         self._new_series(endpoint, deployment).restore(minute)
 
     def gauges(self, endpoint: str, deployment: str) -> DeploymentGauges:
-        """What was read off a deployment; empty for one that never was."""
+        """The samples of a deployment; empty if there are none."""
         return self._gauges.get((endpoint.lower(), deployment.lower())) or DeploymentGauges()
 
     def connections(self, endpoint: str) -> Steps[int]:
@@ -94,7 +94,7 @@ class Metrics:
         return self._connections.get(endpoint.lower()) or Steps()
 
     def limit(self, now: float) -> None:
-        """Keep everything within its bounds; called from time to time."""
+        """Enforce all bounds; called from time to time."""
         while len(self._requests) > MAX_SERIES:
             key = min(self._requests, key=lambda key: self._requests[key].last)
             self._forget(key)

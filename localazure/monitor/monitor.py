@@ -1,7 +1,7 @@
-"""The monitor of one local Azure: what runs beside the requests, once a second or every few.
+"""The monitor of one local Azure: its periodic work, once a second or every few seconds.
 
-It samples, writes traffic records, lets autoscale act and serves the status page. Nothing of it is in the way of a
-request: a turn that fails is logged and the next one tries again.
+It samples, writes traffic records, runs autoscale and serves the status page. It never blocks a request: a failed turn
+is logged and the next one tries again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DIAGNOSTICS = "microsoft.insights/diagnosticsettings"
 
 
 class Observed(Running, Protocol):
-    """The data plane, as it is watched."""
+    """The part of the data plane that the monitor reads."""
 
     def observe(self, observer: Callable[[ServedRequest], None]) -> None: ...
 
@@ -40,7 +40,7 @@ class Observed(Running, Protocol):
 
 
 class Watched(Plane, Protocol):
-    """The control plane, as it is watched."""
+    """The part of the control plane that the monitor reads."""
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -49,10 +49,10 @@ class Watched(Plane, Protocol):
 
 @dataclass(frozen=True)
 class MonitorOptions:
-    """What a rehearsal may switch."""
+    """The settings of a rehearsal."""
 
     autoscale_speed: int = 1
-    """How many times faster autoscale's minutes pass: its turns, grains, windows and cool-downs (1 to 60)."""
+    """Speed-up of autoscale's time: its turns, grains, windows and cool-downs (1 to 60)."""
 
 
 class Monitor:
@@ -72,11 +72,11 @@ class Monitor:
         scoring.observe(self._requests.observe)
 
     def routes(self) -> list[web.RouteDef]:
-        """The status page and what it shows."""
+        """The routes of the status page and its data."""
         return [web.get("/", page_response), web.get("/_local/live", self._live.respond)]
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start the periodic work."""
         self._history.restore(self._plane.metrics, self._plane.clock())
         evaluation = EVALUATION_SECONDS / self._options.autoscale_speed
         loop = asyncio.get_running_loop()
@@ -86,14 +86,14 @@ class Monitor:
         ]
 
     async def stop(self) -> None:
-        """Stop, and write the traffic records and minutes that wait."""
+        """Stop, and write the pending traffic records and minutes."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
             self._requests.flush()
             self._history.save(self._plane.metrics, self._plane.clock())
-        except Exception:  # a full disk; what stops after this one must stop nevertheless
+        except Exception:  # a full disk; later stops must still happen
             log.exception("the last seconds of metrics are lost")
         self._history.close()
 

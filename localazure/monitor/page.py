@@ -1,4 +1,4 @@
-"""The status page at the local Azure's root: one self-contained document that asks `/_local/live` once a second."""
+"""The status page at the local Azure's root: one self-contained document that polls `/_local/live` once a second."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Metric queries as Azure Monitor's two routes take them, and its answers.
 
-Here is what the parameters mean and how answers are laid out; the numbers come from `measures.py`. Below Azure's grain
-of a minute there is PT1S, which only this local Azure has; it reaches back five minutes.
+This module defines the parameters and the layout of answers; the numbers come from `measures.py`. Below Azure's grain
+of a minute, this local Azure also has PT1S, which reaches back five minutes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class QueriedResource:
 
 @dataclass(frozen=True)
 class Query:
-    """What one request asks for, of whichever resource."""
+    """The parameters of one request, for any resource."""
 
     names: tuple[str, ...]
     span: Span
@@ -55,7 +55,7 @@ class Query:
     roll_up: tuple[str, ...]
     top: int
     order: tuple[str, bool]
-    """Aggregation and whether the greatest comes first."""
+    """Aggregation, and whether the greatest value comes first."""
     metadata_only: bool
 
 
@@ -101,7 +101,7 @@ def answer(metrics: Metrics, query: Query, target: QueriedResource) -> dict[str,
 
 
 def definition_bodies(target: QueriedResource) -> list[dict[str, Any]]:
-    """The metrics of a resource, as metricDefinitions lists them."""
+    """The metrics of a resource in the form of metricDefinitions."""
     grains = [{"timeGrain": write_duration(grain), "retention": "PT12H"} for grain in GRAINS if grain >= MINUTE]
     return [
         {
@@ -125,7 +125,7 @@ def definition_bodies(target: QueriedResource) -> list[dict[str, Any]]:
 def _definitions_of(query: Query, target: QueriedResource) -> list[Definition]:
     known = definitions(target.namespace)
     if not query.names:
-        return [next(iter(known.values()))]  # as the help of `az monitor metrics list` says; the order is ours
+        return [next(iter(known.values()))]  # according to the help of `az monitor metrics list`; the order is ours
     found = []
     for name in query.names:
         definition = known.get(name.lower())
@@ -141,7 +141,7 @@ def _definitions_of(query: Query, target: QueriedResource) -> list[Definition]:
         for aggregation in query.aggregations:
             if aggregation not in definition.aggregations:
                 raise QueryError(
-                    f"Metric {definition.name} has no aggregation {aggregation}, it has: "
+                    f"Metric {definition.name} has no aggregation {aggregation}. It has: "
                     f"{', '.join(definition.aggregations)}."
                 )
         found.append(definition)
@@ -168,7 +168,7 @@ def _metric(metrics: Metrics, query: Query, target: QueriedResource, definition:
 
 
 def _split_by(wanted: Filter, split: tuple[str, ...]) -> Filter:
-    """The same filter, split by fewer dimensions: what `rollupby` names is added up."""
+    """The same filter, split by fewer dimensions: the dimensions that `rollupby` names are aggregated."""
     return Filter(split, wanted.matches)
 
 
@@ -210,7 +210,7 @@ def _read_timespan(given: Mapping[str, str], now: float) -> tuple[float, float]:
     elif not given.get("timespan"):
         start, end = now - _DEFAULT_SPAN, now
     else:
-        # az quotes it, and so does its HTTP library: it arrives quoted twice (monitor/custom.py of azure-cli).
+        # az and its HTTP library both quote it, so it arrives quoted twice (monitor/custom.py of azure-cli).
         first, slash, second = unquote(given["timespan"]).partition("/")
         if not slash:
             start, end = now - read_duration(first), now
@@ -234,7 +234,7 @@ def _read_grain(text: str, start: float, end: float) -> int:
         allowed = ", ".join(write_duration(one) for one in GRAINS)
         raise QueryError(f"interval must be one of {allowed} or FULL (PT1S is local), got {text[:40]!r}.")
     if grain < MINUTE and end - start > 2 * KEPT_SECONDS:
-        raise QueryError(f"An interval of PT1S reaches over {2 * KEPT_SECONDS} seconds at most.")
+        raise QueryError(f"An interval of PT1S covers at most {2 * KEPT_SECONDS} seconds.")
     return grain
 
 
@@ -246,5 +246,5 @@ def _read_aggregation(text: str) -> str:
 
 
 def moment_text(seconds: float) -> str:
-    """A time as Azure Monitor writes it."""
+    """A time in Azure Monitor's format."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,9 +1,9 @@
-"""Records of requests in the form of Azure's AmlOnlineEndpointTrafficLog, for endpoints whose diagnostic setting asks.
+"""Logs requests in the form of Azure's AmlOnlineEndpointTrafficLog, for endpoints with a diagnostic setting for it.
 
-One JSON line per request in `HOME/logs/traffic/<endpoint>.jsonl`, with the table's column names; in Azure they would
-be in the Log Analytics workspace that the setting names. Lines are written in batches by `flush`. Bounded: one old
-file is kept, and a batch that the disk does not take is dropped and counted. Of a request's headers only the two that
-the table has are written, never the key.
+One JSON line per request in `HOME/logs/traffic/<endpoint>.jsonl`, with the table's column names; in Azure they would be
+in the Log Analytics workspace that the setting names. Lines are written in batches by `flush`. Bounded: one old file is
+kept, and a batch that cannot be written is dropped and counted. Only the two request headers that the table has are
+written, never the key.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ log = logging.getLogger(__name__)
 CATEGORY = "AmlOnlineEndpointTrafficLog"
 MAX_BYTES = 16 << 20
 MAX_WAITING = 20_000
-"""Records that wait for the next `flush`; more of them are dropped."""
+"""The maximum number of pending records; further ones are dropped."""
 _ALL_LOGS = "alllogs"
 
 
 @dataclass(frozen=True)
 class LoggedEndpoint:
-    """What is written with each record besides the request itself."""
+    """The values that each record contains besides the request itself."""
 
     columns: Mapping[str, str]
 
 
 class RequestLog:
-    """Takes requests as they are served; `flush` writes them."""
+    """Collects served requests; `flush` writes them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._endpoints: dict[str, LoggedEndpoint] = {}
         self._waiting: list[ServedRequest] = []
         self.dropped = 0
-        """Records that were not written since the start."""
+        """The number of records lost since the start."""
 
     def choose(self, endpoints: Mapping[str, LoggedEndpoint]) -> None:
-        """Which endpoints are logged from now on, by lower-cased name."""
+        """Set the endpoints to log from now on, by lower-cased name."""
         self._endpoints = dict(endpoints)
 
     def observe(self, served: ServedRequest) -> None:
-        """Remember a request of a logged endpoint."""
+        """Collect a request of a logged endpoint."""
         if served.endpoint.lower() in self._endpoints:
             if len(self._waiting) < MAX_WAITING:
                 self._waiting.append(served)
@@ -59,7 +59,7 @@ class RequestLog:
                 self.dropped += 1
 
     def flush(self) -> None:
-        """Write what waits. Blocks for a moment: tens of microseconds per record."""
+        """Write the pending records. It blocks for tens of microseconds per record."""
         waiting, self._waiting = self._waiting, []
         lines: dict[str, list[str]] = defaultdict(list)
         for served in waiting:
@@ -89,7 +89,7 @@ def record(served: ServedRequest, endpoint: LoggedEndpoint) -> dict[str, Any]:
     return {
         "TimeGenerated": datetime.fromtimestamp(ended, UTC).isoformat(timespec="milliseconds"),
         **endpoint.columns,
-        "OperationName": "SCORE",  # what Azure writes here is not known
+        "OperationName": "SCORE",  # Azure's value is not known
         "DeploymentName": served.deployment,
         "Method": served.method,
         "Path": served.path,
@@ -104,7 +104,7 @@ def record(served: ServedRequest, endpoint: LoggedEndpoint) -> dict[str, Any]:
         "XRequestId": served.request_id,
         "XMSClientRequestId": _text(headers, b"x-ms-client-request-id"),
         "TotalDurationMs": total,
-        # Requests are read whole before they are passed on; the parts are not told apart here.
+        # Requests are read completely before they are forwarded; the parts are not measured separately.
         "RequestDurationMs": 0,
         "ResponseDurationMs": total,
         "RequestThrottlingDelayMs": 0,
@@ -113,7 +113,7 @@ def record(served: ServedRequest, endpoint: LoggedEndpoint) -> dict[str, Any]:
 
 
 def asks_for(properties: Mapping[str, Any], category: str = CATEGORY) -> bool:
-    """Whether a diagnostic setting wants a category."""
+    """Whether a diagnostic setting enables a category."""
     for entry in properties.get("logs") or []:
         if isinstance(entry, Mapping) and entry.get("enabled"):
             group = str(entry.get("categoryGroup") or "").lower()

@@ -1,8 +1,8 @@
-"""Reads off, once a second, which instances there are and how busy their processes are.
+"""Samples the instances and the utilization of their processes once a second.
 
-An instance is at 100 % processor time when each of its workers keeps one core busy, and its memory is the share of
-this machine's: it is no virtual machine of its own, so there is no other whole to take a part of. Without /proc
-(macOS) there is no usage, and the metrics say so by having no value.
+An instance is at 100 % processor time when each of its workers keeps one core busy. Its memory is a share of this
+machine's memory, because an instance has no virtual machine of its own. Without /proc (macOS) usage is unknown, and the
+metrics have no value.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PROC = Path("/proc")
 
 
 class Usage(NamedTuple):
-    """Of a process and its children: seconds of processor time so far, resident bytes, number of children."""
+    """For a process and its children: seconds of processor time so far, resident bytes, number of children."""
 
     seconds: float
     resident_bytes: int
@@ -27,7 +27,7 @@ class Usage(NamedTuple):
 
 
 class Running(Protocol):
-    """The data plane as it is read off."""
+    """The part of the data plane that the sampler reads."""
 
     def running(self) -> Sequence[tuple[str, str, list[tuple[int, int | None, bool]]]]: ...
 
@@ -41,12 +41,12 @@ class Sampler:
         self._metrics = metrics
         self._plane = plane
         self._before: dict[int, tuple[float, float]] = {}
-        """By process id: when it was read, and its processor time then."""
+        """Process id -> time of the reading and processor time at that time."""
         self._connected: set[str] = set()
         self._memory_bytes = _memory_bytes()
 
     def sample(self, now: float) -> None:
-        """Read everything once."""
+        """Take one sample of everything."""
         seen: dict[int, tuple[float, float]] = {}
         present = {}
         for endpoint, deployment, instances in self._plane.running():
@@ -78,12 +78,12 @@ class Sampler:
 
 
 def instance_name(number: int) -> str:
-    """The value of the dimension instanceId; what Azure writes there is not known."""
+    """The value of the dimension instanceId; Azure's value is not known."""
     return f"instance-{number}"
 
 
 def read_usage(pid: int) -> Usage | None:
-    """Of a process and its direct children; None when it is gone or the system does not say."""
+    """The usage of a process and its direct children; None when it has ended or the system does not report it."""
     try:
         children = [int(child) for child in (_PROC / f"{pid}/task/{pid}/children").read_text().split()]
         seconds, resident = _read_process(pid)
@@ -93,7 +93,7 @@ def read_usage(pid: int) -> Usage | None:
         try:
             more_seconds, more_resident = _read_process(child)
         except (OSError, ValueError, IndexError):
-            continue  # it ended just now; its parent has its time then
+            continue  # it has just ended; its time now counts for its parent
         seconds, resident = seconds + more_seconds, resident + more_resident
     return Usage(seconds, resident, len(children))
 

@@ -1,8 +1,8 @@
-"""Lets autoscale settings act: reads them and the metrics, asks `autoscale.decide`, and changes capacities through ARM.
+"""Runs autoscale settings: reads them and the metrics, calls `autoscale.decide`, and changes capacities through ARM.
 
-A change is the PATCH of `sku.capacity` that a person could send, with its operation, its conflicts and its scale-out of
-real instances. A deployment that is being changed is left alone until the next turn. When a setting last acted is
-stored with it, so that cool-downs outlast a restart.
+A change is the same PATCH of `sku.capacity` that a user could send, with its operation, its conflicts and its scale-out
+of real instances. A deployment that is being changed is skipped until the next turn. The time of a setting's last
+action is stored with it, so cool-downs survive a restart.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ZERO_WITHOUT_REQUESTS = "RequestsPerMinute"
 
 
 class Plane(Protocol):
-    """The control plane, as far as it is needed."""
+    """The part of the control plane that the scaler needs."""
 
     @property
     def store(self) -> Store: ...
@@ -74,8 +74,8 @@ class MetricReader:
             slot: [points[slot]["average"] for points in series.values() if slot in points] for slot in span.slots()
         }
         if definition.name == _ZERO_WITHOUT_REQUESTS:
-            # Whether Azure reports idle minutes as 0 is not known. Without it an idle deployment would keep its
-            # instances for ever, so here a minute counts as 0 in which the deployment was there.
+            # It is not known whether Azure reports idle minutes as 0. Without that, an idle deployment would keep its
+            # instances for ever, so here a minute without requests counts as 0 if the deployment existed.
             for slot, values in grains.items():
                 if not values and self._was_there(slot, slot + grain):
                     values.append(0.0)
@@ -88,7 +88,7 @@ class MetricReader:
 
 
 class Scaler:
-    """`turn` evaluates every setting once. `speed` lets grains, windows and cool-downs pass faster."""
+    """`turn` evaluates every setting once. `speed` makes grains, windows and cool-downs pass faster."""
 
     def __init__(self, plane: Plane, speed: float = 1.0) -> None:
         self._plane = plane
@@ -96,7 +96,7 @@ class Scaler:
         self._decisions: dict[str, tuple[Measured, Decision]] = {}
 
     def turn(self, now: float) -> None:
-        """Decide for each setting and start what changes; never raises for a setting that cannot be followed."""
+        """Decide for each setting and start the changes; never raises for a setting that cannot be followed."""
         store = self._plane.store
         settings = store.of_type(SETTINGS)
         for resource in settings:
@@ -142,7 +142,7 @@ class Scaler:
 
 
 def _filter(trigger: Trigger, definition: Definition) -> Filter:
-    """Values of instances stay apart, for the rule's statistic; all else is one series."""
+    """Keep the values of instances separate for the rule's statistic; combine everything else into one series."""
     conditions = [
         (next((known for known in definition.dimensions if known.lower() == name.lower()), name), wanted, values)
         for name, wanted, values in trigger.dimensions

@@ -1,4 +1,4 @@
-"""Windows names of time zones, which is what autoscale profiles carry; the code reads zones by their IANA name.
+"""Translates Windows time zone names, which autoscale profiles use, into IANA names.
 
 `tzlocal` has the Unicode CLDR's windowsZones table ("001"). `babel` has the same entries, in 36 MB instead of 0.1.
 """
@@ -9,7 +9,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 _LATER_THAN_AZURE = ("Alberta Standard Time", "British Columbia Standard Time", "Manitoba Standard Time")
-"""New in the CLDR's table. Whether Azure takes them is unverified, so they are refused."""
+"""New in the CLDR's table. Whether Azure accepts them is not verified, so they are refused."""
 
 
 @cache
