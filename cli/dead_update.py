@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cli.adoption import pending_operations
-from cli.environment import way_back
+from cli.arguments import add_stack_argument
 from cli.locks import Owner, backend_folder, broken_files, stack_locks
-from cli.project import add_stack_argument, project_name, project_root, stack_name
 from command_errors import UnavailableError, WaitingError
+from project import project_name, project_root, stack_name
+from rehearsal.environment import way_back
 
 if TYPE_CHECKING:
     from rollout.engine import PulumiEngine

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.localhome import LocalHome
-from cli.project import project_root
 from exit_codes import ExitCode
+from project import project_root
+from rehearsal.home import LocalHome
 
 STACK = "dev"
 
@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> int:
 @contextmanager
 def _stage() -> Iterator[LocalHome]:
     """A running local Azure in a temporary folder, pointed at by this process's environment."""
-    from cli.environment import local_environment
-    from cli.localserver import start, stop
+    from rehearsal.environment import local_environment
+    from rehearsal.server_process import start, stop
 
     for name in [name for name in os.environ if name.startswith("PULUMI_")]:
         del os.environ[name]  # a stack or a backend that the caller's shell has selected is not the demo's

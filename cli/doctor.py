@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from cli.environment import way_back
+from cli.arguments import add_stack_argument
 from cli.locks import Owner, backend_folder, stack_locks
-from cli.project import add_stack_argument, project_name, project_root, stack_name
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
+from project import project_name, project_root, stack_name
+from rehearsal.environment import way_back
 
 PACKAGES = ("pulumi", "pulumi-azure-native", "azure-ai-ml", "azure-identity", "azure-storage-blob")
 PLUGIN = "azure-native"
@@ -171,8 +172,8 @@ def _check_backend(environment: Mapping[str, str]) -> Finding:
 
 
 def _check_local_azure() -> Finding:
-    from cli.localhome import local_home
-    from cli.localserver import is_healthy
+    from rehearsal.home import local_home
+    from rehearsal.server_process import is_healthy
 
     home = local_home(None)
     server = home.server()
@@ -217,8 +218,8 @@ def _check_azure(environment: Mapping[str, str]) -> Finding:
 
 
 def _check_stack_file(stack: str, environment: Mapping[str, str], back: str | None) -> Finding:
-    from cli.pulumi_guard import CONFIG_FILE
     from cli.stack_file import SubscriptionUnknown, read_settings
+    from rehearsal.pulumi_guard import CONFIG_FILE
     from settings import SettingsError
 
     copy = environment.get(CONFIG_FILE)

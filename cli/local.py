@@ -14,9 +14,10 @@ from pathlib import Path
 
 import processes
 from cli import fault
-from cli.localhome import local_home
 from command_errors import UnavailableError, UsageError
 from exit_codes import ExitCode
+from rehearsal.faults import describe
+from rehearsal.home import local_home
 
 FOLLOW_SECONDS = 0.3
 # Behaviours of the server that a rehearsal can choose; `python -m localazure --help` has them too.
@@ -97,8 +98,8 @@ def _command(
 
 def run_start(options: argparse.Namespace) -> int:
     """Start, or report that it is running already."""
-    from cli.localserver import start
     from localazure.startup import StartError, check_host
+    from rehearsal.server_process import start
 
     try:
         check_host(options.host)
@@ -146,7 +147,7 @@ def _check_flags(flags: list[str]) -> None:
 
 def run_stop(options: argparse.Namespace) -> int:
     """Stop; one that does not run is already stopped."""
-    from cli.localserver import stop
+    from rehearsal.server_process import stop
 
     home = local_home(options.home)
     print("stopped." if stop(home, say=_say) else f"no local Azure runs in {home.path}.")
@@ -155,7 +156,7 @@ def run_stop(options: argparse.Namespace) -> int:
 
 def run_status(options: argparse.Namespace) -> int:
     """Facts about the server; exit code 4 when it does not run."""
-    from cli.localserver import live_status
+    from rehearsal.server_process import live_status
 
     home = local_home(options.home)
     server = home.server()
@@ -188,7 +189,7 @@ def run_status(options: argparse.Namespace) -> int:
     print(f"running since {started:%Y-%m-%d %H:%M:%S}: {server.https} and {server.http}, process {server.pid}")
     print(f"home {home.path}, {live['resources']} resources, resident memory {live['memory_mib']} MiB")
     for one in live.get("faults", []):
-        print(f"fault {fault.describe(one)}")
+        print(f"fault {describe(one)}")
     for endpoint, facts in live["scoring"].items():
         print(f"endpoint {endpoint}: traffic {facts['traffic'] or 'none'}, mirror {facts['mirror'] or 'none'}")
         for name, deployment in facts["deployments"].items():
@@ -201,7 +202,7 @@ def run_status(options: argparse.Namespace) -> int:
 
 def run_reset(options: argparse.Namespace) -> int:
     """Delete the home folder, never another one."""
-    from cli.localserver import stop
+    from rehearsal.server_process import stop
 
     home = local_home(options.home)
     if not home.path.exists():
@@ -229,7 +230,7 @@ def run_reset(options: argparse.Namespace) -> int:
 
 def run_env(options: argparse.Namespace) -> int:
     """Lines for `eval`; everything for people goes to stderr."""
-    from cli.environment import local_environment, unset_lines
+    from rehearsal.environment import local_environment, unset_lines
 
     if options.unset:
         print("\n".join(unset_lines(os.environ)))

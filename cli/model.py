@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.project import project_root
 from command_errors import UsageError
 from exit_codes import ExitCode
+from project import project_root
 
 if TYPE_CHECKING:
     from models.folder import Survey

@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.arguments import add_stack_argument
 from cli.progress import UploadProgress
-from cli.project import add_stack_argument, project_root, stack_name
 from cli.stack_file import read_settings
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
+from project import project_root, stack_name
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

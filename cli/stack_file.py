@@ -12,9 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.environment import way_back
-from cli.project import project_root
 from command_errors import UsageError
+from project import project_root
+from rehearsal.environment import way_back
 
 if TYPE_CHECKING:
     from settings import Settings

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from cli.arm import ArmClient
-from cli.fault import faults_of
 from cli.invoke import find_target, invoke
 from cli.load import read_bodies
 from cli.load_generator import Load
 from cli.load_tally import Tally
-from cli.localhome import LocalHome
 from cli.workspace import EndpointAddress, endpoint_of
 from command_errors import CommandError
+from rehearsal.faults import faults_of
+from rehearsal.home import LocalHome
 from rollout.engine import PulumiEngine
 from rollout.events import change_of
 

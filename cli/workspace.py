@@ -12,9 +12,10 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from cli.arguments import add_stack_argument
 from cli.arm import ArmClient
-from cli.project import add_stack_argument, stack_name
 from command_errors import UsageError
+from project import stack_name
 
 MACHINE_LEARNING_API = "2024-04-01"
 

@@ -158,6 +158,13 @@ def test_every_module_at_the_root_is_installed_and_checked() -> None:
     assert project["vulture"]["paths"] == [*project["mypy"]["files"], "bench"]
 
 
+def test_every_package_is_installed_and_type_checked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench"}
+    assert {f"{name}*" for name in packages} == set(project["setuptools"]["packages"]["find"]["include"])
+    assert packages == {name for name in project["mypy"]["files"] if not name.endswith(".py")}
+
+
 def imports_of(place: str) -> set[str]:
     """Top-level names that a module, or the modules of a folder, import."""
     found: set[str] = set()
@@ -179,6 +186,7 @@ def imports_of(place: str) -> set[str]:
         ("rollout", {"assessment", "cli", "components", "localazure"}),
         ("teardown", {"assessment", "cli", "components", "localazure", "models", "pulumi", "rollout", "settings"}),
         ("localazure", {*PURE, *PACKAGES, "pulumi_azure_native", "settings"}),
+        ("rehearsal", {"cli", "components", "models", "naming", "rollout", "settings"}),
         ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),
     ],
 )

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from cli.environment import IS_SET
-from cli.localhome import HOME_VARIABLE
 from exit_codes import ExitCode
+from rehearsal.environment import IS_SET
+from rehearsal.home import HOME_VARIABLE
 
 COMMANDS = ["recover --stack dev", "remove --stack dev --yes"]
 

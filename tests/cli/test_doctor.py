@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import arm, doctor, localserver
+from cli import arm, doctor
 from cli.doctor import Finding, Health, examine
-from cli.localhome import LocalHome, Server
+from rehearsal import server_process
+from rehearsal.home import LocalHome, Server
 
 SERVER = Server(pid=1, https="https://localhost:1", http="http://localhost:2", version="0", started=0.0)
 START = "sluice local start"
@@ -83,7 +84,7 @@ def test_a_rehearsal_shell_whose_server_runs_is_told_to_evaluate_again(
     examined: Callable[..., Examined], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LocalHome, "server", lambda self: SERVER)
-    monkeypatch.setattr(localserver, "is_healthy", lambda server: True)
+    monkeypatch.setattr(server_process, "is_healthy", lambda server: True)
     found = problems(examined(rehearsal(tmp_path / "home")))
     assert {finding.fix for finding in found.values()} == {'eval "$(sluice local env --stack dev)"'}
 
@@ -92,7 +93,7 @@ def test_a_server_that_hangs_is_stopped_first(
     examined: Callable[..., Examined], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(LocalHome, "server", lambda self: SERVER)
-    monkeypatch.setattr(localserver, "is_healthy", lambda server: False)
+    monkeypatch.setattr(server_process, "is_healthy", lambda server: False)
     found = problems(examined(rehearsal(tmp_path / "home")))
     for name in ("local Azure", "login", "azure"):
         assert str(found[name].fix).startswith(f"sluice local stop && {START} && eval"), name

@@ -1,4 +1,4 @@
-"""`sluice local fault`: how durations are written, and how a fault is shown."""
+"""`sluice local fault`: how durations are written, and what stops a command."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.fault import describe, duration
-from cli.localhome import LocalHome, Server
+from cli.fault import duration
 from cli.main import main
+from rehearsal.home import LocalHome, Server
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("2s", 2), ("1.5m", 90), ("1h", 3600), ("7", 7)])
@@ -41,16 +41,6 @@ def test_a_control_token_that_cannot_be_read_is_told_with_the_way_to_a_new_one(
     said = capsys.readouterr().err
     assert said.startswith(f"sluice: {tmp_path}/control.token, which lets a command control the local Azure, cannot be")
     assert "sluice local stop --home" in said
-
-
-def test_a_fault_is_shown_in_one_line() -> None:
-    fault = {"number": 3, "kind": "slow", "name": "fraud-dev/blue", "by_seconds": 0.5, "left": 2, "seen": 4, "hits": 1}
-    assert describe(fault) == "3: slow, named fraud-dev/blue, by 0.5 s, 2 left, has hit 1 of 4"
-
-
-def test_a_fault_that_holds_says_how_much_and_when() -> None:
-    fault = {"number": 4, "kind": "hold", "when": "after", "left": 0, "held": 1, "seen": 1, "hits": 1}
-    assert describe(fault) == "4: hold, after it takes effect, 0 left, holds 1 now, has hit 1 of 1"
 
 
 def test_the_help_lists_every_kind(capsys: pytest.CaptureFixture[str]) -> None:

@@ -298,7 +298,7 @@ def test_every_command_is_tried() -> None:
 def test_a_local_azure_that_answers_oddly_is_one_line(
     words: str, answer: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cli.localhome import LocalHome, Server
+    from rehearsal.home import LocalHome, Server
 
     class Opener:
         def open(self, request: Any, timeout: float) -> Any:

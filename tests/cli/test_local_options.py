@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli import local, main
-from cli.localhome import Server
 from exit_codes import ExitCode
 from localazure.switches import server_parser, wrong_switches
+from rehearsal.home import Server
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_choices_of_a_rehearsal_are_passed_to_the_server(monkeypatch, tmp_path, 
     def start(home, *, port, flags, say):
         raise Started(flags)
 
-    monkeypatch.setattr("cli.localserver.start", start)
+    monkeypatch.setattr("rehearsal.server_process.start", start)
     with pytest.raises(Started) as started:
         main.main(["local", "start", "--home", str(tmp_path), *given])
     assert started.value.args == (passed,)
@@ -71,7 +71,7 @@ def test_every_switch_of_the_server_that_takes_values_is_checked():
 def test_a_command_that_is_printed_for_a_home_can_be_pasted(monkeypatch, tmp_path, capsys, folder):
     home = tmp_path / folder
     server = Server(pid=1, https="https://localhost:1", http="http://localhost:2", version="0", started=0.0)
-    monkeypatch.setattr("cli.localserver.start", lambda *given, **more: (server, True))
+    monkeypatch.setattr("rehearsal.server_process.start", lambda *given, **more: (server, True))
     assert main.main(["local", "start", "--home", str(home)]) == ExitCode.DONE
     assert main.main(["local", "status", "--home", str(home)]) == ExitCode.UNAVAILABLE
     for command in re.findall(r"sluice local (?:env|start) --home [^`)]+", capsys.readouterr().out):

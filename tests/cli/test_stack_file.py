@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.environment import IS_SET
-from cli.localhome import HOME_VARIABLE
 from cli.stack_file import SUBSCRIPTION_VARIABLES, read_settings
 from command_errors import UsageError
+from rehearsal.environment import IS_SET
+from rehearsal.home import HOME_VARIABLE
 
 STACK_FILE = """
 config:

@@ -5,9 +5,9 @@ import subprocess
 from types import TracebackType
 from typing import Any
 
-from cli.fault import add_fault, clear_faults, release_fault, wait_until_held
-from cli.localhome import LocalHome
 from command_errors import CommandError, UsageError
+from rehearsal.faults import add_fault, clear_faults, release_fault, wait_until_held
+from rehearsal.home import LocalHome
 from tests.waiting import HANGS
 
 LOOK_SECONDS = 2.0

@@ -19,12 +19,12 @@ from typing import Any
 import yaml
 
 from bench.rehearsal import copy_program
-from cli.environment import LocalEnvironment, local_environment
-from cli.localhome import LocalHome
-from cli.localserver import start, stop
-from cli.localstack import create_stack
 from localazure.identity import SUBSCRIPTION_ID
 from naming import Names
+from rehearsal.environment import LocalEnvironment, local_environment
+from rehearsal.home import LocalHome
+from rehearsal.server_process import start, stop
+from rehearsal.stack_copy import create_stack
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
 from tests.integration.checkpoint import lasting

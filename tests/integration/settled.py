@@ -16,8 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TextIO
 
-from cli.fault import clear_faults
-from cli.localserver import live_status
+from rehearsal.faults import clear_faults
+from rehearsal.server_process import live_status
 from tests.integration.checkpoint import lasting
 from tests.integration.rehearsal import Azure
 from tests.waiting import wait_until

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.localhome import LocalHome
+from rehearsal.home import LocalHome
 from tests.integration.moments import Moment
 from tests.integration.rehearsal import ROOT, SLUICE, processes_with, repository_files
 from tests.waiting import HANGS, wait_until

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import processes
-from cli.localhome import LocalHome
+from rehearsal.home import LocalHome
 from tests.integration.rehearsal import ROOT, SLUICE, processes_with, repository_files
 from tests.waiting import HANGS, wait_until
 
@@ -99,13 +99,13 @@ def test_what_a_killed_server_left_is_not_taken_for_a_running_one_and_its_port_i
 
 
 def test_a_server_that_hangs_is_ended_all_the_same(local: Local, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cli import localserver
+    from rehearsal import server_process
 
     pid = int(str(local.facts()["pid"]))
     os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr(localserver, "STOP_SECONDS", 0.5)
-    monkeypatch.setattr(localserver, "REQUEST_SECONDS", 0.5)
-    assert localserver.stop(local.home, say=lambda text: None)
+    monkeypatch.setattr(server_process, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(server_process, "REQUEST_SECONDS", 0.5)
+    assert server_process.stop(local.home, say=lambda text: None)
     wait_for_end(pid)
 
 

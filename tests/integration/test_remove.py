@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.fault import add_fault, clear_faults, wait_until_held
+from rehearsal.faults import add_fault, clear_faults, wait_until_held
 from rollout.errors import EngineFailed
 from tests.integration.rehearsal import ROOT, Azure, Stack, processes_with
 

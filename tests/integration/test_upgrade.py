@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.localhome import LocalHome
-from cli.localserver import start
+from rehearsal.home import LocalHome
+from rehearsal.server_process import start
 from rollout.errors import EngineRefused
 from tests.integration.rehearsal import MODEL, ROOT, Azure, Stack, copy_project
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.environment import local_environment
-from cli.localhome import LocalHome
+from rehearsal.environment import local_environment
+from rehearsal.home import LocalHome
 from tests.localazure.server_command import server_command
 from tests.waiting import HANGS
 from toolchain.uv import find_uv, uv_environment

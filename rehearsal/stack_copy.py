@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from cli.localhome import LocalHome
-from cli.project import PROJECT_FILE, project_name, project_root
 from command_errors import CommandError, UnavailableError, UsageError
+from project import PROJECT_FILE, project_name, project_root
+from rehearsal.home import LocalHome
 
 ENCRYPTION_KEYS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 _ENCRYPTION_LINE = re.compile(rf"^({'|'.join(ENCRYPTION_KEYS)}):.*\n?", re.MULTILINE)

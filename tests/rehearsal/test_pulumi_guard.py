@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cli import pulumi_guard
-from cli.pulumi_guard import CONFIG_FILE, Refused, guarded
+from rehearsal import pulumi_guard
+from rehearsal.pulumi_guard import CONFIG_FILE, Refused, guarded
 
 PROJECT = "name: sluice\nruntime: python\n"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from cli import localserver, ports
-from cli.localhome import LocalHome, Server
-from cli.localserver import _environment
 from command_errors import UnavailableError, UsageError
+from rehearsal import ports, server_process
+from rehearsal.home import LocalHome, Server
+from rehearsal.server_process import _environment
 from tests.waiting import HANGS, wait_until
 
 
@@ -27,7 +27,7 @@ def server_on(port: int) -> Server:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalHome:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(localserver, "_environment", lambda: dict(os.environ))
+    monkeypatch.setattr(server_process, "_environment", lambda: dict(os.environ))
     return LocalHome(tmp_path / "home")
 
 
@@ -61,9 +61,9 @@ class Ports:
         self.lost = list(lost)
         self.tried: list[int] = []
         monkeypatch.setattr(ports, "is_free", lambda port: port not in self.taken)
-        monkeypatch.setattr(localserver, "_spawn", self.spawn)
+        monkeypatch.setattr(server_process, "_spawn", self.spawn)
 
-    def spawn(self, home: LocalHome, port: int, flags: Sequence[str], say: localserver.Say) -> Server:
+    def spawn(self, home: LocalHome, port: int, flags: Sequence[str], say: server_process.Say) -> Server:
         self.tried.append(port)
         if port in self.lost:
             self.taken.add(port)
@@ -77,7 +77,7 @@ def test_a_port_that_another_program_takes_before_the_server_does_is_passed_over
     first = ports.DEFAULT_PORT
     machine = Ports(monkeypatch, lost=[first])
     said: list[str] = []
-    server, started = localserver.start(home, port=None, say=said.append)
+    server, started = server_process.start(home, port=None, say=said.append)
     assert (server.port, started, machine.tried) == (first + 2, True, [first, first + 2])
     assert said == [f"another program took port {first} or {first + 1} in the meantime; trying the next ones"]
 
@@ -90,9 +90,9 @@ def test_another_port_than_the_wanted_one_is_never_taken(
     home.create()
     home.port_file.write_text("1024\n" if asked else "20001\n")
     with pytest.raises(UnavailableError, match="Port 20001 is taken"):
-        localserver.start(home, port=20001 if asked else None, say=lambda text: None)
+        server_process.start(home, port=20001 if asked else None, say=lambda text: None)
     with pytest.raises(UsageError, match=r"port 20001 on .* is taken by another program"):
-        localserver.start(home, port=20001 if asked else None, say=lambda text: None)
+        server_process.start(home, port=20001 if asked else None, say=lambda text: None)
     assert machine.tried == [20001]
 
 
@@ -101,7 +101,7 @@ def test_a_broken_port_file_is_as_good_as_none(home: LocalHome, monkeypatch: pyt
     Ports(monkeypatch)
     home.create()
     home.port_file.write_text(content)
-    assert localserver.start(home, port=None, say=lambda text: None)[0].port == ports.DEFAULT_PORT
+    assert server_process.start(home, port=None, say=lambda text: None)[0].port == ports.DEFAULT_PORT
 
 
 def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_start_says_so(
@@ -111,7 +111,7 @@ def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_star
     program.write_text('#!/bin/sh\necho "$$ starts"\nkill -STOP $$\n')  # a stopped process does not see SIGTERM
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(localserver, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(server_process, "STOP_SECONDS", 0.05)
 
     def stopped() -> bool:
         text = home.console_log.read_text().split()
@@ -119,12 +119,12 @@ def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_star
 
     def no_record(_: LocalHome) -> None:
         wait_until(stopped, "the server does not stop")
-        monkeypatch.setattr(localserver, "READY_SECONDS", 0.0)
+        monkeypatch.setattr(server_process, "READY_SECONDS", 0.0)
 
-    monkeypatch.setattr(localserver, "READY_SECONDS", HANGS)
+    monkeypatch.setattr(server_process, "READY_SECONDS", HANGS)
     monkeypatch.setattr(LocalHome, "record", no_record)
     with pytest.raises(UnavailableError, match="was not ready after 0 seconds, so it was stopped") as failed:
-        localserver.start(home, port=None, say=lambda text: None)
+        server_process.start(home, port=None, say=lambda text: None)
     pid = home.console_log.read_text().split()[0]
     assert f"{pid} starts" in str(failed.value)
     assert not Path(f"/proc/{pid}").exists()
@@ -138,13 +138,13 @@ def test_a_start_says_for_which_server_it_waits(home: LocalHome, monkeypatch: py
         record = {"pid": os.getpid(), "https": "https://localhost:1", "http": "", "version": "", "started": 0}
         home.server_file.write_text(json.dumps(record))
 
-    monkeypatch.setattr(localserver, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(server_process, "SLOW_SECONDS", 0.0)
     home.create()
     with (home.path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(f"{os.getpid()}")
         lock.flush()
-        server, started = localserver.start(home, port=None, say=get_ready)
+        server, started = server_process.start(home, port=None, say=get_ready)
     assert (server.pid, started) == (os.getpid(), False)
     assert said == [f"process {os.getpid()} holds {home.path} but is not ready; waiting for it"]
 
@@ -153,5 +153,5 @@ def test_a_server_that_answers_nonsense_is_not_healthy(monkeypatch: pytest.Monke
     def nonsense(url: str) -> str:
         raise http.client.BadStatusLine("220 mail")
 
-    monkeypatch.setattr(localserver, "_request", nonsense)
-    assert not localserver.is_healthy(server_on(18443))
+    monkeypatch.setattr(server_process, "_request", nonsense)
+    assert not server_process.is_healthy(server_on(18443))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.az_home import SUBSCRIPTION, az_variables, sign_in
-from cli.environment import METADATA_VERSION
-from cli.localhome import LocalHome
 from localazure.identity import CLOUD_NAME, cloud_metadata
+from rehearsal.az_home import SUBSCRIPTION, az_variables, sign_in
+from rehearsal.environment import METADATA_VERSION
+from rehearsal.home import LocalHome
 
 # az's own reading of the document, by the package that az is made of; a process of its own, because it reads the
 # user's configuration when it is imported.

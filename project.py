@@ -3,7 +3,6 @@
 It reads Pulumi.yaml's name and asks the CLI for the selected stack; it changes neither.
 """
 
-import argparse
 import os
 import re
 import subprocess
@@ -15,12 +14,12 @@ PROJECT_FILE = "Pulumi.yaml"
 
 
 def project_root() -> Path:
-    """The folder of Pulumi.yaml, from the working directory upwards, else the checkout that holds this package."""
+    """The folder of Pulumi.yaml, from the working directory upwards, else the checkout that holds this module."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / PROJECT_FILE).is_file():
             return folder
-    return Path(__file__).resolve().parent.parent
+    return Path(__file__).resolve().parent
 
 
 def project_name(root: Path) -> str:
@@ -36,11 +35,6 @@ def project_name(root: Path) -> str:
     if found is None:
         raise UsageError(f"{file} has no `name:` line. Restore it from the repository.")
     return found.group(1)
-
-
-def add_stack_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--stack`."""
-    parser.add_argument("--stack", "-s", help="stack; default: PULUMI_STACK, else the selected one")
 
 
 def stack_name(asked: str | None) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import processes
-from cli.project import project_root
 from command_errors import UnavailableError, UsageError, remedy_for
+from project import project_root
 
 HOME_VARIABLE = "SLUICE_LOCAL_HOME"
 GUARD_FOLDER = "sluice-rehearsal-bin"

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cli import pulumi_guard
-from cli.az_home import AZ_VARIABLES, az_variables, sign_in
-from cli.localhome import GUARD_FOLDER, HOME_VARIABLE, LocalHome, local_home
-from cli.project import project_root
 from command_errors import UnavailableError
 from localazure.identity import CLIENT_ID, CLOUD_NAME, SUBSCRIPTION_ID, TENANT_ID
+from project import project_root
+from rehearsal import pulumi_guard
+from rehearsal.az_home import AZ_VARIABLES, az_variables, sign_in
+from rehearsal.home import GUARD_FOLDER, HOME_VARIABLE, LocalHome, local_home
 from toolchain import cli_environment
 
 SAVED = "SLUICE_SAVED_"
@@ -159,7 +159,7 @@ def without_us(environment: Mapping[str, str]) -> dict[str, str]:
 
 def way_back(environment: Mapping[str, str]) -> str | None:
     """The commands that repair a shell of `sluice local env`, whatever is missing; None in every other shell."""
-    from cli.localserver import is_healthy
+    from rehearsal.server_process import is_healthy
 
     if IS_SET not in environment:
         return None
@@ -213,7 +213,7 @@ def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool 
     }
     if stack is None:
         return LocalEnvironment(exports)
-    from cli.localstack import copy_stack
+    from rehearsal.stack_copy import copy_stack
 
     environment = LocalEnvironment(exports)
     copied = copy_stack(home, stack, environment.applied_to(os.environ), fresh=fresh)
@@ -222,8 +222,8 @@ def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool 
 
 
 def write_guard(home: LocalHome, environment: Mapping[str, str]) -> str:
-    """Put `cli.pulumi_guard` in front of the Pulumi CLI; returns the PATH on which both are found."""
-    from cli.localstack import prepare_folder
+    """Put `rehearsal.pulumi_guard` in front of the Pulumi CLI; returns the PATH on which both are found."""
+    from rehearsal.stack_copy import prepare_folder
 
     elsewhere = without_guards(environment.get("PATH", os.defpath))
     path = cli_environment({**environment, "PATH": elsewhere})["PATH"]

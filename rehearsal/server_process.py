@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import processes
-from cli import ports
-from cli.localhome import LocalHome, Server
 from command_errors import CommandError, UnavailableError, UsageError
 from exit_codes import ExitCode
+from rehearsal import ports
+from rehearsal.home import LocalHome, Server
 
 READY_SECONDS = 180.0
 """For a very busy machine; a server that ends before it is ready is noticed at once."""

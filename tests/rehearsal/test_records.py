@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.localhome import LocalHome
+from rehearsal.home import LocalHome
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"pid": "x"}', '{"pid": null, "https": 1}', "\xff"])

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import environment as module
-from cli.environment import (
+from command_errors import UnavailableError
+from rehearsal import environment as module
+from rehearsal.environment import (
     EXPORTED,
     REMOVED,
     LocalEnvironment,
@@ -18,8 +19,7 @@ from cli.environment import (
     without_guards,
     write_ca_bundle,
 )
-from cli.localhome import LocalHome, Server
-from command_errors import UnavailableError
+from rehearsal.home import LocalHome, Server
 
 SERVER = Server(pid=1, https="https://localhost:18443", http="http://localhost:18444", version="0", started=0.0)
 

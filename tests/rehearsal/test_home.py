@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cli import main
-from cli.localhome import LocalHome
 from command_errors import UnavailableError, UsageError
 from exit_codes import ExitCode
+from rehearsal.home import LocalHome
 
 LEFT_BY_PULUMI = ["pulumi/logs/pulumi-1-whoami.log", "pulumi/credentials.json", "pulumi/workspaces/a.json"]
 LEFT_BY_AZ = ["azure/cloudEndpoints.json", "azure/az.sess", "azure/commandIndex.json", "azure/msal_token_cache.json"]

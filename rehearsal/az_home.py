@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.localhome import LocalHome
 from localazure.identity import CLOUD_NAME, SUBSCRIPTION_ID, TENANT_ID
+from rehearsal.home import LocalHome
 
 AZ_VARIABLES = (
     "AZURE_CONFIG_DIR",

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli import localstack
-from cli.localhome import LocalHome
 from command_errors import UnavailableError, UsageError
+from rehearsal import stack_copy
+from rehearsal.home import LocalHome
 
 STACK_FILE = """\
 secretsprovider: azurekeyvault://vault/key
@@ -30,7 +30,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         with (folder / f"Pulumi.{stack}.yaml").open("a") as file:
             file.write("encryptionsalt: v1:copy\n")
 
-    monkeypatch.setattr(localstack, "create_stack", init)
+    monkeypatch.setattr(stack_copy, "create_stack", init)
     return root
 
 
@@ -46,7 +46,7 @@ def mark_created(home: LocalHome) -> None:
 
 
 def test_the_copy_has_the_copys_salt_and_none_of_the_real_encryption(checkout: Path, home: LocalHome) -> None:
-    copied = localstack.copy_stack(home, "dev", {}, fresh=False)
+    copied = stack_copy.copy_stack(home, "dev", {}, fresh=False)
     text = copied.file.read_text()
     assert copied.file.is_relative_to(home.path)
     assert "# kept" in text
@@ -60,17 +60,17 @@ def test_the_copy_has_the_copys_salt_and_none_of_the_real_encryption(checkout: P
 def test_edits_of_the_copy_survive_unless_it_is_made_fresh_and_its_salt_always_does(
     checkout: Path, home: LocalHome
 ) -> None:
-    file = localstack.copy_stack(home, "dev", {}, fresh=False).file
+    file = stack_copy.copy_stack(home, "dev", {}, fresh=False).file
     mark_created(home)
     file.write_text(file.read_text().replace("payments", "edited"))
-    assert "edited" in localstack.copy_stack(home, "dev", {}, fresh=False).file.read_text()
-    text = localstack.copy_stack(home, "dev", {}, fresh=True).file.read_text()
+    assert "edited" in stack_copy.copy_stack(home, "dev", {}, fresh=False).file.read_text()
+    text = stack_copy.copy_stack(home, "dev", {}, fresh=True).file.read_text()
     assert "edited" not in text
     assert text.count("encryptionsalt: v1:copy") == 1
 
 
 def test_encrypted_values_are_left_out_and_named() -> None:
-    text, dropped = localstack.without_encryption(
+    text, dropped = stack_copy.without_encryption(
         "config:\n  sluice:team: a\n  sluice:token:\n    secure: v1:x\n"
         "  sluice:nested:\n    inner: {secure: v1:y}\n    b: 1\n"
     )
@@ -82,13 +82,13 @@ def test_only_stacks_whose_file_can_be_copied_are_named(checkout: Path, home: Lo
     (checkout / "Pulumi.old.yaml").symlink_to("gone.yaml")
     (checkout / "Pulumi.folder.yaml").mkdir()
     with pytest.raises(UsageError, match=r"Stacks with a file: dev\.$"):
-        localstack.copy_stack(home, "old", {}, fresh=False)
+        stack_copy.copy_stack(home, "old", {}, fresh=False)
 
 
 @pytest.mark.parametrize(("stack", "reason"), [("prod", "Stacks with a file: dev"), ("../dev", "is not a stack name")])
 def test_a_stack_without_a_file_is_refused(checkout: Path, home: LocalHome, stack: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
-        localstack.copy_stack(home, stack, {}, fresh=False)
+        stack_copy.copy_stack(home, stack, {}, fresh=False)
     assert not home.stacks.exists() or not list(home.stacks.rglob("*.yaml"))
 
 
@@ -112,12 +112,12 @@ def test_a_file_that_pulumi_cannot_read_is_refused_by_its_own_name_and_not_copie
     file = checkout / "Pulumi.dev.yaml"
     file.write_bytes(content)
     with pytest.raises(UsageError) as refused:
-        localstack.copy_stack(home, "dev", {}, fresh=False)
+        stack_copy.copy_stack(home, "dev", {}, fresh=False)
     assert reason in str(refused.value)
     assert str(file) in str(refused.value)
     assert not list(home.path.rglob("Pulumi.dev.yaml"))
     file.write_text(STACK_FILE)
-    assert "payments" in localstack.copy_stack(home, "dev", {}, fresh=False).file.read_text()
+    assert "payments" in stack_copy.copy_stack(home, "dev", {}, fresh=False).file.read_text()
 
 
 def test_a_file_that_only_pulumi_finds_fault_with_is_not_kept_either(
@@ -126,31 +126,31 @@ def test_a_file_that_only_pulumi_finds_fault_with_is_not_kept_either(
     def refuse(folder: Path, stack: str, environment: object) -> None:
         raise UnavailableError("error: could not read stack configuration for new stack: something new")
 
-    monkeypatch.setattr(localstack, "create_stack", refuse)
+    monkeypatch.setattr(stack_copy, "create_stack", refuse)
     with pytest.raises(UsageError, match=r"checkout/Pulumi\.dev\.yaml.*something new"):
-        localstack.copy_stack(home, "dev", {}, fresh=False)
+        stack_copy.copy_stack(home, "dev", {}, fresh=False)
     assert not list(home.path.rglob("Pulumi.dev.yaml"))
 
 
 def test_a_copy_that_was_broken_by_hand_is_named_with_the_way_back(checkout: Path, home: LocalHome) -> None:
-    copy = localstack.copy_stack(home, "dev", {}, fresh=False).file
+    copy = stack_copy.copy_stack(home, "dev", {}, fresh=False).file
     for content, _ in BROKEN:
         copy.write_bytes(content)
         with pytest.raises(UsageError, match=r"home/stacks.*--stack dev --fresh"):
-            localstack.copy_stack(home, "dev", {}, fresh=False)
-    assert "payments" in localstack.copy_stack(home, "dev", {}, fresh=True).file.read_text()
+            stack_copy.copy_stack(home, "dev", {}, fresh=False)
+    assert "payments" in stack_copy.copy_stack(home, "dev", {}, fresh=True).file.read_text()
 
 
 def test_a_stack_that_exists_only_in_the_rehearsal_is_found_again(checkout: Path, home: LocalHome) -> None:
-    copy = localstack.copy_stack(home, "dev", {}, fresh=False).file
+    copy = stack_copy.copy_stack(home, "dev", {}, fresh=False).file
     renamed = copy.rename(copy.with_name("Pulumi.dev2.yaml"))
-    assert localstack.copy_stack(home, "dev2", {}, fresh=False).file == renamed
+    assert stack_copy.copy_stack(home, "dev2", {}, fresh=False).file == renamed
 
 
 def test_the_copies_have_a_project_file_that_runs_the_repositorys_program(checkout: Path, home: LocalHome) -> None:
     options = "{virtualenv: .venv}"
     (checkout / "Pulumi.yaml").write_text(f"name: sluice\nruntime: {{name: python, options: {options}}}\n")
-    project = yaml.safe_load((localstack.prepare_folder(home, checkout) / "Pulumi.yaml").read_text())
+    project = yaml.safe_load((stack_copy.prepare_folder(home, checkout) / "Pulumi.yaml").read_text())
     assert project == {
         "name": "sluice",
         "main": str(checkout),
