@@ -5,10 +5,11 @@ Searching and history belong to Log Analytics.
 
 import argparse
 
-from cli.arm import ArmClient
-from cli.workspace import MACHINE_LEARNING_API, add_endpoint_arguments, check_name, find_endpoint, missing_deployment
+from cli.endpoint_arguments import add_endpoint_arguments, find_endpoint
 from command_errors import UnavailableError, UsageError
+from endpoint_client.address import MACHINE_LEARNING_API, check_name, missing_deployment
 from exit_codes import ExitCode
+from resource_manager.client import ArmClient
 
 # As they are called on the command line, and in Azure.
 CONTAINERS = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}

@@ -15,10 +15,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from cli.arguments import add_stack_argument
-from cli.locks import Owner, backend_folder, stack_locks
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from project import project_name, project_root, stack_name
+from recovery.locks import Owner, backend_folder, stack_locks
 from rehearsal.environment import way_back
 
 PACKAGES = ("pulumi", "pulumi-azure-native", "azure-ai-ml", "azure-identity", "azure-storage-blob")
@@ -193,7 +193,7 @@ def _check_local_azure() -> Finding:
 
 
 def _check_login() -> Finding:
-    from cli.arm import ArmClient
+    from resource_manager.client import ArmClient
 
     arm = ArmClient()
     try:
@@ -204,7 +204,7 @@ def _check_login() -> Finding:
 
 
 def _check_azure(environment: Mapping[str, str]) -> Finding:
-    from cli.arm import ArmClient
+    from resource_manager.client import ArmClient
 
     subscription = environment.get("ARM_SUBSCRIPTION_ID") or environment.get("AZURE_SUBSCRIPTION_ID")
     if not subscription:
@@ -218,9 +218,9 @@ def _check_azure(environment: Mapping[str, str]) -> Finding:
 
 
 def _check_stack_file(stack: str, environment: Mapping[str, str], back: str | None) -> Finding:
-    from cli.stack_file import SubscriptionUnknown, read_settings
     from rehearsal.pulumi_guard import CONFIG_FILE
     from settings import SettingsError
+    from stacks.file import SubscriptionUnknown, read_settings
 
     copy = environment.get(CONFIG_FILE)
     if back and copy and not Path(copy).is_file():
@@ -235,9 +235,9 @@ def _check_stack_file(stack: str, environment: Mapping[str, str], back: str | No
 
 
 def _check_names(stack: str) -> Finding:
-    from cli.arm import ArmClient
-    from cli.stack_names import read_names, require_free_vault, require_own_group
+    from resource_manager.client import ArmClient
     from settings import SettingsError
+    from stacks.names import read_names, require_free_vault, require_own_group
 
     check = "names in azure"
     try:

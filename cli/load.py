@@ -8,27 +8,16 @@ import re
 import sys
 from pathlib import Path
 
-from cli.load_generator import IN_FLIGHT, MAX_CLIENTS, MAX_IN_FLIGHT, MAX_RATE, Load
-from cli.load_tally import Tally
-from cli.workspace import check_name
 from command_errors import UsageError
+from endpoint_client.address import check_name
+from endpoint_client.load import IN_FLIGHT, MAX_CLIENTS, MAX_IN_FLIGHT, MAX_RATE, Load
+from endpoint_client.request_file import read_bodies
+from endpoint_client.tally import Tally
 from exit_codes import ExitCode
 
 KEY_VARIABLE = "SLUICE_ENDPOINT_KEY"
 CLIENTS = 4
 REQUESTS = 200
-
-
-def read_bodies(file: Path) -> list[bytes]:
-    """The request of a JSON file, or every line of a .jsonl file, sent in turn."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the request file {file}: {error.strerror}. Check --request-file.") from error
-    bodies = [line for line in content.splitlines() if line.strip()] if file.suffix == ".jsonl" else [content]
-    if not bodies:
-        raise UsageError(f"{file} holds no request: one JSON document per line is expected.")
-    return bodies
 
 
 def check_options(options: argparse.Namespace) -> None:

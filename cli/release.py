@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from cli.arguments import add_stack_argument
 from cli.progress import UploadProgress
-from cli.stack_file import read_settings
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from project import project_root, stack_name
+from stacks.file import read_settings
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-    from cli.arm import ArmClient
     from models.publisher import Destination, Parcel, Publication
     from models.spec import Model
+    from resource_manager.client import ArmClient
 
 DATASTORE = "workspaceblobstore"  # the default datastore, which every workspace has
 MACHINE_LEARNING_API = "2024-04-01"
@@ -206,8 +206,8 @@ def find_destination(arm: ArmClient, workspace_id: str, stack: str) -> Destinati
 def _find(stack: str) -> tuple[TokenCredential, Destination]:
     from azure.identity import DefaultAzureCredential
 
-    from cli.arm import ArmClient
-    from cli.stack_names import read_names, require_own_group
+    from resource_manager.client import ArmClient
+    from stacks.names import read_names, require_own_group
 
     settings, names = read_names(stack)
     credential = DefaultAzureCredential()

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from cli.dead_update import Report, add_arguments, clear_backend, drop_pending, engine_for, tell
+from cli.repair_arguments import add_repair_arguments, engine_for, tell
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
+from recovery.dead_update import Report, clear_backend, drop_pending
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -20,16 +21,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "empties the state, frees the names that Azure would keep, and reports which stay taken and until when. If it "
         "is interrupted, run it again: it continues from there.",
     )
-    add_arguments(parser, wait_minutes=60.0, json_help="print what was deleted and what stays taken as JSON")
+    add_repair_arguments(parser, wait_minutes=60.0, json_help="print what was deleted and what stays taken as JSON")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """List, ask, delete, report."""
-    from cli.adoption import Finder, pending_operations
-    from cli.arm_operations import ArmOperations
-    from cli.stack_names import read_names, require_own_group
+    from recovery.adoption import Finder, pending_operations
+    from resource_manager.operations import ArmOperations
+    from stacks.names import read_names, require_own_group
     from teardown.removal import Removal
 
     engine = engine_for(options)
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     wait_seconds = options.wait_minutes * 60
     arm = ArmOperations(tell, wait_seconds)
     require_own_group(arm, settings, names)
-    report = Report(engine.stack)
+    report = Report(engine.stack, tell)
     clear_backend(engine, report)
     finder = Finder(arm, names.subscription_id, engine.stack, wait_seconds, tell)
     for operation in pending_operations(engine.export()):

@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cli.arm import ArmClient
-from cli.invoke import find_target, invoke
-from cli.load import read_bodies
-from cli.load_generator import Load
-from cli.load_tally import Tally
-from cli.workspace import EndpointAddress, endpoint_of
 from command_errors import CommandError
+from endpoint_client.address import EndpointAddress, endpoint_of
+from endpoint_client.invocation import find_target, invoke
+from endpoint_client.load import Load
+from endpoint_client.request_file import read_bodies
+from endpoint_client.tally import Tally
 from rehearsal.faults import faults_of
 from rehearsal.home import LocalHome
+from resource_manager.client import ArmClient
 from rollout.engine import PulumiEngine
 from rollout.events import change_of
 

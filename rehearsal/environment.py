@@ -96,7 +96,8 @@ IS_SET = "SLUICE_LOCAL_ARM"
 STACK_VARIABLES = ("PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE")
 LOOPBACK = "localhost,127.0.0.1"
 # The last api-version whose answer is a list of clouds: az takes nothing else (`_convert_arm_to_cli` in cloud.py of
-# azure-cli-core 2.91.0). azure-ai-ml and `cli.arm` take both forms; the Pulumi plugin builds an address of its own.
+# azure-cli-core 2.91.0). azure-ai-ml and `resource_manager.client` take both forms; the Pulumi plugin builds an
+# address of its own.
 METADATA_VERSION = "2019-05-01"
 
 

@@ -16,7 +16,10 @@ import yaml
 ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
-PACKAGES = ("assessment", "cli", "components", "models", "rollout", "teardown", "toolchain")
+PACKAGES = (
+    *("assessment", "cli", "components", "endpoint_client", "models", "recovery", "rehearsal", "resource_manager"),
+    *("rollout", "stacks", "teardown", "toolchain"),
+)
 PURE = (
     "naming",
     "arm_id",
@@ -186,7 +189,11 @@ def imports_of(place: str) -> set[str]:
         ("rollout", {"assessment", "cli", "components", "localazure"}),
         ("teardown", {"assessment", "cli", "components", "localazure", "models", "pulumi", "rollout", "settings"}),
         ("localazure", {*PURE, *PACKAGES, "pulumi_azure_native", "settings"}),
-        ("rehearsal", {"cli", "components", "models", "naming", "rollout", "settings"}),
+        ("recovery", {"cli", "components", "endpoint_client", "settings", "stacks", "teardown", "toolchain"}),
+        ("endpoint_client", {"cli", "components", "localazure", "recovery", "rollout", "teardown", "toolchain"}),
+        ("stacks", {"cli", "components", "endpoint_client", "localazure", "recovery", "rollout", "teardown"}),
+        ("resource_manager", {"cli", "components", "localazure", "rehearsal", "rollout", "settings", "stacks"}),
+        ("rehearsal", {"cli", "components", "models", "naming", "resource_manager", "rollout", "settings", "stacks"}),
         ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),
     ],
 )

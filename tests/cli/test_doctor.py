@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import arm, doctor
+from cli import doctor
 from cli.doctor import Finding, Health, examine
 from rehearsal import server_process
 from rehearsal.home import LocalHome, Server
+from resource_manager import client
 
 SERVER = Server(pid=1, https="https://localhost:1", http="http://localhost:2", version="0", started=0.0)
 START = "sluice local start"
@@ -33,7 +34,7 @@ def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., E
     (project / "Pulumi.yaml").write_text("name: sluice\nruntime: python\n")
     (project / "Pulumi.dev.yaml").write_text(STACK_FILE)
     monkeypatch.chdir(project)
-    monkeypatch.setattr(arm, "ATTEMPTS", 1)
+    monkeypatch.setattr(client, "ATTEMPTS", 1)
     for name in list(doctor.os.environ):
         if name.startswith(("PULUMI_", "ARM_", "AZURE_", "SLUICE_", "SSL_", "IDENTITY_")):
             monkeypatch.delenv(name)

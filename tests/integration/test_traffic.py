@@ -71,7 +71,7 @@ def test_the_deployment_of_one_call_is_not_carried_into_the_next(two_colours: St
     """azure-ai-ml keeps request headers in a dictionary of its module, the deployment and the key among them."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from cli.workspace import EndpointAddress; from cli.invoke import invoke\n"
+        "from endpoint_client.address import EndpointAddress; from endpoint_client.invocation import invoke\n"
         "address, sample = EndpointAddress(*sys.argv[1:5]), Path(sys.argv[5])\n"
         "print(invoke(address, sample, 'green'), invoke(address, sample, None))"
     )

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.arm import ArmClient
 from command_errors import WaitingError
 from localazure.catalog import by_token
 from naming import dns_tag_key
+from resource_manager.client import ArmClient
 from rollout.events import Change
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the engine's mark for a value that only the update will know

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cli import arm_operations
-from cli.arm_operations import ArmOperations
 from command_errors import CommandError, WaitingError
+from resource_manager import operations
+from resource_manager.operations import ArmOperations
 
 BASE = "https://arm.test"
 FOLLOWED = {"azure-asyncoperation": f"{BASE}/status", "location": f"{BASE}/result"}
@@ -38,8 +38,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr(arm_operations.time, "sleep", sleep)
-    monkeypatch.setattr(arm_operations.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(operations.time, "sleep", sleep)
+    monkeypatch.setattr(operations.time, "monotonic", lambda: now[0])
     return now
 
 

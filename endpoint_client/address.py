@@ -5,17 +5,13 @@ failed, too, when the stack has no outputs. --resource-group and --workspace nee
 Nothing is asked of Azure until something is not found: then what there is, is listed.
 """
 
-import argparse
-import os
 import re
 import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from cli.arguments import add_stack_argument
-from cli.arm import ArmClient
 from command_errors import UsageError
-from project import stack_name
+from resource_manager.client import ArmClient
 
 MACHINE_LEARNING_API = "2024-04-01"
 
@@ -52,41 +48,15 @@ class EndpointAddress:
         return " ".join(part for part in parts if part)
 
 
-def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ENDPOINT and the ways to say where it is."""
-    parser.add_argument("endpoint", metavar="ENDPOINT", help="key in the stack file, or name in Azure")
-    add_stack_argument(parser)
-    parser.add_argument("--resource-group", help="with --workspace: look there, without a stack")
-    parser.add_argument("--workspace")
-    parser.add_argument("--subscription", help="default: AZURE_SUBSCRIPTION_ID")
-
-
 def check_name(word: str, what: str) -> None:
     """Azure ML's names are letters, digits and dashes; anything else would be another path or header."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", word):
         raise UsageError(f"{word!r} is not a valid name of {what}: use letters, digits and dashes. Check the spelling.")
 
 
-def find_endpoint(options: argparse.Namespace) -> EndpointAddress:
-    """The endpoint that the command line names; whether it exists is not asked."""
-    check_name(options.endpoint, "an endpoint")
-    if options.resource_group or options.workspace:
-        subscription = options.subscription or os.environ.get("AZURE_SUBSCRIPTION_ID")
-        if not (options.resource_group and options.workspace and subscription):
-            raise UsageError(
-                "give --resource-group and --workspace together, and the subscription with --subscription or "
-                "AZURE_SUBSCRIPTION_ID."
-            )
-        place = (subscription, options.resource_group, options.workspace)
-        flags = zip(("--subscription", "--resource-group", "--workspace"), place, strict=True)
-        given = " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags)
-        return EndpointAddress(*place, options.endpoint, options.endpoint, given)
-    return endpoint_of(stack_name(options.stack), options.endpoint)
-
-
 def endpoint_of(stack: str, wanted: str) -> EndpointAddress:
     """The stack's endpoint with this key; a word that is no key is a name in Azure."""
-    from cli.stack_names import read_names
+    from stacks.names import read_names
 
     settings, names = read_names(stack)
     declared = settings.endpoints.get(wanted)

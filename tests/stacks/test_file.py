@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack_file import SUBSCRIPTION_VARIABLES, read_settings
 from command_errors import UsageError
 from rehearsal.environment import IS_SET
 from rehearsal.home import HOME_VARIABLE
+from stacks.file import SUBSCRIPTION_VARIABLES, read_settings
 
 STACK_FILE = """
 config:

@@ -2,14 +2,14 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from cli import arm
-from cli.arm import ArmClient
 from command_errors import CommandError, UnavailableError, UsageError
+from resource_manager.client import ArmClient
 
 ANSWERS = {
     "/there": (200, {"id": "/there"}),
@@ -41,7 +41,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArmClient]:
     monkeypatch.setenv("ARM_CLOUD_METADATA_URL", f"http://127.0.0.1:{server.server_port}/metadata")
     monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "Mine")
     monkeypatch.setattr(ArmClient, "token", "token")
-    monkeypatch.setattr(arm.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     yield ArmClient()
     server.shutdown()
     thread.join()

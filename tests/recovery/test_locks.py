@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.locks import Owner, backend_folder, broken_files, stack_locks
+from recovery.locks import Owner, backend_folder, broken_files, stack_locks
 
 
 def write_lock(backend: Path, *, pid: int, host: str | None = None, taken: datetime | None = None) -> Path:

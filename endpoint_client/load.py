@@ -17,9 +17,9 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from cli.arm import trust
-from cli.load_tally import DEPLOYMENT_HEADER, NOT_STARTED, Tally
 from command_errors import UsageError
+from endpoint_client.tally import DEPLOYMENT_HEADER, NOT_STARTED, Tally
+from resource_manager.client import trust
 
 MAX_CLIENTS = 64
 MAX_IN_FLIGHT = 512

@@ -3,20 +3,14 @@
 `sluice recover` repairs the stack, `sluice remove` deletes it: both first make sure that no update is running.
 """
 
-import argparse
-import contextlib
-import math
-import os
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cli.adoption import pending_operations
-from cli.arguments import add_stack_argument
-from cli.locks import Owner, backend_folder, broken_files, stack_locks
 from command_errors import UnavailableError, WaitingError
-from project import project_name, project_root, stack_name
+from project import project_name
+from recovery.adoption import pending_operations
+from recovery.locks import Owner, backend_folder, broken_files, stack_locks
 from rehearsal.environment import way_back
 
 if TYPE_CHECKING:
@@ -28,46 +22,15 @@ class Report:
     """What was done and what is left to do."""
 
     stack: str
+    tell: Callable[[str], None]
+    """Prints one line for people."""
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
-        """Record and print one thing that was done."""
+        """Record and tell one thing that was done."""
         self.done.append(text)
-        tell(text)
-
-
-def add_arguments(parser: argparse.ArgumentParser, *, wait_minutes: float, json_help: str) -> None:
-    """Add the options of both commands."""
-    add_stack_argument(parser)
-    parser.add_argument(
-        "--wait-minutes",
-        metavar="MINUTES",
-        type=_minutes,
-        default=wait_minutes,
-        help=f"how long to wait for one operation of Azure (default {wait_minutes:g})",
-    )
-    parser.add_argument("--json", action="store_true", help=json_help)
-
-
-def _minutes(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= float(text) < math.inf:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"must be a number of minutes, 0 or more, got {text!r}")
-
-
-def tell(text: str) -> None:
-    """Print one line for people; standard output is for JSON."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def engine_for(options: argparse.Namespace) -> "PulumiEngine":
-    """The engine of the stack that the command line names. Raises UnavailableError where its backend is gone."""
-    from rollout.engine import PulumiEngine
-
-    require_backend(os.environ)
-    return PulumiEngine(project_root(), stack_name(options.stack))
+        self.tell(text)
 
 
 def require_backend(environment: Mapping[str, str]) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from cli import adoption
-from cli.arm_operations import ArmOperations
-from cli.recover import Report, recover
 from command_errors import UnavailableError, WaitingError
+from recovery import adoption
+from recovery.dead_update import Report
+from recovery.repair import recover
+from resource_manager.operations import ArmOperations
 from rollout.engine import ImportedResource
 from rollout.errors import EngineRefused
 from rollout.events import Change, Outcome, Preview

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from cli.arm import ArmClient, explain_refusal
 from command_errors import CommandError, WaitingError
+from resource_manager.client import ArmClient, explain_refusal
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

@@ -6,15 +6,15 @@ names are taken by another stack.
 
 from typing import TYPE_CHECKING
 
-from cli.stack_file import read_settings
 from command_errors import UsageError
+from stacks.file import read_settings
 
 GROUP_API_VERSION = "2021-04-01"
 DELETED_VAULT_API_VERSION = "2023-07-01"
 
 if TYPE_CHECKING:
-    from cli.arm import ArmClient
     from naming import Names
+    from resource_manager.client import ArmClient
     from settings import Settings
 
 

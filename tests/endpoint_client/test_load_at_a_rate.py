@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cli.load_generator import Load, Post
-from cli.load_tally import DEPLOYMENT_HEADER, NOT_STARTED
 from cli.main import main
 from command_errors import UsageError
+from endpoint_client.load import Load, Post
+from endpoint_client.tally import DEPLOYMENT_HEADER, NOT_STARTED
 from tests.virtual_time import run
 
 Answering = Callable[["ScriptedLoad"], Awaitable[int]]

@@ -1,0 +1,1 @@
+"""An endpoint as its callers see it: its address, one request, load."""
