@@ -1,8 +1,8 @@
-"""For all tests: the order, and how many examples a property is tried with.
+"""For all tests: their order, and the number of examples per property.
 
-Fast tests first, so that a broken rule shows before minutes of integration tests. `make test` tries properties with the
-profile `thorough`, `make unit` with `quick`. Every test stands alone: with `--order random` modules and the tests in
-them come in an order of chance, whose seed is printed and repeats it (`--order SEED`).
+Fast tests run first, so that a broken rule shows before minutes of integration tests. `make test` uses the hypothesis
+profile `thorough`, `make unit` uses `quick`. Every test stands alone: `--order random` shuffles the modules and the
+tests in them, and prints a seed that repeats the order (`--order SEED`).
 """
 
 import os
@@ -27,7 +27,7 @@ PYTESTS = ("PYTEST_CURRENT_TEST",)
 
 @pytest.fixture(autouse=True)
 def process_as_it_was() -> Iterator[None]:
-    """What a command changes in its process does not reach the next test: variables, folder, what signals do."""
+    """Undo what a command changes in its process: variables, working directory, signal handlers."""
     variables, folder = environment(), os.getcwd()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
@@ -51,9 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep files in memory where there is enough of it; choose the seed, once: workers get it from who starts them."""
+    """Keep files in memory if there is enough; choose the seed once, in the process that starts the workers."""
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > NEEDED_BYTES:
-        # Hundreds of small databases, each of which waits for the disk ten times.
+        # There are hundreds of small databases, and each waits for the disk ten times.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     order = config.option.order
     if hasattr(config, "workerinput"):
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Modules of integration tests alone are not even imported where none is to run: that costs seconds."""
+    """Do not import modules that hold only integration tests if none will run: an import takes seconds."""
     if config.option.markexpr != "not integration" or collection_path.suffix != ".py":
         return None
     return "\npytestmark = pytest.mark.integration" in collection_path.read_text(encoding="utf-8") or None
@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def shuffle(items: list[pytest.Item], chance: random.Random) -> None:
-    """Modules, and the tests of each: tests of one module stay together, because some share a server that runs."""
+    """Order modules, then the tests in each; tests of one module stay together, because some share a running server."""
     modules: dict[str, list[pytest.Item]] = {}
     for item in items:
         modules.setdefault(item.nodeid.partition("::")[0], []).append(item)

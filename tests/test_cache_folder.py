@@ -1,4 +1,4 @@
-"""One folder for everything that can be made again."""
+"""One folder for everything that can be recreated."""
 
 from pathlib import Path
 

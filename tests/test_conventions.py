@@ -1,4 +1,4 @@
-"""Habits of this repository that a reviewer would otherwise have to look for."""
+"""Conventions of this repository that a reviewer would otherwise have to check."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_pure_module_imports_neither_pulumi_nor_a_client(module: str) -> None:
 
 
 def test_every_module_at_the_root_is_installed_and_checked() -> None:
-    """One that py-modules lacks is missing from an installed `sluice`; one that mypy lacks is checked by chance."""
+    """A module that py-modules lacks is missing from an installed `sluice`; mypy checks one it lacks only by chance."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     modules = {path.stem for path in ROOT.glob("*.py")}
     assert modules - {"__main__"} == set(project["setuptools"]["py-modules"])
@@ -241,5 +241,5 @@ def test_the_project_file_describes_every_key_that_a_stack_file_may_set() -> Non
 
 
 def test_the_project_file_has_no_config_of_its_own() -> None:
-    """A default would stand in for a line that got lost (network: private), a required key would hide other errors."""
+    """A default would replace a lost line (network: private), and a required key would hide other errors."""
     assert "config" not in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())

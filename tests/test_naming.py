@@ -42,7 +42,7 @@ def test_names_of_an_ordinary_stack_can_be_read():
 
 
 def test_the_suffix_never_changes():
-    """It is part of names that hold data: another formula would replace storage, vault and registry."""
+    """The suffix is part of names of resources with data: another formula would replace storage, vault and registry."""
     assert NAMES.suffix == "9cef77"
 
 

@@ -1,4 +1,4 @@
-"""What a stack declared last survives in tags, and what it may not change is refused with the way out."""
+"""Tags keep what a stack declared last, and a change that it may not make is refused with the fix."""
 
 from __future__ import annotations
 

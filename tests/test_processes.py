@@ -1,4 +1,4 @@
-"""What is read about a process stays true on a machine that is too busy to read it at once."""
+"""Facts about a process stay true on a machine that is too busy to read them at once."""
 
 import os
 import time

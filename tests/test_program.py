@@ -60,7 +60,7 @@ class Stack:
             gc.unfreeze()
 
     def publish(self) -> None:
-        """Record that the example's content lies in the stack's storage."""
+        """Record that the example's content is in the stack's storage."""
         blue = load_model(MODEL, ["blue"]).deployments["blue"]
         assets = {
             asset.digest: PublishedAsset(
@@ -79,7 +79,7 @@ class Stack:
         write_record(read_lock(MODEL), self.name, record)
 
     def settle(self, traffic: Mapping[str, int]) -> None:
-        """Make Azure what it is after the last of the first updates."""
+        """Bring Azure to its state after the last of the first updates."""
         endpoint = self.azure.names.endpoint("fraud-detection")
         self.azure.add_group()
         self.azure.add_stack_identity({"sluice:endpoints-1": endpoint})
@@ -97,7 +97,7 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 
 def endpoint_of(deployment: Deployment) -> dict[str, Any]:
-    """The stack's output about the example's endpoint."""
+    """Return the stack's output for the example's endpoint."""
     found: dict[str, Any] = deployment.outputs["endpoints"]["fraud-detection"]
     return found
 

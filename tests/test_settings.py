@@ -1,4 +1,4 @@
-"""The stack file is read strictly, and whatever is wrong with it is said at once: key, value, rule, fix."""
+"""The stack file is read strictly, and all its problems are reported at once: key, value, rule, fix."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ COMPLETE: dict[str, Any] = {
 
 
 def config(path: str = "", value: object = None) -> dict[str, Any]:
-    """The complete config with one value put at a dotted path, or taken away if the value is `...`."""
+    """Return the complete config with one value set at a dotted path, or removed if the value is `...`."""
     raw = copy.deepcopy(COMPLETE)
     place: Any = raw
     *parents, last = path.split(".") if path else [""]
@@ -398,7 +398,7 @@ PATHS = [
 
 @given(st.sampled_from(PATHS), json_values)
 def test_no_value_anywhere_breaks_the_reader(path, value):
-    """Whatever a stack file holds, the answer is settings or a SettingsError in words, never another exception."""
+    """Whatever a stack file holds, the result is settings or a SettingsError, never another exception."""
     try:
         answer = parse_settings(config(path, value), stack="prod", today=TODAY)
     except SettingsError as error:
@@ -415,7 +415,7 @@ def test_no_value_anywhere_breaks_the_reader(path, value):
 
 @pytest.fixture
 def engine_config() -> Iterator[dict[str, Any]]:
-    """The config as the engine hands it over: texts, mappings as JSON."""
+    """Return the config as the engine passes it: strings, with mappings as JSON."""
     values: dict[str, Any] = {}
     before = CONFIG.set(values)
     yield values
@@ -491,7 +491,7 @@ def test_the_schema_file_is_up_to_date():
 
 
 def test_the_schema_accepts_what_the_program_accepts():
-    jsonschema.Draft7Validator.check_schema(stack_file_schema())  # raises if it is no schema
+    jsonschema.Draft7Validator.check_schema(stack_file_schema())  # raises if it is not a schema
     errors = jsonschema.Draft7Validator(stack_file_schema()).iter_errors(as_stack_file(COMPLETE))
     assert [error.message for error in errors] == []
 
@@ -538,7 +538,7 @@ def test_values_are_shown_as_they_were_written():
 
 
 def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config, monkeypatch):
-    """`slucie:limits` would otherwise leave the stack without its limits, and say nothing."""
+    """`slucie:limits` would otherwise leave the stack without its limits, silently."""
     monkeypatch.setattr(pulumi, "get_stack", lambda: "dev")
     engine_config |= {"sluice:team": "payments", "sluice:network": "public", "azure-native:location": "westeurope"}
     engine_config |= {"random:seed": "1", "pulumi:tags": "{}", "slucie:limits": "{}"}

@@ -164,7 +164,7 @@ def test_replacements_are_in_the_table_and_not_retired_themselves():
 
 
 def test_the_local_azure_serves_every_size_that_is_not_retired_and_counts_the_same_quota():
-    """It imports nothing of the program, so it has a table of its own."""
+    """The local Azure imports nothing of the program, so it has its own table."""
     for name, sku in SKUS.items():
         there = vm_sizes.find_size(name)
         if sku.retired is not None and sku.retired <= TODAY:

@@ -1,7 +1,7 @@
-"""Which changes of an endpoint are allowed: the laws by example, then as properties over arbitrary states.
+"""Which changes of an endpoint are allowed: the rules by example, then as properties over arbitrary states.
 
 Invariants: a refusal lists everything; an accepted change gives weight only to deployments that exist and can serve;
-nothing is reset by omission; back to the stable colour is one step from everywhere.
+nothing is reset by omission; the stable colour can be restored in one step from every state.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def live(
     identity_ids: frozenset[str] = frozenset({IDENTITY}),
     **deployments: str | LiveDeployment,
 ) -> LiveState:
-    """An endpoint with these deployments, each given by its provisioning state; their release is their own name."""
+    """Return an endpoint with these deployments, given by provisioning state; their release is their own name."""
     found = {
         name: LiveDeployment(name=name, provisioning_state=given, release=name) if isinstance(given, str) else given
         for name, given in deployments.items()
@@ -63,7 +63,7 @@ def declared(
     deployments: tuple[str, ...] = ("blue", "green"),
     **releases: DeclaredDeployment,
 ) -> DeclaredEndpoint:
-    """The endpoint as the stack file declares it; every deployment's release is its own name unless given."""
+    """Return the endpoint as the stack file declares it; every deployment's release is its own name unless given."""
     return DeclaredEndpoint(
         stack="prod",
         key="fraud-detection",
@@ -225,7 +225,7 @@ def test_without_a_stable_colour_every_increase_is_bound():
 
 
 def test_a_serving_stable_colour_takes_all_back_whatever_an_operation_on_it_came_to():
-    """A refused delete leaves a deployment that serves in state Failed (recorded); it is still the way back."""
+    """A refused delete leaves a serving deployment Failed (recorded); traffic can still return to it."""
     for state in ("Failed", "Updating", "Canceled"):
         step = accept(live({"blue": 90, "green": 10}, blue=state, green="Succeeded"), declared({"blue": 100}))
         assert step.traffic == {"blue": 100}
@@ -308,7 +308,7 @@ PINNED_RULE = (
     ("state", "traffic", "mirror"),
     [
         (live({"blue": 100}, blue="Succeeded"), {"blue": 100}, {}),  # created
-        (live({"blue": 100}, blue="Succeeded", green="Failed"), {"blue": 100}, {}),  # created again
+        (live({"blue": 100}, blue="Succeeded", green="Failed"), {"blue": 100}, {}),  # recreated
         (live({"blue": 100}, blue="Succeeded", green="Succeeded"), {"blue": 90, "green": 10}, {}),
         (live({"blue": 90, "green": 10}, blue="Succeeded", green="Succeeded"), {"blue": 80, "green": 20}, {}),
         (live({"blue": 100}, blue="Succeeded", green="Succeeded"), {"blue": 100}, {"green": 10}),
@@ -319,7 +319,7 @@ def test_an_image_without_a_version_is_refused_where_it_would_start_or_get_more(
     wanted = declared(traffic, mirror, green=with_image("x:latest"))
     (problem,) = refuse(state, wanted, require_pinned=True)
     assert problem.startswith(f"sluice:endpoints.fraud-detection.deployments.green {PINNED_RULE}green.yml.")
-    accept(state, wanted)  # only where the stack file asks for it
+    accept(state, wanted)  # only if the stack file requests it
 
 
 def test_an_image_without_a_version_may_stay_and_fall_and_be_the_way_back():
@@ -371,7 +371,7 @@ def test_a_deployment_at_zero_is_removed():
     assert accept(state, declared({"blue": 100}, deployments=("blue",))).deployments == ("blue",)
 
 
-def test_traffic_can_be_taken_from_a_deployment_of_somebody_else():
+def test_traffic_can_be_taken_from_a_foreign_deployment():
     theirs = LiveDeployment(name="theirs", provisioning_state="Succeeded")
     step = accept(live({"theirs": 100}, blue="Succeeded", theirs=theirs), declared({"blue": 100}))
     assert step.traffic == {"blue": 100}
@@ -625,7 +625,7 @@ def live_states(draw: st.DrawFn) -> LiveState:
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[LiveState, DeclaredEndpoint]:
-    """A live state, and a declaration that mostly keeps its rules: most of the law is about what is nearly right."""
+    """A live state and a declaration that keeps most rules: most rules concern declarations that are nearly valid."""
     state = draw(live_states())
     found = state.endpoint.deployments if state.endpoint else {}
     names = tuple(sorted(found)) if draw(st.booleans()) else tuple(sorted(draw(st.sets(st.sampled_from(COLOURS)))))
@@ -703,7 +703,7 @@ def test_what_is_accepted_keeps_the_laws(change, stable, limits):
 def test_back_to_a_healthy_stable_colour_is_one_step_from_everywhere(state, stable, limits):
     endpoint = state.endpoint
     if endpoint is None or endpoint.state in ("creating", "deleting") or endpoint.auth_mode != "Key":
-        return  # nothing to go back to, or Azure takes no order now, or another law's refusal
+        return  # nothing to restore, or Azure accepts no operation now, or another rule refuses
     blue = endpoint.deployments.get(stable)
     if blue is None or blue.state not in HEALTHY or blue.release is None:
         return
@@ -740,7 +740,7 @@ def test_after_an_accepted_update_the_same_declaration_settles(change, stable, l
 
 
 def after(step: Transition, wanted: DeclaredEndpoint) -> LiveState:
-    """What Azure has once an update went well."""
+    """Return what Azure has after a successful update."""
     return live(
         step.traffic,
         step.mirror,

@@ -30,7 +30,7 @@ def test_without_a_timer_the_loop_waits_for_its_threads():
 
 def test_a_wait_that_nothing_ends_fails_at_once():
     async def main():
-        await asyncio.to_thread(int)  # a thread that has ended brings nothing
+        await asyncio.to_thread(int)  # a thread that has ended adds nothing
         await asyncio.Event().wait()
 
     with pytest.raises(RuntimeError, match="no timer and no thread of this event loop can bring"):

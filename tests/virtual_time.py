@@ -1,9 +1,9 @@
-"""An event loop whose time is the test's: what waits for a moment gets it at once, and in the right order.
+"""An event loop in virtual time: whatever waits for a moment continues at once, and in the right order.
 
-Time stands still while there is something to do, and jumps to the next timer when there is not. So a test of timeouts
-and delays takes no time, and no busy machine changes its outcome. Only for code that waits on nothing but the loop:
-while the outside world (a process, a thread, a peer's socket) works, time jumps. When there is no timer, the loop waits
-for the threads that it started (`asyncio.to_thread`); when there is no such thread either, the test fails at once.
+Time stops while there is something to do, and otherwise jumps to the next timer. So a test of timeouts and delays takes
+no time, and a busy machine does not change its result. Use it only for code that waits for nothing but the loop: while
+the outside world (a process, a thread, a peer's socket) works, time jumps. If there is no timer, the loop waits for the
+threads that it started (`asyncio.to_thread`); if there is no such thread either, the test fails at once.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Does not wait for timers: adds the time to the clock instead."""
+    """A selector that does not wait for timers, but adds the time to the clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Its clock begins at 1000 and is moved by `asyncio.sleep` and timers alone."""
+    """An event loop whose clock begins at 1000; only `asyncio.sleep` and timers move it."""
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
@@ -51,7 +51,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     @property
     def waits_for_threads(self) -> bool:
-        """Whether a thread works for this loop."""
+        """Return whether a thread works for this loop."""
         return bool(self._jumping.in_threads)
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
@@ -61,7 +61,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return future
 
     async def shutdown_default_executor(self, *timeout: Any) -> None:
-        joining = self.create_future()  # it joins the threads in a thread that `run_in_executor` does not know
+        joining = self.create_future()  # joins the threads in a thread that `run_in_executor` does not know
         self._jumping.in_threads.add(joining)
         await super().shutdown_default_executor(*timeout)
         self._jumping.in_threads.discard(joining)

@@ -1,11 +1,11 @@
-"""Waiting for what comes: how long a test waits before it says that it hangs, which is never part of what it proves."""
+"""Waiting for events: how long a test waits before it reports that it hangs; this time proves nothing."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
 HANGS = 180.0
-"""Seconds; guards against hanging only. A machine that is ten times slower than any of ours still passes."""
+"""Seconds; only a guard against hanging. A machine ten times slower than any of ours still passes."""
 
 
 def wait_until(condition: Callable[[], object], what: str = "it does not happen", look_seconds: float = 0.02) -> None:
@@ -17,7 +17,7 @@ def wait_until(condition: Callable[[], object], what: str = "it does not happen"
 
 
 async def until(condition: Callable[[], object], what: str = "it does not happen", look_seconds: float = 0.005) -> None:
-    """The same for code on an event loop."""
+    """Return as soon as the condition holds, for code on an event loop."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + HANGS
     while not condition():

@@ -1,4 +1,4 @@
-"""Asking Azure: side by side within a bound, all failures in one error, and patience with a service that is busy."""
+"""Reading Azure: in parallel up to a limit, with all failures in one error, and with retries when it throttles."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def ask_patiently(azure: FakeAzure, pauses: list[float]) -> Any:
-    """`ask` in a running program, with a clock of its own."""
+    """Run `ask` in a running program, with a fake clock."""
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
@@ -94,7 +94,7 @@ def test_a_throttled_read_is_asked_again_after_a_pause(
     azure.failures_first[GROUP] = [THROTTLED] * 3
     answers = ask_patiently(2)
     assert [answer["name"] for answer in answers.values()] == [azure.names.resource_group] * 2
-    assert pauses == list(PAUSES_SECONDS[:2])  # of the three refusals two were in the first round, one in the second
+    assert pauses == list(PAUSES_SECONDS[:2])  # two of the three refusals came in the first round, one in the second
 
 
 def test_a_service_that_stays_busy_is_a_failure_in_the_end(

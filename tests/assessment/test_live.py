@@ -1,4 +1,4 @@
-"""Reading Azure: absent is not the same as unreadable, and what was declared before is remembered."""
+"""The live state: absent differs from unreadable, and earlier declarations are found again."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_deployment_that_gets_requests_is_read_although_it_is_not_declared(sta
     assert read(stack, {"fraud-dev": ()}).endpoints["fraud-dev"].deployments.keys() == {"green", "amber"}
 
 
-def test_how_often_a_deployment_was_made_anew_is_read_from_its_tag(stack: FakeAzure) -> None:
+def test_how_often_a_deployment_was_recreated_is_read_from_its_tag(stack: FakeAzure) -> None:
     stack.add_endpoint("fraud-dev")
     stack.add_deployment("fraud-dev", "blue", state="Failed", tags={"sluice:attempt": "2"})
     stack.add_deployment("fraud-dev", "green", tags={"sluice:attempt": "nonsense"})

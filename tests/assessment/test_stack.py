@@ -25,7 +25,7 @@ TODAY = date(2026, 1, 1)
 
 
 def each(load: Callable[[Path, Any], Model]) -> Callable[[Mapping[Path, Any]], dict[Path, Model | ModelError]]:
-    """Loads folders one by one, as `load_models` does them together."""
+    """Loads folders one by one; `load_models` loads them together."""
 
     def load_all(asked: Mapping[Path, Any]) -> dict[Path, Model | ModelError]:
         loaded: dict[Path, Model | ModelError] = {}
@@ -41,7 +41,7 @@ def each(load: Callable[[Path, Any], Model]) -> Callable[[Mapping[Path, Any]], d
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
-    """The models that loading finds, by folder; to be changed by the test."""
+    """The models that loading finds, by folder; a test may change them."""
     models = {"fraud": model_of(deployment_spec("blue"), deployment_spec("green"))}
 
     def load(folder: Path, deployments: Any) -> Model:
@@ -109,7 +109,7 @@ def release(model: Model, name: str) -> str:
 
 @pytest.fixture
 def live(azure: FakeAzure, model: dict[str, Model]) -> FakeAzure:
-    """A stack whose blue serves everything."""
+    """Return a stack in which blue serves everything."""
     azure.add_group()
     azure.add_workspace()
     azure.add_endpoint("fraud-dev", traffic={"blue": 100}, identity_ids=(azure.names.endpoint_identity_id("fraud"),))
@@ -238,7 +238,7 @@ def test_an_endpoint_that_serves_cannot_be_renamed(live: FakeAzure) -> None:
 
 
 def recorded(azure: FakeAzure, settings: Settings, *endpoints: str) -> None:
-    """Let the stack have declared this last."""
+    """Record this as the stack's last declaration."""
     azure.add_stack_identity(PlatformRecord.of(settings, endpoints).tags())
 
 
@@ -289,7 +289,7 @@ def test_more_endpoints_than_tags_can_hold_are_refused(azure: FakeAzure, model: 
 def test_an_endpoint_under_the_default_name_of_earlier_versions_is_refused_with_the_line_to_add(
     live: FakeAzure, traffic: dict[str, int]
 ) -> None:
-    """Serving or not: under today's default name it would be deleted and another one made."""
+    """Serving or not: with today's default name, the endpoint would be deleted and another one created."""
     live.add_endpoint("fraud-dev", traffic=traffic)
     live.add_group(tags={"sluice:endpoint:fraud-dev": "fraud"})
     endpoints = {"fraud": {"deployments": {"blue": {}}}}
@@ -307,9 +307,7 @@ def test_a_key_whose_former_name_is_now_another_endpoints_explicit_one_is_no_suc
     assert not any("earlier versions" in problem for problem in refuse(live, settings))
 
 
-def test_an_endpoint_of_a_public_stack_that_nobody_could_reach_is_refused(
-    azure: FakeAzure, model: dict[str, Model]
-) -> None:
+def test_an_unreachable_endpoint_of_a_public_stack_is_refused(azure: FakeAzure, model: dict[str, Model]) -> None:
     model["fraud"] = model_of(deployment_spec("blue"), public_network_access="Disabled")
     (problem,) = refuse(azure, config({"blue": 100}))
     assert problem.startswith("models/fraud/endpoint.yml: public_network_access must not be disabled in a public stack")
@@ -344,7 +342,7 @@ def test_a_retired_size_in_an_az_ml_file_is_refused(live: FakeAzure, model: dict
     assert problem.startswith("models/fraud/green.yml: instance_type: ")
     assert "2023-09-06" in problem
     assert "Standard_NC4as_T4_v3" in problem
-    # The caller says which day it is.
+    # The caller passes the date.
     assert declare(live, config({"blue": 100}, {"green": {}}), date(2023, 9, 5)).endpoints
 
 
@@ -373,7 +371,7 @@ def test_where_images_must_be_pinned_one_without_a_version_is_not_started(
     model["fraud"] = model_of(deployment_spec("blue"), deployment_spec("green", environment=environment))
     publish(live, model["fraud"])
     green = {"green": {}}
-    assert declare(live, config({"blue": 100}, green))  # a stack that does not ask for it
+    assert declare(live, config({"blue": 100}, green))  # a stack that does not request it
     settings = config({"blue": 100}, green, limits={"require_pinned": True})
     if not refused:
         assert declare(live, settings)
@@ -416,7 +414,7 @@ def test_the_message_counts_the_problems_and_says_that_nothing_was_changed(live:
         declare(live, config({"blue": 90, "green": 10}, {"green": {}}))
 
 
-def test_a_failed_deployment_at_0_percent_is_made_anew(live: FakeAzure, model: dict[str, Model]) -> None:
+def test_a_failed_deployment_at_0_percent_is_recreated(live: FakeAzure, model: dict[str, Model]) -> None:
     tags = {"sluice:release": release(model["fraud"], "green"), "sluice:attempt": "1"}
     live.add_deployment("fraud-dev", "green", state="Failed", tags=tags)
     green = declare(live, config({"blue": 100}, {"green": {}})).endpoints[0].deployments[1]
@@ -463,7 +461,7 @@ def test_the_stacks_size_is_part_of_the_release(live: FakeAzure, model: dict[str
 
 
 def test_a_stack_that_serves_cannot_get_another_team(live: FakeAzure) -> None:
-    """The new names find nothing, so the last update's outputs say where to ask, and Azure what is live there."""
+    """Nothing exists under the new names, so the last update's outputs name the place, and Azure what is live there."""
     left = f"{live.names.workspace_id}/onlineEndpoints/fraud-dev"
     live.outputs = {"endpoints": {"fraud": {"id": left}, "odd": "text", "gone": {"id": f"{left}-gone"}}}
     (problem,) = refuse(live, config({"blue": 100}, team="fraud"))
@@ -475,7 +473,7 @@ def test_a_stack_that_serves_cannot_get_another_team(live: FakeAzure) -> None:
 
 
 def test_a_vm_size_is_declared_as_azure_spells_it(live: FakeAzure) -> None:
-    """Another spelling of the same size showed as an update of an instance type, which cannot change in place."""
+    """Another spelling of a size once appeared as an update of the instance type, which cannot change in place."""
     (declaration,) = declare(live, config({"blue": 100}, {"blue": {"sku": "standard_ds3_V2"}})).endpoints
     assert declaration.deployments[0].instance_type == "Standard_DS3_v2"
 
@@ -493,7 +491,7 @@ def test_a_library_that_cannot_be_run_is_a_problem_and_no_traceback(
 def test_an_endpoint_whose_files_are_refused_is_still_compared_with_what_is_live(
     live: FakeAzure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everything that is wrong is said at once, not after the files are right."""
+    """All problems are reported at once, not only after the files are right."""
     problem = Problem(file="fraud/green.yml", what="deployment green has no file", fix="Add green.yml")
 
     def load(folder: Path, deployments: Any) -> Model:
@@ -538,7 +536,7 @@ SHARED_ID = "/subscriptions/s/resourceGroups/ml/providers/Microsoft.MachineLearn
 def test_registries_of_the_stack_file_are_declared_where_they_are_used(
     azure: FakeAzure, model: dict[str, Model]
 ) -> None:
-    """Before the workspace exists, too: a role takes minutes to be there."""
+    """Also before the workspace exists: a role takes minutes to become effective."""
     shared = AssetReference(reference="azureml://registries/Shared/models/m/versions/1")
     model["fraud"] = model_of(deployment_spec("blue", model=shared, code=None))
     model["other"] = model_of(deployment_spec("blue"))

@@ -77,7 +77,7 @@ def test_another_registry_needs_a_role_that_the_stack_file_can_give(field: str) 
     assert advice(model, listed) == []
 
 
-def test_an_identity_of_somebody_else_gets_its_role_from_its_owner() -> None:
+def test_an_identity_of_another_owner_gets_its_role_from_that_owner() -> None:
     identity = IdentitySpec(type="UserAssigned", resource_ids=("/subscriptions/s/id",))
     model = model_of(deployment_spec("blue", **QUIET, model=reference(SHARED)), identity=identity)
     listed = config({"blue": {}}, existing={"ml_registries": {"shared-models": SHARED_ID}})

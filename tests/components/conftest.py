@@ -27,17 +27,17 @@ def placement_of(stack: str) -> Placement:
 
 
 def in_group(placement: Placement) -> GroupPlacement:
-    """The placement with a group that exists already."""
+    """The placement, with an existing group."""
     return GroupPlacement.of(placement, name="rg", id="/rg")
 
 
 def in_workspace(placement: Placement) -> WorkspacePlacement:
-    """The placement with a group and a workspace that exist already."""
+    """The placement, with an existing group and workspace."""
     return WorkspacePlacement.within(in_group(placement), workspace_name="ws")
 
 
 def host_of(placement: Placement) -> EndpointHost:
-    """A platform that exists already."""
+    """An existing platform."""
     associated = AssociatedResources(
         storage_account_id="/storage",
         key_vault_id="/vault",

@@ -1,7 +1,7 @@
 """Runs Pulumi programs without an engine: records what they declare and answers their reads of Azure.
 
-`deploy` is the only way in; it owns the event loop and leaves no Pulumi state behind. Nothing is checked here, and
-nothing is refused that a real engine would refuse (protection, replacement).
+`deploy` is the only entry point; it owns the event loop and leaves no Pulumi state behind. This module checks nothing
+and does not refuse what a real engine would refuse (protection, replacement).
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ class Registration:
 
     @property
     def id(self) -> str:
-        """What the recording engine says is the resource's ARM id."""
+        """The ARM id that the recording engine gives the resource."""
         return f"/ids/{self.type}/{self.name}"
 
 
 class InvokeFailed(grpc.RpcError):
-    """A failed read, as the engine hands it to the program."""
+    """Return a failed read as the engine passes it to the program."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -88,15 +88,15 @@ class InvokeFailed(grpc.RpcError):
 
 @dataclass
 class FakeAzure:
-    """What reads of Azure find. Everything that was not added is absent."""
+    """The resources that reads of Azure find. Everything that was not added is absent."""
 
     names: Names
     failures: dict[str, str] = field(default_factory=dict)
-    """Text of the failure by function token (`azure-native:machinelearningservices:getWorkspace`)."""
+    """Message of the failure by function token (`azure-native:machinelearningservices:getWorkspace`)."""
     failures_first: dict[str, list[str]] = field(default_factory=dict)
-    """Failures that are over once each was given, by function token."""
+    """Failures that each happen once, by function token."""
     outputs: dict[str, Any] = field(default_factory=dict)
-    """What the stack's last update put out."""
+    """The outputs of the stack's last update."""
     left_alone: set[str] = field(default_factory=set)
     """Logical names of endpoints and deployments that the engine does not touch, because its state equals what is
     declared. What it touches is there after an update, and not known yet in a preview."""
@@ -162,7 +162,7 @@ class FakeAzure:
         }
 
     def put(self, kind: str, inputs: Mapping[str, Any]) -> None:
-        """Make an endpoint or a deployment as an update declares it."""
+        """Create an endpoint or a deployment as an update declares it."""
         if kind == "OnlineEndpoint":
             old = self._found.get(("getOnlineEndpoint", inputs["endpointName"]), {})
             new = {"properties": {"provisioningState": "Succeeded", **inputs["properties"]}}
@@ -293,7 +293,7 @@ def deploy(
     stack: str = "dev",
     preview: bool = False,
 ) -> Deployment:
-    """Run a program once and return what it declared; what it raises comes out."""
+    """Run a program once and return what it declared; exceptions of the program propagate."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # The mock monitor answers in worker threads and opens an event loop in each; with one thread there is one to close.

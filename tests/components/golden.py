@@ -1,4 +1,4 @@
-"""Compares a text with a file under tests/components/golden; `UPDATE_GOLDEN=1` writes the file instead."""
+"""Compares a string with a file in tests/components/golden; `UPDATE_GOLDEN=1` writes the file instead."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 
 def assert_golden(name: str, text: str) -> None:
-    """Fail, with a diff, if the text is not what the golden file says."""
+    """Fail, with a diff, if the string differs from the golden file."""
     path = FOLDER / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(text)

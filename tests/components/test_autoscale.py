@@ -1,4 +1,4 @@
-"""Autoscale: out on load, in slowly, and schedules that end."""
+"""Autoscale: it scales out under load and in slowly, and schedules end."""
 
 from __future__ import annotations
 

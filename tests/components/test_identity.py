@@ -80,7 +80,7 @@ def test_who_depends_on_an_identity_waits_for_its_rights(azure: FakeAzure, place
 
 @pytest.fixture
 def waits(azure: FakeAzure, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Lets every wait pass at once, and notes when it was among the resources that were made."""
+    """Ends every wait at once, and records its position among the created resources."""
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:

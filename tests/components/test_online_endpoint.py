@@ -145,7 +145,7 @@ def test_a_deployment_that_serves_is_deleted_with_its_endpoint_only(declare: Dec
     assert green.deleted_with == ""
 
 
-def test_a_deployment_is_deleted_before_it_is_made_anew(declare: Declare, endpoint: Deploy) -> None:
+def test_a_deployment_is_deleted_before_it_is_recreated(declare: Declare, endpoint: Deploy) -> None:
     deployment = endpoint(declare({"blue": 100, "green": 0}))
     assert all(
         deployment.one("OnlineDeployment", f"fraud-{name}-deployment").delete_before_replace
@@ -162,7 +162,7 @@ def test_a_changed_or_failed_deployment_is_replaced_at_0_percent_only(declare: D
     assert (blue.protect, green.protect) == (True, False)
 
 
-def test_a_deployment_made_anew_says_so_in_a_tag(declare: Declare, endpoint: Deploy) -> None:
+def test_a_tag_records_that_a_deployment_was_recreated(declare: Declare, endpoint: Deploy) -> None:
     deployment = endpoint(declare({"blue": 0, "green": 0}, changes={"green": {"attempt": 2}}))
     blue = deployment.one("OnlineDeployment", "fraud-blue-deployment").inputs["tags"]
     green = deployment.one("OnlineDeployment", "fraud-green-deployment").inputs["tags"]

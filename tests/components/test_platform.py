@@ -1,4 +1,4 @@
-"""The platform: its resource tree, its secure defaults, and what a private stack adds."""
+"""The platform: its resource tree, its secure defaults, and the additions of a private stack."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_the_workspace_may_read_the_storage_endpoints_and_approve_connections(pr
 
 def test_the_workspace_is_made_after_its_rights(private: Deployment) -> None:
     own = "principal-of-platform-ml-identity"
-    before = ("platform-ml-contributor", "platform-access-")  # these are on what comes after the workspace
+    before = ("platform-ml-contributor", "platform-access-")  # these apply to resources that come after the workspace
     grants = [one for one in private.of_type("RoleAssignment") if one.inputs["principalId"] == own]
     needed = {one.urn for one in grants if not one.name.startswith(before)}
     assert len(needed) == 8
@@ -275,7 +275,7 @@ def test_everything_but_the_group_comes_after_the_stacks_identity(which: str, re
             assert identity.urn in one.depends_on, one.name
 
 
-def test_nobody_acts_as_the_stacks_identity(private: Deployment) -> None:
+def test_no_resource_acts_as_the_stacks_identity(private: Deployment) -> None:
     principal = "principal-of-platform-stack"
     assert principal not in {one.inputs["principalId"] for one in private.of_type("RoleAssignment")}
 
@@ -293,14 +293,14 @@ def test_every_resource_that_can_carry_tags_says_whose_it_is(private: Deployment
 
 
 def test_zones_and_their_links_say_it_with_keys_that_azure_dns_keeps(private: Deployment) -> None:
-    """It drops keys with a colon without a word, and `sluice recover` could not tell whose a zone is."""
+    """Azure DNS silently drops keys with a colon, and `sluice recover` could not tell who owns a zone."""
     for kind in IN_DNS:
         for one in private.of_type(kind):
             assert one.inputs["tags"] == {"sluice-team": "payments", "sluice-stack": "dev"}, one.name
 
 
 def test_private_endpoints_are_made_one_after_another(private: Deployment) -> None:
-    """A storage account refuses a second one while it connects the first."""
+    """A storage account refuses a second private endpoint while it connects the first."""
     endpoints = {one.urn: one for one in private.of_type("PrivateEndpoint")}
     waits_for = {urn: one.depends_on & endpoints.keys() for urn, one in endpoints.items()}
     assert sorted(len(found) for found in waits_for.values()) == [0, 1, 1, 1, 1, 1, 1]
@@ -310,7 +310,7 @@ def test_private_endpoints_are_made_one_after_another(private: Deployment) -> No
 def test_the_build_cluster_acts_as_an_identity_that_may_push_images_and_write_blobs_and_nothing_else(
     private: Deployment,
 ) -> None:
-    """Whoever may submit a job to a cluster can act as the cluster."""
+    """Everyone who may submit a job to a cluster can act as the cluster."""
     own = private.one("UserAssignedIdentity", "platform-image-build-identity")
     assert own.inputs["resourceName"] == "id-payments-dev-compute"
     assert private.one("Compute").inputs["identity"]["userAssignedIdentities"] == [own.id]

@@ -1,4 +1,4 @@
-"""Assets: called by their digests, what is shared is declared once, references are passed on."""
+"""Assets: their names contain their digests, shared assets are declared once, references are passed on."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_model_and_code_have_their_digest_in_the_name_because_a_models_version_i
         digest = local_asset(kind, asset).digest[:16]
         declared = deployment.one(f"{kind.title()}Version")
         assert (declared.inputs["name"], declared.inputs["version"]) == (f"fraud-{digest}", "1")
-        # Not the logical name that carried the digest as version: the engine would replace what serves.
+        # Not the logical name whose version was the digest: the engine would replace what serves.
         assert declared.name == f"fraud-{digest}-{kind}"
 
 

@@ -1,4 +1,4 @@
-"""What the engine leaves different in Azure is said, by previews and by updates, with the command that helps."""
+"""Previews and updates report what the engine leaves different in Azure, with the command that corrects it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def live_endpoint(traffic: dict[str, int], *deployments: str, mirror: dict[str, 
 
 @pytest.fixture
 def run(azure: FakeAzure, placement: Placement, caplog: pytest.LogCaptureFixture) -> Run:
-    """Returns a function that runs one declaration: the outputs and the warnings."""
+    """Return a function that runs one declaration and returns its outputs and warnings."""
 
     def run(declaration: EndpointDeclaration, *, preview: bool) -> tuple[dict[str, Any], list[str]]:
         live = declaration.live
@@ -67,7 +67,7 @@ def run(azure: FakeAzure, placement: Placement, caplog: pytest.LogCaptureFixture
 
 
 @both
-def test_weights_that_somebody_emptied_are_told_with_both_sides_and_the_way_back(
+def test_weights_emptied_by_someone_else_are_reported_with_both_sides_and_the_fix(
     declare: Declare, run: Run, azure: FakeAzure, preview: bool
 ) -> None:
     azure.left_alone = {ENDPOINT, BLUE}
@@ -83,7 +83,7 @@ def test_weights_that_somebody_emptied_are_told_with_both_sides_and_the_way_back
 
 
 @both
-def test_other_weights_and_a_mirror_of_somebody_are_what_the_outputs_say(
+def test_the_outputs_show_weights_and_a_mirror_set_by_someone_else(
     declare: Declare, run: Run, azure: FakeAzure, preview: bool
 ) -> None:
     azure.left_alone = {ENDPOINT, BLUE, GREEN}
@@ -178,7 +178,7 @@ def test_nothing_is_printed_where_nothing_waits(
 def test_a_deployment_that_serves_although_it_failed_is_told(
     declare: Declare, run: Run, azure: FakeAzure, preview: bool
 ) -> None:
-    """`az ml online-deployment delete` of one with weight leaves it so; the preview said unchanged, and no more."""
+    """`az ml online-deployment delete` of one with weight leaves it Failed; the preview reported no change at all."""
     azure.left_alone = {ENDPOINT, BLUE, GREEN}
     live = live_endpoint({"blue": 100}, "blue", "green")
     broken = {name: replace(one, provisioning_state="Failed") for name, one in live.deployments.items()}

@@ -1,4 +1,4 @@
-"""A refusal because of a name that Azure keeps is explained by the line to write; other refusals are left alone."""
+"""If Azure refuses a name that it keeps, the error adds the line to write; other refusals are not changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SDK's aliases per API version are left out; an alias that a developer gives stays."""
+"""The SDK's aliases per API version are removed; an alias that a developer sets stays."""
 
 from typing import Any
 

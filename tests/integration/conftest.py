@@ -1,4 +1,4 @@
-"""Fixtures: local Azures whose stacks are settled. Each test finds them as they were made, whatever ran before it."""
+"""Fixtures: local Azures whose stacks are settled. Each test finds them in that state, whatever ran before it."""
 
 import sys
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def simulated_prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled
 
 
 def lived(settled: Settled) -> Iterator[Settled]:
-    """To its end, when nothing of it may be left."""
+    """Run it to its end, after which nothing of it may be left."""
     before = repository_files()
     yield settled
     settled.azure.stop()
@@ -67,7 +67,7 @@ def dev(azure: Azure) -> Stack:
 
 @pytest.fixture
 def two_colours(dev: Stack) -> Stack:
-    """The same, for tests that are about green."""
+    """The same, for tests of green."""
     return dev
 
 

@@ -1,4 +1,4 @@
-"""Moments that last: the local Azure stands still at one while a test does what it came for."""
+"""Moments that last: the local Azure is held at a moment while a test does its work."""
 
 import contextlib
 import subprocess
@@ -14,7 +14,7 @@ LOOK_SECONDS = 2.0
 
 
 class Moment:
-    """A fault that holds, for the length of a `with` block; at its end all goes on that it held.
+    """A fault that holds requests during a `with` block; at its end everything that it held continues.
 
     `kind` is `hold` (a request, `when` before or after it took effect) or `operation-never-ends`; the scope is that of
     `localazure.faults.fault.Fault`.
@@ -36,7 +36,7 @@ class Moment:
             clear_faults(self._home, self._number)
 
     def reached(self, process: "subprocess.Popen[Any]") -> bool:
-        """Whether Azure stands still there before the process that leads to it ends."""
+        """Return whether Azure is held at the moment before the process that leads to it ends."""
         for _ in range(int(HANGS / LOOK_SECONDS)):
             ended = process.poll() is not None
             try:
@@ -49,5 +49,5 @@ class Moment:
         raise AssertionError(f"after {HANGS:g} s neither is the moment there nor has the process ended")
 
     def release(self) -> None:
-        """Let go what is held; it has taken effect when this returns."""
+        """Release what is held; it has taken effect when this returns."""
         release_fault(self._home, self._number)

@@ -1,6 +1,6 @@
-"""What the integration tests drive: a local Azure, a copy of the project, and stacks of their own in it.
+"""What the integration tests drive: a local Azure, a copy of the project, and separate stacks in it.
 
-Everything goes through what a user has: the `sluice` command, `pulumi` by way of `PulumiEngine`, plain HTTP to Azure.
+They use only what a user has: the `sluice` command, `pulumi` through `PulumiEngine`, and plain HTTP to Azure.
 """
 
 import json
@@ -38,7 +38,7 @@ ML_API = "2025-12-01"
 
 @dataclass
 class Azure:
-    """A running local Azure and how to ask it something."""
+    """A running local Azure, and requests to it."""
 
     home: LocalHome
     folder: Path
@@ -55,7 +55,7 @@ class Azure:
         start(self.home, port=self.port, flags=self.flags, say=lambda text: None)
 
     def moment(self, kind: str = "hold", **scope: Any) -> Moment:
-        """A moment at which Azure shall stand still."""
+        """A moment at which Azure must be held."""
         return Moment(self.home, kind, **scope)
 
     def stop(self) -> None:
@@ -111,13 +111,13 @@ class Azure:
 
 
 def copy_project(target: Path) -> Path:
-    """The program in a folder of its own, so that a test may edit its model files."""
+    """A separate copy of the program, so that a test may edit its model files."""
     copy_program(target, "Pulumi.*.yaml", "models")
     return target
 
 
 class Stack:
-    """One stack: its own stack file, state and release locks, on a local Azure; made unless it is there."""
+    """One stack: its own stack file, state and release locks, on a local Azure; created if it does not exist."""
 
     def __init__(
         self, azure: Azure, name: str, *, like: str = "dev", project: Path = ROOT, state: str = "state"
@@ -178,7 +178,7 @@ class Stack:
         self.sluice("release", "publish", MODEL, "--stack", self.name, *chosen)
 
     def up(self) -> None:
-        """`pulumi up`; if it finds that there is a workspace by now, from an update that was killed, publish first."""
+        """Run `pulumi up`; if an update that was killed has created the workspace already, publish first."""
         try:
             self.engine.up()
         except EngineRefused as error:
@@ -188,7 +188,7 @@ class Stack:
             self.engine.up()
 
     def settle(self) -> list[str]:
-        """`pulumi up` until it is settled, doing what the output `next` says; returns the texts of `next`."""
+        """Run `pulumi up` until the stack is settled, following the output `next`; return all values of `next`."""
         said = []
         for _ in range(4):
             self.up()
@@ -217,9 +217,9 @@ class Stack:
             )
 
     def kill_at(self, moment: Moment, *, operation: str = "up") -> bool:
-        """Start an update and kill -9 the CLI while Azure stands still at the moment; then Azure goes on.
+        """Start an update and kill -9 the CLI while Azure is held at the moment; then Azure continues.
 
-        False when the update succeeded without coming there.
+        Return False if the update succeeded without reaching the moment.
         """
         with moment:
             process = self.begin(operation)
@@ -238,16 +238,16 @@ class Stack:
         return self.names.endpoint_id(self.names.endpoint(MODEL))
 
     def live_endpoint(self) -> dict[str, Any]:
-        """The endpoint as Azure has it."""
+        """Return the endpoint from Azure."""
         return dict(self.azure.get(self.endpoint_id))
 
     def live_traffic(self) -> dict[str, int]:
-        """The weights that are live, without zeros."""
+        """Return the live weights, without zeros."""
         traffic = self.live_endpoint()["properties"].get("traffic") or {}
         return {name: weight for name, weight in traffic.items() if weight}
 
     def live_deployments(self) -> dict[str, dict[str, Any]]:
-        """The deployments as Azure has them."""
+        """Return the deployments from Azure."""
         listed = self.azure.get(f"{self.endpoint_id}/deployments")["value"]
         return {deployment["name"]: deployment for deployment in listed}
 
@@ -258,13 +258,13 @@ class Stack:
         return str(self.live_endpoint()["properties"]["scoringUri"]), str(keys["primaryKey"])
 
     def snapshot(self) -> tuple[Any, Any, Any]:
-        """State and Azure, to prove that a refusal left both alone."""
+        """Return the state and Azure's resources, to prove that a refusal changed neither."""
         state = lasting(self.engine.export()["deployment"]["resources"])
         return state, self.live_endpoint(), self.live_deployments()
 
 
 def processes_with(text: str) -> dict[int, str]:
-    """Living processes (Linux) whose environment or command line has a text, e.g. a home folder."""
+    """Return running processes (Linux) whose environment or command line contains a string, e.g. a home folder."""
     found = {}
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal() or int(folder.name) == os.getpid():
@@ -279,6 +279,6 @@ def processes_with(text: str) -> dict[int, str]:
 
 
 def repository_files() -> dict[str, bytes]:
-    """What a rehearsal could write to: stack files, release locks, and whatever git would show as new beside them."""
+    """Return what a rehearsal could write to: stack files, release locks, and files that git would show as new."""
     files = [*ROOT.glob("Pulumi*"), *ROOT.glob("models/*/*"), *ROOT.glob(".pulumi/**/*")]
     return {str(file.relative_to(ROOT)): file.read_bytes() for file in files if file.is_file()}

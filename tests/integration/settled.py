@@ -1,8 +1,8 @@
-"""Settled stacks that every test finds as they were: made once per worker, and restored when a test has changed them.
+"""Settled stacks: created once per worker, and restored after a test that changed them.
 
-A snapshot is a copy of the local Azure's home with the stacks, their state and their release locks. It is restored
-where it was made, on the same port, because addresses of the local Azure stand in the state. Whether it must be is
-found by comparing all that counts: a test that changes nothing costs nothing, and one that fails leaves nothing behind.
+A snapshot is a copy of the local Azure's home with the stacks, their state and their release locks. It is restored to
+the same folder and port, because the state contains addresses of the local Azure. A comparison of everything relevant
+decides whether to restore it: a test that changes nothing costs nothing, and a test that fails leaves nothing behind.
 """
 
 import fcntl
@@ -41,7 +41,7 @@ class Settled:
         self._start()
 
     def restored(self) -> Azure:
-        """The local Azure and the stacks as they were settled."""
+        """The settled local Azure and its stacks."""
         if self.azure.home.server() is None or self._is_changed():
             self.azure.stop()
             shutil.rmtree(self.azure.folder)
@@ -53,7 +53,7 @@ class Settled:
         clear_faults(self.azure.home)
         try:
             return fingerprint(self.azure) != self._pristine
-        except (OSError, ValueError, KeyError, sqlite3.Error):  # what cannot be read any more has changed
+        except (OSError, ValueError, KeyError, sqlite3.Error):  # what can no longer be read has changed
             return True
 
     def _start(self) -> None:
@@ -75,7 +75,7 @@ def is_serving(azure: Azure) -> bool:
 
 
 def fingerprint(azure: Azure) -> dict[str, Any]:
-    """All that a later test could notice: resources, blobs and running operations, stack files, state, locks."""
+    """Return all that a later test could notice: resources, blobs, running operations, stack files, state, locks."""
     with closing(sqlite3.connect(f"file:{azure.home.path / 'azure.db'}?mode=ro", uri=True)) as store:
         found: dict[str, Any] = {
             "resources": sorted(store.execute("SELECT key, body, private FROM resources")),
@@ -97,15 +97,15 @@ def fingerprint(azure: Azure) -> dict[str, Any]:
 
 
 def _checkpoint(document: dict[str, Any]) -> Any:
-    """A stack's state without what every run writes again, a refused one included."""
+    """Return a stack's state without what every run rewrites, even a refused one."""
     deployment = document["checkpoint"].get("latest") or {}
     return lasting(deployment.get("resources", ())), deployment.get("pending_operations")
 
 
 def own_port() -> int:
-    """A port, and the next one, that no other run of the tests takes as long as this process lives.
+    """Reserve a port, and the next one, against other runs of the tests for as long as this process lives.
 
-    Not one of those that `sluice local start` looks for: it may not take this one while the server is restored.
+    It is outside the range that `sluice local start` searches, so that no start takes it while the server is restored.
     """
     for port in PORTS:
         claim = (Path(tempfile.gettempdir()) / f"sluice-tests-port-{port}").open("a")

@@ -1,4 +1,4 @@
-"""The whole Azure CLI in a rehearsal shell. It is 430 MB and no dependency: without it these tests are skipped.
+"""The whole Azure CLI in a rehearsal shell. It has 430 MB and is not a dependency: without it these tests are skipped.
 
     uv venv /tmp/az --python 3.11 && uv pip install --python /tmp/az/bin/python azure-cli
     SLUICE_AZ=/tmp/az/bin/az .venv/bin/python -m pytest tests/integration/test_az.py
@@ -36,7 +36,7 @@ USERS_OWN = {
 
 
 class Shell:
-    """A shell after `eval "$(sluice local env)"`, of a user with a ~/.azure of his own."""
+    """A shell after `eval "$(sluice local env)"`, of a user who has a ~/.azure."""
 
     def __init__(self, folder: Path, home: Path) -> None:
         self.users = folder / "user"
@@ -53,7 +53,7 @@ class Shell:
         self.variables = dict(entry.split("=", 1) for entry in done.stdout.split("\0") if "=" in entry)
 
     def run(self, *words: str, expect: int | None = 0, **more: str) -> "subprocess.CompletedProcess[str]":
-        """One az command; it may never end in a traceback."""
+        """Run one az command; it must never end in a traceback."""
         done = subprocess.run(
             [AZ, *words],
             env=self.variables | more,
@@ -68,7 +68,7 @@ class Shell:
         return done
 
     def ask(self, *words: str, **more: str) -> Any:
-        """One az command that succeeds; its JSON."""
+        """Run one az command that succeeds; return its JSON."""
         text = self.run(*words, "--output", "json", **more).stdout
         return json.loads(text) if text.strip() else None
 

@@ -1,7 +1,7 @@
 """An update killed at any moment: `sluice recover` repairs the stack, the next update converges, nothing is orphaned.
 
-Azure stands still at the moment while the engine is killed, and goes on afterwards. Plain Pulumi leaves a lock, and
-"cannot create already existing resource" for whatever Azure finished meanwhile.
+Azure is held at the moment while the engine is killed, and continues afterwards. Plain Pulumi leaves a lock, and then
+reports "cannot create already existing resource" for everything that Azure finished in the meantime.
 """
 
 import itertools
@@ -24,12 +24,12 @@ NEW_STACKS = (f"new{number}" for number in itertools.count())
 
 
 def sent(type_: str, method: str = "PUT") -> Scope:
-    """The request has been sent; Azure takes it up after the kill."""
+    """The request has been sent; Azure processes it after the kill."""
     return {"kind": "hold", "when": "before", "type": type_, "method": method, "count": 1}
 
 
 def accepted(type_: str, method: str = "PUT") -> Scope:
-    """The request has taken effect; its answer reaches nobody."""
+    """The request has taken effect; its answer is lost."""
     return {"kind": "hold", "when": "after", "type": type_, "method": method, "count": 1}
 
 
@@ -39,7 +39,7 @@ def under_way(type_: str, method: str = "PUT") -> Scope:
 
 
 def recovered(stack: Stack) -> str:
-    """Recover, and see that the dead update's processes are gone too; returns what the command said.
+    """Recover, and check that the dead update's processes are gone too; return what the command printed.
 
     The program may refuse until the model's files are published, now that there is a workspace to publish them to.
     """
@@ -53,7 +53,7 @@ def recovered(stack: Stack) -> str:
 
 
 def require_no_orphans(stack: Stack) -> None:
-    """Language host, program and plugin watch the engine and end with it."""
+    """Language host, program and plugin watch the engine and end when it ends."""
     marker = f"PULUMI_OPTION_CONFIG_FILE={stack.file}"
     wait_until(lambda: not processes_with(marker), "orphaned processes")
 
@@ -139,7 +139,7 @@ def test_killed_while_a_deployment_is_replaced(crash: Stack, moment: Scope) -> N
 
 
 def test_attributes_cut_short_by_a_kill_are_repaired(crash: Stack) -> None:
-    """Seen after a kill in the middle of a write of the state: every command ended with this error."""
+    """Observed after a kill during a write of the state: every command ended with this error."""
     attributes = crash.azure.folder / "state" / ".pulumi" / "stacks" / "sluice" / f"{crash.name}.json.attrs"
     attributes.write_text("")
     with pytest.raises(EngineUnavailable, match="EOF"):
@@ -165,7 +165,7 @@ def require_nothing_left(stack: Stack) -> None:
 
 
 def test_killed_again_and_again_at_requests_of_chance(new: Stack) -> None:
-    """Killed, recovered, tried again until it comes through; the seed of a failing run is in its message."""
+    """Kill, recover and repeat until the update succeeds; a failing run has its seed in the message."""
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     try:

@@ -1,4 +1,4 @@
-"""`sluice demo` cleans up when it is interrupted. That it tells its story to the end is `make demo` itself."""
+"""`sluice demo` cleans up when it is interrupted. `make demo` itself shows that it runs to the end."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
     ids=["platform", "inference servers"],
 )
 def test_an_interrupted_demo_leaves_nothing(moment: dict[str, str], number: signal.Signals, tmp_path: Path) -> None:
-    """Once while the platform is made, once while inference servers start: its local Azure stands still there."""
+    """Hold the local Azure once while the platform is created, and once while inference servers start."""
     before = repository_files()
     log = tmp_path / "log"
     with log.open("w") as stream:

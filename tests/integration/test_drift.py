@@ -1,7 +1,6 @@
-"""What others did to a settled stack: told where the engine would do nothing, kept where it is not the program's.
+"""Foreign changes to a settled stack: reported if the engine would do nothing, kept if they are not the program's.
 
-Deployments are simulated. Each test begins with the stack as the committed file declares it, and with a state that
-knows it.
+Deployments are simulated. Each test begins with the stack that the committed file declares and a state that matches it.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def stack(settled: Stack) -> Iterator[Stack]:
 
 
 def send(stack: Stack, method: str, path: str, body: Any = None) -> None:
-    """Somebody else's request; waited for until the resource is settled or gone."""
+    """Send someone else's request; wait until the resource is settled or gone."""
     status, answer = stack.azure.request(method, path, body)
     assert status < 300, answer
     for _ in range(600):
@@ -63,7 +62,7 @@ def send(stack: Stack, method: str, path: str, body: Any = None) -> None:
 
 
 def warnings(outcome: Outcome) -> list[str]:
-    """What is said about differences; other warnings (a VM size that retires) are not what is tested."""
+    """Return the messages about differences; other warnings (a VM size that retires) are not tested here."""
     said = [item.message.strip() for item in outcome.diagnostics if item.severity == "warning"]
     return [text for text in said if REFRESH in text]
 
@@ -81,7 +80,7 @@ def output(stack: Stack) -> dict[str, Any]:
     ],
     ids=["emptied", "mirrored"],
 )
-def test_weights_of_somebody_else_are_told_by_previews_and_updates_until_a_refresh_puts_them_back(
+def test_previews_and_updates_report_foreign_weights_until_a_refresh_restores_them(
     stack: Stack, traffic: dict[str, int], mirror: dict[str, int], said: str
 ) -> None:
     endpoint = copy.deepcopy(stack.live_endpoint())
@@ -100,7 +99,7 @@ def test_weights_of_somebody_else_are_told_by_previews_and_updates_until_a_refre
     weights = {name: one["weight"] for name, one in now["deployments"].items() if one["weight"]}
     assert weights == {name: weight for name, weight in traffic.items() if weight}
     live = stack.live_endpoint()["properties"]
-    assert (live["traffic"], live["mirrorTraffic"] or {}) == (traffic, mirror)  # nobody's decision was reverted
+    assert (live["traffic"], live["mirrorTraffic"] or {}) == (traffic, mirror)  # no foreign change was reverted
 
     again = stack.engine.preview(refresh=True)
     (change,) = [change for change in again.changes if change.op != "refresh"]

@@ -1,6 +1,6 @@
-"""What a stack may not change while it exists, and the names that Azure keeps: refused, and possible with a generation.
+"""What a stack may not change while it exists, and the names that Azure keeps: possible only with a new generation.
 
-The stacks have no endpoints: what is at stake is the platform.
+The stacks have no endpoints, because these tests concern the platform.
 """
 
 from typing import Any
@@ -66,7 +66,7 @@ def test_another_network_and_redundancy_are_refused_together_and_come_with_the_n
 
 
 def test_a_private_stack_stays_private_and_no_resource_is_planned_to_go(azure: Azure) -> None:
-    """Forty-two deletions were planned without a word."""
+    """Forty-two deletions were once planned without a warning."""
     stack = platform(azure, "shut", network="private")
     assert stack.engine.preview().is_empty
     change(stack, network="public")

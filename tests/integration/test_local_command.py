@@ -1,4 +1,4 @@
-"""`sluice local` as a person uses it: started once, found again, never confused by what a killed server left behind."""
+"""`sluice local` as a person uses it: it starts once, is found again, and ignores what a killed server left behind."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 
 class Local:
-    """The command on one home."""
+    """Run the command on one home."""
 
     def __init__(self, home: Path) -> None:
         self.home = LocalHome(home)

@@ -1,7 +1,7 @@
-"""Bad input on the real engine, without a preview: one error with every reason, and neither state nor Azure changed.
+"""Bad input on the real engine, without a preview: one error with every reason, and no change to the state or Azure.
 
-Each rule and its words have unit tests; here is one example of each place that can refuse. Every test finds the same
-settled stack.
+Each rule and its message have unit tests; this module has one example of each place that can refuse. Every test starts
+with the same settled stack.
 """
 
 import shutil
@@ -63,7 +63,7 @@ def everything_in_the_file(config: Config) -> None:
 
 
 def everything_at_once(config: Config) -> None:
-    """Files that are not there, and what Azure would not take, in one error."""
+    """Missing files and values that Azure would reject, in one error."""
     remove_blue(config)
     deployments(config)["lilac"] = {}
     config["sluice:endpoints"]["credit-risk"] = {"deployments": {"blue": {}}}
@@ -180,7 +180,7 @@ FILES: dict[str, tuple[Callable[[Path], Any], tuple[str, ...]]] = {
 
 @pytest.fixture
 def checkout(two_colours: Stack, azure: Azure, tmp_path: Path) -> Stack:
-    """The same stack, with model files of its own."""
+    """The same stack with its own copy of the model files."""
     project = copy_project(tmp_path / "checkout")
     return Stack(azure, two_colours.name, project=project)
 
@@ -205,7 +205,7 @@ def test_a_preview_is_refused_like_an_update(two_colours: Stack) -> None:
 
 
 def test_what_serves_is_not_destroyed(two_colours: Stack) -> None:
-    """With a preview, as a person types it: it finds the protection before anything is deleted."""
+    """With a preview, as a person types it: the engine finds the protection before it deletes anything."""
     before = two_colours.snapshot()
     pulumi = shutil.which("pulumi", path=two_colours.environment["PATH"])
     done = subprocess.run(
@@ -229,7 +229,7 @@ class Refusal:
     after: object
 
     def without(self, *reasons: str) -> list[str]:
-        """Those of the reasons that the error does not give."""
+        """The reasons that are missing from the error."""
         return [reason for reason in ("nothing was changed", *reasons) if reason not in self.error]
 
 

@@ -1,4 +1,4 @@
-"""A rehearsal shell and its repository: whatever Pulumi is told to do with stacks, no file of the clone changes."""
+"""A rehearsal shell and its repository: whatever a user does to stacks with Pulumi, no file of the clone changes."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from tests.integration.rehearsal import SLUICE, Azure, copy_project
 
 pytestmark = pytest.mark.integration
 
-# More than the bare subcommand, for those that need arguments to do anything. `{}` is a folder outside of the clone.
+# Arguments for the subcommands that do nothing without them. `{}` is a folder outside of the clone.
 ARGUMENTS = {
     "change-secrets-provider": ["passphrase"],
     "export": ["--show-secrets", "--file", "{}/state.json"],
@@ -27,7 +27,7 @@ ARGUMENTS = {
     "tag": ["set", "a", "b"],
 }
 LAST = ("rename", "remove")
-# What follows after all subcommands ran once: the stacks of the repository, by other ways.
+# These run after every subcommand ran once: other ways to the stacks of the repository.
 FURTHER = [
     ["stack", "init", "scratch3"],
     ["stack", "init", "dev"],
@@ -68,7 +68,7 @@ def variables_after(lines: str, clone: Path, before: dict[str, str]) -> dict[str
 
 
 def changed(clone: Path) -> str:
-    """What git says of the clone."""
+    """What git reports about the clone."""
     command = ["git", "status", "--porcelain", "--untracked-files=all"]
     return subprocess.run(command, cwd=clone, check=True, capture_output=True, text=True).stdout
 

@@ -1,7 +1,7 @@
-"""A stack is taken down so that its names can be used again, also by the run after one that was killed.
+"""A stack is taken down so that its names can be used again, even if an earlier run was killed.
 
-Issue: after `pulumi destroy` Azure keeps the names, and the next `up` fails; `state unprotect --all` takes the
-protection off what serves.
+Issue: after `pulumi destroy` Azure keeps the names, and the next `up` fails; `state unprotect --all` also removes the
+protection of what serves.
 """
 
 import os
@@ -24,7 +24,7 @@ SLUICE = Path(sys.executable).with_name("sluice")
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
-    """Deployments here answer without processes: nothing of this is about models."""
+    """Deployments here answer without processes: these tests do not concern models."""
     azure = Azure.started(tmp_path_factory.mktemp("simulated"), "--compute=simulated")
     yield azure
     azure.stop()
@@ -37,7 +37,7 @@ def settled(azure: Azure, name: str, like: str) -> Stack:
 
 
 def emptied(stack: Stack) -> str:
-    """Set the weights to 0 and remove the stack; returns what the command said."""
+    """Set the weights to 0 and remove the stack; return what the command printed."""
     stack.weights(blue=0)
     stack.engine.up()
     return removed(stack)
@@ -51,7 +51,7 @@ def removed(stack: Stack) -> str:
 
 
 def kill_while_held(stack: Stack, type_: str, when: str) -> None:
-    """Start a removal and kill -9 everything of it while Azure holds its DELETE of such a resource."""
+    """Start a removal, and kill -9 all its processes while Azure holds its DELETE of such a resource."""
     fault = add_fault(stack.azure.home, kind="hold", type=type_, method="DELETE", when=when, count=1)
     process = subprocess.Popen(
         [str(SLUICE), "remove", "--stack", stack.name, "--yes"],
@@ -88,7 +88,7 @@ def test_a_public_stack_comes_up_again_under_the_same_names(simulated: Azure) ->
     [("Microsoft.MachineLearningServices/workspaces", "after"), ("Microsoft.KeyVault/vaults", "before")],
 )
 def test_the_run_after_a_killed_one_finishes(simulated: Azure, type_: str, when: str) -> None:
-    """The command deletes the workspace itself, the engine the vault; Azure has not begun or has done it."""
+    """The command deletes the workspace, the engine the vault; Azure has not begun the deletion, or has completed it."""
     stack = Stack(simulated, f"killed-{when}", like="dev")
     stack.weights(blue=0)
     stack.engine.up()

@@ -1,4 +1,4 @@
-"""No key, token or connection string that Azure hands out is in the state, the outputs, the events or Azure's logs.
+"""No key, token or connection string of Azure is in the state, the outputs, the events or Azure's logs.
 
 Deployments are simulated; both committed stacks come up.
 """
@@ -38,7 +38,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 
 
 def handed_out(stack: Stack) -> dict[str, str]:
-    """Every secret that Azure gives for the stack's resources, by where it came from."""
+    """Every secret that Azure returns for the stack's resources, by its origin."""
     found: dict[str, str] = {}
     for resource in stack.engine.export()["deployment"]["resources"]:
         resource_id = str(resource.get("id") or "")

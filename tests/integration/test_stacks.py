@@ -1,4 +1,4 @@
-"""Whole stacks: prod comes up closed and protected, a failed deployment is replaced, a refused upload names the fix."""
+"""Whole stacks: prod comes up private and protected, a failed deployment is replaced, a refused upload has its fix."""
 
 import json
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_a_deployment_that_failed_is_replaced_at_0(azure: Azure, tmp_path: Path)
 
 @pytest.fixture(scope="module")
 def restricted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
-    """Another local Azure, whose caller is outside the private network and has no role of its own."""
+    """Another local Azure, whose caller is outside the private network and has no role."""
     azure = Azure.started(tmp_path_factory.mktemp("restricted"), "--outside-network", "--caller-without-data-roles")
     yield azure
     azure.stop()

@@ -1,6 +1,6 @@
-"""A settled dev stack: a change of traffic is one previewed update, and what others change is seen.
+"""A settled dev stack: a change of traffic is one previewed update, and foreign changes are noticed.
 
-Every test finds the stack serving blue at 100 %, with green at 0 %.
+In every test the stack first serves blue at 100 %, with green at 0 %.
 """
 
 import subprocess
@@ -58,7 +58,7 @@ def test_a_change_of_weights_previews_as_one_update_and_is_observed(two_colours:
     stack.engine.up()
     assert stack.live_traffic() == {"blue": 50, "green": 50}
     uri, key = stack.target()
-    # Which share goes where is proven with a seeded chance (tests/localazure/scoring/test_router.py).
+    # tests/localazure/scoring/test_router.py proves the shares, with seeded randomness.
     seen = {stack.azure.score(uri, key, SAMPLE.read_bytes())[2]["azureml-model-deployment"] for _ in range(100)}
     assert seen == {"blue", "green"}
     stack.weights(blue=100, green=0)
@@ -68,7 +68,7 @@ def test_a_change_of_weights_previews_as_one_update_and_is_observed(two_colours:
 
 
 def test_the_deployment_of_one_call_is_not_carried_into_the_next(two_colours: Stack) -> None:
-    """azure-ai-ml keeps request headers in a dictionary of its module, the deployment and the key among them."""
+    """azure-ai-ml keeps request headers, including the deployment and the key, in a dictionary of its module."""
     code = (
         "import sys; from pathlib import Path\n"
         "from endpoint_client.address import EndpointAddress; from endpoint_client.invocation import invoke\n"
@@ -108,7 +108,7 @@ def test_another_clients_change_shows_with_refresh_and_is_taken_back(two_colours
 
 
 def test_an_endpoint_imported_into_a_fresh_state_keeps_its_traffic(two_colours: Stack, azure: Azure) -> None:
-    """Issue: after an import there are no outputs, and a program that believed its own would set traffic to nothing."""
+    """Issue: after an import there are no outputs, and a program that trusted its own would clear the traffic."""
     lost = Stack(azure, two_colours.name, state="fresh-state")
     before = lost.live_endpoint()["properties"]
     lost.sluice("recover", "--stack", lost.name)

@@ -1,7 +1,7 @@
-"""A stack of an earlier version, with its own models, is taken over: nothing is replaced, and what serves goes on.
+"""A stack of an earlier version, with its own models, is taken over: nothing is replaced, and serving continues.
 
-The earlier version comes from the history, its local Azure included: that one accepted what Azure and the local Azure
-of today refuse (a model version that is no whole number). Deployments are simulated.
+The earlier version comes from the history, including its local Azure: that one accepted what Azure and today's local
+Azure refuse (a model version that is not a whole number). Deployments are simulated.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Earlier:
         return self._run([sys.executable, "-m", "cli.main", *arguments])
 
     def enter(self, stack: str) -> None:
-        """Go on as in a shell after `eval "$(sluice local env --stack ...)"`."""
+        """Continue as in a shell after `eval "$(sluice local env --stack ...)"`."""
         lines = self.sluice("local", "env", "--home", str(self.home), "--stack", stack)
         pairs = self._run(["bash", "-c", f"{lines}\nenv -0"]).split("\0")
         self.environment = dict(pair.split("=", 1) for pair in pairs if pair)

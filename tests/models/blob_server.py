@@ -1,4 +1,4 @@
-"""A blob service of a few lines on 127.0.0.1, for the real azure-storage-blob: keeps blobs, and fails when told to."""
+"""A small blob service on 127.0.0.1 for the real azure-storage-blob: it keeps blobs, and fails on request."""
 
 import re
 import threading
@@ -11,7 +11,7 @@ DATED = {"ETag": '"1"', "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
 
 
 class BlobServer:
-    """What is stored, what was asked, and the next failure."""
+    """The stored blobs, the received requests, and the next failure."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, tuple[bytes, dict[str, str]]] = {}
@@ -39,7 +39,7 @@ class BlobServer:
         self.failure, self.uploads_until_failure = (status, code), after_uploads
 
     def hold_until(self, *, uploads: int) -> None:
-        """Answer no upload before so many have been sent: uploads one after another would never end."""
+        """Answer no upload before this many have arrived, so that sequential uploads would never end."""
         self.uploads_together = uploads
 
     def _wait_for_others(self) -> bool:

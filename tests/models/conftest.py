@@ -1,4 +1,4 @@
-"""What the tests of models/ share: a cache of their own, the example model, and small models made on the spot."""
+"""What the tests of models/ share: a separate cache, the example model, and small models created as needed."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_environment(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's cache or locks."""
+    """Keep the user's cache and locks from the tests."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
     monkeypatch.delenv("SLUICE_RELEASE_LOCKS", raising=False)
 
@@ -53,7 +53,7 @@ def no_library(warm_cache: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def deployment(name: str, /, **changes: Any) -> dict[str, Any]:
-    """A deployment's YAML that is right, with changes; None removes a key."""
+    """Return a valid YAML of a deployment, with changes; None removes a key."""
     content: dict[str, Any] = {
         "name": name,
         "endpoint_name": "shop",
@@ -68,7 +68,7 @@ def deployment(name: str, /, **changes: Any) -> dict[str, Any]:
 
 
 def write_model(folder: Path, endpoint: dict[str, Any] | None = None, **deployments: dict[str, Any] | str) -> Path:
-    """Write a model's folder; a deployment may be given as text."""
+    """Write a model's folder; a deployment may be given as a string."""
     (folder / "src").mkdir(parents=True)
     (folder / "src" / "score.py").write_text(SCRIPT)
     (folder / "model.bin").write_bytes(b"weights")

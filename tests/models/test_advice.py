@@ -1,4 +1,4 @@
-"""What is worth knowing of a deployment that can be deployed."""
+"""Warnings about a deployment that Azure accepts."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from models import content
 from models.content import ContentError, file_digest, local_asset
 from models.spec import AssetKind
 
-# Written down: a change of the algorithm would make every published release unknown.
+# Fixed, because a change of the algorithm would make every published release unknown.
 KNOWN_CODE = "fd33f7f046dbfac3b5bfd8c364292dccc254fb3525a02cb1a646b60f28ff7dd4"
 
 
@@ -113,7 +113,7 @@ def test_a_large_unchanged_file_is_read_once(tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_cannot_be_uploaded_is_named_and_not_waited_for(tmp_path: Path) -> None:
-    """A preview hung on a pipe, and ended in a traceback at a name that is not UTF-8."""
+    """A preview once hung at a pipe, and ended in a traceback at a name that is not UTF-8."""
     folder = folder_with(tmp_path / "src", score_dot_py="x = 1\n")
     os.mkfifo(folder / "pipe")
     with pytest.raises(ContentError, match="pipe is neither a file nor a folder"):
@@ -138,7 +138,7 @@ def whole(tmp_path: Path) -> Path:
 def test_what_this_program_records_is_never_part_of_what_it_publishes(
     inside: str, kind: AssetKind, whole: Path
 ) -> None:
-    """The lock lies in the model's folder: a publication that changes its own content never ends."""
+    """The lock is in the model's folder; if it were content, each publication would require the next one."""
     asset = whole if inside == "shop" else whole.parent
     before = digest(asset, kind)
     (whole / "release.lock.yml").write_text("stacks: {}\n")
@@ -182,7 +182,7 @@ def test_what_is_ignored_is_neither_opened_nor_followed_nor_refused(
 
 @pytest.mark.parametrize(
     ("line", "target"),
-    # A line with a slash means folders, as in git; a link to nothing is none.
+    # A pattern that ends in a slash matches only folders, as in git; a dangling link is not a folder.
     [*product(["link", "li*"], ["folder", "circle", "nothing", "itself"]), ("link/", "folder"), ("link/", "circle")],
 )
 def test_an_ignored_link_is_not_followed(line: str, target: str, tmp_path: Path) -> None:

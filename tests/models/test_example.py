@@ -1,4 +1,4 @@
-"""The example's scoring script validates its input. It runs here without scikit-learn: only what needs no model."""
+"""The example's scoring script validates its input. These tests run without scikit-learn and need no model."""
 
 import importlib.util
 import json

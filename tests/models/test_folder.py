@@ -1,4 +1,4 @@
-"""Which YAML files are deployments: each is one, or it is said what else it is."""
+"""Which YAML files are deployments: each file either is one, or its kind is reported."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_every_other_file_is_named_with_what_it_is(name: str, text: str, kind: s
 
 
 def test_what_belongs_to_a_deployment_is_not_listed(tmp_path: Path) -> None:
-    """A conda file that a deployment reads is no file that was passed over."""
+    """A conda file that a deployment reads does not count as passed over."""
     text = f"{DEPLOYMENT}environment: {{image: x, conda_file: ./conda.yml}}\n"
     files(tmp_path, blue__yml=text, conda__yml="dependencies: []\n", spare__yml="dependencies: []\n")
     files(tmp_path, endpoint__yml="auth_mode: key\n", release__lock__yml="stacks: {}\n")
@@ -86,7 +86,7 @@ def test_folders_and_other_files_are_no_deployments(tmp_path: Path) -> None:
 
 
 def test_a_deployment_in_a_folder_of_its_own_is_named(tmp_path: Path) -> None:
-    """`deployments/blue.yml` was passed over in silence, and the model was good."""
+    """`deployments/blue.yml` was once skipped silently, and the model passed the check."""
     (tmp_path / "deployments").mkdir()
     files(tmp_path / "deployments", blue__yml=DEPLOYMENT, data__yml="a: 1\n", broken__yml="[")
     assert survey(tmp_path).deployments == ()

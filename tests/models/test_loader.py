@@ -27,11 +27,11 @@ from models.loader import (
 )
 from tests.models.conftest import EXAMPLE, deployment, write_model
 
-pytestmark = pytest.mark.integration  # starts azure-ai-ml again and again: two seconds each time
+pytestmark = pytest.mark.integration  # starts azure-ai-ml many times: two seconds each
 
 PROBE = {"initial_delay": 10, "period": 10, "timeout": 2, "failure_threshold": 30}
 
-# Deployment -> (changes to a file that is right, pieces of the line that refuses it).
+# Deployment -> (changes to a valid file, parts of the line that refuses it).
 REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "count-zero": ({"instance_count": 0}, ["instance_count must be a whole number of at least 1, got 0"]),
     "count-negative": ({"instance_count": -3}, ["instance_count", "got -3"]),
@@ -272,7 +272,7 @@ def test_the_artefacts_of_the_example_are_small() -> None:
 
 @pytest.fixture(scope="module")
 def accepted(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Any:
-    """A model that uses what is rarer, loaded once."""
+    """A model that uses rarer features, loaded once."""
     scale = {"type": "target_utilization", "min_instances": 2, "max_instances": 5}
     registry = "azureml://registries/azureml/models/m/versions/3"
     folder = write_model(
@@ -344,7 +344,7 @@ def test_another_version_of_the_library_is_another_entry(no_library: None, monke
         load_model(EXAMPLE, ["blue"])
 
 
-def test_a_broken_cache_entry_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_library: None) -> None:
+def test_a_broken_cache_entry_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_library: None) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(azureml, "_key", lambda request: "entry")
     (tmp_path / "sluice" / "models").mkdir(parents=True)
@@ -388,7 +388,7 @@ def test_a_release_is_what_serves_and_not_how_many_or_how_it_is_called(accepted:
 
 @pytest.mark.parametrize("name", ["endpoint", "conda", "environment"])
 def test_a_deployment_cannot_have_the_name_of_another_file(tmp_path: Path, name: str) -> None:
-    """`endpoint` once ended in a KeyError: the endpoint's own file was taken for the deployment's."""
+    """`endpoint` once ended in a KeyError: the endpoint's own file was treated as the deployment's."""
     folder = write_model(tmp_path / "shop", blue=deployment("blue"))
     with pytest.raises(ModelError) as refused:
         load_model(folder, ["blue", name])
@@ -401,7 +401,7 @@ def test_a_deployment_cannot_have_the_name_of_another_file(tmp_path: Path, name:
     [("a: [", "the YAML cannot be read"), ("", "it is empty"), ("- python", "it is a list"), (None, "cannot be read")],
 )
 def test_a_conda_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | None, reason: str) -> None:
-    """azure-ai-ml said `environment.name: Missing data for required field` of the first and took the other two."""
+    """azure-ai-ml reports `environment.name: Missing data for required field` for the first and accepts the others."""
     folder = write_model(tmp_path / "shop", blue=deployment("blue"))
     conda = folder / "conda.yml"
     conda.unlink()
@@ -444,7 +444,7 @@ def test_a_folder_in_place_of_a_file_is_no_deployment(tmp_path: Path) -> None:
 
 
 def test_a_link_to_nothing_and_a_pipe_in_place_of_a_file_are_named(tmp_path: Path) -> None:
-    """Of the link it was said that blue has no file, "Did you mean blue?"; the pipe was waited for without end."""
+    """The link once led to "blue has no file. Did you mean blue?", and the pipe blocked forever."""
     folder = write_model(tmp_path / "shop", blue=deployment("blue"))
     (folder / "blue.yml").unlink()
     (folder / "blue.yml").symlink_to("elsewhere.yml")
@@ -468,7 +468,7 @@ def test_a_second_document_in_a_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_name_of_a_file_that_must_be_renamed_is_not_advised(tmp_path: Path) -> None:
-    """`Write name: Blue` and `Rename the file` contradicted each other."""
+    """`Write name: Blue` and `Rename the file` once contradicted each other."""
     folder = write_model(tmp_path / "shop", Blue=deployment("blue"))
     with pytest.raises(ModelError) as refused:
         load_model(folder, ["Blue"])
@@ -478,7 +478,7 @@ def test_the_name_of_a_file_that_must_be_renamed_is_not_advised(tmp_path: Path) 
 
 @pytest.mark.parametrize("version", ["01", "1.0", "+1", " 1", "1 ", "0", "-1", "abc", "latest", "\u0661", "\u00b2", ""])
 def test_the_version_of_a_model_that_is_referred_to_is_a_positive_whole_number(version: str) -> None:
-    """All of them were good, and Azure has no such model."""
+    """All of them once passed the check, although Azure has no such model."""
     content = {"name": "blue", "endpoint_name": "shop", "instance_count": 1, "model": f"azureml:m:{version}"}
     (found,) = check_deployment(content, name="blue", model="shop", kubernetes=False)
     assert found.field == "model"
@@ -496,7 +496,7 @@ def test_the_version_of_a_model_that_is_referred_to_is_a_positive_whole_number(v
         "azureml://registries/r/models/m/versions/1.2.3",
     ],
 )
-def test_the_version_of_a_registrys_model_is_its_own_affair(model: str) -> None:
+def test_the_version_of_a_registrys_model_is_not_checked(model: str) -> None:
     content = {"name": "blue", "endpoint_name": "shop", "instance_count": 1, "model": model}
     assert list(check_deployment(content, name="blue", model="shop", kubernetes=False)) == []
 
@@ -508,8 +508,8 @@ OWN_SERVER = {
 }
 
 
-def test_what_an_own_container_does_with_a_script_is_its_own_affair(tmp_path: Path) -> None:
-    """An R script was parsed as Python; so was a Python script without init() that the container starts itself."""
+def test_a_script_for_a_custom_container_is_not_checked(tmp_path: Path) -> None:
+    """An R script was once parsed as Python, and so was a Python script without init() for a custom container."""
     code = {"code": "./own"}
     deployments = {
         "plumber": deployment("plumber", environment=OWN_SERVER, code_configuration={**code, "scoring_script": "p.R"}),
@@ -572,7 +572,7 @@ def test_a_folder_that_no_stack_can_name_is_refused_with_the_rule(tmp_path: Path
 
 
 def test_azure_ai_ml_is_started_once_for_all_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was started once for each: the first preview of eight endpoints took half a minute of that."""
+    """It once started for each model, which took half a minute in the first preview of eight endpoints."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folders = {
         write_model(tmp_path / name, {"name": name}, blue=deployment("blue", endpoint_name=name)): ["blue"]

@@ -135,7 +135,7 @@ def test_a_blob_that_is_not_what_its_path_says_is_replaced(project: Project, ser
     assert server.blobs[path][0] == b"weights"
 
 
-def test_a_file_changed_meanwhile_is_not_recorded(project: Project) -> None:
+def test_a_file_changed_during_its_upload_is_not_recorded(project: Project) -> None:
     before = project.assets
     (project.folder / "blue" / "model.bin").write_bytes(b"others!")
     with pytest.raises(PublishError, match=r"was changed while it was uploaded; the release lock was not written"):
@@ -196,7 +196,7 @@ def test_an_account_that_does_not_answer_is_unavailable(project: Project) -> Non
 
 
 def several(project: Project, *names: str) -> list[Parcel]:
-    """Models beside the project's own, each with content of its own."""
+    """Further models beside the project's own, each with different content."""
     parcels = []
     for name in names:
         folder = project.folder.with_name(name)

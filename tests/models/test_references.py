@@ -1,4 +1,4 @@
-"""What strings refer to: pinned images, registries, and what a template left unfilled."""
+"""What strings refer to: pinned images, registries, and placeholders that no template replaced."""
 
 import pytest
 
@@ -14,10 +14,10 @@ DIGEST = f"sha256:{'a' * 64}"
         (f"mcr.microsoft.com/azureml/x@{DIGEST}", True),
         (f"mcr.microsoft.com/azureml/x:latest@{DIGEST}", True),
         ("localhost:5000/x:1", True),
-        ("x:LATEST", True),  # tags tell case
+        ("x:LATEST", True),  # tags are case-sensitive
         ("mcr.microsoft.com/azureml/x:latest", False),
         ("mcr.microsoft.com/azureml/x", False),
-        ("localhost:5000/x", False),  # a port is no tag
+        ("localhost:5000/x", False),  # a port is not a tag
         ("x", False),
     ],
 )

@@ -1,4 +1,4 @@
-"""The release lock: what counts as published, and that the file is whole whenever it is read."""
+"""The release lock: what counts as published, and that every reader sees a complete file."""
 
 import multiprocessing
 import os
@@ -82,7 +82,7 @@ def test_earlier_entries_stay_so_that_an_older_commit_finds_its_content(folder: 
     assert set(lock.stacks["prod"].assets) == {"new"}
 
 
-def test_a_workspace_that_was_made_anew_starts_from_nothing(folder: Path) -> None:
+def test_a_recreated_workspace_starts_from_nothing(folder: Path) -> None:
     write_record(read_lock(folder), "dev", record(asset(digest="old")))
     write_record(read_lock(folder), "dev", record(asset(digest="new"), guid="g2"))
     assert set(read_lock(folder).stacks["dev"].assets) == {"new"}
@@ -155,7 +155,7 @@ def test_a_lock_that_cannot_be_written_says_so(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(LockError, match=r"cannot be written.*No space left"):
         write_record(read_lock(folder), "dev", record(asset()))
-    assert list(folder.iterdir()) == []  # no half file either
+    assert list(folder.iterdir()) == []  # no partial file either
 
 
 def _write(folder: Path, number: int) -> None:

@@ -1,4 +1,4 @@
-"""What the inference server could not start or call is found by reading the script."""
+"""Reading a script shows whether the inference server could start and call it."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_a_script_that_the_server_can_start_is_accepted(text: str, tmp_path: Pat
     ("text", "expected"),
     [
         (INIT, ["defines no run()"]),
-        (b"# Z\xfcrich\ndef init(): ...\ndef run(data): ...\n", ["encoding"]),  # Python does not read it either
+        (b"# Z\xfcrich\ndef init(): ...\ndef run(data): ...\n", ["encoding"]),  # Python cannot read it either
         ("", ["defines no init()", "defines no run()"]),
         (
             "class Model:\n    def run(self, data): ...\n    def init(self): ...\n",

@@ -1,4 +1,4 @@
-"""Advice for a wrong value says what to write: the value that was meant, where that is clear."""
+"""The fix for a wrong value states what to write: the intended value, if that is clear."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""The seam to the CLI, against a command that plays `pulumi`: errors by kind, no leak into the caller's environment."""
+"""The seam to the CLI, against a fake `pulumi`: errors by kind, and no leak into the caller's environment."""
 
 import json
 import os
@@ -32,7 +32,7 @@ sys.exit(script.get("code", 0))
 
 
 class Stage:
-    """A folder with a `pulumi` that does what it is told and remembers how it was called."""
+    """A folder with a fake `pulumi` that follows instructions and records its calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -123,7 +123,7 @@ def test_a_line_cut_short_by_a_kill_is_left_out() -> None:
 
 
 def test_a_default_provider_is_no_change() -> None:
-    """A refused region once made a refusal look like a failed update: it is an input of the default provider."""
+    """A bad region once made a refusal look like a failed update: the region is an input of the default provider."""
     name = "urn:pulumi:dev::sluice::pulumi:providers:azure-native::default_3_29_0"
     own = {**step("update", urn=name), "type": "pulumi:providers:azure-native"}
     named = {**own, "urn": "urn:pulumi:dev::sluice::pulumi:providers:azure-native::second"}

@@ -1,4 +1,4 @@
-"""What a state document says: order of need, what is protected, what serves."""
+"""What a state document contains: the order of dependencies, what is protected, what serves."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def test_what_cannot_outlive_a_resource_is_found_through_every_kind_of_need(urn:
 def test_only_the_named_resources_lose_their_protection() -> None:
     changed = unprotected(STATE, {"group", "endpoint"})["deployment"]["resources"]
     assert [one["urn"] for one in changed if one.get("protect")] == ["workspace"]
-    assert [one["urn"] for one in STATE["deployment"]["resources"] if one.get("protect")]  # the original is as it was
+    assert [one["urn"] for one in STATE["deployment"]["resources"] if one.get("protect")]  # the original is unchanged
 
 
 def test_live_and_mirror_weights_both_serve_and_zero_does_not() -> None:

@@ -1,6 +1,6 @@
-"""Taking a stack down: what is refused, the order, what is purged, and that a second run goes on.
+"""Taking a stack down: what is refused, the order, what is purged, and that a second run continues.
 
-Engine and Azure are played by objects that record; tests/integration removes real stacks.
+Fakes record the calls to the engine and Azure; tests/integration removes real stacks.
 """
 
 import copy
@@ -143,7 +143,7 @@ def test_a_run_that_was_killed_at_any_step_is_finished_by_the_next(step: str) ->
     assert (world.resources, world.kept, second.taken) == ([], set(), [])
 
 
-def test_a_vault_that_nobody_can_purge_is_named_with_its_day() -> None:
+def test_a_vault_with_purge_protection_is_named_with_its_day() -> None:
     world = World()
     world.purge_protection = True
     removal = removal_in(world)

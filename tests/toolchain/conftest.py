@@ -1,4 +1,4 @@
-"""Makes programs that pretend to be pulumi, go or uv, and an environment in which nothing else is installed."""
+"""Creates programs that pretend to be pulumi, go or uv, and an environment in which nothing else is installed."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Building the CLI with Go: what is said when Go, the network, the disk or the memory is missing."""
+"""Building the CLI with Go: the messages when Go, the network, disk space or memory is missing."""
 
 import json
 from collections.abc import Callable

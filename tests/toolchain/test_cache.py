@@ -1,4 +1,4 @@
-"""The cache: two processes at once, and a kill at any moment, leave it whole."""
+"""The cache: it stays complete with two processes at once and after a kill at any moment."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from toolchain.versions import show
 
 ROOT = Path(__file__).parents[2]
 
-# A set-up whose download writes down that it ran, and goes on when it is let.
+# A set-up whose download records that it ran, and continues when it is released.
 SET_UP = """
 import sys, time
 from pathlib import Path
@@ -40,7 +40,7 @@ print(ensure_cli({"XDG_CACHE_HOME": cache, "PATH": "/usr/bin:/bin"}, download, b
 
 
 class SetUp:
-    """A set-up as a process of its own; its download is held until `gate` exists."""
+    """Start a set-up as a process; its download is held until `gate` exists."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.log, self.gate, self._said = folder / "log", folder / "gate", folder / f"said-{name}"

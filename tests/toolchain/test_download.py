@@ -1,4 +1,4 @@
-"""The official download, against a server on this machine: verified, or not used."""
+"""The official download, against a server on this machine: it is verified, or not used."""
 
 import functools
 import hashlib

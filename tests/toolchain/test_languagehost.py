@@ -1,4 +1,4 @@
-"""The small language host, over its own protocol: interpreters, required packages, and how it ends.
+"""The small language host, over its protocol: interpreters, required packages, and how it ends.
 
 Running programs with it needs the real engine: tests/toolchain/test_real_cli.py.
 """
@@ -62,7 +62,7 @@ def information(root: Path, virtualenv: str | None = None) -> Any:
 
 @pytest.fixture
 def engine() -> Iterator[tuple[str, Any]]:
-    """A gRPC server without services, as far as the host sees it."""
+    """A gRPC server without services, which is all that the host needs."""
     server = grpc.server(ThreadPoolExecutor(max_workers=1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -180,7 +180,7 @@ def test_it_ends_when_the_engine_of_the_handshake_is_gone(start_host: StartHost,
 
 @pytest.mark.integration  # waits for real seconds
 def test_an_engine_that_is_stopped_but_there_is_not_gone(start_host: StartHost) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never says anything
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         host = start_host(f"127.0.0.1:{silent.getsockname()[1]}")
         connect(host)
         with pytest.raises(subprocess.TimeoutExpired):

@@ -21,8 +21,8 @@ child = subprocess.Popen(["sleep", "120"])
 print("child", child.pid, flush=True)
 child.wait()
 """
-# A policy pack without the pulumi-policy package, which would hold the project's other packages back: it speaks the
-# engine's analyzer protocol itself, which is what the host has to carry.
+# A policy pack without the pulumi-policy package, which would restrict the versions of the project's other packages: it
+# implements the engine's analyzer protocol itself, which is what the host must relay.
 POLICY_PACK = """
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -193,7 +193,7 @@ def descendants(ancestor: int) -> list[int]:
             try:
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
-                continue  # ended meanwhile
+                continue  # the process has ended
     found = [ancestor]
     for process in found:
         found += [child for child, parent in parents.items() if parent == process]

@@ -1,4 +1,4 @@
-"""Which Pulumi CLI is chosen: PATH if recent enough, else the cache, else download, else build; and what is said."""
+"""Which Pulumi CLI is chosen: PATH if recent enough, else the cache, else download, else build; and the messages."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -131,7 +131,7 @@ def test_where_there_is_no_download_the_cli_is_built_and_gets_the_small_host(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The host's environment comes from the package index: stands in for uv, whose real work the integration test sees.
+    # A fake uv: the host's environment comes from the package index, and the integration test runs the real uv.
     make_program(
         "uv",
         'case $1 in --version) echo uv 9.9.9 ;; venv) mkdir -p "$5/bin"; touch "$5/bin/python" ;; esac',

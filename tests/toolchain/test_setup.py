@@ -1,4 +1,4 @@
-"""The command itself: exit codes, messages without tracebacks, and when there is nothing to do."""
+"""The command itself: exit codes, messages without tracebacks, and what it does when nothing is missing."""
 
 import errno
 import subprocess
