@@ -88,7 +88,7 @@ def test_a_public_stack_comes_up_again_under_the_same_names(simulated: Azure) ->
     [("Microsoft.MachineLearningServices/workspaces", "after"), ("Microsoft.KeyVault/vaults", "before")],
 )
 def test_the_run_after_a_killed_one_finishes(simulated: Azure, type_: str, when: str) -> None:
-    """The command deletes the workspace, the engine the vault; Azure has not begun the deletion, or has completed it."""
+    """The command deletes the workspace, the engine the vault; Azure has not begun the deletion, or has finished it."""
     stack = Stack(simulated, f"killed-{when}", like="dev")
     stack.weights(blue=0)
     stack.engine.up()
