@@ -1,6 +1,6 @@
 """Pydantic's errors about the stack config, in words for the person who wrote the file.
 
-Each becomes a `Violation`: the key as it stands in the stack file, what was expected, the value received, the fix.
+Each becomes a `Problem`: the key as it stands in the stack file, what was expected, the value received, the fix.
 Errors about the weights themselves are left out: `weights.py` says more about them than a type error can.
 """
 
@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 
 from config_values import DELAY_PATTERN, REGISTRY_ID_PATTERN, REGISTRY_NAME_PATTERN, TAG_KEY_PATTERN
 from naming import NAME_PATTERN
-from stack_config import Settings, Violation
+from problem import Problem
+from stack_config import Settings
 
 _EXPECTED = {
     "int_type": "must be a whole number",
@@ -58,18 +59,19 @@ _PATTERNS = {
 _ONLY_KEY = "[key]"
 
 
-def delay_violation(variable: str, value: str) -> Violation:
-    """The violation of an environment variable whose value is not a delay."""
+def delay_problem(variable: str, value: str) -> Problem:
+    """The problem of an environment variable whose value is not a delay."""
     fix = "Set it to such a value in the environment, or unset it."
-    return Violation(variable, f"{_PATTERNS[DELAY_PATTERN]}, got {json.dumps(value, ensure_ascii=False)}. {fix}")
+    return Problem(variable, f"{_PATTERNS[DELAY_PATTERN]}, got {json.dumps(value, ensure_ascii=False)}", fix)
 
 
-def explain(error: ValidationError, *, stack: str) -> Iterator[Violation]:
-    """One violation for each of pydantic's errors, except those about single weights."""
+def explain(error: ValidationError, *, stack: str) -> Iterator[Problem]:
+    """One problem for each of pydantic's errors, except those about single weights."""
     for detail in error.errors(include_url=False):
         path = [part for part in detail["loc"] if part != _ONLY_KEY]
         if not _is_weight(path) and not _is_echo(detail):
-            yield Violation(_key(path), f"{_sentence(detail, path)} {_fix(path, stack)}")
+            what, hint = _what(detail, path)
+            yield Problem(_key(path), what, f"{hint}{_fix(path, stack)}")
 
 
 def _is_weight(path: list[int | str]) -> bool:
@@ -97,18 +99,19 @@ def _fix(path: list[int | str], stack: str) -> str:
     return f"Fix it in Pulumi.{stack}.yaml."
 
 
-def _sentence(detail: ErrorDetails, path: list[int | str]) -> str:
+def _what(detail: ErrorDetails, path: list[int | str]) -> tuple[str, str]:
+    """What is wrong, and a hint that ends in a space; mostly there is none."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "missing":
-        return "is missing, and there is no default."
+        return "is missing, and there is no default", ""
     if kind == "extra_forbidden":
         return _unknown_key(path)
     if kind == "string_pattern_mismatch":
-        return f"{_PATTERNS[context['pattern']]}, got {_value(detail)}."
+        return f"{_PATTERNS[context['pattern']]}, got {_value(detail)}", ""
     if kind in _EXPECTED:
         expected = _EXPECTED[kind].format(**context).replace("'", "")
-        return f"{expected}, got {_value(detail)}."
-    return f"{detail['msg']}."  # the models' own rules, which are worded there
+        return f"{expected}, got {_value(detail)}", ""
+    return detail["msg"], ""  # the models' own rules, which are worded there
 
 
 def _value(detail: ErrorDetails) -> str:
@@ -128,16 +131,16 @@ def _value(detail: ErrorDetails) -> str:
     return text
 
 
-def _unknown_key(path: list[int | str]) -> str:
+def _unknown_key(path: list[int | str]) -> tuple[str, str]:
     from difflib import get_close_matches  # only when there is an error to explain
 
     namespace, separator, name = str(path[-1]).partition(":")
     if separator:
-        return f"belongs to the unknown namespace {namespace}. Did you mean sluice:{name}?"
+        return f"belongs to the unknown namespace {namespace}", f"Did you mean sluice:{name}? "
     known = _known_keys(path[:-1])
     close = get_close_matches(str(path[-1]).lower(), known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"is not a known key (known here: {', '.join(known)}).{hint}"
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"is not a known key (known here: {', '.join(known)})", hint
 
 
 def _known_keys(path: list[int | str]) -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from problem import Problem
+
 STACK_TAG = "sluice:stack"
 TEAM_TAG = "sluice:team"
 
@@ -20,10 +22,12 @@ def other_owner(tags: Mapping[str, object], *, team: str, stack: str) -> str | N
     return f"stack {tagged_stack or stack} of team {tagged_team or team}"
 
 
-def meeting(resource_group: str, owner: str, *, team: str, stack: str) -> str:
-    """The error for two stacks that have the same names in Azure, with the ways out."""
-    return (
-        f"resource group {resource_group} belongs to {owner}, and stack {stack} of team {team} has the same names in "
-        "Azure, where names are in lower case and have a dash for every `_` and `.`. Give this stack or team a name "
-        "that differs in letters or digits. If this is the same stack under a new name, use its old name again."
+def meeting(resource_group: str, owner: str, *, team: str, stack: str) -> Problem:
+    """What is wrong for two stacks that have the same names in Azure, with the ways out."""
+    return Problem(
+        f"resource group {resource_group}",
+        f"belongs to {owner}, and stack {stack} of team {team} has the same names in Azure, where names are in lower "
+        "case and have a dash for every `_` and `.`",
+        "Give this stack or team a name that differs in letters or digits. If this is the same stack under a new name, "
+        "use its old name again.",
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from problem import Problem
 from stack_config import Network, Redundancy, Settings
 
 __all__ = [
@@ -144,8 +145,8 @@ def facts(network: Network, redundancy: Redundancy) -> dict[str, str]:
     }
 
 
-def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) -> Iterator[str]:
-    """What may not change from one update to the next, each in a sentence with its fix.
+def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) -> Iterator[Problem]:
+    """What may not change from one update to the next.
 
     With a higher generation everything is recreated, so everything may change. Whether an endpoint still serves under
     the names of the last generation is not checked here.
@@ -154,9 +155,11 @@ def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) 
         return
     file = f"Pulumi.{stack}.yaml"
     if now.generation < before.generation:
-        yield (
-            f"sluice:generation must not decrease, got {now.generation} after {before.generation}: Azure may still "
-            f"keep the names of the earlier one. Restore it in {file}, or raise it."
+        yield Problem(
+            "sluice:generation",
+            f"must not decrease, got {now.generation} after {before.generation}: Azure may still keep the names of the "
+            "earlier one",
+            f"Restore it in {file}, or raise it.",
         )
         return
     changed = [fixed for fixed in _FIXED if _differ(before.facts.get(fixed.tag), now.facts.get(fixed.tag))]
@@ -164,11 +167,12 @@ def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) 
     for fixed in changed:
         if another_network and fixed.follows_network:
             continue
-        yield (
-            f'{fixed.name} must stay "{before.facts[fixed.tag]}" while the stack exists, got '
-            f'"{now.facts[fixed.tag]}": {fixed.reason}. Restore it in {file}. To keep the '
-            f"change, set all weights to 0, then set sluice:generation: {now.generation + 1} with it, which recreates "
-            f"everything under new names.{_protection(before)}"
+        yield Problem(
+            fixed.name,
+            f'must stay "{before.facts[fixed.tag]}" while the stack exists, got "{now.facts[fixed.tag]}": '
+            f"{fixed.reason}",
+            f"Restore it in {file}. To keep the change, set all weights to 0, then set sluice:generation: "
+            f"{now.generation + 1} with it, which recreates everything under new names.{_protection(before)}",
         )
 
 

@@ -18,11 +18,12 @@ import pulumi
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
-from config_errors import delay_violation, explain
+from config_errors import delay_problem, explain
 from config_values import DELAY_PATTERN, MAX_MIRROR_PERCENT
 from exit_codes import ExitCode
+from problem import Problem
 from skus import SkuError, check_sku
-from stack_config import Settings, Violation
+from stack_config import Settings
 from weights import DeclaredWeights
 
 __all__ = ["Settings", "SettingsError", "load_settings", "parse_settings"]
@@ -39,14 +40,14 @@ NUMBERS = frozenset({"generation"})
 
 
 class SettingsError(pulumi.RunError):
-    """The stack file is refused; `violations` has every reason, sorted by key."""
+    """The stack file is refused; `problems` has every reason, sorted by key."""
 
     exit_code = ExitCode.USAGE
 
-    def __init__(self, violations: Collection[Violation], *, stack: str) -> None:
-        self.violations = tuple(sorted(set(violations)))
-        count = "1 problem" if len(self.violations) == 1 else f"{len(self.violations)} problems"
-        lines = "".join(f"\n  {violation}" for violation in self.violations)
+    def __init__(self, problems: Collection[Problem], *, stack: str) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(f"The config of stack {stack} has {count}; nothing was changed:{lines}")
 
 
@@ -69,19 +70,19 @@ def parse_settings(raw: Mapping[str, object], *, stack: str, today: date, role_d
 
     `today` decides which VM sizes are retired; `role_delay` wins over the stack file's.
     """
-    violations: list[Violation] = []
+    problems: list[Problem] = []
     settings: Settings | None = None
     raw = {key: _structured(value) if key in NUMBERS else value for key, value in raw.items()}
     try:
         # JSON mode is strict about types and still reads arrays and enumerations, as a stack file has them.
         settings = Settings.model_validate_json(json.dumps({"stack": stack, **raw}, default=str))
     except ValidationError as error:
-        violations += explain(error, stack=stack)
-    violations += _between_sections(raw, stack=stack, today=today)
+        problems += explain(error, stack=stack)
+    problems += _between_sections(raw, stack=stack, today=today)
     if role_delay is not None and not re.match(DELAY_PATTERN, role_delay):
-        violations.append(delay_violation(ROLE_DELAY_VARIABLE, role_delay))
-    if settings is None or violations:
-        raise SettingsError(violations, stack=stack)
+        problems.append(delay_problem(ROLE_DELAY_VARIABLE, role_delay))
+    if settings is None or problems:
+        raise SettingsError(problems, stack=stack)
     if role_delay is not None:
         limits = settings.limits.model_copy(update={"role_delay": role_delay})
         settings = settings.model_copy(update={"limits": limits})
@@ -107,7 +108,7 @@ def _structured(text: object) -> object:
         return text
 
 
-def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> Iterator[Violation]:
+def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> Iterator[Problem]:
     """What no single section can know. Works on the raw values, so that it reports beside the models' errors."""
     endpoints = _mapping(raw.get("endpoints"))
     yield from _endpoint_names(endpoints, stack)
@@ -115,7 +116,7 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
     yield from _rollouts(_mapping(raw.get("rollout")), endpoints, _max_mirror(raw), stack)
 
 
-def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Violation]:
+def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Problem]:
     """Names that are given twice; default names are left out, because they hold a hash of the subscription."""
     seen: dict[str, str] = {}
     for key, value in endpoints.items():
@@ -123,15 +124,15 @@ def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Vio
         if not isinstance(name, str):
             continue
         if name in seen:
-            yield Violation(
+            yield Problem(
                 f"sluice:endpoints.{key}",
-                f'must have another name in Azure than sluice:endpoints.{seen[name]}, got "{name}" twice. '
+                f'must have another name in Azure than sluice:endpoints.{seen[name]}, got "{name}" twice',
                 f"Set sluice:endpoints.{key}.name in Pulumi.{stack}.yaml.",
             )
         seen.setdefault(name, key)
 
 
-def _skus(endpoints: Mapping[str, object], stack: str, today: date) -> Iterator[Violation]:
+def _skus(endpoints: Mapping[str, object], stack: str, today: date) -> Iterator[Problem]:
     for key, value in endpoints.items():
         for name, deployment in _mapping(_mapping(value).get("deployments")).items():
             sku = _mapping(deployment).get("sku")
@@ -141,18 +142,18 @@ def _skus(endpoints: Mapping[str, object], stack: str, today: date) -> Iterator[
                 check_sku(sku, today)
             except SkuError as error:
                 path = f"sluice:endpoints.{key}.deployments.{name}.sku"
-                yield Violation(path, f"{error} Fix it in Pulumi.{stack}.yaml.")
+                yield Problem(path, error.what, f"{error.fix} Fix it in Pulumi.{stack}.yaml.".lstrip())
 
 
 def _rollouts(
     rollout: Mapping[str, object], endpoints: Mapping[str, object], max_mirror: int, stack: str
-) -> Iterator[Violation]:
+) -> Iterator[Problem]:
     for key, value in rollout.items():
         if key not in endpoints:
             declared = ", ".join(sorted(endpoints)) or "none"
-            yield Violation(
+            yield Problem(
                 f"sluice:rollout.{key}",
-                f"names an endpoint that sluice:endpoints does not declare (declared: {declared}). "
+                f"names an endpoint that sluice:endpoints does not declare (declared: {declared})",
                 f"Fix it in Pulumi.{stack}.yaml.",
             )
             continue
@@ -165,7 +166,7 @@ def _rollouts(
             deployments=deployments.keys(),
             stable=section.get("stable"),
             max_mirror=max_mirror,
-        ).violations()
+        ).problems()
 
 
 def _max_mirror(raw: Mapping[str, object]) -> int:

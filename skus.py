@@ -40,7 +40,11 @@ class Sku:
 
 
 class SkuError(ValueError):
-    """A size is retired or not a VM size; the message says which sizes to use instead."""
+    """A size is retired or not a VM size; `fix` says which sizes to use instead, "" where none has such a name."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        self.what, self.fix = what, fix
+        super().__init__(f"{what}. {fix}".rstrip())
 
 
 def _family(
@@ -150,14 +154,14 @@ def check_sku(name: str, today: date) -> Sku | None:
     if sku is None:
         if not _NAME.fullmatch(name):
             raise SkuError(
-                f'names the SKU "{name}", which is not a VM size: VM sizes are named Standard_<size>.'
-                f"{_suggestion(name, today)}"
+                f'names the SKU "{name}", which is not a VM size: VM sizes are named Standard_<size>',
+                _suggestion(name, today).lstrip(),
             )
         return None
     if sku.retired is not None and sku.retired <= today:
         raise SkuError(
-            f"names the SKU {sku.name}, which Azure retired on {sku.retired.isoformat()}. "
-            f"Use {_one_of(sku.replacements)} instead."
+            f"names the SKU {sku.name}, which Azure retired on {sku.retired.isoformat()}",
+            f"Use {_one_of(sku.replacements)} instead.",
         )
     return sku
 

@@ -7,7 +7,6 @@ here, as far as a JSON Schema can say them in the fields; rules between sections
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -53,17 +52,6 @@ class Redundancy(StrEnum):
 
     LRS = "lrs"
     ZRS = "zrs"
-
-
-@dataclass(frozen=True, order=True)
-class Violation:
-    """One thing that is wrong: the full key in the stack file, and the sentence (problem, value, rule, fix)."""
-
-    key: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.key} {self.message}"
 
 
 class Limits(Section):

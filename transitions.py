@@ -1,6 +1,6 @@
 """Which change of an endpoint is allowed, given what Azure says is live now.
 
-Pure: plain values in, a `Transition` out, or one `TransitionError` that lists every violation. The program calls it
+Pure: plain values in, a `Transition` out, or one `TransitionError` that lists every problem. The program calls it
 before it declares its first resource, so a refusal changes nothing. It does not read Azure, and it holds no clock.
 
 While an endpoint serves nothing, weights that cannot be given yet wait for a later update; while it serves, they are an
@@ -12,28 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from change_rules import violations_of
+from change_rules import problems_of
 from declared_change import DeclaredChange
 from endpoint_state import DeclaredEndpoint, LiveEndpoint, LiveState, Transition
-from stack_config import Limits, Violation
+from problem import Problem
+from stack_config import Limits
 from weights import nonzero, show
 
 __all__ = ["TransitionError", "validate_removal", "validate_transition"]
 
 
 class TransitionError(ValueError):
-    """The declared change is refused; `violations` has every reason, sorted by key."""
+    """The declared change is refused; `problems` has every reason, sorted by key."""
 
-    def __init__(self, violations: Iterable[Violation]) -> None:
-        self.violations = tuple(sorted(set(violations)))
-        super().__init__("\n".join(str(violation) for violation in self.violations))
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 def validate_transition(live: LiveState, declared: DeclaredEndpoint, stable: str | None, limits: Limits) -> Transition:
-    """Say what the next update may declare for one endpoint, or raise `TransitionError` with every violation."""
+    """Say what the next update may declare for one endpoint, or raise `TransitionError` with every problem."""
     change = DeclaredChange(live, declared, stable, limits)
-    if violations := list(violations_of(change)):
-        raise TransitionError(violations)
+    if problems := list(problems_of(change)):
+        raise TransitionError(problems)
     return _transition(change)
 
 
@@ -42,19 +43,20 @@ def validate_removal(live: Iterable[LiveEndpoint], declared_names: Collection[st
 
     `live` are endpoints that an earlier update declared; a renamed endpoint is one that is no longer declared.
     """
-    violations = [
-        Violation(
+    problems = [
+        Problem(
             "sluice:endpoints",
             f'no longer declares the endpoint "{endpoint.name}", which has live weights '
             f"{show(nonzero(endpoint.traffic))} and mirrors {show(nonzero(endpoint.mirror))}. An endpoint can "
-            f"be removed or renamed only when all its weights are 0. Declare it again in Pulumi.{stack}.yaml, set its "
-            f"weights to 0, run pulumi up --stack {stack}, then remove it.",
+            "be removed or renamed only when all its weights are 0",
+            f"Declare it again in Pulumi.{stack}.yaml, set its weights to 0, run pulumi up --stack {stack}, then "
+            "remove it.",
         )
         for endpoint in live
         if endpoint.name not in declared_names and (nonzero(endpoint.traffic) or nonzero(endpoint.mirror))
     ]
-    if violations:
-        raise TransitionError(violations)
+    if problems:
+        raise TransitionError(problems)
 
 
 def _transition(change: DeclaredChange) -> Transition:

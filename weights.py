@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from config_values import MAX_MIRROR_PERCENT
-from stack_config import Violation
+from problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,11 @@ class DeclaredWeights:
         return f"sluice:rollout.{self.key}"
 
     @property
-    def where(self) -> str:
-        """The end of every error: where to repair it."""
+    def fix(self) -> str:
+        """Where to repair everything that is wrong with them."""
         return f"Fix it in Pulumi.{self.stack}.yaml."
 
-    def violations(self) -> list[Violation]:
+    def problems(self) -> list[Problem]:
         """Everything that is wrong with them."""
         return [
             *self._stable(),
@@ -47,28 +47,28 @@ class DeclaredWeights:
             *self._both(),
         ]
 
-    def _stable(self) -> Iterator[Violation]:
+    def _stable(self) -> Iterator[Problem]:
         """A value that is not a string is reported by the models of the stack file."""
         if isinstance(self.stable, str) and self.stable not in self.deployments:
             declared = ", ".join(sorted(self.deployments)) or "none"
-            yield Violation(
+            yield Problem(
                 f"{self.path}.stable",
-                f'must be a deployment of sluice:endpoints.{self.key}.deployments ({declared}), got "{self.stable}". '
-                f"{self.where}",
+                f'must be a deployment of sluice:endpoints.{self.key}.deployments ({declared}), got "{self.stable}"',
+                self.fix,
             )
 
-    def _values(self, section: str, weights: Mapping[str, object]) -> Iterator[Violation]:
+    def _values(self, section: str, weights: Mapping[str, object]) -> Iterator[Problem]:
         for name, weight in weights.items():
             if not is_whole_percent(weight):
-                yield Violation(
+                yield Problem(
                     f"{self.path}.{section}.{name}",
-                    f"must be a whole number of percent from 0 to 100, got {json.dumps(weight, ensure_ascii=False)}. "
-                    f"{self.where}",
+                    f"must be a whole number of percent from 0 to 100, got {json.dumps(weight, ensure_ascii=False)}",
+                    self.fix,
                 )
             if name not in self.deployments:
-                yield Violation(f"{self.path}.{section}.{name}", self._unknown(name))
+                yield self._unknown(section, name)
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, section: str, name: str) -> Problem:
         from difflib import get_close_matches  # only when there is an error to explain
 
         declared = ", ".join(sorted(self.deployments)) or "none"
@@ -76,50 +76,56 @@ class DeclaredWeights:
         hint = f"Did you mean {close[0]}? " if close else ""
         if name != name.lower():
             hint += "Names are lower-case. "
-        return (
-            f"names a deployment that sluice:endpoints.{self.key}.deployments does not declare "
-            f"(declared: {declared}). {hint}{self.where}"
+        return Problem(
+            f"{self.path}.{section}.{name}",
+            f"names a deployment that sluice:endpoints.{self.key}.deployments does not declare (declared: {declared})",
+            f"{hint}{self.fix}",
         )
 
-    def _sum(self) -> Iterator[Violation]:
+    def _sum(self) -> Iterator[Problem]:
         if not all(is_whole_percent(weight) for weight in self.traffic.values()):
             return
         total = sum(whole_percents(self.traffic).values())
         if total not in (0, 100):
-            yield Violation(
+            yield Problem(
                 f"{self.path}.traffic",
-                f"must sum to 0 or 100 percent, got {total} ({show(whole_percents(self.traffic))}). {self.where}",
+                f"must sum to 0 or 100 percent, got {total} ({show(whole_percents(self.traffic))})",
+                self.fix,
             )
 
-    def _mirror(self) -> Iterator[Violation]:
+    def _mirror(self) -> Iterator[Problem]:
         mirror = nonzero(whole_percents(self.mirror))
         if len(mirror) > 1:
-            yield Violation(
+            yield Problem(
                 f"{self.path}.mirror",
-                f"must name exactly one deployment, got {len(mirror)} ({show(mirror)}). {self.where}",
+                f"must name exactly one deployment, got {len(mirror)} ({show(mirror)})",
+                self.fix,
             )
         limit = min(self.max_mirror, MAX_MIRROR_PERCENT)
         reason = "Azure's limit" if limit == MAX_MIRROR_PERCENT else "sluice:limits.max_mirror"
         for name, weight in mirror.items():
             if weight > limit:
-                yield Violation(
+                yield Problem(
                     f"{self.path}.mirror.{name}",
-                    f"must be at most {limit} percent ({reason}), got {weight}. {self.where}",
+                    f"must be at most {limit} percent ({reason}), got {weight}",
+                    self.fix,
                 )
         if mirror and not any(self.traffic.values()):
-            yield Violation(
+            yield Problem(
                 f"{self.path}.mirror",
                 f"must be empty while no deployment has live weight, got {show(mirror)}: it copies live requests, and "
-                f"there are none. {self.where}",
+                "there are none",
+                self.fix,
             )
 
-    def _both(self) -> Iterator[Violation]:
+    def _both(self) -> Iterator[Problem]:
         live, mirror = nonzero(whole_percents(self.traffic)), nonzero(whole_percents(self.mirror))
         for name in live.keys() & mirror.keys():
-            yield Violation(
+            yield Problem(
                 f"{self.path}.mirror.{name}",
                 f"must be 0 while {name} has live weight, got {mirror[name]} (live {live[name]}): a deployment gets "
-                f"live or mirrored requests, not both. {self.where}",
+                "live or mirrored requests, not both",
+                self.fix,
             )
 
 

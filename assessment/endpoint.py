@@ -13,7 +13,7 @@ from pathlib import Path
 
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
 from assessment.live import LiveStack
-from assessment.problems import collect
+from assessment.problems import Refusal, collect
 from assessment.stack_warnings import registries_of
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
@@ -21,6 +21,7 @@ from models.advice import unpinned_image
 from models.release_lock import read_lock, require_published
 from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
 from naming import Names
+from problem import Problem
 from rollout_config import RolloutSettings
 from skus import SkuError, check_sku, find_sku
 from stack_config import AutoscaleSettings, DeploymentSettings, EndpointSettings, Network, Settings
@@ -79,7 +80,7 @@ class EndpointDraft:
     def _is_to_serve(self) -> bool:
         return any(self._rollout.traffic.values()) or any(self._rollout.mirror.values())
 
-    def declare(self, problems: list[str]) -> EndpointDeclaration | None:
+    def declare(self, problems: list[Refusal]) -> EndpointDeclaration | None:
         """Check the endpoint; None if something is wrong, which `problems` then holds."""
         before = len(problems)
         problems += self._file_problems()
@@ -140,15 +141,17 @@ class EndpointDraft:
         sku = self._endpoint.deployments[name].sku
         return release_digest(self.model.deployments[name], sku)[:DIGEST_DIGITS]
 
-    def _file_problems(self) -> Iterator[str]:
+    def _file_problems(self) -> Iterator[Problem]:
         """Problems of the az ml files that depend on this stack or on the day."""
         endpoint = self.model.endpoint
         closed = endpoint.public_network_access == "Disabled" and endpoint.compute is None
         if self.settings.network is Network.PUBLIC and closed:
-            yield (
-                f"models/{self.key}/endpoint.yml: public_network_access must not be disabled in a public stack, "
-                "which has no private endpoint: no client could reach the endpoint. Remove the line, or use a private "
-                "stack."
+            yield Problem(
+                "public_network_access",
+                "public_network_access must not be disabled in a public stack, which has no private endpoint: no "
+                "client could reach the endpoint",
+                "Remove the line, or use a private stack",
+                file=f"models/{self.key}/endpoint.yml",
             )
         for name, spec in self.model.deployments.items():
             file = f"models/{self.key}/{name}.yml"
@@ -156,18 +159,24 @@ class EndpointDraft:
                 try:
                     check_sku(spec.instance_type, self.today)
                 except SkuError as error:
-                    yield f"{file}: instance_type: {error}"
+                    yield Problem("instance_type", f"instance_type: {error.what}", error.fix, file=file)
             chosen = self._endpoint.deployments[name]
             fixed = chosen.instances is None and chosen.autoscale is None and self.model.endpoint.compute is None
             if fixed and spec.instance_count > MAX_INSTANCES:
-                yield (
-                    f"{file}: instance_count must be at most {MAX_INSTANCES}, which is Azure's limit for a deployment, "
-                    f"got {spec.instance_count}. Write {MAX_INSTANCES} or less."
+                yield Problem(
+                    "instance_count",
+                    f"instance_count must be at most {MAX_INSTANCES}, which is Azure's limit for a deployment, got "
+                    f"{spec.instance_count}",
+                    f"Write {MAX_INSTANCES} or less",
+                    file=file,
                 )
             if self.settings.network is Network.PRIVATE and spec.body.get("egressPublicNetworkAccess") == "Disabled":
-                yield (
-                    f"{file}: egress_public_network_access must not be disabled in a private stack: that is the older "
-                    "network of single deployments, and the workspace has a managed one. Remove the line."
+                yield Problem(
+                    "egress_public_network_access",
+                    "egress_public_network_access must not be disabled in a private stack: that is the older network "
+                    "of single deployments, and the workspace has a managed one",
+                    "Remove the line",
+                    file=file,
                 )
 
     def _published(self, deployments: tuple[str, ...]) -> dict[str, str]:

@@ -1,29 +1,34 @@
-"""Gathers the problems of several checks, so that one error can list them all."""
+"""Gathers what several checks refuse, so that one error can list it all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from models.errors import ModelError
+from problem import Problem
 from transitions import TransitionError
 
-__all__ = ["collect", "lines_of"]
+__all__ = ["Refusal", "collect", "refusals_of"]
 
 T = TypeVar("T")
 
+Refusal = Problem | ModelError
+"""One reason for which a change is refused. An error about a model that lists no problems is one as a whole."""
 
-def collect(problems: list[str], step: Callable[[], T]) -> T | None:
-    """Run one step and return its result; add what it refuses to `problems`, then return None."""
+
+def collect(refusals: list[Refusal], step: Callable[[], T]) -> T | None:
+    """Run one step and return its result; add what it refuses to `refusals`, then return None."""
     try:
         return step()
     except TransitionError as error:
-        problems += [str(violation) for violation in error.violations]
+        refusals += error.problems
     except ModelError as error:
-        problems += lines_of(error)
+        refusals += refusals_of(error)
     return None
 
 
-def lines_of(error: ModelError) -> list[str]:
-    """The problems of a model, one line each."""
-    return [f"models/{problem}" for problem in error.problems] or [str(error)]
+def refusals_of(error: ModelError) -> list[Refusal]:
+    """The problems of a model, with their files as they are found from the project's folder."""
+    return [replace(problem, file=f"models/{problem.file}") for problem in error.problems] or [error]

@@ -17,7 +17,7 @@ from assessment.declaration import StackDeclaration
 from assessment.endpoint import EndpointDraft, check_without_files
 from assessment.live import read_caller, read_stack
 from assessment.placement import Placement
-from assessment.problems import collect, lines_of
+from assessment.problems import Refusal, collect, refusals_of
 from assessment.stack_problems import endpoint_names, former_names, meeting_problem, stack_problems
 from assessment.stack_warnings import stack_warnings
 from models.loader import load_models
@@ -32,7 +32,7 @@ __all__ = ["DeclarationError", "declare_stack"]
 class DeclarationError(pulumi.RunError):
     """The declared change is refused; the message lists every reason."""
 
-    def __init__(self, problems: list[str], *, stack: str) -> None:
+    def __init__(self, problems: list[Refusal], *, stack: str) -> None:
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = "".join(f"\n  {problem}" for problem in problems)
@@ -44,7 +44,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
 
     `today` decides which VM sizes are retired.
     """
-    problems: list[str] = []
+    problems: list[Refusal] = []
     models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)
@@ -86,7 +86,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     )
 
 
-def _load(settings: Settings, models_folder: Path, problems: list[str]) -> dict[str, Model]:
+def _load(settings: Settings, models_folder: Path, problems: list[Refusal]) -> dict[str, Model]:
     """The models by key, as far as their files are right."""
     folders = {models_folder / key: key for key in settings.endpoints}
     asked = {folder: settings.endpoints[key].deployments for folder, key in folders.items()}
@@ -95,5 +95,5 @@ def _load(settings: Settings, models_folder: Path, problems: list[str]) -> dict[
         if isinstance(loaded, Model):
             models[folders[folder]] = loaded
         else:
-            problems += lines_of(loaded)
+            problems += refusals_of(loaded)
     return models

@@ -1,6 +1,6 @@
 """Problems of a stack as a whole: its region, its names, and what may not change while it exists.
 
-Each is a sentence of the one error that lists everything. The rules about single endpoints and their files are in
+The one error that lists everything has all of them. The rules about single endpoints and their files are in
 `endpoint.py`. The only read from Azure here is of what still serves under the stack's former names.
 """
 
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from assessment.live import LiveStack, read_left_behind
+from assessment.problems import Refusal
 from naming import Names
 from ownership import meeting, other_owner
 from platform_record import MAX_TAGS, PlatformRecord, refused_changes
+from problem import Problem
 from stack_config import Settings
 from weights import show
 
@@ -21,7 +23,7 @@ OWN_TAGS = 3
 """Tags of the stack's identity beside its record: team, stack, subscription."""
 
 
-def endpoint_names(settings: Settings, names: Names, problems: list[str]) -> dict[str, str]:
+def endpoint_names(settings: Settings, names: Names, problems: list[Refusal]) -> dict[str, str]:
     """The key of each declared endpoint by its name in Azure; a name that two would have is a problem."""
     keys: dict[str, str] = {}
     for key, endpoint in settings.endpoints.items():
@@ -29,10 +31,12 @@ def endpoint_names(settings: Settings, names: Names, problems: list[str]) -> dic
         first = keys.setdefault(name, key)
         if first != key:
             explicit = key if endpoint.name else first
-            problems.append(
-                f"sluice:endpoints.{key} must have another name in Azure than sluice:endpoints.{first}, got "
-                f'"{name}" twice. Set sluice:endpoints.{explicit}.name in Pulumi.{settings.stack}.yaml to another one.'
+            problem = Problem(
+                f"sluice:endpoints.{key}",
+                f'must have another name in Azure than sluice:endpoints.{first}, got "{name}" twice',
+                f"Set sluice:endpoints.{explicit}.name in Pulumi.{settings.stack}.yaml to another one.",
             )
+            problems.append(problem)
     return keys
 
 
@@ -45,15 +49,15 @@ def former_names(settings: Settings, names: Names, declared: Collection[str]) ->
     }
 
 
-def meeting_problem(settings: Settings, names: Names, live: LiveStack) -> str | None:
+def meeting_problem(settings: Settings, names: Names, live: LiveStack) -> Problem | None:
     """Return whose names these are if another stack has them: then nothing that is live belongs to this stack."""
     owner = other_owner(live.owner_tags, team=settings.team, stack=settings.stack)
-    return owner and meeting(names.resource_group, owner, team=settings.team, stack=settings.stack)
+    return meeting(names.resource_group, owner, team=settings.team, stack=settings.stack) if owner else None
 
 
 def stack_problems(
     settings: Settings, live: LiveStack, record: PlatformRecord, former: Mapping[str, str]
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """Everything that is wrong; `record` is what the stack declares now, `former` the keys by `former_names`."""
     yield from _move_problems(settings, live)
     yield from _rename_problems(settings, live)
@@ -61,57 +65,63 @@ def stack_problems(
     yield from _former_name_problems(settings, live, former)
 
 
-def _move_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
+def _move_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:
     """Another region means another resource group, and everything in the old one is deleted."""
     serving = [e.name for e in (*live.endpoints.values(), *live.undeclared) if e.traffic or e.mirror]
     if live.location is not None and _region(live.location) != _region(settings.location) and serving:
-        yield (
-            f'azure-native:location must stay "{live.location}" while an endpoint serves ({", ".join(serving)}), got '
-            f'"{settings.location}": Azure cannot move a resource group. Restore it in Pulumi.{settings.stack}.yaml, '
-            "or create another stack for the other region."
+        yield Problem(
+            "azure-native:location",
+            f'must stay "{live.location}" while an endpoint serves ({", ".join(serving)}), got "{settings.location}": '
+            "Azure cannot move a resource group",
+            f"Restore it in Pulumi.{settings.stack}.yaml, or create another stack for the other region.",
         )
 
 
-def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[str]:
+def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:
     """Another team or stack name changes every name; the engine would stop too, but its advice would be wrong."""
     if live.workspace_exists or live.other_generation:
         return
     for endpoint_id, weights in read_left_behind(settings.stack).items():
-        yield (
-            f"sluice:team and the stack's name cannot change while an endpoint named after them serves, got "
-            f'"{settings.team}" and "{settings.stack}", but {endpoint_id} has weights ({show(weights)}). With new '
-            f"names, everything would be recreated and that endpoint deleted. Restore them (sluice:team in "
-            f"Pulumi.{settings.stack}.yaml, or pulumi stack rename), or create a new stack for the other team."
+        yield Problem(
+            "sluice:team and the stack's name",
+            f'cannot change while an endpoint named after them serves, got "{settings.team}" and "{settings.stack}", '
+            f"but {endpoint_id} has weights ({show(weights)}). With new names, everything would be recreated and that "
+            "endpoint deleted",
+            f"Restore them (sluice:team in Pulumi.{settings.stack}.yaml, or pulumi stack rename), or create a new "
+            "stack for the other team.",
         )
 
 
-def _record_problems(settings: Settings, live: LiveStack, record: PlatformRecord) -> Iterator[str]:
+def _record_problems(settings: Settings, live: LiveStack, record: PlatformRecord) -> Iterator[Problem]:
     """What the last update declared and this one may not change; and more endpoints than tags can hold."""
     if live.record is not None:
         yield from refused_changes(live.record, record, stack=settings.stack)
         for endpoint_id, weights in live.other_generation.items():
-            yield (
-                f"sluice:generation must stay {live.record.generation} while anything serves, got "
-                f"{settings.generation}: {endpoint_id} has weights ({show(weights)}), and another generation has other "
-                f"names, so everything would be recreated and that endpoint deleted. Restore it in "
-                f"Pulumi.{settings.stack}.yaml, set the weights to 0, run pulumi up --stack {settings.stack}, then "
-                "raise it."
+            yield Problem(
+                "sluice:generation",
+                f"must stay {live.record.generation} while anything serves, got {settings.generation}: {endpoint_id} "
+                f"has weights ({show(weights)}), and another generation has other names, so everything would be "
+                "recreated and that endpoint deleted",
+                f"Restore it in Pulumi.{settings.stack}.yaml, set the weights to 0, run pulumi up --stack "
+                f"{settings.stack}, then raise it.",
             )
     tags = len(record.tags()) + len(settings.tags) + OWN_TAGS
     if tags > MAX_TAGS:
-        yield (
-            f"sluice:endpoints declares {len(record.endpoints)} endpoints, whose names do not fit into the tags of the "
-            f"stack's identity: they need {tags} tags, and Azure allows {MAX_TAGS}. Move some to another stack, or "
-            "shorten their names."
+        yield Problem(
+            "sluice:endpoints",
+            f"declares {len(record.endpoints)} endpoints, whose names do not fit into the tags of the stack's "
+            f"identity: they need {tags} tags, and Azure allows {MAX_TAGS}",
+            "Move some to another stack, or shorten their names.",
         )
 
 
-def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[str, str]) -> Iterator[str]:
+def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[str, str]) -> Iterator[Problem]:
     for name in sorted({endpoint.name for endpoint in live.undeclared} & former.keys()):
-        yield (
-            f'sluice:endpoints.{former[name]} exists in Azure as "{name}", its default name in earlier versions. With '
-            f"today's default name, this update would create another endpoint and delete that one. Add the line "
-            f"`name: {name}` to sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml."
+        yield Problem(
+            f"sluice:endpoints.{former[name]}",
+            f'exists in Azure as "{name}", its default name in earlier versions. With today\'s default name, this '
+            "update would create another endpoint and delete that one",
+            f"Add the line `name: {name}` to sluice:endpoints.{former[name]} in Pulumi.{settings.stack}.yaml.",
         )
 
 

@@ -148,7 +148,7 @@ def _lock_state(publication: Publication) -> str:
 
 def model_folders(names: Sequence[str]) -> list[Path]:
     """Return the folders of models. Raises one UsageError for all that do not exist, with the models there are."""
-    from models.finding import did_you_mean
+    from problem import did_you_mean
 
     models = project_root() / "models"
     there = sorted(path.parent.name for path in models.glob("*/endpoint.yml"))

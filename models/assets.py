@@ -7,17 +7,17 @@ from typing import Any
 import yaml
 
 from models.content import ContentError, local_asset
-from models.finding import Finding
-from models.scoring_script import check_scoring_script
+from models.scoring_script import SCRIPT_FIELD, check_scoring_script
 from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset, digest_of
+from problem import Problem
 
 
 class AssetError(ValueError):
     """An asset of a deployment cannot be used."""
 
-    def __init__(self, *findings: Finding) -> None:
-        self.findings = findings
-        super().__init__("; ".join(finding.what for finding in findings))
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problem.what for problem in problems))
 
 
 def model_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetReference | None:
@@ -31,7 +31,7 @@ def model_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetRefer
             "model has no path" if path is None else f"model.path is {path!r}, which is not a file of this repository"
         )
         fix = "Write path: ./<file or folder>, or register the model and write model: azureml:<name>:<version>"
-        raise AssetError(Finding(field="model", what=what, fix=fix))
+        raise AssetError(Problem(where="model", what=what, fix=fix))
     local = (folder / path).resolve()
     if not local.exists():
         raise AssetError(_absent("model.path", path))
@@ -51,7 +51,7 @@ def code_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetRefere
     if not where or not script:
         what = f"code_configuration has no {'code' if not where else 'scoring_script'}"
         fix = "Write both: code: ./src and scoring_script: score.py"
-        raise AssetError(Finding(field="code_configuration", what=what, fix=fix))
+        raise AssetError(Problem(where="code_configuration", what=what, fix=fix))
     if where.startswith(("azureml:", "/subscriptions/")):
         return _reference(where.removeprefix("azureml:") if not where.startswith("azureml://") else where)
     local = (folder / where).resolve()
@@ -59,17 +59,17 @@ def code_of(folder: Path, result: Mapping[str, Any]) -> LocalAsset | AssetRefere
     if "://" in where or not local.is_dir():
         if local.exists():
             fix = "Name the folder that holds the script"
-            raise AssetError(Finding(field=field, what=f"{field} is {where!r}, which is no folder", fix=fix))
+            raise AssetError(Problem(where=field, what=f"{field} is {where!r}, which is no folder", fix=fix))
         raise AssetError(_absent(field, where))
     asset = _local(AssetKind.CODE, local, "code", field)
-    field = "code_configuration.scoring_script"
+    field = SCRIPT_FIELD
     if Path(script).as_posix() not in asset.files:
         what = f"{field} is {script!r}, which is not among the files of {where}"
         fix = "Name a script below that folder, which no ignore file leaves out"
-        raise AssetError(Finding(field=field, what=what, fix=fix))
+        raise AssetError(Problem(where=field, what=what, fix=fix))
     problems = [] if _has_own_server(result) or not is_python(script) else check_scoring_script(local / script)
     if problems:
-        raise AssetError(*(Finding(field=field, what=what, fix=fix) for what, fix in problems))
+        raise AssetError(*problems)
     return asset
 
 
@@ -82,7 +82,7 @@ def environment_of(folder: Path, result: Mapping[str, Any]) -> EnvironmentSpec |
     image, conda_file = properties.get("image"), properties.get("condaFile")
     inference_config = properties.get("inferenceConfig")
     if not image:
-        raise AssetError(Finding(field="environment.image", what="environment.image is missing", fix="Name an image"))
+        raise AssetError(Problem(where="environment.image", what="environment.image is missing", fix="Name an image"))
     content = {
         "image": image,
         # Digest the parsed content: azure-ai-ml rewrites the file, and another version may format it differently.
@@ -116,12 +116,12 @@ def _local(kind: AssetKind, path: Path, asset_type: str, field: str) -> LocalAss
     try:
         return local_asset(kind, path, asset_type)
     except ContentError as error:
-        raise AssetError(Finding(field=field, what=f"{field}: {error}", fix="Then try again")) from error
+        raise AssetError(Problem(where=field, what=f"{field}: {error}", fix="Then try again")) from error
 
 
-def _absent(field: str, path: str) -> Finding:
-    return Finding(
-        field=field,
+def _absent(field: str, path: str) -> Problem:
+    return Problem(
+        where=field,
         what=f"{field} is {path!r}, which does not exist",
         fix="Correct the path; it counts from the folder of this file",
     )

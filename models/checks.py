@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from models.document import DocumentError, read_document
-from models.finding import Finding
 from models.preview_schema import check_deployment_preview, check_endpoint_preview
 from models.reference_checks import check_environment, check_filled_in, check_reference
 from models.values import check_shapes, check_strings, check_whole, is_whole
+from problem import Problem
 
 TARGET_UTILIZATION = "target_utilization"
 
@@ -30,11 +30,11 @@ NAME_RULE = "3 to 32 lower-case letters, digits and single dashes, starting with
 MAX_NAME = 32
 
 
-def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
+def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Problem]:
     """Yield what is wrong with endpoint.yml; `model` is the folder's name."""
     if not (NAME.fullmatch(model) and len(model) <= MAX_NAME):
-        yield Finding(
-            field="name",
+        yield Problem(
+            where="name",
             what=f"the folder is called {model!r}, but its name is also the key in the stack file, which must be at "
             f"most {MAX_NAME} lower-case letters, digits and single dashes, starting with a letter",
             fix="Rename the folder",
@@ -43,15 +43,15 @@ def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
     if "compute" in content:
         yield from check_filled_in("compute", content["compute"])
     if "name" in content and content["name"] != model:
-        yield Finding(
-            field="name",
+        yield Problem(
+            where="name",
             what=f"name is {content['name']!r}, but the folder and the stack's key are {model!r}",
             fix=f"Write name: {model} (the name in Azure comes from the stack, which may set another)",
         )
     for field in ("traffic", "mirror_traffic"):
         if content.get(field):
-            yield Finding(
-                field=field,
+            yield Problem(
+                where=field,
                 what=f"{field} is {content[field]!r}, but weights belong to the stack, which is their only owner",
                 fix=f"Remove {field} here and set sluice:rollout.{model}.{field.removesuffix('_traffic')} instead",
             )
@@ -63,17 +63,17 @@ def check_endpoint(content: dict[str, Any], model: str) -> Iterator[Finding]:
         yield from check_strings("properties", content["properties"])
 
 
-def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernetes: bool) -> Iterator[Finding]:
+def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernetes: bool) -> Iterator[Problem]:
     """Yield what is wrong with a deployment's file; `kubernetes` tells whether its endpoint is a Kubernetes one."""
     if not (NAME.fullmatch(name) and 3 <= len(name) <= MAX_NAME):
-        yield Finding(
-            field="name",
+        yield Problem(
+            where="name",
             what=f"the file is called {name!r}, but the name of a deployment must be {NAME_RULE}",
             fix="Rename the file, and the deployment in it",
         )
     elif "name" in content and content["name"] != name:
-        yield Finding(
-            field="name",
+        yield Problem(
+            where="name",
             what=f"name is {content['name']!r}, but the file and the stack call the deployment {name!r}",
             fix=f"Write name: {name}",
         )
@@ -82,10 +82,10 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
     yield from check_filled_in("instance_type", content.get("instance_type"))
     if "endpoint_name" not in content:
         fix = f"Write endpoint_name: {model}"
-        yield Finding(field="endpoint_name", what="endpoint_name is missing", fix=fix)
+        yield Problem(where="endpoint_name", what="endpoint_name is missing", fix=fix)
     elif content["endpoint_name"] != model:
-        yield Finding(
-            field="endpoint_name",
+        yield Problem(
+            where="endpoint_name",
             what=f"endpoint_name is {content['endpoint_name']!r}, but the file belongs to {model!r}",
             fix=f"Write endpoint_name: {model}",
         )
@@ -99,20 +99,20 @@ def check_deployment(content: dict[str, Any], *, name: str, model: str, kubernet
     yield from check_reference("environment", content.get("environment"))
     yield from check_environment(content.get("environment"))
     if "data_collector" in content:
-        yield Finding(
-            field="data_collector",
+        yield Problem(
+            where="data_collector",
             what="data_collector needs data assets, which az ml creates implicitly and this program does not declare",
             fix="Remove data_collector; log from the scoring script, or use app_insights_enabled: true",
         )
     if content.get("private_network_connection"):
-        yield Finding(
-            field="private_network_connection",
+        yield Problem(
+            where="private_network_connection",
             what="private_network_connection is the retired name of a preview setting",
             fix="Write egress_public_network_access: disabled",
         )
 
 
-def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Finding]:
+def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Problem]:
     """Yield the files that a deployment names but that do not exist; azure-ai-ml would print a traceback for them."""
     named = {}
     for field, key in (("model", "path"), ("environment", "conda_file")):
@@ -121,8 +121,8 @@ def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Finding]:
             named[f"{field}.{key}"] = inline[key]
     for field, path in named.items():
         if "://" not in path and not (folder / path.removeprefix("file:")).exists():
-            yield Finding(
-                field=field,
+            yield Problem(
+                where=field,
                 what=f"{field} is {path!r}, which does not exist",
                 fix="Correct the path; it counts from the folder of this file",
             )
@@ -130,12 +130,12 @@ def check_paths(content: dict[str, Any], folder: Path) -> Iterator[Finding]:
             yield from _check_conda_file(field, folder / path.removeprefix("file:"))
 
 
-def _check_conda_file(field: str, path: Path) -> Iterator[Finding]:
+def _check_conda_file(field: str, path: Path) -> Iterator[Problem]:
     """For a broken file azure-ai-ml reports that the environment has no name; it accepts a list or an empty file."""
     try:
         read_document(path)
     except DocumentError as error:
-        yield Finding(field=field, what=f"{field} {path.name}: {error}", fix="Correct that file")
+        yield Problem(where=field, what=f"{field} {path.name}: {error}", fix="Correct that file")
 
 
 def has_target_utilization(content: dict[str, Any]) -> bool:
@@ -149,16 +149,16 @@ def is_kubernetes(content: dict[str, Any]) -> bool:
     return content.get("type") == "kubernetes"
 
 
-def _check_identity(identity: Any) -> Iterator[Finding]:
+def _check_identity(identity: Any) -> Iterator[Problem]:
     if not isinstance(identity, dict) or not identity:
-        yield Finding(
-            field="identity",
+        yield Problem(
+            where="identity",
             what=f"identity is {identity!r}",
             fix="Write type: system_assigned or type: user_assigned below it. Or remove it: the program creates one",
         )
     elif identity.get("type") == "user_assigned" and not identity.get("user_assigned_identities"):
-        yield Finding(
-            field="identity.user_assigned_identities",
+        yield Problem(
+            where="identity.user_assigned_identities",
             what="identity is user_assigned without an identity",
             fix="List user_assigned_identities: [{resource_id: <ARM id>}]. Or remove identity: the program creates one",
         )
@@ -169,25 +169,25 @@ def _check_identity(identity: Any) -> Iterator[Finding]:
                 yield from check_filled_in("identity.user_assigned_identities", one.get("resource_id"))
 
 
-def _check_kind(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
+def _check_kind(content: dict[str, Any], kubernetes: bool) -> Iterator[Problem]:
     if content.get("type", "managed") not in ("managed", "kubernetes"):
-        yield Finding(
-            field="type",
+        yield Problem(
+            where="type",
             what=f"type is {content['type']!r}; azure-ai-ml treats every value except kubernetes as managed",
             fix="Write type: managed or type: kubernetes",
         )
     elif is_kubernetes(content) != kubernetes:
         here, there = ("kubernetes", "managed") if not kubernetes else ("managed", "kubernetes")
-        yield Finding(
-            field="type",
+        yield Problem(
+            where="type",
             what=f"this is a {here} deployment, but endpoint.yml describes a {there} endpoint",
             fix="Write type: kubernetes here and compute: in endpoint.yml, or neither",
         )
     if "instance_count" not in content and not has_target_utilization(content):
-        yield Finding(field="instance_count", what="instance_count is missing", fix="Write instance_count: 1 or more")
+        yield Problem(where="instance_count", what="instance_count is missing", fix="Write instance_count: 1 or more")
 
 
-def _check_numbers(content: dict[str, Any], kubernetes: bool) -> Iterator[Finding]:
+def _check_numbers(content: dict[str, Any], kubernetes: bool) -> Iterator[Problem]:
     yield from check_whole("instance_count", content)
     settings = content.get("request_settings")
     if isinstance(settings, dict):
@@ -196,8 +196,8 @@ def _check_numbers(content: dict[str, Any], kubernetes: bool) -> Iterator[Findin
         limit = MAX_REQUEST_TIMEOUT_MS["kubernetes" if kubernetes else "managed"]
         timeout = settings.get("request_timeout_ms", 0)
         if is_whole(timeout) and timeout > limit:
-            yield Finding(
-                field="request_settings.request_timeout_ms",
+            yield Problem(
+                where="request_settings.request_timeout_ms",
                 what=f"request_settings.request_timeout_ms is {timeout}; Azure allows at most {limit}",
                 fix=f"Write {limit} or less",
             )
@@ -208,7 +208,7 @@ def _check_numbers(content: dict[str, Any], kubernetes: bool) -> Iterator[Findin
                 yield from check_whole(f"{probe}.{name}", numbers)
 
 
-def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
+def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Problem]:
     if not isinstance(settings, dict) or settings.get("type") != TARGET_UTILIZATION:
         return
     where = "scale_settings"
@@ -216,12 +216,12 @@ def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
         if name in settings:
             yield from check_whole(f"{where}.{name}", settings)
         else:
-            yield Finding(field=f"{where}.{name}", what=f"{where}.{name} is missing", fix="Write 1 or more")
+            yield Problem(where=f"{where}.{name}", what=f"{where}.{name} is missing", fix="Write 1 or more")
     yield from check_whole(f"{where}.target_utilization_percentage", settings, 1, 100)
     low, high = settings.get("min_instances", 0), settings.get("max_instances", 0)
     if is_whole(low) and is_whole(high) and low > high:
-        yield Finding(
-            field=f"{where}.min_instances",
+        yield Problem(
+            where=f"{where}.min_instances",
             what=f"{where}: min_instances {low} is above max_instances {high}",
             fix="Write a minimum that is not above the maximum",
         )
@@ -229,8 +229,8 @@ def _check_scale_settings(settings: Any, kubernetes: bool) -> Iterator[Finding]:
         return
     known = {"type", "min_instances", "max_instances", "target_utilization_percentage"}
     for name in settings.keys() - known:
-        yield Finding(
-            field=f"{where}.{name}",
+        yield Problem(
+            where=f"{where}.{name}",
             what=f"{where}.{name} has no counterpart in Azure Monitor autoscale, which scales a managed deployment",
             fix="Remove it",
         )

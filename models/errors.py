@@ -11,24 +11,9 @@ ModelError              the model cannot be used; nothing was changed; `problems
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from exit_codes import ExitCode
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One problem in a model's files: where it is, what is wrong (with value and rule), and the fix."""
-
-    file: str  # relative to the folder above the model's, e.g. fraud-detection/blue.yml
-    what: str
-    fix: str
-    field: str = ""  # dotted name in the file; "" if the problem concerns more than one field
-
-    def __str__(self) -> str:
-        """Return the problem as one line."""
-        end = "" if self.fix.endswith("?") else "."
-        return f"{self.file}: {self.what.rstrip('.')}. {self.fix.rstrip('.')}{end}"
+from problem import Problem
 
 
 class ModelError(ValueError):

@@ -7,6 +7,7 @@ covers the library's gaps, content.py digests files, assets.py distinguishes loc
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,7 @@ from models.checks import (
     is_kubernetes,
 )
 from models.document import Document, DocumentError, read_document
-from models.errors import ModelError, ModelFilesError, Problem
-from models.finding import Finding, did_you_mean
+from models.errors import ModelError, ModelFilesError
 from models.folder import ENDPOINT, NO_DEPLOYMENTS, SUFFIXES, list_deployments
 from models.spec import (
     AssetKind,
@@ -37,6 +37,7 @@ from models.spec import (
     with_release,
 )
 from models.values import check_shapes
+from problem import Problem, did_you_mean
 
 __all__ = [
     "AssetKind",
@@ -50,7 +51,6 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelFilesError",
-    "Problem",
     "list_deployments",
     "load_model",
     "load_models",
@@ -95,10 +95,10 @@ class _Reader:
         self.problems: list[Problem] = []
         self.documents: dict[str, Document] = {}
 
-    def report(self, file: str, *findings: Finding) -> None:
+    def report(self, file: str, *found: Problem) -> None:
         """Note problems of one file."""
-        for finding in findings:
-            problem = Problem(file=file, what=finding.what, fix=finding.fix, field=finding.field)
+        for one in found:
+            problem = replace(one, file=file)
             if problem not in self.problems:
                 self.problems.append(problem)
 
@@ -109,11 +109,11 @@ class _Reader:
             there = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
             fix = f"Create the folder, or correct the key in sluice:endpoints.{did_you_mean(self.folder.name, there)}"
             what = "the model's folder does not exist"
-            self.report(f"{self.folder.name}/", Finding(field="", what=what, fix=fix))
+            self.report(f"{self.folder.name}/", Problem(where="", what=what, fix=fix))
             return []
         for name in NO_DEPLOYMENTS.intersection(self.names):
             what = f"a deployment must not be called {name}: {name}.yml is not read as a deployment's file"
-            self.report(f"{self.folder.name}/{name}.yml", Finding(field="", what=what, fix="Give it another name"))
+            self.report(f"{self.folder.name}/{name}.yml", Problem(where="", what=what, fix="Give it another name"))
         self.names = [name for name in self.names if name not in NO_DEPLOYMENTS]
         self.documents = {name: document for name in [ENDPOINT, *self.names] if (document := self._document(name))}
         endpoint = self.documents.get(ENDPOINT)
@@ -153,15 +153,15 @@ class _Reader:
         paths = [path for suffix in SUFFIXES if (path := self.folder / f"{name}{suffix}").is_file()]
         label = f"{self.folder.name}/{name}.yml"
         if len(paths) == 2:
-            self.report(label, Finding(field="", what=f"{name}.yaml exists too", fix="Keep one of the two files"))
+            self.report(label, Problem(where="", what=f"{name}.yaml exists too", fix="Keep one of the two files"))
         if not paths:
             if any((self.folder / f"{name}{suffix}").is_symlink() for suffix in SUFFIXES):
                 what = "the file is a link to something that does not exist or is not a file"
-                self.report(label, Finding(field="", what=what, fix="Put the file in its place"))
+                self.report(label, Problem(where="", what=what, fix="Put the file in its place"))
                 return None
             if any((self.folder / f"{name}{suffix}").exists() for suffix in SUFFIXES):
                 what = "this is a folder or something else that is not a file"
-                self.report(label, Finding(field="", what=what, fix=f"Replace it with {name}.yml in az ml's format"))
+                self.report(label, Problem(where="", what=what, fix=f"Replace it with {name}.yml in az ml's format"))
                 return None
             what = (
                 "the file that describes the endpoint is missing"
@@ -169,12 +169,12 @@ class _Reader:
                 else f"deployment {name} has no file"
             )
             hint = "" if name == ENDPOINT else did_you_mean(name, list_deployments(self.folder))
-            self.report(label, Finding(field="", what=what, fix=f"Add {name}.yml in az ml's format.{hint}"))
+            self.report(label, Problem(where="", what=what, fix=f"Add {name}.yml in az ml's format.{hint}"))
             return None
         try:
             return read_document(paths[0])
         except DocumentError as error:
-            self.report(label, Finding(field="", what=str(error), fix="Correct the file"))
+            self.report(label, Problem(where="", what=str(error), fix="Correct the file"))
             return None
 
     def _results(self, loaded: list[azureml.Loaded]) -> dict[str, dict[str, Any]]:
@@ -192,12 +192,12 @@ class _Reader:
                     field = field.partition(".")[0]
                 if not self._reported(label, field):
                     fix = "Correct it as az ml's schema asks"
-                    self.report(label, Finding(field=field, what=f"az ml refuses the file: {error}", fix=fix))
+                    self.report(label, Problem(where=field, what=f"az ml refuses the file: {error}", fix=fix))
         return results
 
     def _reported(self, label: str, field: str) -> bool:
         """Tell whether a file's field, or a part of it, is reported already."""
-        fields = [problem.field for problem in self.problems if problem.file == label and problem.field]
+        fields = [problem.where for problem in self.problems if problem.file == label and problem.where]
         return any(own == field or own.startswith(f"{field}.") or field.startswith(f"{own}.") for own in fields)
 
     def _deployment(self, document: Document, result: Mapping[str, Any]) -> DeploymentSpec | None:
@@ -208,10 +208,10 @@ class _Reader:
                 assets[field] = find(self.folder, result)
             except AssetError as error:
                 if not self._reported(label, "code_configuration" if field == "code" else field):
-                    self.report(label, *error.findings)
+                    self.report(label, *error.problems)
         if len(assets) < 3:
             return None
-        self.report(label, *(one for one in _check_completeness(**assets) if not self._reported(label, one.field)))
+        self.report(label, *(one for one in _check_completeness(**assets) if not self._reported(label, one.where)))
         body = dict(result["properties"])
         managed = not is_kubernetes(document.content)
         if managed:
@@ -243,26 +243,26 @@ def _carried(content: dict[str, Any]) -> dict[str, Any] | None:
     if not content.get("identity"):
         stumbles.add("identity")  # TypeError when empty; refused by the checks
     stumbles.update(
-        finding.field for finding in check_shapes(content)
+        problem.where for problem in check_shapes(content)
     )  # AttributeError for a list in place of a mapping
     if stumbles.isdisjoint(content):
         return None
     return {key: value for key, value in content.items() if key not in stumbles}
 
 
-def _check_completeness(model: Any, code: Any, environment: Any) -> Iterator[Finding]:
+def _check_completeness(model: Any, code: Any, environment: Any) -> Iterator[Problem]:
     """Yield what azure-ai-ml lets through although no deployment could start with it."""
     custom = isinstance(model, LocalAsset) and model.asset_type == "custom_model"
     own_server = isinstance(environment, EnvironmentSpec) and environment.inference_config is not None
     if code is None and (custom or model is None) and not own_server and not isinstance(environment, AssetReference):
-        yield Finding(
-            field="code_configuration",
+        yield Problem(
+            where="code_configuration",
             what="there is no scoring script, and only an MLflow model or an inference_config works without one",
             fix="Add code_configuration with code and scoring_script",
         )
     if environment is None and (code is not None or custom):
-        yield Finding(
-            field="environment",
+        yield Problem(
+            where="environment",
             what="environment is missing, and only an MLflow model without a script works without one",
             fix="Add environment with image and conda_file",
         )

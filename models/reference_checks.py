@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from models.finding import Finding
 from models.references import is_image, placeholder_in
+from problem import Problem
 
 ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
 
@@ -17,18 +17,18 @@ ASSET_REFERENCE = re.compile(r"azureml:(?!//)(?P<rest>.+)")
 MODEL_VERSION = re.compile(r"[1-9][0-9]*")
 
 
-def check_filled_in(field: str, value: Any) -> Iterator[Finding]:
+def check_filled_in(field: str, value: Any) -> Iterator[Problem]:
     """Yield a placeholder that no template replaced: azure-ai-ml sends it, and Azure treats it as a name."""
     found = placeholder_in(value) if isinstance(value, str) else None
     if found is not None:
-        yield Finding(
-            field=field,
+        yield Problem(
+            where=field,
             what=f"{field} is {value!r}, in which the placeholder {found} was never replaced",
             fix="Write the value itself: neither az ml nor this program replaces placeholders",
         )
 
 
-def check_reference(field: str, value: Any) -> Iterator[Finding]:
+def check_reference(field: str, value: Any) -> Iterator[Problem]:
     """Yield a bad reference: without a version, azure-ai-ml fails late or takes the newest one."""
     if not isinstance(value, str) or value.startswith("file:"):
         return
@@ -39,22 +39,22 @@ def check_reference(field: str, value: Any) -> Iterator[Finding]:
     match = ASSET_REFERENCE.fullmatch(value)
     unversioned = match is not None and "/" not in match["rest"] and ":" not in match["rest"]
     if moving or unversioned:
-        yield Finding(
-            field=field,
+        yield Problem(
+            where=field,
             what=f"{field} is {value!r}, which names no version, so that a release could change by itself",
             fix=f"Write azureml:<name>:<version>; az ml {field} list --name <name> shows the versions",
         )
     elif (
         field == "model" and (version := _workspace_version(value)) is not None and not MODEL_VERSION.fullmatch(version)
     ):
-        yield Finding(
-            field=field,
+        yield Problem(
+            where=field,
             what=f"{field} is {value!r}, but the version of a model must be a positive whole number",
             fix="Write azureml:<name>:<version>; az ml model list --name <name> shows the versions",
         )
     elif not value.startswith(("azureml:", "azureml://")):
-        yield Finding(
-            field=field,
+        yield Problem(
+            where=field,
             what=f"{field} is {value!r}, which is not a reference",
             fix=f"Write azureml:<name>:<version>, azureml://registries/..., or a mapping with "
             f"{'path' if field == 'model' else 'image'}:",
@@ -70,19 +70,19 @@ def _workspace_version(reference: str) -> str | None:
     return version if name else None
 
 
-def check_environment(environment: Any) -> Iterator[Finding]:
+def check_environment(environment: Any) -> Iterator[Problem]:
     """Yield what is wrong with an inline environment: a Docker build context, no image, an impossible image name."""
     if not isinstance(environment, dict):
         return
     if "build" in environment:
-        yield Finding(
-            field="environment.build",
+        yield Problem(
+            where="environment.build",
             what="environment.build needs a Docker build context, which this program does not publish",
             fix="Build and push the image, and name it as environment.image",
         )
     elif not environment.get("image") and "docker" not in environment:
-        yield Finding(
-            field="environment.image",
+        yield Problem(
+            where="environment.image",
             what="environment.image is missing",
             fix="Name an image, e.g. mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:<tag>",
         )
@@ -90,8 +90,8 @@ def check_environment(environment: Any) -> Iterator[Finding]:
         if placeholder_in(image):
             yield from check_filled_in("environment.image", image)
         else:
-            yield Finding(
-                field="environment.image",
+            yield Problem(
+                where="environment.image",
                 what=f"environment.image is {image!r}, which is not a valid image name",
                 fix="Write <registry>/<repository>:<tag>, the repository in lower case",
             )

@@ -4,27 +4,36 @@ import ast
 from importlib.util import decode_source
 from pathlib import Path
 
+from problem import Problem
 
-def check_scoring_script(path: Path) -> list[tuple[str, str]]:
-    """Return (what is wrong, fix) for a script that the inference server could not start or call."""
+SCRIPT_FIELD = "code_configuration.scoring_script"
+"""Where a deployment's file names the script."""
+
+
+def check_scoring_script(path: Path) -> list[Problem]:
+    """Return what is wrong with a script that the inference server could not start or call."""
+    script = f"scoring script {path.name}"
     try:
         tree = ast.parse(decode_source(path.read_bytes()), filename=path.name)
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
-        return [(f"scoring script {path.name}{line}: {error.msg}", "Correct the script")]
+        return [Problem(SCRIPT_FIELD, f"{script}{line}: {error.msg}", "Correct the script")]
     except (OSError, ValueError, RecursionError) as error:
-        return [(f"scoring script {path.name} cannot be read: {error}", "Save it as UTF-8 Python")]
+        return [Problem(SCRIPT_FIELD, f"{script} cannot be read: {error}", "Save it as UTF-8 Python")]
     names = _top_level(tree.body)
     if "*" in names:
         return []  # `from module import *`: only an import would show the names
     problems = [
-        (f"scoring script {path.name} defines no {name}()", f"Define def {signature} at the top level of {path.name}")
+        Problem(
+            SCRIPT_FIELD, f"{script} defines no {name}()", f"Define def {signature} at the top level of {path.name}"
+        )
         for name, signature in (("init", "init()"), ("run", "run(raw_data)"))
         if name not in names
     ]
     run = names.get("run")
     if isinstance(run, (ast.FunctionDef, ast.AsyncFunctionDef)) and not _takes_an_argument(run):
-        problems.append((f"run() of {path.name} takes no argument", "Define def run(raw_data): it gets the request"))
+        what, fix = f"run() of {path.name} takes no argument", "Define def run(raw_data): it gets the request"
+        problems.append(Problem(SCRIPT_FIELD, what, fix))
     return problems
 
 

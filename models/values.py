@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from models.finding import Finding
+from problem import Problem
 
 STRINGS = ("name", "endpoint_name", "instance_type", "description", "model_mount_path", "egress_public_network_access")
 MAPPINGS = (
@@ -30,7 +30,7 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def check_shapes(content: dict[str, Any]) -> Iterator[Finding]:
+def check_shapes(content: dict[str, Any]) -> Iterator[Problem]:
     """Yield fields of a deployment's file whose values have the wrong type; azure-ai-ml's own errors help little."""
     for names, kinds, rule in (
         (STRINGS, (str,), "a string"),
@@ -45,10 +45,10 @@ def check_shapes(content: dict[str, Any]) -> Iterator[Finding]:
                     if _is_number(value) and kinds == (str,)
                     else f"Write {rule}"
                 )
-                yield Finding(field=name, what=f"{name} must be {rule}, got {_shown(value)}", fix=fix)
+                yield Problem(where=name, what=f"{name} must be {rule}, got {_shown(value)}", fix=fix)
 
 
-def check_whole(field: str, content: dict[str, Any], minimum: int = 1, maximum: int | None = None) -> Iterator[Finding]:
+def check_whole(field: str, content: dict[str, Any], minimum: int = 1, maximum: int | None = None) -> Iterator[Problem]:
     """Check a whole number: azure-ai-ml cuts 33.3 to 33, accepts "2", true, 0 and -3, and never sends 0 s."""
     name = field.rpartition(".")[2]
     if name not in content:
@@ -63,23 +63,23 @@ def check_whole(field: str, content: dict[str, Any], minimum: int = 1, maximum: 
         fix = f"Write {minimum} or more" if maximum is None else f"Write {minimum} to {maximum}"
     if name != "instance_count" and is_whole(value) and value == 0:
         fix += ", or remove it, and Azure's default applies"
-    yield Finding(field=field, what=f"{field} must be {rule}, got {value!r}{why}", fix=fix)
+    yield Problem(where=field, what=f"{field} must be {rule}, got {value!r}{why}", fix=fix)
 
 
-def check_strings(field: str, values: Any) -> Iterator[Finding]:
+def check_strings(field: str, values: Any) -> Iterator[Problem]:
     """Check strings: azure-ai-ml sends a YAML number or boolean unchanged, and Azure's API accepts only strings."""
     if not isinstance(values, dict):
         return  # check_shapes reports it
     for name, value in values.items():
         if not isinstance(name, str):
-            yield Finding(
-                field=f"{field}.{name}",
+            yield Problem(
+                where=f"{field}.{name}",
                 what=f"{field} has the key {_shown(name)}, but keys must be strings",
                 fix=f'Put the key in quotes: "{_written(name)}": ...',
             )
         if not isinstance(value, str):
-            yield Finding(
-                field=f"{field}.{name}",
+            yield Problem(
+                where=f"{field}.{name}",
                 what=f"{field}.{name} must be a string, got {value!r} ({type(value).__name__})",
                 fix=_string_meant(name, value),
             )

@@ -32,7 +32,7 @@ def require_own_group(arm: "ArmClient", settings: "Settings", names: "Names") ->
     tags = group.get("tags")
     owner = other_owner(tags if isinstance(tags, dict) else {}, team=settings.team, stack=settings.stack)
     if owner is not None:
-        raise UsageError(meeting(names.resource_group, owner, team=settings.team, stack=settings.stack))
+        raise UsageError(str(meeting(names.resource_group, owner, team=settings.team, stack=settings.stack)))
 
 
 def require_free_vault(arm: "ArmClient", settings: "Settings", names: "Names") -> None:

@@ -23,6 +23,7 @@ PACKAGES = (
 PURE = (
     "naming",
     "arm_id",
+    "problem",
     "cache_folder",
     "exit_codes",
     "command_errors",

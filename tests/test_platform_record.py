@@ -23,7 +23,7 @@ names = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(
 
 
 def refused(before: PlatformRecord, now: PlatformRecord) -> list[str]:
-    return list(refused_changes(before, now, stack="prod"))
+    return [str(problem) for problem in refused_changes(before, now, stack="prod")]
 
 
 def test_a_private_stack_says_all_that_cannot_change_under_it():

@@ -107,7 +107,7 @@ REGISTRY_ID = "/subscriptions/s/resourceGroups/ml/providers/Microsoft.MachineLea
 def problems(raw: dict[str, Any], stack: str = "prod") -> list[str]:
     with pytest.raises(SettingsError) as refusal:
         parse_settings(raw, stack=stack, today=TODAY)
-    return [str(violation) for violation in refusal.value.violations]
+    return [str(problem) for problem in refusal.value.problems]
 
 
 # -- what is accepted ------------------------------------------------------------------------------------------------
@@ -404,8 +404,8 @@ def test_no_value_anywhere_breaks_the_reader(path, value):
     except SettingsError as error:
         answer = error
     if isinstance(answer, SettingsError):
-        assert answer.violations
-        assert all(violation.key.startswith("sluice:") for violation in answer.violations)
+        assert answer.problems
+        assert all(problem.where.startswith("sluice:") for problem in answer.problems)
     else:
         assert answer.stack == "prod"
 
@@ -451,11 +451,11 @@ def test_roles_get_time_as_the_stack_file_says_unless_the_environment_knows_bett
 def test_a_delay_of_the_environment_that_is_none_is_refused_beside_everything_else():
     with pytest.raises(SettingsError) as caught:
         parse_settings({**COMPLETE, "team": "X"}, stack="prod", today=TODAY, role_delay="soon")
-    assert [str(violation).partition(" must")[0] for violation in caught.value.violations] == [
+    assert [str(problem).partition(" must")[0] for problem in caught.value.problems] == [
         "SLUICE_ROLE_DELAY",
         "sluice:team",
     ]
-    assert str(caught.value.violations[0]) == (
+    assert str(caught.value.problems[0]) == (
         'SLUICE_ROLE_DELAY must be a number of seconds or minutes, such as 0s, 90s or 3m, got "soon". Set it to such a '
         "value in the environment, or unset it."
     )
@@ -472,7 +472,7 @@ def test_an_unknown_key_and_a_text_in_place_of_a_mapping_are_refused(engine_conf
     }
     with pytest.raises(SettingsError) as refusal:
         load_settings(TODAY)
-    unknown, limits = (str(violation) for violation in refusal.value.violations)
+    unknown, limits = (str(problem) for problem in refusal.value.problems)
     assert unknown.startswith("sluice:endpoint is not a known key")
     assert "Did you mean endpoints?" in unknown
     assert limits == 'sluice:limits must be a mapping, got "none". Fix it in Pulumi.dev.yaml.'
@@ -544,5 +544,5 @@ def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config, monkeyp
     engine_config |= {"random:seed": "1", "pulumi:tags": "{}", "slucie:limits": "{}"}
     with pytest.raises(SettingsError) as refusal:
         load_settings(TODAY)
-    (error,) = map(str, refusal.value.violations)
+    (error,) = map(str, refusal.value.problems)
     assert error.startswith("slucie:limits belongs to the unknown namespace slucie. Did you mean sluice:limits?")

@@ -83,7 +83,7 @@ def accept(state: LiveState, wanted: DeclaredEndpoint, stable: str | None = "blu
 def refuse(state: LiveState, wanted: DeclaredEndpoint, stable: str | None = "blue", **limits: int) -> list[str]:
     with pytest.raises(TransitionError) as refusal:
         validate_transition(state, wanted, stable, Limits(**limits))
-    return [str(violation) for violation in refusal.value.violations]
+    return [str(problem) for problem in refusal.value.problems]
 
 
 ROLLOUT = "sluice:rollout.fraud-detection"
@@ -473,10 +473,10 @@ def test_an_endpoint_that_serves_is_not_removed_or_renamed():
     idle = replace(live().endpoint, name="idle-prod")
     with pytest.raises(TransitionError) as refusal:
         validate_removal([serving, idle], {"fraud-prod"}, stack="prod")
-    (violation,) = refusal.value.violations
-    assert violation.key == "sluice:endpoints"
+    (problem,) = refusal.value.problems
+    assert problem.where == "sluice:endpoints"
     assert 'no longer declares the endpoint "fraud-detection-prod", which has live weights blue=90, green=10' in str(
-        violation
+        problem
     )
 
 
@@ -490,7 +490,7 @@ def test_a_declared_endpoint_may_serve_and_an_idle_one_may_be_removed():
     idle, removed = replace(live({"blue": 0}).endpoint, name="idle-prod"), replace(serving, name="removed-prod")
     with pytest.raises(TransitionError) as refusal:
         validate_removal([serving, idle, removed], {serving.name}, stack="prod")
-    assert [str(violation).partition(",")[0] for violation in refusal.value.violations] == [
+    assert [str(problem).partition(",")[0] for problem in refusal.value.problems] == [
         'sluice:endpoints no longer declares the endpoint "removed-prod"'
     ]
 
@@ -764,7 +764,7 @@ def test_a_wrong_weight_is_reported_beside_whatever_else_is_wrong(change, stable
         try:
             validate_transition(state, endpoint, stable, limits)
         except TransitionError as refusal:
-            return {violation.key for violation in refusal.violations}
+            return {problem.where for problem in refusal.problems}
         return set()
 
     spoiled = replace(wanted, traffic={**wanted.traffic, "blue": wrong})

@@ -13,10 +13,11 @@ from assessment import stack as stack_module
 from assessment.declaration import DIGEST_DIGITS, StackDeclaration
 from assessment.stack import DeclarationError, declare_stack
 from models.azureml import LibraryError
-from models.errors import ModelError, ModelFilesError, Problem
+from models.errors import ModelError, ModelFilesError
 from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
 from models.spec import AssetReference, AutoscaleSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from platform_record import PlatformRecord
+from problem import Problem
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
 from tests.components.engine import FakeAzure, deploy
@@ -100,7 +101,7 @@ def declare(azure: FakeAzure, settings: Settings, today: date = TODAY) -> StackD
 def refuse(azure: FakeAzure, settings: Settings) -> tuple[str, ...]:
     with pytest.raises(DeclarationError) as caught:
         declare(azure, settings)
-    return caught.value.problems
+    return tuple(str(problem) for problem in caught.value.problems)
 
 
 def release(model: Model, name: str) -> str:
@@ -387,7 +388,9 @@ def test_everything_wrong_with_any_endpoint_is_in_one_error(
 
     def load_or_fail(folder: Path, deployments: Any) -> Model:
         if folder.name == "broken":
-            raise ModelFilesError("broken", [Problem(file="broken/blue.yml", what="is not YAML", fix="Mend it")])
+            raise ModelFilesError(
+                "broken", [Problem(file="broken/blue.yml", where="", what="is not YAML", fix="Mend it")]
+            )
         loaded = load_all({folder: deployments})[folder]
         assert isinstance(loaded, Model)
         return loaded
@@ -492,7 +495,7 @@ def test_an_endpoint_whose_files_are_refused_is_still_compared_with_what_is_live
     live: FakeAzure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All problems are reported at once, not only after the files are right."""
-    problem = Problem(file="fraud/green.yml", what="deployment green has no file", fix="Add green.yml")
+    problem = Problem(file="fraud/green.yml", where="", what="deployment green has no file", fix="Add green.yml")
 
     def load(folder: Path, deployments: Any) -> Model:
         raise ModelFilesError(folder.name, [problem])
@@ -513,7 +516,7 @@ def test_files_that_are_refused_are_the_only_problem_of_an_endpoint_that_stays_a
     live: FakeAzure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(folder: Path, deployments: Any) -> Model:
-        raise ModelFilesError(folder.name, [Problem(file="fraud/blue.yml", what="broken", fix="Repair")])
+        raise ModelFilesError(folder.name, [Problem(file="fraud/blue.yml", where="", what="broken", fix="Repair")])
 
     monkeypatch.setattr(stack_module, "load_models", each(load))
     settings = config({"blue": 100}, limits={"min_live_instances": 3})

@@ -481,10 +481,10 @@ def test_the_version_of_a_model_that_is_referred_to_is_a_positive_whole_number(v
     """All of them once passed the check, although Azure has no such model."""
     content = {"name": "blue", "endpoint_name": "shop", "instance_count": 1, "model": f"azureml:m:{version}"}
     (found,) = check_deployment(content, name="blue", model="shop", kubernetes=False)
-    assert found.field == "model"
+    assert found.where == "model"
     arm = f"azureml:/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/models/m/versions/{version}"
     (found,) = check_deployment(content | {"model": arm}, name="blue", model="shop", kubernetes=False)
-    assert found.field == "model"
+    assert found.where == "model"
 
 
 @pytest.mark.parametrize(
@@ -549,7 +549,7 @@ def test_a_file_of_the_preview_is_refused_once_with_every_field_and_without_a_tr
     assert list_deployments(folder) == ["blue"]
     with pytest.raises(ModelError) as refused:
         load_model(folder, ["blue"])
-    fields = [(problem.file, problem.field) for problem in refused.value.problems]
+    fields = [(problem.file, problem.where) for problem in refused.value.problems]
     assert sorted(fields) == [
         ("shop/blue.yml", "code_configuration.code"),
         ("shop/blue.yml", "endpoint_name"),

@@ -45,12 +45,12 @@ def test_a_script_that_the_server_cannot_use_is_refused(text: str | bytes, expec
     (tmp_path / "score.py").write_bytes(text if isinstance(text, bytes) else text.encode())
     problems = check_scoring_script(tmp_path / "score.py")
     assert len(problems) == len(expected)
-    for (what, fix), piece in zip(problems, expected, strict=True):
-        assert piece in what
-        assert fix
+    for problem, piece in zip(problems, expected, strict=True):
+        assert piece in problem.what
+        assert problem.fix
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "score.py").write_bytes(b"\xff\x00run")
-    ((what, _),) = check_scoring_script(tmp_path / "score.py")
-    assert what.startswith("scoring script score.py: ")  # no line, and so none is named
+    (problem,) = check_scoring_script(tmp_path / "score.py")
+    assert problem.what.startswith("scoring script score.py: ")  # no line, and so none is named

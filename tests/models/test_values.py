@@ -9,8 +9,8 @@ from models.values import check_shapes, check_strings, check_whole
 
 
 def whole(value: Any, *bounds: int) -> str:
-    (finding,) = check_whole("instance_count", {"instance_count": value}, *bounds)
-    return finding.fix
+    (problem,) = check_whole("instance_count", {"instance_count": value}, *bounds)
+    return problem.fix
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,14 @@ def test_bounds_are_kept_in_the_advice() -> None:
     ],
 )
 def test_no_advice_tells_anybody_to_write_what_is_not_meant(value: Any, fix: str) -> None:
-    (finding,) = check_strings("tags", {"owner": value})
-    assert (finding.field, finding.fix) == ("tags.owner", fix)
+    (problem,) = check_strings("tags", {"owner": value})
+    assert (problem.where, problem.fix) == ("tags.owner", fix)
 
 
 def test_a_key_that_is_no_string_is_named_as_the_key() -> None:
-    (finding,) = check_strings("tags", {3: "x"})
-    assert finding.what == "tags has the key 3 (int), but keys must be strings"
-    assert finding.fix == 'Put the key in quotes: "3": ...'
+    (problem,) = check_strings("tags", {3: "x"})
+    assert problem.what == "tags has the key 3 (int), but keys must be strings"
+    assert problem.fix == 'Put the key in quotes: "3": ...'
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_a_key_that_is_no_string_is_named_as_the_key() -> None:
     ],
 )
 def test_another_kind_of_value_is_named_with_the_kind_that_it_must_be(field: str, value: Any, fix: str) -> None:
-    (finding,) = check_shapes({field: value})
-    assert finding.field == field
-    assert finding.fix.startswith(fix)
+    (problem,) = check_shapes({field: value})
+    assert problem.where == field
+    assert problem.fix.startswith(fix)
 
 
 def test_right_kinds_are_not_reported() -> None:
