@@ -16,27 +16,11 @@ import processes
 from cli import fault
 from command_errors import UnavailableError, UsageError
 from exit_codes import ExitCode
+from localazure.switches import REHEARSAL_SWITCHES
 from rehearsal.faults import describe
 from rehearsal.home import local_home
 
 FOLLOW_SECONDS = 0.3
-# Behaviours of the server that a rehearsal can choose; `python -m localazure --help` has them too.
-SERVER_FLAGS = {
-    "--outside-network": "treat callers as outside the private network: closed storage answers 403",
-    "--caller-without-data-roles": "the caller needs a role assignment to use blobs",
-    "--keep-omitted-traffic": "a PUT of an endpoint without traffic keeps the weights instead of resetting them",
-}
-# The same with a value; the server says what values there are, and why it takes no other.
-SERVER_CHOICES = {
-    "--compute": ("KIND", "processes, or simulated: deployments answer without processes, so that hundreds fit"),
-    "--autoscale-speed": ("TIMES", "let autoscale's windows and cool-downs pass 1 to 60 times as fast"),
-    "--timing": ("PACE", "fast, or real: operations take as long as in recordings of the service"),
-    "--service": ("VERSION", "by-version, 2022 or 2024: which Azure Machine Learning to behave like"),
-    "--quota": ("FAMILY=CORES", "limit the cores of a family of VM sizes, for example DSv2=24; may be repeated"),
-    "--vm-size": ("SIZE", "accept this VM size too, although the table does not list it; may be repeated"),
-    "--taken-endpoint-name": ("NAME", "act as if another customer had an endpoint with this name; may be repeated"),
-    "--role-delay": ("SECONDS", "let a role assignment take effect this many seconds after its creation"),
-}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -51,10 +35,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     start.add_argument("--host", default="127.0.0.1", help="127.0.0.1, which cannot be changed")
     for tried in ("--bind", "--listen", "--address"):  # so that these, too, are told why not
         start.add_argument(tried, dest="host", help=argparse.SUPPRESS)
-    for flag, meaning in SERVER_FLAGS.items():
-        start.add_argument(flag, action="store_true", help=meaning)
-    for flag, (value, meaning) in SERVER_CHOICES.items():
-        start.add_argument(flag, metavar=value, action="append", default=[], help=meaning)
+    for switch in REHEARSAL_SWITCHES:
+        if switch.value:  # the server says what values there are, and why it takes no other
+            start.add_argument(switch.name, metavar=switch.value, action="append", default=[], help=switch.meaning)
+        else:
+            start.add_argument(switch.name, action="store_true", help=switch.meaning)
     start.add_argument("--json", action="store_true", help="print the address as JSON")
 
     _command(commands, "stop", run_stop, "stop the local Azure and every model process")
@@ -126,19 +111,18 @@ def run_start(options: argparse.Namespace) -> int:
 
 
 def _server_flags(options: argparse.Namespace) -> list[str]:
-    given = {
-        flag: getattr(options, flag.removeprefix("--").replace("-", "_")) for flag in (*SERVER_FLAGS, *SERVER_CHOICES)
-    }
-    return [flag for flag in SERVER_FLAGS if given[flag]] + [
-        f"{flag}={value}" for flag in SERVER_CHOICES for value in given[flag]
-    ]
+    flags: list[str] = []
+    for switch in REHEARSAL_SWITCHES:
+        given = getattr(options, switch.name.removeprefix("--").replace("-", "_"))
+        flags += [f"{switch.name}={value}" for value in given] if switch.value else [switch.name] * bool(given)
+    return flags
 
 
 def _check_flags(flags: list[str]) -> None:
     """Raise UsageError with every flag that the server would not take."""
     if not flags:
         return  # the server's modules take a while to import
-    from localazure.switches import wrong_switches
+    from localazure.command_line import wrong_switches
 
     problems = wrong_switches(flags)
     if problems:

@@ -14,11 +14,11 @@ from typing import Any
 
 from localazure.arm.control_plane import Options
 from localazure.arm.quota import read_quota
+from localazure.command_line import server_parser
 from localazure.disk import is_full
 from localazure.monitor.monitor import MonitorOptions
 from localazure.server import Server, StartError
 from localazure.startup import check_host
-from localazure.switches import server_parser
 
 _LOG_BYTES = 5 << 20
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)

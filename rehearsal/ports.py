@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 from command_errors import UnavailableError, UsageError
+from localazure.switches import DEFAULT_PORT
 
-DEFAULT_PORT = 18443
 PORTS = range(1, 65535)  # of HTTPS
 PORTS_TRIED = 100
 

@@ -14,7 +14,7 @@ from localazure.coverage.data_plane import DATA_PLANE
 from localazure.coverage.fields import behaviour_of, declared
 from localazure.coverage.proofs import Proof, collect
 from localazure.faults.fault import MEANINGS
-from localazure.switches import described_switches
+from localazure.switches import SERVER_SWITCHES
 
 EVERY, CATALOG, DELETABLE = "*", "catalog", "deletable"
 FAULTS, DATA, SWITCHES = "faults", "data plane", "switches"
@@ -43,7 +43,7 @@ def claims() -> set[tuple[str, str, str]]:
     said = {shape.arm: declared(behaviour_of(shape.arm)) for shape in shapes()} | {EVERY: declared(Behaviour)}
     found = {(FAULTS, "honours", str(kind)) for kind in MEANINGS}
     found |= {(DATA, "honours", what) for what in DATA_PLANE}
-    found |= {(SWITCHES, "honours", switch) for switch, _, _ in described_switches()}
+    found |= {(SWITCHES, "honours", switch.name) for switch in SERVER_SWITCHES}
     for arm_type, one in said.items():
         found |= {(arm_type, "honours", field) for field in one.honoured}
         found |= {(arm_type, "refuses", field) for field in one.refused}

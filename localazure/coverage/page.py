@@ -1,7 +1,7 @@
 """The coverage page as Markdown, generated from the code and from the tests that prove it.
 
 What a type is comes from the docstring of its behaviour, operations from the methods that are there, fields from what
-the behaviours declare and the catalog knows, proofs from the markers of tests, switches from their own help. Only
+the behaviours declare and the catalog knows, proofs from the markers of tests, switches from their table. Only
 `prose` is written by hand. It reads the repository's tests, so it runs in a checkout only.
 """
 
@@ -20,7 +20,7 @@ from localazure.coverage.monitoring import monitor_text
 from localazure.coverage.proofs import CLIENTS, Proof
 from localazure.coverage.prose import FAULTS_TEXT, FIELDS_TEXT, FOOT_TEXT, HEAD_TEXT, SWITCHES_TEXT, TYPES_TEXT
 from localazure.faults.fault import MEANINGS
-from localazure.switches import described_switches
+from localazure.switches import SERVER_SWITCHES
 
 _SHOWN_PROOFS = 2
 _MACHINE_LEARNING = "Microsoft.MachineLearningServices/"
@@ -42,8 +42,9 @@ def render() -> str:
     parts += [f"| `{kind}` | {text} | {_proof(proven, 'honours', kind)} |\n" for kind, text in MEANINGS.items()]
     parts.append(SWITCHES_TEXT)
     switched = _of(found, SWITCHES)
-    for switch, value, text in described_switches():
-        parts.append(f"| `{f'{switch} {value}'.strip()}` | {text} | {_proof(switched, 'honours', switch)} |\n")
+    for switch in SERVER_SWITCHES:
+        shown = f"{switch.name} {switch.value}".strip().replace("|", "\\|")
+        parts.append(f"| `{shown}` | {switch.meaning} | {_proof(switched, 'honours', switch.name)} |\n")
     parts.append(FOOT_TEXT.replace("{deviations}", "\n".join(_deviation(item) for item in DEVIATIONS)))
     return "".join(parts)
 

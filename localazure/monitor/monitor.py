@@ -27,7 +27,6 @@ from localazure.scoring.traffic import ServedRequest
 log = logging.getLogger(__name__)
 
 SAMPLE_SECONDS = 1.0
-MAX_SPEED = 60
 _DIAGNOSTICS = "microsoft.insights/diagnosticsettings"
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import local, main
+from cli import main
 from exit_codes import ExitCode
-from localazure.switches import server_parser, wrong_switches
+from localazure.command_line import server_parser, wrong_switches
+from localazure.switches import REHEARSAL_SWITCHES
 from rehearsal.home import Server
 
 
@@ -33,7 +34,7 @@ def test_choices_of_a_rehearsal_are_passed_to_the_server(monkeypatch, tmp_path, 
     with pytest.raises(Started) as started:
         main.main(["local", "start", "--home", str(tmp_path), *given])
     assert started.value.args == (passed,)
-    assert {*local.SERVER_FLAGS, *local.SERVER_CHOICES} >= {one.partition("=")[0] for one in passed}
+    assert {switch.name for switch in REHEARSAL_SWITCHES} >= {one.partition("=")[0] for one in passed}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,9 @@ def test_options_that_the_server_would_not_take_are_refused_before_anything_is_m
 def test_every_switch_of_the_server_that_takes_values_is_checked():
     parser = server_parser()
     restricted = {action.option_strings[0] for action in parser._actions if action.choices or action.type}
-    assert restricted - {"--home", "--port", "--environments"} <= set(local.SERVER_CHOICES)
+    assert restricted - {"--home", "--port", "--environments"} <= {
+        switch.name for switch in REHEARSAL_SWITCHES if switch.value
+    }
     assert wrong_switches([f"{flag}=" for flag in sorted(restricted - {"--home", "--port"})])
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from command_errors import UnavailableError, UsageError
+from localazure.switches import DEFAULT_PORT
 from rehearsal import ports, server_process
 from rehearsal.home import LocalHome, Server
 from rehearsal.server_process import _environment
@@ -74,7 +75,7 @@ class Ports:
 def test_a_port_that_another_program_takes_before_the_server_does_is_passed_over(
     home: LocalHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = ports.DEFAULT_PORT
+    first = DEFAULT_PORT
     machine = Ports(monkeypatch, lost=[first])
     said: list[str] = []
     server, started = server_process.start(home, port=None, say=said.append)
@@ -101,7 +102,7 @@ def test_a_broken_port_file_is_as_good_as_none(home: LocalHome, monkeypatch: pyt
     Ports(monkeypatch)
     home.create()
     home.port_file.write_text(content)
-    assert server_process.start(home, port=None, say=lambda text: None)[0].port == ports.DEFAULT_PORT
+    assert server_process.start(home, port=None, say=lambda text: None)[0].port == DEFAULT_PORT
 
 
 def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_start_says_so(

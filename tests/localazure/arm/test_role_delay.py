@@ -7,7 +7,7 @@ import json
 import pytest
 
 from localazure import identity
-from localazure.switches import wrong_switches
+from localazure.command_line import wrong_switches
 from tests.localazure.arm.conftest import (
     ACR_PULL,
     BLOB_READER,
