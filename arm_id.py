@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_SUBSCRIPTION = re.compile(r"/subscriptions/(?P<id>[^/]+)", re.IGNORECASE)
+_GROUP = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+", re.IGNORECASE)
 _ID = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     r"/providers/(?P<provider>[^/]+)(?P<path>(?:/[^/]+/[^/]+)+)",
@@ -47,3 +49,15 @@ class ArmId:
             type="/".join([found["provider"].lower(), *types]),
             names=dict(zip(types, names, strict=True)),
         )
+
+
+def subscription_id_of(text: str) -> str | None:
+    """The subscription that an ARM id of any kind begins with; None for what is not such an id."""
+    found = _SUBSCRIPTION.match(text)
+    return found["id"] if found else None
+
+
+def group_id_of(text: str) -> str | None:
+    """The id of the resource group that an ARM id of any kind begins with, as written; None outside a group."""
+    found = _GROUP.match(text)
+    return found.group(0) if found else None

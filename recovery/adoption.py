@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from arm_id import group_id_of
 from command_errors import WaitingError
 from localazure.catalog import by_token
 from naming import dns_tag_key
@@ -271,14 +272,13 @@ class Finder:
         return self._is_own_group(resource_id)  # sub-resources have no tags: their group tells whose they are
 
     def _is_own_group(self, resource_id: str) -> bool:
-        found = re.match(r"/subscriptions/[^/]+/resourceGroups/[^/]+", resource_id, re.IGNORECASE)
-        if found is None:
+        group_id = group_id_of(resource_id)
+        if group_id is None:
             return False
-        group_id = found.group(0).lower()
-        if group_id not in self._own_groups:
-            group = self.arm.get(found.group(0), GROUP_API_VERSION) or {}
-            self._own_groups[group_id] = mapping(group.get("tags")).get("sluice:stack") == self.stack
-        return self._own_groups[group_id]
+        if group_id.lower() not in self._own_groups:
+            group = self.arm.get(group_id, GROUP_API_VERSION) or {}
+            self._own_groups[group_id.lower()] = mapping(group.get("tags")).get("sluice:stack") == self.stack
+        return self._own_groups[group_id.lower()]
 
     @staticmethod
     def _api_version(type_: str) -> str | None:

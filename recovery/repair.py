@@ -11,6 +11,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from arm_id import subscription_id_of
 from command_errors import CommandError
 from recovery.adoption import (
     Candidate,
@@ -144,9 +145,8 @@ def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
         if value:
             return str(value)
     for resource in resources(state):
-        parts = str(resource.get("id", "")).split("/")
-        if len(parts) > 2 and parts[1].lower() == "subscriptions":
-            return parts[2]
+        if subscription_id := subscription_id_of(str(resource.get("id", ""))):
+            return subscription_id
     raise CommandError(
         "the subscription is not known: neither azure-native:subscriptionId nor ARM_SUBSCRIPTION_ID is set. "
         "Run `export ARM_SUBSCRIPTION_ID=$(az account show --query id --output tsv)`."

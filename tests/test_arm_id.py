@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arm_id import ArmId
+from arm_id import ArmId, group_id_of, subscription_id_of
 from naming import Names
 
 NAMES = Names(team="payments", stack="dev", subscription_id="s-1")
@@ -39,3 +39,19 @@ def test_azure_may_write_an_id_in_another_case() -> None:
 def test_a_text_that_is_not_an_id_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not the ARM id"):
         ArmId.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "subscription", "group"),
+    [
+        (NAMES.workspace_id, "s-1", NAMES.resource_group_id),
+        (NAMES.resource_group_id, "s-1", NAMES.resource_group_id),
+        (f"{NAMES.workspace_id}/providers/Microsoft.Authorization/roleAssignments/a", "s-1", NAMES.resource_group_id),
+        ("/subscriptions/s-1/providers/Microsoft.KeyVault/locations/here", "s-1", None),
+        ("/SUBSCRIPTIONS/s-1", "s-1", None),
+        ("0e7d1f3c", None, None),
+        ("", None, None),
+    ],
+)
+def test_any_id_tells_its_subscription_and_its_group(text: str, subscription: str | None, group: str | None) -> None:
+    assert (subscription_id_of(text), group_id_of(text)) == (subscription, group)
