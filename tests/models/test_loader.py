@@ -169,8 +169,8 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
 AS_TEXT = {
     "broken-yaml": ("name: [a\n", ["the YAML cannot be read: line 2"]),
     "twice": (f"{yaml.safe_dump(deployment('twice'))}instance_count: 3\n", ["key 'instance_count' is written twice"]),
-    "empty": ("# nothing\n", ["the file must hold keys and values, it is empty"]),
-    "a-list": ("- name: a\n", ["the file must hold keys and values, it is a list"]),
+    "empty": ("# nothing\n", ["the file must hold keys and values, but it is empty"]),
+    "a-list": ("- name: a\n", ["the file must hold keys and values, but it is a list"]),
 }
 
 ENDPOINT_DEFECTS: dict[str, Any] = {
@@ -419,7 +419,7 @@ def test_a_conda_file_that_cannot_be_read_is_named(tmp_path: Path, text: str | N
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("a: &a\n  b: *a\n", "nested more than 30 deep, or holds itself"),
+        ("a: &a\n  b: *a\n", "nested more than 30 deep, or contains itself"),
         ("\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 25))]), "20000 values"),
     ],
 )
