@@ -5,26 +5,22 @@ the same folder and port, because the state contains addresses of the local Azur
 decides whether to restore it: a test that changes nothing costs nothing, and a test that fails leaves nothing behind.
 """
 
-import fcntl
 import json
 import shutil
-import socket
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rehearsal.faults import clear_faults
 from rehearsal.server_process import live_status
 from tests.integration.checkpoint import lasting
 from tests.integration.rehearsal import Azure
+from tests.ports import own_port
 from tests.waiting import wait_until
 
-PORTS = range(24000, 28000, 2)
 _PARTS = ("home", "stacks", "state", "locks")
-_held_ports: list[TextIO] = []
 
 
 class Settled:
@@ -100,24 +96,3 @@ def _checkpoint(document: dict[str, Any]) -> Any:
     """Return a stack's state without what every run rewrites, even a refused one."""
     deployment = document["checkpoint"].get("latest") or {}
     return lasting(deployment.get("resources", ())), deployment.get("pending_operations")
-
-
-def own_port() -> int:
-    """Reserve a port, and the next one, against other runs of the tests for as long as this process lives.
-
-    It is outside the range that `sluice local start` searches, so that no start takes it while the server is restored.
-    """
-    for port in PORTS:
-        claim = (Path(tempfile.gettempdir()) / f"sluice-tests-port-{port}").open("a")
-        try:
-            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for number in (port, port + 1):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            claim.close()
-            continue
-        _held_ports.append(claim)
-        return port
-    raise AssertionError(f"no port is free in {PORTS}")

@@ -13,6 +13,7 @@ import pytest
 import processes
 from rehearsal.home import LocalHome
 from tests.integration.rehearsal import ROOT, SLUICE, processes_with, repository_files
+from tests.ports import own_port
 from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
@@ -46,7 +47,9 @@ class Local:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def facts(self) -> dict[str, object]:
-        return dict(json.loads(self("start", "--json").stdout))
+        """What a start prints. The first one says on which port; later ones keep it."""
+        port = () if self.home.port_file.exists() else ("--port", str(own_port()))
+        return dict(json.loads(self("start", "--json", *port).stdout))
 
 
 @pytest.fixture

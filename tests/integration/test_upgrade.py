@@ -18,6 +18,7 @@ from rehearsal.home import LocalHome
 from rehearsal.server_process import start
 from rollout.errors import EngineRefused
 from tests.integration.rehearsal import MODEL, ROOT, Azure, Stack, copy_project
+from tests.ports import own_port
 
 pytestmark = pytest.mark.integration
 
@@ -72,7 +73,7 @@ class Earlier:
 def test_a_stack_of_an_earlier_version_is_updated_without_a_replacement(tmp_path: Path) -> None:
     home = LocalHome(tmp_path / "home")
     old = Earlier(tmp_path / "old", home.path)
-    old.sluice("local", "start", "--home", str(home.path), "--compute", "simulated")
+    old.sluice("local", "start", "--home", str(home.path), "--compute", "simulated", "--port", str(own_port()))
     try:
         old.enter("dev")
         old.pulumi("up", "--yes", "--skip-preview")

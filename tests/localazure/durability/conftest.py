@@ -16,6 +16,7 @@ import requests
 from tests.localazure.existing_versions import existing_version
 from tests.localazure.platform_bodies import PLATFORM, WORKSPACE
 from tests.localazure.server_command import server_command
+from tests.ports import own_port
 from tests.waiting import HANGS, wait_until
 from toolchain.uv import find_uv, uv_environment
 
@@ -27,7 +28,7 @@ class Azure:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.port = 0
+        self.port = own_port()
         self.process: subprocess.Popen[str] | None = None
         self.session = requests.Session()
         self.session.headers["Authorization"] = "Bearer x"
@@ -44,7 +45,6 @@ class Azure:
             raise RuntimeError(f"the local Azure did not start: {self.end_of_output()}")
         document = json.loads((self.home / "server.json").read_text())
         self.http, self.https = document["http"], document["https"]
-        self.port = int(self.https.rpartition(":")[2])  # addresses that clients know stay true
 
     def end_of_output(self) -> str:
         assert self.process is not None

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from rehearsal.home import LocalHome
 from tests.localazure.server_command import server_command
+from tests.ports import own_port
 from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
@@ -27,6 +29,7 @@ class Command:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.port = own_port()
 
     def begin(self, command: str, *more: str) -> subprocess.Popen[str]:
         words = [sys.executable, "-m", "cli.main", "local", command, "--home", str(self.home), *more]
@@ -41,7 +44,9 @@ class Command:
         return out + err
 
     def start(self) -> dict[str, Any]:
-        return facts(self.begin("start", "--json"))
+        """The first start says on which port; later ones keep it."""
+        port = () if LocalHome(self.home).port_file.exists() else ("--port", str(self.port))
+        return facts(self.begin("start", "--json", *port))
 
 
 def facts(process: subprocess.Popen[str]) -> dict[str, Any]:
