@@ -23,9 +23,8 @@ from rehearsal.home import LocalHome
 STACK = "dev"
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice demo`."""
-    parser = subparsers.add_parser("demo", help="the whole story on the local Azure: deploy, promote, roll back")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice demo`."""
     parser.set_defaults(run=run)
 
 

@@ -15,9 +15,8 @@ from resource_manager.client import ArmClient
 CONTAINERS = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice deployment-logs`."""
-    parser = subparsers.add_parser("deployment-logs", help="print the logs of a deployment")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice deployment-logs`."""
     add_endpoint_arguments(parser)
     parser.add_argument("deployment", metavar="DEPLOYMENT")
     parser.add_argument("--lines", "-n", type=int, default=100)

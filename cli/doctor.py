@@ -43,11 +43,8 @@ class Finding:
     fix: str | None = None
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice doctor`."""
-    parser = subparsers.add_parser(
-        "doctor", help="report what is wrong with this set-up, and the command that fixes it"
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice doctor`."""
     add_stack_argument(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(run=run)

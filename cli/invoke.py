@@ -9,9 +9,8 @@ from endpoint_client.request_file import read_request
 from exit_codes import ExitCode
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice invoke`."""
-    parser = subparsers.add_parser("invoke", help="send a request file to an endpoint")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice invoke`."""
     add_endpoint_arguments(parser)
     parser.add_argument("--request-file", type=Path, required=True, help="JSON")
     parser.add_argument("--deployment", help="send straight to this deployment; default: as the weights say")

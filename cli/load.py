@@ -48,14 +48,12 @@ def check_options(options: argparse.Namespace) -> None:
         check_name(options.deployment, "a deployment")
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice load`."""
-    parser = subparsers.add_parser(
-        "load",
-        help="send requests and count the answers per deployment",
-        description="Send requests and count the answers per deployment. Without --rate each client sends its next "
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice load`."""
+    parser.description = (
+        "Send requests and count the answers per deployment. Without --rate each client sends its next "
         "request when the one before is answered, so a slow endpoint gets less. With --rate requests start on a "
-        "schedule whatever the answers do; latency then counts from when a request was due.",
+        "schedule whatever the answers do; latency then counts from when a request was due."
     )
     parser.add_argument("uri", metavar="SCORING_URI")
     parser.add_argument("--request-file", type=Path, required=True, help="JSON, or .jsonl: one per line, in turn")

@@ -23,9 +23,8 @@ from rehearsal.home import local_home
 FOLLOW_SECONDS = 0.3
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice local` and its commands."""
-    parser = subparsers.add_parser("local", help="run the local Azure")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice local` and its commands."""
     commands = parser.add_subparsers(dest="local_command", metavar="COMMAND", required=True)
 
     start = _command(commands, "start", run_start, "start the local Azure in the background and wait until it is ready")

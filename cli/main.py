@@ -1,8 +1,8 @@
 """The `sluice` command: finds the subcommand, runs it, turns its errors into one message and an exit code.
 
 A subcommand's module is imported only when that subcommand is asked for (or help for it), so that `sluice --help` and
-`sluice local env` stay fast. Each module has `add_parser(subparsers)`, whose parser sets `run`, a function of the
-parsed arguments that returns an exit code. No subcommand's logic is here.
+`sluice local env` stay fast. Each module has `add_arguments(parser)`, which also sets `run`, a function of the parsed
+arguments that returns an exit code. No subcommand's logic is here.
 """
 
 import argparse
@@ -107,10 +107,9 @@ def _parser_of(asked: str | None) -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, summary) in COMMANDS.items():
+        command = subparsers.add_parser(name, help=summary)
         if name == asked:
-            importlib.import_module(module).add_parser(subparsers)
-        else:
-            subparsers.add_parser(name, help=summary)
+            importlib.import_module(module).add_arguments(command)
     return parser
 
 

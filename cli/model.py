@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from models.spec import Model
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice model`."""
-    group = subparsers.add_parser("model", help="check the model files")
-    commands = group.add_subparsers(dest="model_command", metavar="COMMAND", required=True)
-    parser = commands.add_parser("check", help="validate az ml YAML and scoring script; lists everything that is wrong")
-    parser.add_argument(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice model`."""
+    commands = parser.add_subparsers(dest="model_command", metavar="COMMAND", required=True)
+    command = commands.add_parser(
+        "check", help="validate az ml YAML and scoring script; lists everything that is wrong"
+    )
+    command.add_argument(
         "path", nargs="?", type=Path, help="a model's folder or one of its files; default: all of models/"
     )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=check_models)
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    command.set_defaults(run=check_models)
 
 
 @dataclass(frozen=True, kw_only=True)

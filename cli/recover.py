@@ -10,14 +10,12 @@ from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice recover`."""
-    parser = subparsers.add_parser(
-        "recover",
-        help="repair a stack after a killed or crashed `pulumi up`",
-        description="Removes the lock of a dead update, adds to the state what Azure has and the state lost, and "
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice recover`."""
+    parser.description = (
+        "Removes the lock of a dead update, adds to the state what Azure has and the state lost, and "
         "reports what it did. It changes nothing in Azure, except that it provisions a managed network whose creation "
-        "failed. Run `pulumi up` afterwards.",
+        "failed. Run `pulumi up` afterwards."
     )
     add_repair_arguments(parser, wait_minutes=30.0, json_help="print what was done as JSON")
     parser.set_defaults(run=run)

@@ -34,28 +34,27 @@ MACHINE_LEARNING_API = "2024-04-01"
 STORAGE_API = "2023-05-01"
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `sluice release`."""
-    group = subparsers.add_parser("release", help="publish models' files to a stack's workspace")
-    commands = group.add_subparsers(dest="release_command", metavar="COMMAND", required=True)
-    parser = commands.add_parser(
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice release`."""
+    commands = parser.add_subparsers(dest="release_command", metavar="COMMAND", required=True)
+    command = commands.add_parser(
         "publish",
         help="upload model and code by content, write the release lock",
         description="Uploads the local files of models/MODEL to the storage of the stack's workspace, by content hash "
         "and with your own identity, and records where they lie in release.lock.yml. Safe to repeat.",
     )
-    parser.add_argument("models", metavar="MODEL", nargs="*", help="folder below models/, e.g. fraud-detection")
-    parser.add_argument("--all", action="store_true", help="every model that the stack's file declares")
-    parser.add_argument(
+    command.add_argument("models", metavar="MODEL", nargs="*", help="folder below models/, e.g. fraud-detection")
+    command.add_argument("--all", action="store_true", help="every model that the stack's file declares")
+    command.add_argument(
         "--deployment", "-d", action="append", help="only this one (repeatable); default: all that the folder describes"
     )
-    parser.add_argument(
+    command.add_argument(
         "--json",
         action="store_true",
         help="print the result as JSON (a list for several models); progress goes to stderr",
     )
-    add_stack_argument(parser)
-    parser.set_defaults(run=publish_models)
+    add_stack_argument(command)
+    command.set_defaults(run=publish_models)
 
 
 def publish_models(options: argparse.Namespace) -> int:

@@ -12,14 +12,12 @@ from exit_codes import ExitCode
 from recovery.dead_update import Report, clear_backend, drop_pending
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `sluice remove`."""
-    parser = subparsers.add_parser(
-        "remove",
-        help="take a stack down, so that its names can be used again",
-        description="Refuses while a live or mirror weight is not 0 in Azure. Lists what it deletes, deletes it, "
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `sluice remove`."""
+    parser.description = (
+        "Refuses while a live or mirror weight is not 0 in Azure. Lists what it deletes, deletes it, "
         "empties the state, frees the names that Azure would keep, and reports which stay taken and until when. If it "
-        "is interrupted, run it again: it continues from there.",
+        "is interrupted, run it again: it continues from there."
     )
     add_repair_arguments(parser, wait_minutes=60.0, json_help="print what was deleted and what stays taken as JSON")
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")

@@ -1,6 +1,7 @@
 """The command as a whole: exit codes, one message per error, and a start that is fast."""
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,9 @@ def test_every_listed_command_exists() -> None:
         with pytest.raises(SystemExit) as ended:
             command.main([name, "--help"])
         assert ended.value.code == 0
+
+
+def test_the_readme_names_every_command() -> None:
+    listed = (ROOT / "README.md").read_text().partition("## Commands")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(?:sluice )?([a-z-]+)[ `]", listed))
+    assert set(command.COMMANDS) <= named
