@@ -1,8 +1,8 @@
-"""`sluice demo`: the whole story on a local Azure of its own, in about two minutes, told while it happens.
+"""`sluice demo`: the whole story on a separate local Azure, in about two minutes, narrated while it runs.
 
-Deploy, serve, promote a better version under load, roll a bad one back: every change of traffic is previewed first and
-must be exactly one update. It runs in a temporary folder with its own ports and deletes both at the end, on Ctrl-C too;
-the repository and the user's own local Azure are not touched. `cli.story` has the single acts.
+It deploys, serves, promotes a better version under load and rolls a bad one back; it previews every change of traffic
+first, which must be exactly one update. It runs in a temporary folder with its own ports and deletes the folder at the
+end, also on Ctrl-C; it does not touch the repository or the user's own local Azure. `cli.story` has the single acts.
 """
 
 import argparse
@@ -40,18 +40,18 @@ def run(options: argparse.Namespace) -> int:
             story.tell()
         finally:
             story.close()
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Nothing is left running; the repository is as it was.")
+    print(f"\nDone in {time.monotonic() - started:.0f} s. Nothing is left running; the repository is unchanged.")
     return ExitCode.DONE
 
 
 @contextmanager
 def _stage() -> Iterator[LocalHome]:
-    """A running local Azure in a temporary folder, pointed at by this process's environment."""
+    """Run a local Azure in a temporary folder; this process's environment points at it."""
     from rehearsal.environment import local_environment
     from rehearsal.server_process import start, stop
 
     for name in [name for name in os.environ if name.startswith("PULUMI_")]:
-        del os.environ[name]  # a stack or a backend that the caller's shell has selected is not the demo's
+        del os.environ[name]  # the demo must not use a stack or a backend of the caller's shell
     home = LocalHome(Path(tempfile.mkdtemp(prefix="sluice-demo-")))
     try:
         print("A local Azure: Resource Manager, storage and scoring on 127.0.0.1, real inference servers.")

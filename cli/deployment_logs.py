@@ -1,4 +1,4 @@
-"""`sluice deployment-logs`: the end of a deployment's container log, as Azure keeps it of one instance.
+"""`sluice deployment-logs`: the end of a deployment's container log, which Azure keeps for one instance.
 
 Searching and history belong to Log Analytics.
 """
@@ -11,7 +11,7 @@ from endpoint_client.address import MACHINE_LEARNING_API, check_name, missing_de
 from exit_codes import ExitCode
 from resource_manager.client import ArmClient
 
-# As they are called on the command line, and in Azure.
+# The names on the command line and in Azure.
 CONTAINERS = {"inference-server": "InferenceServer", "storage-initializer": "StorageInitializer"}
 
 
@@ -37,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
     content = answer.get("content")
     if not isinstance(content, str):
         raise UnavailableError(
-            f"Azure's answer for deployment {options.deployment} of endpoint {address.name} has no log in it. "
-            "Try again: the container may not have been started yet."
+            f"Azure's answer for deployment {options.deployment} of endpoint {address.name} contains no log. "
+            "Try again: the container may not have started yet."
         )
     print(content)
     return ExitCode.DONE

@@ -1,7 +1,7 @@
-"""`sluice doctor`: what is wrong with this machine's set-up or with a stack, and the command that fixes it.
+"""`sluice doctor`: reports what is wrong with this machine's set-up or with a stack, and the command that fixes it.
 
-Every check stands alone, so that one problem does not hide the next. It only reads: CLI, packages, plugin, login,
-Azure, local Azure and, when a stack is known, its file and its locks.
+Every check is independent, so that one problem does not hide the next. It only reads: CLI, packages, plugin, login,
+Azure, local Azure and, if a stack is known, its file and its locks.
 """
 
 import argparse
@@ -26,7 +26,7 @@ PLUGIN = "azure-native"
 
 
 class Health(StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     GOOD = "good"
     NOTE = "note"
@@ -35,7 +35,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """One checked item."""
 
     check: str
     health: Health
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """All findings, in the order in which they should be fixed."""
+    """Yield all findings, in the order in which they should be fixed."""
     checks: list[tuple[str, Callable[[], Finding]]] = [
         ("pulumi cli", lambda: _check_cli(environment)),
         ("packages", _check_packages),
@@ -91,7 +91,7 @@ def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Findi
 
 
 def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
-    """A check that cannot be made is a problem of its own and stops no other check."""
+    """Run a check; a check that fails to run is a problem itself and does not stop the others."""
     try:
         return check()
     except CommandError as error:
@@ -101,7 +101,7 @@ def _guarded(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _in_a_rehearsal(finding: Finding, back: str | None) -> Finding:
-    """In a shell of the local Azure the fix is one of its commands: a real plugin or login would lead away from it."""
+    """In a rehearsal shell, replace the fix by one of its commands: a real plugin or login would end the rehearsal."""
     ours = finding.check in ("azure-native plugin", "login", "azure", "local Azure")
     if back is None or finding.health is Health.GOOD or not (ours or (finding.check == "backend" and not finding.fix)):
         return finding
@@ -131,7 +131,7 @@ def _check_packages() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             installed = "missing"
         if installed != locked.get(name, installed):
-            wrong.append(f"{name} is {installed}, the lock says {locked[name]}")
+            wrong.append(f"{name} is {installed}, but the lock has {locked[name]}")
     if wrong:
         return Finding("packages", Health.PROBLEM, "; ".join(wrong), "make setup")
     return Finding("packages", Health.GOOD, ", ".join(f"{name} {locked.get(name, '?')}" for name in PACKAGES))
@@ -157,10 +157,10 @@ def _check_backend(environment: Mapping[str, str]) -> Finding:
             return Finding("backend", Health.GOOD, environment.get("PULUMI_BACKEND_URL") or "Pulumi Cloud, by token")
         home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
         if (home / "credentials.json").is_file():
-            return Finding("backend", Health.GOOD, f"as `pulumi login` left it in {home}")
+            return Finding("backend", Health.GOOD, f"as set by `pulumi login` in {home}")
         return Finding("backend", Health.PROBLEM, "the CLI is not logged in to any backend", "pulumi login")
     if not folder.is_dir():
-        # No command: a new, empty folder would hide that a name is misspelt, and the stacks with it.
+        # No command: a new, empty folder would hide a misspelt name, and the stacks.
         text = f"the folder {folder} does not exist. Correct PULUMI_BACKEND_URL, or create the folder for a new backend"
         return Finding("backend", Health.PROBLEM, text)
     if not os.access(folder, os.W_OK):

@@ -1,8 +1,8 @@
-"""Where an endpoint is in Azure: named by its key in the stack file, by its Azure name, or outright.
+"""Where an endpoint is in Azure: found by its key in the stack file, by its Azure name, or by explicit options.
 
-A stack's endpoints are found by computing their names, as the program does, so that one is found after an update that
-failed, too, when the stack has no outputs. --resource-group and --workspace need neither Pulumi nor a stack file.
-Nothing is asked of Azure until something is not found: then what there is, is listed.
+The names of a stack's endpoints are computed, as the program does, so that an endpoint is found even after a failed
+update that left no outputs. --resource-group and --workspace need neither Pulumi nor a stack file. This module asks
+Azure only when something is not found, to list what exists.
 """
 
 import re
@@ -18,14 +18,14 @@ MACHINE_LEARNING_API = "2024-04-01"
 
 @dataclass(frozen=True)
 class EndpointAddress:
-    """An online endpoint's place in Azure, and how a person names it to `sluice`."""
+    """The address of an online endpoint in Azure, and how the user named it."""
 
     subscription_id: str
     resource_group: str
     workspace: str
     name: str
     word: str = ""
-    """What the person wrote for the endpoint: its key or its name."""
+    """What the user wrote for the endpoint: its key or its name."""
     flags: str = ""
     """The options that lead to the stack or the workspace."""
 
@@ -49,13 +49,13 @@ class EndpointAddress:
 
 
 def check_name(word: str, what: str) -> None:
-    """Azure ML's names are letters, digits and dashes; anything else would be another path or header."""
+    """Check a name: only letters, digits and dashes, because anything else would change the path or a header."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", word):
         raise UsageError(f"{word!r} is not a valid name of {what}: use letters, digits and dashes. Check the spelling.")
 
 
 def endpoint_of(stack: str, wanted: str) -> EndpointAddress:
-    """The stack's endpoint with this key; a word that is no key is a name in Azure."""
+    """Return the stack's endpoint with this key; if no key matches, the word is a name in Azure."""
     from stacks.names import read_names
 
     settings, names = read_names(stack)
@@ -66,7 +66,7 @@ def endpoint_of(stack: str, wanted: str) -> EndpointAddress:
 
 
 def require_endpoint(arm: ArmClient, address: EndpointAddress) -> dict[str, Any]:
-    """The endpoint as Azure has it. Raises UsageError with the endpoints that there are."""
+    """Return the endpoint from Azure. Raises UsageError with the endpoints that exist."""
     endpoint = arm.get(address.id, MACHINE_LEARNING_API)
     if endpoint is None:
         raise UsageError(
@@ -78,7 +78,7 @@ def require_endpoint(arm: ArmClient, address: EndpointAddress) -> dict[str, Any]
 
 
 def missing_deployment(arm: ArmClient, address: EndpointAddress, deployment: str) -> UsageError:
-    """The error for a deployment that Azure does not know, with what there is in its place."""
+    """Return the error for a deployment that does not exist, with the deployments that do."""
     require_endpoint(arm, address)
     there = _instead(arm, address.id, "deployments", "deployments")
     return UsageError(

@@ -1,9 +1,9 @@
 """One request to an endpoint, sent once.
 
-Azure is asked for the scoring address and the key, then the file is sent as it is. An answer other than 2xx becomes one
-line: the status, the front door's reason, the model's own status and message, what that means and where to look.
-azure-ai-ml does the same with a client that reads errors as Resource Manager's and so loses the model's message; it
-also repeats a request that was answered with 500, 503 or 504. To count answers, use `sluice load`.
+The scoring address and the key come from Azure; the file is sent unchanged. An answer other than 2xx becomes one line:
+the status, the front door's reason, the model's own status and message, their meaning, and where to look. azure-ai-ml
+does the same with a client that parses errors as Resource Manager's and so loses the model's message; it also repeats
+a request after 500, 503 or 504. To count answers, use `sluice load`.
 """
 
 import http.client
@@ -24,7 +24,7 @@ from endpoint_client.address import (
 from endpoint_client.request_file import read_request
 from resource_manager.client import CHECK_NETWORK, ArmClient, trust
 
-# Online endpoints answer within 180 seconds (`request_timeout_ms` is at most that); the rest is for the way.
+# Online endpoints answer within 180 seconds (`request_timeout_ms` is at most that); the rest is for the network.
 TIMEOUT_SECONDS = 200.0
 LONGEST_MESSAGE = 4000
 # The audience of endpoints with Entra tokens, in every cloud (azure-ai-ml, constants/_common.py).
@@ -34,7 +34,7 @@ REASON_HEADER = "ms-azureml-model-error-reason"
 STATUS_HEADER = "ms-azureml-model-error-statuscode"
 REQUEST_HEADERS = ("x-request-id", "x-ms-request-id", "x-ms-client-request-id")
 
-# What a status of the data plane means, and what to do; {logs} is the command that prints the deployment's log.
+# The meaning of each status of the data plane, and the fix; {logs} is the command that prints the deployment's log.
 MEANINGS: Mapping[int, str] = {
     400: "The endpoint rejected this request. Compare the request file with what the scoring script reads.",
     401: "The key or token was rejected. If the keys were regenerated just now, send the request again.",
@@ -59,14 +59,14 @@ UNKNOWN = "See `{logs}`."
 
 @dataclass(frozen=True)
 class Target:
-    """Where an endpoint answers, and what opens it."""
+    """The scoring address of an endpoint and the key or token for it."""
 
     uri: str
     credential: str = field(repr=False)
 
 
 def invoke(address: EndpointAddress, request_file: Path, deployment: str | None) -> str:
-    """The endpoint's answer. Raises UnavailableError when the service is away, CommandError for every other refusal."""
+    """Return the endpoint's answer. Raises UnavailableError if the service fails, CommandError for other refusals."""
     content = read_request(request_file)
     if deployment is not None:
         check_name(deployment, "a deployment")
@@ -88,12 +88,12 @@ def invoke(address: EndpointAddress, request_file: Path, deployment: str | None)
         reason = " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
         raise UnavailableError(
             f"{where}: no answer from {target.uri}: {reason.rstrip('.')}. {CHECK_NETWORK} A private endpoint answers "
-            "inside its network only."
+            "only inside its network."
         ) from error
 
 
 def find_target(arm: ArmClient, address: EndpointAddress) -> Target:
-    """Ask Azure where the endpoint answers and what opens it: a key, its own token, or the caller's."""
+    """Ask Azure for the scoring address, and for a key, the endpoint's token or the caller's token."""
     properties = require_endpoint(arm, address).get("properties")
     facts = properties if isinstance(properties, dict) else {}
     uri, mode = facts.get("scoringUri"), str(facts.get("authMode") or "").lower()
@@ -119,7 +119,7 @@ def _refusal(error: urllib.error.HTTPError, where: str, address: EndpointAddress
     with error:
         try:
             body = error.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException):  # it broke off: status and headers are known all the same
+        except (OSError, http.client.HTTPException):  # the connection broke, but status and headers are known
             body = ""
         headers = {name.lower(): value for name, value in error.headers.items()}
     text = explain(error.code, headers, body, address)
@@ -128,7 +128,7 @@ def _refusal(error: urllib.error.HTTPError, where: str, address: EndpointAddress
 
 
 def explain(status: int, headers: Mapping[str, str], body: str, address: EndpointAddress) -> str:
-    """One line on an answer that is not 2xx; `headers` with names in lower case."""
+    """Return one line on an answer other than 2xx; `headers` must have lower-case names."""
     said = [f"{status} {headers.get(REASON_HEADER, '')}".strip()]
     deployment = headers.get(DEPLOYMENT_HEADER)
     message = " ".join(body.split())

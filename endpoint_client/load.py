@@ -1,12 +1,12 @@
-"""A small load generator, as a closed or as an open loop; for the demo, smoke tests and first checks.
+"""A small load generator, as a closed or an open loop, for the demo, smoke tests and first checks.
 
-*Closed*: a number of clients, each of which sends its next request when the one before is answered. A slow endpoint
-slows the load down. *Open*: requests start on a schedule, whatever became of those before them, as those of many
-independent callers do. Where too many are in flight the next ones start late, are counted as late, and their latency
-counts from when they were due: an endpoint that stalls shows in every request that it kept waiting.
+*Closed*: each client sends its next request when the previous one is answered, so a slow endpoint slows the load down.
+*Open*: requests start on a schedule, whatever happened to the previous ones, like those of many independent callers. If
+too many are in flight, the next ones start late and are counted as late, and their latency counts from when they were
+due: a stall of the endpoint shows in every request that had to wait.
 
-It never repeats a request, so that its counts are the endpoint's. It is no benchmark tool: one process, one event loop,
-at most a few hundred requests per second.
+It never repeats a request, so its counts are the endpoint's. It is not a benchmark tool: it has one process and one
+event loop, and sends at most a few hundred requests per second.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ MAX_CLIENTS = 64
 MAX_IN_FLIGHT = 512
 IN_FLIGHT = 256
 MAX_RATE = 500.0
-"""Requests per second; more than one Python process sends in time."""
+"""Requests per second; one Python process cannot send more in time."""
 _STOP_CHECK_SECONDS = 0.1
 
 Post = Callable[[bytes], Awaitable[tuple[int, Mapping[str, str]]]]
@@ -33,10 +33,10 @@ Post = Callable[[bytes], Awaitable[tuple[int, Mapping[str, str]]]]
 
 
 class Load:
-    """Sends requests until it is stopped; counting can be started afresh meanwhile.
+    """Sends requests until it is stopped; the counting window can be restarted during the load.
 
-    With `rate` (requests per second) it is an open loop with at most `in_flight` requests under way, else a closed one
-    of `clients`, each of which pauses `pause_seconds` after an answer. `timeout_seconds` begins when a request is sent.
+    With `rate` (requests per second) it is an open loop with at most `in_flight` open requests, else a closed loop of
+    `clients`, each of which pauses `pause_seconds` after an answer. `timeout_seconds` begins when a request is sent.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Load:
         self._sent = 0
 
     def restart_window(self) -> Tally:
-        """Close the current counting window and open the next; the total goes on."""
+        """Close the current counting window and open the next; the total continues."""
         closed, self.window = self.window, Tally()
         return closed
 
     def stop(self) -> None:
-        """Start no further request and end when those under way are answered; any thread may call it."""
+        """Start no further request, and end when the open ones are answered; any thread may call it."""
         self._stopping = True
 
     async def run(self, *, requests: int | None = None, seconds: float | None = None) -> Tally:
@@ -96,7 +96,7 @@ class Load:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Post]:
-        """What sends one request; raises `aiohttp.ClientError` or `TimeoutError` where there is no answer."""
+        """Yield a function that sends one request; it raises `aiohttp.ClientError` or `TimeoutError` on failure."""
         timeout = aiohttp.ClientTimeout(total=self.timeout_seconds)
         connector = aiohttp.TCPConnector(limit=self.clients if self.rate is None else self.in_flight, ssl=trust())
         async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=True) as session:
@@ -143,13 +143,13 @@ class Load:
                 group.create_task(self._send(post, due)).add_done_callback(lambda _: room.release())
 
     async def _wait_until(self, moment: float) -> bool:
-        """Whether the moment came before `stop` was called."""
+        """Wait until a moment; return False if `stop` was called before it."""
         while not self._stopping and (left := moment - _now()) > 0:
             await asyncio.sleep(min(left, _STOP_CHECK_SECONDS))
         return not self._stopping
 
     async def _wait_for_room(self, room: asyncio.Semaphore, deadline: float) -> bool:
-        """Whether there was room for another request at once, or before the deadline and before `stop` was called."""
+        """Wait until another request may start; return False at the deadline or after `stop`."""
         if not room.locked():
             return await room.acquire()
         while not self._stopping and (left := deadline - _now()) > 0:

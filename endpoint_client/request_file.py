@@ -7,19 +7,19 @@ from command_errors import UsageError
 
 
 def read_bodies(file: Path) -> list[bytes]:
-    """The request of a JSON file, or every line of a .jsonl file, sent in turn."""
+    """Return the request in a JSON file, or the lines of a .jsonl file, which are sent in turn."""
     try:
         content = file.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read the request file {file}: {error.strerror}. Check --request-file.") from error
     bodies = [line for line in content.splitlines() if line.strip()] if file.suffix == ".jsonl" else [content]
     if not bodies:
-        raise UsageError(f"{file} holds no request: one JSON document per line is expected.")
+        raise UsageError(f"{file} contains no request. Write one JSON document per line.")
     return bodies
 
 
 def read_request(file: Path) -> bytes:
-    """The request, which must be a JSON document in UTF-8."""
+    """Return the request, which must be a JSON document in UTF-8."""
     try:
         content = file.read_bytes()
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What came back of a load: counts per deployment, status and kind of failure, latencies, and starts that were late."""
+"""The results of a load: counts per deployment, status and kind of failure, latencies, and late starts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from typing import Any
 
 DEPLOYMENT_HEADER = "azureml-model-deployment"
 LATE_SECONDS = 0.01
-"""A request that starts so much later than it was due is late; an event loop alone is less."""
+"""A request that starts at least this much after it was due is late; the event loop alone causes less."""
 NOT_STARTED = "NotStarted"
-"""The kind of failure of a request that was due and for which there was no room until the time was up."""
+"""The kind of failure of a request that was due but could not start before the end of the load."""
 
 
 @dataclass
@@ -22,23 +22,23 @@ class Tally:
     errors_by_deployment: Counter[str] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
     scheduled: int = 0
-    """Requests that started on a schedule; the figures below are theirs."""
+    """Requests that started on a schedule; the figures below concern them."""
     late: int = 0
     greatest_delay_ms: float = 0.0
-    """Between when a request was due and when it started."""
+    """The greatest time between when a request was due and when it started."""
 
     @property
     def requests(self) -> int:
-        """Every request sent, answered or not, and those that were due and not sent."""
+        """Every request that was sent, answered or not, and those that were due but not sent."""
         return sum(self.statuses.values()) + sum(self.failures.values())
 
     @property
     def failed(self) -> int:
-        """Requests that got no answer, or another one than 2xx."""
+        """Requests that got no answer, or one other than 2xx."""
         return sum(self.failures.values()) + sum(n for status, n in self.statuses.items() if not 200 <= status < 300)
 
     def count_start(self, delay_seconds: float) -> None:
-        """Count a request that started on a schedule, so long after it was due."""
+        """Count a request that started on a schedule, with its delay after it was due."""
         self.scheduled += 1
         self.late += delay_seconds > LATE_SECONDS
         self.greatest_delay_ms = max(self.greatest_delay_ms, delay_seconds * 1000)
@@ -66,7 +66,7 @@ class Tally:
         return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
 
     def facts(self) -> dict[str, Any]:
-        """The numbers for a machine; `starts` only where there was a schedule."""
+        """The figures for JSON; `starts` only if there was a schedule."""
         facts = {
             "requests": self.requests,
             "failed": self.failed,

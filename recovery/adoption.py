@@ -1,7 +1,7 @@
 """Which resources a dead update left in Azure, and whether they are this stack's: the reading half of `sluice recover`.
 
-Ids are computed from a resource's type and inputs, as azure-native does. It reads Azure and plain state documents; it
-writes neither.
+It computes ids from a resource's type and inputs, as azure-native does. It reads Azure and plain state documents, and
+changes neither.
 """
 
 import json
@@ -18,7 +18,7 @@ from naming import dns_tag_key
 from resource_manager.client import ArmClient
 from rollout.events import Change
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the engine's mark for a value that only the update will know
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # the engine's mark for a value that is known only after the update
 SECRET_MARK = "4dabf18193072939515e22adb298388d"  # the key by which a state document marks a secret
 OWNER_TAGS = ("sluice:stack", "sluice:team")
 OWNER_TAGS_IN_DNS = tuple(dns_tag_key(tag) for tag in OWNER_TAGS)  # what zones and their links carry instead
@@ -26,7 +26,7 @@ OWNER_TAGS_IN_DNS = tuple(dns_tag_key(tag) for tag in OWNER_TAGS)  # what zones 
 NAMED_BY_CONTENT = frozenset(
     f"azure-native:machinelearningservices:{kind}" for kind in ("ModelVersion", "CodeVersion", "EnvironmentVersion")
 )
-# Maps of which a missing key means something: weights, and the tags that say whose a resource is.
+# Maps in which a missing key has a meaning: weights, and the tags that name a resource's owner.
 COMPLETE_MAPS = ("traffic", "mirrorTraffic", "tags")
 FINAL_STATES = frozenset({"succeeded", "failed", "canceled", ""})
 POLL_SECONDS = 2.0
@@ -35,7 +35,7 @@ GROUP_API_VERSION = "2021-04-01"
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A resource that the state does not have and Azure may have."""
+    """A resource that is not in the state but may exist in Azure."""
 
     urn: str
     type: str
@@ -63,7 +63,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """An operation that the state says was under way when the update died."""
+    """An operation that, according to the state, was in progress when the update died."""
 
     type: str
     candidate: Candidate
@@ -71,13 +71,13 @@ class Operation:
 
     @property
     def creates(self) -> bool:
-        """Whether a resource may exist that the state does not have."""
+        """Whether a resource may exist that is not in the state."""
         return self.type == "creating"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A candidate that exists in Azure and is this stack's."""
+    """A candidate that exists in Azure and belongs to this stack."""
 
     candidate: Candidate
     id: str
@@ -108,7 +108,7 @@ def _from_state(resource: Mapping[str, Any]) -> Candidate:
 
 
 def candidate_of(change: Change) -> Candidate:
-    """A planned creation, as a candidate."""
+    """Return the candidate of a planned creation."""
     return Candidate(
         urn=change.urn,
         type=change.type,
@@ -120,11 +120,11 @@ def candidate_of(change: Change) -> Candidate:
 
 
 def inputs_for_state(type_: str, declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any]:
-    """The inputs to remember for an adopted resource, from what the program declares and what the import read.
+    """Return the inputs to store for an adopted resource, from what the program declares and what the import read.
 
-    What both have alike stays as declared, what differs stays as it is live, so that the next update shows it and sets
-    it right, and what only Azure has is the service's own. With the imported inputs alone the next update would send
-    every adopted resource again, deployments that carry traffic included.
+    Values that agree stay as declared. Values that differ stay as they are live, so that the next update shows and
+    corrects them. Values that only Azure has belong to the service. With only the imported inputs, the next update
+    would send every adopted resource again, including deployments that carry traffic.
     """
     if type_ in NAMED_BY_CONTENT:
         return {**live, **{key: value for key, value in declared.items() if not _is_hidden(value)}}
@@ -145,18 +145,18 @@ def _merged(declared: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, A
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The value, or nothing where Azure's answer has something else in that place."""
+    """Return the value if it is a mapping, else an empty one: Azure's answer may hold anything there."""
     return value if isinstance(value, Mapping) else {}
 
 
 def _is_hidden(value: Any) -> bool:
-    """Not known before the update, or a secret that the engine does not show."""
+    """Return whether a value is unknown before the update, or a secret that the engine does not show."""
     text = json.dumps(value)
     return any(mark in text for mark in (UNKNOWN, "[secret]", SECRET_MARK))
 
 
 def _is_alike(declared: Any, live: Any) -> bool:
-    """Equal to ARM: ids and words in any case, lists in any order, nothing like empty."""
+    """Return whether values are equal to ARM: strings in any case, lists in any order, absent equal to empty."""
     return bool(_plain(declared) == _plain(live))
 
 
@@ -174,7 +174,7 @@ def _plain(value: Any) -> Any:
 def missing_components(
     found: Iterable[Found], planned: Iterable[Candidate], state: Mapping[str, Any]
 ) -> list[Candidate]:
-    """The components above what was found that the state lacks too, outermost first."""
+    """Return the parent components of what was found that are also missing from the state, outermost first."""
     present = {resource["urn"] for resource in resources(state)}
     components = {item.urn: item for item in planned if not item.custom}
     missing: dict[str, Candidate] = {}
@@ -203,7 +203,7 @@ class Finder:
         self._own_groups: dict[str, bool] = {}
 
     def find(self, candidate: Candidate) -> Found | None:
-        """The candidate's resource, once Azure is done with it; None when there is none or it is not this stack's."""
+        """Return the candidate's resource once Azure has finished it; None if it is absent or another stack's."""
         resource_id = self.id_of(candidate)
         api_version = self._api_version(candidate.type)
         if resource_id is None or api_version is None or candidate.urn in self.refused:
@@ -213,14 +213,14 @@ class Finder:
             return None
         if not self._is_own(candidate, resource_id, live):
             self.refused[candidate.urn] = (
-                f"{resource_id} exists, but does not carry the tags of stack {self.stack}, so it was left "
-                "alone. Delete or rename it, or import it yourself with `pulumi import`."
+                f"{resource_id} exists, but does not have the tags of stack {self.stack}, so it was not "
+                "changed. Delete or rename it, or import it yourself with `pulumi import`."
             )
             return None
         return Found(candidate=candidate, id=str(live.get("id", resource_id)))
 
     def wait_for(self, operation: Operation) -> None:
-        """Wait until Azure has finished what the dead update asked for."""
+        """Wait until Azure has finished the operation of the dead update."""
         resource_id = operation.id or self.id_of(operation.candidate)
         api_version = self._api_version(operation.candidate.type)
         if resource_id and api_version:
@@ -232,7 +232,7 @@ class Finder:
         return api_version is not None and self._settled(resource_id, api_version) is not None
 
     def id_of(self, candidate: Candidate) -> str | None:
-        """The ARM id that creating the candidate leads to; None for an unknown input or a type that is not Azure's."""
+        """Return the ARM id that the candidate would get; None for an unknown input or a type that is not Azure's."""
         kind = by_token(candidate.type)
         if kind is None:
             return None
@@ -269,7 +269,7 @@ class Finder:
         if expected:
             tags = mapping(live.get("tags"))
             return all(tags.get(tag) == value for tag, value in expected.items())
-        return self._is_own_group(resource_id)  # sub-resources have no tags: their group tells whose they are
+        return self._is_own_group(resource_id)  # sub-resources have no tags: the tags of their group name the owner
 
     def _is_own_group(self, resource_id: str) -> bool:
         group_id = group_id_of(resource_id)

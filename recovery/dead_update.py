@@ -1,6 +1,6 @@
-"""What a dead update leaves in the backend and in the state, for the two commands that clear it away.
+"""What a dead update leaves in the backend and in the state, for the two commands that remove it.
 
-`sluice recover` repairs the stack, `sluice remove` deletes it: both first make sure that no update is running.
+`sluice recover` repairs the stack, `sluice remove` deletes it; both first make sure that no update is running.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class Report:
 
 
 def require_backend(environment: Mapping[str, str]) -> None:
-    """Raises UnavailableError when the folder that holds the stacks is gone, as after `sluice local reset`."""
+    """Raise UnavailableError if the folder that holds the stacks is gone, as after `sluice local reset`."""
     folder = backend_folder(dict(environment))
     if folder is None or folder.is_dir():
         return
@@ -50,7 +50,7 @@ def require_backend(environment: Mapping[str, str]) -> None:
 
 
 def clear_backend(engine: "PulumiEngine", report: Report) -> None:
-    """Remove what a dead update left in a file backend. Raises WaitingError while an update may be alive."""
+    """Remove what a dead update left in a file backend. Raises WaitingError while an update may still run."""
     backend = backend_folder(dict(engine.environment))
     if backend is None:
         return
@@ -74,7 +74,7 @@ def clear_backend(engine: "PulumiEngine", report: Report) -> None:
 
 
 def drop_pending(engine: "PulumiEngine", report: Report) -> None:
-    """Remove the interrupted operations from the state. Before, what each of them left is taken into the state."""
+    """Remove the interrupted operations from the state, after their resources have been added to it."""
     state = engine.export()
     operations = pending_operations(state)
     if operations:

@@ -1,9 +1,9 @@
-"""What a killed CLI leaves in a file backend: its lock, and files that it was writing.
+"""What a killed CLI leaves in a file backend: its lock, and incomplete files.
 
 The backend keeps one JSON file per running update (pid, host, user, time). Beside each of its files it keeps attributes
-in `<file>.attrs`, which it does not replace in one step as it does the file itself: killed in between, it leaves an
-empty one, and every later command ends with "failed to load checkpoint: EOF"; without attributes the file is read all
-the same. Only `file://` backends are read: of other backends nothing can be judged from here. It removes nothing.
+in `<file>.attrs`. It does not replace these in one step, unlike the file itself: a kill can leave an empty one, and
+every later command then ends with "failed to load checkpoint: EOF". Without attributes, the file can be read. This
+module reads only `file://` backends, because it cannot judge others, and it removes nothing.
 """
 
 import json
@@ -18,7 +18,7 @@ import processes
 
 
 class Owner(StrEnum):
-    """What is known about the process that wrote a lock."""
+    """Whether the process that wrote a lock still runs."""
 
     DEAD = "dead"
     ALIVE = "alive"
@@ -37,7 +37,7 @@ class Lock:
 
     @property
     def owner(self) -> Owner:
-        """Dead only if it was this host's process and that is gone, or its number now belongs to a later one."""
+        """Dead only if the process ran on this host and has ended, or if a later process has its number."""
         if self.host != socket.gethostname():
             return Owner.ELSEWHERE
         return Owner.ALIVE if processes.is_alive_since(self.pid, self.taken.timestamp()) else Owner.DEAD
@@ -47,7 +47,7 @@ class Lock:
 
 
 def backend_folder(environment: "os._Environ[str] | dict[str, str]", project_backend: str | None = None) -> Path | None:
-    """The folder of a file backend; None for every other kind."""
+    """Return the folder of a file backend; None for every other kind."""
     url = environment.get("PULUMI_BACKEND_URL") or project_backend or _logged_in_backend(environment)
     if not url or not url.startswith("file://"):
         return None
@@ -56,7 +56,7 @@ def backend_folder(environment: "os._Environ[str] | dict[str, str]", project_bac
 
 
 def stack_locks(backend: Path, project: str, stack: str) -> list[Lock]:
-    """Every lock of the stack; a file that vanishes or is cut short belongs to an update just starting or ending."""
+    """Return every lock of the stack; a vanishing or incomplete file belongs to an update that starts or ends now."""
     locks = []
     for file in sorted((backend / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json")):
         try:
@@ -66,13 +66,13 @@ def stack_locks(backend: Path, project: str, stack: str) -> list[Lock]:
         try:
             taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
             locks.append(Lock(file, int(content["pid"]), str(content["username"]), str(content["hostname"]), taken))
-        except (KeyError, TypeError, ValueError, AttributeError):  # who holds it is not known, so it stays
+        except (KeyError, TypeError, ValueError, AttributeError):  # its holder is not known, so it stays
             locks.append(Lock(file, 0, "unknown user", "unknown host", datetime.fromtimestamp(0, UTC)))
     return locks
 
 
 def broken_files(backend: Path, project: str, stack: str) -> list[Path]:
-    """Attributes that are cut short and drafts that never got their name; only true while no update runs."""
+    """Return incomplete attributes, and drafts that were never renamed; valid only while no update runs."""
     folder = backend / ".pulumi"
     drafts = list((folder / "stacks" / project).glob(f"{stack}.json*.tmp"))
     attributes = [
@@ -92,7 +92,7 @@ def _is_json(file: Path) -> bool:
 
 
 def _microseconds(text: str) -> str:
-    """Go writes nanoseconds, `datetime` before Python 3.12 reads at most microseconds."""
+    """Cut nanoseconds, which Go writes, to microseconds, the most that `datetime` reads before Python 3.12."""
     head, dot, rest = text.partition(".")
     if not dot:
         return text

@@ -1,10 +1,10 @@
 """Repairs a stack after a killed or crashed `pulumi up`.
 
-Three things can be wrong then: the lock of a dead process is left, Azure finished (or still creates) what the state
-does not know, and a resource is marked as half replaced. This removes the lock, waits for Azure, adds to the state what
-exists there and is this stack's, and reports what it did. It never removes the lock of a living update; the next
-`pulumi up` converges. ADR 0011 says why. In Azure it changes one thing: a managed network that a failed creation left
-unprovisioned is provisioned, which azure-native can ask for at the workspace's creation only.
+Three things can be wrong then: the lock of a dead process remains, Azure has created (or still creates) resources that
+are not in the state, and a resource is marked as half replaced. The repair removes the lock, waits for Azure, adds the
+stack's existing resources to the state, and reports what it did; the next `pulumi up` converges. It never removes the
+lock of a running update. ADR 0011 gives the reasons. It changes one thing in Azure: it provisions a managed network
+that a failed creation left unprovisioned, because azure-native can request this only when it creates the workspace.
 """
 
 import copy
@@ -29,24 +29,24 @@ from resource_manager.operations import ArmOperations
 if TYPE_CHECKING:
     from rollout.engine import PulumiEngine
 
-# A resource whose inputs name another that is not in the state yet shows only in the next preview; the deepest chain of
-# the program (group, workspace, endpoint, deployment, autoscale) has five links.
+# A resource whose inputs name another one that is not in the state yet appears only in the next preview; the deepest
+# chain of the program (group, workspace, endpoint, deployment, autoscale) has five links.
 MAX_ROUNDS = 6
 SUBSCRIPTION_API_VERSION = "2022-12-01"
 MACHINE_LEARNING_API = "2024-04-01"
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
-# What other resources lie in: when it is gone, an update without refresh can only fail.
+# Types that contain other resources: if one is gone, an update without refresh always fails.
 HOLDERS = ("azure-native:resources:ResourceGroup", WORKSPACE, "azure-native:machinelearningservices:OnlineEndpoint")
 ACTIVE = "Active"
 
 
 def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) -> Report:
-    """Do all repairs, in the order in which each makes the next possible. Raises UnavailableError without Azure."""
+    """Do all repairs, in an order in which each makes the next possible. Raises UnavailableError without Azure."""
     report = Report(engine.stack, arm.say)
     clear_backend(engine, report)
     state = engine.export()
     subscription = subscription_of(state, engine)
-    arm.get(f"/subscriptions/{subscription}", SUBSCRIPTION_API_VERSION)  # the program would refuse, and say less
+    arm.get(f"/subscriptions/{subscription}", SUBSCRIPTION_API_VERSION)  # the program's refusal would say less
     finder = Finder(arm, subscription, engine.stack, wait_seconds, report.say)
     pending = pending_operations(state)
     for operation in pending:
@@ -61,7 +61,7 @@ def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) 
         if lost:
             report.left.append(
                 f"Azure no longer has {', '.join(lost)}, which the state still lists: it was deleted outside of "
-                f"Pulumi. Run `pulumi up --refresh --stack {engine.stack}`, which creates it again."
+                f"Pulumi. Run `pulumi up --refresh --stack {engine.stack}`, which recreates it."
             )
         else:
             _provision_networks(engine, arm, report)
@@ -78,7 +78,7 @@ def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) 
 
 
 def _forget_deleted(engine: "PulumiEngine", finder: Finder, urns: Sequence[str], report: Report) -> None:
-    """Remove from the state what the dead update was deleting and Azure has deleted since."""
+    """Remove from the state what the dead update was deleting and Azure has since deleted."""
     state = engine.export()
     gone = [
         resource
@@ -96,7 +96,7 @@ def _forget_deleted(engine: "PulumiEngine", finder: Finder, urns: Sequence[str],
 
 
 def _lost(finder: Finder, state: Mapping[str, Any]) -> list[str]:
-    """Ids of what holds everything else and is in the state but not in Azure; of nested ones the outermost."""
+    """Return the ids of containers that are in the state but not in Azure; of nested ones, the outermost."""
     lost: list[str] = []
     for resource in resources(state):
         resource_id = str(resource.get("id") or "")
@@ -109,7 +109,7 @@ def _lost(finder: Finder, state: Mapping[str, Any]) -> list[str]:
 
 
 def _provision_networks(engine: "PulumiEngine", arm: ArmOperations, report: Report) -> None:
-    """Provision the managed network of the stack's workspaces where Azure says that it is not active."""
+    """Provision the managed network of the stack's workspaces if Azure reports that it is not active."""
     for resource in resources(engine.export()):
         if resource["type"] != WORKSPACE:
             continue
@@ -130,7 +130,7 @@ def _provision_networks(engine: "PulumiEngine", arm: ArmOperations, report: Repo
 
 
 def _network_status(workspace: Mapping[str, Any] | None) -> str | None:
-    """The state of a workspace's managed network; None where there is none."""
+    """Return the state of a workspace's managed network; None without such a network."""
     network = mapping(mapping((workspace or {}).get("properties")).get("managedNetwork"))
     if not network or network.get("isolationMode") in (None, "Disabled"):
         return None
@@ -138,7 +138,7 @@ def _network_status(workspace: Mapping[str, Any] | None) -> str | None:
 
 
 def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
-    """The subscription: from the stack's configuration, the environment, or the ids in the state."""
+    """Return the subscription from the stack's configuration, the environment, or the ids in the state."""
     configured = engine.config().get("azure-native:subscriptionId")
     named = [engine.environment.get(name) for name in ("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID")]
     for value in (configured, *named):
@@ -154,7 +154,7 @@ def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
 
 
 def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate]:
-    """What the next update would create; nothing if the program refuses, which a person must resolve."""
+    """Return what the next update would create; nothing if the program refuses, which a person must resolve."""
     from rollout.errors import EngineRefused
 
     try:
@@ -200,7 +200,7 @@ def _adopt(
 
 
 def _remember_inputs(engine: "PulumiEngine", adopted: Mapping[str, Candidate]) -> None:
-    """Replace the inputs that the import made of Azure's answers, see `inputs_for_state`."""
+    """Replace the inputs that the import derived from Azure's answers; see `inputs_for_state`."""
     state = engine.export()
     for resource in resources(state):
         candidate = adopted.get(resource["urn"])
@@ -212,7 +212,7 @@ def _remember_inputs(engine: "PulumiEngine", adopted: Mapping[str, Candidate]) -
 def _keep_finished_replacements(
     engine: "PulumiEngine", finder: Finder, state: Mapping[str, Any], report: Report
 ) -> None:
-    """Keep a resource that was deleted to be replaced if Azure has its successor, which has the same id."""
+    """Keep a resource that was deleted for replacement if Azure has its successor, which has the same id."""
     successors = {item.candidate.urn: item.candidate for item in pending_operations(state) if item.creates}
     repaired = copy.deepcopy(dict(state))
     kept = []

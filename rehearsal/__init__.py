@@ -1,5 +1,5 @@
-"""A local Azure from outside: its folder, its server process, and the shell that it is rehearsed in.
+"""A local Azure from outside: its folder, its server process, and the rehearsal shell.
 
-What the local Azure does is in `localazure/`; this starts, ends and asks it, and leads the Pulumi CLI, az and the SDKs
-of one shell to it.
+`localazure/` is the local Azure itself; this package starts, stops and queries it, and points the Pulumi CLI, az and
+the SDKs of one shell at it.
 """

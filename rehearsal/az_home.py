@@ -1,7 +1,8 @@
-"""The Azure CLI of a rehearsal shell: a folder of its own in which it is signed in to the local Azure already.
+"""The Azure CLI of a rehearsal shell: a separate folder in which it is signed in to the local Azure.
 
-The user's ~/.azure is neither read nor written, except for its extensions, which are programs and know no cloud. What
-the user does with az in a rehearsal (defaults, other logins) is kept. It runs no az and needs none. ADR 0017 says why.
+This module neither reads nor writes the user's ~/.azure, except for its extensions, which do not depend on a cloud. It
+keeps what the user does with az in a rehearsal (defaults, other logins). It neither runs nor needs az. ADR 0017 gives
+the reasons.
 """
 
 import configparser
@@ -37,23 +38,23 @@ SUBSCRIPTION = {
 
 
 def az_variables(home: LocalHome, environment: Mapping[str, str]) -> dict[str, str]:
-    """What leads az to the folder; `environment` is the one without us."""
+    """Return the variables that point az at the folder; `environment` is the one before the rehearsal."""
     configuration = environment.get("AZURE_CONFIG_DIR") or "~/.azure"
-    # Where az finds its extensions without us: an installed `ml` must not vanish.
+    # The folder in which az finds its extensions otherwise: an installed `ml` must not vanish.
     extensions = environment.get("AZURE_EXTENSION_DIR") or f"{configuration}/cliextensions"
     return {
         "AZURE_CONFIG_DIR": str(home.az),
         "AZURE_EXTENSION_DIR": str(Path(extensions).expanduser().absolute()),
         "AZURE_CORE_INSTANCE_DISCOVERY": "false",  # MSAL would ask login.microsoftonline.com who we are
-        "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",  # no question which of one subscription to use
+        "AZURE_CORE_LOGIN_EXPERIENCE_V2": "off",  # do not ask for a subscription, as there is only one
         "AZURE_CORE_COLLECT_TELEMETRY": "false",
     }
 
 
 def sign_in(home: LocalHome) -> None:
-    """Prepare az's folder, so that its next command finds the local Azure and is signed in there."""
+    """Prepare az's folder, so that its next command finds the local Azure and is signed in."""
     home.az.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # az remembers the addresses of a cloud for ever; with another port it would knock at the old one.
+    # az stores the addresses of a cloud permanently; after a change of port it would still use the old one.
     (home.az / "cloudEndpoints.json").unlink(missing_ok=True)
     _write_profile(home.az / "azureProfile.json")
     _choose_cloud(home.az / "config")
@@ -80,7 +81,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 
 def _choose_cloud(file: Path) -> None:
-    """`[cloud] name` of az's configuration; what else is in there stays."""
+    """Set `[cloud] name` in az's configuration; everything else in it stays."""
     config = configparser.RawConfigParser()
     try:
         config.read(file, encoding="utf-8")

@@ -1,8 +1,8 @@
 """The environment that points plain `pulumi`, azure-ai-ml and azure-identity of one shell at a local Azure.
 
 It computes variables and writes only below the local Azure's home (certificate bundle, plugin, copy of a stack file);
-the work tree stays as it is. What it overrides is kept by the shell itself in SLUICE_SAVED_*, so that `--unset` gives
-it back and no value of another login is ever printed.
+the work tree is unchanged. The shell itself saves overridden values in SLUICE_SAVED_*, so that `--unset` restores them
+and no value of another login is ever printed.
 """
 
 import math
@@ -57,7 +57,7 @@ EXPORTED = (
     "no_proxy",
     "PATH",
 )
-# Each of these would win over, or mix with, the variables set below.
+# Each of these would override, or mix with, the variables set below.
 REMOVED = (
     "AZURE_CLIENT_ID",
     "AZURE_CLIENT_SECRET",
@@ -81,7 +81,7 @@ REMOVED = (
     "ARM_OIDC_TOKEN_FILE_PATH",
     "ARM_USE_OIDC",
     "AZUREML_DEV_URL_MFE",
-    "AZURE_CLOUD_NAME",  # az: wins over the cloud of its configuration
+    "AZURE_CLOUD_NAME",  # az: overrides the cloud of its configuration
     "AZURE_STORAGE_ACCOUNT",  # az storage: these name an account of the real Azure, or hold its key
     "AZURE_STORAGE_ACCOUNT_URL",
     "AZURE_STORAGE_SERVICE_ENDPOINT",
@@ -92,12 +92,12 @@ REMOVED = (
     "PULUMI_DEBUG_PROVIDERS",
 )
 IS_SET = "SLUICE_LOCAL_ARM"
-"""Set in every shell that the lines were evaluated in."""
+"""Set in every shell that evaluated the lines."""
 STACK_VARIABLES = ("PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE")
 LOOPBACK = "localhost,127.0.0.1"
-# The last api-version whose answer is a list of clouds: az takes nothing else (`_convert_arm_to_cli` in cloud.py of
-# azure-cli-core 2.91.0). azure-ai-ml and `resource_manager.client` take both forms; the Pulumi plugin builds an
-# address of its own.
+# The last api-version whose answer is a list of clouds, the only form that az accepts (`_convert_arm_to_cli` in
+# cloud.py of azure-cli-core 2.91.0). azure-ai-ml and `resource_manager.client` accept both forms; the Pulumi plugin
+# builds its own address.
 METADATA_VERSION = "2019-05-01"
 
 
@@ -117,10 +117,10 @@ class LocalEnvironment:
     def shell_lines(self, environment: Mapping[str, str]) -> list[str]:
         """Lines for `eval` in a POSIX shell that has `environment`.
 
-        Each ends in a semicolon: `eval $(...)` without quotes makes one line of them.
+        Each ends in a semicolon, because `eval $(...)` without quotes joins them into one line.
         """
         lines = []
-        evaluated_before = IS_SET in environment  # then what is set is ours, and the rest is saved already
+        evaluated_before = IS_SET in environment  # then the variables are ours, and the others are saved already
         for name in (*EXPORTED, *STACK_VARIABLES, *self.removed):
             if name in environment and not evaluated_before:
                 lines.append(f'export {SAVED}{name}="${name}";')
@@ -130,9 +130,9 @@ class LocalEnvironment:
 
 
 def unset_lines(environment: Mapping[str, str]) -> list[str]:
-    """Lines for `eval` that undo `shell_lines`: saved values come back, everything else is unset.
+    """Return lines for `eval` that undo `shell_lines`: they restore saved values and unset everything else.
 
-    None for a shell that `shell_lines` did not set up, or that was given back already: its variables are its own.
+    Return no lines for a shell that `shell_lines` did not set up, or that was restored already.
     """
     if IS_SET not in environment:
         return []
@@ -149,7 +149,7 @@ def unset_lines(environment: Mapping[str, str]) -> list[str]:
 
 
 def without_us(environment: Mapping[str, str]) -> dict[str, str]:
-    """What `environment` was before the lines were evaluated in it."""
+    """Return `environment` as it was before it evaluated the lines."""
     if IS_SET not in environment:
         return dict(environment)
     ours = (*EXPORTED, *STACK_VARIABLES)
@@ -159,7 +159,7 @@ def without_us(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def way_back(environment: Mapping[str, str]) -> str | None:
-    """The commands that repair a shell of `sluice local env`, whatever is missing; None in every other shell."""
+    """Return the commands that repair a shell of `sluice local env`, whatever is missing; None for other shells."""
     from rehearsal.server_process import is_healthy
 
     if IS_SET not in environment:
@@ -173,7 +173,7 @@ def way_back(environment: Mapping[str, str]) -> str | None:
 
 
 def local_environment(home: LocalHome, stack: str | None = None, *, fresh: bool = False) -> LocalEnvironment:
-    """The environment of the running local Azure in `home`, with a stack of its own if one is named."""
+    """Return the environment of the running local Azure in `home`, with a copied stack if one is named."""
     server = home.require_server()
     before = without_us(os.environ)
     bundle = str(write_ca_bundle(home, os.environ))
@@ -238,12 +238,12 @@ def write_guard(home: LocalHome, environment: Mapping[str, str]) -> str:
 
 
 def without_guards(path: str) -> str:
-    """A PATH without the folders that `write_guard` put on it, of whatever home."""
+    """Return a PATH without the folders that `write_guard` put on it, for any home."""
     return os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder).name != GUARD_FOLDER)
 
 
 def write_ca_bundle(home: LocalHome, environment: Mapping[str, str]) -> Path:
-    """System certificates (as the caller's environment names them) plus the local authority, in one file."""
+    """Write the system certificates (those that the caller's environment names) and the local authority to one file."""
     local = home.path / "ca.pem"
     if not local.is_file():
         raise UnavailableError(
@@ -261,7 +261,7 @@ def write_ca_bundle(home: LocalHome, environment: Mapping[str, str]) -> Path:
 
 
 def _write(file: Path, text: str, *, mode: int) -> None:
-    """In one step: a shell that starts just now finds the old file or the new one."""
+    """Replace a file in one step: a shell that starts now finds either the old file or the new one."""
     temporary = file.with_suffix(f".{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     temporary.chmod(mode)
@@ -275,7 +275,7 @@ def _certifi() -> str:
 
 
 def prepare_pulumi_home(home: LocalHome) -> None:
-    """Folders of the file backend and the plugin stand-in; nothing outside the home."""
+    """Create the folders of the file backend and the plugin stand-in; write nothing outside the home."""
     from localazure.provider.install import install
 
     home.state.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Faults of the running local Azure, set and cleared over its control address.
 
-They live in the server's memory: a restart clears them. What each kind does is in `localazure.faults`.
+The server keeps them in memory, so a restart clears them. `localazure.faults` defines what each kind does.
 """
 
 import http.client
@@ -23,7 +23,7 @@ def add_fault(home: LocalHome, **document: Any) -> dict[str, Any]:
 
 
 def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float = 120.0) -> dict[str, Any]:
-    """The fault, as plain values, once it holds `count` at once. Raises CommandError if it does not in time."""
+    """Return the fault as plain values once it holds `count` at once. Raises CommandError after the time limit."""
     deadline = time.monotonic() + seconds
     while True:
         slice_ = max(0, min(WAIT_SECONDS, int(deadline - time.monotonic())))
@@ -41,12 +41,12 @@ def wait_until_held(home: LocalHome, number: int, count: int = 1, seconds: float
 
 
 def release_fault(home: LocalHome, number: int) -> int:
-    """Release what a fault holds now; how many."""
+    """Release what a fault holds now; return how many."""
     return _count(home, "POST", f"/_local/faults/release?number={number}", "released")
 
 
 def faults_of(home: LocalHome) -> list[dict[str, Any]]:
-    """The faults that are set and not yet over, as plain values."""
+    """Return the active faults as plain values."""
     faults = _call(home, "GET", "/_local/faults", expects="value")["value"]
     if not isinstance(faults, list) or not all(isinstance(fault, dict) and "number" in fault for fault in faults):
         raise _odd(home)
@@ -54,13 +54,13 @@ def faults_of(home: LocalHome) -> list[dict[str, Any]]:
 
 
 def clear_faults(home: LocalHome, number: int | None = None) -> int:
-    """Remove one fault, or all, and release what they held; how many there were."""
+    """Remove one fault, or all, and release what they held; return how many there were."""
     query = "" if number is None else f"?number={number}"
     return _count(home, "DELETE", f"/_local/faults{query}", "cleared")
 
 
 def describe(fault: dict[str, Any]) -> str:
-    """One line for people; also used by `sluice local status`."""
+    """Return one line of text; also used by `sluice local status`."""
     shown = [f"{fault['number']}: {fault.get('kind')}"]
     texts = {
         "type": "on {}",
@@ -100,7 +100,7 @@ def _count(home: LocalHome, method: str, path: str, name: str) -> int:
 def _call(
     home: LocalHome, method: str, path: str, body: dict[str, Any] | None = None, *, expects: str
 ) -> dict[str, Any]:
-    """The server's answer, an object that has the key `expects`."""
+    """Return the server's answer, an object that has the key `expects`."""
     server = home.require_server()
     try:
         token = home.control_token.read_text(encoding="utf-8").strip()

@@ -1,7 +1,7 @@
-"""The folder of one local Azure: where its files are, and whether its server runs.
+"""The folder of one local Azure: the paths of its files, and whether its server runs.
 
-The server holds a file lock while it lives, and the kernel drops that lock with the process: so a server.json left by
-a killed server is never taken for a running one. Nothing is started or ended here.
+The server holds a file lock while it runs, and the kernel releases that lock when the process ends, so the server.json
+of a killed server is never mistaken for a running one. This module starts and ends nothing.
 """
 
 import fcntl
@@ -23,8 +23,8 @@ HOME_VARIABLE = "SLUICE_LOCAL_HOME"
 GUARD_FOLDER = "sluice-rehearsal-bin"
 MARKER = "This folder is the local Azure of `sluice local`; `sluice local reset` deletes it.\n"
 DRAFT = ".README.txt-"
-"""How the name of a marker begins until it is complete."""
-# Folders of a home that the Pulumi CLI and az create again when they run after a reset, and what they put into them.
+"""The prefix of a marker's name until the marker is complete."""
+# Folders of a home that the Pulumi CLI and az recreate when they run after a reset, and what they write into them.
 TRACES = {
     "pulumi": re.compile(r"logs|plugins|workspaces|credentials\.json|config\.json|\.cachedVersionInfo"),
     "state": re.compile(r"\.pulumi"),
@@ -37,7 +37,7 @@ TRACES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running local Azure, as its server.json says."""
+    """A running local Azure, according to its server.json."""
 
     pid: int
     https: str
@@ -45,7 +45,7 @@ class Server:
     version: str
     started: float
     role_delay_seconds: float = 0.0
-    """How long a role assignment of this server takes to have an effect."""
+    """How long a role assignment of this server takes to become effective."""
 
     @property
     def port(self) -> int:
@@ -61,12 +61,12 @@ class LocalHome:
 
     @property
     def flag(self) -> str:
-        """The `--home` option that a printed command needs; empty where this home is the default."""
+        """The `--home` option for printed commands; empty if this home is the default."""
         return "" if self.path == local_home(None).path else f" --home {shlex.quote(str(self.path))}"
 
     @property
     def marker(self) -> Path:
-        """Says what the folder is; created first and deleted last."""
+        """A file that states what the folder is; created first and deleted last."""
         return self.path / "README.txt"
 
     @property
@@ -76,21 +76,21 @@ class LocalHome:
 
     @property
     def port_file(self) -> Path:
-        """The port this local Azure had last; it keeps it, so that addresses in a stack's outputs stay true."""
+        """The last port of this local Azure, which it reuses so that addresses in a stack's outputs stay valid."""
         return self.path / "port"
 
     @property
     def server_log(self) -> Path:
-        """What the server writes."""
+        """The server's log."""
         return self.path / "logs" / "server.log"
 
     def traffic_log(self, endpoint: str) -> Path:
-        """Requests of an endpoint, when its diagnostic setting asks for records."""
+        """Requests of an endpoint, if its diagnostic setting enables records."""
         return self.path / "logs" / "traffic" / f"{Path(endpoint).name.lower()}.jsonl"
 
     @property
     def console_log(self) -> Path:
-        """What the server printed since its last start."""
+        """The server's output since its last start."""
         return self.path / "logs" / "console.log"
 
     @property
@@ -115,7 +115,7 @@ class LocalHome:
 
     @property
     def az(self) -> Path:
-        """AZURE_CONFIG_DIR: what the Azure CLI keeps of this local Azure only."""
+        """AZURE_CONFIG_DIR: the Azure CLI's files for this local Azure only."""
         return self.path / "azure"
 
     @property
@@ -134,9 +134,9 @@ class LocalHome:
         return self.path / "locks"
 
     def create(self) -> None:
-        """Create the folder and mark it as ours; refuses a folder that holds something else.
+        """Create the folder and mark it as ours; refuse a folder that holds something else.
 
-        Two processes may do so at once: the marker appears in one step, and a folder that only holds the draft of a
+        Two processes may do so at once: the marker appears in one step, and a folder that holds only the draft of a
         marker counts as empty.
         """
         if self.path.is_dir() and not self._is_empty() and not self.looks_like_home():
@@ -144,14 +144,14 @@ class LocalHome:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = self.path / f"{DRAFT}{os.getpid()}"
-            draft.write_text(MARKER)  # each time: a disk that cannot be written is noticed here
+            draft.write_text(MARKER)  # each time, to notice a disk that cannot be written
             draft.replace(self.marker)
             (self.path / "logs").mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise UnavailableError(f"cannot write to {self.path}: {error.strerror}. {remedy_for(error)}") from error
 
     def delete(self) -> None:
-        """Delete the folder; one that was interrupted leaves a home, which can be deleted again. Raises OSError."""
+        """Delete the folder. An interrupted deletion leaves a home, which can be deleted again. Raises OSError."""
         for entry in list(self.path.iterdir()):
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -160,18 +160,18 @@ class LocalHome:
         shutil.rmtree(self.path)
 
     def looks_like_home(self) -> bool:
-        """Whether a local Azure has lived here: nothing else is ever deleted."""
+        """Return whether this is the folder of a local Azure: nothing else is ever deleted."""
         return self._is_marked() or (self.path / "azure.db").is_file() or self._holds_only_traces()
 
     def _is_marked(self) -> bool:
         return self.marker.is_file() and self.marker.read_text(encoding="utf-8", errors="replace") == MARKER
 
     def _is_empty(self) -> bool:
-        """Whether nothing is here, except the draft of a marker that another start is writing or a killed one left."""
+        """Return whether the folder is empty, except for the draft of a marker of another or a killed start."""
         return all(entry.name.startswith(DRAFT) for entry in self.path.iterdir())
 
     def _holds_only_traces(self) -> bool:
-        """Whether all that is here is what the programs of a rehearsal shell make again after a reset."""
+        """Return whether the folder holds only what the programs of a rehearsal shell recreate after a reset."""
         entries = list(self.path.iterdir()) if self.path.is_dir() else []
         return bool(entries) and all(
             entry.is_dir()
@@ -182,7 +182,7 @@ class LocalHome:
         )
 
     def holder(self) -> int | None:
-        """The process that holds this home's lock, ready or still starting; None when there is none."""
+        """Return the process that holds this home's lock, ready or still starting; None if no process holds it."""
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR)
         except (FileNotFoundError, NotADirectoryError):
@@ -191,8 +191,8 @@ class LocalHome:
             descriptor = os.open(self.path / "lock", os.O_RDONLY)
         try:
             text = os.read(descriptor, 32).decode(errors="replace").strip()
-            # The lock is tried only when its writer seems to live: trying takes it for a moment, and a server that is
-            # just starting must not find it taken.
+            # Try the lock only if its writer seems to run: a try takes it for a moment, and a server that is starting
+            # must not find it taken.
             if not text.isdecimal() or not processes.is_alive_since(int(text), time.time()):
                 return None
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -203,7 +203,7 @@ class LocalHome:
         return None
 
     def record(self) -> Server | None:
-        """What server.json says; a killed server leaves it behind."""
+        """Return the content of server.json; a killed server leaves it behind."""
         try:
             record: dict[str, Any] = json.loads(self.server_file.read_text(encoding="utf-8"))
             return Server(
@@ -220,16 +220,16 @@ class LocalHome:
             ValueError,
             KeyError,
             TypeError,
-        ):  # what is no record says nothing
+        ):  # not a record
             return None
 
     def server(self) -> Server | None:
-        """The running and ready server; None when there is none, whatever a stale server.json says."""
+        """Return the running and ready server; None without one, whatever a stale server.json contains."""
         record = self.record()
         return record if record is not None and self.holder() == record.pid else None
 
     def require_server(self) -> Server:
-        """The running server, or the error that names the way to one."""
+        """Return the running server; without one, raise the error that names the command to start it."""
         server = self.server()
         if server is None:
             raise UnavailableError(
@@ -239,6 +239,6 @@ class LocalHome:
 
 
 def local_home(asked: Path | None) -> LocalHome:
-    """The home: `--home`, else SLUICE_LOCAL_HOME, else .sluice/local in the checkout."""
+    """Return the home: `--home`, else SLUICE_LOCAL_HOME, else .sluice/local in the checkout."""
     named = asked or os.environ.get(HOME_VARIABLE)
     return LocalHome(Path(named).expanduser().absolute() if named else project_root() / ".sluice" / "local")

@@ -7,12 +7,12 @@ from pathlib import Path
 from command_errors import UnavailableError, UsageError
 from localazure.switches import DEFAULT_PORT
 
-PORTS = range(1, 65535)  # of HTTPS
+PORTS = range(1, 65535)  # for HTTPS
 PORTS_TRIED = 100
 
 
 def kept_port(file: Path) -> int | None:
-    """The port that the file names; None without a file or a port in it."""
+    """Return the port in the file; None without a file or a port in it."""
     with contextlib.suppress(OSError, ValueError):
         port = int(file.read_text())
         return port if port in PORTS else None
@@ -20,7 +20,7 @@ def kept_port(file: Path) -> int | None:
 
 
 def free_port() -> int:
-    """The first free pair from the default on. Raises UnavailableError when there is none."""
+    """Return the first free pair, starting at the default. Raises UnavailableError if no pair is free."""
     for port in range(DEFAULT_PORT, DEFAULT_PORT + 2 * PORTS_TRIED, 2):
         if is_free(port) and is_free(port + 1):
             return port
@@ -30,7 +30,7 @@ def free_port() -> int:
 
 
 def check_port(port: int) -> None:
-    """Raises UsageError when the port or the next one is taken."""
+    """Raise UsageError if the port or the next one is taken."""
     taken = [number for number in (port, port + 1) if not is_free(number)]
     if taken:
         raise UsageError(
@@ -40,7 +40,7 @@ def check_port(port: int) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether no other program listens on the port."""
+    """Return whether no other program listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

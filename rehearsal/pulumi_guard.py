@@ -1,11 +1,11 @@
-"""The `pulumi` of a rehearsal shell: the real CLI, kept from writing a stack file of the repository.
+"""The `pulumi` of a rehearsal shell: the real CLI, prevented from writing to stack files of the repository.
 
-PULUMI_OPTION_CONFIG_FILE leads `config`, `preview` and `up` to the copy of a stack file. `stack init`, `new`,
-`rename`, `rm`, `change-secrets-provider`, `history` and `destroy --remove` all the same write, move or delete the
-Pulumi.<stack>.yaml beside the project file (run with 3.259.0 and 3.274.1). So they run on the project file that lies
-beside the copies, and a stack that a flag names uses its own copy. Other projects and commands are left alone.
+PULUMI_OPTION_CONFIG_FILE points `config`, `preview` and `up` at the copy of a stack file. `stack init`, `new`,
+`rename`, `rm`, `change-secrets-provider`, `history` and `destroy --remove` nevertheless write, move or delete the
+Pulumi.<stack>.yaml beside the project file (run with 3.259.0 and 3.274.1). So they run on the project file beside the
+copies, and a stack that a flag names uses its own copy. Other projects and commands are not changed.
 
-It is run by path, without the project's packages: it imports the standard library only.
+It runs by path, without the project's packages, so it imports only the standard library.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 CONFIG_FILE = "PULUMI_OPTION_CONFIG_FILE"
-# Flags whose value is the next word, of those that may stand before or between the words of a command.
+# Flags that may precede a word of a command and whose value is the next word.
 VALUE_FLAGS = (
     *("-C", "--cwd", "-s", "--stack", "-v", "--verbose", "--color", "--tracing", "--otel-traces", "--profiling"),
     *("--memprofilerate", "--file", "--config-file", "--secrets-provider", "--copy-config-from", "--event-log"),
@@ -32,21 +32,21 @@ PATH_FLAGS = (
     "--policy-pack",
     "--policy-pack-config",
 )
-# Commands about one stack: they read its file, and some create the stack when it does not exist.
+# Commands for one stack: they read its file, and some create the stack if it does not exist.
 OF_A_STACK = (
     *("cancel", "config", "destroy", "dn", "down", "import", "logs", "pre", "preview", "refresh", "stack", "state"),
     *("up", "update", "watch"),
 )
-CREATING = ("new", "init", "create", "setup")  # one command and its other names
+CREATING = ("new", "init", "create", "setup")  # one command and its aliases
 
 
 class Refused(Exception):
-    """The command would write to the repository; the message says what to do instead."""
+    """The command would write to the repository; the message names the alternative."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """A command line as far as it matters here."""
+    """The relevant parts of a command line."""
 
     words: tuple[str, ...]
     flags: Mapping[str, str]
@@ -59,12 +59,12 @@ class Words:
 
     @property
     def folder(self) -> str:
-        """Where the command is to run."""
+        """The folder in which the command must run."""
         return self.flags.get("--cwd") or self.flags.get("-C") or "."
 
 
 def read_words(arguments: Sequence[str]) -> Words:
-    """Words and flags; a flag without a value has the value "true"."""
+    """Return words and flags; a flag without a value has the value "true"."""
     words: list[str] = []
     flags: dict[str, str] = {}
     rest = iter(arguments)
@@ -84,7 +84,7 @@ def read_words(arguments: Sequence[str]) -> Words:
 def guarded(
     arguments: Sequence[str], environment: Mapping[str, str], here: Path, root: Path, copies: Path
 ) -> tuple[list[str], dict[str, str]]:
-    """Arguments and environment for the real CLI. Raises Refused for what has no harmless form.
+    """Return arguments and environment for the real CLI. Raises Refused for a command without a harmless form.
 
     `here` is the working directory, `root` the repository's project, `copies` the folder with a project file of the
     same name and the copies of stack files.
@@ -102,14 +102,14 @@ def guarded(
 
 
 def _is_a_checkout(project: Path, root: Path) -> bool:
-    """Whether the folder is the repository's, or another clone of it."""
+    """Return whether the folder is the repository or another clone of it."""
     if project == root.resolve():
         return True
     return (project / ".git").exists() and _name_of(project) == _name_of(root)
 
 
 def _led_to_the_copy(given: Words, environment: Mapping[str, str], project: Path, copies: Path) -> dict[str, str]:
-    """Variables that lead to the copy of the named stack's file, where the shell's own are not the right ones."""
+    """Return variables that point at the copy of the named stack's file, if the shell's variables point elsewhere."""
     own = environment.get(CONFIG_FILE)
     creating = given.words[0] == "stack" and given.words[1:2] and given.words[1] in (*CREATING, "select")
     named = given.words[2] if creating and len(given.words) > 2 else given.stack
@@ -119,9 +119,7 @@ def _led_to_the_copy(given: Words, environment: Mapping[str, str], project: Path
         return {}
     if copy.is_file():
         if given.words[:2] == ("stack", "select") and "PULUMI_STACK" not in environment:
-            raise Refused(
-                f"this shell has no stack of its own, so name it instead of selecting it: export PULUMI_STACK={stack}"
-            )
+            raise Refused(f"this shell has no stack, so name it instead of selecting it: export PULUMI_STACK={stack}")
         return {CONFIG_FILE: str(copy)}
     if (project / copy.name).is_file():
         raise Refused(
@@ -141,7 +139,7 @@ def _writes_stack_files(given: Words) -> bool:
 
 
 def _moved(arguments: Sequence[str], here: Path, copies: Path) -> list[str]:
-    """The same command in another folder: names of files stay what they were."""
+    """Return the same command for another folder; its file names still mean the same files."""
     words = read_words(arguments)
     moved: list[str] = []
     previous = ""
@@ -155,7 +153,7 @@ def _moved(arguments: Sequence[str], here: Path, copies: Path) -> list[str]:
             argument = f"{name}={here / words.folder / value}"
         moved.append(argument)
         previous = argument
-    return [*moved, "--cwd", str(copies)]  # the last one counts
+    return [*moved, "--cwd", str(copies)]  # the last --cwd counts
 
 
 def _nearest_project(folder: Path) -> Path | None:
@@ -178,7 +176,7 @@ def _name_of(folder: Path) -> str | None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Become the real CLI; `arguments` are its path, the repository, the copies' folder, and what the user gave."""
+    """Become the real CLI; `arguments` are its path, the repository, the copies' folder, and the user's arguments."""
     real, root, copies, *given = arguments
     try:
         words, environment = guarded(given, os.environ, Path.cwd(), Path(root), Path(copies))

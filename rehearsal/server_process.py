@@ -1,8 +1,8 @@
 """Starts and ends the local Azure's server process.
 
-One start at a time per home (a file lock): of two, one wins and the other finds it running. A start waits for a stop
-that is in progress; a stop does not wait for a start, it ends it. The server is ended by its own shutdown request
-first, then by signal, and only the process that holds this home's lock.
+A file lock allows one start at a time per home: of two, one starts the server and the other finds it running. A start
+waits for a stop in progress; a stop does not wait for a start, but ends it. A stop first sends a shutdown request, then
+a signal, and only to the process that holds this home's lock.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from rehearsal import ports
 from rehearsal.home import LocalHome, Server
 
 READY_SECONDS = 180.0
-"""For a very busy machine; a server that ends before it is ready is noticed at once."""
+"""Long enough for a very busy machine; a server that ends before it is ready is noticed at once."""
 SLOW_SECONDS = 3.0
 STOP_SECONDS = 15.0
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -39,18 +39,18 @@ LEAST_FREE_BYTES = 1_000_000
 
 Say = Callable[[str], None]
 
-# Servers that this process started: they outlive it, but while it lives it has to collect the ones that ended.
+# Servers that this process started. They outlive it, but while it runs it must reap those that have ended.
 _children: "list[subprocess.Popen[bytes]]" = []
 
 
 def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: Say) -> tuple[Server, bool]:
-    """The running server, and whether this call started it; `flags` are the server's own."""
+    """Return the running server and whether this call started it; `flags` are options of the server."""
     if port is not None and port not in ports.PORTS:
         raise UsageError(f"--port must be 1 to 65534 (HTTP takes the next one), got {port}.")
     home.create()
     with _lock(home.path / "start.lock", "another start", say):
         with _lock(home.path / "stop.lock", "a stop", say):
-            pass  # a server that a stop is ending must not be found running
+            pass  # a server that a stop is ending must not count as running
         running = _wait_for_one_that_starts(home, say)
         if running is not None:
             if port not in (None, running.port):
@@ -66,11 +66,11 @@ def start(home: LocalHome, *, port: int | None, flags: Sequence[str] = (), say: 
 
 
 def stop(home: LocalHome, *, say: Say) -> bool:
-    """End the server and wait until it is gone; whether there was one."""
+    """End the server and wait until it is gone; return whether there was one."""
     if not home.path.is_dir():
         return False
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a full disk, or one that cannot be written, keeps no server alive
+        with contextlib.suppress(OSError):  # a disk that is full or cannot be written must not prevent a stop
             stack.enter_context(_lock(home.path / "stop.lock", "another stop", say))
         return _stop(home, say)
 
@@ -100,11 +100,11 @@ def _stop(home: LocalHome, say: Say) -> bool:
 
 
 def live_status(server: Server) -> dict[str, Any]:
-    """What the server says about what it serves."""
+    """Return what the server reports about its resources."""
     try:
         answer = json.loads(_request(f"{server.http}/_local/status"))
         if not isinstance(answer, dict) or not isinstance(answer.get("scoring"), dict):
-            raise ValueError("what answers is not a local Azure")
+            raise ValueError("the answer is not from a local Azure")
         return answer
     except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         raise UnavailableError(
@@ -123,7 +123,7 @@ def is_healthy(server: Server) -> bool:
 
 
 def _one_choice_of_ports_at_a_time(say: Say) -> contextlib.AbstractContextManager[None]:
-    """Two homes of one user that start at once would both find the same ports free."""
+    """Serialize the starts of a user's homes: two at once would both find the same ports free."""
     from cache_folder import cache_folder
     from toolchain.cache import locked
 
@@ -142,7 +142,7 @@ def _lock(file: Path, holder: str, say: Say) -> Iterator[None]:
 
 
 def _wait_for_one_that_starts(home: LocalHome, say: Say) -> Server | None:
-    """The running server; one that was started by hand and is not ready yet is waited for."""
+    """Return the running server; wait for one that was started by hand and is not ready yet."""
     started = time.monotonic()
     told = False
     while home.holder() is not None:
@@ -163,7 +163,7 @@ def _wait_for_one_that_starts(home: LocalHome, say: Say) -> Server | None:
 
 
 def _spawn_on_a_port(home: LocalHome, port: int | None, flags: Sequence[str], say: Say) -> Server:
-    """The server on the port asked for, else on the port this home had last, else on the first free one."""
+    """Start the server on the requested port, else on this home's last port, else on the first free one."""
     wanted = port or ports.kept_port(home.port_file)
     if wanted is not None:
         ports.check_port(wanted)
@@ -227,7 +227,7 @@ def _spawn(home: LocalHome, port: int, flags: Sequence[str], say: Say) -> Server
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a server that is not ready, even one that does not react to SIGTERM."""
+    """End a server that is not ready, even if it does not react to SIGTERM."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
@@ -237,23 +237,23 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, with the uv that set-up uses and the package index that pip is configured for: the local Azure
-    builds the environments of models with them."""
+    """Return the caller's environment with the uv that set-up uses and the package index that pip is configured for:
+    the local Azure builds the environments of models with them."""
     from toolchain.uv import find_uv, uv_environment
 
-    with contextlib.redirect_stdout(sys.stderr):  # set-up reports its progress there; ours is an answer
+    with contextlib.redirect_stdout(sys.stderr):  # set-up prints progress to stdout, which is for our result
         return uv_environment(os.environ) | {"SLUICE_UV": str(find_uv(os.environ))}
 
 
 def _printed(home: LocalHome) -> str:
     lines = home.console_log.read_text(encoding="utf-8", errors="replace").splitlines()
     if not lines and shutil.disk_usage(home.path).free < LEAST_FREE_BYTES:
-        return f"the disk that holds {home.path} is full, so the server could not say why. Free space and start again."
+        return f"the disk of {home.path} is full, so the server could not report the cause. Free space and start again."
     return "\n".join(lines[-LOG_LINES_SHOWN:]) or "(the server printed nothing)"
 
 
 def _gone(pid: int, since: float, seconds: float) -> bool:
-    """Whether the process ends in time; it gives up its lock some moments before its end."""
+    """Return whether the process ends in time; it releases its lock shortly before its end."""
     deadline = time.monotonic() + seconds
     while processes.is_alive_since(pid, since):
         if time.monotonic() > deadline:

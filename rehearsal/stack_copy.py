@@ -1,8 +1,8 @@
 """A rehearsal's stack: a copy of the stack file below the local Azure's home, and the stack in the backend there.
 
-`pulumi stack init` writes a salt into the stack file beside the project file, whatever it is told; so it runs in the
-copy's folder, on a project file that holds the name alone, and the work tree stays clean. The copy's encrypted values
-are left out: they belong to the real stack's key.
+`pulumi stack init` always writes a salt into the stack file beside the project file, so it runs in the copy's folder,
+on a project file that holds only the name, and the work tree stays clean. The copy has no encrypted values, because
+only the real stack's key can decrypt them.
 """
 
 import os
@@ -28,14 +28,14 @@ UNREADABLE = "could not read stack configuration"
 
 @dataclass(frozen=True)
 class CopiedStack:
-    """The copy's file and what a person should know about it."""
+    """The copy's file and messages about it."""
 
     file: Path
     notes: tuple[str, ...]
 
 
 def prepare_folder(home: LocalHome, root: Path) -> Path:
-    """The folder of the copies, with a project file by which the CLI finds them; its program is the repository's."""
+    """Return the folder of the copies, with a project file for the CLI; its program is the repository's."""
     project = project_name(root)
     runtime = _read_mapping(root / PROJECT_FILE, fix="Correct it.").get("runtime") or "python"
     if isinstance(runtime, dict):
@@ -50,9 +50,9 @@ def prepare_folder(home: LocalHome, root: Path) -> Path:
 
 
 def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, fresh: bool) -> CopiedStack:
-    """Copy the stack file unless a copy is there (its edits survive), and create the stack unless it exists.
+    """Copy the stack file unless a copy exists (its edits survive), and create the stack unless it exists.
 
-    Raises UsageError for a file that is missing, or that Pulumi could not read; then no copy is made.
+    Raises UsageError for a file that is missing or that Pulumi could not read, and then creates no copy.
     """
     root = project_root()
     project = project_name(root)
@@ -82,7 +82,7 @@ def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, f
             create_stack(prepare_folder(home, root), stack, environment)
         except CommandError as error:
             if copying:
-                target.unlink(missing_ok=True)  # the next try copies the file as it is then
+                target.unlink(missing_ok=True)  # the next try copies the file again
             if UNREADABLE in str(error):
                 raise UsageError(f"Pulumi cannot read {source if copying else target}. Correct it. {error}") from error
             raise
@@ -90,7 +90,7 @@ def copy_stack(home: LocalHome, stack: str, environment: Mapping[str, str], *, f
 
 
 def without_encryption(text: str) -> tuple[str, list[str]]:
-    """A stack file's text without the keys of its encryption, and the names of encrypted values that had to go."""
+    """Return a stack file's content without its encryption keys, and the names of removed encrypted values."""
     text = _ENCRYPTION_LINE.sub("", text)
     if "secure:" not in text:
         return text, []
@@ -131,7 +131,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _read_mapping(file: Path, *, fix: str) -> dict[str, Any]:
-    """The file's content as Pulumi reads it. Raises UsageError, with the line, where Pulumi could not read it."""
+    """Return the file's content as Pulumi reads it. Raises UsageError, with the line, if Pulumi could not read it."""
     try:
         text = file.read_bytes().decode("utf-8")
         document = yaml.load(text, _PulumiLoader) or {}
@@ -155,7 +155,7 @@ def _read_mapping(file: Path, *, fix: str) -> dict[str, Any]:
 
 
 class _PulumiLoader(yaml.SafeLoader):
-    """PyYAML takes the last of two equal keys; Pulumi refuses the file."""
+    """A loader that refuses duplicate keys, as Pulumi does; PyYAML keeps the last one."""
 
 
 def _construct_mapping(loader: _PulumiLoader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -171,12 +171,12 @@ def _construct_mapping(loader: _PulumiLoader, node: yaml.MappingNode) -> dict[An
     return loader.construct_mapping(node, deep=True)
 
 
-_PulumiLoader.add_constructor(None, lambda loader, node: None)  # tags that mean nothing to Pulumi are no error
+_PulumiLoader.add_constructor(None, lambda loader, node: None)  # tags that Pulumi does not know are not an error
 _PulumiLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 def create_stack(folder: Path, stack: str, environment: Mapping[str, str]) -> None:
-    """Create the stack in the backend that the environment names, unless it exists; only `folder` is written to."""
+    """Create the stack in the backend that the environment names, unless it exists; write only to `folder`."""
     command = shutil.which("pulumi", path=environment.get("PATH")) or "pulumi"
     variables = {name: value for name, value in environment.items() if not name.startswith("PULUMI_OPTION_")}
     variables.pop("PULUMI_STACK", None)

@@ -1,8 +1,8 @@
-"""Reads from Azure Resource Manager with the caller's own login, wherever the environment says Azure is.
+"""Reads from Azure Resource Manager with the caller's login, at the address that the environment gives.
 
-GET, and those POSTs that only read (keys, logs): nothing here changes Azure behind Pulumi's back. The address comes
-from ARM_CLOUD_METADATA_URL (any cloud describes itself there), else from ARM_ENVIRONMENT, else it is the public cloud.
-However a request fails, a `CommandError` says what was asked, what came back and what to do.
+It sends GET, and those POSTs that only read (keys, logs), so it changes nothing outside of Pulumi. The address comes
+from ARM_CLOUD_METADATA_URL (where any cloud describes itself), else from ARM_ENVIRONMENT, else it is the public cloud.
+If a request fails, a `CommandError` states the request, the answer and the fix.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ CLOUDS = {
     "usgovernment": "https://management.usgovcloudapi.net",
     "china": "https://management.chinacloudapi.cn",
 }
-CHECK_NETWORK = "Check the network; of a local Azure, whether it runs (`sluice local status`)."
+CHECK_NETWORK = "Check the network; for a local Azure, check that it runs (`sluice local status`)."
 
 
 class ArmClient:
-    """Requests to Resource Manager that read."""
+    """A client that only reads from Resource Manager."""
 
     def __init__(self, credential: TokenCredential | None = None) -> None:
         self._given_credential = credential
@@ -57,21 +57,21 @@ class ArmClient:
 
     @cached_property
     def token(self) -> str:
-        """A token of the caller for Resource Manager."""
+        """The caller's token for Resource Manager."""
         return self.token_for(self.base_url)
 
     def token_for(self, audience: str) -> str:
-        """A token of the caller for another service, by the service's address."""
+        """Return the caller's token for another service, by the service's address."""
         from azure.core.exceptions import AzureError
         from azure.identity import DefaultAzureCredential
 
-        # It logs every way that it tried and in vain, at length; the error below says what matters.
+        # The library logs every failed attempt at length; the error below has the relevant part.
         logging.getLogger("azure.identity").addHandler(logging.NullHandler())
         logging.getLogger("azure.identity").propagate = False
         try:
             credential = self._given_credential or DefaultAzureCredential()
             return credential.get_token(f"{audience}/.default").token
-        except (AzureError, OSError, ValueError) as error:  # what a login's helpers print may be anything
+        except (AzureError, OSError, ValueError) as error:  # a login helper may print anything
             said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise UnavailableError(
                 f"no login for {audience}: {said.rstrip('.')}. Run `az login`, or set AZURE_CLIENT_ID, "
@@ -79,11 +79,11 @@ class ArmClient:
             ) from error
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
-        """The resource, or None when it does not exist; anything else is an error."""
+        """Return the resource, or None if it does not exist; anything else is an error."""
         return self._ask("GET", resource_id, api_version)
 
     def post(self, path: str, api_version: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """What Azure only tells when it is asked with POST: keys, tokens, logs; None when there is no such resource."""
+        """Return what Azure returns only for POST: keys, tokens, logs; None if the resource does not exist."""
         return self._ask("POST", path, api_version, b"" if body is None else json.dumps(body).encode())
 
     def _ask(self, method: str, path: str, api_version: str, data: bytes | None = None) -> dict[str, Any] | None:
@@ -99,7 +99,7 @@ class ArmClient:
         return _object(text, f"{method} {path}")
 
     def get_all(self, path: str, api_version: str) -> list[dict[str, Any]]:
-        """Everything that a list holds, page after page; nothing when its parent does not exist."""
+        """Return everything in a list, page by page; nothing if its parent does not exist."""
         found: list[dict[str, Any]] = []
         page = self.get(path, api_version)
         while page is not None:
@@ -129,9 +129,9 @@ class ArmClient:
     def _exchange(
         self, url: str, headers: dict[str, str], method: str = "GET", data: bytes | None = None
     ) -> tuple[int, str, dict[str, str]]:
-        """Status, body and headers in lower case.
+        """Return status, body and headers with lower-case names.
 
-        An unreachable or failing server is asked again before it counts as unavailable.
+        If the server is unreachable or fails, the request is repeated before the server counts as unavailable.
         """
         asked = f"{method} {url.split('?')[0]}"
         try:
@@ -161,7 +161,7 @@ class ArmClient:
 
 
 def trust() -> ssl.SSLContext:
-    """The certificates that the environment names, else the system's."""
+    """Return the certificates that the environment names, else the system's."""
     named = os.environ.get("SSL_CERT_FILE")
     try:
         return _context(named)
@@ -175,18 +175,18 @@ def trust() -> ssl.SSLContext:
 
 @lru_cache
 def _context(file: str | None) -> ssl.SSLContext:
-    """Read once: it takes 30 to 70 ms, which is more than most requests."""
+    """Read the certificates once: reading takes 30 to 70 ms, which is more than most requests."""
     return ssl.create_default_context(cafile=file)
 
 
 def explain_refusal(status: int, text: str, asked: str) -> CommandError:
-    """The error for an answer that is no success: what was asked, what came back and what to do."""
+    """Return the error for an unsuccessful answer: the request, the answer and the fix."""
     kind = UnavailableError if status >= 500 and status != 501 else CommandError
     return kind(f"Azure answered {status} to {asked}: {_message(text).rstrip('.')}. {_hint(status)}")
 
 
 def _hint(status: int) -> str:
-    """What to do about a refusal that the code of the error alone explains."""
+    """Return the fix for a refusal, given its status."""
     return {
         401: "Log in again with `az login`.",
         403: "Ask an owner of the subscription for the role that allows it.",
@@ -197,11 +197,11 @@ def _hint(status: int) -> str:
 
 
 def _refused(error: urllib.error.HTTPError) -> tuple[int, str, float]:
-    """Status, body and the seconds that the server asks to wait, at most `LONGEST_WAIT_SECONDS`."""
+    """Return status, body, and the seconds that the server asks to wait, at most `LONGEST_WAIT_SECONDS`."""
     with error:
         try:
             text = error.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException):  # it broke off: the status is known all the same
+        except (OSError, http.client.HTTPException):  # the connection broke, but the status is known
             text = ""
         after = str(error.headers.get("Retry-After") or "")
     return error.code, text, min(float(after), LONGEST_WAIT_SECONDS) if after.isdecimal() else 0.0
@@ -243,7 +243,7 @@ def _object(text: str, asked: str) -> dict[str, Any]:
 
 
 def _message(body: str) -> str:
-    """Code and message of an error of Resource Manager, its details too; else the start of what came."""
+    """Return code, message and details of an error of Resource Manager; else the start of the answer."""
     try:
         error = json.loads(body)["error"]
         details = [str(detail["message"]) for detail in error.get("details") or [] if detail.get("message")]

@@ -1,8 +1,8 @@
 """Changes in Azure outside of Pulumi, and waiting until they have taken effect.
 
-Only `sluice remove` and `sluice recover` make such changes, and only those that the engine cannot make: deleting for
-good, purging, provisioning a network. Long operations are followed as Resource Manager says (`Azure-AsyncOperation`,
-else `Location`), and their progress is reported.
+Only `sluice remove` and `sluice recover` make such changes, and only those that the engine cannot make: permanent
+deletion, purging, provisioning of a network. Long-running operations are followed by Resource Manager's protocol
+(`Azure-AsyncOperation`, else `Location`), and their progress is reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TELL_SECONDS = 15.0
 
 
 class ArmOperations(ArmClient):
-    """Resource Manager, with the changes that the engine cannot make."""
+    """A client of Resource Manager with the changes that the engine cannot make."""
 
     def __init__(
         self, say: Callable[[str], None], wait_seconds: float, credential: TokenCredential | None = None
@@ -35,7 +35,7 @@ class ArmOperations(ArmClient):
         self.wait_seconds = wait_seconds
 
     def delete(self, resource_id: str, api_version: str, **query: str) -> bool:
-        """Delete and wait until it is gone; whether there was something to delete."""
+        """Delete a resource and wait until it is gone; return whether it existed."""
         return self._run("DELETE", resource_id, api_version, query)
 
     def act(self, path: str, api_version: str, body: Mapping[str, Any] | None = None) -> None:
@@ -53,7 +53,7 @@ class ArmOperations(ArmClient):
         told = False
         status, text, given = self._exchange(url, headers, method, data)
         while status == 409 and method == "DELETE" and time.monotonic() - started < self.wait_seconds:
-            if not told:  # a run before this one may have begun it
+            if not told:  # an earlier run may have started it
                 self.say(f"waiting for Azure: another operation is in progress at {path}")
                 told = True
             time.sleep(POLL_SECONDS)
@@ -110,7 +110,7 @@ def _pause(given: Mapping[str, str]) -> float:
 
 
 def _state(text: str) -> tuple[str, str]:
-    """The state of an operation in lower case, and what it says of its failure."""
+    """Return the state of an operation in lower case, and its error."""
     try:
         document = json.loads(text)
         error = document.get("error") or {}

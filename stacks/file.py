@@ -1,7 +1,7 @@
-"""A stack's settings outside the program: from the file that the next `pulumi up` reads, without starting a program.
+"""A stack's settings outside the program: read from the file that the next `pulumi up` uses, without running it.
 
-The file is read as strictly as Pulumi reads it. Values that are encrypted in it come from the Pulumi CLI, which alone
-can decrypt them; a file without any is read without the CLI.
+The file is read as strictly as Pulumi reads it. The Pulumi CLI decrypts encrypted values, because only it can; a file
+without encrypted values is read without the CLI.
 """
 
 import json
@@ -26,7 +26,7 @@ PREFIX = "sluice:"
 
 
 class SubscriptionUnknown(UsageError):
-    """Nothing is wrong with the file, but neither it nor the environment says which subscription."""
+    """The file is valid, but neither it nor the environment names the subscription."""
 
 
 def read_settings(stack: str) -> tuple["Settings", str]:
@@ -49,7 +49,7 @@ def read_settings(stack: str) -> tuple["Settings", str]:
 
 
 def _config(stack: str) -> dict[str, Any]:
-    """The `config` section of the stack file, with every encrypted value in plain text."""
+    """Return the `config` section of the stack file, with every encrypted value in plain text."""
     from models.document import DocumentError, read_document
 
     named = os.environ.get("PULUMI_OPTION_CONFIG_FILE")
@@ -77,7 +77,7 @@ def _is_encrypted(value: Any) -> bool:
 
 
 def _decrypted(stack: str, path: Path, keys: list[str]) -> dict[str, Any]:
-    """The values of these keys, which the Pulumi CLI decrypts with the stack's key."""
+    """Return the values of these keys, which the Pulumi CLI decrypts with the stack's key."""
     wanted = [key for key in keys if key.startswith(PREFIX) or key in (LOCATION, SUBSCRIPTION)]
     if not wanted:
         return {}

@@ -1,7 +1,7 @@
 """The names of a stack's resources in Azure, from its file and the environment, as the program computes them.
 
-The state is not asked, which after a failed or interrupted update does not know everything; Azure only, whether the
-names are taken by another stack.
+The state is not read, because it is incomplete after a failed or interrupted update. Azure is asked only whether
+another stack has taken the names.
 """
 
 from typing import TYPE_CHECKING
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def read_names(stack: str) -> "tuple[Settings, Names]":
-    """Settings and names of a stack. Raises UsageError or SettingsError when its file or the subscription is wrong."""
+    """Return settings and names of a stack. Raises UsageError or SettingsError for a bad file or subscription."""
     settings, subscription = read_settings(stack)
     return settings, settings.names(subscription)
 
 
 def require_own_group(arm: "ArmClient", settings: "Settings", names: "Names") -> None:
-    """Raise UsageError when the resource group of these names is tagged as another stack's."""
+    """Raise UsageError if the tags of the resource group of these names belong to another stack."""
     from ownership import meeting, other_owner
 
     group = arm.get(names.resource_group_id, GROUP_API_VERSION) or {}
@@ -36,9 +36,9 @@ def require_own_group(arm: "ArmClient", settings: "Settings", names: "Names") ->
 
 
 def require_free_vault(arm: "ArmClient", settings: "Settings", names: "Names") -> None:
-    """Raise UsageError when Azure still keeps the vault's name for a deleted one, so that the next update would fail.
+    """Raise UsageError if Azure still keeps the vault's name for a deleted one, so that the next update would fail.
 
-    Of the names that Azure keeps it is the one that can be asked for: of deleted workspaces no list is documented.
+    It is the only kept name that can be looked up: no list of deleted workspaces is documented.
     """
     from naming import kept_names_advice
 

@@ -167,7 +167,7 @@ def test_what_carries_another_stacks_tags_is_not_taken_over(engine: FakeEngine) 
     arm = FakeArm().holds(ENDPOINT_ID, live(tags={"sluice:stack": "prod", "sluice:team": "payments"}))
     report = repaired(engine, arm)
     assert engine.imported == []
-    assert "does not carry the tags of stack dev" in report.left[0]
+    assert "does not have the tags of stack dev" in report.left[0]
 
 
 @pytest.mark.parametrize(("team", "taken_over"), [("payments", True), ("fraud", False)])
