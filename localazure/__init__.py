@@ -1,1 +1,1 @@
-"""The local Azure: ARM, the azure-native stand-in, the scoring plane. Imports nothing of the product."""
+"""The local Azure: ARM, the azure-native stand-in, the data plane. Imports nothing of the product."""

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (OSError, sqlite3.Error) as error:
         if is_full(error):
-            print(f"error: The disk that holds {home} is full ({error}). Free space and start again.", file=sys.stderr)
+            print(f"error: The disk with {home} is full ({error}). Free space and start again.", file=sys.stderr)
         elif isinstance(error, OSError) and error.errno in _UNWRITABLE:
             print(f"error: {home} cannot be written ({error}). Choose another folder with --home.", file=sys.stderr)
         else:
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def event_loop() -> Callable[[Coroutine[Any, Any, None]], None]:
-    """What runs the server: uvloop, or asyncio's own loop where there is no uvloop (docs/adr/0025)."""
+    """The server's event loop: uvloop, or asyncio's own loop if uvloop is not installed (docs/adr/0025)."""
     try:
         import uvloop
     except ImportError:

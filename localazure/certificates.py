@@ -32,7 +32,7 @@ _SYSTEM_BUNDLES = (
 
 
 def ensure_certificates(home: Path) -> None:
-    """Create or renew what is missing or about to expire; write `bundle.pem`."""
+    """Create missing certificates, renew expiring ones, and write `bundle.pem`."""
     if not _is_fresh(home):
         _create(home)
     write_bundle(home)
@@ -54,7 +54,7 @@ def write_bundle(home: Path) -> Path:
 
 
 def _system_certificates() -> str:
-    # Not SSL_CERT_FILE: a shell that already points at a local Azure has it set to that one's bundle.
+    # Not SSL_CERT_FILE: a shell that is configured for a local Azure has set it to that one's bundle.
     for candidate in _SYSTEM_BUNDLES:
         path = Path(candidate)
         if path.is_file():
@@ -63,7 +63,7 @@ def _system_certificates() -> str:
 
 
 def _is_fresh(home: Path) -> bool:
-    """Whether all files are there and the certificate lasts; looks at the modification time, which needs no parser."""
+    """Whether all files exist and the certificate is valid; checks the modification time, which needs no parser."""
     if not all((home / name).is_file() for name in ("ca.pem", "ca.key", "server.pem", "server.key")):
         return False
     age = time.time() - (home / "server.pem").stat().st_mtime

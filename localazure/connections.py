@@ -1,7 +1,7 @@
-"""Connections of the HTTP servers: clients that do not say what they want are ended, and all others at the stop.
+"""Connections of the HTTP servers: ends those of clients that send no request in time, and all others at the stop.
 
-The HTTP library waits without end for the head of a first request, so a client that sends a byte now and then would
-hold a connection for ever. Slow bodies are the business of who reads them (`localazure.requests`).
+The HTTP library waits without limit for the headers of a first request, so a client that sends a byte now and then
+would keep a connection open for ever. `localazure.requests` handles slow bodies.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_writer import StreamWriter
 
 HEAD_SECONDS = 10.0
-"""For the TLS handshake, and for the head of the first request after it."""
+"""Seconds for the TLS handshake and the headers of the first request."""
 IDLE_SECONDS = 75.0
-"""For a next request on a connection, its head included; clients keep theirs for less."""
+"""Seconds until the headers of the next request on a connection; clients close idle ones earlier."""
 
 
 def server_log() -> logging.Logger:
-    """The HTTP library's log without requests that are not HTTP.
+    """Filters requests that are not HTTP from the HTTP library's log.
 
-    It would write the lines that it could not read, and an Authorization header may be among them.
+    The library would log the lines that it could not parse, which may include an Authorization header.
     """
     logger = logging.getLogger("localazure.http")
     logger.filters[:] = [_is_ours]
@@ -38,7 +38,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def with_expectations(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
-    """The same routes, with an answer to `Expect` that does not repeat what the client sent: that may be no text."""
+    """The same routes, with an answer to `Expect` that does not repeat the client's value: it may be invalid text."""
     return [web.route(one.method, one.path, one.handler, **one.kwargs, expect_handler=_expect) for one in routes]
 
 
@@ -46,38 +46,38 @@ async def _expect(request: web.Request) -> None:
     if request.version != HttpVersion11:
         return
     if request.headers.get("Expect", "").lower() != "100-continue":
-        raise web.HTTPExpectationFailed(text="Expect: 100-continue is understood, nothing else.")
+        raise web.HTTPExpectationFailed(text="The only supported value of Expect is 100-continue.")
     writer = request.writer
     assert isinstance(writer, StreamWriter)
     await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    writer.output_size = 0  # the answer itself has not begun
+    writer.output_size = 0  # the answer itself has not started
 
 
 class Connections:
-    """Accepts connections for a web server and knows those that are open."""
+    """Accepts connections for a web server and tracks the open ones."""
 
     def __init__(self, server: web.Server) -> None:
         self._server = server
         self._listening: list[asyncio.Server] = []
         self._silent: dict[int, asyncio.TimerHandle] = {}
         self._left: list[asyncio.BaseTransport] = []
-        """The connections that were open when the stop began."""
+        """The connections that were open at the beginning of the stop."""
 
     async def listen(self, bound: socket.socket, context: ssl.SSLContext | None = None) -> None:
-        """Accept on a socket that is bound already."""
+        """Accept on a socket that is already bound."""
         timeout = HEAD_SECONDS if context is not None else None
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self._accept, sock=bound, ssl=context, ssl_handshake_timeout=timeout)
         self._listening.append(server)
 
     def heard(self, request: web.Request) -> None:
-        """A request came: its connection is not silent."""
+        """Record that a request arrived on its connection."""
         timer = self._silent.pop(id(request.protocol), None)
         if timer is not None:
             timer.cancel()
 
     def stop_listening(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         for server in self._listening:
             server.close()
         for timer in self._silent.values():
@@ -85,7 +85,7 @@ class Connections:
         self._left = [one.transport for one in self._server.connections if one.transport is not None]
 
     async def drop(self) -> None:
-        """End connections that wait for their client's TLS farewell: an idle client never says it."""
+        """End connections that wait for their client's TLS close notification, which an idle client never sends."""
         for transport in self._left:
             cast(asyncio.Transport, transport).abort()
         for _ in range(3):
@@ -93,7 +93,7 @@ class Connections:
 
     def _accept(self) -> asyncio.BaseProtocol:
         protocol = self._server()
-        # The timer holds the protocol, so its id is nobody else's as long as it is a key here.
+        # The timer references the protocol, so its id stays unique as long as it is a key here.
         timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._end_silent, protocol)
         self._silent[id(protocol)] = timer
         return protocol

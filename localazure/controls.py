@@ -75,7 +75,7 @@ class Controls:
         return web.json_response(status)
 
     def _with_token(self, handler: Handler) -> Handler:
-        """For those who can read the home folder; a web page that a browser shows cannot send this header here."""
+        """Require the token from the home folder; a web page in a browser cannot send this header."""
 
         async def check(request: web.Request) -> web.StreamResponse:
             given = request.headers.get("X-Local-Token", "")
@@ -94,7 +94,7 @@ class Controls:
 
 
 def _memory_mib() -> float | None:
-    """Resident memory of this process; None where the system does not say."""
+    """Resident memory of this process; None where the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError):

@@ -1,16 +1,16 @@
-"""What ARM and its services answer when they refuse.
+"""The refusals of ARM and its services.
 
     ArmError                     status, code, message as sent
     |- Unauthorized              no Authorization header
     |- BadRequest                the request breaks a rule
     |- NotFound                  the resource, or something it names
     |- Conflict                  not now, or not over what is there
-    |- NotEmulated               Azure would do it, this local Azure does not (501, never retried, never "absent")
+    |- NotEmulated               Azure would do it, but this local Azure does not (501, never retried, never "absent")
 
     OperationFailed              an accepted operation that ends with `status: Failed`
 
-Texts known verbatim from recordings or Microsoft's own pages are marked as such where they are raised; all others are
-plain words of this project.
+Where an error is raised, a comment marks messages that are verbatim from recordings or Microsoft's own pages; all other
+wording is this project's own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-# Codes of errors that ARM answers itself; all others come from the service behind it, which adds more to them.
+# Codes of errors that ARM itself returns; the service behind it returns all others, with more details.
 GATEWAY_CODES = frozenset(
     {
         "AuthenticationFailed",
@@ -82,7 +82,7 @@ class ArmError(Exception):
 
 
 class Unauthorized(ArmError):
-    """No credentials came with the request."""
+    """The request has no credentials."""
 
     status = 401
 
@@ -150,7 +150,7 @@ class Conflict(ArmError):
 
 
 class NotEmulated(ArmError):
-    """This local Azure does not do that, and says so."""
+    """This local Azure does not emulate the request."""
 
     status = 501
 
@@ -177,7 +177,7 @@ def machine_learning_body(error: ArmError, location: str, time: str) -> dict[str
 
 
 def data_plane_body(error: ArmError, inner: str, location: str, time: str) -> dict[str, Any]:
-    """An error of the batch data plane in its recorded (older) envelope; there is no debugInfo to show."""
+    """An error of the batch data plane in its recorded (older) envelope; there is no debugInfo."""
     shown: dict[str, Any] = dict.fromkeys(
         ("severity", "messageFormat", "messageParameters", "referenceCode", "detailsUri", "target", "debugInfo")
     )
@@ -189,7 +189,7 @@ def data_plane_body(error: ArmError, inner: str, location: str, time: str) -> di
 
 
 def inferencing_refusal(text: str) -> BadRequest:
-    """The wrapping in which users report refusals of the inferencing backend (seen in issues, not recorded)."""
+    """The envelope of refusals by the inferencing backend, as users report it (seen in issues, not recorded)."""
     detail = {"code": "InferencingClientCallFailed", "message": text, "details": [], "additionalInfo": []}
     return BadRequest("BadRequest", "The request is invalid.", details=[detail])
 
@@ -205,7 +205,7 @@ class OperationFailed(Exception):
     def __init__(self, code: str, message: str, *, additional_info: Sequence[Mapping[str, Any]] = ()) -> None:
         super().__init__(f"{code}: {message}")
         self.commit: Callable[[], None] | None = None
-        """What to store together with the failure."""
+        """The data to store together with the failure."""
         self.error: dict[str, Any] = {
             "code": code,
             "message": message,

@@ -1,7 +1,7 @@
 """The part of Microsoft Graph that `az role assignment` uses: it translates client ids to service principals and back.
 
 Read only. Service principals are the caller and every managed identity that a resource has; there are no users and no
-groups. Everything else of Graph is 501, like any path that is not emulated.
+groups. All other Graph requests answer 501, like any path that is not emulated.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Graph:
         for resource in self._plane.store.under(scope):
             principal = (resource.body.get("identity") or {}).get("principalId")
             if principal:
-                # No other service shows its client id, so any value will do that stays the same.
+                # No other service shows its client id, so any stable value works.
                 client = str(uuid.uuid5(uuid.NAMESPACE_OID, principal))
                 yield _principal(principal, client, _display_name(resource), "ManagedIdentity")
 
@@ -111,7 +111,8 @@ def _principal(object_id: str, client_id: str, name: str, kind: str) -> dict[str
 def _fulfils(principal: dict[str, Any], text: str) -> bool:
     name, operator, value = _read_filter(text)
     if name == "serviceprincipalnames":
-        # In Graph the object id is not such a name, but a client that finds nothing calls getByIds next: same result.
+        # In Graph, the object id is not such a name. But a client that finds nothing calls getByIds next, with the same
+        # result.
         return value in (principal["appId"].lower(), principal["id"].lower())
     own = {key.lower(): str(shown).lower() for key, shown in principal.items()}.get(name, "")
     return own.startswith(value) if operator == "startswith" else own == value or not name

@@ -1,8 +1,8 @@
-"""Who the local Azure is: subscription, tenant, caller; its tokens and its cloud metadata document.
+"""The local Azure's identity: subscription, tenant, caller; its tokens and its cloud metadata document.
 
-Tokens are JWTs signed with a secret of the installation (HS256), so that they look right to clients that read them;
-the control plane accepts any bearer token, because everybody who reaches the loopback address may do everything.
-Nothing here is a real account. The scoring plane does check keys and tokens.
+Tokens are JWTs signed with a secret of the installation (HS256), so that they look right to clients that read them; the
+control plane accepts any bearer token, because everyone who reaches the loopback address may do everything. There are
+no real accounts here. The data plane does check keys and tokens.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def caller_token(audience: str, base_url: str, secret: str, now: float) -> str:
 
 
 def _claims(audience: str, issuer: str, now: float) -> dict[str, Any]:
-    """What every token of the caller says."""
+    """The claims that all tokens of the caller share."""
     issued = int(now)
     return {
         "aud": audience,
@@ -87,7 +87,7 @@ def _claims(audience: str, issuer: str, now: float) -> dict[str, Any]:
 
 
 def managed_identity_answer(resource: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
-    """What an App Service answers on IDENTITY_ENDPOINT."""
+    """The answer of an App Service on IDENTITY_ENDPOINT."""
     return {
         "access_token": caller_token(resource, base_url, secret, now),
         "client_id": CLIENT_ID,
@@ -98,7 +98,7 @@ def managed_identity_answer(resource: str, base_url: str, secret: str, now: floa
 
 
 def token_answer(scope: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
-    """What Microsoft Entra ID answers to a client credentials request."""
+    """Microsoft Entra ID's answer to a client credentials request."""
     audience = scope.split(" ")[0].removesuffix("/.default")
     seconds = TOKEN_SECONDS - 1
     token = caller_token(audience, base_url, secret, now)
@@ -106,7 +106,7 @@ def token_answer(scope: str, base_url: str, secret: str, now: float) -> dict[str
 
 
 def user_answer(scope: str, client_id: str, base_url: str, secret: str, now: float) -> dict[str, Any]:
-    """What Microsoft Entra ID answers when a person signs in: tokens, and who that person is."""
+    """Microsoft Entra ID's answer when a user signs in: tokens and the user's identity."""
     own = {"name": CALLER_NAME, "preferred_username": CALLER_LOGIN, "ver": "2.0"}
     claims = _claims(client_id, f"{base_url}/{TENANT_ID}/v2.0", now) | own
     return token_answer(_resource_scope(scope), base_url, secret, now) | {
@@ -118,13 +118,13 @@ def user_answer(scope: str, client_id: str, base_url: str, secret: str, now: flo
 
 
 def _resource_scope(scope: str) -> str:
-    """The scope that names a resource; the others only say what the answer must contain."""
+    """The scope that names a resource; other scopes only define the content of the answer."""
     named = [part for part in scope.split() if part not in ("openid", "profile", "offline_access", "email")]
     return named[0] if named else scope
 
 
 def device_code_answer(scope: str, base_url: str) -> dict[str, Any]:
-    """What Microsoft Entra ID answers to `az login --use-device-code`. The code need not be entered anywhere."""
+    """Microsoft Entra ID's answer to `az login --use-device-code`. The code need not be entered anywhere."""
     return {
         "user_code": "LOCAL",
         "device_code": scope,
@@ -136,7 +136,7 @@ def device_code_answer(scope: str, base_url: str) -> dict[str, Any]:
 
 
 def instance_discovery(base_url: str, tenant: str) -> dict[str, Any]:
-    """The answer when MSAL asks whether an authority is valid; this one is the only one."""
+    """The answer when MSAL checks whether an authority is valid; this one is the only one."""
     host = base_url.removeprefix("https://")
     return {
         "tenant_discovery_endpoint": f"{base_url}/{tenant}/v2.0/.well-known/openid-configuration",
@@ -146,7 +146,7 @@ def instance_discovery(base_url: str, tenant: str) -> dict[str, Any]:
 
 
 def openid_configuration(base_url: str, tenant: str) -> dict[str, Any]:
-    """The discovery document that MSAL asks for."""
+    """The discovery document for MSAL."""
     base = f"{base_url}/{tenant}"
     return {
         "token_endpoint": f"{base}/oauth2/v2.0/token",

@@ -1,4 +1,4 @@
-"""Which requests are meant for this server: those to local names, and to its own controls only from its own pages."""
+"""Refuses requests that are not meant for this server: other host names, and calls of its controls from other pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def blob_account(request: web.Request) -> str:
 
 
 def path_on_localhost(request: web.Request) -> str:
-    """The escaped path that means the same when the host is plain `localhost`."""
+    """The equivalent escaped path for the plain host `localhost`."""
     account = blob_account(request)
     return f"/{account}{request.rel_url.raw_path}" if account else request.rel_url.raw_path
 
@@ -26,7 +26,7 @@ def path_on_localhost(request: web.Request) -> str:
 def check_origin(request: web.Request) -> None:
     """Raise unless the request is meant for this server.
 
-    A web page that points its own name at 127.0.0.1, or that a browser shows beside us, must not reach a server that
+    A web page whose own name resolves to 127.0.0.1, or which is open in the same browser, must not reach a server that
     trusts its callers.
     """
     host, _, port = request.host.lower().partition(":")

@@ -1,7 +1,6 @@
-"""Reading requests that may be hostile: bodies that are slow or broken, and JSON that no service accepts.
+"""Reads requests that may be hostile: bodies that are slow or broken, and JSON that no service accepts.
 
-What is refused here is refused for every part of the local Azure. The limits are this project's: no recording shows
-Azure's.
+All parts of the local Azure share these refusals. The limits are this project's own: no recording shows Azure's.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ MAX_DEPTH = 100
 
 
 async def read_body(request: web.Request) -> bytes:
-    """The whole body, within the application's size limit. Raises ArmError (408) for one that comes too slowly.
+    """The whole body, within the application's size limit. Raises ArmError (408) for one that arrives too slowly.
 
-    A second call returns the same.
+    A second call returns the same body.
     """
     if not request.body_exists:
         return b""
@@ -50,11 +49,11 @@ def read_json(raw: bytes) -> Any:
 
 
 class _Refused(ValueError):
-    """Well-formed, and refused nevertheless."""
+    """Refuse some well-formed JSON."""
 
 
 def _check(document: Any) -> None:
-    """Without recursion: depth, and strings that could not be written as UTF-8 or passed to a process."""
+    """Check, without recursion, the depth and strings that cannot be encoded as UTF-8 or passed to a process."""
     level = [document]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []

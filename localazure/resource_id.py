@@ -1,7 +1,7 @@
-"""ARM resource ids: case-insensitive to compare, case-preserving to show.
+"""ARM resource ids: compared without case, shown in the original case.
 
-Pure. Reads an id into scope, provider namespace, types and names, and finds its parent. Whether a type exists is not
-known here.
+Pure. Reads an id into scope, provider namespace, types and names, and finds its parent. It does not know which types
+exist.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from localazure.errors import BadRequest
 
 MAX_PATH_LENGTH = 4096
 MAX_SEGMENT_LENGTH = 260  # ARM's limit for one resource name
-# Names reach logs, SQL parameters and folders. Everything that Azure allows in a name of any emulated type is in here.
+# Names reach logs, SQL parameters and folders. The pattern covers all names that Azure permits for any emulated type.
 _SEGMENT = re.compile(r"[A-Za-z0-9_.()@:,=$+ -]+")
 
 RESOURCE_GROUP_TYPE = "microsoft.resources/resourcegroups"
@@ -49,7 +49,7 @@ class ResourceId:
 
     @property
     def key(self) -> str:
-        """What ids are compared and stored by."""
+        """The key for comparing and storing ids."""
         return self.text.lower()
 
     @cached_property
@@ -111,7 +111,7 @@ class ResourceId:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names in the provider, from the outermost resource to this one; empty for a resource group."""
+        """Resource names, from the outermost resource to this one; empty for a resource group."""
         at = self._provider_at
         return tuple(self._segments[at + 3 :: 2]) if at is not None else ()
 
@@ -134,5 +134,5 @@ class ResourceId:
 
 
 def is_within(key: str, scope_key: str) -> bool:
-    """Whether a resource key lies in a scope (or is it)."""
+    """Whether a resource key equals a scope or lies in it."""
     return key == scope_key or key.startswith(scope_key.rstrip("/") + "/")

@@ -65,14 +65,14 @@ class DataPlane(Scoring, Observed, Protocol):
 
 
 class JobRunner(BatchJobs, Protocol):
-    """The runner of batch jobs as the process needs it."""
+    """The part of the batch runner that the process needs."""
 
     async def start(self) -> None: ...
 
 
 @dataclass
 class Server:
-    """One local Azure. `run` returns after a stop was asked for."""
+    """One local Azure. `run` returns after a requested stop."""
 
     home: Path
     port: int
@@ -94,7 +94,7 @@ class Server:
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = hold_lock(self.home)
         try:
-            # What a killed predecessor left: nobody may take it for a running server.
+            # The file of a killed predecessor: no client may mistake it for a running server.
             (self.home / "server.json").unlink(missing_ok=True)
             sockets = bind_ports(self.port)
             try:
@@ -125,7 +125,7 @@ class Server:
             logger=server_log(),
             shutdown_timeout=SHUTDOWN_SECONDS,
             keepalive_timeout=IDLE_SECONDS,
-            # A body belongs to whom it is for: models and blobs get it as it was sent. And there are no bombs.
+            # Do not decompress bodies: models and blobs get them as they were sent, and no body can fill the memory.
             auto_decompress=False,
         )
         try:
@@ -147,7 +147,7 @@ class Server:
             await self._stop.wait()
             log.info("stopping")
         finally:
-            # Operations before processes: one that waits for a deployment must not take its end for a failure.
+            # Operations before processes: an operation that waits for a deployment must not take its end for a failure.
             if self._connections is not None:
                 self._connections.stop_listening()
             self.faults.close()
@@ -166,7 +166,7 @@ class Server:
             try:
                 loop.add_signal_handler(number, self.stop)
             except (RuntimeError, ValueError):
-                return  # not in the main thread: whoever started us stops us
+                return  # not in the main thread: the caller stops the server
 
     def _write_ready_file(self, https: str, http: str) -> None:
         document = {"pid": os.getpid(), "https": https, "http": http, "version": VERSION, "started": self._started}
@@ -196,13 +196,13 @@ class Server:
         return application
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
-        """Paths that no fixed route takes; what faults on command can disturb."""
+        """Answer paths without a fixed route; faults on command can disturb them."""
         if self.faults:
             return await answer_with_faults(self.faults, request, self._answer)
         return await self._answer(request)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        """ARM by its first segment, else the blob service."""
+        """Choose ARM by the first segment, otherwise the blob service."""
         path = request.rel_url.raw_path
         account = blob_account(request)
         if account:
@@ -221,13 +221,13 @@ class Server:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Local names only, and errors in ARM's form."""
+        """Admit local names only, and return errors in ARM's form."""
         assert self._connections is not None
         self._connections.heard(request)
         try:
             check_origin(request)
             if blob_account(request):
-                handler = self._dispatch  # whatever the path is, because containers may have any name
+                handler = self._dispatch  # for any path, because containers may have any name
             return await handler(request)
         except ArmError as refused:
             error = refused
@@ -243,12 +243,12 @@ class Server:
             error = ArmError("InvalidRequestContent", "The request content broke off or is not HTTP.", status=400)
         except Exception as exc:
             if isinstance(exc, ConnectionError) and (request.transport is None or request.transport.is_closing()):
-                return web.Response(status=499)  # the client has gone: this reaches nobody
+                return web.Response(status=499)  # the client has disconnected: this answer is never sent
             if is_full(exc):
                 log.error("the disk is full: %s", exc)
                 error = disk_full()
             else:
-                # Without the query: it may carry a signature.
+                # Without the query, which may contain a signature.
                 log.exception("%s %s failed", request.method, request.path)
                 error = ArmError("InternalServerError", "The local Azure failed; see its log.", status=500)
         return web.json_response(error.body(), status=error.status, headers=error.headers)

@@ -1,4 +1,4 @@
-"""What must be had before the local Azure can serve: its home folder, its two ports, the secret to stop it.
+"""Acquires what the local Azure needs before it can serve: its home folder, its two ports, the secret to stop it.
 
 Everything listens on 127.0.0.1 only.
 """
@@ -16,21 +16,21 @@ HOST = "127.0.0.1"
 
 
 class StartError(Exception):
-    """The server cannot start; the message says why and what to do."""
+    """The server cannot start; the message states the reason and the fix."""
 
 
 def check_host(host: str) -> None:
     """Raises StartError for every address but this machine's own."""
     if host not in (HOST, "localhost"):
         raise StartError(
-            f"The local Azure listens on {HOST} only, got {host!r}: it trusts everybody who reaches it. To use it from "
-            "another machine, forward its two ports there (ssh -L 18443:localhost:18443 -L 18444:localhost:18444 "
-            "THIS-MACHINE) and take the bundle.pem of its home along."
+            f"The local Azure listens on {HOST} only, got {host!r}: it trusts everyone who can reach it. To use it "
+            "from another machine, forward its two ports there (ssh -L 18443:localhost:18443 -L 18444:localhost:18444 "
+            "THIS-MACHINE) and copy the bundle.pem of its home."
         )
 
 
 def hold_lock(home: Path) -> int:
-    """Take the home folder for this process. Raises StartError with the holder's id."""
+    """Lock the home folder for this process. Raises StartError with the id of the process that holds it."""
     descriptor = os.open(home / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,7 +75,7 @@ def _bind(port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((HOST, port))
-        # Listening already: a second process must not be able to bind and wait.
+        # Listen now: a second process must not be able to bind and wait.
         bound.listen(128)
     except BaseException:
         bound.close()
@@ -85,7 +85,7 @@ def _bind(port: int) -> socket.socket:
 
 
 def control_token(home: Path) -> str:
-    """The secret that lets a caller stop the server; made once, mode 0600."""
+    """The secret that lets a caller stop the server; created once, mode 0600."""
     path = home / "control.token"
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -1,8 +1,8 @@
 """The durable store: resources, soft-deleted names, operations, blobs' properties and settings in one SQLite file.
 
-WAL, one connection, used from the event loop only: every statement takes well under a millisecond, and a handler that
-does not await is therefore atomic. A committed write survives kill -9 of the process (`synchronous=NORMAL` gives up
-only what a power cut takes). It knows nothing of ARM's rules.
+WAL, one connection, used from the event loop only: every statement takes well under a millisecond, so a handler that
+does not await is atomic. A committed write survives kill -9 of the process (`synchronous=NORMAL` can lose it only in a
+power failure). It does not know ARM's rules.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS blobs (
 
 @dataclass
 class Resource:
-    """One stored resource. `body` is what GET may show, `private` what it never shows (keys, bookkeeping)."""
+    """One stored resource. GET may show `body`, but never shows `private` (keys, bookkeeping)."""
 
     id: str
     body: dict[str, Any]
@@ -66,12 +66,12 @@ class Resource:
         return self.resource_id.name
 
     def stamp(self, time: str) -> None:
-        """Remember when the resource was written, for types that do not show it themselves."""
+        """Record when the resource was written, for types that do not show it themselves."""
         self.private.setdefault("createdAt", time)
         self.private["changedAt"] = time
 
     def times(self) -> dict[str, str]:
-        """When it was created and last changed, as lists of resources show it; unknown times are left out."""
+        """The times of creation and last change, as lists of resources show them; unknown times are left out."""
         shown = self.body.get("systemData") or {}
         times = {
             "createdTime": shown.get("createdAt") or self.private.get("createdAt"),
@@ -110,12 +110,12 @@ class Store:
 
     @property
     def changes(self) -> int:
-        """Grows with every write: whoever remembers it knows whether something may have changed."""
+        """A counter that grows with every write, so that a reader can tell whether something may have changed."""
         return self._connection.total_changes
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; may be nested. Must not contain an await."""
+        """Write all or nothing; may be nested. Must not contain an await."""
         if self._depth == 0:
             self._connection.execute("BEGIN IMMEDIATE")
         self._depth += 1
@@ -124,7 +124,7 @@ class Store:
             if self._depth == 1:
                 self._connection.execute("COMMIT")
         except BaseException:
-            # A full disk ends the transaction by itself, or leaves it open when the commit fails.
+            # A full disk ends the transaction, or leaves it open when the commit fails.
             if self._depth == 1 and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -177,23 +177,23 @@ class Store:
         return self._select("type = ?", type_.lower())
 
     def has_named(self, type_: str, name: str) -> bool:
-        """Whether any resource of a type has this name, wherever it is; reads no bodies."""
+        """Whether any resource of a type has this name, in any scope; reads no bodies."""
         end = f"/{name.lower()}"
         sql = "SELECT 1 FROM resources WHERE type = ? AND substr(key, ?) = ? LIMIT 1"
         return self._connection.execute(sql, (type_.lower(), -len(end), end)).fetchone() is not None
 
     def named(self, type_: str, name: str) -> list[Resource]:
-        """Every resource of a type with this name, wherever it is."""
+        """Every resource of a type with this name, in any scope."""
         end = f"/{name.lower()}"
         return self._select("type = ? AND substr(key, ?) = ?", type_.lower(), -len(end), end)
 
     def under(self, scope_id: str) -> list[Resource]:
-        """Everything below a scope (not the scope itself), extension resources included."""
+        """Everything below a scope (not the scope itself), including extension resources."""
         prefix = scope_id.lower().rstrip("/") + "/"
         return self._select("key >= ? AND key < ?", prefix, prefix[:-1] + "0")  # "0" is the character after "/"
 
     def _select(self, where: str, *arguments: str | int) -> list[Resource]:
-        # `where` is one of the constant texts above; values are always bound.
+        # `where` is one of the constant strings above; values are always bound.
         rows = self._connection.execute(
             f"SELECT id, body, private, sequence FROM resources WHERE {where} ORDER BY sequence", arguments
         )
@@ -202,11 +202,13 @@ class Store:
     def count_resources(self) -> int:
         return int(self._connection.execute("SELECT COUNT(*) FROM resources").fetchone()[0])
 
-    # Soft-deleted resources: gone, but their names stay taken for a while
+    # Soft-deleted resources: deleted, but their names stay taken for a while
 
     def soft_delete(self, key: str, type_: str, until: float, document: dict[str, Any]) -> None:
-        """Remember that a resource's name stays taken until a time (seconds since the epoch). `key` is the resource's
-        id; `document` is what a recovery or a list needs."""
+        """Keep a resource's name taken until a time (seconds since the epoch).
+
+        `key` is the resource's id; `document` is the data for a recovery or a list.
+        """
         values = (type_.lower(), key.lower(), until, json.dumps(document))
         self._connection.execute("INSERT OR REPLACE INTO soft_deleted VALUES (?, ?, ?, ?)", values)
 
@@ -244,7 +246,7 @@ class Store:
         return self._connection.execute(sql, (resource_id.lower(),)).fetchone() is not None
 
     def running_operations(self, scope_id: str | None = None) -> list[dict[str, Any]]:
-        """Running operations on a resource or below it; all without `scope_id`."""
+        """Running operations on a resource or below it; without `scope_id`, all of them."""
         if scope_id is None:
             rows = self._connection.execute("SELECT document FROM operations WHERE running = 1")
         else:

@@ -31,12 +31,12 @@ REHEARSAL_SWITCHES = (
     ),
     Switch(
         "--timing",
-        "real: operations last as long as recorded of the service, and no Retry-After is sent (default: fast)",
+        "real: operations take as long as recorded for the service, and no Retry-After is sent (default: fast)",
         "fast|real",
     ),
     Switch(
         "--service",
-        "which version of Machine Learning to imitate: that of 2022, that of 2024, or (default) the one that the "
+        "version of Machine Learning to imitate: that of 2022, that of 2024, or (default) the one that the "
         "api-version suggests",
         "{by-version,2022,2024}",
     ),
@@ -47,7 +47,7 @@ REHEARSAL_SWITCHES = (
     ),
     Switch(
         "--autoscale-speed",
-        f"let autoscale's minutes (turns, windows, cool-downs) pass 1 to {MAX_SPEED} times as fast; schedules not",
+        f"run autoscale's turns, windows and cool-downs 1 to {MAX_SPEED} times as fast; schedules stay",
         "TIMES",
     ),
     Switch(

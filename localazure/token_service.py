@@ -1,6 +1,7 @@
-"""Where clients get tokens, and the cloud's metadata: what Microsoft Entra ID and the managed identity endpoint serve.
+"""Serves tokens and the cloud's metadata, as Microsoft Entra ID and the managed identity endpoint do.
 
-The answers are made in `identity.py`; here is their HTTP. Everybody who reaches the loopback address gets a token.
+`identity.py` builds the answers; this module serves them over HTTP. Everyone who reaches the loopback address gets a
+token.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class TokenService:
         self._plane = plane
 
     def routes(self) -> list[web.RouteDef]:
-        """All of it; tenants can have any name."""
+        """All routes; tenants can have any name."""
         return [
             web.get("/metadata/endpoints", self._metadata),
             web.get("/msi/token", self._managed_identity),
@@ -39,7 +40,7 @@ class TokenService:
 
     async def _managed_identity(self, request: web.Request) -> web.Response:
         if "X-IDENTITY-HEADER" not in request.headers:
-            # An App Service refuses such requests as well: they may come from a page or a redirect.
+            # An App Service also refuses such requests: they may come from a web page or a redirect.
             text = "X-IDENTITY-HEADER is missing."
             return web.json_response({"error": "invalid_request", "error_description": text}, status=401)
         plane = self._plane
@@ -72,7 +73,7 @@ class TokenService:
 
 
 def not_served(request: web.Request) -> web.Response | None:
-    """The refusal of a token service's request that is not served here, as JSON, which is all that its clients read.
+    """The refusal of a token request that is not served here, as JSON, because its clients read only JSON.
 
     None for every other path.
     """

@@ -31,7 +31,7 @@ def require_version(api_version: str) -> None:
 
 
 def check_own_version(api_version: str, now: float) -> None:
-    """As `check_api_version`, for what Resource Manager itself answers: groups, lists, providers, tenants."""
+    """Like `check_api_version`, for what Resource Manager itself answers: groups, lists, providers, tenants."""
     check_api_version(RESOURCE_GROUP_TYPE, api_version, now)
 
 

@@ -1,4 +1,4 @@
-"""The data plane of batch endpoints over HTTP: invoke, list and read jobs, and the service discovery that leads there.
+"""The data plane of batch endpoints over HTTP: invoke, list and read jobs, and the service discovery for it.
 
 It stores jobs, which then run (see `namespaces.machine_learning.jobs`).
 """
@@ -24,7 +24,7 @@ _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 _MANAGEMENT = "/mferp/managementfrontend"
 _RUN_HISTORY = "/history/v1.0"
 _DATA_VERSION = "2020-09-01-dataplanepreview"  # recorded
-# Recorded: what the discovery names. Here all of them are this host, and most of them answer nothing.
+# Recorded: the services that the discovery names. Here all of them are this host, and most of them are not emulated.
 _SERVICES = (
     *("api", "catalog", "experimentation", "gallery", "history", "hyperdrive", "labeling", "modelmanagement"),
     *("pipelines", "studio"),
@@ -103,7 +103,7 @@ class BatchService:
 
     async def _run(self, request: web.Request) -> web.Response:
         """The details of a job's run, which `jobs.stream` of azure-ai-ml asks for; the rest of the run history is not
-        emulated. Not recorded: the fields that the client's model of it has and that can be known here."""
+        emulated. Not recorded: it returns the fields of the client's model that are known here."""
         try:
             self._check_caller(request)
             segments = split_path(request.match_info["path"])
@@ -117,7 +117,7 @@ class BatchService:
         return web.json_response(run_details(job))
 
     def _check_caller(self, request: web.Request) -> None:
-        """Any token of this installation will do; its audience is not checked."""
+        """Accepts any token of this installation; its audience is not checked."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         claims = identity.decode_token(token.strip(), self._plane.token_secret, self._plane.clock())
         if scheme.lower() != "bearer" or claims is None:
@@ -132,7 +132,7 @@ class BatchService:
     def _deployment(self, endpoint: Resource, asked: str | None) -> Resource:
         name = asked or endpoint.properties["defaults"]["deploymentName"]
         if not name:
-            # Not recorded; the words are ours.
+            # Not recorded; the wording is ours.
             raise BadRequest("BadRequest", f"Batch endpoint {endpoint.name} has no default deployment; name one.")
         for deployment in self._plane.store.children(endpoint.id, DEPLOYMENTS):
             if deployment.name.lower() == name.lower():
@@ -142,7 +142,7 @@ class BatchService:
     def _check_output(self, endpoint: Resource, sent: dict[str, Any]) -> None:
         datastore = (sent.get("outputDataset") or {}).get("datastoreId")
         if isinstance(datastore, str) and self._plane.store.get(datastore.removeprefix("azureml:")) is None:
-            # Status, code and words as recorded.
+            # Status, code and wording as recorded.
             raise NotFound("UserError", f"Could not find datastore: {datastore.rsplit('/', 1)[-1]}.")
 
 

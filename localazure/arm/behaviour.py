@@ -1,8 +1,8 @@
-"""How one resource type behaves; the default is what every ARM type does: keep what was sent, under ARM's rules.
+"""How one resource type behaves. The default is what every ARM type does: store the body under ARM's rules.
 
-A subclass per type adds defaults, rules, side effects and actions; what a body consists of is in `resource_body`.
-Handlers are synchronous on purpose: one that does not await cannot be interleaved with another, so reading, checking
-and writing are one step.
+A subclass per type adds defaults, rules, side effects and actions; `resource_body` builds the body. Handlers are
+synchronous on purpose: one that does not await cannot be interleaved with another, so reading, checking and writing are
+one step.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether the parts of a body are what the type says: objects, lists or single values.
+"""Checks that the parts of a body have the form that the type defines: objects, lists or single values.
 
-From the shapes that the catalog has for the declared types, so that behaviours may read a body without asking at every
-step. Only the form is checked: ARM is lenient with texts for numbers, and unknown fields are of other api-versions.
+It uses the catalog's shapes of the declared types, so that behaviours can read a body without checks at every step.
+Only the form is checked: ARM accepts strings for numbers, and unknown fields belong to other api-versions.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _items(path: str, value: list[Any], shape: Property) -> Iterator[str]:
 
 
 def _chosen(value: Mapping[str, Any], shape: Property) -> str | None:
-    """Which type of several an object has, by the one constant that tells them apart; None when it does not say."""
+    """The type of an object, by the constant that distinguishes the possible types; None without that constant."""
     for key in shape.get("oneOf", ()):
         for name, inner in object_type(key)["properties"].items():
             if "const" in inner and value.get(inner.get("arm", name)) == inner["const"]:

@@ -1,7 +1,7 @@
 """If-Match and If-None-Match of a write, for resources that show an etag. Pure.
 
-Azure documents both for private DNS and, with `*`, for ARM as a whole. A condition on a resource without an etag here
-is NotEmulated: ignoring it would overwrite what it protects.
+Azure documents both for private DNS and, with `*`, for ARM as a whole. A condition on a resource that has no etag here
+is NotEmulated: ignoring it would overwrite what the condition protects.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The control plane's parts, wired: store, operations, scoring, batch jobs, identities and one behaviour per type.
+"""Connects the control plane's parts: store, operations, scoring, batch jobs, identities and one behaviour per type.
 
-Behaviours reach each other and the data plane only through this object. It knows no HTTP.
+Behaviours reach each other and the data plane only through this object. It does not know HTTP.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from localazure.store import Resource, Store
 
 @dataclass(frozen=True)
 class Options:
-    """What a rehearsal may switch."""
+    """The settings of a rehearsal."""
 
     outside_network: bool = False
     """The caller counts as outside of private networks: storage without public access answers 403."""
     caller_without_data_roles: bool = False
     """The caller needs a role assignment to read or write blobs; otherwise it may do everything."""
     keep_omitted_traffic: bool = False
-    """An endpoint PUT without `traffic` keeps the weights. Documented is the reset; no recording shows the case."""
+    """An endpoint PUT without `traffic` keeps the weights. The reset is documented; no recording shows the case."""
     service: ServiceVersion = ServiceVersion.BY_API_VERSION
     """Which of the recorded Machine Learning services answers."""
     pace: str = "fast"
@@ -102,7 +102,7 @@ class ControlPlane:
         return secret
 
     def start(self) -> None:
-        """Bring the data plane to what the store says and go on with interrupted operations."""
+        """Bring the data plane to the state in the store and continue interrupted operations."""
         for behaviour in self._behaviours.values():
             behaviour.restore()
         self.operations.resume()
@@ -114,7 +114,7 @@ class ControlPlane:
         return task
 
     async def stop(self) -> None:
-        """Stop working; what is unfinished goes on at the next start."""
+        """Stop; unfinished work continues at the next start."""
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -143,7 +143,7 @@ class ControlPlane:
         return MachineLearningApi.of(api_version, self.options.service)
 
     def remove_tree(self, resource: Resource) -> None:
-        """Forget a resource and all below it, with their side effects."""
+        """Remove a resource and everything below it, with their side effects."""
         with self.store.transaction():
             for below in reversed(self.store.under(resource.id)):
                 self.behaviour(below.resource_id.type).removed(below)
@@ -153,7 +153,7 @@ class ControlPlane:
             self.store.delete(resource.id)
 
     def location_for(self, resource: Resource) -> str:
-        """The region that an operation's URL names: the resource's, else that of what contains it."""
+        """The region in an operation's URL: the resource's, or else that of its nearest ancestor."""
         current: Resource | None = resource
         while current is not None:
             if location := str(current.body.get("location", "")):

@@ -1,8 +1,8 @@
-"""Lists as Resource Manager gives them: `$filter`, and pages of `$top` with a `nextLink`. Pure.
+"""Lists as Resource Manager returns them: `$filter`, and pages of `$top` with a `nextLink`. Pure.
 
 Of the filter language the documented part for resources, resource groups and role assignments: `eq`, `ne`,
-`substringof`, functions such as `atScope()`, joined by `and` and `or`. Everything else is NotEmulated: an ignored
-filter would show too much.
+`substringof`, functions such as `atScope()`, joined by `and` and `or`. Everything else is NotEmulated, because an
+ignored filter would return too much.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Term:
 
     name: str
     operator: str
-    """eq, ne, substringof, or call: then `name` is the function's."""
+    """eq, ne, substringof, or call; for a call, `name` is that of the function."""
     value: str
 
 
 Alternatives = Sequence[Sequence[Term]]
-"""A filter: one of these, each of which is fulfilled when all its terms are."""
+"""A filter matches when one of its alternatives does; an alternative matches when all its terms do."""
 
 
 def read_filter(text: str) -> Alternatives:
-    """Raises NotEmulated for what this module does not read; no text is a filter that lets everything through."""
+    """Raises NotEmulated for any other syntax; an empty string matches everything."""
     if not text.strip():
         return [[]]
     alternatives: list[list[Term]] = [[]]
@@ -71,7 +71,7 @@ def _value(text: str | None) -> str:
 
 
 def resource_filter(text: str, names: Sequence[str]) -> Callable[[Mapping[str, Any]], bool]:
-    """Whether a resource, as a list shows it, fulfils a filter. Of `names` those that this list's filter may use.
+    """Whether a resource in its list form matches a filter. `names` are the ones that this list's filter may use.
 
     Raises NotEmulated for others.
     """
@@ -107,9 +107,9 @@ def _compare(body: Mapping[str, Any], term: Term, tagged: Sequence[str]) -> bool
 
 
 def page(values: Sequence[Any], query: Mapping[str, str], url: str, *, size: str = "$top") -> dict[str, Any]:
-    """The part of a list that a request asks for, and where the next part is. `url` is that of the list.
+    """The requested page of a list, and the link to the next page. `url` is that of the list.
 
-    The token of the next page is opaque in Azure; here it says how many have been shown.
+    The token of the next page is opaque in Azure; here it is the number of items returned so far.
     """
     token = {"$top": "$skiptoken"}.get(size, "$skip")
     given = {name.lower(): value for name, value in query.items()}

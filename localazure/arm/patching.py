@@ -1,7 +1,7 @@
-"""PATCH as the services around Machine Learning do it: fields that are sent replace, all others stay, at once.
+"""PATCH as the services around Machine Learning implement it: sent fields replace, all others stay, at once.
 
 Documented for resource groups ("if a field is unspecified, the current value is retained"); for the other types it is
-this project's reading. Rules of the PUT hold for the outcome. Fields that a service's PATCH does not have are
+this project's interpretation. The rules of the PUT apply to the result. Fields that a service's PATCH does not have are
 NotEmulated: ignoring them would look like a change.
 """
 
@@ -27,7 +27,7 @@ class Patched(Behaviour):
 
     patchable: ClassVar[frozenset[str]] = frozenset({"tags"})
     dated: ClassVar[bool] = False
-    """Whether the type shows who made and changed it (systemData, documented for some)."""
+    """Whether the type has systemData (its creator and last author; documented for some)."""
 
     def body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
         body = super().body(request, existing, resource, location)
@@ -56,7 +56,7 @@ class Patched(Behaviour):
             return Reply(200, self.read(resource, request))
 
     def _merged(self, existing: Resource, sent: dict[str, Any]) -> dict[str, Any]:
-        """The PUT that says the same."""
+        """The equivalent PUT."""
         merged: dict[str, Any] = copy.deepcopy(existing.body) | {
             key: value for key, value in sent.items() if key != "properties" and value is not None
         }

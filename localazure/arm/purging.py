@@ -1,4 +1,4 @@
-"""Purges: what frees the name of a soft-deleted resource before its retention ends."""
+"""Purges, which free the name of a soft-deleted resource before its retention ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Purgeable(Behaviour):
     """Name of the parameter; its value must be `true`. Neither is case-sensitive."""
 
     def purges(self, request: Request) -> bool:
-        """Whether a DELETE asks for a purge."""
+        """Whether a DELETE requests a purge."""
         given = {name.lower(): value.lower() for name, value in request.query.items()}
         return given.get(self.purge_parameter.lower()) == "true"
 

@@ -1,7 +1,7 @@
 """Quota of managed deployments: cores by family of VM sizes, with the 20 % that the service keeps for upgrades.
 
-Formula and exempt families are documented; that the reserve counts as usage, and that the check comes with the PUT,
-is not verified. The refusal is the text that users report. Only families that a limit is set for are checked.
+Formula and exempt families are documented. It is not verified that the reserve counts as usage, and that the PUT
+already makes the check. The refusal has the text that users report. Only families with a limit are checked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from localazure.store import Resource
 
 
 def needed_cores(size: str, instances: int) -> int:
-    """Cores that so many instances take from the quota; 0 if the size is not known."""
+    """The cores that `instances` take from the quota; 0 if the size is not known."""
     known = find_size(size)
     if known is None:
         return 0
@@ -28,8 +28,8 @@ def family_of(size: str) -> str:
 
 
 def read_quota(given: Iterable[str]) -> dict[str, int]:
-    """Limits by family, from `FAMILY=CORES` strings (`DSv2=24` or `standardDSv2Family=24`). Raises ValueError, whose
-    message says what is wrong."""
+    """Limits by family, from `FAMILY=CORES` strings (`DSv2=24` or `standardDSv2Family=24`). Raises ValueError with an
+    explanation."""
     quota = {}
     for text in given:
         family, _, cores = text.partition("=")

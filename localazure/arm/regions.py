@@ -1,7 +1,7 @@
 """Azure's public regions, as `GET /subscriptions/{id}/locations` lists them, and the refusal of all others. Pure.
 
-Names and groups are those of Microsoft's list of regions (read 2026-07). It does not say which of them a subscription
-may use, nor which services each offers.
+Names and groups are those of Microsoft's list of regions (read 2026-07). The list does not state which of them a
+subscription may use, nor which services each offers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 REGIONS: dict[str, str] = {name.replace(" ", "").lower(): name for names in _GROUPS.values() for name in names}
 """Display names by name."""
 GLOBAL = "global"
-_CANARIES = frozenset({"centraluseuap", "eastus2euap"})  # not listed outside Microsoft, but recordings have them
+_CANARIES = frozenset({"centraluseuap", "eastus2euap"})  # not listed outside Microsoft, but found in recordings
 # Regions in which a group cannot be: not in the list of MicrosoftDocs/executable-docs#74; six of them are refused in
 # cloud-barista/cb-spider#527.
 _WITHOUT_GROUPS = frozenset(
@@ -50,7 +50,7 @@ _WITHOUT_GROUPS = frozenset(
 
 def check_region(arm_type: str, location: str, *, only_global: bool = False) -> None:
     """Raise BadRequest for a region that does not exist or does not offer the type; `location` in lower case and
-    without spaces. Groups are the only type for which the regions are known; all others are in every region."""
+    without spaces. The regions are known for groups only; all other types exist in every region."""
     of_group = arm_type.lower() == RESOURCE_GROUP_TYPE
     regions = [GLOBAL] if only_global else [name for name in REGIONS if not (of_group and name in _WITHOUT_GROUPS)]
     if location in regions or (location in _CANARIES and not only_global):

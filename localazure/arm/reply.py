@@ -26,11 +26,11 @@ class Request:
     body: dict[str, Any]
     query: Mapping[str, str]
     caller: str
-    """Who asks: for systemData."""
+    """The caller, for systemData."""
     client: str = ""
     """The User-Agent."""
     parts: Mapping[str, str] = field(default_factory=dict)
-    """What stands at the placeholders of the route that matched (`localazure.arm.routes`), as the client wrote it."""
+    """The values of the matching route's placeholders (`localazure.arm.routes`), as the client wrote them."""
 
     @property
     def sent_properties(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Reply:
 
 
 def with_location(reply: Reply, base_url: str, request: Request) -> Reply:
-    """Recorded of all in a workspace that is made at once: `Location` on 201, and only there."""
+    """Recorded for everything in a workspace that is created at once: `Location` on 201, and only there."""
     if reply.status == 201:
         reply.headers["Location"] = f"{base_url}{reply.body['id']}?api-version={request.api_version}"
     return reply

@@ -1,4 +1,4 @@
-"""What the stored body of a resource consists of: id, location, tags, identity, properties, dates. By ARM's rules."""
+"""Builds the stored body of a resource under ARM's rules: id, location, tags, identity, properties, dates."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from localazure.errors import BadRequest, Conflict
 from localazure.resource_id import ResourceId
 from localazure.store import Resource
 
-# Written by the service; what clients send under these names is ignored, as ARM does.
+# Written by the service; like ARM, it ignores these fields in requests.
 READ_ONLY = ("id", "name", "type", "systemData", "etag")
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the catalog knows of a type: its spelling and how its PUT and DELETE end."""
+    """The catalog's facts about a type: its spelling and how its PUT and DELETE end."""
 
     arm: str
     operation: str | None = None
@@ -50,15 +50,15 @@ class ResourceBody:
     plane: _Plane
     shape: Shape
     tracked: ClassVar[bool] = True
-    """Whether it has a location of its own, which is then required and cannot change."""
+    """Whether it has its own location, which is then required and cannot change."""
     is_global: ClassVar[bool] = False
     """Whether that location is always `global`."""
     longest_tag_name: ClassVar[int] = MAX_NAME
 
-    # What types change
+    # Hooks for types
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        """`properties` as stored: what was sent plus the service's own."""
+        """`properties` as stored: the sent ones plus the service's own."""
         return copy.deepcopy(request.sent_properties)
 
     def tags(self, sent: Any) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class ResourceBody:
         return read_tags(sent, max_name=self.longest_tag_name)
 
     def complete_body(self, resource: Resource, request: Request) -> None:
-        """Set what the service adds outside `properties`."""
+        """Set the fields that the service adds outside `properties`."""
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         """The body of a GET, in the form of the request's api-version."""
@@ -75,7 +75,7 @@ class ResourceBody:
     # The parts
 
     def canonical_id(self, requested: ResourceId, parent: Resource | None) -> str:
-        """The id as ARM stores it: parent as the parent is spelled, type as the catalog spells it, name as sent."""
+        """The id as ARM stores it: the parent in its own spelling, the type in the catalog's, the name as sent."""
         base = parent.id if parent else ResourceId(requested.parent).text
         segments = self.shape.arm.split("/")
         if len(segments) == 2:
@@ -99,7 +99,7 @@ class ResourceBody:
     def location_of(self, request: Request, existing: Resource | None) -> str:
         sent = request.body.get("location")
         if sent is not None and not isinstance(sent, str):
-            raise BadRequest("InvalidRequestContent", f"location must be text, got {sent!r}.")
+            raise BadRequest("InvalidRequestContent", f"location must be a string, got {sent!r}.")
         location = (sent or "").replace(" ", "").lower()
         if not self.tracked:
             return location

@@ -1,6 +1,6 @@
-"""What Resource Manager itself answers: tenants, subscriptions, regions, resource providers, operations. One line each.
+"""Resource Manager's own routes, one line each: tenants, subscriptions, regions, providers, operations.
 
-A route that belongs to a resource type stands in the `routes` of its class.
+A route that belongs to a resource type is in the `routes` of its class.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Identities and role assignments: who a resource is, and what it may read.
+"""Identities and role assignments: the principals of a resource, and what they may read.
 
-Only the checks that decide whether a deployment starts or a blob may be touched. Roles are known by their GUIDs;
-permissions inside role definitions, deny assignments, groups and conditions are not evaluated.
+Contains only the checks that decide whether a deployment starts or a blob may be accessed. Roles are known by their
+GUIDs; permissions inside role definitions, deny assignments, groups and conditions are not evaluated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from localazure.resource_id import is_within
 from localazure.store import Resource, Store
 
 GRANTED = "granted"
-"""Key of an assignment's creation time, in seconds since the epoch; assignments of older homes do not have it."""
+"""Key of an assignment's creation time, in seconds since the epoch; assignments in older homes do not have it."""
 USER_ASSIGNED_TYPE = "microsoft.managedidentity/userassignedidentities"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -49,7 +49,7 @@ BUILT_IN_ROLES = {
 
 BLOB_WRITERS = frozenset({BLOB_DATA_OWNER, BLOB_DATA_CONTRIBUTOR})
 BLOB_READERS = BLOB_WRITERS | {BLOB_DATA_READER}
-# AcrPush contains pulling; Owner and Contributor of a registry may pull as well.
+# AcrPush includes pulling; Owner and Contributor of a registry may pull as well.
 IMAGE_PULLERS = frozenset({ACR_PULL, ACR_PUSH, OWNER, CONTRIBUTOR})
 
 
@@ -60,7 +60,7 @@ class Identities:
         self._store = store
 
     def resolve(self, sent: Any, existing: Resource | None) -> dict[str, Any]:
-        """The identity block as Azure answers it. Raises BadRequest for an unknown type or identity."""
+        """The identity block as Azure returns it. Raises BadRequest for an unknown type or identity."""
         if not isinstance(sent, dict):
             raise BadRequest("InvalidRequestContent", f"identity must be an object, got {sent!r}.")
         kinds = {part.strip().lower() for part in str(sent.get("type", "")).split(",")}

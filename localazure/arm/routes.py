@@ -1,8 +1,7 @@
 """The route table: which handler answers a method and a path that is not simply one resource, one list or one action.
 
-A line is `METHOD /pattern`; `GET|HEAD` allows two methods, `*` all of them. In a pattern `{name}` stands for one
-segment and `{name:one|other}` for one of these words; the handler finds them in `Request.parts`. Case does not matter.
-Pure.
+A line is `METHOD /pattern`; `GET|HEAD` allows two methods, `*` all of them. In a pattern, `{name}` matches one segment
+and `{name:one|other}` one of these words; the handler finds the values in `Request.parts`. Case is ignored. Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _EVERY_METHOD = "*"
 
 
 def compile_pattern(text: str) -> re.Pattern[str]:
-    """What matches the paths that a pattern stands for."""
+    """The regular expression for the paths of a pattern."""
     parts, end = [], 0
     for placeholder in _PLACEHOLDER.finditer(text):
         name, words = placeholder.groups()
@@ -36,7 +35,7 @@ class Route:
     pattern: re.Pattern[str]
     handler: Handler
     of_type: str
-    """The resource type that declares it; empty for what Resource Manager itself answers."""
+    """The resource type that declares it; empty for routes of Resource Manager itself."""
 
     @classmethod
     def read(cls, line: str, handler: Handler, of_type: str = "") -> Route:
@@ -45,11 +44,11 @@ class Route:
 
     @property
     def is_own(self) -> bool:
-        """Whether Resource Manager itself answers, or its own provider."""
+        """Whether Resource Manager itself or its own provider answers."""
         return not self.of_type or self.of_type.lower().startswith("microsoft.resources/")
 
     def match(self, request: Request) -> Request | None:
-        """The request with its parts, or None when this line is not about it."""
+        """The request with its parts, or None when this line does not match it."""
         if request.method not in self.methods and _EVERY_METHOD not in self.methods:
             return None
         found = self.pattern.fullmatch(request.id.text)
@@ -63,7 +62,7 @@ class RouteTable:
         self._routes = tuple(routes)
 
     def find(self, request: Request) -> tuple[Route, Request] | None:
-        """The route that answers a request, with what its handler gets; None when no line matches."""
+        """The route that answers a request, and its handler's argument; None when no line matches."""
         for route in self._routes:
             if matched := route.match(request):
                 return route, matched

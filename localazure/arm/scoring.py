@@ -1,4 +1,4 @@
-"""The data plane as the control plane needs it: a part of `localazure.scoring.plane.ScoringPlane`."""
+"""The part of `localazure.scoring.plane.ScoringPlane` that the control plane uses."""
 
 from __future__ import annotations
 

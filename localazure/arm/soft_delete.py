@@ -1,7 +1,7 @@
-"""Deleted resources that a service keeps whole, so that they can be listed and recovered.
+"""Deleted resources that a service keeps completely, so that they can be listed and recovered.
 
-Such a resource is in no list and answers 404; its name stays taken until a certain time on the server's clock. What a
-PUT of that name does is a rule of its service, in its namespace.
+Such a resource is in no ordinary list and answers 404; its name stays taken until a given time on the server's clock.
+The service's namespace defines what a PUT of that name does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DAY_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class SoftDeleted:
-    """One deleted resource as it was, and two times in seconds since the epoch: deleted when, and kept until when."""
+    """One deleted resource as it was, with its deletion time and its expiry in seconds since the epoch."""
 
     resource: Resource
     deleted: float
@@ -45,12 +45,12 @@ class SoftDeletions:
         return [_read(document) for document in self._store.soft_deleted_of_type(arm_type, self._clock())]
 
     def named(self, arm_type: str, name: str) -> SoftDeleted | None:
-        """The one with this name, wherever it was; for types whose names are unique in all of Azure."""
+        """The one with this name in any scope; for types whose names are unique in all of Azure."""
         found = (one for one in self.of_type(arm_type) if one.resource.name.lower() == name.lower())
         return next(found, None)
 
     def find(self, resource_id: str, arm_type: str) -> SoftDeleted | None:
-        """The one with exactly this id."""
+        """The one with this id."""
         document = self._store.soft_deleted(resource_id, arm_type, self._clock())
         return _read(document) if document else None
 

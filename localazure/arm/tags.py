@@ -1,8 +1,8 @@
 """Tags under Resource Manager's limits. Pure.
 
 The limits are documented ("Use tags to organize your Azure resources"). Codes and wording are those that Azure
-PowerShell's Az.Migrate uses to imitate Resource Manager; whether Resource Manager's own wording is exactly the same is
-not known.
+PowerShell's Az.Migrate uses to imitate Resource Manager; it is not known whether Resource Manager's own wording is
+exactly the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RESERVED = frozenset("<>%&\\?/")
 
 
 def read_tags(sent: Any, *, max_name: int = MAX_NAME) -> dict[str, Any]:
-    """Tags as sent; none when left out. Raises BadRequest for anything but an object of strings within the limits."""
+    """Tags as sent; empty when omitted. Raises BadRequest for anything but an object of strings within the limits."""
     if sent is None:
         return {}
     if not isinstance(sent, dict) or not all(isinstance(value, str | None) for value in sent.values()):

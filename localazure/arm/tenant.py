@@ -1,4 +1,4 @@
-"""What belongs to no resource type: the one tenant, the one subscription, and the resource providers in it."""
+"""Answers about the one tenant, the one subscription, and its resource providers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def tenant() -> dict[str, Any]:
 
 
 def providers(types: Iterable[str], scope: str) -> list[dict[str, Any]]:
-    """Every namespace of which something is emulated."""
+    """Every namespace with an emulated type."""
     types = list(types)
     spelled = {arm_type.partition("/")[0].lower(): arm_type.partition("/")[0] for arm_type in types}
     return [provider(namespace, types, scope) for namespace in sorted(spelled.values())]
 
 
 def provider(namespace: str, types: Iterable[str], scope: str) -> dict[str, Any]:
-    """One namespace with its emulated types; registered, because nothing has to be. Raises NotEmulated for others."""
+    """One namespace with its emulated types, always registered. Raises NotEmulated for others."""
     own = [arm_type for arm_type in types if arm_type.lower().startswith(f"{namespace.lower()}/")]
     if not own:
         raise NotEmulated(f"The resource provider {namespace}")
@@ -56,7 +56,7 @@ def provider(namespace: str, types: Iterable[str], scope: str) -> dict[str, Any]
 
 
 def _api_version(arm_type: str) -> str:
-    """Any version is answered; named is the one that azure-native sends, for types that it lacks the namespace's."""
+    """Accepts any version; lists azure-native's version, or the namespace's for types that it lacks."""
     kind = by_arm_type(arm_type)
     if kind is not None:
         return kind.api_version

@@ -1,7 +1,7 @@
 """Clock and pace: how times are written, how long operations take, how often clients are told to poll.
 
-`FAST` is the pace of rehearsals: operations take what their work takes and clients are told to ask again soon. `REAL`
-is the pace of the recorded service: its durations, and no Retry-After.
+`FAST` is the pace of rehearsals: operations take only as long as their work, and clients poll at short intervals.
+`REAL` is the pace of the recorded service: its durations, and no Retry-After.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Clock = Callable[[], float]
 
 
 def time_text(seconds: float) -> str:
-    """As the service writes it: up to 7 decimals, trailing zeros cut, +00:00."""
+    """A time in the service's format: up to 7 decimals without trailing zeros, +00:00."""
     moment = datetime.fromtimestamp(seconds, UTC)
     fraction = f"{moment.microsecond:06d}".rstrip("0")
     return moment.strftime("%Y-%m-%dT%H:%M:%S") + (f".{fraction}" if fraction else "") + "+00:00"
@@ -35,18 +35,18 @@ class Timing:
     """Retry-After where the clients of Azure parse an integer: first answers to DELETE, PATCH, POST, batch and compute
     PUT."""
     durations: Mapping[str, float] = field(default_factory=dict)
-    """Least seconds by the end of an operation's kind, such as `workspaces/onlineEndpoints.put`; a PUT on what exists
-    is an `update`."""
+    """Minimum seconds by the end of an operation's kind, such as `workspaces/onlineEndpoints.put`; a PUT of an existing
+    resource is an `update`."""
     job_seconds: tuple[float, float] = (0.0, 0.0)
-    """When a batch job says Running, and when it is over, at the earliest; its work may take longer."""
+    """The earliest times at which a batch job is Running and has ended; its work may take longer."""
 
     def seconds(self, kind: str, *, update: bool) -> float:
-        """How long an operation takes at least; work that takes longer makes it longer."""
+        """The minimum duration of an operation; its work may take longer."""
         kind = f"{kind.removesuffix('.put')}.update" if update else kind
         return next((seconds for end, seconds in self.durations.items() if kind.endswith(f"/{end}")), 0.0)
 
     def retry_after(self, *, whole: bool = False) -> dict[str, str]:
-        """The header, where this pace sends it."""
+        """The header, if this pace sends it."""
         value = self.integer_poll_seconds if whole else self.poll_seconds
         return {"Retry-After": value} if value else {}
 
@@ -58,7 +58,7 @@ class Timing:
 
 
 FAST = Timing()
-# Medians of the recordings, or the one recorded case.
+# Medians of the recordings, or the only recorded case.
 REAL = Timing(
     poll_seconds="",
     integer_poll_seconds="",

@@ -2,7 +2,7 @@
 
 Source (documented): MicrosoftDocs/azure-ai-docs, articles/machine-learning/
 reference-managed-online-endpoints-vm-sku-list.md at commit 1d987e3, without NCv2 and NCv3, which Azure has retired
-since. Sizes that are not on the list and that deployments were reported to run on: ansible-collections/azure PR 2225
+since. Sizes that are not on the list, but on which users reported deployments: ansible-collections/azure PR 2225
 (Standard_D2s_v3), rubyrayjuntos/azure-mlops (Standard_D2ds_v5). Azure adds sizes all the time: `--vm-size` adds one.
 """
 
@@ -62,10 +62,10 @@ SIZES: Mapping[str, VmSize] = _read()
 
 
 def find_size(name: str) -> VmSize | None:
-    """The size, or None if it is not known here."""
+    """The size, or None if it is unknown here."""
     return SIZES.get(name.lower())
 
 
 def family_key(name: str) -> str:
-    """A family's name in one spelling: `DSv2`, `standardDSv2Family` and `standard DSv2 Family` are the same family."""
+    """A family's name, normalised: `DSv2`, `standardDSv2Family` and `standard DSv2 Family` are the same family."""
     return name.lower().replace(" ", "").removeprefix("standard").removesuffix("family")

@@ -2,9 +2,10 @@
 
     python driver.py WORK_FOLDER WORKER WORKERS
 
-It calls the scoring script the way Azure ML's driver does: `init()` once, `run(mini_batch)` with a list of paths, each
-mini batch in time and as often as retries allow. Rows that `run` returns go to `rows-<worker>.txt`, the count of
-inputs that failed to `failed-<worker>.txt`. Standard library only, and no newer Python than environments have.
+It calls the scoring script like Azure ML's driver: `init()` once, then `run(mini_batch)` with a list of paths, each
+mini batch within its timeout and with its retries. Rows that `run` returns go to `rows-<worker>.txt`, the count of
+inputs that failed to `failed-<worker>.txt`. It uses the standard library only, and no syntax newer than the Python of
+environments.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import sys
 import traceback
 from typing import Any
 
-# A script that swallows the timeout, or hangs where Python's signals do not reach, ends with its process.
+# A script that swallows the timeout, or hangs outside the reach of Python's signals, ends with its process.
 _GRACE_SECONDS = 5.0
 
 
 class MiniBatchTimeout(Exception):
-    """`run` took longer than the deployment allows."""
+    """`run` took longer than the deployment permits."""
 
 
 def _too_long(*_: object) -> None:
@@ -41,7 +42,7 @@ def _load(script: str) -> Any:
 
 
 def _rows(returned: Any) -> list[str]:
-    """Lines for the output file: of a DataFrame its rows with spaces between the values, of a list its elements."""
+    """Lines for the output file: a DataFrame's rows with spaces between the values, or a list's elements."""
     if hasattr(returned, "to_csv"):
         return str(returned.to_csv(sep=" ", header=False, index=False)).splitlines()
     if isinstance(returned, (list, tuple)) or hasattr(returned, "tolist"):
@@ -58,7 +59,7 @@ def _in_time(run: Any, batch: list[str], timeout: float) -> list[str]:
 
 
 def _score(run: Any, batch: list[str], timeout: float, attempts: int) -> list[str] | None:
-    """What one mini batch returned; None when every attempt failed."""
+    """The result of one mini batch; None when every attempt failed."""
     for attempt in range(1, attempts + 1):
         if timeout:
             faulthandler.dump_traceback_later(timeout + _GRACE_SECONDS, exit=True)

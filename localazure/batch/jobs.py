@@ -1,4 +1,4 @@
-"""What runs the jobs of batch endpoints, as the control plane sees it."""
+"""The runner of batch jobs as the control plane sees it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Runs batch jobs as processes: environment, files in place, one worker after the other started, results collected.
+"""Runs batch jobs as processes: builds the environment, copies the files, starts the workers, collects the results.
 
-A run is one coroutine; cancelling it ends its processes. What a killed predecessor left is ended by `start`. There are
-no nodes and no cluster: a few jobs run at once on this machine, each with no more workers than it can bear; the others
-wait. Logs are bounded, output is not: it is the caller's own disk.
+A run is one coroutine; cancelling it ends its processes. `start` ends processes that a killed predecessor left behind.
+There are no nodes and no cluster: a few jobs run at once on this machine, each with a limited number of workers; other
+jobs wait. Logs are bounded; output is not, because it is on the caller's own disk.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _LOG_TAIL_BYTES = 8192
 _LOOK_SECONDS = 1.0
 JOBS_AT_ONCE = 4
 MOST_WORKERS = 16
-"""Processes of one job, however many nodes and cores a deployment asks for."""
-# Besides these, nothing of this process reaches a script: no tokens, no certificates.
+"""Processes of one job, regardless of the nodes and cores that a deployment requests."""
+# A script gets only these variables of this process: no tokens, no certificates.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 
 
@@ -46,19 +46,20 @@ class BatchRunner:
         self._turns = asyncio.Semaphore(JOBS_AT_ONCE)
 
     async def start(self) -> None:
-        """End the processes that a killed predecessor left behind (and only those)."""
+        """End the processes that a killed predecessor left behind, and no others."""
         await asyncio.to_thread(self._end_orphans)
 
     def _end_orphans(self) -> None:
         processes.end_orphans(list(self._folder.glob("*/*.pid")))
 
     def log(self, job: str) -> Path:
-        """Where a job's output is written."""
+        """The folder of a job's output."""
         return self._folder / job / "log.txt"
 
     async def run(self, spec: BatchSpec, started: Started) -> BatchResult:
-        """Run a job to its end; raises DeploymentFailed with the reason when it fails. Cancelling ends it. `started` is
-        called when the environment is there and scoring begins."""
+        """Run a job to its end; raises DeploymentFailed with the reason when it fails.
+
+        Cancelling ends it. Calls `started` when the environment is ready and scoring begins."""
         if self._simulated:
             raise DeploymentFailed("NotEmulated", "With --compute simulated no batch job runs.")
         async with self._turns:
@@ -80,7 +81,7 @@ class BatchRunner:
         return BatchResult(work / "output", failed)
 
     async def _score(self, spec: BatchSpec, work: Path, python: Path, workers: int) -> int:
-        """Run the workers to their end; how many inputs failed."""
+        """Run the workers to their end; returns the number of failed inputs."""
         running = [asyncio.create_task(self._work(spec, work, python, number, workers)) for number in range(workers)]
         watching = asyncio.create_task(self._limit_log(self.log(spec.job)))
         try:
@@ -107,7 +108,7 @@ class BatchRunner:
         return failed
 
     async def _limit_log(self, log: Path) -> None:
-        """A script may print for ever: the file is appended to, so that what is printed next is at its new start."""
+        """Limit the log: a script may print for ever. The process appends, so it goes on in the empty file."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             with contextlib.suppress(OSError):
@@ -150,7 +151,7 @@ class BatchRunner:
 
 
 async def _finished(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for a thread to its end even when this task is cancelled: nobody else would know that it still writes."""
+    """Wait for a thread to end even when this task is cancelled: no other task knows that it is still writing."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
@@ -160,7 +161,7 @@ async def _finished(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _count(path: Path) -> int | None:
-    """What a worker wrote at its end; None when it did not get there."""
+    """The file that a worker wrote at its end; None when it did not finish."""
     try:
         return int(path.read_text())
     except (OSError, ValueError):
@@ -168,7 +169,7 @@ def _count(path: Path) -> int | None:
 
 
 def _clean(work: Path, *, output: bool) -> None:
-    """Keep the log, and what is published."""
+    """Keep the log and the published folder."""
     for copied in ("code", "model", *(["output"] if output else [])):
         shutil.rmtree(work / copied, ignore_errors=True)
     for left in (*work.glob("rows-*.txt"), *work.glob("failed-*.txt"), *work.glob("job.json")):

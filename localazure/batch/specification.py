@@ -1,4 +1,4 @@
-"""What a batch job needs to run, as plain values."""
+"""The specification of a batch job, as plain values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BatchSpec:
     workers: int
     """Processes that share the mini batches: concurrency of an instance times instances."""
     append_row: bool
-    """Whether what `run` returns is written to `output_file_name`; otherwise the script writes by itself."""
+    """Whether the results of `run` are written to `output_file_name`; otherwise the script writes its own files."""
     output_file_name: str
     logging_level: str
     environment_variables: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class BatchSpec:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What a run left."""
+    """The result of a run."""
 
     output: Path
     """The folder to publish."""

@@ -1,5 +1,6 @@
-"""What the azure-native SDK does not say about a type: where ARM keeps a property, renamed properties, what forces a
-replacement.
+"""Facts about a type that the azure-native SDK does not contain.
+
+Where ARM stores a property, renamed properties, inputs that force a replacement.
 
 Small tables with the source of each fact, and one rule: ARM keeps a resource's own fields in `properties`, except
 those of its envelope. The rule and the renames were compared once, property by property, with the models of
@@ -38,7 +39,7 @@ _NESTED_RESOURCES = (
 )
 _NAMED_VALUES = ("ExtendedLocation", "Sku")
 
-# Log Analytics keeps the price tier in its properties; an autoscale setting has a second name there.
+# Log Analytics stores the price tier in its properties; an autoscale setting has a second name there.
 _NOT_IN_ENVELOPE = (
     ("operationalinsights:Workspace", "sku"),
     ("operationalinsights:WorkspaceResult", "sku"),
@@ -46,7 +47,7 @@ _NOT_IN_ENVELOPE = (
     ("network:BackendAddressPoolResponse", "location"),
 )
 
-# Application Insights spells its properties in its own way.
+# Application Insights has its own spelling of properties.
 _COMPONENT = {
     "applicationType": "Application_Type",
     "flowType": "Flow_Type",
@@ -109,15 +110,15 @@ _REPLACED: Mapping[str, Sequence[str]] = {
     "operationalinsights:Workspace": ("location",),  # from memory
 }
 
-# Arrays that other resources may own: azure-native keeps what Azure has when the program does not name them. Which
-# arrays these are is reasoned from its generator: the item type is the body of a resource of its own.
+# Arrays that other resources may own: azure-native keeps Azure's value when the program does not set them. The list is
+# derived from its generator: the item type is the body of a separate resource.
 _MAINTAINED: Mapping[str, Sequence[Sequence[str]]] = {
     "keyvault:Vault": (("properties", "accessPolicies"),),
     "network:NetworkSecurityGroup": (("securityRules",),),
     "network:VirtualNetwork": (("subnets",), ("virtualNetworkPeerings",)),
 }
 
-# Inputs that azure-native sets back to the service's default when the program stops naming them.
+# Inputs that azure-native resets to the service's default when the program no longer sets them.
 _RESTORED: Mapping[str, Mapping[str, object]] = {
     "storage:StorageAccount": {
         "networkRuleSet": {
@@ -131,7 +132,7 @@ _RESTORED: Mapping[str, Mapping[str, object]] = {
 
 
 def place(name: str, key: str, siblings: Sequence[str]) -> tuple[list[str], str]:
-    """Where ARM keeps the property `key` of the type `name`: the containers, outermost first, and its ARM name."""
+    """Where ARM stores the property `key` of the type `name`: the containers, outermost first, and its ARM name."""
     base = name.removesuffix("Args").removesuffix("Response").removesuffix("Result")
     if base == "network:IpamPoolPrefixAllocation" and key == "id":
         return ["pool"], "id"
@@ -141,7 +142,7 @@ def place(name: str, key: str, siblings: Sequence[str]) -> tuple[list[str], str]
 
 
 def _has_properties(name: str, siblings: Sequence[str]) -> bool:
-    """Whether ARM has a `properties` object that the SDK does not show."""
+    """Whether ARM has a `properties` object that the SDK flattens."""
     namespace, short = name.split(":")
     if "properties" in siblings or short.startswith("ResourceGroup"):
         return False
@@ -163,12 +164,12 @@ def replaced_on_change(resource: str) -> Sequence[str]:
 
 
 def maintained(resource: str) -> Sequence[Sequence[str]]:
-    """The inputs, as SDK paths, that keep Azure's value when the program does not name them."""
+    """The inputs, as SDK paths, that keep Azure's value when the program does not set them."""
     return _MAINTAINED.get(resource, ())
 
 
 def restored(resource: str) -> Mapping[str, object]:
-    """The inputs that return to these values when the program stops naming them."""
+    """The inputs that return to these values when the program no longer sets them."""
     return _RESTORED.get(resource, {})
 
 

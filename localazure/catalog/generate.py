@@ -1,8 +1,8 @@
 """Derives the catalog's generated files from the installed SDKs: `python -m localazure.catalog.generate`.
 
 `api_versions.json` and `shapes.json` are committed, because the processes that read them must not import the SDKs
-(seconds and hundreds of megabytes); a test regenerates and compares. What the SDKs do not say (which properties ARM
-nests, renamed ones, what forces a replacement) is in `localazure.catalog.arm_names`.
+(seconds and hundreds of megabytes); a test regenerates and compares. `localazure.catalog.arm_names` has the facts that
+the SDKs do not contain (which properties ARM nests, renamed ones, inputs that force a replacement).
 """
 
 import enum
@@ -47,7 +47,7 @@ def sdk_module(token: str) -> ModuleType:
 
 
 def api_version(token: str) -> str:
-    """The API version that the resource's documentation says it uses."""
+    """The API version that the resource's documentation states."""
     source = Path(cast(str, sdk_module(token).__file__)).read_text()
     match = re.search(r"Uses Azure REST API version ([\w-]+)\.", source)
     if match is None:
@@ -61,7 +61,7 @@ def class_name(cls: type) -> str:
 
 
 class Walker:
-    """Describes types and, once each, the types they mention."""
+    """Describes types and, once each, the types that they refer to."""
 
     def __init__(self) -> None:
         self.types: dict[str, Json] = {}
@@ -78,7 +78,7 @@ class Walker:
         if origin is not None and issubclass(origin, Mapping):
             return {"type": "object", "values": self.describe(typing.get_args(hint)[1])}
         if not isinstance(hint, type):
-            raise TypeError(f"{hint!r}: an annotation that the generator does not know. Teach it in {__name__}.")
+            raise TypeError(f"{hint!r}: an annotation that the generator does not know. Add it to {__name__}.")
         if issubclass(hint, enum.Enum):
             return {"type": "string" if issubclass(hint, str) else "integer" if issubclass(hint, int) else "number"}
         return {"type": "object", "ref": self._describe_class(hint)}
@@ -90,7 +90,7 @@ class Walker:
             origin = typing.get_origin(member)
             name = getattr(origin or member, "__name__", "")
             if member is type(None) or name in ("Awaitable", "Output") or name.endswith("Dict"):
-                continue  # the SDK's plumbing: the same type, promised or as a dictionary
+                continue  # wrappers of the SDK: the same type as an awaitable or a dictionary
             if isinstance(member, type) and issubclass(member, enum.Enum) and str in members:
                 continue
             (scalars if member in _SCALARS or origin is not None else classes).append(member)
@@ -107,7 +107,7 @@ class Walker:
         return name
 
     def describe_members(self, name: str, cls: type) -> Json:
-        """The properties of a type, what it requires, and its constants."""
+        """The properties of a type, the required ones, and its constants."""
         is_input = sdk_types.is_input_type(cls)
         hints = sdk_types.input_type_types(cls) if is_input else sdk_types.output_type_types(cls)
         properties = {key: self.describe(hint) for key, hint in hints.items()}
@@ -219,12 +219,14 @@ def generated() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Writes the generated files, or with `--check` only says whether they are up to date."""
+    """Writes the generated files; with `--check`, only reports whether they are up to date."""
     stale = [path for path, content in generated().items() if not path.exists() or path.read_text() != content]
     if "--check" in sys.argv[1:]:
         names = ", ".join(path.name for path in stale)
         sys.exit(
-            f"{names}: not what the installed SDKs give. Run `python -m localazure.catalog.generate`." if stale else 0
+            f"{names}: out of date with the installed SDKs. Run `python -m localazure.catalog.generate`."
+            if stale
+            else 0
         )
     for path, content in generated().items():
         path.write_text(content)

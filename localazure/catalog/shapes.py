@@ -10,22 +10,22 @@ from typing import NotRequired, TypedDict, cast
 
 
 class Property(TypedDict, total=False):
-    """One property: what it holds, and where and as what ARM keeps it."""
+    """One property: its type, and its place and name in an ARM body."""
 
     type: str
     """string, integer, number, boolean, array or object; absent: anything."""
     ref: str
     """Key of an object's type."""
     oneOf: list[str]
-    """Keys of the types that an object may have; a `const` tells them apart."""
+    """Keys of the types that an object may have; a `const` distinguishes them."""
     items: "Property"
     values: "Property"
-    """What a map holds."""
+    """The value type of a map."""
     const: str
     arm: str
-    """ARM's name, if it is another one."""
+    """ARM's name, if it differs."""
     containers: list[str]
-    """The objects around it in an ARM body that the SDK does not show, outermost first."""
+    """The enclosing objects in an ARM body that the SDK flattens, outermost first."""
     set: bool
     """A list of strings that ARM takes as a map with empty values."""
     replace: bool
@@ -40,14 +40,14 @@ class ObjectType(TypedDict):
 
 
 class ResourceShape(TypedDict):
-    """What the program gives for a resource and what it gets back."""
+    """The inputs and outputs of a resource."""
 
     inputs: ObjectType
     outputs: dict[str, Property]
     maintained: NotRequired[list[list[str]]]
-    """Inputs, as paths, that keep Azure's value when the program does not name them."""
+    """Inputs, as paths, that keep Azure's value when the program does not set them."""
     restored: NotRequired[dict[str, object]]
-    """Inputs that return to these values when the program stops naming them."""
+    """Inputs that return to these values when the program no longer sets them."""
 
 
 class _Shapes(TypedDict):

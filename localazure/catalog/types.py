@@ -1,7 +1,7 @@
-"""The resource types that the local Azure emulates: one entry per type, the smallest that cannot be derived.
+"""The resource types that the local Azure emulates: one entry per type, with only the facts that cannot be derived.
 
 A path template names its parameters as azure-native does (camelCase inputs of the SDK); API versions come from the
-generated `api_versions.json`. Nothing about the shape of a body is here, and no behaviour.
+generated `api_versions.json`. Shapes of bodies and behaviour are elsewhere.
 """
 
 import json
@@ -16,7 +16,7 @@ _ML = _GROUP + "/providers/Microsoft.MachineLearningServices/workspaces/{workspa
 _NETWORK = _GROUP + "/providers/Microsoft.Network"
 _ENDPOINT = _NETWORK + "/privateEndpoints/{privateEndpointName}"
 
-# Parameters that hold a whole ARM id and therefore span several path segments.
+# Parameters that contain a whole ARM id and therefore span several path segments.
 _ID_PARAMETERS = ("scope", "resourceUri")
 # azure-native's exceptions to its rule for names.
 _NAMED_BY_UUID = ("roleAssignmentName",)
@@ -35,10 +35,10 @@ class ResourceType:
     """How a PUT ends: None at once (200 or 201), "mfe" (online endpoints and deployments), "workspace" and "compute"
     (operations of their own), "generic" (201 with `Azure-AsyncOperation`), "location" (202 with `Location`)."""
     deletion: str | None = None
-    """How a DELETE ends, in the same words."""
+    """How a DELETE ends, with the same values."""
     singleton: bool = False
-    """Whether Azure creates it with its parent and has no DELETE for it: azure-native then takes over what exists and
-    sends an empty body instead of a deletion (read in its table of default states)."""
+    """Whether Azure creates it with its parent and has no DELETE for it: azure-native then adopts the existing
+    resource and sends an empty body instead of a deletion (read in its table of default states)."""
 
     @property
     def api_version(self) -> str:
@@ -55,7 +55,7 @@ class ResourceType:
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """The path's parameters from left to right, `subscriptionId` included."""
+        """The path's parameters from left to right, including `subscriptionId`."""
         return tuple(re.findall(r"{(\w+)}", self.path))
 
     @property
@@ -65,7 +65,7 @@ class ResourceType:
 
     @property
     def auto_name(self) -> str:
-        """How azure-native names a resource that the program does not: "uuid", "random" (the logical name and 8 hex
+        """How azure-native names a resource when the program does not: "uuid", "random" (the logical name and 8 hex
         digits) if it has no parent of its own provider, else "copy" (the logical name).
         """
         if self.name_parameter in _NAMED_BY_UUID:

@@ -1,8 +1,8 @@
-"""Which api-versions each type has: `known_versions.json`.
+"""The api-versions of each type, from `known_versions.json`.
 
 Taken from Azure/bicep-types-az @1f896de2d (2026-08-20), which Microsoft generates from the specifications of all
 services, and extended with the versions that error messages in Azure/acs-engine#4037,
-digiaiiris/zabbix-azure-monitoring#36 and microsoft/vscode-tools-for-ai#940 name. Metrics and skus are in neither.
+digiaiiris/zabbix-azure-monitoring#36 and microsoft/vscode-tools-for-ai#940 name. Neither source has metrics and skus.
 """
 
 from __future__ import annotations

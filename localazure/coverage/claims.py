@@ -1,4 +1,4 @@
-"""What the coverage page says: types and their operations, and every single claim that needs a proof."""
+"""The content of the coverage page: types and their operations, and every single claim that needs a proof."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shapes() -> list[Shape]:
 
 @cache
 def proofs() -> list[Proof]:
-    """What the tests of this checkout prove."""
+    """The proofs in the tests of this checkout."""
     types = [shape.arm for shape in shapes()]
     groups = {
         CATALOG: [kind.arm for kind in RESOURCE_TYPES],
@@ -39,7 +39,7 @@ def proofs() -> list[Proof]:
 
 
 def claims() -> set[tuple[str, str, str]]:
-    """All that needs a proof: type, `honours` or `refuses`, field."""
+    """Every claim that needs a proof: type, `honours` or `refuses`, field."""
     said = {shape.arm: declared(behaviour_of(shape.arm)) for shape in shapes()} | {EVERY: declared(Behaviour)}
     found = {(FAULTS, "honours", str(kind)) for kind in MEANINGS}
     found |= {(DATA, "honours", what) for what in DATA_PLANE}
@@ -51,7 +51,7 @@ def claims() -> set[tuple[str, str, str]]:
 
 
 def operations(shape: Shape) -> Mapping[str, str]:
-    """What a type answers to, in the columns of the table; `-` is not emulated."""
+    """The operations of a type, in the columns of the table; `-` is not emulated."""
     kind = behaviour_of(shape.arm)
     refuses_put = kind.read_only or kind.put.__annotations__.get("return") == "NoReturn"
     refuses_delete = kind.delete.__annotations__.get("return") == "NoReturn"
@@ -65,7 +65,7 @@ def operations(shape: Shape) -> Mapping[str, str]:
 
 
 def emulated(shape: Shape) -> set[str]:
-    """Every single operation that a type answers to."""
+    """Every single operation of a type."""
     told = operations(shape)
     found = set(told["read"].split(", ")) | {name for name in ("PUT", "PATCH", "DELETE") if told[name] != "-"}
     return found | set(behaviour_of(shape.arm).actions)

@@ -1,7 +1,7 @@
-"""Where the local Azure answers otherwise than recordings of the real service, and why. Pure data.
+"""Where the local Azure's answers deviate from recordings of the real service, and why. Pure data.
 
 The conformance tests replay recordings: a difference that is not in this list fails them, and so does an entry that no
-longer occurs. What tests cannot compare (no recording) is in the coverage page's own words.
+longer occurs. Deviations that tests cannot compare (no recording) are in the coverage page's prose.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Deviation:
-    """One kind of difference. Patterns match whole texts."""
+    """One kind of difference. Patterns match whole strings."""
 
     name: str
     step: str
@@ -45,8 +45,8 @@ DEVIATIONS: tuple[Deviation, ...] = (
         status="404",
         where=r"header x-ms-failure-cause|body\.error\..*",
         seen_in=("online-deployment-delete", "batch-endpoint-create-delete"),
-        reason="For a while after a deletion the service's own 404 was recorded as well as ARM's; here it is always "
-        "ARM's.",
+        reason="For a while after a deletion, both the service's own 404 and ARM's were recorded; here it is "
+        "always ARM's.",
     ),
     Deviation(
         name="result of regenerateKeys",
@@ -63,15 +63,14 @@ DEVIATIONS: tuple[Deviation, ...] = (
         status=r"5\d\d",
         where="status",
         seen_in=("online-deployment-delete-while-traffic-k8s",),
-        reason="A failure between ARM and the service is no behaviour; faults on command can make one.",
+        reason="A failure between ARM and the service is not a behaviour; faults on command can cause one.",
     ),
     Deviation(
         name="addresses of Kubernetes endpoints",
         step=r".* \{workspace\}/onlineEndpoints/.*",
         where=r"body\.(value\[\d+\]\.)?properties\.(scoringUri|swaggerUri)",
         seen_in=("online-deployment-delete-while-traffic-k8s",),
-        reason="There is no cluster with an address of its own: such endpoints have the local address, as managed "
-        "ones do.",
+        reason="There is no cluster with its own address: such endpoints have the local address, like managed ones.",
     ),
     Deviation(
         name="identity of batch endpoints in a test region",
@@ -86,7 +85,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         step="POST /jobs",
         where=r"body\.properties\.name",
         seen_in=("batch-deployment-invoke",),
-        reason="The service makes names out of words; here they are local_job_ and eight digits.",
+        reason="The service builds names from words; here they are local_job_ and eight digits.",
     ),
     Deviation(
         name="hashes masked by the recorder",
@@ -116,7 +115,7 @@ DEVIATIONS: tuple[Deviation, ...] = (
         where=r"body\.(value\[\d+\]\.)?properties\.(status|properties\.localazure\..*)",
         seen_in=(),
         reason="A job really runs here, and fails where it cannot (an input on the internet, an image without a conda "
-        "file); what it then says is in properties of its own.",
+        "file); its own properties then give the reason.",
     ),
     Deviation(
         name="ids of batch endpoints in mid-2022",

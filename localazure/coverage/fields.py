@@ -1,6 +1,6 @@
-"""Fields of bodies: which there are, what is declared of them, and which are therefore only stored. Pure.
+"""Fields of bodies: which fields exist, what types declare about them, and which are therefore only stored. Pure.
 
-A field is named by its path in an ARM body; lists and maps are looked through. `regenerateKeys/keyType` is a field of
+A field's name is its path in an ARM body; lists and maps are transparent. `regenerateKeys/keyType` is a field of
 an action's body, `?interval` a parameter of a query, `name` the resource's own name. Names come from the catalog's
 shapes; for types that the catalog lacks, from the list below. The server does not need this module.
 """
@@ -47,14 +47,14 @@ NOT_IN_CATALOG: Mapping[str, tuple[str, ...]] = {
         *("?top", "?rollupby"),
     ),
 }
-# Of a compute, the catalog has every kind; these two are emulated.
+# The catalog has every kind of compute; these two are emulated.
 _VARIANTS = {f"{_ML}/computes": ("AmlComputeArgs", "KubernetesArgs")}
 _NEVER = ("id", "name", "type")
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What the behaviour of one type says of fields."""
+    """What the behaviour of one type declares about fields."""
 
     honoured: Mapping[str, str]
     refused: Mapping[str, str]
@@ -73,7 +73,7 @@ def behaviour_of(arm_type: str) -> type[Behaviour]:
 
 
 def declared(kind: type[Behaviour]) -> Declared:
-    """What a behaviour adds to what holds for every type; of `Behaviour` itself, just that."""
+    """What a behaviour adds to the declarations for every type; for `Behaviour` itself, those declarations."""
     classes = [one for one in reversed(kind.__mro__) if kind is Behaviour or one is not Behaviour]
 
     def merged(attribute: str) -> dict[str, str]:
@@ -94,7 +94,7 @@ def is_known(arm_type: str, path: str) -> bool:
 
 
 def leaves(arm_type: str) -> list[str]:
-    """Every field that has no fields of its own."""
+    """Every field without fields inside."""
     kind = _catalog_type(arm_type)
     if kind is None:
         return list(NOT_IN_CATALOG.get(arm_type, ()))
@@ -102,7 +102,7 @@ def leaves(arm_type: str) -> list[str]:
 
 
 def stored(arm_type: str) -> list[str]:
-    """Fields of which nothing is declared; whole objects where nothing inside them is."""
+    """Fields without a declaration; whole objects if nothing inside them has one."""
     said = [declared(Behaviour), declared(behaviour_of(arm_type))]
     kind = _catalog_type(arm_type)
     if kind is None:
@@ -112,7 +112,7 @@ def stored(arm_type: str) -> list[str]:
 
 
 def top_fields(kind: ResourceType) -> Iterator[tuple[str, Property]]:
-    """The outermost fields of a body with their shapes; what is part of the path is none."""
+    """The outermost fields of a body with their shapes, without parts of the path."""
     for name, prop in resource_shape(kind.token)["inputs"]["properties"].items():
         path = ".".join([*prop.get("containers", ()), prop.get("arm", name)])
         if name not in kind.parameters and path not in _NEVER:
@@ -120,7 +120,7 @@ def top_fields(kind: ResourceType) -> Iterator[tuple[str, Property]]:
 
 
 def inside(prop: Property, arm_type: str = "") -> dict[str, Property]:
-    """The fields of an object, of the items of a list, of the values of a map; none of a single value."""
+    """The fields of an object, of a list's items or of a map's values; empty for a single value."""
     found: dict[str, Property] = {}
     for key in _types(prop, arm_type):
         for name, inner in object_type(key)["properties"].items():
@@ -160,7 +160,7 @@ def _unsaid(path: str, prop: Property, arm_type: str, said: list[Declared], seen
 
 
 def _fields(prop: Property, arm_type: str, seen: tuple[str, ...]) -> tuple[dict[str, Property], tuple[str, ...]]:
-    """Fields inside, and the types passed on the way; none of a type that contains itself."""
+    """Fields inside, and the types on the path to them; empty for a type that contains itself."""
     keys = _types(prop, arm_type)
     if any(key in seen for key in keys):
         return {}, seen

@@ -1,4 +1,4 @@
-"""What the coverage page says of metrics, autoscale and logs; metrics are listed from the definitions."""
+"""The coverage page's section on metrics, autoscale and logs; it lists metrics from the definitions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, NOT_SERVED, d
 _TEXT = """
 ## Metrics, autoscale, logs
 
-Metrics (ARM route and batch route; PT1M to P1D, and PT1S as a local extension that reaches back five minutes). They
-reach back twelve hours and can be read as soon as a minute is over (docs/adr/0012). Requests and latencies survive a
+Metrics (ARM route and batch route; PT1M to P1D, and PT1S as a local extension that reaches back five minutes) reach
+back twelve hours and can be read as soon as a minute has ended (docs/adr/0012). Requests and latencies survive a
 restart, except at PT1S; values sampled once a second (instances, processor time, connections) do not:
 
 {metrics}
@@ -19,15 +19,15 @@ Autoscale acts: rules, cool-downs, bounds, default count, fixed dates, weekly re
 ServiceAllowedNextValue, recurrences other than weekly, resources other than online deployments, metrics not listed
 above. Stored only: predictive autoscale, notifications. `--autoscale-speed` shortens windows and cool-downs.
 
-Logs: AmlOnlineEndpointTrafficLog is written to a file per endpoint where its diagnostic setting asks (`sluice local
-logs --traffic ENDPOINT`), not to Log Analytics; of its durations only the total is measured. The console log is read
-with getLogs, whatever a setting says; AmlOnlineEndpointEventLog and exported metrics are not written. Log Analytics
-queries, metric alerts and activity logs are not emulated.
+Logs: AmlOnlineEndpointTrafficLog is written to a file per endpoint if its diagnostic setting enables it (`sluice local
+logs --traffic ENDPOINT`), not to Log Analytics; only the total duration is measured. getLogs reads the console log,
+regardless of settings; AmlOnlineEndpointEventLog and exported metrics are not written. Log Analytics queries, metric
+alerts and activity logs are not emulated.
 """
 
 
 def monitor_text() -> str:
-    """As Markdown."""
+    """The section as Markdown."""
     rows = []
     for kind, title in ((ENDPOINTS, "Endpoints"), (DEPLOYMENTS, "Deployments")):
         served = ", ".join(sorted(one.name for one in definitions(kind).values()))

@@ -59,7 +59,7 @@ def _numbers(found: list[Proof]) -> str:
 
 
 def _tables(found: list[Proof]) -> Iterator[str]:
-    """Machine Learning, then what surrounds it."""
+    """Machine Learning, then the services around it."""
     for title, prefix, own in (("Machine Learning", _MACHINE_LEARNING, True), ("Around it", "Microsoft.", False)):
         yield TYPES_TEXT.replace("{title}", title)
         for shape in shapes():
@@ -78,7 +78,7 @@ def _row(shape: Shape, name: str, found: list[Proof]) -> str:
 
 
 def _undriven(found: list[Proof]) -> str:
-    """Operations that only requests of tests' own making exercise."""
+    """Operations that only the tests' own requests exercise."""
     driven = {(proof.arm_type, proof.field) for proof in found if proof.claim == "drives" and proof.client}
     left = [
         f"{', '.join(sorted(missing))} of {shape.arm}"
@@ -107,7 +107,7 @@ def _of(found: Iterable[Proof], arm_type: str) -> list[Proof]:
 
 
 def _proof(found: list[Proof], claim: str, field: str) -> str:
-    """Real clients first, each with one test."""
+    """List real clients first, each with one test."""
     fitting = sorted((one for one in found if (one.claim, one.field) == (claim, field)), key=_by_client)
     shown: dict[str, str] = {}
     for one in fitting:

@@ -3,8 +3,8 @@
     @pytest.mark.proves("onlineEndpoints", honours=["properties.traffic"], refuses=["name"], client="MLClient")
     @pytest.mark.proves("onlineEndpoints", drives=["get", "list", "PUT", "PATCH", "DELETE", "listKeys"], client=...)
 
-The type may be the end of one, as long as only one type ends so; `*` is what holds for every type, `catalog` all types
-that the program declares, `deletable` those of them that have a DELETE. `client` names the real client that the test
+The type may be the end of a type's name, if only one type has it; `*` means every type, `catalog` all types that the
+program declares, `deletable` those of them that have a DELETE. `client` names the real client that the test
 drives; without one, requests go into the control plane in the test's own process.
 """
 
@@ -25,7 +25,7 @@ CLIENTS = {
     "azure-storage-blob": "azure.storage.blob",
     "HTTP": "requests",
 }
-"""Real clients, and a word that the test or a file that it names must contain."""
+"""Real clients -> a word that the test, or a file that it names, must contain."""
 CLAIMS = frozenset({"honours", "refuses", "drives"})
 _MARKER = "proves"
 
@@ -44,12 +44,12 @@ class Proof:
 
 
 class ProofError(Exception):
-    """A marker cannot be read; the message says where."""
+    """A marker cannot be read; the message states where."""
 
 
 def collect(tests: Path, types: Collection[str], groups: Mapping[str, Collection[str]] | None = None) -> list[Proof]:
-    """Every proof below a folder; `groups` are names for several types. Raises ProofError for a marker that names no
-    type, or a client that is not there."""
+    """Every proof below a folder; `groups` are names for several types. Raises ProofError for a marker with an
+    unknown type or client."""
     known = {one: (one,) for one in types} | {name: tuple(group) for name, group in (groups or {}).items()}
     return sorted({proof for path in tests.rglob("test_*.py") for proof in _of_file(path, tests, known)})
 
@@ -68,7 +68,7 @@ def _of_file(path: Path, tests: Path, types: Mapping[str, Collection[str]]) -> I
 
 
 def _parsed(text: str) -> list[ast.AST]:
-    # The parser of CPython 3.11 breaks when it is entered again, as by a finalizer that shows a traceback.
+    # The parser of CPython 3.11 breaks when it is re-entered, for example by a finalizer that prints a traceback.
     gc.disable()
     try:
         return list(ast.walk(ast.parse(text)))
@@ -104,7 +104,7 @@ def _full(named: str, types: Mapping[str, Collection[str]], where: str) -> Colle
 
 
 def _text_around(path: Path) -> str:
-    """The test's file, its folder's fixtures, and the scripts beside or below it that it names."""
+    """The test's file, its folder's fixtures, and the scripts next to or below it that it names."""
     own = path.read_text(encoding="utf-8")
     beside = [one for one in path.parent.rglob("*.py") if one.name in own or one.name == "conftest.py"]
     return own + "".join(one.read_text(encoding="utf-8") for one in beside)

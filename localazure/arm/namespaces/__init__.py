@@ -1,6 +1,6 @@
-"""One module per Azure namespace: what a type does beyond being stored.
+"""One module per Azure namespace: the behaviour of a type beyond storage.
 
-A type of the catalog that no module here names is stored only.
+A type of the catalog without a module here is only stored.
 """
 
 from __future__ import annotations

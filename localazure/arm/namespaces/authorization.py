@@ -41,7 +41,7 @@ class RoleAssignments(Behaviour):
         sent = request.sent_properties
         for field in _IDENTITY:
             if not isinstance(sent.get(field), str) or not sent[field]:
-                raise BadRequest("InvalidRequestContent", f"properties.{field} is required and must be text.")
+                raise BadRequest("InvalidRequestContent", f"properties.{field} is required and must be a string.")
         if existing is not None:
             if any(str(sent[field]).lower() != str(existing.properties[field]).lower() for field in _IDENTITY):
                 # Known code; the wording is from memory of ARM.
@@ -72,7 +72,7 @@ class RoleAssignments(Behaviour):
         """Role assignments have no provisioning state."""
 
     def delete(self, request: Request) -> Reply:
-        """Answers with what is deleted, as its clients expect."""
+        """Answers with the deleted assignment, as its clients expect."""
         existing = self.store.get(request.id.text)
         reply = super().delete(request)
         return Reply(reply.status, existing.body if existing else None, reply.headers)

@@ -1,4 +1,4 @@
-"""Microsoft.ContainerRegistry: registries. No images are stored; only rights to pull are checked, for deployments."""
+"""Microsoft.ContainerRegistry: registries. No images are stored; only the right to pull is checked, for deployments."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Microsoft.Insights: Application Insights, autoscale settings and diagnostic settings; metrics are in `metrics`.
 
-Settings are checked and stored here; `localazure.monitor` lets them act. Application Insights receives nothing.
+Settings are checked and stored here; `localazure.monitor` applies them. Application Insights receives nothing.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class AutoscaleSettings(Patched):
 
 
 class DiagnosticSettings(Behaviour):
-    """Where logs and metrics of a resource go."""
+    """The destination of a resource's logs and metrics."""
 
     created_status = 200  # the only one that its clients know
 

@@ -1,7 +1,7 @@
 """Microsoft.KeyVault: vaults and deleted vaults. No secrets are served.
 
-A deleted vault keeps its name for `softDeleteRetentionInDays` in all groups and regions, unless it is purged (which
-purge protection forbids) or recovered by a PUT with `createMode: recover`.
+A deleted vault keeps its name for `softDeleteRetentionInDays` in all groups and regions, unless a purge (which purge
+protection forbids) frees it or a PUT with `createMode: recover` restores the vault.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Vaults(Patched):
         location = self.location_of(request, None)
         found = self.plane.deleted.find(request.id.text, VAULTS)
         if found is None or found.resource.body.get("location") != location:
-            # Code and wording as Terraform users report them, also for a vault of another group.
+            # Code and wording as reported by Terraform users, also for a vault in another group.
             raise BadRequest(
                 "SoftDeletedVaultDoesNotExist",
                 "A soft deleted vault with the given name does not exist. Ensure that the name for the vault that is "
@@ -138,7 +138,7 @@ class Vaults(Patched):
         lasting = ("softDeleteRetentionInDays", "enablePurgeProtection")
         before = existing.properties if existing else {}
         sent = {name: value for name, value in super().properties(request, existing).items() if name != "createMode"}
-        # What can only be set once is not lost when a later PUT leaves it out.
+        # A setting that can only be set once stays when a later PUT omits it.
         kept = {name: before[name] for name in lasting if before.get(name) is not None}
         properties = defaults | kept | {name: value for name, value in sent.items() if value is not None}
         return properties | {"vaultUri": f"https://{request.id.name.lower()}.vault.localhost/"}
@@ -164,7 +164,7 @@ class DeletedVaults(Behaviour):
         return self._kept(resource_id).resource
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
-        raise NotEmulated("A list of deleted vaults by region")  # the service has none
+        raise NotEmulated("A list of deleted vaults by region")  # the service does not have it
 
     def _kept(self, resource_id: ResourceId) -> SoftDeleted:
         found = self.plane.deleted.named(VAULTS, resource_id.name)
@@ -197,7 +197,7 @@ class DeletedVaultList(Behaviour):
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         if ResourceId(parent_id).resource_group:
-            raise NotEmulated("A list of deleted vaults by resource group")  # the service has none
+            raise NotEmulated("A list of deleted vaults by resource group")  # the service does not have it
         return Reply(200, {"value": [_shown(one) for one in self.plane.deleted.of_type(VAULTS)]})
 
 
@@ -219,7 +219,7 @@ def _shown(one: SoftDeleted) -> dict[str, Any]:
 
 
 def trusted_services_blocked(vault: Resource) -> bool:
-    """Whether the vault's network rules keep Azure's own services out (`bypass` other than AzureServices)."""
+    """Whether the vault's network rules exclude Azure's own services (`bypass` other than AzureServices)."""
     rules = vault.properties.get("networkAcls") or {}
     closed = str(vault.properties.get("publicNetworkAccess", "Enabled")).lower() == "disabled"
     restricted = closed or str(rules.get("defaultAction", "Allow")).lower() == "deny"

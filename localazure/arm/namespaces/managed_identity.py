@@ -12,7 +12,7 @@ from localazure.store import Resource
 
 
 class UserAssignedIdentities(Patched):
-    """An identity that resources share."""
+    """An identity that several resources can share."""
 
     dated = True
 

@@ -1,6 +1,6 @@
-"""Microsoft.Insights, what can be read of metrics: values, definitions and namespaces of a resource; the batch route.
+"""Microsoft.Insights, metrics: values, definitions and namespaces of a resource, and the batch route.
 
-The batch route has a host of its own in Azure, one per region; here it is on the same address as everything else.
+The batch route has its own host in Azure, one per region; here it has the same address as everything else.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _OfResource(Behaviour):
     read_only = True
 
     def target(self, resource_id: ResourceId, namespace: str = "") -> QueriedResource:
-        """What a query is about; raises for resources without metrics here, and for another type's namespace."""
+        """The subject of a query; raises for resources without metrics here, and for another type's namespace."""
         resource = self.plane.behaviour(resource_id.type).find(resource_id, "read")
         kind = _NAMESPACES.get(resource_id.type)
         if kind is None:

@@ -1,7 +1,7 @@
 """Microsoft.Network: virtual networks, subnets, security groups, private DNS.
 
-References are checked, and what others use cannot be deleted. No packet is filtered: isolation cannot be shown on one
-machine. Private endpoints have a module of their own.
+References are checked, and a resource in use cannot be deleted. No packet is filtered: one machine cannot demonstrate
+isolation. Private endpoints are in `private_endpoints`.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class VirtualNetworks(NetworkResource):
         super().complete_body(resource, request)
         subnets = request.sent_properties.get("subnets")
         if subnets is None:
-            # Azure takes an omitted list for an empty one, azure-native therefore fills it in from a GET. Kept here.
+            # Azure treats an omitted list as empty, so azure-native fills it in from a GET. It is kept here.
             return
         wanted = {str(subnet["name"]).lower(): subnet for subnet in subnets}
         for present in self.store.children(resource.id, SUBNETS):
@@ -150,7 +150,7 @@ class DnsResource(NetworkResource):
     }
 
     def tags(self, sent: Any) -> dict[str, Any]:
-        """Reported of a colon (Azure/azure-rest-api-specs#11748) and of spaces (Azure/azure-resource-manager-schemas
+        """Reported for a colon (Azure/azure-rest-api-specs#11748) and for spaces (Azure/azure-resource-manager-schemas
         #3367), for zones and links; documented: no special characters at all."""
         return {name: value for name, value in super().tags(sent).items() if _KEPT_TAG.fullmatch(name)}
 

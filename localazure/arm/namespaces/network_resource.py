@@ -14,7 +14,7 @@ from localazure.store import Resource
 class NetworkResource(Patched):
     """A type with a resource GUID, an etag, references that must exist, and a PATCH of tags."""
 
-    conflict_code = "AnotherOperationInProgress"  # the network service's own; azure-native waits and retries
+    conflict_code = "AnotherOperationInProgress"  # a code of the network service; azure-native waits and retries
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         before = existing.properties if existing else {}

@@ -1,6 +1,6 @@
 """Microsoft.OperationalInsights: Log Analytics workspaces. They receive nothing and answer no queries yet.
 
-A deleted workspace is kept for 14 days. A PUT of its name in the same group brings it back, or is refused if the region
+A deleted workspace is kept for 14 days. A PUT of its name in the same group restores it, or is refused if the region
 differs. `DELETE ?force=true` keeps nothing.
 """
 
@@ -50,8 +50,9 @@ class LogWorkspaces(Purgeable, Patched):
             # Code and wording from Azure/azure-cli#11916 and MicrosoftDocs/azure-docs#41719.
             raise Conflict("Conflict", f"The workspace name '{request.id.name}' is not unique", target="name")
         with self.store.transaction():
-            # Recorded (azure-cli, test_monitor_log_analytics_workspace_recover): 200, and the PUT keeps what it leaves
-            # out as it was before the deletion.
+            # Recorded (azure-cli, test_monitor_log_analytics_workspace_recover): 200, and omitted fields keep their
+            # values
+            # from before the deletion.
             self.plane.deleted.forget(kept.resource.id, WORKSPACES)
             self.store.save(kept.resource)
             return super().put(self._completed(request, kept.resource))

@@ -18,8 +18,8 @@ from localazure.store import Resource, Store
 
 PRIVATE_ENDPOINTS = "Microsoft.Network/privateEndpoints"
 EXCLUSIVE_SECONDS = 0.5
-"""How long an operation holds a storage account at least. In Azure it is about half a minute; here it is just long
-enough for operations that a client starts together to overlap."""
+"""The minimum time for which an operation holds a storage account. In Azure it is about half a minute; here it is just
+long enough for operations that a client starts together to overlap."""
 _CONNECTIONS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections")
 
 
@@ -77,7 +77,7 @@ class PrivateEndpoints(NetworkResource):
         return self._share_account(endpoint) if endpoint else {}
 
     def _share_account(self, endpoint: Resource) -> dict[str, Any]:
-        """Which storage accounts an operation holds, and whether another operation already holds one of them."""
+        """The storage accounts that an operation holds, and whether another operation already holds one of them."""
         accounts = sorted(_storage_accounts(endpoint))
         others = [one for one in self.store.running_operations() if one["kind"].startswith(f"{self.shape.arm}.")]
         taken = {account for one in others for account in one["payload"].get("accounts", ())}
@@ -129,7 +129,7 @@ class PrivateEndpoints(NetworkResource):
 
 
 class DnsZoneGroups(NetworkResource):
-    """Which private DNS zones hold the records of a private endpoint."""
+    """The private DNS zones that contain the records of a private endpoint."""
 
     patchable: ClassVar[frozenset[str]] = frozenset()
 

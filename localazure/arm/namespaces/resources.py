@@ -1,4 +1,4 @@
-"""Microsoft.Resources: resource groups, and lists of the resources in them. Deleting a group deletes what is in it."""
+"""Microsoft.Resources: resource groups, and lists of the resources in them. Deleting a group deletes its resources."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ResourceGroups(Patched):
         try:
             return super().location_of(request, existing)
         except Conflict as conflict:
-            # Known code of its own for groups.
+            # A known code, which only groups have.
             conflict.code = "InvalidResourceGroupLocation"
             raise
 
@@ -56,7 +56,7 @@ class ResourceGroups(Patched):
             raise Conflict("Conflict", f"Operations are running in resource group '{resource.name}'; try again later.")
 
     def _list_contents(self, request: Request) -> Reply:
-        """All in a group or a subscription that has a location, without properties."""
+        """All resources with a location in a group or a subscription, without properties."""
         scope = ResourceId(request.id.text.rpartition("/")[0])
         if scope.type:
             self.find(scope, "read")
@@ -66,7 +66,7 @@ class ResourceGroups(Patched):
             raise NotEmulated(f"The expansion {query['$expand'][:100]} of a list of resources")
         text = query.get("$filter", "")
         wanted = resource_filter(text, _FILTERS)
-        # Documented: such lists leave the tags out.
+        # Documented: such lists omit the tags.
         hidden = ("tags",) if "tagvalue" in text.lower() else ()
         shown = []
         for resource in self.store.under(scope.text):

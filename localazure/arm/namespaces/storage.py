@@ -22,7 +22,7 @@ from localazure.store import Resource, Store
 BLOB_SERVICES = "Microsoft.Storage/storageAccounts/blobServices"
 MAX_CORS_RULES = 5
 MAX_RETENTION_DAYS = 365
-# What Azure ML itself writes to a workspace's storage account, as declared in the Azure verified module for Terraform.
+# The rule that Azure ML adds to a workspace's storage account, as declared in the Azure verified module for Terraform.
 STUDIO_RULE: Mapping[str, Any] = {
     "allowedOrigins": [
         "https://mlworkspace.azure.ai",
@@ -37,7 +37,7 @@ STUDIO_RULE: Mapping[str, Any] = {
     "maxAgeInSeconds": 1800,
 }
 _NAME = re.compile(r"[a-z0-9]{3,24}")
-# The account is the first segment of a blob's path; these segments lead elsewhere.
+# The account is the first segment of a blob's path; these segments have other routes.
 RESERVED_NAMES = frozenset(
     {
         "discovery",
@@ -90,7 +90,7 @@ class StorageAccounts(Patched):
             raise Conflict("StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
 
     def _check_name_availability(self, request: Request) -> Reply:
-        """Its words are those of the refused PUT."""
+        """Its wording is that of the refused PUT."""
         try:
             self._check_name(str(request.body.get("name", "")))
         except BadRequest as refused:
@@ -184,7 +184,7 @@ class StorageAccounts(Patched):
 
 
 class BlobServices(Behaviour):
-    """Settings of an account's blob service, stored only; a PUT replaces all of them and resets those it leaves out."""
+    """Settings of an account's blob service, stored only; a PUT replaces all of them and resets omitted ones."""
 
     tracked = False
     created_status = 200
@@ -220,7 +220,7 @@ class BlobServices(Behaviour):
         return blob_service_defaults() | {name: value for name, value in sent.items() if value is not None}
 
     def mark_provisioned(self, resource: Resource) -> None:
-        """It shows no provisioning state."""
+        """It has no provisioning state."""
 
     def complete_body(self, resource: Resource, request: Request) -> None:
         account = self.store.get(ResourceId(resource.id).parent)
@@ -242,7 +242,7 @@ def blob_service_defaults() -> dict[str, Any]:
 def let_the_studio_in(store: Store, account: Resource) -> None:
     """Add Azure ML's own CORS rule to the account of a workspace unless it is there."""
     service = store.get(f"{account.id}/blobServices/default")
-    assert service is not None  # made with the account
+    assert service is not None  # created with the account
     rules = service.properties["cors"].get("corsRules") or []
     if not any(set(STUDIO_RULE["allowedOrigins"]) <= set(rule.get("allowedOrigins") or ()) for rule in rules):
         service.properties["cors"]["corsRules"] = [*rules, copy.deepcopy(STUDIO_RULE)]
@@ -250,7 +250,7 @@ def let_the_studio_in(store: Store, account: Resource) -> None:
 
 
 def _key_times(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """When each key was made; accounts of earlier versions of this program do not say."""
+    """When each key was created; unknown for accounts of earlier versions of this program."""
     created = properties["creationTime"]
     return {"key1": created, "key2": created} | (properties.get("keyCreationTime") or {})
 

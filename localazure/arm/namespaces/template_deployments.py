@@ -1,8 +1,8 @@
 """ARM template deployments: the one template by which azure-ai-ml creates a workspace, and no other.
 
-Template expressions are not evaluated. The template is known by its parameters, and what it would create is created
-from their values through the same rules as if each resource had been PUT. Everything in it that needs a resource this
-local Azure does not have (private endpoints, hubs, feature stores, customer-managed keys) is `NotEmulated`.
+Template expressions are not evaluated. The parameters identify the template, and its resources are created from their
+values under the same rules as if each had been PUT. Anything that needs a resource which this local Azure does not have
+(private endpoints, hubs, feature stores, customer-managed keys) is `NotEmulated`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ONLY = {
     "materializationIdentityOption": ("none",),
     "workspace_hub": ("",),
 }
-"""What these parameters have to be, in lower case."""
+"""The required values of these parameters, in lower case."""
 _INSTEAD = "Create a workspace with `az ml workspace create`; create everything else one by one, or with Pulumi."
 _VERSION = "2024-04-01"
 _WAIT_SECONDS = 0.02
@@ -89,7 +89,7 @@ class TemplateDeployments(Behaviour):
                 await self._create(path, body)
                 created.append(path)
         except ArmError as error:
-            # Known code of ARM for this; the words are from memory.
+            # ARM's known code for this; the wording is from memory.
             text = f"At least one resource deployment operation failed. {error.code}: {error.message}"
             failure = OperationFailed("DeploymentFailed", text)
             failure.commit = lambda: self._end(operation, "Failed", created)
@@ -113,7 +113,7 @@ class TemplateDeployments(Behaviour):
 
 
 class DeploymentOperations(Behaviour):
-    """What a template deployment has made so far."""
+    """The resources that a template deployment has created so far."""
 
     lists_only = True
     tracked = False
@@ -138,7 +138,7 @@ class DeploymentOperations(Behaviour):
 
 
 def _parameters(sent: dict[str, Any]) -> dict[str, Any]:
-    """Values of the template's parameters. Raises NotEmulated for another template, or for more than is known of it."""
+    """Values of the template's parameters. Raises NotEmulated for another template or unknown parameters."""
     template = sent.get("template")
     known = template.get("parameters") if isinstance(template, dict) else None
     if not isinstance(known, dict) or not set(known) >= _KNOWN_BY:
@@ -157,13 +157,13 @@ def _parameters(sent: dict[str, Any]) -> dict[str, Any]:
             raise NotEmulated(f"A workspace with {name} = {values[name]}")
     for name in ("workspaceName", "location", "storageAccountName", "keyVaultName"):
         if not isinstance(values.get(name), str):
-            # Known code; the words are ours.
+            # Known code; the wording is ours.
             raise BadRequest("InvalidTemplate", f"The template parameter {name} has no value.")
     return values
 
 
 def _resources(deployment: ResourceId, values: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Ids and bodies of what the template makes, in the order of its dependencies."""
+    """Ids and bodies of the template's resources, in the order of their dependencies."""
     own = deployment.resource_group
     location, tags = values["location"], values.get("tagValues") or {}
     common = {"location": location, "tags": tags}

@@ -182,10 +182,10 @@ def test_each_way_to_fail_has_azures_code_or_says_what_to_do(home, rollout, fold
     assert "No module named 'numpy'" in messages["missing-package"]
     assert "no-such-package-of-ours" in messages["unknown-package"]
     assert "Add azureml-inference-server-http" in messages["no-server"]
-    assert "the local Azure runs no images" in messages["own-server"]
+    assert "the local Azure does not run images" in messages["own-server"]
     assert "SLUICE_ENVIRONMENTS" in messages["image-with-code"]
     assert '"azureml://registries/azureml/environments/acpt-pytorch-2.8-cuda12.6":' in messages["unknown-curated"]
-    assert "made by a Dockerfile" in messages["dockerfile"]
+    assert "one with a Dockerfile" in messages["dockerfile"]
     assert "Give them plain values" in messages["secret"]
 
 

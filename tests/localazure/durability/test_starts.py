@@ -176,6 +176,6 @@ def test_a_home_that_cannot_be_written_is_named_by_every_command(read_only: Path
 def test_another_address_is_refused_with_the_reason_and_the_way_out(command: Command, asked: str) -> None:
     said = command("start", asked, expect=2)
     assert "127.0.0.1 only" in said
-    assert "trusts everybody who reaches it" in said
+    assert "trusts everyone who can reach it" in said
     assert "ssh -L" in said
     assert not command.home.exists()

@@ -9,7 +9,7 @@ from localazure.errors import BadRequest
 
 
 def seconds_of(duration: Any) -> float:
-    """Seconds of an ISO 8601 duration; raises `BadRequest`. .NET, in which the service is written, knows no weeks."""
+    """Seconds of an ISO 8601 duration; raises `BadRequest`. .NET, which runs the service, does not support weeks."""
     try:
         if "W" in str(duration):
             raise ValueError("weeks")

@@ -1,4 +1,4 @@
-"""What endpoints and their deployments, online and batch, have in common: the recorded `mfe` protocol."""
+"""The recorded `mfe` protocol, which endpoints and their deployments share, online and batch."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class EndpointResource(Behaviour):
         return reply
 
     def admit(self, request: Request) -> tuple[Resource | None, Resource, str]:
-        """What every PUT begins with: the stored resource, its parent and its location. Raises while it is busy."""
+        """The first step of every PUT: the stored resource, its parent and its location. Raises if it is busy."""
         existing = self.store.get(request.id.text)
         parent = self.require_parent(request.id)
-        assert parent is not None  # all of these types have one
+        assert parent is not None  # all of these types have a parent
         self.refuse_while_busy(request.id)
         return existing, parent, self.location_of(request, existing)
 
@@ -89,9 +89,9 @@ class EndpointResource(Behaviour):
         *,
         update: bool = False,
     ) -> Operation:
-        """Start an operation and note it on the resource; belongs in a transaction that saves the resource."""
+        """Start an operation and record it on the resource; call it in the transaction that saves the resource."""
         workspace = self.store.get(workspace_id_of(resource.resource_id))
-        assert workspace is not None  # parents were checked
+        assert workspace is not None  # parents have been checked
         api = self.plane.machine_learning(request.api_version)
         prefix = f"{api.operation_prefix(self.shape.arm)}:{workspace.properties['workspaceId']}:"
         operation = self.start(
@@ -128,7 +128,7 @@ class EndpointResource(Behaviour):
         return self.accepted(operation, "PATCH")
 
     def patch_payload(self, request: Request, resource: Resource) -> dict[str, Any]:
-        """What `finish_put` needs to know of a PATCH; may change the resource."""
+        """The payload of a PATCH for `finish_put`; may change the resource."""
         return {"tags": read_tags(request.body.get("tags"))}
 
     def commit_state(self, operation: Operation, state: str, *, touch: bool = False) -> Commit:
@@ -156,7 +156,7 @@ class BatchResource(EndpointResource):
 
 
 def read_choice(field: str, sent: Any, choices: tuple[str, ...], default: str) -> str:
-    """One of `choices` in its own spelling: clients send `disabled`, the service answers `Disabled` (recorded)."""
+    """One of `choices` in the service's spelling: clients send `disabled`, it answers `Disabled` (recorded)."""
     if sent is None:
         return default
     for choice in choices:

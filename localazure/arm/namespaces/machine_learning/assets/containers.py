@@ -1,6 +1,6 @@
-"""Containers of assets (`models/{name}`): what all versions of one asset have in common, and which is the latest.
+"""Containers of assets (`models/{name}`): the properties that all versions of one asset share, and the latest version.
 
-They come into being with their first version, or by a PUT of their own. Not done: registries.
+A container is created with its first version or by its own PUT. Not emulated: registries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class AssetContainers(Behaviour):
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         before: dict[str, Any] = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
         if existing is not None:
-            # A version that is put does not say anything of its container.
+            # A PUT of a version carries nothing about its container.
             before |= {name: value for name, value in existing.properties.items() if name != "provisioningState"}
         return before | super().properties(request, existing)
 
@@ -47,7 +47,7 @@ class AssetContainers(Behaviour):
         names = self.store.child_names(resource.id, f"{self.shape.arm}/versions")
         numbers = [int(name) for name in names if name.isdecimal()]
         properties = {name: value for name, value in resource.properties.items() if name != "provisioningState"}
-        # Recorded: the latest is the last one made; the next counts on from the highest number.
+        # Recorded: the latest version is the last one created; the next version is the highest number plus one.
         properties |= {
             "latestVersion": names[-1] if names else None,
             "nextVersion": str(max(numbers, default=0) + 1),
@@ -72,14 +72,14 @@ class DataContainers(AssetContainers):
 
 
 def without_modifier(body: dict[str, Any]) -> dict[str, Any]:
-    """Recorded of data: systemData says when it was changed last, not by whom."""
+    """Recorded for data: systemData has the time of the last change, but not its author."""
     gone = ("lastModifiedBy", "lastModifiedByType")
     body["systemData"] = {name: value for name, value in body["systemData"].items() if name not in gone}
     return body
 
 
 def shown_by_view(resources: list[Resource], request: Request) -> list[Resource]:
-    """What a list shows: what is not archived, unless `listViewType` asks otherwise (documented)."""
+    """The items of a list: those not archived, unless `listViewType` requests others (documented)."""
     view = request.query.get("listViewType", _ACTIVE).lower()
     if view == _ALL:
         return resources
@@ -87,7 +87,7 @@ def shown_by_view(resources: list[Resource], request: Request) -> list[Resource]
 
 
 def missing_container(container_id: ResourceId, version: str = "") -> NotFound:
-    """404 for a container without versions, in the recorded words where there are any."""
+    """404 for a container without versions, in the recorded wording where there is one."""
     kind = container_id.type.rsplit("/", 1)[-1]
     if kind == "environments":
         return missing_environment(container_id.name, version)

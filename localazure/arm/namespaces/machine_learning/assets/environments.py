@@ -1,6 +1,6 @@
 """Versions of an environment: an image, or a conda file from which deployments' environments are built.
 
-Not done: images that are built from a Dockerfile, labels other than `latest`.
+Not emulated: images built from a Dockerfile, labels other than `latest`.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ class EnvironmentVersions(AssetVersions):
             )
 
     def stored(self, field: str, value: Any) -> Any:
-        """Recorded: a conda file is sent as YAML and comes back as JSON text."""
+        """Recorded: clients send a conda file as YAML, and the service returns it as a JSON string."""
         if field != "condaFile" or not isinstance(value, str):
             return value
         import yaml  # not needed to start
 
         try:
             document = yaml.safe_load(value)
-            # A date becomes its text; what JSON cannot say at all is refused.
+            # A date becomes a string; a value that JSON cannot express is refused.
             as_json = json.dumps(document, indent=2, default=str, allow_nan=False)
-        except (TypeError, ValueError, RecursionError, yaml.YAMLError) as exc:  # ValueError: of a date that is none
+        except (TypeError, ValueError, RecursionError, yaml.YAMLError) as exc:  # ValueError: an invalid date
             raise BadRequest("UserError", f"properties.condaFile is not YAML: {exc}") from exc
-        # Clients send back an absent conda file as the YAML of an empty text.
+        # Clients send back an absent conda file as the YAML of an empty string.
         return as_json if document else ""
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
@@ -86,12 +86,12 @@ class EnvironmentVersions(AssetVersions):
         shown = super().read(resource, request)
         names = self.store.child_names(resource.resource_id.parent, self.shape.arm)
         if self.plane.machine_learning(request.api_version).labels_latest and names and names[-1] == resource.name:
-            # Recorded of the version that was made last; what older ones show is not recorded.
+            # Recorded for the version that was created last, not for older ones.
             shown["properties"]["properties"] = {_LABELS: "latest", **shown["properties"]["properties"]}
         return shown
 
     def complete_body(self, resource: Resource, request: Request) -> None:
-        # The text as sent, comments included: environments are built from it.
+        # The file as sent, including comments: environments are built from it.
         text = request.sent_properties.get("condaFile")
         resource.private["condaFile"] = text if self.stored("condaFile", text) else None
 

@@ -1,4 +1,4 @@
-"""Where the content of an asset lies: from a URI to blobs, and to files on disk.
+"""Finds the content of an asset: from a URI to blobs, and to files on disk.
 
 Reads the store and the blob folder, changes nothing.
 """
@@ -21,8 +21,8 @@ _DATASTORE_URI = re.compile(
 
 
 def local_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | None:
-    """Where a URI's content lies on disk; None for places that this local Azure does not serve. Raises DeploymentFailed
-    when the URI names a datastore that does not exist, or what cannot be the name of a blob."""
+    """The path of a URI's content on disk; None for locations that this local Azure does not serve. Raises
+    DeploymentFailed when the URI names a datastore that does not exist, or an invalid blob name."""
     try:
         return _named_path(plane, workspace, uri)
     except BlobError as error:
@@ -35,7 +35,7 @@ def _named_path(plane: ControlPlane, workspace: Resource, uri: str) -> Path | No
 
 
 def blob_place(plane: ControlPlane, workspace: Resource, uri: str) -> tuple[str, str, str] | None:
-    """Account, container and name of what a URI names; None for places that this local Azure does not serve."""
+    """Account, container and blob name of a URI; None for locations that this local Azure does not serve."""
     base = f"{plane.base_url}/"
     if uri.lower().startswith(base):
         account, _, rest = uri[len(base) :].partition("/")

@@ -10,13 +10,13 @@ from localazure.store import Store
 
 
 def check_asset(store: Store, field: str, value: Any) -> None:
-    """Raise when a field names an asset version that does not exist, or one that cannot be had here."""
+    """Raise when a field names an asset version that does not exist or is not available here."""
     if value is None:
         return
     if not isinstance(value, str):
         raise BadRequest("BadRequest", f"{field} must be the id of an asset version, got {value!r}.")
     if field == "environmentId" and is_curated(value):
-        return  # the scoring plane has a table of these, or says what to do
+        return  # the data plane has a table of these, or explains what to do
     if value.lower().startswith("azureml://registries/"):
         raise NotEmulated(f"An asset of a registry ({field} = {value})")
     if store.get(value.removeprefix("azureml:")) is None:

@@ -1,6 +1,6 @@
 """Asset versions of a workspace: codes, models, data. All synchronous, with the recorded status codes.
 
-Environments are in `environments`, the containers of all of them in `containers`. Not done: registries.
+Environments are in `environments`, containers of all assets in `containers`. Not emulated: registries.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ class AssetVersions(Behaviour):
         sent = request.sent_properties
         for field in self.required:
             if not isinstance(sent.get(field), str) or not sent[field]:
-                raise BadRequest("UserError", f"properties.{field} is required and must be text.")
+                raise BadRequest("UserError", f"properties.{field} is required and must be a string.")
         for field in self.immutable:
             before = existing.properties.get(field) if existing else None
             if before is not None and self.stored(field, sent.get(field)) != before:
-                # The recorded wording of this rule, there for another asset.
+                # The recorded wording of this rule, though for another asset.
                 kind = self.shape.arm.split("/")[-2].removesuffix("s")
                 raise BadRequest(
                     "UserError",
@@ -83,7 +83,7 @@ class AssetVersions(Behaviour):
                 )
 
     def stored(self, field: str, value: Any) -> Any:
-        """How the service writes a field that it normalises."""
+        """A field in the form to which the service normalises it."""
         return value
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class AssetVersions(Behaviour):
         end = start + int(query["$top"]) if query.get("$top", "").isdecimal() else len(versions)
         answer: dict[str, Any] = {"value": [self.read(version, request) for version in versions[start:end]]}
         if start < end < len(versions):
-            # That there is a nextLink is recorded; what it says is for the service alone.
+            # The presence of a nextLink is recorded; its content is opaque.
             more = urlencode({**query, _NEXT: str(end)}, quote_via=quote)
             answer["nextLink"] = f"{self.plane.base_url}{parent_id}/versions?{more}"
         return Reply(200, answer)
@@ -141,7 +141,7 @@ class CodeVersions(AssetVersions):
 
     def act(self, action: str, request: Request) -> Reply | Awaitable[Reply]:
         if action.lower() == "startpendingupload":
-            # Before the version exists: it names the place for its files.
+            # Called before the version exists: the answer states where to upload its files.
             return self._start_pending_upload(request, None)
         return super().act(action, request)
 
@@ -179,7 +179,7 @@ class CodeVersions(AssetVersions):
                 "credential": {"credentialType": "SAS", "sasUri": f"{uri}?{signature}"},
             },
             "pendingUploadId": upload,
-            "pendingUploadType": "None",  # as recorded, whatever was asked for
+            "pendingUploadType": "None",  # as recorded, regardless of the request
         }
         return Reply(200, answer)
 
@@ -225,7 +225,7 @@ class ModelVersions(AssetVersions):
         return properties
 
     def _flavors(self, request: Request, uri: str) -> dict[str, Any]:
-        """Recorded: the service fills them in from the model's MLmodel file; none where it cannot be read."""
+        """Recorded: the service fills them in from the model's MLmodel file; none if the file is unreadable."""
         workspace = self.store.get(workspace_id_of(request.id))
         try:
             folder = local_path(self.plane, workspace, uri) if workspace else None
@@ -236,7 +236,7 @@ class ModelVersions(AssetVersions):
 
         try:
             document = json.loads(json.dumps(yaml.safe_load(text), default=str, allow_nan=False))
-        except (TypeError, ValueError, RecursionError, yaml.YAMLError):  # YAML knows more than JSON can say
+        except (TypeError, ValueError, RecursionError, yaml.YAMLError):  # YAML has values that JSON cannot express
             return {}
         flavors = document.get("flavors") if isinstance(document, dict) else None
         return {str(name): {"data": data} for name, data in flavors.items()} if isinstance(flavors, dict) else {}

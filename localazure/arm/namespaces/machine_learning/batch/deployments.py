@@ -1,4 +1,4 @@
-"""Batch deployments in the recorded form. What an invoke makes of one: see `jobs` and `runs`."""
+"""Batch deployments in the recorded form. `jobs` and `runs` implement the invocation."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class BatchDeployments(BatchResource):
 
     def _check(self, request: Request) -> None:
         sent = request.sent_properties
-        for field in _OBJECTS:  # the catalog does not have this type, so nothing else looks at the form
+        for field in _OBJECTS:  # the catalog does not have this type, so nothing else checks the form
             if not isinstance(sent.get(field) or {}, dict):
                 raise BadRequest("BadRequest", f"properties.{field} must be an object.")
         configuration = sent.get("deploymentConfiguration") or {}
@@ -88,7 +88,7 @@ class BatchDeployments(BatchResource):
         check_asset(self.store, "codeConfiguration.codeId", (sent.get("codeConfiguration") or {}).get("codeId"))
         compute = sent.get("compute")
         if compute is not None and (not isinstance(compute, str) or self.store.get(compute) is None):
-            # That the service checks it is an assumption; the words are ours.
+            # It is an assumption that the service checks this; the wording is ours.
             raise BadRequest("BadRequest", f"properties.compute names {compute}, which does not exist.")
 
     def _body(self, request: Request, existing: Resource | None, resource: Resource, location: str) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class BatchDeployments(BatchResource):
         return commit
 
     def removed(self, resource: Resource) -> None:
-        """A default that is gone is no default."""
+        """Drop a default that no longer exists."""
         endpoint = self.store.get(self.endpoint_id(resource.resource_id))
         if endpoint is None or not endpoint.properties.get("defaults"):
             return

@@ -1,7 +1,7 @@
 """Batch endpoints: create, the recorded update, delete. Their data plane is `localazure.arm.batch_service`.
 
-Recorded of an update: tags apply and show at once, `defaults` when the operation has ended, the description never
-changes, and one that changes nothing but tags may need no operation.
+Recorded of an update: tags apply and show at once, `defaults` apply when the operation has ended, and the description
+never changes. An update of tags alone may need no operation.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class BatchEndpoints(BatchResource):
         return self.accepted(operation, "PUT batch", self.read(resource, request))
 
     def _read_default(self, sent: dict[str, Any], existing: Resource | None) -> str | None:
-        """The default deployment that is asked for. Raises BadRequest when it does not exist (our words)."""
+        """The requested default deployment. Raises BadRequest when it does not exist (our wording)."""
         name = (sent.get("defaults") or {}).get("deploymentName")
         if name is None:
             return None

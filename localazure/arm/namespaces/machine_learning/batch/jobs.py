@@ -1,7 +1,8 @@
-"""Jobs of a workspace: those that invoked batch deployments leave. They run (see `runs`), and what they say of
-themselves is what happened. Jobs cannot be submitted in any other way.
+"""Jobs of a workspace, which invoked batch deployments create.
 
-The two forms of a job are recorded: what an invoke answers, and in part what the workspace shows of it.
+They run (see `runs`), and their status is that of the real run. Jobs cannot be submitted in any other way.
+
+Both forms of a job are recorded: the answer to an invoke and, in part, the job in the workspace.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ BATCH_TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deploy
 
 
 class Jobs(Behaviour):
-    """A job that an invoked batch endpoint left: its script runs here, without a cluster."""
+    """A job that an invoked batch endpoint created: its script runs here, without a cluster."""
 
     tracked = False
 
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
         self._runs: dict[str, asyncio.Task[None]] = {}
-        """What runs in this process, by the job's key."""
+        """The running jobs of this process, by the job's key."""
 
     def created(self, resource: Resource) -> None:
         """Run a job in the background."""
@@ -44,7 +45,7 @@ class Jobs(Behaviour):
         run.add_done_callback(lambda _: self._runs.pop(resource.key, None))
 
     def restore(self) -> None:
-        """Jobs that an earlier process left unfinished begin again."""
+        """Restart the jobs that an earlier process left unfinished."""
         for job in self.store.of_type(self.shape.arm):
             if job_status(job) not in TERMINAL:
                 self.created(job)
@@ -73,14 +74,14 @@ class Jobs(Behaviour):
         if job_status(job) not in TERMINAL:
             job.private["status"] = "Canceled"
             self.store.save(job)
-            self._end_run(job)  # not before: with a full disk neither happens
+            self._end_run(job)  # only now: with a full disk, neither happens
         return Reply(200)
 
     actions: ClassVar[Mapping[str, Action]] = {"cancel": _cancel}
 
 
 def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], caller: str) -> dict[str, Any]:
-    """Store the job of one invoke; returns what the data plane answers."""
+    """Store the job of one invoke; returns the data plane's answer."""
     name = f"batchjob-{new_guid()}"
     workspace_id = workspace_id_of(deployment.resource_id)
     endpoint_name = deployment.id.split("/")[-3]
@@ -97,7 +98,7 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
         "tags": answer["properties"]["tags"],
         "properties": dict(answer["properties"]["properties"]),
         "services": {kind: _service(point) for kind, point in answer["properties"]["interactionEndpoints"].items()},
-        # Recorded: the job is a pipeline of which the workspace shows nothing inside.
+        # Recorded: the job is a pipeline, and the workspace shows none of its steps.
         **dict.fromkeys(
             ("computeId", "componentId", "identity", "settings", "jobs", "inputs", "outputs", "sourceJobId")
         ),
@@ -116,7 +117,7 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
 
 
 def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[dict[str, Any]]:
-    """The jobs of a batch endpoint or deployment as the data plane lists them, newest first."""
+    """The jobs of a batch endpoint or deployment in the data plane's order, newest first."""
     owner = owner_id.lower()
     found = []
     for job in reversed(plane.store.children(workspace_id, TYPE)):
@@ -127,7 +128,7 @@ def batch_jobs(plane: ControlPlane, workspace_id: str, owner_id: str) -> list[di
 
 
 def run_details(job: Resource) -> dict[str, Any]:
-    """What the run history says of a job."""
+    """The run history's view of a job."""
     bag, status = job.properties["properties"], job_status(job)
     code, _, message = str(bag.get("localazure.error", "")).partition(": ")
     return {
@@ -201,7 +202,7 @@ def _interaction(kind: str, endpoint: str) -> dict[str, Any]:
 
 
 def _service(point: dict[str, Any]) -> dict[str, Any]:
-    """A job's service as the workspace shows it: the invoke's answer has it in another form (both recorded)."""
+    """A job's service in the workspace's form; the invoke's answer has another form (both recorded)."""
     shown = {"jobServiceType": point["jobEndpointType"], "port": point["port"], "endpoint": point["endpoint"]}
     return shown | dict.fromkeys(("status", "errorMessage", "properties", "nodes"))
 

@@ -1,6 +1,6 @@
-"""What happens to the job of an invoked batch deployment: its files found, its script run, its output made blobs.
+"""Runs the job of an invoked batch deployment: finds its files, runs its script, stores its output as blobs.
 
-A job that cannot run ends Failed with the reason; none says Completed unless its script ran over its input. The run
+A job that cannot run ends Failed with the reason; a job is Completed only if its script ran over its input. The run
 history of clients (logs and output of a job by way of its child runs) is not emulated: a job names its output.
 """
 
@@ -34,12 +34,12 @@ TERMINAL = ("Completed", "Failed", "Canceled")
 
 
 def job_status(job: Resource) -> str:
-    """What a job says of itself; one that an earlier version of this program stored has no status, and runs no more."""
+    """The status of a job. A job that an earlier version of this program stored has none; it counts as finished."""
     return str(job.private.get("status", "Failed"))
 
 
 async def run_job(plane: ControlPlane, job_id: str) -> None:
-    """Run a stored job to its end. Idempotent: after a restart it begins again."""
+    """Run a stored job to its end. Idempotent: after a restart it starts from the beginning."""
     job = plane.store.get(job_id)
     if job is None or job_status(job) in TERMINAL:
         return
@@ -68,7 +68,7 @@ async def run_job(plane: ControlPlane, job_id: str) -> None:
 
 
 async def _end(plane: ControlPlane, job_id: str, status: str, facts: Mapping[str, str]) -> None:
-    """A job whose end cannot be written goes on saying what it said, until there is space on the disk."""
+    """A job whose end cannot be written keeps its status until there is space on the disk."""
     while True:
         try:
             return _set(plane, job_id, status, facts)
@@ -88,10 +88,10 @@ def _set(plane: ControlPlane, job_id: str, status: str, facts: Mapping[str, str]
 
 
 def batch_spec(plane: ControlPlane, job: Resource) -> BatchSpec:
-    """What the job needs, from the deployment as it was when it was invoked. Raises DeploymentFailed or ArmError."""
+    """The job's specification, from the deployment at the time of the invoke. Raises DeploymentFailed or ArmError."""
     deployment, sent = job.private["deployment_properties"], job.private["sent"]
     workspace = plane.store.get(workspace_id_of(job.resource_id))
-    assert workspace is not None  # jobs go with their workspace
+    assert workspace is not None  # a deleted workspace takes its jobs along
     code = deployment.get("codeConfiguration") or {}
     if not code.get("codeId") or not code.get("scoringScript"):
         raise DeploymentFailed("NotEmulated", "The local Azure runs batch deployments with a scoring script only.")
@@ -153,7 +153,7 @@ def _files(plane: ControlPlane, workspace: Resource, uri: Any) -> Path:
 
 
 def _inputs(plane: ControlPlane, workspace: Resource, sent: Mapping[str, Any]) -> tuple[Path, ...]:
-    """The files of every input, folders in the order of names."""
+    """The files of every input; folders in the order of names."""
     found: list[Path] = []
     for value in sent.values():
         uri = str(value.get("uri") or value.get("assetId") or "")
@@ -166,7 +166,7 @@ def _inputs(plane: ControlPlane, workspace: Resource, sent: Mapping[str, Any]) -
 
 
 def output_uri(job_name: str, sent: Mapping[str, Any]) -> str:
-    """Where the output goes: as asked, else the documented default."""
+    """The location of the output: as requested, or else the documented default."""
     asked = sent.get("outputDataset") or {}
     for value in (sent.get("outputData") or {}).values():
         if isinstance(value, dict) and value.get("uri"):
@@ -177,7 +177,7 @@ def output_uri(job_name: str, sent: Mapping[str, Any]) -> str:
 
 
 async def _publish(plane: ControlPlane, job: Resource, folder: Path) -> str:
-    """Make the files of the output blobs; returns where they are."""
+    """Store the output files as blobs; returns their location."""
     workspace = plane.store.get(workspace_id_of(job.resource_id))
     assert workspace is not None
     uri = output_uri(job.name, job.private["sent"])
@@ -205,7 +205,7 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copies a file; returns its MD5 as the blob service writes it."""
+    """Copies a file; returns its MD5 in the blob service's format."""
     shutil.copyfile(source, target)
     with target.open("rb") as content:
         return base64.b64encode(

@@ -1,4 +1,4 @@
-"""From a deployment's ARM body to what the scoring plane needs: files on disk, probes in seconds, rights to pull.
+"""Turns a deployment's ARM body into what the data plane needs: files on disk, probes in seconds, rights to pull.
 
 Reads the store and the blob folder, changes nothing.
 """
@@ -23,7 +23,7 @@ from localazure.store import Resource, Store
 ROLES_MISSING = "Startup task failed due to authorization error / incorrect role assignments on resource"
 # Set by the service for the container; clients that read a deployment and send it back send these along.
 SERVICE_VARIABLES = ("AZUREML_MODEL_DIR", "AZUREML_ENTRY_SCRIPT", "AML_APP_ROOT")
-_NO_TIMEOUT_SECONDS = 5.0  # recorded of Kubernetes deployments: PT0S; the documented default is meant
+_NO_TIMEOUT_SECONDS = 5.0  # recorded for Kubernetes deployments: PT0S, which stands for the documented default
 _MODEL_ROOT = "azureml-models"
 _APPLICATION_ROOT = "/var/azureml-app"
 _WITH_CODE = ("mlflow_model", "triton_model")
@@ -32,9 +32,9 @@ _REFERENCES = {"model": "models", "environmentId": "environments"}
 
 
 def check_references(store: Store, sent: dict[str, Any]) -> None:
-    """Raise when a deployment names an asset that does not exist, or one that cannot be had here.
+    """Raise when a deployment names an asset that does not exist or is not available here.
 
-    `ResourceNotFound` is a documented code for deployments; that it comes at once, and the wording, are ours.
+    `ResourceNotFound` is a documented code for deployments; its timing (immediate) and its wording are ours.
     """
     named = {field: sent.get(field) for field in _REFERENCES}
     named["codeConfiguration.codeId"] = (sent.get("codeConfiguration") or {}).get("codeId")
@@ -43,8 +43,9 @@ def check_references(store: Store, sent: dict[str, Any]) -> None:
 
 
 def check_driver(store: Store, sent: dict[str, Any]) -> None:
-    """Raise when nothing says what a managed deployment runs: no code of its own, no `inferenceConfig` in its
-    environment, and a model that brings no code either.
+    """Raise when nothing defines what a managed deployment runs.
+
+    That is: it has no code, its environment has no `inferenceConfig`, and its model contains no code.
 
     Code, detail and texts are verbatim from users' reports (Azure/azure-sdk-for-python#35387) and documented
     (prompt-flow/how-to-deploy-for-real-time-inference: the environment has no inference_config). Environments that
@@ -83,7 +84,7 @@ def _whole(field: str, value: Any) -> None:
 
 
 class Assembly:
-    """One deployment with what it refers to."""
+    """One deployment and the resources that it refers to."""
 
     def __init__(self, plane: ControlPlane, deployment: Resource) -> None:
         self._plane = plane
@@ -98,9 +99,9 @@ class Assembly:
         self._endpoint = endpoint
 
     def missing_roles(self) -> str:
-        """What the endpoint's identity may not read; empty when it may read all it needs.
+        """The roles that the endpoint's identity lacks; empty when it can read all it needs.
 
-        A system-assigned identity gets its roles from the service; a user-assigned one only from role assignments.
+        A system-assigned identity gets its roles from the service, a user-assigned one only from role assignments.
         """
         kind = str((self._endpoint.body.get("identity") or {}).get("type", ""))
         if "UserAssigned" not in kind:
@@ -116,7 +117,7 @@ class Assembly:
         return ", ".join(missing)
 
     def specification(self) -> DeploymentSpec:
-        """Raises DeploymentFailed when a file that the deployment needs is not there."""
+        """Raises DeploymentFailed when a file that the deployment needs is missing."""
         properties = self._properties
         code = properties.get("codeConfiguration") or {}
         curated = _curated(self._store, properties.get("environmentId"))
@@ -184,13 +185,13 @@ class Assembly:
         if path is None:
             raise DeploymentFailed("NotEmulated", f"The local Azure cannot read {uri} (of {asset_id}).")
         if not path.exists():
-            # Documented: a model whose blobs are not there is a BadArgument ("Unable to download user model").
+            # Documented: a model with missing blobs is a BadArgument ("Unable to download user model").
             raise DeploymentFailed("BadArgument", f"There are no files at {uri} (of {asset_id}).")
         return path
 
 
 def _curated(store: Store, environment_id: Any) -> str | None:
-    """The id of an environment of a registry, or of one of those that Azure puts into every workspace."""
+    """The id of a registry's environment, or of one that Azure adds to every workspace."""
     if environment_id and is_curated(str(environment_id)) and store.get(str(environment_id)) is None:
         return str(environment_id)
     return None

@@ -1,4 +1,4 @@
-"""Keys and tokens of online endpoints: chosen, shown, renewed, issued, and checked when a request carries one."""
+"""Keys and tokens of online endpoints: chooses, shows, renews, issues and checks them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EndpointCredentials(EndpointResource):
         raise NotImplementedError
 
     def token_check(self, endpoint: Resource) -> Callable[[str], bool] | None:
-        """What the data plane asks about a bearer token; None for endpoints with keys."""
+        """The data plane's check of a bearer token; None for endpoints with keys."""
         mode, key, name = endpoint.properties["authMode"], endpoint.private["primaryKey"], endpoint.name
         if mode == "Key":
             return None
@@ -43,7 +43,7 @@ class EndpointCredentials(EndpointResource):
             if mode == "AMLToken":
                 claims = identity.decode_token(token, key, self.plane.clock())
                 return claims is not None and claims.get("endpointName") == name
-            # The caller may do everything, so any token of this installation that is meant for the service will do.
+            # The caller may do everything, so any token of this installation for the service's audience is accepted.
             claims = identity.decode_token(token, self.plane.token_secret, self.plane.clock())
             return claims is not None and str(claims.get("aud", "")).rstrip("/") in _AUDIENCES
 
@@ -60,7 +60,7 @@ class EndpointCredentials(EndpointResource):
             raise BadRequest("BadRequest", "keyType is required, Primary or Secondary.")
         self.refuse_while_busy(request.id)
         field, value = f"{kind.lower()}Key", request.body.get("keyValue")
-        # azure-ai-ml sends the key it wants to be rid of as keyValue; taken at its word nothing would change.
+        # azure-ai-ml sends the old key as keyValue; taken literally, the request would change nothing.
         fresh = value if isinstance(value, str) and value and value != endpoint.private[field] else _new_key()
         with self.store.transaction():
             operation = self.begin(request, endpoint, "regenerateKeys", {field: fresh})
@@ -118,7 +118,7 @@ def _new_key() -> str:
 
 
 def chosen_keys(sent: Any) -> dict[str, Any]:
-    """The endpoint's keys: as the creator chose them, else fresh ones."""
+    """The endpoint's keys: those chosen by the creator, or else new ones."""
     chosen = sent if isinstance(sent, dict) else {}
     return {
         kind: chosen[kind] if isinstance(chosen.get(kind), str) and chosen[kind] else _new_key()

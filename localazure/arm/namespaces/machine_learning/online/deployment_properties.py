@@ -1,4 +1,4 @@
-"""Properties of an online deployment as the service stores and shows them: what was sent, with its defaults. Pure."""
+"""Properties of an online deployment as the service stores and shows them: the sent ones with defaults. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from localazure.arm.namespaces.machine_learning.online.kubernetes import (
 _PROBE = {"failureThreshold": 30, "successThreshold": 1, "timeout": "PT2S", "period": "PT10S", "initialDelay": "PT10S"}
 _REQUESTS = {"maxQueueWait": "PT0S", "requestTimeout": "PT5S", "maxConcurrentRequestsPerInstance": 1}
 DEFAULT_SIZE = "Standard_F4s_v2"
-"""Of managed deployments (documented)."""
+"""For managed deployments (documented)."""
 _DEFAULT_SIZES = (DEFAULT_SIZE, "defaultinstancetype")  # managed, Kubernetes; documented
 
 
 def deployment_properties(sent: dict[str, Any], kept: Mapping[str, Any], state: str) -> dict[str, Any]:
-    """The properties after a PUT: it replaces, but for what cannot change and for request settings, which merge.
+    """The properties after a PUT, which replaces them, except immutable fields and request settings, which merge.
 
     `kept` are the properties before it; empty when it creates.
     """
@@ -61,7 +61,7 @@ def deployment_properties(sent: dict[str, Any], kept: Mapping[str, Any], state: 
 
 
 def undefaulted_properties(sent: dict[str, Any]) -> dict[str, Any]:
-    """What the older service shows in its answer to a create: defaults come when the operation ends."""
+    """The older service's answer to a create: defaults appear only when the operation ends."""
     requests = KUBERNETES_REQUESTS if is_kubernetes(sent) else _REQUESTS
     probes = {
         name: _PROBE | given(sent[name]) if sent.get(name) else None for name in ("livenessProbe", "readinessProbe")
@@ -70,5 +70,5 @@ def undefaulted_properties(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def given(sent: Any) -> dict[str, Any]:
-    """The fields of an object that are really there."""
+    """The fields of an object that are not null."""
     return {key: value for key, value in sent.items() if value is not None} if isinstance(sent, dict) else {}

@@ -1,4 +1,4 @@
-"""Online deployments: create, replace, delete, logs, and the hand-over to the scoring plane.
+"""Online deployments: create, replace, delete, logs, and the calls to the data plane.
 
 A PUT replaces (an omitted description is cleared) and its answer already shows the new values. Data collection is
 stored without effect.
@@ -65,7 +65,7 @@ class OnlineDeployments(EndpointResource):
     def __init__(self, plane: ControlPlane, shape: Shape) -> None:
         super().__init__(plane, shape)
         self._running: dict[tuple[str, str], DeploymentSpec] = {}
-        """What runs in this process's data plane, by endpoint and deployment; empty after a start."""
+        """The deployments that run in this process's data plane, by endpoint and name; empty after a start."""
 
     # PUT
 
@@ -212,7 +212,7 @@ class OnlineDeployments(EndpointResource):
         return commit
 
     async def _run(self, spec: DeploymentSpec) -> None:
-        """Bring the data plane to `spec`; only scales when nothing but the number of instances differs."""
+        """Apply `spec` to the data plane; only scales if nothing but the number of instances differs."""
         key = (spec.endpoint, spec.deployment)
         running = self._running.get(key)
         if running is not None and _same_but_count(running, spec):
@@ -242,7 +242,7 @@ class OnlineDeployments(EndpointResource):
         await self.plane.scoring.remove(endpoint_name, resource.name)
 
     def restore(self) -> None:
-        """Start again what ran before; deployments with a running operation are started by that."""
+        """Restart the deployments that ran before; a running operation starts its own deployment."""
         for deployment in self.store.of_type(self.shape.arm):
             busy = self.store.running_operations(deployment.id)
             if deployment.private.get("succeeded") and not busy:
@@ -252,7 +252,7 @@ class OnlineDeployments(EndpointResource):
         try:
             await self._run(Assembly(self.plane, deployment).specification())
         except DeploymentFailed as failed:
-            # Azure's state stays: what was provisioned is now unhealthy, and requests to it fail.
+            # The provisioning state stays: the deployment is unhealthy now, and requests to it fail.
             log.error("%s did not start again: %s", deployment.id, failed)
 
     # Logs, skus
@@ -283,7 +283,7 @@ def _same_but_count(one: DeploymentSpec, other: DeploymentSpec) -> bool:
 def _has_traffic(
     operation: Operation, deployment: Resource, endpoint: Resource, weight: int, now: float
 ) -> OperationFailed:
-    """The recorded refusal, quotation marks included (of a Kubernetes endpoint; of managed ones none is recorded)."""
+    """The recorded refusal, including quotation marks (of a Kubernetes endpoint; managed ones are not recorded)."""
     message = (
         f"\"Can't delete deployment [{deployment.name}] with non-zero traffic weight, Current traffic [{weight}]. "
         f'Remove the traffic for this deployment on endpoint [{endpoint.name}] and try again"'

@@ -1,6 +1,6 @@
 """Online endpoints: create, the recorded merge of an update, routing. Keys and tokens: `credentials`.
 
-A PUT merges: an omitted description stays, another authMode is ignored, tags and weights are replaced. An omitted
+A PUT merges: an omitted description stays, a different authMode is ignored, tags and weights are replaced. An omitted
 `traffic` resets the weights (documented, not recorded; an option keeps them). Endpoints on Kubernetes answer in their
 own recorded form; there is no cluster behind them.
 """
@@ -64,7 +64,7 @@ class OnlineEndpoints(EndpointCredentials):
             resource.properties["provisioningState"] = "Updating" if existing else "Creating"
             resource.body["systemData"]["lastModifiedAt"] = time_text(self.plane.clock())
             self.store.save(resource)
-        # Recorded: the answer to an update is the old resource; the new values show when the operation has ended.
+        # Recorded: the answer to an update is the old resource; the new values appear when the operation has ended.
         answer = self.read(resource, request)
         if existing is None:
             answer = self.plane.machine_learning(request.api_version).created_endpoint(answer)
@@ -87,7 +87,7 @@ class OnlineEndpoints(EndpointCredentials):
         name = request.id.name
         check_name("an endpoint", name)
         if self.store.has_named(self.shape.arm, name) or name.lower() in self.plane.options.taken_endpoint_names:
-            # Azure: unique per region. Here in all regions, because the data plane's addresses have none.
+            # Unique per region in Azure, but in all regions here, because the data plane's addresses contain no region.
             raise inferencing_refusal(validation_text("", _NAME_TAKEN))
         sent = request.sent_properties
         resource = Resource(id=self.canonical_id(request.id, workspace), body={})
@@ -113,13 +113,15 @@ class OnlineEndpoints(EndpointCredentials):
         return resource
 
     def _changes(self, request: Request, existing: Resource) -> dict[str, Any]:
-        """What an update asks for. Identity and authMode of an endpoint never change: the first is documented, that
-        the second is ignored without a word is recorded; so both are ignored here."""
+        """The requested changes of an update.
+
+        Identity and authMode of an endpoint never change. The first is documented; a
+        recording shows that the second is silently ignored. So both are ignored here."""
         sent, before = request.sent_properties, existing.properties
         description = sent["description"] if sent.get("description") is not None else before["description"]
-        bag = {**(sent.get("properties") or {}), **before["properties"]}  # keys can be added, not altered (documented)
+        bag = {**(sent.get("properties") or {}), **before["properties"]}  # keys can only be added (documented)
         bag.pop("AzureAsyncOperationUri", None)
-        # Tags replace tags (recorded); leaving them out keeps them, like the other fields of a merge (not recorded).
+        # Tags replace tags (recorded); omitted tags stay, like the other fields of a merge (not recorded).
         tags = request.body.get("tags")
         return {
             "description": description,
@@ -138,7 +140,7 @@ class OnlineEndpoints(EndpointCredentials):
         return lambda: self._apply(operation)
 
     def _check_vault(self, operation: Operation, endpoint: Resource) -> None:
-        """Documented: keys cannot be stored when the vault keeps Azure's own services out. Code and words are ours."""
+        """Documented: keys cannot be stored when the vault keeps Azure's own services out. The wording is ours."""
         workspace = self.store.get(endpoint.resource_id.parent)
         vault = self.store.get(str(workspace.properties["keyVault"])) if workspace else None
         if vault is not None and endpoint.properties["authMode"] == "Key" and trusted_services_blocked(vault):
@@ -202,6 +204,6 @@ class OnlineEndpoints(EndpointCredentials):
     async def finish_delete(self, operation: Operation) -> Commit | None:
         endpoint = self.store.get(operation.target)
         if endpoint is not None:
-            # No request may reach a deployment that is about to go.
+            # No request may reach a deployment that is about to be deleted.
             self.plane.scoring.unroute(endpoint.name)
         return await super().finish_delete(operation)

@@ -1,5 +1,5 @@
-"""What the fields of online endpoints and deployments do, in words: attributes of their behaviours, for the coverage
-page. Each word needs a test as proof (see `localazure.coverage.fields`)."""
+"""Describes the effects of the fields of online endpoints and deployments: attributes of their behaviours, for the
+coverage page. Each statement needs a test as proof (see `localazure.coverage.fields`)."""
 
 from __future__ import annotations
 

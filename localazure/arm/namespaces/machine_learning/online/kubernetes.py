@@ -1,6 +1,6 @@
 """Fields of Kubernetes endpoints and deployments that the service fills in. Pure; all of it as recorded in 2022.
 
-There is no cluster: such deployments run as processes here, as managed ones do, at the local address.
+There is no cluster: such deployments run as local processes, like managed ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _IN_GIB = {"Ki": 1 / (1 << 20), "Mi": 1 / (1 << 10), "Gi": 1.0}
 
 
 def is_kubernetes(properties: dict[str, Any]) -> bool:
-    """Whether a deployment's properties ask for Kubernetes."""
+    """Whether a deployment's properties request Kubernetes."""
     return str(properties.get("endpointComputeType", "")).lower() == "kubernetes"
 
 
@@ -55,7 +55,7 @@ def resource_requirements(sent: Any) -> dict[str, Any]:
 
 
 def instance_count(body: dict[str, Any]) -> int:
-    """How many instances a deployment's body asks for, on either kind of compute."""
+    """The number of instances that a deployment's body requests, on either kind of compute."""
     if body.get("sku"):
         return int(body["sku"]["capacity"])
     return int(body["properties"]["scaleSettings"]["minInstances"])

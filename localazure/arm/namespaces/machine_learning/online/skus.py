@@ -1,4 +1,4 @@
-"""Sizes of online deployments: how many instances one can have."""
+"""Scale options of online deployments: how many instances one can have."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Rules for the weights of an endpoint. Pure.
 
 The rules are documented (sum 0 or 100, existing deployments only, mirror at most 50 % to one deployment, live XOR
-mirror); how the service words a refusal, and that it refuses with status 400 rather than in the operation, is not
-verified. The words here are ours.
+mirror); the service's wording of a refusal, and that it refuses with status 400 rather than in the operation, are not
+verified. The wording here is ours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_MIRROR_PERCENT = 50
 
 
 def read_weights(field: str, sent: Any) -> dict[str, int]:
-    """Whole percents by deployment, as numbers. Raises BadRequest for anything else."""
+    """Deployment -> whole percent, as numbers. Raises BadRequest for anything else."""
     if sent is None:
         return {}
     if not isinstance(sent, dict):
@@ -35,9 +35,9 @@ def read_weights(field: str, sent: Any) -> dict[str, int]:
 def _read_percent(value: Any) -> int | None:
     """The number; None if the value is not a whole percentage.
 
-    50.0 is JSON for 50 where every number is a double; 33.5 and true are refused. "50" is accepted, because azure-ai-ml
-    1.35 and later send the weights of `az ml online-endpoint update --traffic "blue=50"` as strings.
-    That the service takes them is not verified; .NET's reader of JSON does by default.
+    50.0 is JSON for 50 in languages where every number is a double; 33.5 and true are refused. "50" is accepted,
+    because azure-ai-ml 1.35 and later send the weights of `az ml online-endpoint update --traffic "blue=50"` as
+    strings. It is not verified that the service accepts them; .NET's JSON parser does by default.
     """
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
         value = int(value)

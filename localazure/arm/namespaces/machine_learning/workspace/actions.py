@@ -1,6 +1,6 @@
-"""What can be done to a workspace besides writing it: its keys, a diagnosis, a resynchronisation, its network.
+"""Actions on a workspace: list its keys, diagnose it, resynchronise its keys, provision its network.
 
-A diagnosis looks at what can be known here: whether the resources exist that the workspace refers to.
+A diagnosis checks what can be known here: whether the resources that the workspace refers to exist.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest
 from localazure.store import Resource
 
-# What a request asks for, and under which name the answer speaks of it (names are documented).
+# The field of a request -> its name in the answer (names are documented).
 _DIAGNOSES = {
     "udr": "userDefinedRouteResults",
     "nsg": "networkSecurityRuleResults",
@@ -35,7 +35,7 @@ class WorkspaceActions(Behaviour):
     """The POST actions of a workspace."""
 
     def handle_actions(self) -> None:
-        """Register what ends each of the operations."""
+        """Register the last step of each operation."""
         handle = self.plane.operations.handle
         handle(f"{self.shape.arm}.provisionNetwork", self._finish_provisioning)
         handle(f"{self.shape.arm}.diagnose", self._finish_diagnosis)
@@ -74,14 +74,14 @@ class WorkspaceActions(Behaviour):
         reference = workspace.properties.get(name) if name in _REFERENCES else None
         if not reference or self.store.get(str(reference)) is not None:
             return []
-        # The form of a problem is documented, its words are ours.
+        # The form of a problem is documented, the wording is ours.
         return [{"code": "ResourceNotFound", "level": "Error", "message": f"{reference} does not exist."}]
 
     def _resync_keys(self, request: Request, workspace: Resource) -> Reply:
         return self.accepted(self._begin(request, workspace, "resyncKeys", {}), "POST")
 
     async def _finish_resync(self, operation: Operation) -> Commit | None:
-        return None  # keys are looked up when they are needed; recorded: the result is the workspace
+        return None  # keys are read when they are needed; recorded: the result is the workspace
 
     def _provision_network(self, request: Request, workspace: Resource) -> Reply:
         if workspace.properties["managedNetwork"]["isolationMode"] == "Disabled":

@@ -1,4 +1,4 @@
-"""Computes of a workspace: clusters are stored, nothing runs on them. Making one provisions the managed network.
+"""Computes of a workspace: clusters are stored, nothing runs on them. Creating one provisions the managed network.
 
 Their form and protocol are recorded (azure-powershell, New-AzMLWorkspaceCompute 2022, Get-AzMLWorkspaceCompute 2024).
 """
@@ -66,7 +66,7 @@ class Computes(Behaviour):
         return properties
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        """Recorded: while it is made, a cluster has no nodes yet, not even none."""
+        """Recorded: while a cluster is created, its node counts are absent rather than 0."""
         body = self.plane.machine_learning(request.api_version).compute_view(resource.body)
         properties = body["properties"]
         if properties["computeType"] != "AmlCompute" or properties.get("provisioningState") not in _PENDING:
@@ -105,13 +105,13 @@ class Computes(Behaviour):
     def provisioned(self, resource: Resource) -> None:
         workspace = self.store.get(workspace_id_of(resource.resource_id))
         if workspace is not None:
-            # Documented: the managed network is made with the first compute, if not by hand before.
+            # Documented: the first compute creates the managed network, unless the user provisioned it before.
             make_network_ready(workspace)
             self.store.save(workspace)
 
 
 def _cluster(sent: dict[str, Any], before: dict[str, Any], now: str) -> dict[str, Any]:
-    """A cluster's own properties with what the service adds."""
+    """A cluster's own properties with those that the service adds."""
     defaults: dict[str, Any] = {
         "vmPriority": "Dedicated",
         "subnet": None,

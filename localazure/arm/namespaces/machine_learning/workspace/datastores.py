@@ -1,7 +1,7 @@
-"""Datastores of a workspace: the four that the service makes by itself, those of users, and their secrets.
+"""Datastores of a workspace: the four that the service creates, those of users, and their secrets.
 
 Blob stores whose account is emulated have files behind them. All other kinds (file shares, data lakes) are stored only,
-the workspace's own `workspacefilestore` and `workspaceworkingdirectory` among them: there is no file service.
+including the workspace's own `workspacefilestore` and `workspaceworkingdirectory`: there is no file service.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from localazure.store import Resource
 TYPE = "Microsoft.MachineLearningServices/workspaces/datastores"
 DEFAULT = "workspaceblobstore"
 _SIGNATURE_SECONDS = 24 * 3600
-# By kind, as Azure spells it: what has to be there.
+# Kind in Azure's spelling -> required fields.
 _REQUIRED = {
     "AzureBlob": ("accountName", "containerName"),
     "AzureFile": ("accountName", "fileShareName"),
@@ -103,8 +103,10 @@ class Datastores(Behaviour):
     # Reading
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
-        """As stored; but azure-ai-ml makes the blob service's host out of the account's name, so it gets a name from
-        which a local address comes out: what it appends becomes a fragment."""
+        """The stored datastore, with a changed account name for azure-ai-ml.
+
+        azure-ai-ml builds the blob service's host from the account's name, so it gets a name that results in a local
+        address: the suffix that it appends becomes a fragment."""
         body = self.plane.machine_learning(request.api_version).datastore_view(resource.body)
         shown = body["properties"]
         if "azure-ai-ml/" in request.client and self.plane.storage_account(str(shown.get("accountName"))) is not None:
@@ -125,7 +127,7 @@ class Datastores(Behaviour):
         shown = datastore.properties
         account = self.plane.storage_account(str(shown.get("accountName")))
         if account is None or shown["credentials"]["credentialsType"] != "AccountKey":
-            # Not recorded; the words are ours.
+            # Not recorded; the wording is ours.
             raise BadRequest("UserError", f"Datastore {datastore.name} has no secrets.")
         if request.body.get("expirableSecret") and shown.get("containerName"):
             until = self.plane.clock() + _SIGNATURE_SECONDS
@@ -138,7 +140,7 @@ class Datastores(Behaviour):
 
 
 def _defaults(kind: str) -> dict[str, Any]:
-    """What the service fills in (recorded of blob stores and file shares)."""
+    """The fields that the service fills in (recorded for blob stores and file shares)."""
     defaults: dict[str, Any] = {
         "description": None,
         "tags": None,
@@ -157,7 +159,7 @@ def _defaults(kind: str) -> dict[str, Any]:
 
 
 def create_default_datastores(plane: ControlPlane, workspace: Resource) -> None:
-    """What the service makes with a workspace: two containers in its storage account and four datastores."""
+    """Create what the service creates with a workspace: two containers in its storage account and four datastores."""
     account_id = ResourceId(str(workspace.properties["storageAccount"]))
     account = plane.store.get(account_id.text)
     assert account is not None  # checked when the workspace was put
@@ -168,7 +170,7 @@ def create_default_datastores(plane: ControlPlane, workspace: Resource) -> None:
         "resourceGroup": account_id.resource_group,
         "serviceDataAccessAuthIdentity": "WorkspaceSystemAssignedIdentity",
     }
-    # In this order, because lists show the newest first and the recorded list does.
+    # In this order, because lists show the newest first, which gives the recorded order.
     places: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("workspacefilestore", "AzureFile", {"fileShareName": f"azureml-filestore-{guid}"}),
         ("workspaceartifactstore", "AzureBlob", {"containerName": "azureml"}),
@@ -176,7 +178,7 @@ def create_default_datastores(plane: ControlPlane, workspace: Resource) -> None:
         (DEFAULT, "AzureBlob", {"containerName": f"azureml-blobstore-{guid}"} | own),
     )
     who = workspace.body["systemData"]
-    # Recorded: made by the service, so nobody is named as creator.
+    # Recorded: the service creates them, so they have no creator.
     system_data = {"createdAt": who["createdAt"], "lastModifiedAt": who["lastModifiedAt"]}
     system_data |= {"lastModifiedBy": guid, "lastModifiedByType": "Application"}
     for name, kind, place in places:

@@ -22,7 +22,7 @@ _SOFT_DELETED = "Soft-deleted workspace exists. Please purge or recover it. http
 
 
 class WorkspaceDeletion(Purgeable):
-    """The end of a workspace, and what remains of it."""
+    """Deletes a workspace and keeps what remains of it."""
 
     purge_parameter = "forceToPurge"
 

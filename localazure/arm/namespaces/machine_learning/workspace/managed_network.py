@@ -1,4 +1,4 @@
-"""The managed network of a workspace: its rules in the service's form, and those that it requires. Pure.
+"""The managed network of a workspace: its rules in the service's form, including required ones. Pure.
 
 Recorded for AllowOnlyApprovedOutbound (azure-cli-extensions, test_workspace_managednetwork_outbound_rule_operations).
 That AllowInternetOutbound requires the private endpoints only is documented. Nothing is isolated here.
@@ -17,7 +17,7 @@ MODES = ("Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
 READY = "Active"
 REQUIRED = "Required"
 _KINDS = ("FQDN", "PrivateEndpoint", "ServiceTag")
-# Service tag, protocol, ports and what follows the tag in the rule's name; {region} is the workspace's.
+# Service tag, protocol, ports and the part of the rule's name after the tag; {region} is the workspace's.
 _REQUIRED_TAGS = (
     ("MicrosoftContainerRegistry.{region}", "TCP", "443", "_TCP"),
     ("AzureActiveDirectory", "TCP", "80, 443", "_TCP"),
@@ -32,7 +32,7 @@ _REQUIRED_TAGS = (
 
 
 def complete_rule(sent: Any, *, where: str) -> dict[str, Any]:
-    """A user's rule as the service answers it. Raises BadRequest (in our words) for what is no rule."""
+    """A user's rule as the service returns it. Raises BadRequest (in our wording) for an invalid rule."""
     kind = sent.get("type") if isinstance(sent, Mapping) else None
     if kind not in _KINDS:
         raise BadRequest("BadRequest", f"{where}.type must be one of {', '.join(_KINDS)}, got {kind!r}.")
@@ -101,7 +101,7 @@ def network_of(sent: Any, before: Mapping[str, Any] | None, new_id: str) -> dict
     if isinstance(sent, Mapping):
         rules = dict(network.get("outboundRules") or {})
         for name, rule in (sent.get("outboundRules") or {}).items():
-            if str((rule or {}).get("category")) != REQUIRED:  # clients send back what they read
+            if str((rule or {}).get("category")) != REQUIRED:  # clients send back the rules that they have read
                 rules[name] = complete_rule(rule, where=f"managedNetwork.outboundRules.{name}")
         kept = ("status", "networkId", "outboundRules", "changeableIsolationModes")
         network |= {key: copy.deepcopy(value) for key, value in sent.items() if key not in kept and value is not None}
@@ -126,7 +126,7 @@ def add_required_rules(workspace: Mapping[str, Any]) -> None:
 
 
 def changeable(mode: str) -> list[str]:
-    """Modes that a network can still go to: recorded for the first and the last."""
+    """Modes to which a network can still change: recorded for the first and the last."""
     return list(MODES[MODES.index(mode) + 1 :])
 
 
@@ -135,7 +135,7 @@ def is_ready(network: Mapping[str, Any]) -> bool:
 
 
 def activate(network: dict[str, Any], *, spark: bool = False) -> None:
-    """The network is provisioned: its rules apply. That rules then say `Active` is documented, not recorded."""
+    """Mark the network as provisioned: its rules apply. The status `Active` of rules is documented, not recorded."""
     spark = spark or bool((network.get("status") or {}).get("sparkReady"))
     network["status"] = {"status": READY, "sparkReady": spark}
     for rule in (network.get("outboundRules") or {}).values():

@@ -1,4 +1,4 @@
-"""Outbound rules of a workspace's managed network, as resources of their own; they live in the workspace's body."""
+"""Outbound rules of a workspace's managed network as separate resources; they are stored in the workspace's body."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class OutboundRules(Behaviour):
     def _shown(self, workspace: Resource, asked: str) -> dict[str, Any]:
         for name in _rules(workspace):
             if name.lower() == asked.lower():
-                # Recorded: alone a rule has empty tags and location, in a list it has neither.
+                # Recorded: a single rule has empty tags and location; in a list it has neither.
                 return {"tags": None, "location": None} | self._listed(workspace, name)
         # Not recorded: ARM's own 404.
         rule_id = ResourceId(f"{workspace.id}/outboundRules/{asked}")
@@ -75,7 +75,7 @@ class OutboundRules(Behaviour):
     def put(self, request: Request) -> Reply:
         workspace = self._workspace(request.id)
         if workspace.properties["managedNetwork"]["isolationMode"] == "Disabled":
-            # That there is no rule without a network is documented, the wording is ours.
+            # It is documented that a rule requires a network; the wording is ours.
             raise BadRequest("BadRequest", f"Workspace {workspace.name} has no managed network; set its isolationMode.")
         before = _named(workspace, request.id.name)
         if before is not None and before["category"] == REQUIRED:
@@ -112,7 +112,7 @@ class OutboundRules(Behaviour):
                 activate(network)
             self.store.save(workspace)
             if rule is not None:
-                # Recorded: the result of a deletion is the workspace, which Location shows by itself.
+                # Recorded: the result of a deletion is the workspace, which is what Location returns.
                 operation.result = self._shown(workspace, name)
 
         return commit
@@ -129,5 +129,5 @@ def _named(workspace: Resource, asked: str) -> dict[str, Any] | None:
 
 
 def _is_required(name: str) -> BadRequest:
-    """That required rules stay is documented, the wording is ours."""
+    """It is documented that required rules cannot change; the wording is ours."""
     return BadRequest("BadRequest", f"The outbound rule {name} is required by the workspace and cannot be changed.")

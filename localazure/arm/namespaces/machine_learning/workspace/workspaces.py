@@ -39,10 +39,10 @@ _REFERENCES = {
     "applicationInsights": "microsoft.insights/components",
     "containerRegistry": "microsoft.containerregistry/registries",
 }
-# Of these: needed at creation, and what was given then stays.
+# References: which are required at creation, and which cannot change later.
 _FIXED = ("storageAccount", "keyVault")
 _PROVISION = "provisionNetwork"
-"""Whether the running PUT provisions the network when it ends."""
+"""Whether the current PUT provisions the network when it ends."""
 
 
 class Workspaces(WorkspaceActions, WorkspaceDeletion):
@@ -163,8 +163,8 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         body["systemData"] = self.system_data(before, request.caller, with_types=True)
         body["etag"] = None
         add_required_rules(body)
-        # `provisionNetworkNow` acts when the workspace is created and never later (documented), so what a failed
-        # creation left undone stays undone.
+        # `provisionNetworkNow` acts only when the workspace is created (documented), so a failed creation leaves the
+        # network unprovisioned.
         resource.private[_PROVISION] = before is None and bool(request.sent_properties.get("provisionNetworkNow"))
 
     def provisioned(self, resource: Resource) -> None:
@@ -175,7 +175,7 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         return self.plane.machine_learning(request.api_version).workspace_view(resource.body)
 
     def patch(self, request: Request) -> Reply:
-        """Recorded: what is sent changes, named outbound rules are added."""
+        """Recorded: sent fields change, named outbound rules are added."""
         workspace = self.find(request.id, "write")
         if self.store.is_busy(workspace.id):
             raise self.busy(workspace)
@@ -218,7 +218,7 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
 
 
 def make_network_ready(workspace: Resource) -> None:
-    """The managed network is provisioned, by hand or by the first compute."""
+    """Provision the managed network, on request or for the first compute."""
     if workspace.properties["managedNetwork"]["isolationMode"] != "Disabled":
         activate(workspace.properties["managedNetwork"])
 
@@ -228,5 +228,5 @@ def network_is_ready(workspace: Resource) -> bool:
 
 
 def workspace_id_of(resource_id: ResourceId) -> str:
-    """The id of the workspace that a resource below it belongs to."""
+    """The id of the workspace to which a child resource belongs."""
     return "/".join(resource_id.text.split("/")[:9])
