@@ -2,7 +2,8 @@
 
 import gc
 
-# A program of seconds that imports megabytes of generated classes: collecting them is half of its time (measured).
+# The program runs for seconds and imports megabytes of generated classes; garbage collection takes half of its time
+# (measured).
 gc.disable()
 
 from datetime import date
@@ -52,4 +53,4 @@ endpoints = {
 pulumi.export("endpoints", {key: endpoint.outputs for key, endpoint in endpoints.items()})
 pulumi.export("workspace", platform.outputs)
 
-gc.freeze()  # the interpreter collects once more when it ends
+gc.freeze()  # the interpreter collects once more at its end

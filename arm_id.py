@@ -1,4 +1,4 @@
-"""An ARM id read into its parts: subscription, group, type, and the names along its type.
+"""Parses an ARM id: subscription, group, type, and the names along its type.
 
 Pure. `naming.py` makes the ids of a stack; this is the one place that takes an id apart. `localazure/` has its own
 reader, because it imports nothing of the product.
@@ -37,7 +37,7 @@ class ArmId:
 
     @classmethod
     def parse(cls, text: str) -> ArmId:
-        """Read an id. Raises ValueError for a text that is not the id of a resource in a group."""
+        """Parse an id. Raises ValueError for a string that is not the id of a resource in a group."""
         found = _ID.fullmatch(text)
         if found is None:
             raise ValueError(f'"{text}" is not the ARM id of a resource in a resource group')

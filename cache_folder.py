@@ -1,4 +1,4 @@
-"""Where this project keeps what it can make again: the Pulumi CLI, uv, environments of models, what was read of them.
+"""Where this project keeps what it can recreate: the Pulumi CLI, uv, environments of models, cached facts about them.
 
 Pure, and imports no package: `toolchain/` uses it before any is installed.
 """

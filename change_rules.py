@@ -26,7 +26,7 @@ def problems_of(change: DeclaredChange) -> Iterator[Problem]:
 
 
 def _declaration_problems(change: DeclaredChange) -> Iterator[Problem]:
-    """What is wrong whatever is live."""
+    """Rules that do not depend on the live state."""
     declared = change.declared
     yield from DeclaredWeights(
         stack=declared.stack,
@@ -98,7 +98,7 @@ def _deployment_problems(change: DeclaredChange) -> Iterator[Problem]:
     for name, live in change.existing.items():
         declared = change.declared.deployments.get(name)
         if declared is None:
-            # One without a release tag is not this program's: leaving it out does not remove it.
+            # A deployment without a release tag is not this program's: leaving it out does not remove it.
             if change.carries(name) and live.release is not None:
                 yield Problem(
                     change.deployment_key(name),
@@ -193,7 +193,7 @@ def _capacity_problems(
 
 
 def _stop_problems(change: DeclaredChange) -> Iterator[Problem]:
-    """To stop serving, the stack file names each live colour with 0: a section that got lost must not stop it."""
+    """To stop serving, the stack file must name each live colour with 0: a lost section must not stop it."""
     unnamed = {name: weight for name, weight in change.live_weights.items() if name not in change.declared.traffic}
     if unnamed and not any(change.declared.traffic.values()):
         zeros = ", ".join(f"{name}: 0" for name in unnamed)

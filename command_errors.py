@@ -35,7 +35,7 @@ class UnavailableError(CommandError):
     exit_code = ExitCode.UNAVAILABLE
 
 
-# What to do about what the operating system refuses; anything else has a remedy only where it happens.
+# The fixes for errors of the operating system; the fix for anything else depends on where it happens.
 _REMEDIES = {
     errno.ENOSPC: "Free space on that disk and run the command again.",
     errno.EDQUOT: "Free space: your quota on that disk is used up.",
@@ -50,12 +50,12 @@ _REMEDIES = {
 
 
 def explain_system_error(error: OSError) -> str:
-    """One line on what the operating system refused, with the file where it names one, and what to do."""
+    """Return one line on an error of the operating system: the file, if any, the error and the fix."""
     said = error.strerror or " ".join(str(error).split()) or type(error).__name__
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{said}. {remedy_for(error)}"
 
 
 def remedy_for(error: OSError) -> str:
-    """What to do about what the operating system refused."""
+    """Return the fix for an error of the operating system."""
     return _REMEDIES.get(error.errno or 0, "Check that file or connection and try again.")

@@ -1,4 +1,4 @@
-"""Pydantic's errors about the stack config, in words for the person who wrote the file.
+"""Translates pydantic's errors about the stack config for the person who wrote the file.
 
 Each becomes a `Problem`: the key as it stands in the stack file, what was expected, the value received, the fix.
 Errors about the weights themselves are left out: `weights.py` says more about them than a type error can.
@@ -79,7 +79,7 @@ def _is_weight(path: list[int | str]) -> bool:
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """A list whose entries are all wrong counts as too short as well."""
+    """Return whether an error only repeats others: a list whose entries are all wrong also counts as too short."""
     return detail["type"] == "too_short" and bool(detail["input"])
 
 
@@ -115,7 +115,7 @@ def _what(detail: ErrorDetails, path: list[int | str]) -> tuple[str, str]:
 
 
 def _value(detail: ErrorDetails) -> str:
-    """The value as it would be written in YAML's flow style, with a hint about the two usual mistakes."""
+    """Return the value in YAML's flow style, with a hint about the two usual mistakes."""
     value = detail["input"]
     if detail["type"] == "too_long":
         return f"{len(value)}"

@@ -1,7 +1,7 @@
 """The JSON Schema of Pulumi.<stack>.yaml for editors, generated from the models of the stack config.
 
-It covers the keys of this program and leaves those of Pulumi and of other packages alone. A schema can say less than
-the program checks: sums of weights, references between sections and what is live are not in it.
+It covers the keys of this program and ignores those of Pulumi and other packages. A schema cannot express all that the
+program checks: it lacks sums of weights, references between sections, and the live state.
 
     python -m config_schema > docs/stack-config.schema.json
 """
@@ -68,7 +68,7 @@ def stack_file_schema() -> dict[str, Any]:
                     **keys,
                 },
                 "required": ["azure-native:location", *(f"sluice:{key}" for key in config["required"])],
-                # Keys of other namespaces are not ours to judge; an unknown one of ours is a slip of the pen.
+                # Other namespaces may have any key; an unknown key of ours is a spelling mistake.
                 "propertyNames": {"pattern": f"^(?!sluice:)|^sluice:({known})$"},
             }
         },
@@ -84,7 +84,7 @@ def _model(name: str) -> type:
 
 
 def _describe(model: type, schema: JsonSchemaValue) -> None:
-    """Give each field the docstring that stands under it in the source, its own or inherited."""
+    """Give each field the docstring below it in the source, its own or inherited."""
     for parent in model.__mro__:
         for name, text in _field_docstrings().get(parent.__name__, {}).items():
             if name in schema.get("properties", {}):

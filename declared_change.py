@@ -1,4 +1,4 @@
-"""One declared change of an endpoint beside what is live: what is wanted, what serves, what this update replaces.
+"""One declared change of an endpoint compared with the live state: what is wanted, what serves, what is replaced.
 
 Pure: plain values in, facts out. Which changes are refused is in `change_rules.py`.
 """
@@ -29,7 +29,7 @@ class DeclaredChange:
         self.declared = declared
         self.stable = stable
         self.limits = limits
-        # Of weights that are wrong already, the well-formed ones are still compared with what is live.
+        # If some weights are invalid, the valid ones are still compared with the live ones.
         self.wanted = nonzero(whole_percents(declared.traffic))
         self.wanted_mirror = nonzero(whole_percents(declared.mirror))
         self.live_weights = nonzero(live.endpoint.traffic) if live.endpoint else {}
@@ -43,7 +43,7 @@ class DeclaredChange:
 
     @property
     def fix(self) -> str:
-        """The end of an error that the stack file puts right."""
+        """The end of an error whose fix is in the stack file."""
         return f"Fix it in Pulumi.{self.declared.stack}.yaml."
 
     @property
@@ -53,7 +53,7 @@ class DeclaredChange:
 
     @property
     def refresh(self) -> str:
-        """The command that updates the stack after Pulumi has looked at Azure."""
+        """The command that refreshes the state from Azure and then updates the stack."""
         return f"pulumi up --refresh --stack {self.declared.stack}"
 
     @property
@@ -66,7 +66,7 @@ class DeclaredChange:
         return f"sluice:endpoints.{self.declared.key}.deployments.{name}"
 
     def carried(self, name: str) -> str:
-        """What a deployment carries now, in words; empty at 0 %."""
+        """Return a description of a deployment's live and mirrored weight; empty at 0 %."""
         parts = []
         if name in self.live_weights:
             parts.append(f"{self.live_weights[name]} percent of the live requests")
@@ -100,7 +100,7 @@ class DeclaredChange:
 
     @cached_property
     def replaced(self) -> frozenset[str]:
-        """At 0 %, a failed deployment and one with another release are deleted and created again."""
+        """The deployments that are recreated: at 0 %, failed ones and those with another release."""
         if self.replaces_endpoint:
             return frozenset(self.declared.deployments.keys() & self.existing.keys())
         return frozenset(
@@ -108,7 +108,7 @@ class DeclaredChange:
             for name, declared in self.declared.deployments.items()
             if (live := self.existing.get(name)) is not None
             and not self.carries(name)
-            # Without the managed network, Azure would fail to create a failed one again.
+            # Without the managed network, Azure could not recreate a failed one.
             and (live.release != declared.release or (live.state == "failed" and self.live.network_is_ready))
         )
 
@@ -120,8 +120,8 @@ class DeclaredChange:
         if name in self.replaced:
             reason = "has failed" if live.state == "failed" else "gets another release"
             return f"{reason} and is replaced in this update"
-        # A stable colour that already answers requests is the way back, whatever an operation on it came to: a refused
-        # delete, for instance, leaves a serving deployment in Failed (recorded).
+        # A stable colour that already answers requests may always get more, whatever the result of the last operation
+        # on it: a refused delete, for instance, leaves a serving deployment Failed (recorded).
         if name == self.stable and name in self.live_weights and live.state != "deleting":
             return None
         if live.state not in HEALTHY:

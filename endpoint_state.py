@@ -33,7 +33,7 @@ class LiveDeployment:
 class LiveEndpoint:
     """An endpoint as Azure describes it; `identity_ids` are ARM ids, none for a system-assigned one.
 
-    `changed_by` and `changed_at` (ISO 8601) say who changed it last, as far as Azure tells.
+    `changed_by` and `changed_at` (ISO 8601) are the author and time of the last change, if Azure reports them.
     """
 
     name: str
@@ -103,10 +103,9 @@ class Transition:
     """What this update may declare.
 
     `traffic` and `mirror` are what the endpoint's PUT carries now, zeros left out; `deployments` the names to declare;
-    `replaced` those of them that are deleted and created again (failed, or another release, at 0 %);
-    `replaces_endpoint` says that the endpoint itself must be (another identity or auth mode while it serves nothing);
-    `waiting` says in words what is declared but held back; `next` is the command that continues, None when nothing is
-    held back.
+    `replaced` those of them that are recreated (failed, or another release, at 0 %); `replaces_endpoint` is True if the
+    endpoint itself is recreated (another identity or auth mode while it serves nothing); `waiting` describes what is
+    declared but held back; `next` is the command that continues, None if nothing is held back.
     """
 
     traffic: Mapping[str, int]

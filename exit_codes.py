@@ -1,4 +1,4 @@
-"""How a `sluice` command ends: the exit codes, which are a contract with pipelines.
+"""The exit codes of `sluice`, which are a contract with pipelines.
 
 The errors of every part of the product carry theirs as the attribute `exit_code`, so that `cli/main.py` needs to know
 none of them.

@@ -1,9 +1,9 @@
 """Every Azure name of a stack, computed from team, stack, subscription, generation and the key in the stack config.
 
 Pure: the same inputs give the same names on every machine, so the program can ask Azure about a resource before it
-declares it. Each name respects the limits of its resource type; what is too long is cut and ends in a hash of the
-whole, so that two long names never meet. Names that are unique in all of Azure carry the stack's `suffix`; names that
-Azure keeps after a deletion carry the stack's generation, from the second on.
+declares it. Each name respects the limits of its resource type; a name that is too long is cut and ends in a hash of
+the whole, so that two long names never collide. Names that are unique in all of Azure contain the stack's `suffix`;
+names that Azure keeps after a deletion contain the stack's generation, from the second on.
 It imports no Pulumi and does not check whether a name is taken.
 """
 
@@ -27,7 +27,7 @@ ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
 
 
 def kept_names_advice(names: Names) -> str:
-    """What to do where Azure still keeps the name of something that was deleted."""
+    """Return the fix if Azure still keeps the name of a deleted resource."""
     return (
         "Azure keeps the name of a deleted workspace and of a deleted Log Analytics workspace for 14 days, and the "
         f"name of a deleted key vault for 7 to 90. Write the line `sluice:generation: {names.generation + 1}` into "

@@ -1,4 +1,4 @@
-"""Which change of an endpoint is allowed, given what Azure says is live now.
+"""Which change of an endpoint is allowed, given the live state in Azure.
 
 Pure: plain values in, a `Transition` out, or one `TransitionError` that lists every problem. The program calls it
 before it declares its first resource, so a refusal changes nothing. It does not read Azure, and it holds no clock.

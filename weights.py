@@ -1,4 +1,4 @@
-"""What declared weights must look like, whatever is live: whole percents, known colours, sums, the mirror's rules.
+"""The rules for declared weights alone: whole percents, known colours, sums, and those of the mirror.
 
 Pure, and strict about types: 33.5, "90" and true are not weights. Which *change* of weights is allowed is decided in
 `transitions.py`.
@@ -16,7 +16,7 @@ from problem import Problem
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredWeights:
-    """Weights as they stand in the stack file of `stack` under `sluice:rollout.<key>`, with the `stable` colour."""
+    """The weights and the `stable` colour in the stack file of `stack`, under `sluice:rollout.<key>`."""
 
     stack: str
     key: str

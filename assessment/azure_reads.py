@@ -1,8 +1,7 @@
-"""The one place where the program asks Azure something: many reads at once, within a bound, and no failure is lost.
+"""The program's reads of Azure: many at once, up to a limit, with every failure reported.
 
-A read goes by name through azure-native's `get*` functions. 404 means absent, 429 is waited for, anything else is a
-failure; `require` turns all failures of a round into one `AzureReadError`. What is read, and what it means, is in
-`live.py`.
+Reads use names and azure-native's `get*` functions. 404 means absent, 429 leads to a wait, anything else is a failure;
+`require` turns all failures of a round into one `AzureReadError`. `live.py` decides what to read and what it means.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ operation of `--parallel`; with less than 8 of those, its threads are the bound.
 
 THROTTLED = 429
 PAUSES_SECONDS = (15.0, 30.0, 60.0)
-"""How long to wait before throttled reads are asked again. azure-native has waited and asked three times by then."""
+"""How long to wait before throttled reads are repeated. By then, azure-native has waited and tried three times."""
 
 ABSENT_CODES = frozenset(
     {
@@ -43,7 +42,7 @@ InvalidResourceType, ...) means that the question was wrong."""
 _INVOKE_PREFIX = re.compile(r"^(invoke of \S+ failed: )?(invocation of \S+ returned an error: )?")
 
 _ARM_ERROR = re.compile(r'Status=(?P<status>\d+)(?: Code="(?P<code>[^"]*)")? Message="(?P<message>.*)"', re.DOTALL)
-"""How azure-native writes an answer of ARM that is not a success."""
+"""How azure-native formats an unsuccessful answer of ARM."""
 
 K = TypeVar("K")
 Resource = Mapping[str, Any]
@@ -51,12 +50,12 @@ Resource = Mapping[str, Any]
 
 
 class AzureReadError(pulumi.RunError):
-    """Azure could not be asked what is live, so the program declares nothing."""
+    """The program could not read what is live from Azure, so it declares nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """One question: `function` is azure-native's, `what` is what a person would call its subject (an ARM id)."""
+    """One read: `function` is azure-native's, `what` names its subject for people (an ARM id)."""
 
     what: str
     function: str
@@ -65,7 +64,7 @@ class Read:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadFailure:
-    """Azure did not say whether the resource is there; `status` is None when ARM did not answer at all."""
+    """Azure did not report whether the resource exists; `status` is None if ARM did not answer at all."""
 
     what: str
     reason: str
@@ -77,7 +76,7 @@ Answer = Resource | ReadFailure | None
 
 
 def ask(reads: Mapping[K, Read], *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> dict[K, Answer]:
-    """Do all reads of one round, side by side, and return what came of each; raises nothing for a failed one."""
+    """Do all reads of one round in parallel and return each result; a failed read raises nothing."""
     return _sync_await(answers_to(reads, pause))
 
 
@@ -144,7 +143,7 @@ def _is_absent(answer: re.Match[str]) -> bool:
 
 
 def _explain(failures: Mapping[str, list[str]]) -> str:
-    """One line per reason: a service that is down fails every read with the same error."""
+    """Return one line per reason: a service that is down fails every read with the same error."""
     ending = (
         "What is live decides which change is allowed, so nothing was changed. Fix this (`sluice doctor` shows what is "
         "missing) and try again."

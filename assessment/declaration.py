@@ -1,4 +1,4 @@
-"""What one update declares, as plain frozen values: the seam between checking a change and making resources of it.
+"""What one update declares, as plain frozen values: the seam between checking a change and declaring its resources.
 
 `stack.py` and `endpoint.py` fill these in, the components act on them.
 """
@@ -16,7 +16,7 @@ from stack_config import AutoscaleSettings
 __all__ = ["DIGEST_DIGITS", "DeploymentDeclaration", "EndpointDeclaration", "StackDeclaration"]
 
 DIGEST_DIGITS = 16
-"""How much of a digest goes into tags and asset versions: enough to tell apart all that a team ever releases."""
+"""How much of a digest goes into tags and asset versions: enough to distinguish all releases of a team."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class DeploymentDeclaration:
     instances: int
     """How many instances; with autoscale the first count only."""
     autoscale: AutoscaleSettings | None
-    """How its instances follow the load; None: they do not."""
+    """Its autoscale settings; None: a fixed number of instances."""
     published: Mapping[str, str]
     """Where its local content lies: URI by digest."""
     attempt: int
@@ -66,10 +66,9 @@ class EndpointDeclaration:
     role_delay_seconds: float
     """How long its identity's roles need until they are in effect; 0 for an endpoint that exists."""
     protect: bool
-    """The engine must not delete it: the stack is private, or gives it a weight. What is live now does not count: an
-    endpoint that is set to 0 can be removed by the next update. What this update holds back does: under another team,
-    stack or subscription everything waits, because nothing is found, and the endpoint under the old name would be
-    deleted."""
+    """The engine must not delete it: the stack is private, or gives it a weight. Live weights do not count: the update
+    after an endpoint is set to 0 can remove it. Weights that this update holds back count: under another team, stack or
+    subscription nothing is found and everything waits, and the engine would delete the endpoint under the old name."""
     registries: Mapping[str, str]
     """Azure ML registries that its deployments take assets from and that the stack file lists: ARM id by name in lower
     case."""

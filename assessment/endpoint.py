@@ -1,4 +1,4 @@
-"""Checks one endpoint of a stack, and says what this update declares of it.
+"""Checks one endpoint of a stack, and returns what this update declares for it.
 
 `stack.py` makes a draft of each endpoint and collects the problems of all of them.
 """
@@ -57,7 +57,7 @@ def check_without_files(settings: Settings, live: LiveStack, name: str, key: str
 
 @dataclass(frozen=True)
 class EndpointDraft:
-    """One endpoint: its files are loaded and its live state is read, but nothing is checked yet."""
+    """One endpoint with its files loaded and its live state read, but not checked yet."""
 
     settings: Settings
     names: Names
@@ -236,7 +236,7 @@ def _carried(transition: Transition, live: LiveEndpoint | None) -> list[Mapping[
 
 
 def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSettings | None:
-    """The stack file decides; without it, `scale_settings: target_utilization` of the az ml file does."""
+    """Return the autoscale of the stack file, else that of `scale_settings: target_utilization` in the az ml file."""
     if chosen.autoscale is not None or spec.autoscale is None:
         return chosen.autoscale
     return AutoscaleSettings(
@@ -248,7 +248,7 @@ def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSet
 
 
 def _instance_type(name: str) -> str:
-    """A VM size as Azure spells it: another spelling would be a change, which cannot be made in place."""
+    """Return a VM size in Azure's spelling: another spelling would be a change, which is impossible in place."""
     sku = find_sku(name)
     return sku.name if sku else name
 

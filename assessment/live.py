@@ -1,9 +1,9 @@
-"""What Azure says is there now, read before the program declares its first resource.
+"""The live state in Azure, read before the program declares its first resource.
 
-Three rounds of reads by name, whatever the number of endpoints: who is signed in; everything that is declared; what
+It takes three rounds of reads by name, for any number of endpoints: who is signed in; everything that is declared; what
 only the second round could name. 404 means absent, anything else stops the program (`azure_reads.py`). The stack's own
-outputs are not trusted, because they can be wrong after failed, targeted or imported updates; they only say where else
-to look when nothing is found.
+outputs are not trusted, because they can be wrong after failed, targeted or imported updates; they only name other
+places to look when nothing is found.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RELEASE_TAG = "sluice:release"
 ATTEMPT_TAG = "sluice:attempt"
 """Tag of a deployment: how many times it was recreated because its creation had failed."""
 BODY_TAG = "sluice:body"
-"""Tag of a deployment that autoscale scales: the digest of all that was declared of it, except the instance count."""
+"""Tag of a deployment with autoscale: the digest of its whole declaration except the instance count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class LiveStack:
     group_endpoint_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the group by which an earlier version recorded its endpoints; empty once the stack's identity exists."""
     owner_tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the resource group, which say whose it is; empty if there is no group."""
+    """Tags of the resource group, which name its owner; empty if there is no group."""
     other_generation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Weights, by id, of what still serves under the names of the last update's generation, if this one has another."""
 

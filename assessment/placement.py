@@ -1,4 +1,4 @@
-"""Where the resources of a stack go and how they are labelled; every component's arguments carry one `Placement`.
+"""The names, region and tags of a stack's resources; every component's arguments contain one `Placement`.
 
 Plain values only, known before the first resource is declared.
 """

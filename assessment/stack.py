@@ -1,8 +1,8 @@
-"""Checks what the stack config and the az ml files declare against what is live, and says what this update may declare.
+"""Checks the stack config and the az ml files against the live state, and returns what this update may declare.
 
-Everything that is wrong is raised as one `DeclarationError` before a resource is declared, so that a refusal changes
-nothing, with `--skip-preview` too. What is checked of the stack as a whole is in `stack_problems.py`, of an endpoint
-in `endpoint.py`; the rules about weights are in `change_rules.py`.
+All problems are raised as one `DeclarationError` before any resource is declared, so that a refusal changes nothing,
+even with `--skip-preview`. The checks of the whole stack are in `stack_problems.py`, those of an endpoint in
+`endpoint.py`, and the rules for weights in `change_rules.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Problems of a stack as a whole: its region, its names, and what may not change while it exists.
+"""Problems of a whole stack: its region, its names, and what may not change while it exists.
 
 The one error that lists everything has all of them. The rules about single endpoints and their files are in
 `endpoint.py`. The only read from Azure here is of what still serves under the stack's former names.
@@ -50,7 +50,7 @@ def former_names(settings: Settings, names: Names, declared: Collection[str]) ->
 
 
 def meeting_problem(settings: Settings, names: Names, live: LiveStack) -> Problem | None:
-    """Return whose names these are if another stack has them: then nothing that is live belongs to this stack."""
+    """Return a problem if another stack owns these names; then nothing live belongs to this stack."""
     owner = other_owner(live.owner_tags, team=settings.team, stack=settings.stack)
     return meeting(names.resource_group, owner, team=settings.team, stack=settings.stack) if owner else None
 

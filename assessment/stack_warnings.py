@@ -1,4 +1,4 @@
-"""Warnings about what a stack declares: it is allowed, and it will cause trouble later.
+"""Warnings about declarations that are allowed but will cause trouble later.
 
 Pure: it refuses nothing and reads nothing. What is refused is in `stack_problems.py` and `endpoint.py`.
 """

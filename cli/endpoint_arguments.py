@@ -11,7 +11,7 @@ from project import stack_name
 
 
 def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ENDPOINT and the ways to say where it is."""
+    """Add ENDPOINT and the options that locate it."""
     parser.add_argument("endpoint", metavar="ENDPOINT", help="key in the stack file, or name in Azure")
     add_stack_argument(parser)
     parser.add_argument("--resource-group", help="with --workspace: look there, without a stack")
@@ -20,7 +20,7 @@ def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def find_endpoint(options: argparse.Namespace) -> EndpointAddress:
-    """The endpoint that the command line names; whether it exists is not asked."""
+    """Return the endpoint that the command line names, without checking that it exists."""
     check_name(options.endpoint, "an endpoint")
     if options.resource_group or options.workspace:
         subscription = options.subscription or os.environ.get("AZURE_SUBSCRIPTION_ID")

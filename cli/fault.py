@@ -1,4 +1,4 @@
-"""`sluice local fault`: faults on command: what may go wrong in Azure, switched on in the running local Azure.
+"""`sluice local fault`: faults on command in the running local Azure, as they can occur in Azure.
 
 Five commands over the server's control address: add, wait, release, list, clear. Faults live in the server's memory;
 a restart clears them. What each kind does is in `localazure.faults`.
@@ -86,8 +86,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "release",
         parents=[home],
         help="release what a fault holds",
-        description="Release what a fault (hold, operation-never-ends, late-traffic) holds now. It goes on holding "
-        "what comes later, as --count says; `clear` ends it.",
+        description="Release what a fault (hold, operation-never-ends, late-traffic) holds now. It continues to "
+        "hold later requests, up to --count; `clear` ends it.",
     )
     release.set_defaults(run=run_release)
 
@@ -104,14 +104,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _kinds() -> str:
-    # Kinds and meanings are pure values: nothing of the server is loaded for them.
+    # Kinds and meanings are pure values, so no module of the server is imported for them.
     from localazure.faults.fault import MEANINGS
 
     return "kinds:\n" + "\n".join(f"  {kind:22}{meaning}" for kind, meaning in MEANINGS.items())
 
 
 def duration(text: str) -> float:
-    """Seconds of a duration such as 500ms, 2s, 5m, 1h, or a plain number of seconds."""
+    """Return the seconds of a duration such as 500ms, 2s, 5m, 1h, or a plain number of seconds."""
     matched = _DURATION.fullmatch(text.strip())
     if matched is None:
         raise argparse.ArgumentTypeError(f"a duration is a number with ms, s, m or h, got {text!r}")

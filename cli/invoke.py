@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `sluice invoke`."""
     add_endpoint_arguments(parser)
     parser.add_argument("--request-file", type=Path, required=True, help="JSON")
-    parser.add_argument("--deployment", help="send straight to this deployment; default: as the weights say")
+    parser.add_argument("--deployment", help="send directly to this deployment; default: by weight")
     parser.set_defaults(run=run)
 
 

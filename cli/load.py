@@ -21,7 +21,7 @@ REQUESTS = 200
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """Raise one UsageError with everything that would send nothing, or not what was meant."""
+    """Raise one UsageError with every option that is wrong."""
     problems = []
     if not re.fullmatch(r"https?://[\w.:\[\]-]+(/\S*)?", options.uri):
         problems.append(f"SCORING_URI must be an address such as https://host/score, got {options.uri!r}.")
@@ -41,7 +41,7 @@ def check_options(options: argparse.Namespace) -> None:
         problems.append("--in-flight limits a load with --rate. Add --rate, or use --clients.")
     key = os.environ.get(KEY_VARIABLE, "")
     if not (key.isascii() and key.isprintable()):
-        problems.append(f"{KEY_VARIABLE} must be the key as Azure shows it: printable characters, no line end.")
+        problems.append(f"{KEY_VARIABLE} must be the key as Azure shows it: printable characters, no line break.")
     if problems:
         raise UsageError(" ".join(problems))
     if options.deployment is not None:
@@ -57,14 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("uri", metavar="SCORING_URI")
     parser.add_argument("--request-file", type=Path, required=True, help="JSON, or .jsonl: one per line, in turn")
-    parser.add_argument("--deployment", help="send straight to this deployment, by header")
+    parser.add_argument("--deployment", help="send directly to this deployment, by header")
     parser.add_argument("--clients", type=int, help=f"without --rate: 1 to {MAX_CLIENTS}, default {CLIENTS}")
     parser.add_argument("--rate", type=float, metavar="N", help=f"start N requests per second, at most {MAX_RATE:g}")
     parser.add_argument(
         "--in-flight",
         type=int,
         metavar="N",
-        help=f"with --rate: at most N requests under way, the others start late; default {IN_FLIGHT}",
+        help=f"with --rate: at most N open requests, the others start late; default {IN_FLIGHT}",
     )
     parser.add_argument("--requests", type=int, help=f"default {REQUESTS}, unless --seconds is given")
     parser.add_argument("--seconds", type=float)
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send, count, print; fails when a request failed."""
+    """Send the requests and print the counts; the exit code is 1 if a request failed."""
     check_options(options)
     bodies = read_bodies(options.request_file)
     requests = REQUESTS if options.requests is None and options.seconds is None else options.requests

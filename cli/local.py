@@ -1,7 +1,7 @@
 """`sluice local`: the local Azure as a background process: start, stop, status, reset, env, logs, fault.
 
-The server is a process of its own session, known by the lock it holds, so that a stale record is never believed and
-only our own process is ever ended. What the local Azure does is not here but in `localazure`.
+The server is a process with its own session. The lock that it holds identifies it, so that a stale record is never
+trusted and no other process is ever ended. `localazure` is the local Azure itself.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, help="HTTPS port (HTTP is the next one); default: the last one, else a free one"
     )
     start.add_argument("--host", default="127.0.0.1", help="127.0.0.1, which cannot be changed")
-    for tried in ("--bind", "--listen", "--address"):  # so that these, too, are told why not
+    for tried in ("--bind", "--listen", "--address"):  # so that these also get the explanation
         start.add_argument(tried, dest="host", help=argparse.SUPPRESS)
     for switch in REHEARSAL_SWITCHES:
         if switch.value:  # the server says what values there are, and why it takes no other
@@ -118,7 +118,7 @@ def _server_flags(options: argparse.Namespace) -> list[str]:
 
 
 def _check_flags(flags: list[str]) -> None:
-    """Raise UsageError with every flag that the server would not take."""
+    """Raise UsageError with every flag that the server would reject."""
     if not flags:
         return  # the server's modules take a while to import
     from localazure.command_line import wrong_switches
@@ -129,7 +129,7 @@ def _check_flags(flags: list[str]) -> None:
 
 
 def run_stop(options: argparse.Namespace) -> int:
-    """Stop; one that does not run is already stopped."""
+    """Stop the local Azure; it is not an error if it does not run."""
     from rehearsal.server_process import stop
 
     home = local_home(options.home)
@@ -138,7 +138,7 @@ def run_stop(options: argparse.Namespace) -> int:
 
 
 def run_status(options: argparse.Namespace) -> int:
-    """Facts about the server; exit code 4 when it does not run."""
+    """Print facts about the server; exit code 4 if it does not run."""
     from rehearsal.server_process import live_status
 
     home = local_home(options.home)
@@ -184,7 +184,7 @@ def run_status(options: argparse.Namespace) -> int:
 
 
 def run_reset(options: argparse.Namespace) -> int:
-    """Delete the home folder, never another one."""
+    """Delete the home folder, and never any other folder."""
     from rehearsal.server_process import stop
 
     home = local_home(options.home)
@@ -212,7 +212,7 @@ def run_reset(options: argparse.Namespace) -> int:
 
 
 def run_env(options: argparse.Namespace) -> int:
-    """Lines for `eval`; everything for people goes to stderr."""
+    """Print lines for `eval`; messages for people go to stderr."""
     from rehearsal.environment import local_environment, unset_lines
 
     if options.unset:
@@ -231,7 +231,7 @@ def run_env(options: argparse.Namespace) -> int:
 
 
 def run_logs(options: argparse.Namespace) -> int:
-    """The end of a log, and with --follow what comes."""
+    """Print the end of a log, and with --follow also new lines."""
     if options.tail < 0:
         raise UsageError(f"--tail must be 0 or more, got {options.tail}.")
     home = local_home(options.home)

@@ -19,9 +19,9 @@ from command_errors import explain_system_error
 from exit_codes import ExitCode
 
 TRACEBACK_VARIABLE = "SLUICE_TRACEBACK"
-"""When it is set, a defect ends with its traceback."""
+"""If this variable is set, a defect prints its traceback."""
 NO_HOME = "Could not determine home directory"
-"""How pathlib begins what it raises, as a RuntimeError, where neither HOME nor the user's entry names one."""
+"""The start of pathlib's RuntimeError if neither HOME nor the user's entry names a home directory."""
 
 # Command → (module, what it does): help is printed from this table without importing the modules.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the console script's entry point."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):  # an answer that the terminal's encoding lacks is shown as escapes
+    for stream in (sys.stdout, sys.stderr):  # characters that the terminal's encoding lacks are printed as escapes
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.FAILED
     except Exception as error:
         expected = getattr(error, "exit_code", None)
-        if isinstance(expected, ExitCode):  # an error that some part of the product foresees
+        if isinstance(expected, ExitCode):  # an error that some part of the product expects
             print(f"sluice: {error}", file=sys.stderr)
             return expected
         if TRACEBACK_VARIABLE in os.environ:
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             said = _explain_defect(error)
         print(f"sluice: {said}", file=sys.stderr)
-        if isinstance(error, OSError) and error.filename is None:  # may be the output itself, on a full disk
+        if isinstance(error, OSError) and error.filename is None:  # may concern the output itself, on a full disk
             _discard_output()
         return ExitCode.FAILED
 
@@ -83,7 +83,7 @@ def _discard_output() -> None:
 
 
 def _explain_defect(error: Exception) -> str:
-    """One line on an unexpected error: what, where, and how to see and report it."""
+    """Return one line on an unexpected error: what, where, and how to see and report it."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "unknown place"
     said = " ".join(str(error).split())

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What is in a model's folder, everything that is wrong with it, and what is worth knowing."""
+    """The content of a model's folder, its problems and its warnings."""
 
     model: str
     deployments: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ def check_models(options: argparse.Namespace) -> int:
 
 
 def check(asked: "dict[Path, Survey]") -> list[Result]:
-    """Load models together, and check besides what the deployments' VM sizes and images decide."""
+    """Load models together, and also check the deployments' VM sizes and images."""
     from models.errors import ModelError
     from models.loader import load_models
 
@@ -97,7 +97,7 @@ def _check_size(file: str, instance_type: str, result: Result) -> None:
 
 
 def _asked(path: Path | None) -> "dict[Path, Survey]":
-    """The folders to check, each with the deployments in question."""
+    """Return the folders to check, each with its deployments."""
     from models.folder import ENDPOINT, SUFFIXES, Survey, survey
 
     if path is None:

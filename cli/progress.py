@@ -42,6 +42,6 @@ class UploadProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the bar away: what was done is printed after it."""
+        """Remove the bar; the result is printed after it."""
         if self._bar is not None:
             self._bar.close()

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Repair the stack; the exit code says whether something is left for a person."""
+    """Repair the stack; the exit code tells whether something is left for a person."""
     engine = engine_for(options)
     wait_seconds = options.wait_minutes * 60
     report = recover(engine, ArmOperations(tell, wait_seconds), wait_seconds=wait_seconds)

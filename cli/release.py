@@ -1,8 +1,8 @@
 """`sluice release publish`: uploads models' local files to a stack's workspace and records them in the release locks.
 
-It finds the workspace by name, as the program does, and its default datastore and storage account by asking Azure; no
-address is put together here. models/publisher.py uploads. However many models there are, azure-ai-ml is started once,
-and the caller signs in once.
+It finds the workspace by name, as the program does, and asks Azure for its default datastore and storage account; it
+composes no address. models/publisher.py uploads. For any number of models, azure-ai-ml starts once and the caller signs
+in once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "publish",
         help="upload model and code by content, write the release lock",
         description="Uploads the local files of models/MODEL to the storage of the stack's workspace, by content hash "
-        "and with your own identity, and records where they lie in release.lock.yml. Safe to repeat.",
+        "and with your own identity, and records their addresses in release.lock.yml. Safe to repeat.",
     )
     command.add_argument("models", metavar="MODEL", nargs="*", help="folder below models/, e.g. fraud-detection")
     command.add_argument("--all", action="store_true", help="every model that the stack's file declares")
@@ -61,7 +61,7 @@ def publish_models(options: argparse.Namespace) -> int:
     """Run `sluice release publish`."""
     from models.publisher import as_values, publish, total_bytes
 
-    logging.getLogger("azure").addHandler(logging.NullHandler())  # its warnings are in the errors, where they matter
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # the errors contain its relevant warnings
     stack = stack_name(options.stack)
     folders, again = _asked(options, stack)
     parcels = _parcels(_load(folders, options.deployment))
@@ -94,7 +94,7 @@ def publish_models(options: argparse.Namespace) -> int:
 
 
 def _asked(options: argparse.Namespace, stack: str) -> tuple[list[Path], str]:
-    """The folders of the models to publish, and the command that publishes the same."""
+    """Return the folders of the models to publish, and the command that publishes the same."""
     if options.all == bool(options.models):
         raise UsageError(
             "name the models to publish, or give --all for every model of the stack's file"
@@ -110,7 +110,7 @@ def _asked(options: argparse.Namespace, stack: str) -> tuple[list[Path], str]:
 
 
 def _load(folders: Sequence[Path], deployments: Sequence[str] | None) -> dict[Path, Model]:
-    """The models of these folders. Raises one error with everything that is wrong with any of them."""
+    """Return the models of these folders. Raises one error with all their problems."""
     from models.errors import ModelError
     from models.loader import list_deployments, load_models
 
@@ -135,7 +135,7 @@ def _summary(publication: Publication) -> str:
 
 
 def _lock_state(publication: Publication) -> str:
-    """What happened to the lock; one that lies outside the model's folder (a rehearsal's) is not to be committed."""
+    """Describe what happened to the lock; one outside the model's folder (a rehearsal's) must not be committed."""
     from models.release_lock import LOCKS_VARIABLE
 
     lock = publication.lock
@@ -146,7 +146,7 @@ def _lock_state(publication: Publication) -> str:
 
 
 def model_folders(names: Sequence[str]) -> list[Path]:
-    """Return the folders of models. Raises one UsageError for all that do not exist, with the models there are."""
+    """Return the folders of models. Raises one UsageError for all that do not exist, with the models that do."""
     from problem import did_you_mean
 
     models = project_root() / "models"
@@ -176,7 +176,7 @@ def find_destination(arm: ArmClient, workspace_id: str, stack: str) -> Destinati
     if datastore is None:
         raise CommandError(
             f"workspace {workspace_id.rpartition('/')[2]} has no datastore {DATASTORE}, which Azure ML creates with "
-            "every workspace. Restore it in the studio (Data > Datastores), or create the workspace again."
+            "every workspace. Restore it in the studio (Data > Datastores), or recreate the workspace."
         )
     account_id = str(_property(workspace, "storageAccount"))
     account = arm.get(account_id, STORAGE_API)
@@ -184,7 +184,7 @@ def find_destination(arm: ArmClient, workspace_id: str, stack: str) -> Destinati
     if account is None or account_id.rpartition("/")[2].lower() != name.lower():
         raise CommandError(
             f"datastore {DATASTORE} is in storage account {name}, but the workspace's own is {account_id}"
-            f"{' and does not exist' if account is None else ''}. Repair the datastore, or create the workspace again."
+            f"{' and does not exist' if account is None else ''}. Repair the datastore, or recreate the workspace."
         )
     endpoints = _property(account, "primaryEndpoints")
     blob = endpoints.get("blob") if isinstance(endpoints, dict) else None

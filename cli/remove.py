@@ -79,9 +79,9 @@ def _conclude(stack: str, generation: int, taken: list[str]) -> None:
         tell(f"Still taken: {line}")
     if taken:
         line = f"sluice:generation: {generation + 1}"
-        tell(f"To create the stack again before then, add the line `{line}` to Pulumi.{stack}.yaml.")
+        tell(f"To recreate the stack before then, add the line `{line}` to Pulumi.{stack}.yaml.")
     else:
-        tell("All its names are free: `pulumi up` creates it again under the same names.")
+        tell("All its names are free: `pulumi up` recreates it under the same names.")
 
 
 def _tell_deletion(event: Mapping[str, Any]) -> None:

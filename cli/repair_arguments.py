@@ -36,7 +36,7 @@ def _minutes(text: str) -> float:
 
 
 def engine_for(options: argparse.Namespace) -> "PulumiEngine":
-    """The engine of the stack that the command line names. Raises UnavailableError where its backend is gone."""
+    """Return the engine of the stack that the command line names. Raises UnavailableError if its backend is gone."""
     from rollout.engine import PulumiEngine
 
     require_backend(os.environ)
