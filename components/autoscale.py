@@ -126,7 +126,7 @@ def _weekly(days: Sequence[str], time: str, timezone: str) -> monitor.Recurrence
 
 
 def _capacity(minimum: int, maximum: int, default: int) -> monitor.ScaleCapacityArgs:
-    """Azure takes these numbers as text; the default counts when the metrics cannot be read."""
+    """Azure expects these numbers as strings; the default applies when the metrics cannot be read."""
     return monitor.ScaleCapacityArgs(minimum=str(minimum), maximum=str(maximum), default=str(default))
 
 

@@ -1,6 +1,6 @@
 """The workspace's container registry, without an admin user.
 
-It holds the images that Azure ML builds from the models' conda files. Nobody but managed identities pulls from it.
+It holds the images that Azure ML builds from the models' conda files. Only managed identities pull from it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One deployment of an online endpoint: one release on its own instances.
 
 Its weight belongs to the endpoint. A deployment that serves is updated in place or not at all; at 0 % a changed or
-failed one is deleted and created again, because Azure changes neither a VM size nor anything that failed.
+failed one is recreated, because Azure changes neither a VM size nor anything that failed.
 """
 
 from __future__ import annotations

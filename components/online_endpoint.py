@@ -45,7 +45,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
     """An endpoint with its deployments, which are created one after another."""
 
     outputs: EndpointOutputs
-    """What the stack puts out about it."""
+    """The stack's outputs for it."""
 
     def __init__(self, name: str, args: OnlineEndpointArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:OnlineEndpoint", name, {}, opts)

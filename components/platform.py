@@ -57,7 +57,7 @@ class Platform(pulumi.ComponentResource):
     host: EndpointHost
     """What endpoints are built on."""
     outputs: WorkspaceOutputs
-    """What the stack puts out about the workspace."""
+    """The stack's outputs for the workspace."""
     after_identity: pulumi.ResourceTransformation
     """Makes the resources of a component wait for the stack's identity, as all of the platform's do."""
 

@@ -1,4 +1,4 @@
-"""Whether Azure is, after an update, what the update declared; and if not, which command puts it right.
+"""Whether Azure matches the declaration after an update, and if not, which command corrects it.
 
 The engine compares what is declared with its own state, never with Azure: if weights were emptied or a deployment was
 deleted by hand, it does nothing, and a plain update reports success. The program has read Azure at its start. Where
@@ -100,7 +100,7 @@ class _Question:
     def failed(self) -> list[str]:
         """Deployments that get requests in the state Failed: a refused deletion leaves one so (recorded).
 
-        It goes on serving. No update ends that state by itself, so it is reported and nothing waits for it.
+        It continues to serve. No update ends that state by itself, so it is reported and nothing waits for it.
         """
         declaration = self.declaration
         found = declaration.live.deployments if declaration.live else {}

@@ -43,7 +43,7 @@ class EndpointOutputs(TypedDict):
     deployments: Mapping[str, DeploymentOutputs]
     """The deployments by name, in the order of the stack file."""
     settled: pulumi.Output[bool]
-    """Whether Azure is what the stack file says."""
+    """Whether Azure matches the stack file."""
     waiting: list[str]
     """What this update holds back, and why."""
     next: pulumi.Output[str | None]
