@@ -167,7 +167,7 @@ def _increase_problems(change: DeclaredChange, section: str, name: str, weight: 
     if obstacle is not None:
         command, hint = change.up, ""
         if name not in change.existing:
-            # It may be new, or deleted by hand: then the engine creates it again only after a refresh.
+            # It may be new, or deleted by hand: then the engine recreates it only after a refresh.
             command = change.refresh
             hint = " (without --refresh, Pulumi does not notice a deployment that was deleted by hand)"
         yield Problem(

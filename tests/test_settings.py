@@ -427,7 +427,7 @@ def test_the_running_stacks_config_is_read(engine_config, monkeypatch):
     for key, value in COMPLETE.items():
         name = "azure-native:location" if key == "location" else f"sluice:{key}"
         engine_config[name] = value if isinstance(value, str) else json.dumps(value)
-    engine_config["other:team"] = "somebody else's key"
+    engine_config["other:team"] = "a key of another program"
     assert load_settings(TODAY) == parse_settings(COMPLETE, stack="prod", today=TODAY)
 
 

@@ -193,7 +193,7 @@ TROUBLES: dict[str, Callable[[Path, Patch], None]] = {
     "a model is a file": write("models/other", "x"),
     "the home is a file": write("home", "x"),
     "the home is a loop": loop("home"),
-    "the home is somebody else's": write("home/thesis.txt", "x"),
+    "the home is a folder of other files": write("home/thesis.txt", "x"),
     "the home's mark is no UTF-8": write("home/README.txt", b"\xff"),
     "the home's mark is a folder": directory("home/README.txt"),
     "the home's record is garbage": write("home/server.json", b"\xff{"),

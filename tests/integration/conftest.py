@@ -50,7 +50,7 @@ def lived(settled: Settled) -> Iterator[Settled]:
     yield settled
     settled.azure.stop()
     assert repository_files() == before, "a rehearsal wrote into the work tree"
-    wait_until(lambda: not processes_with(str(settled.azure.folder)), "processes that nobody ended")
+    wait_until(lambda: not processes_with(str(settled.azure.folder)), "processes that are left over")
 
 
 @pytest.fixture

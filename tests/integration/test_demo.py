@@ -52,7 +52,7 @@ def test_an_interrupted_demo_leaves_nothing(moment: dict[str, str], number: sign
             demo.kill()
     assert "Cleaning up" in log.read_text()
     assert not list(tmp_path.glob("sluice-demo-*"))
-    wait_until(lambda: not processes_with(str(tmp_path / "sluice-demo-")), "processes that nobody ended")
+    wait_until(lambda: not processes_with(str(tmp_path / "sluice-demo-")), "processes that are left over")
     assert repository_files() == before
 
 

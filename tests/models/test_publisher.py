@@ -224,7 +224,7 @@ def test_files_of_all_models_are_uploaded_side_by_side(project: Project, server:
 def test_what_fails_for_one_model_leaves_the_others_recorded(project: Project, server: BlobServer) -> None:
     parcels = several(project, "one", "two", "three")
     changed = project.folder.with_name("two") / "src" / "score.py"
-    changed.write_text("# somebody saved it meanwhile")
+    changed.write_text("# saved during the upload")
     with pytest.raises(PublishError, match="two/src was changed while it was uploaded"):
         publish_parcels(parcels, project.destination, project)
     recorded = [name for name in ("one", "two", "three") if read_lock(project.folder.with_name(name)).stacks]

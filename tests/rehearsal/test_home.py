@@ -1,4 +1,4 @@
-"""Which folders are a home: what a rehearsal left is one, what somebody else has is none and stays."""
+"""Which folders are a home: one that a rehearsal left is a home; a folder of other files is not, and stays."""
 
 import shlex
 import shutil
@@ -51,7 +51,7 @@ def test_what_pulumi_and_az_write_after_a_reset_does_not_make_the_home_unusable(
         ["azure/main.bicep"],
     ],
 )
-def test_what_somebody_else_has_is_neither_taken_nor_deleted(
+def test_a_folder_of_other_files_is_neither_taken_nor_deleted(
     tmp_path: Path, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = LocalHome(tmp_path / "home")
@@ -75,9 +75,7 @@ def test_commands_that_are_printed_name_a_home_only_where_they_would_not_find_it
     assert home.flag == ""
 
 
-def test_of_two_that_create_a_home_at_once_none_takes_the_half_made_one_for_somebody_elses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_may_create_a_home_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = Path.write_text
 
     def create_between(file: Path, text: str) -> int:

@@ -83,7 +83,7 @@ def test_waiting_ends_and_names_the_way_on() -> None:
         Scripted((202, "", FOLLOWED), running()).delete("/ws", "v")
 
 
-def test_the_token_goes_to_nobody_else() -> None:
+def test_the_token_goes_to_no_other_host() -> None:
     arm = Scripted((202, "", {"location": "https://elsewhere.test/result"}), (200, "", {}))
     with pytest.raises(CommandError, match=r"elsewhere\.test.*outside of https://arm\.test"):
         arm.delete("/ws", "v")

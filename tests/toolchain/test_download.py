@@ -90,11 +90,11 @@ def test_a_release_whose_checksum_is_not_published_is_not_used(source: str, rele
 
 
 def test_the_second_source_is_tried_and_all_problems_are_said(source: str, release: Path, target: Path) -> None:
-    nobody = "http://127.0.0.1:9"
-    download(target, (nobody, source))
+    unreachable = "http://127.0.0.1:9"
+    download(target, (unreachable, source))
     (release / CHECKSUMS).unlink()
     with pytest.raises(ToolchainError) as error:
-        download(target, (nobody, source))
-    assert f"{nobody}: " in str(error.value)
+        download(target, (unreachable, source))
+    assert f"{unreachable}: " in str(error.value)
     assert "refused" in str(error.value)
     assert f"{source}: File not found" in str(error.value)

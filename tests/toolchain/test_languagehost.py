@@ -145,7 +145,7 @@ def test_a_plugin_ends_when_the_engine_ends_the_call(start_host: StartHost, tmp_
     process = Path(f"/proc/{int(next(stream).stdout)}")
     assert process.exists()
     stream.cancel()
-    wait_until(lambda: not process.exists(), f"{process} goes on")
+    wait_until(lambda: not process.exists(), f"{process} still runs")
     assert not process.exists()
 
 
