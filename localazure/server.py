@@ -53,7 +53,7 @@ __all__ = ["DataPlane", "JobRunner", "Server", "StartError"]
 
 
 class DataPlane(Scoring, Observed, Protocol):
-    """The scoring plane as the process needs it."""
+    """The data plane as the process needs it."""
 
     async def start(self) -> None: ...
 
@@ -80,7 +80,7 @@ class Server:
     batch: JobRunner
     options: Options = field(default_factory=Options)
     faults: Faults = field(default_factory=Faults)
-    """The scoring plane asks them too, where it is told to."""
+    """The data plane applies them as well, where it is configured to."""
     monitoring: MonitorOptions = field(default_factory=MonitorOptions)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A scoring plane without processes, and a whole local Azure around it in a thread, for tests with real clients."""
+"""A data plane without processes, and a whole local Azure around it in a thread, for tests with real clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.waiting import HANGS
 
 
 class FakePlane:
-    """A scoring plane without processes: it remembers what it was told."""
+    """A data plane without processes: it records the calls of the control plane."""
 
     def __init__(self) -> None:
         self.deployed: dict[tuple[str, str], DeploymentSpec] = {}
@@ -160,7 +160,7 @@ class LocalAzure:
         self._server._plane.clock = lambda: time.time() + seconds
 
     def observe(self, request: Any) -> None:
-        """Count a request as if the scoring plane had served it."""
+        """Count a request as if the data plane had served it."""
         assert self._loop is not None
         assert self._server._plane is not None
         self._loop.call_soon_threadsafe(self._server._plane.metrics.observe, request)

@@ -1,4 +1,4 @@
-"""What a workspace needs, in the order in which it is made: ids and bodies that tests with any client share."""
+"""The resources that a workspace needs, in their order of creation: ids and bodies for tests with any client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scoring plane whose deployments are no processes, but whose requests go through the real router."""
+"""A data plane whose deployments are no processes, but whose requests go through the real router."""
 
 from __future__ import annotations
 

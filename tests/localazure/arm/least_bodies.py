@@ -1,4 +1,4 @@
-"""A resource of each type with no more in its body than it must have, and a local Azure in which all can be made."""
+"""The smallest valid body of each type, and a local Azure in which all of these resources can be created."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ PARENTS = (
 )
 
 
-def furnish(arm: Any) -> None:
-    """What the resources of `LEAST` hang on."""
+def create_dependencies(arm: Any) -> None:
+    """Create the resources on which those of `LEAST` depend."""
     arm.make_serving_endpoint()
     network = {"managedNetwork": {"isolationMode": "AllowOnlyApprovedOutbound"}}
     assert arm.put(ISOLATED, HERE | SYSTEM | {"properties": REFERENCES | network}).status == 202

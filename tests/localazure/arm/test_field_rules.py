@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.localazure.arm.conftest import LocalArm
-from tests.localazure.arm.least_bodies import BLUE, ENDPOINT, ML, NETWORK, PROVIDERS, furnish, least, set_at
+from tests.localazure.arm.least_bodies import BLUE, ENDPOINT, ML, NETWORK, PROVIDERS, create_dependencies, least, set_at
 
 GONE = f"{PROVIDERS}/{NETWORK}/virtualNetworks/none"
 VNETS = f"{NETWORK}/virtualNetworks"
@@ -16,8 +16,8 @@ ASSET = f"{PROVIDERS}/{ML}/ws1"
 
 
 @pytest.fixture
-def furnished(arm):
-    furnish(arm)
+def prepared(arm):
+    create_dependencies(arm)
     return arm
 
 
@@ -25,7 +25,7 @@ def furnished(arm):
 def shared(tmp_path_factory, make_plane):
     """One for all tests that leave it as they found it."""
     local = LocalArm(tmp_path_factory.mktemp("shared"), make_plane)
-    furnish(local)
+    create_dependencies(local)
     yield local
     local.close()
 
@@ -159,73 +159,73 @@ def test_a_name_that_breaks_the_rule_is_refused(shared, arm_type, name):
 
 
 @pytest.mark.proves("ContainerRegistry/registries", refuses=["properties.publicNetworkAccess"])
-def test_only_a_premium_registry_can_be_closed(furnished):
+def test_only_a_premium_registry_can_be_closed(prepared):
     path, body = changed("Microsoft.ContainerRegistry/registries", "properties.publicNetworkAccess", "Disabled")
-    assert "Premium" in furnished.put(path, body | {"sku": {"name": "Basic"}}).error["message"]
-    assert furnished.put(path, body).status in (200, 201)
+    assert "Premium" in prepared.put(path, body | {"sku": {"name": "Basic"}}).error["message"]
+    assert prepared.put(path, body).status in (200, 201)
 
 
 @pytest.mark.proves("KeyVault/vaults", refuses=["properties.enablePurgeProtection"])
-def test_purge_protection_stays(furnished):
+def test_purge_protection_stays(prepared):
     path, body = changed("Microsoft.KeyVault/vaults", "properties.enablePurgeProtection", True)
-    assert furnished.put(path, body).status == 201
+    assert prepared.put(path, body).status == 201
     set_at(body, "properties.enablePurgeProtection", False)
-    assert "cannot be set to false" in furnished.put(path, body).error["message"]
-    assert furnished.get(path).properties["enablePurgeProtection"] is True
+    assert "cannot be set to false" in prepared.put(path, body).error["message"]
+    assert prepared.get(path).properties["enablePurgeProtection"] is True
 
 
 @pytest.mark.proves("onlineEndpoints/deployments", honours=["properties.egressPublicNetworkAccess"])
 @pytest.mark.parametrize(("access", "refused"), [("Disabled", True), ("Enabled", False)])
-def test_an_mlflow_model_behind_closed_egress_needs_code(furnished, access, refused):
+def test_an_mlflow_model_behind_closed_egress_needs_code(prepared, access, refused):
     uri = "azureml://datastores/workspaceblobstore/paths/model"
     model = f"{ASSET}/models/flow/versions/1"
-    furnished.put(model, {"properties": {"modelType": "mlflow_model", "modelUri": uri}})
+    prepared.put(model, {"properties": {"modelType": "mlflow_model", "modelUri": uri}})
     path, body = changed(f"{ML}/onlineEndpoints/deployments", "properties.egressPublicNetworkAccess", access)
     set_at(body, "properties.model", model)
-    answer = furnished.put(path, body)
-    said = answer.text if answer.status == 400 else furnished.poll(answer).text
+    answer = prepared.put(path, body)
+    said = answer.text if answer.status == 400 else prepared.poll(answer).text
     assert ("egress_public_network_access is disabled" in said) is refused
 
 
 @pytest.mark.proves("onlineEndpoints", honours=["properties.keys"], refuses=["regenerateKeys/keyType"])
-def test_keys_can_be_chosen_at_creation_and_are_shown_by_their_action_only(furnished):
+def test_keys_can_be_chosen_at_creation_and_are_shown_by_their_action_only(prepared):
     path, body = changed(
         f"{ML}/onlineEndpoints", "properties.keys", {"primaryKey": "one" * 9, "secondaryKey": "two" * 9}
     )
-    assert furnished.put(path, body).status == 201
-    assert "oneone" not in furnished.get(path).text
-    assert furnished.post(f"{path}/listKeys").body == {"primaryKey": "one" * 9, "secondaryKey": "two" * 9}
+    assert prepared.put(path, body).status == 201
+    assert "oneone" not in prepared.get(path).text
+    assert prepared.post(f"{path}/listKeys").body == {"primaryKey": "one" * 9, "secondaryKey": "two" * 9}
     for asked in ({}, {"keyType": "Third"}):
-        assert "keyType" in furnished.post(f"{path}/regenerateKeys", asked).error["message"]
+        assert "keyType" in prepared.post(f"{path}/regenerateKeys", asked).error["message"]
 
 
 @pytest.mark.proves("KeyVault/vaults", honours=["properties.publicNetworkAccess"])
-def test_a_closed_vault_keeps_keys_out_unless_azure_is_let_in(furnished):
+def test_a_closed_vault_keeps_keys_out_unless_azure_is_let_in(prepared):
     vault = f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1"
     for bypass, outcome in (("None", "Failed"), ("AzureServices", "Succeeded")):
         _, body = changed("Microsoft.KeyVault/vaults", "properties.publicNetworkAccess", "Disabled")
         set_at(body, "properties.networkAcls", {"bypass": bypass})
-        furnished.put(vault, body)
-        answer = furnished.put_endpoint(f"{ENDPOINT}-{bypass.lower()}")
-        assert furnished.poll(answer).body["status"] == outcome
+        prepared.put(vault, body)
+        answer = prepared.put_endpoint(f"{ENDPOINT}-{bypass.lower()}")
+        assert prepared.poll(answer).body["status"] == outcome
 
 
 @pytest.mark.proves("networkSecurityGroups", honours=["properties.securityRules"])
-def test_rules_of_a_security_group_get_ids(furnished):
+def test_rules_of_a_security_group_get_ids(prepared):
     rule = {"name": "deny", "properties": {"access": "Deny", "priority": 100}}
     path, body = changed(f"{NETWORK}/networkSecurityGroups", "properties.securityRules", [rule])
-    furnished.put(path, body)
-    (shown,) = furnished.get(path).properties["securityRules"]
+    prepared.put(path, body)
+    (shown,) = prepared.get(path).properties["securityRules"]
     assert (shown["id"], shown["properties"]["access"]) == (f"{path}/securityRules/deny", "Deny")
 
 
 @pytest.mark.proves("privateEndpoints", honours=["properties.manualPrivateLinkServiceConnections"])
-def test_a_manual_connection_is_approved_too(furnished):
+def test_a_manual_connection_is_approved_too(prepared):
     link = {"name": "by-hand", "properties": {"privateLinkServiceId": BLUE, "groupIds": ["x"]}}
     field = "properties.manualPrivateLinkServiceConnections"
     path, body = changed(f"{NETWORK}/privateEndpoints", field, [link])
-    furnished.put(path, body)
-    (shown,) = furnished.get(path).properties["manualPrivateLinkServiceConnections"]
+    prepared.put(path, body)
+    (shown,) = prepared.get(path).properties["manualPrivateLinkServiceConnections"]
     assert shown["properties"]["privateLinkServiceConnectionState"]["status"] == "Approved"
 
 
@@ -241,9 +241,9 @@ def test_a_manual_connection_is_approved_too(furnished):
         ({"networkAcls": {"defaultAction": "Allow"}}, False),
     ],
 )
-def test_closed_storage_is_closed_to_the_public(furnished, properties, closed):
+def test_closed_storage_is_closed_to_the_public(prepared, properties, closed):
     from localazure.storage.accounts import is_closed_to_public
 
     path, body = least("Microsoft.Storage/storageAccounts")
-    furnished.put(path, body | {"properties": properties})
-    assert is_closed_to_public(furnished.plane.store.get(path)) is closed
+    prepared.put(path, body | {"properties": properties})
+    assert is_closed_to_public(prepared.plane.store.get(path)) is closed

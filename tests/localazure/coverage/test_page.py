@@ -14,7 +14,7 @@ from localazure.coverage import claims, page
 from localazure.coverage.fields import behaviour_of, declared, inside, is_known, stored, top_fields
 from localazure.coverage.proofs import Proof, ProofError, collect
 from tests.localazure.arm.conftest import LocalArm
-from tests.localazure.arm.least_bodies import LEAST, PROVIDERS, furnish, least, set_at
+from tests.localazure.arm.least_bodies import LEAST, PROVIDERS, create_dependencies, least, set_at
 from tests.localazure.existing_versions import existing_version
 
 SHAPES = {shape.arm: shape for shape in claims.shapes()}
@@ -28,10 +28,10 @@ NOT_MADE_HERE = (
 
 
 @pytest.fixture(scope="module")
-def furnished(tmp_path_factory, make_plane):
+def prepared(tmp_path_factory, make_plane):
     """One local Azure in which every type of `LEAST` can be made; tests remove what is there first."""
-    local = LocalArm(tmp_path_factory.mktemp("furnished"), make_plane)
-    furnish(local)
+    local = LocalArm(tmp_path_factory.mktemp("prepared"), make_plane)
+    create_dependencies(local)
     yield local
     local.close()
 
@@ -94,17 +94,17 @@ def test_a_declared_field_is_one_of_the_type(arm_type):
 
 
 @pytest.mark.parametrize("arm_type", [one for one in TYPES if one in LEAST])
-def test_what_is_stored_comes_back_and_what_is_not_kept_does_not(furnished, arm_type):
+def test_what_is_stored_comes_back_and_what_is_not_kept_does_not(prepared, arm_type):
     path, body = least(arm_type)
-    furnished.erase(path)
+    prepared.erase(path)
     said = declared(behaviour_of(arm_type))
     kept = [one for one in stored(arm_type) if one not in ("location", "tags")]
     for field in (*kept, *said.unkept):
         set_at(body, field, value_of(shape_of(arm_type, field)))
     version = existing_version(path, "2024-10-01")
-    answer = furnished.put(path, body, version=version)
+    answer = prepared.put(path, body, version=version)
     assert answer.status in (200, 201, 202), answer.text
-    shown = furnished.get(path, version=version).body
+    shown = prepared.get(path, version=version).body
     lost = [field for field in kept if not contains(value_at(shown, field), value_at(body, field))]
     assert lost == [], f"{arm_type} does not store what the page says it does"
     assert [field for field in said.unkept if value_at(shown, field) == value_at(body, field)] == []
@@ -115,33 +115,33 @@ def test_every_type_that_a_client_makes_is_looked_at():
 
 
 @pytest.mark.parametrize("arm_type", TYPES)
-def test_operations_are_what_the_page_says(furnished, arm_type):
+def test_operations_are_what_the_page_says(prepared, arm_type):
     told = claims.operations(SHAPES[arm_type])
     if arm_type in LEAST:
         path, body = least(arm_type)
-        furnished.erase(path)
-        assert furnished.put(path, body).status in (200, 201, 202)
+        prepared.erase(path)
+        assert prepared.put(path, body).status in (200, 201, 202)
     else:
         segments = arm_type.partition("/")[2].split("/")
         path = f"{PROVIDERS}/{arm_type.partition('/')[0]}" + "".join(f"/{one}/x" for one in segments)
     if arm_type.endswith("/deployments") and "Resources" in arm_type:
         told = {**told, "PUT": "-"}  # an empty template is one that is not understood
-    answers = {method: furnished.request(method, path, {}).status for method in ("PUT", "DELETE")}
-    furnished.settle()
+    answers = {method: prepared.request(method, path, {}).status for method in ("PUT", "DELETE")}
+    prepared.settle()
     assert {method: status == 501 for method, status in answers.items()} == {
         method: told[method] == "-" for method in answers
     }
 
 
 @pytest.mark.parametrize("arm_type", list(LEAST))
-def test_a_patch_takes_the_fields_that_the_page_names(furnished, arm_type):
+def test_a_patch_takes_the_fields_that_the_page_names(prepared, arm_type):
     told = claims.operations(SHAPES[arm_type])["PATCH"].split(", ")
     path, body = least(arm_type)
-    furnished.erase(path)
-    furnished.put(path, body)
+    prepared.erase(path)
+    prepared.put(path, body)
     for field, value in {"tags": {"a": "b"}, "properties": {}, "plan": {}, "sku": {}, "identity": None}.items():
-        answer = furnished.request("PATCH", path, {field: value})
-        furnished.settle()
+        answer = prepared.request("PATCH", path, {field: value})
+        prepared.settle()
         assert (answer.status == 501) is (field not in told), (field, answer.text)
 
 
@@ -198,7 +198,7 @@ def test_the_page_is_what_the_code_says():
 
 
 @pytest.mark.parametrize("arm_type", list(LEAST))
-def test_a_field_with_an_effect_that_takes_no_nonsense_says_so(furnished, arm_type):
+def test_a_field_with_an_effect_that_takes_no_nonsense_says_so(prepared, arm_type):
     """Texts, numbers and objects of the right form that mean nothing: who refuses them has to declare it."""
     said = declared(behaviour_of(arm_type))
     refused = {*said.refused, "identity", "location", "tags"}
@@ -207,9 +207,9 @@ def test_a_field_with_an_effect_that_takes_no_nonsense_says_so(furnished, arm_ty
         if "/" in field or field == "name":
             continue
         path, body = least(arm_type)
-        furnished.erase(path)
+        prepared.erase(path)
         set_at(body, field, value_of(shape_of(arm_type, field)))
-        answer = furnished.put(path, body)
+        answer = prepared.put(path, body)
         told = any(one == field or one.startswith(f"{field}.") or field.startswith(f"{one}.") for one in refused)
         if answer.status >= 400 and not told:
             silent.append((field, answer.text[:200]))

@@ -43,7 +43,7 @@ def drivers(home: Path) -> list[int]:
     return found
 
 
-def furnish(azure: Any) -> None:
+def create_dependencies(azure: Any) -> None:
     azure.make_workspace()
     assert azure.request("PUT", f"{azure.http}/stacc1/given?restype=container", **BLOB).status_code == 201
     files = {"code/score.py": SCRIPT} | {f"rows/{row}.txt": row for row in ROWS}
@@ -93,7 +93,7 @@ def ended(azure: Any, jobs: list[str]) -> dict[str, str]:
 
 
 def test_jobs_end_once_however_often_the_server_is_killed(azure: Any) -> None:
-    furnish(azure)
+    create_dependencies(azure)
     moments = random.Random(7)
     jobs = [invoke(azure) for _ in range(JOBS)]
     for _ in range(ROUNDS):
@@ -114,7 +114,7 @@ def test_jobs_end_once_however_often_the_server_is_killed(azure: Any) -> None:
 
 
 def test_a_workspace_that_is_deleted_takes_its_jobs_along(azure: Any) -> None:
-    furnish(azure)
+    create_dependencies(azure)
     jobs = [invoke(azure) for _ in range(3)]
     wait_until(lambda: any(status(azure, job) == "Running" for job in jobs))
     wait_until(lambda: drivers(azure.home))

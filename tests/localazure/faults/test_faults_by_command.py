@@ -1,4 +1,4 @@
-"""Every kind of fault as a person sets it, `sluice local fault add`, and as unmodified clients of Azure meet it.
+"""Every kind of fault as a user adds it with `sluice local fault add`, and its effect on unmodified Azure clients.
 
 Compute is simulated. One server for all tests of this file; each leaves no fault behind.
 """

@@ -1,4 +1,4 @@
-"""The local Azure with a scoring plane that starts nothing; a process of its own: argument HOME."""
+"""The local Azure with a data plane that starts nothing; a process of its own: argument HOME."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from localazure.server import Server
 
 
 class NoModels:
-    """Takes every order of the control plane and obeys none."""
+    """Accepts every call of the control plane and ignores it."""
 
     async def start(self) -> None: ...
     async def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Create, read, update, delete: what is asked of ARM in which order, and what the engine is told."""
+"""Create, read, update, delete: the requests to ARM in their order, and the answers to the engine."""
 
 import threading
 from typing import Any

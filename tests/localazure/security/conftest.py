@@ -68,7 +68,7 @@ class Recorder(logging.Handler):
 
 @dataclass
 class Target:
-    """A running server whose scoring plane is the real one, without deployments."""
+    """A running server whose data plane is the real one, without deployments."""
 
     home: Path
     recorder: Recorder = field(default_factory=Recorder)

@@ -101,7 +101,7 @@ NAMES = ("$filter", "$top", "$skiptoken", "$skip", "$expand", "isDefault", "$ord
 
 
 @pytest.fixture(scope="module")
-def furnished(target: Any) -> None:
+def prepared(target: Any) -> None:
     """What the resources hang on; nothing here can start a process."""
     cluster = f"{WORKSPACE}/computes/c1"
     network = {"managedNetwork": {"isolationMode": "AllowOnlyApprovedOutbound"}}
@@ -133,7 +133,7 @@ def furnished(target: Any) -> None:
     ),
 )
 def test_every_type_from_its_least_body(
-    quiet: Any, furnished: None, data: Any, method: str, query: dict[str, str], condition: dict[str, str]
+    quiet: Any, prepared: None, data: Any, method: str, query: dict[str, str], condition: dict[str, str]
 ) -> None:
     path = data.draw(st.sampled_from(sorted(BODIES)))
     body = BODIES[path]
@@ -171,7 +171,7 @@ def test_every_type_from_its_least_body(
     ),
     query=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS) | st.text(max_size=30), max_size=3),
 )
-def test_lists_with_any_query(quiet: Any, furnished: None, data: Any, place: str, query: dict[str, str]) -> None:
+def test_lists_with_any_query(quiet: Any, prepared: None, data: Any, place: str, query: dict[str, str]) -> None:
     text = "&".join(f"{name}={quote(value, safe='', errors='surrogatepass')}" for name, value in query.items())
     assert_understood(quiet.request("GET", f"{place}?api-version={existing_version(place)}&{text}"), "GET")
 
@@ -206,7 +206,7 @@ URIS = st.sampled_from(
 @settings(settings.get_profile("fuzz"))
 @given(data=st.data(), deployed=mutated(BATCH_DEPLOYMENT), again=st.booleans(), invoke=mutated(INVOKE), uri=URIS)
 def test_batch_jobs_of_any_deployment(
-    quiet: Any, furnished: None, data: Any, deployed: Any, again: bool, invoke: Any, uri: str
+    quiet: Any, prepared: None, data: Any, deployed: Any, again: bool, invoke: Any, uri: str
 ) -> None:
     token = identity.caller_token(
         "https://ml.azure.com", "x", quiet.server._plane.token_secret, quiet.server._plane.clock()
@@ -231,7 +231,7 @@ def test_batch_jobs_of_any_deployment(
 @pytest.mark.parametrize(
     "known", [b"[" * 100_000, b'{"properties": {"a": NaN}}', b'{"properties": {"a": "\\ud800"}}', b""]
 )
-def test_invocations_that_are_no_json(quiet: Any, furnished: None, raw: bytes, known: bytes) -> None:
+def test_invocations_that_are_no_json(quiet: Any, prepared: None, raw: bytes, known: bytes) -> None:
     plane = quiet.server._plane
     token = identity.caller_token("https://ml.azure.com", "x", plane.token_secret, plane.clock())
     quiet.arm("PUT", f"{BATCH}/deployments/first", BATCH_DEPLOYMENT)

@@ -1,4 +1,4 @@
-"""Every way in which a user's deployment fails, and what the user is told. Prints it as JSON.
+"""Every way in which a user's deployment fails, and the error that the user gets. Prints them as JSON.
 
 Runs in a folder with `blue/`, `weights.txt` and `conda.yml`; the workspace exists.
 """
