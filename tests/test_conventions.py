@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
 PACKAGES = (
-    *("assessment", "cli", "components", "endpoint_client", "models", "recovery", "rehearsal", "resource_manager"),
-    *("rollout", "stacks", "teardown", "toolchain"),
+    *("assessment", "cli", "components", "diagnosis", "endpoint_client", "models", "recovery", "rehearsal"),
+    *("resource_manager", "rollout", "stacks", "teardown", "toolchain"),
 )
 PURE = (
     "naming",
@@ -190,6 +190,7 @@ def imports_of(place: str) -> set[str]:
         ("rollout", {"assessment", "cli", "components", "localazure"}),
         ("teardown", {"assessment", "cli", "components", "localazure", "models", "pulumi", "rollout", "settings"}),
         ("localazure", {*PURE, *PACKAGES, "pulumi_azure_native", "settings"}),
+        ("diagnosis", {"cli", "components", "endpoint_client", "localazure", "models", "rollout", "teardown"}),
         ("recovery", {"cli", "components", "endpoint_client", "settings", "stacks", "teardown", "toolchain"}),
         ("endpoint_client", {"cli", "components", "localazure", "recovery", "rollout", "teardown", "toolchain"}),
         ("stacks", {"cli", "components", "endpoint_client", "localazure", "recovery", "rollout", "teardown"}),

@@ -1,13 +1,13 @@
 """`sluice doctor` names the command that helps in the shell that it runs in, and none that makes things worse."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from cli import doctor
-from cli.doctor import Finding, Health, examine
+from diagnosis.checks import Finding, Health, examine
 from rehearsal import server_process
 from rehearsal.home import LocalHome, Server
 from resource_manager import client
@@ -35,7 +35,7 @@ def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., E
     (project / "Pulumi.dev.yaml").write_text(STACK_FILE)
     monkeypatch.chdir(project)
     monkeypatch.setattr(client, "ATTEMPTS", 1)
-    for name in list(doctor.os.environ):
+    for name in list(os.environ):
         if name.startswith(("PULUMI_", "ARM_", "AZURE_", "SLUICE_", "SSL_", "IDENTITY_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -43,7 +43,7 @@ def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., E
     def run(variables: Mapping[str, str], stack: str | None = "dev") -> Examined:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        return {finding.check: finding for finding in examine(stack, doctor.os.environ)}
+        return {finding.check: finding for finding in examine(stack, os.environ)}
 
     return run
 
