@@ -1,7 +1,8 @@
 """A user-assigned managed identity together with everything it may do.
 
 User-assigned, because its rights must exist before what uses it: a managed network is provisioned, and an endpoint
-reads its model, while they are being created. Azure grants nothing to such an identity by itself.
+reads its model, while they are being created. Azure grants nothing to such an identity by itself. The
+component that uses an identity decides its roles: for an endpoint that is `online_endpoint.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The small cluster on which a private workspace builds images; it runs only while an image is built.
 
 It lives in the workspace's managed network, and acts as an identity of its own with no more rights than building needs:
-whoever may submit a job to a cluster can act as the cluster. Training and batch compute are not declared here.
+anyone who may submit a job to a cluster can act as the cluster. Training and batch compute are not declared here.
 """
 
 from __future__ import annotations

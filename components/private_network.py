@@ -1,7 +1,7 @@
 """The client side of a private stack: a virtual network, its subnets, and the DNS zones of private addresses.
 
 The network that deployments run in is the workspace's own managed one, not this. Peering, gateways and firewalls are
-left to whoever connects this network to others. Zone names are those of the Azure public cloud.
+left to those who connect this network to others. Zone names are those of the Azure public cloud.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from platform_record import ADDRESS_SPACE
 __all__ = ["ZONES", "PrivateNetwork", "PrivateNetworkArgs"]
 
 SUBNETS = {"endpoints": "10.90.0.0/24", "runners": "10.90.1.0/24"}
-"""`endpoints` holds private endpoints; `runners` is for whoever publishes and scores from inside (a CI agent, a jump
+"""`endpoints` holds private endpoints; `runners` is for what publishes and scores from inside (a CI agent, a jump
 host)."""
 
 ZONES: Mapping[str, tuple[str, ...]] = {

@@ -20,25 +20,30 @@ PHRASES = (
     r"must be a? ?text",
     r"must say who gets",
     r"none of the \w+'s",
+    r"leave out the quotes",
+    r"law \d",
+    r"made again",
+    r"must stay as they were while",
+    r"nobody(?!@|-)",
     r"not before the",
+    r"nothing in the program knows",
     r"or remove it: then one is made",
     r"scoring plane",
     r"somebody( else)?'s",
-    r"(is|are|was|were) nobody's",
     r"takes no other change until",
     r"that is none",
     r"the words are (ours|our own)",
     r"to whom it is for",
     r"which is a text",
-    r"which nobody",
     r"who knows what they do",
+    r"whoever",
 )
 """Regular expressions, in any case, between word boundaries. Add every phrase that a review finds."""
 
-CLEAN = ("localazure", "tests/localazure", "docs/local-azure.md")
-"""Paths that are free of the phrases. Add a path here as soon as it is clean; the aim is the whole repository."""
+PATHS = (".", ":!tests/test_plain_english.py", ":!models/*/src/*")
+"""What is read, as git names it. The code of a model is part of its release: other words would be another release."""
 
-ALLOWED: frozenset[tuple[str, str]] = frozenset()
+ALLOWED = frozenset({("tests/models/test_example.py", "must be a text")})
 """(path, phrase as found, in lower case) that stays, such as the recorded text of an Azure error."""
 
 _PATTERN = re.compile(rf"\b(?:{'|'.join(PHRASES)})\b", re.IGNORECASE)
@@ -50,8 +55,8 @@ def found_in(text: str) -> list[str]:
 
 
 def tracked() -> list[str]:
-    """Tracked prose and source below the clean paths."""
-    command = ["git", "-C", str(ROOT), "ls-files", "--", *CLEAN]
+    """Tracked prose and source."""
+    command = ["git", "-C", str(ROOT), "ls-files", "--", *PATHS]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     return [name for name in names if name.endswith((".py", ".md", ".yml", "Makefile")) and (ROOT / name).is_file()]
 

@@ -108,7 +108,7 @@ class BatchRunner:
         return failed
 
     async def _limit_log(self, log: Path) -> None:
-        """Limit the log: a script may print for ever. The process appends, so it goes on in the empty file."""
+        """Limit the log: a script may print for ever. The process appends, so it continues in the empty file."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             with contextlib.suppress(OSError):

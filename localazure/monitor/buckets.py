@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 
 MINUTE = 60
 KEPT_SECONDS = 300

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from localazure.monitor.buckets import KEPT_MINUTES, PackedBucket, RequestSeries
 from localazure.monitor.gauges import Samples, Steps
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 
 MAX_MINUTES = 40_000
 """For all series together: about 40 MB if all of them were busy. Beyond that, older minutes are dropped first."""

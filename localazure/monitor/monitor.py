@@ -22,7 +22,7 @@ from localazure.monitor.page import page_response
 from localazure.monitor.request_log import LoggedEndpoint, RequestLog, asks_for
 from localazure.monitor.sampler import Running, Sampler
 from localazure.monitor.scaler import EVALUATION_SECONDS, Plane, Scaler
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 
 log = logging.getLogger(__name__)
 

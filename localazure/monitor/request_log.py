@@ -18,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from aiohttp import web
 from localazure.scoring import upstream
 from localazure.scoring.dispatch import Backend, Dispatcher, NoInstance, Saturated
 from localazure.scoring.replies import TIMEOUT, Refusal
+from localazure.scoring.served import ServedRequest
 from localazure.scoring.simulated import SimulatedBackend
-from localazure.scoring.traffic import ServedRequest
 
 # Requests are read whole before a model sees them, so that a slow caller cannot occupy a model's worker.
 MAX_REQUEST_BYTES = 64 * 1024 * 1024

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from localazure.scoring import processes
-from localazure.scoring.conda import (
+from localazure.scoring.conda_file import (
     CondaRequirements,
     brought_by_python,
     python_distance,

@@ -25,10 +25,10 @@ from localazure.scoring.deployments import Deployment
 from localazure.scoring.dispatch import Dispatcher
 from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.router import Exchange, Observer, Router
+from localazure.scoring.served import ServedRequest, Totals
 from localazure.scoring.simulated import SimulatedDeployment
 from localazure.scoring.sockets import socket_folder
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, EndpointRouting, Probe
-from localazure.scoring.traffic import ServedRequest, Totals
 
 __all__ = ["DeploymentFailed", "DeploymentSpec", "EndpointRouting", "Probe", "ScoringPlane"]
 

@@ -27,8 +27,8 @@ from localazure.scoring.replies import (
     caller_headers,
     caller_status,
 )
+from localazure.scoring.served import ServedRequest
 from localazure.scoring.specification import EndpointRouting
-from localazure.scoring.traffic import ServedRequest
 
 # Paths of the inference server that callers can reach, and their methods.
 _PATHS = {"/score": ("POST", "GET", "OPTIONS"), "/swagger.json": ("GET",)}

@@ -116,8 +116,8 @@ def test_a_role_for_a_client_id_goes_to_its_principal(shell: Shell) -> None:
     role = shell.ask("role", "assignment", "create", "--assignee", made["clientId"], *scope)
     assert role["principalId"] == made["principalId"]
     assert made["clientId"] in shell.run("role", "assignment", "list", "--scope", GROUP, "--output", "table").stdout
-    nobody = shell.run("role", "assignment", "create", "--assignee", "nobody@example.com", *scope, expect=None)
-    assert "Cannot find user or service principal in graph database" in nobody.stderr
+    unknown = shell.run("role", "assignment", "create", "--assignee", "nobody@example.com", *scope, expect=None)
+    assert "Cannot find user or service principal in graph database" in unknown.stderr
 
 
 def test_metrics(shell: Shell) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from localazure.monitor.scaler import Scaler
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 from tests.localazure.arm.conftest import BLUE, ENDPOINT, GROUP
 
 SETTING = f"{GROUP}/providers/Microsoft.Insights/autoscalesettings/as1"

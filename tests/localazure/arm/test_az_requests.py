@@ -140,11 +140,11 @@ def test_every_identity_of_a_resource_and_the_caller_are_known_and_nobody_else(g
     assert [
         one["id"] for one in graph.request("GET", f"/v1.0/servicePrincipals?$filter={by_name}").json()["value"]
     ] == [own]
-    unknown = quote("servicePrincipalNames/any(c:c eq 'nobody')")
+    unknown = quote("servicePrincipalNames/any(c:c eq 'no-such-app')")
     assert graph.request("GET", f"/v1.0/servicePrincipals?$filter={unknown}").json()["value"] == []
     mail = quote("userPrincipalName eq 'someone@example.com'")
     assert graph.request("GET", f"/v1.0/users?$filter={mail}").json()["value"] == []
-    missing = graph.request("GET", "/v1.0/servicePrincipals/nobody")
+    missing = graph.request("GET", "/v1.0/servicePrincipals/no-such-app")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "Request_ResourceNotFound")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 from tests.localazure.arm.conftest import BLUE, ENDPOINT, SUBSCRIPTION, WORKSPACE
 
 NAMESPACE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 from tests.localazure.arm.management import (
     GROUP,
     LOCATION,

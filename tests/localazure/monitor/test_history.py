@@ -12,7 +12,7 @@ from localazure.monitor.filters import Filter
 from localazure.monitor.history import History
 from localazure.monitor.measures import Measured, Span, measure
 from localazure.monitor.metrics import Metrics
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 
 NOON = 1_800_000_000 - 1_800_000_000 % MINUTE
 

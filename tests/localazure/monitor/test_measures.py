@@ -14,7 +14,7 @@ from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, definitions
 from localazure.monitor.filters import parse_filter
 from localazure.monitor.measures import Measured, Span, measure
 from localazure.monitor.metrics import Metrics
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 
 START = 1_800_000_000 // 60 * 60
 FRAUD = Measured("fraud")

@@ -18,7 +18,7 @@ from localazure.monitor import page
 from localazure.monitor.live import Live
 from localazure.monitor.metrics import Metrics
 from localazure.monitor.scaler import Scaler
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 from tests.waiting import HANGS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

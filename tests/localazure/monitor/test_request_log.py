@@ -6,7 +6,7 @@ import json
 
 from localazure.monitor import request_log
 from localazure.monitor.request_log import LoggedEndpoint, RequestLog, asks_for
-from localazure.scoring.traffic import ServedRequest
+from localazure.scoring.served import ServedRequest
 
 FRAUD = LoggedEndpoint({"EndpointName": "Fraud", "AuthType": "Key"})
 HEADERS = (

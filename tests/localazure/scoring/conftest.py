@@ -15,8 +15,8 @@ from aiohttp import ClientSession, web
 from localazure.scoring.calls import Target
 from localazure.scoring.dispatch import Backend, Dispatcher
 from localazure.scoring.router import Router
+from localazure.scoring.served import ServedRequest
 from localazure.scoring.specification import EndpointRouting
-from localazure.scoring.traffic import ServedRequest
 from tests.waiting import HANGS, until
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

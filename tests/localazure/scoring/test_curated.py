@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from localazure.scoring.conda import read_conda_file
+from localazure.scoring.conda_file import read_conda_file
 from localazure.scoring.curated import USER_TABLE, curated_environment, is_curated, key_of
 from localazure.scoring.specification import DeploymentFailed
 

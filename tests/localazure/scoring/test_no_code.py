@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localazure.scoring.conda import read_conda_file
+from localazure.scoring.conda_file import read_conda_file
 from localazure.scoring.no_code import with_code
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
 

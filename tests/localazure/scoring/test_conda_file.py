@@ -2,7 +2,7 @@
 
 import pytest
 
-from localazure.scoring.conda import brought_by_python, python_distance, python_satisfies, read_conda_file
+from localazure.scoring.conda_file import brought_by_python, python_distance, python_satisfies, read_conda_file
 from localazure.scoring.specification import DeploymentFailed
 
 
