@@ -47,7 +47,7 @@ class EndpointOutputs(TypedDict):
     waiting: list[str]
     """What this update holds back, and why."""
     next: pulumi.Output[str | None]
-    """The command that continues; null when there is nothing to do. `transitions.py` words it."""
+    """The command that continues; null when there is nothing to do. `transitions.py` chooses it."""
 
 
 class WorkspaceOutputs(TypedDict):

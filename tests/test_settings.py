@@ -18,8 +18,8 @@ from pulumi.runtime.config import CONFIG
 
 from config_schema import render, stack_file_schema
 from naming import Names
-from settings import SettingsError, load_settings, parse_settings
-from stack_config import Network, Redundancy
+from settings import NUMBERS, STRUCTURED, SettingsError, load_settings, parse_settings
+from stack_config import Network, Redundancy, StackConfig
 
 TODAY = date(2026, 1, 1)
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "stack-config.schema.json"
@@ -479,6 +479,16 @@ def test_an_unknown_key_and_a_text_in_place_of_a_mapping_are_refused(engine_conf
 
 
 # -- the schema for editors ------------------------------------------------------------------------------------------
+
+
+def test_every_key_that_is_not_a_string_is_read_from_pulumis_text():
+    schema = StackConfig.model_json_schema()
+    kinds = {
+        key: schema["$defs"][value["$ref"].rpartition("/")[2]]["type"] if "$ref" in value else value["type"]
+        for key, value in schema["properties"].items()
+    }
+    assert {key for key, kind in kinds.items() if kind == "object"} == STRUCTURED
+    assert {key for key, kind in kinds.items() if kind in ("integer", "number", "boolean")} == NUMBERS
 
 
 def as_stack_file(raw: dict[str, Any]) -> dict[str, Any]:
