@@ -12,8 +12,8 @@ from localazure import certificates
 from localazure.certificates import ensure_certificates, server_context
 
 
-def handshake(home: Path, host: str) -> None:
-    """A TLS handshake in memory: a client that trusts the authority of `home`, and the server of `home` as `host`."""
+def handshake(home: Path, host: str) -> str | None:
+    """Agree on a version of TLS in memory: a client that trusts the authority of `home`, and its server as `host`."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = ssl.create_default_context(cafile=str(home / "ca.pem")).wrap_bio(
         to_client, to_server, server_hostname=host
@@ -28,14 +28,14 @@ def handshake(home: Path, host: str) -> None:
             except ssl.SSLWantReadError:
                 continue
         if not waiting:
-            return
+            return client.version()
     raise AssertionError("the handshake does not end")
 
 
 @pytest.mark.parametrize("host", ["localhost", "account.blob.localhost", "127.0.0.1"])
 def test_the_server_is_trusted_under_its_names(tmp_path: Path, host: str) -> None:
     ensure_certificates(tmp_path)
-    handshake(tmp_path, host)
+    assert handshake(tmp_path, host) == "TLSv1.3"
 
 
 def test_a_certificate_for_another_host_is_refused_although_the_authority_signed_it(

@@ -9,7 +9,7 @@ import pytest
 import localazure.arm
 from localazure.arm.machine_learning_api import MachineLearningApi, ServiceVersion
 
-ROOM = Path(localazure.arm.__path__[0])
+ARM = Path(localazure.arm.__path__[0])
 EXISTENCE = "api_versions.py"  # whether a type has a version at all
 BATCH_DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
 
@@ -21,13 +21,13 @@ def judged(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             operands = [node.func.value] if node.func.attr in ("startswith", "endswith") else []
         if any("api_version" in ast.unparse(operand) for operand in operands):
-            yield f"{path.relative_to(ROOM)}:{node.lineno}"
+            yield f"{path.relative_to(ARM)}:{node.lineno}"
 
 
 def test_no_behaviour_asks_which_year_it_is():
-    others = [path for path in sorted(ROOM.rglob("*.py")) if path.name not in (EXISTENCE, "machine_learning_api.py")]
+    others = [path for path in sorted(ARM.rglob("*.py")) if path.name not in (EXISTENCE, "machine_learning_api.py")]
     assert [line for path in others for line in judged(path)] == []
-    assert list(judged(ROOM / "machine_learning_api.py"))
+    assert list(judged(ARM / "machine_learning_api.py"))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import localazure.arm
 from localazure.arm.resource_body import envelope
 
-ROOM = Path(localazure.arm.__path__[0])
+ARM = Path(localazure.arm.__path__[0])
 
 
 def test_an_envelope_has_the_name_of_its_id_and_its_parts_in_their_order():
@@ -18,10 +18,10 @@ def test_an_envelope_has_the_name_of_its_id_and_its_parts_in_their_order():
 
 def test_no_other_module_writes_an_envelope_by_hand():
     # A metric namespace is no resource: its name contains slashes.
-    allowed = {ROOM / "resource_body.py", ROOM / "namespaces" / "metrics.py", ROOM / "regions.py"}
+    allowed = {ARM / "resource_body.py", ARM / "namespaces" / "metrics.py", ARM / "regions.py"}
     by_hand = [
-        f"{path.relative_to(ROOM)}:{node.lineno}"
-        for path in sorted(ROOM.rglob("*.py"))
+        f"{path.relative_to(ARM)}:{node.lineno}"
+        for path in sorted(ARM.rglob("*.py"))
         if path not in allowed
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Dict)

@@ -1,4 +1,4 @@
-"""The rooms of the local Azure stand in an order, and imports point one way: towards the ground."""
+"""The packages of the local Azure have an order, and imports point one way: towards the ground."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 MACHINE_LEARNING = "localazure.arm.namespaces.machine_learning"
 NOUNS = ("durations", "names", "workspace", "assets", "endpoint_resource", "online", "batch")
 ALLOWED = {("localazure.monitor.scaler", "arm"): "the autoscaler acts through ARM, as a person would"}
-"""Module and room of each upward import, with the reason."""
+"""Module and package of each upward import, with the reason."""
 
 
-def rooms() -> tuple[str, ...]:
-    """The rooms of localazure/ in the order of the architecture page, the ground first."""
+def packages() -> tuple[str, ...]:
+    """The packages of localazure/ in the order of the architecture page, the ground first."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     table = text.partition("| in `localazure/` |")[2].partition("\n\n")[0]
     cells = [line.split("|")[1] for line in table.splitlines()[2:]]
@@ -51,22 +51,22 @@ def imported(path: Path, known: Mapping[str, Path], *, for_types: bool = True) -
     return {name for name in walk(ast.parse(path.read_text(encoding="utf-8"))) if name in known}
 
 
-def room_of(module: str, package: str) -> str:
+def package_of(module: str, package: str) -> str:
     """What a module belongs to below a package; empty for the package's own `__init__`."""
     return module.removeprefix(package).strip(".").partition(".")[0]
 
 
 def upward_imports(package: str, order: Sequence[str], root: Path = ROOT) -> list[tuple[str, str]]:
-    """Module and room of each import that does not point towards the ground."""
+    """Module and package of each import that does not point towards the ground."""
     known = modules_of(package, root)
-    height = {room: at for at, room in enumerate(order)}
+    height = {name: at for at, name in enumerate(order)}
     return sorted(
-        (module, room_of(target, package))
+        (module, package_of(target, package))
         for module, path in known.items()
         for target in imported(path, known)
-        if room_of(module, package)  # the package itself gathers what is in it
-        and room_of(target, package) != room_of(module, package)
-        and height[room_of(target, package)] > height[room_of(module, package)]
+        if package_of(module, package)  # the package itself gathers what is in it
+        and package_of(target, package) != package_of(module, package)
+        and height[package_of(target, package)] > height[package_of(module, package)]
     )
 
 
@@ -81,17 +81,17 @@ def circle(package: str, root: Path = ROOT) -> list[str]:
     return []
 
 
-def test_every_room_has_its_place_in_the_order() -> None:
-    there = {room_of(module, "localazure") for module in modules_of("localazure")} - {""}
-    assert sorted(rooms()) == sorted(there)
+def test_every_package_has_its_place_in_the_order() -> None:
+    there = {package_of(module, "localazure") for module in modules_of("localazure")} - {""}
+    assert sorted(packages()) == sorted(there)
 
 
 def test_imports_point_towards_the_ground() -> None:
-    assert dict.fromkeys(upward_imports("localazure", rooms())) == dict.fromkeys(ALLOWED)
+    assert dict.fromkeys(upward_imports("localazure", packages())) == dict.fromkeys(ALLOWED)
 
 
 def test_the_four_nouns_of_machine_learning_stand_in_an_order_too() -> None:
-    assert {room_of(module, MACHINE_LEARNING) for module in modules_of(MACHINE_LEARNING)} == {*NOUNS, ""}
+    assert {package_of(module, MACHINE_LEARNING) for module in modules_of(MACHINE_LEARNING)} == {*NOUNS, ""}
     assert upward_imports(MACHINE_LEARNING, NOUNS) == []
 
 
@@ -101,7 +101,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_the_coverage_page_and_the_server_do_not_import_each_other() -> None:
     known = modules_of("localazure")
-    page = {module for module in known if room_of(module, "localazure") == "coverage"}
+    page = {module for module in known if package_of(module, "localazure") == "coverage"}
     assert [module for module in known if module not in page and imported(known[module], known) & page] == []
     assert [
         module for module in page if {"localazure.__main__", "localazure.server"} & imported(known[module], known)
