@@ -14,7 +14,14 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from config_values import DELAY_PATTERN, REGISTRY_ID_PATTERN, REGISTRY_NAME_PATTERN, TAG_KEY_PATTERN
+from config_values import (
+    DELAY_PATTERN,
+    REGISTRY_ID_PATTERN,
+    REGISTRY_NAME_PATTERN,
+    TAG_KEY_PATTERN,
+    VARIABLE_PATTERN,
+)
+from gate_config import FUNCTION_PATTERN, URL_PATTERN
 from naming import NAME_PATTERN
 from problem import Problem
 from stack_config import Settings
@@ -53,6 +60,9 @@ _PATTERNS = {
     r"^[a-z][a-z0-9]*$": "must be a region's short name, such as westeurope",
     r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'must be a time "HH:MM" in quotes',
     r"^[A-Za-z0-9][A-Za-z0-9 .()+-]*$": 'must be a Windows time zone name, such as "W. Europe Standard Time"',
+    URL_PATTERN: "must be an address that begins with http:// or https://",
+    FUNCTION_PATTERN: "must be module:function, such as checks.scores:agree_with_stable",
+    VARIABLE_PATTERN: "must be the name of an environment variable, not its value: letters, digits and underscores",
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
 }
 
@@ -147,9 +157,9 @@ def _known_keys(path: list[int | str]) -> list[str]:
     """The fields of the model at this place, in the order of the models."""
     model: Any = Settings
     for part in path:
-        model = (
-            _model_in(model.model_fields[part].annotation) if _is_model(model) and part in model.model_fields else model
-        )
+        # A name that the user chose is no field, and neither is one that only looks like a field.
+        field = model.model_fields.get(part)
+        model = (_model_in(field.annotation) if field else None) or model
     return [name for name in model.model_fields if name not in ("stack", "location")]
 
 

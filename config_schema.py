@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+import gate_config
 import rollout_config
 import stack_config
 from stack_config import StackConfig
@@ -24,7 +25,7 @@ from stack_config import StackConfig
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The dialect that YAML language servers know best."""
 
-MODULES = (stack_config, rollout_config)
+MODULES = (stack_config, rollout_config, gate_config)
 """Where the models of the stack config are."""
 
 

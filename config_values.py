@@ -35,6 +35,9 @@ REGISTRY_ID_PATTERN = (
 )
 """The ARM id of an Azure ML registry, as the portal and the Azure CLI spell it."""
 
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+"""The name of an environment variable, as POSIX shells accept it."""
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=3, max_length=MAX_ENDPOINT_NAME)]
 Key = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_ENDPOINT_NAME)]
 Team = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=2, max_length=24)]
@@ -49,6 +52,7 @@ Timezone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .()
 RegistryName = Annotated[str, StringConstraints(pattern=REGISTRY_NAME_PATTERN)]
 RegistryId = Annotated[str, StringConstraints(pattern=REGISTRY_ID_PATTERN)]
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[smhd]$")]
+EnvironmentVariable = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)]
 Delay = Annotated[str, StringConstraints(pattern=DELAY_PATTERN)]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
@@ -61,3 +65,8 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+
+
+def seconds_of(duration: str) -> int:
+    """A `Duration` or `Delay` in seconds."""
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]]

@@ -1,29 +1,65 @@
 """The models of `sluice:rollout`: the weights of an endpoint, and the plan by which the controller moves them.
 
-Rules about one value or one section are here, rules about weights in `weights.py`. Imports no Pulumi.
+Rules about one value or one section are here, the gates in `gate_config.py`, rules about weights in `weights.py`, and
+what a plan can do at the endpoint's limits and traffic in `rollout/plan/lint.py`. Imports no Pulumi.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from config_values import Duration, MirrorPercent, Name, Percent, Section
+from config_values import Duration, EnvironmentVariable, MirrorPercent, Name, Percent, Section, seconds_of
+from gate_config import GatesSettings
 
-GateName = Literal["error_rate", "latency_p50", "latency_p90", "latency_p95", "latency_p99"]
+PresetName = Literal["canary", "careful", "linear-20", "at-once"]
+
+REQUESTS_WITHOUT_A_CEILING = 150
+"""What `min_requests: auto` means without `gates.error_rate.max`: the number for a ceiling of 1 %."""
+
+LEAST_STEP_DEADLINE = 30 * 60
+"""Seconds. The default of `step_deadline` is six bakes and at least this."""
 
 
 class StepSettings(Section):
     """One step of a rollout: a mirror share or a live weight, and how long to watch it."""
 
-    mirror: MirrorPercent | None = None
+    mirror: Annotated[MirrorPercent, Field(ge=1)] | None = None
     """Percent of live requests copied to the new colour."""
     weight: Percent | None = None
     """Live weight of the new colour in percent."""
     bake: Duration
     """How long to watch: a number and s, m, h or d."""
+    approve: bool = False
+    """A person has to say yes before this step begins."""
+    warm_up: Duration | None = None
+    """Time at the start of the step that latency gates ignore; errors always count."""
+
+    @field_validator("warm_up")
+    @classmethod
+    def _ends_before_the_bake(cls, value: str | None, info: ValidationInfo) -> str | None:
+        bake = info.data.get("bake")
+        if value is not None and bake is not None and seconds_of(value) >= seconds_of(bake):
+            raise PydanticCustomError(
+                "warm_up_long", "must be shorter than bake, got {warm_up} of {bake}", {"warm_up": value, "bake": bake}
+            )
+        return value
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -31,36 +67,121 @@ class StepSettings(Section):
             raise PydanticCustomError("step_kind", "must have either mirror or weight, not both and not neither")
         return self
 
+    @property
+    def is_mirror(self) -> bool:
+        """Whether requests are copied to the new colour, which answers no caller."""
+        return self.mirror is not None
 
-class GateSettings(Section):
-    """What a metric of the new colour must keep to."""
+    @property
+    def percent(self) -> int:
+        """The mirror share or the live weight."""
+        return (self.mirror if self.weight is None else self.weight) or 0
 
-    max: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Highest error rate, 0 to 1 (error_rate only)."""
-    max_ms: Annotated[float, Field(gt=0)] | None = None
-    """Highest latency in milliseconds (latency only)."""
-    vs_stable: Annotated[float, Field(ge=1)] | None = None
-    """Highest ratio to the stable colour."""
+    @property
+    def bake_seconds(self) -> int:
+        """How long to watch."""
+        return seconds_of(self.bake)
 
-    @model_validator(mode="after")
-    def _has_a_bound(self) -> Self:
-        if self.max is None and self.max_ms is None and self.vs_stable is None:
-            raise PydanticCustomError("gate_empty", "must have a bound (max, max_ms or vs_stable)")
-        return self
+    @property
+    def warm_up_seconds(self) -> int:
+        """How long latency gates ignore the new colour."""
+        return seconds_of(self.warm_up) if self.warm_up is not None else 0
+
+
+PRESETS: Mapping[PresetName, tuple[tuple[int, str], ...]] = MappingProxyType(
+    {
+        "canary": ((10, "10m"), (50, "10m"), (100, "30m")),
+        "careful": ((1, "30m"), (5, "30m"), (10, "30m"), (25, "30m"), (50, "30m"), (75, "30m"), (100, "2h")),
+        "linear-20": ((20, "10m"), (40, "10m"), (60, "10m"), (80, "10m"), (100, "30m")),
+        "at-once": ((100, "30m"),),
+    }
+)
+"""Live weight and bake of each step, by preset."""
+
+
+def steps_of(preset: PresetName) -> tuple[StepSettings, ...]:
+    """The steps that a preset stands for."""
+    return tuple(StepSettings(weight=weight, bake=bake) for weight, bake in PRESETS[preset])
+
+
+def _number_or_auto(value: Any, handler: ValidatorFunctionWrapHandler) -> int | Literal["auto"]:
+    try:
+        requests: int | Literal["auto"] = handler(value)
+    except ValidationError:
+        raise PydanticCustomError(
+            "min_requests", "must be auto or a whole number of at least 1, got {value}", {"value": json.dumps(value)}
+        ) from None
+    return requests
+
+
+MinRequests = Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], WrapValidator(_number_or_auto)]
+
+
+class NotifySettings(Section):
+    """Where the controller reports what it does."""
+
+    variable: EnvironmentVariable
+    """Name of the environment variable that holds the webhook's address; the address itself is a secret."""
+    format: Literal["slack", "teams", "json"] = "json"
+    """What the webhook expects."""
+
+
+class LoadSettings(Section):
+    """Requests that the controller itself sends, for a stack without callers."""
+
+    rpm: Annotated[int, Field(ge=1, le=60_000)]
+    """Requests a minute, whether or not answers come."""
 
 
 class PlanSettings(Section):
     """How the controller moves the weights."""
 
-    steps: Annotated[tuple[StepSettings, ...], Field(min_length=1)]
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["steps"]}, {"required": ["preset"]}]})
+
+    preset: PresetName | None = None
+    """Steps by name, in place of `steps`: canary 10/50/100, careful 1/5/10/25/50/75/100, linear-20, at-once."""
+    steps: Annotated[
+        tuple[StepSettings, ...], Field(default=(), validate_default=True, json_schema_extra={"minItems": 1})
+    ]
     """Mirror steps first, then rising live weights up to 100."""
-    gates: dict[GateName, GateSettings] = Field(default_factory=dict)
-    """What each step has to pass, by metric."""
+    gates: GatesSettings = Field(default_factory=GatesSettings)
+    """What each step has to pass."""
+    min_requests: MinRequests = "auto"
+    """Requests that the new colour must have answered in each step; auto is 1.5 / error_rate.max, rounded up."""
+    on_inconclusive: Literal["hold", "rollback"] = "hold"
+    """What to do when a step has not passed at its deadline."""
+    step_deadline: Duration | None = None
+    """How long a step may take. Default: six times its bake, at least 30m."""
+    on_incident: Literal["hold", "rollback"] = "hold"
+    """What to do when the new colour and the others fail together."""
+    max_execution_time: Duration = "24h"
+    """How long the whole rollout may take, without the time that a person, an approval or drift held it."""
+    hold_stable: bool = True
+    """Raise the autoscale minimum of the stable colour to its present instances until the rollout has ended."""
+    retire: Literal["keep", "scale_down", "remove"] = "keep"
+    """What becomes of the old colour after rollback_window."""
+    rollback_window: Duration = "24h"
+    """How long after its end a rollout can still be rolled back."""
+    notify: NotifySettings | None = None
+    """A webhook that is told what happens."""
+    verify: bool = True
+    """Send counted requests to the new colour before its first step, and compare them with the metric."""
+    settle: Annotated[Duration | None, Field(validate_default=True)] = None
+    """How long the metric takes until it is complete. Default: as measured by verify; required without it."""
+    load: LoadSettings | None = None
+    """Requests that the controller itself sends; the record says that they are synthetic."""
 
     @field_validator("steps")
     @classmethod
-    def _rises(cls, value: tuple[StepSettings, ...]) -> tuple[StepSettings, ...]:
-        kinds = ["mirror" if step.weight is None else "weight" for step in value]
+    def _rises(cls, value: tuple[StepSettings, ...], info: ValidationInfo) -> tuple[StepSettings, ...]:
+        if (preset := info.data.get("preset")) is not None:
+            expanded = steps_of(preset)
+            if value not in ((), expanded):
+                raise PydanticCustomError("plan_preset", "must not be set beside preset; keep one of the two")
+            return expanded
+        if not value and "preset" in info.data:
+            raise PydanticCustomError("plan_empty", "must have at least one step, or the plan a preset")
+        kinds = ["mirror" if step.is_mirror else "weight" for step in value]
         weights = [step.weight for step in value if step.weight is not None]
         if kinds != sorted(kinds):
             raise PydanticCustomError("plan_order", "must mirror before it gives live weight")
@@ -72,18 +193,76 @@ class PlanSettings(Section):
             )
         return value
 
-    @field_validator("gates")
+    @field_validator("settle")
     @classmethod
-    def _units(cls, value: dict[GateName, GateSettings]) -> dict[GateName, GateSettings]:
-        for name, gate in value.items():
-            wrong, right = ("max_ms", "max") if name == "error_rate" else ("max", "max_ms")
-            if getattr(gate, wrong) is not None:
-                raise PydanticCustomError(
-                    "gate_unit",
-                    "must bound {name} by {right}, not by {wrong}",
-                    {"name": name, "wrong": wrong, "right": right},
-                )
+    def _is_known_without_verify(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("verify") is False:
+            raise PydanticCustomError("settle_unknown", "must be set where verify, which measures it, is false")
         return value
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """The plan that `as_values` gave, such as the frozen plan of a record.
+
+        Raises `pydantic.ValidationError` if it is no plan.
+        """
+        return cls.model_validate_json(json.dumps(values))
+
+    def as_values(self) -> dict[str, Any]:
+        """The plan as JSON values, its preset expanded and its defaults written out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def live_steps(self) -> tuple[StepSettings, ...]:
+        """The steps that give live weight."""
+        return tuple(step for step in self.steps if not step.is_mirror)
+
+    @property
+    def max_execution_seconds(self) -> int:
+        """How long the whole rollout may take."""
+        return seconds_of(self.max_execution_time)
+
+    @property
+    def rollback_window_seconds(self) -> int:
+        """How long after its end a rollout can still be rolled back."""
+        return seconds_of(self.rollback_window)
+
+    @property
+    def settle_seconds(self) -> int | None:
+        """How long the metric takes until it is complete; None: `verify` measures it."""
+        return None if self.settle is None else seconds_of(self.settle)
+
+    @property
+    def min_requests_of_a_step(self) -> int:
+        """Requests that the new colour must have answered in each step.
+
+        `auto` is the rule of three: if so many requests have no error, the error rate is below twice the ceiling with
+        a confidence of 95 %.
+        """
+        if self.min_requests != "auto":
+            return self.min_requests
+        gate = self.gates.error_rate
+        if gate is None or gate.max is None:
+            return REQUESTS_WITHOUT_A_CEILING
+        return math.ceil(round(1.5 / gate.max, 6))
+
+    def step_deadline_seconds(self, step: StepSettings) -> int:
+        """How long a step may take until `on_inconclusive` applies."""
+        if self.step_deadline is not None:
+            return seconds_of(self.step_deadline)
+        return max(6 * step.bake_seconds, LEAST_STEP_DEADLINE)
+
+    def horizon(self, grain_seconds: int, *, mirror: bool = False) -> int:
+        """Planned intervals of the live steps, or of the mirror steps: the H of every test; at least 1."""
+        seconds = sum(step.bake_seconds for step in self.steps if step.is_mirror is mirror)
+        return max(1, math.ceil(seconds / grain_seconds))
+
+
+def plan_digest(plan: PlanSettings) -> str:
+    """The SHA-256 of a plan, 64 hex characters: equal for a preset and for the same steps written out."""
+    values = {key: value for key, value in plan.as_values().items() if key != "preset"}
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 class RolloutSettings(Section):

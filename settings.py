@@ -1,9 +1,9 @@
 """The only reader of `pulumi.Config`: the stack file in, one frozen `Settings` or one `SettingsError` out.
 
 Everything that is wrong with the file is reported together, sorted by key; each line has key, value, rule and fix. The
-rules about single values are fields of the models in `stack_config.py` and `rollout_config.py`; the rules between
-sections are here, the words of pydantic's errors in `config_errors.py`. It knows neither the az ml YAML of the models
-nor what is live in Azure.
+rules about single values are fields of the models in `stack_config.py`, `rollout_config.py` and `gate_config.py`; the
+rules between sections are here, the words of pydantic's errors in `config_errors.py`. It knows neither the az ml YAML
+of the models nor what is live in Azure.
 """
 
 from __future__ import annotations

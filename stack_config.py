@@ -32,6 +32,7 @@ from config_values import (
     TimeOfDay,
     Timezone,
     Weekday,
+    seconds_of,
 )
 from naming import Names
 from rollout_config import RolloutSettings
@@ -72,7 +73,7 @@ class Limits(Section):
     @property
     def role_delay_seconds(self) -> int:
         """The delay as a number."""
-        return int(self.role_delay[:-1]) * {"s": 1, "m": 60}[self.role_delay[-1]]
+        return seconds_of(self.role_delay)
 
 
 class Capacity(Section):

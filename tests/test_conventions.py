@@ -34,6 +34,7 @@ PURE = (
     "transitions",
     "stack_config",
     "rollout_config",
+    "gate_config",
     "config_values",
     "declared_change",
     "change_rules",

@@ -127,7 +127,8 @@ def test_a_complete_config_is_read_as_written():
     assert (rollout.stable, rollout.traffic, rollout.mirror) == ("blue", {"blue": 100, "green": 0}, {"green": 20})
     assert rollout.plan is not None
     assert [step.weight for step in rollout.plan.steps] == [None, 10, 25, 100]
-    assert rollout.plan.gates["latency_p95"].max_ms == 300
+    assert rollout.plan.gates.latency_p95 is not None
+    assert rollout.plan.gates.latency_p95.max_ms == 300
 
 
 def test_the_smallest_config_gets_the_documented_defaults():
@@ -303,10 +304,60 @@ PLAN = "rollout.fraud-detection.plan"
         (f"{PLAN}.steps.1.weight", 30, f"{ROLLOUT}.plan.steps must raise the weight with every step, from above 0 up"),
         (f"{PLAN}.steps.3.weight", 99, f"{ROLLOUT}.plan.steps must raise the weight with every step, from above 0 up"),
         (f"{PLAN}.steps.1", {"mirror": 5, "weight": 1, "bake": "5m"}, f"{ROLLOUT}.plan.steps[1] must have either mir"),
-        (f"{PLAN}.steps", [], f"{ROLLOUT}.plan.steps must have at least 1 entry, got []."),
-        (f"{PLAN}.gates.errors", {"max": 1}, f"{ROLLOUT}.plan.gates.errors must be error_rate, latency_p50,"),
-        (f"{PLAN}.gates.error_rate", {}, f"{ROLLOUT}.plan.gates.error_rate must have a bound (max, max_ms or vs_stab"),
-        (f"{PLAN}.gates.error_rate", {"max_ms": 3}, f"{ROLLOUT}.plan.gates must bound error_rate by max, not by max_"),
+        (f"{PLAN}.steps", [], f"{ROLLOUT}.plan.steps must have at least one step, or the plan a preset."),
+        (
+            f"{PLAN}.gates.errors",
+            {"max": 1},
+            f"{ROLLOUT}.plan.gates.errors is not a known key (known here: error_rate,",
+        ),
+        (f"{PLAN}.gates.error_rate", {}, f"{ROLLOUT}.plan.gates.error_rate must have a bound (max or vs_stable)."),
+        (
+            f"{PLAN}.gates.error_rate",
+            {"max_ms": 3},
+            f"{ROLLOUT}.plan.gates.error_rate.max_ms is not a known key (known ",
+        ),
+        (
+            f"{PLAN}.gates.checks",
+            {"url": {"url": "a"}},
+            f"{ROLLOUT}.plan.gates.checks.url.url must be an address that ",
+        ),
+        (
+            f"{PLAN}.gates.checks",
+            {"url": {"a": 1, "url": "http://x"}},
+            f"{ROLLOUT}.plan.gates.checks.url.a is not a kn",
+        ),
+        (f"{PLAN}.gates.checks", {"smoke": {}}, f"{ROLLOUT}.plan.gates.checks.smoke must have either url or function,"),
+        (f"{PLAN}.gates.checks", {"smoke": {"function": "smoke"}}, f"{ROLLOUT}.plan.gates.checks.smoke.function must"),
+        (
+            f"{PLAN}.gates.saturation",
+            {"dry_run": True},
+            f"{ROLLOUT}.plan.gates.saturation must have a bound (cpu, memo",
+        ),
+        (f"{PLAN}.gates.client_error_rate", {}, f"{ROLLOUT}.plan.gates.client_error_rate.vs_stable is missing, and "),
+        (f"{PLAN}.preset", "canary", f"{ROLLOUT}.plan.steps must not be set beside preset; keep one of the two. Fix"),
+        (PLAN, {"preset": "brave"}, f"{ROLLOUT}.plan.preset must be canary, careful, linear-20 or at-once, got"),
+        (PLAN, {}, f"{ROLLOUT}.plan.steps must have at least one step, or the plan a preset. Fix it"),
+        (f"{PLAN}.steps.0.mirror", 0, f"{ROLLOUT}.plan.steps[0].mirror must be at least 1, got 0."),
+        (
+            f"{PLAN}.steps.0.warm_up",
+            "10m",
+            f"{ROLLOUT}.plan.steps[0].warm_up must be shorter than bake, got 10m of 10m",
+        ),
+        (
+            f"{PLAN}.min_requests",
+            "many",
+            f'{ROLLOUT}.plan.min_requests must be auto or a whole number of at least 1, got "',
+        ),
+        (
+            f"{PLAN}.min_requests",
+            0,
+            f"{ROLLOUT}.plan.min_requests must be auto or a whole number of at least 1, got 0.",
+        ),
+        (f"{PLAN}.verify", False, f"{ROLLOUT}.plan.settle must be set where verify, which measures it, is false. Fix"),
+        (f"{PLAN}.on_incident", "panic", f"{ROLLOUT}.plan.on_incident must be hold or rollback, got"),
+        (f"{PLAN}.retire", "sell", f"{ROLLOUT}.plan.retire must be keep, scale_down or remove, got"),
+        (f"{PLAN}.notify", {"variable": "https://x"}, f"{ROLLOUT}.plan.notify.variable must be the name of an environ"),
+        (f"{PLAN}.load", {"rpm": 0}, f"{ROLLOUT}.plan.load.rpm must be at least 1, got 0."),
         ("rollout.fraud-detection.stabel", "blue", f"{ROLLOUT}.stabel is not a known key (known here: stable, traffic"),
     ],
 )
@@ -392,7 +443,8 @@ PATHS = [
     GREEN, f"{GREEN}.instances", f"{GREEN}.sku", f"{GREEN}.autoscale",
     f"{GREEN}.autoscale.max", f"{GREEN}.autoscale.schedules", "rollout", "rollout.fraud-detection",
     "rollout.fraud-detection.stable", "rollout.fraud-detection.traffic", "rollout.fraud-detection.traffic.green",
-    "rollout.fraud-detection.mirror", PLAN, f"{PLAN}.steps", f"{PLAN}.steps.0", f"{PLAN}.gates", "unknown",
+    "rollout.fraud-detection.mirror", PLAN, f"{PLAN}.steps", f"{PLAN}.steps.0", f"{PLAN}.gates",
+    f"{PLAN}.gates.error_rate", f"{PLAN}.gates.checks", f"{PLAN}.preset", f"{PLAN}.min_requests", f"{PLAN}.notify", "unknown",
 ]  # fmt: skip
 
 
