@@ -6,7 +6,7 @@ make a release; values that only size or label a deployment (instances, autoscal
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -109,6 +109,8 @@ class Model:
 
 
 NOT_PART_OF_A_RELEASE = frozenset({"description", "properties", "scaleSettings", "instanceType"})
+SET_BY_THE_STACK = frozenset({"appInsightsEnabled", "egressPublicNetworkAccess"})
+"""Parts of a release that say where it runs, not what it is."""
 
 
 def with_release(deployment: DeploymentSpec) -> DeploymentSpec:
@@ -123,19 +125,30 @@ def release_digest(deployment: DeploymentSpec, sku: str | None = None) -> str:
     variables, request settings, probes and every other setting that reaches the container; it does not cover
     instances, autoscale, tags and descriptions.
     """
+    content = _content(deployment, NOT_PART_OF_A_RELEASE)
+    return digest_of({"sku": (sku or deployment.instance_type).lower(), **content})
+
+
+def content_digest(deployment: DeploymentSpec) -> str:
+    """Return the digest of what serves, whatever the stack: 64 hex characters, equal in every stack and colour.
+
+    It covers what `release_digest` covers, but not what stacks may set differently: VM size, Application Insights and
+    the public network access of egress.
+    """
+    return digest_of(_content(deployment, NOT_PART_OF_A_RELEASE | SET_BY_THE_STACK))
+
+
+def _content(deployment: DeploymentSpec, without: Collection[str]) -> dict[str, Any]:
     # Empty values are left out: whether azure-ai-ml writes them depends on its version.
-    body = {key: value for key, value in deployment.body.items() if key not in NOT_PART_OF_A_RELEASE and value}
-    return digest_of(
-        {
-            "release": 1,  # raise when the meaning of this digest changes
-            "sku": (sku or deployment.instance_type).lower(),
-            "body": body,
-            "model": _asset(deployment.model),
-            "code": _asset(deployment.code),
-            "scoring_script": deployment.scoring_script,
-            "environment": _asset(deployment.environment),
-        }
-    )
+    body = {key: value for key, value in deployment.body.items() if key not in without and value}
+    return {
+        "release": 1,  # raise when the meaning of the digests changes
+        "body": body,
+        "model": _asset(deployment.model),
+        "code": _asset(deployment.code),
+        "scoring_script": deployment.scoring_script,
+        "environment": _asset(deployment.environment),
+    }
 
 
 def digest_of(value: Any) -> str:

@@ -444,7 +444,8 @@ PATHS = [
     f"{GREEN}.autoscale.max", f"{GREEN}.autoscale.schedules", "rollout", "rollout.fraud-detection",
     "rollout.fraud-detection.stable", "rollout.fraud-detection.traffic", "rollout.fraud-detection.traffic.green",
     "rollout.fraud-detection.mirror", PLAN, f"{PLAN}.steps", f"{PLAN}.steps.0", f"{PLAN}.gates",
-    f"{PLAN}.gates.error_rate", f"{PLAN}.gates.checks", f"{PLAN}.preset", f"{PLAN}.min_requests", f"{PLAN}.notify", "unknown",
+    f"{PLAN}.gates.error_rate", f"{PLAN}.gates.checks", f"{PLAN}.preset", f"{PLAN}.min_requests",
+    f"{PLAN}.notify", "unknown",
 ]  # fmt: skip
 
 
