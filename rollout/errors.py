@@ -5,10 +5,21 @@ EngineError                 an operation of the Pulumi engine did not do what wa
 ├── EngineFailed            resources failed; some may have changed
 ├── EngineLocked            another update has locked the stack, or died without unlocking it
 └── EngineUnavailable       no CLI, no backend, no such stack: the engine never started
+UsageError                  (command_errors, exit code 2)
+├── BrokenRecord            the chain of a record is broken: no forward step
+├── ForeignRecord           the record of another stack or endpoint in its place
+└── PushRefused             the remote refuses the push: nothing was changed
+WaitingError                (command_errors, exit code 3)
+├── EndpointBusy            another process works on the endpoint
+└── Overtaken               another runner pushed first: nothing was changed
+UnavailableError            (command_errors, exit code 4)
+├── RecordUnwritable        an event could not be written
+└── PushUnanswered          the remote did not answer
 """
 
 from collections.abc import Sequence
 
+from command_errors import UnavailableError, UsageError, WaitingError
 from exit_codes import ExitCode
 
 
@@ -41,3 +52,31 @@ class EngineLocked(EngineError):
 
 class EngineUnavailable(EngineError):
     """The engine could not start: CLI, backend, login or stack is missing."""
+
+
+class BrokenRecord(UsageError):
+    """A line of the record was cut out, edited or added by hand: no forward step may rest on it."""
+
+
+class ForeignRecord(UsageError):
+    """The record belongs to another stack, project, subscription, workspace or endpoint."""
+
+
+class RecordUnwritable(UnavailableError):
+    """An event could not be written: the disk is full, or the folder is read-only. Nothing after it was done."""
+
+
+class EndpointBusy(WaitingError):
+    """Another process on this machine works on the endpoint."""
+
+
+class Overtaken(WaitingError):
+    """Another runner pushed this rollout's next event first. Nothing was changed."""
+
+
+class PushRefused(UsageError):
+    """The remote refuses the push: a protected branch, a missing right. Nothing was changed."""
+
+
+class PushUnanswered(UnavailableError):
+    """The remote did not answer; whether it took the push is not known."""

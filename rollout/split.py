@@ -23,7 +23,7 @@ class Step(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Live and mirrored weights in whole percents, by colour; zeros are left out (to Azure, 0 and absent are the same)."""
+    """Live and mirrored weights in whole percents, by colour; without zeros, which Azure takes for absent."""
 
     traffic: Mapping[str, int] = field(default_factory=dict)
     mirror: Mapping[str, int] = field(default_factory=dict)

@@ -2,8 +2,8 @@
 
 What `data` holds, by kind (splits as `Split.as_values`, times as whole seconds since 1970):
 
-started             id, project, stack, endpoint (key), workspace, subscription, arm_host, commit, actor, colour, stable,
-                    colours {name: {release, content}} of the canary and of every colour with weight,
+started             id, project, stack, endpoint (key), workspace, subscription, arm_host, commit, actor, colour,
+                    stable, colours {name: {release, content}} of the canary and of every colour with weight,
                     baseline (split), plan, plan_digest, grain (seconds of an interval), settle (seconds), synthetic
 probed              sent, start (when the first one was sent), disagreement (fraction, or null), problem (text, or null)
 verified            counted, settle (seconds), skipped (true where the plan says `verify: false`)
