@@ -23,11 +23,13 @@ from urllib.parse import quote
 from command_errors import CommandError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken, TokenCredential
 
 ATTEMPTS = 4
 TIMEOUT_SECONDS = 30
 LONGEST_WAIT_SECONDS = 30.0
+RENEWED_BEFORE_SECONDS = 300
+"""A token is asked for again so long before it ends: a rollout takes longer than a token lasts."""
 REPEATED = frozenset({429, 500, 502, 503, 504})
 # Names as azure-native and azurerm spell them.
 CLOUDS = {
@@ -43,6 +45,7 @@ class ArmClient:
 
     def __init__(self, credential: TokenCredential | None = None) -> None:
         self._given_credential = credential
+        self._access_tokens: dict[str, AccessToken] = {}
 
     @cached_property
     def base_url(self) -> str:
@@ -55,22 +58,36 @@ class ArmClient:
             raise UsageError(f"ARM_ENVIRONMENT is {name!r}; it can be {', '.join(CLOUDS)}. Set ARM_CLOUD_METADATA_URL.")
         return CLOUDS[name]
 
-    @cached_property
+    @property
     def token(self) -> str:
         """The caller's token for Resource Manager."""
         return self.token_for(self.base_url)
 
     def token_for(self, audience: str) -> str:
         """Return the caller's token for another service, by the service's address."""
-        from azure.core.exceptions import AzureError
+        return self.access_token(audience).token
+
+    def access_token(self, audience: str) -> AccessToken:
+        """Return the caller's token for a service with the time of its end; it is asked for again before it ends."""
+        known = self._access_tokens.get(audience)
+        if known is None or known.expires_on - time.time() < RENEWED_BEFORE_SECONDS:
+            known = self._access_tokens[audience] = self._login(audience)
+        return known
+
+    @cached_property
+    def _credential(self) -> TokenCredential:
         from azure.identity import DefaultAzureCredential
+
+        return self._given_credential or DefaultAzureCredential()
+
+    def _login(self, audience: str) -> AccessToken:
+        from azure.core.exceptions import AzureError
 
         # The library logs every failed attempt at length; the error below has the relevant part.
         logging.getLogger("azure.identity").addHandler(logging.NullHandler())
         logging.getLogger("azure.identity").propagate = False
         try:
-            credential = self._given_credential or DefaultAzureCredential()
-            return credential.get_token(f"{audience}/.default").token
+            return self._credential.get_token(f"{audience}/.default")
         except (AzureError, OSError, ValueError) as error:  # a login helper may print anything
             said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise UnavailableError(

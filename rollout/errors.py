@@ -13,6 +13,7 @@ WaitingError                (command_errors, exit code 3)
 ├── EndpointBusy            another process works on the endpoint
 └── Overtaken               another runner pushed first: nothing was changed
 UnavailableError            (command_errors, exit code 4)
+├── MetricsError            Azure Monitor did not answer, or its answer cannot be evidence
 ├── RecordUnwritable        an event could not be written
 └── PushUnanswered          the remote did not answer
 """
@@ -60,6 +61,10 @@ class BrokenRecord(UsageError):
 
 class ForeignRecord(UsageError):
     """The record belongs to another stack, project, subscription, workspace or endpoint."""
+
+
+class MetricsError(UnavailableError):
+    """Azure Monitor did not answer, or not with what a gate can rest on. Never a failed canary."""
 
 
 class RecordUnwritable(UnavailableError):

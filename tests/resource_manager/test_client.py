@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from azure.core.credentials import AccessToken
 
 from command_errors import CommandError, UnavailableError, UsageError
 from resource_manager.client import ArmClient
@@ -69,3 +70,18 @@ def test_without_a_metadata_address_the_named_cloud_counts(monkeypatch: pytest.M
     monkeypatch.setenv("ARM_ENVIRONMENT", "mars")
     with pytest.raises(UsageError, match=r"'mars'.*ARM_CLOUD_METADATA_URL"):
         _ = ArmClient().base_url
+
+
+def test_a_token_is_asked_for_again_before_it_ends() -> None:
+    class Login:
+        given = 0
+
+        def get_token(self, *scopes: str, **kwargs: object) -> AccessToken:
+            self.given += 1
+            return AccessToken(f"{scopes[0]} {self.given}", int(time.time()) + (4 * 60 if self.given == 1 else 60 * 60))
+
+    arm = ArmClient(Login())
+    assert arm.token_for("https://one") == "https://one/.default 1"
+    assert arm.token_for("https://one") == "https://one/.default 2"  # four minutes are too short
+    assert arm.token_for("https://one") == "https://one/.default 2"
+    assert arm.token_for("https://two") == "https://two/.default 3"
