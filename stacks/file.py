@@ -23,10 +23,17 @@ SUBSCRIPTION = "azure-native:subscriptionId"
 SUBSCRIPTION_VARIABLES = ("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID")  # the order in which azure-native looks
 LOCATION = "azure-native:location"
 PREFIX = "sluice:"
+CONFIG_FILE = "PULUMI_OPTION_CONFIG_FILE"
 
 
 class SubscriptionUnknown(UsageError):
     """The file is valid, but neither it nor the environment names the subscription."""
+
+
+def stack_file_path(stack: str) -> Path:
+    """Return the file that the next `pulumi up` reads: what PULUMI_OPTION_CONFIG_FILE names, else the project's."""
+    named = os.environ.get(CONFIG_FILE)
+    return Path(named) if named else project_root() / f"Pulumi.{stack}.yaml"
 
 
 def read_settings(stack: str) -> tuple["Settings", str]:
@@ -52,10 +59,9 @@ def _config(stack: str) -> dict[str, Any]:
     """Return the `config` section of the stack file, with every encrypted value in plain text."""
     from models.document import DocumentError, read_document
 
-    named = os.environ.get("PULUMI_OPTION_CONFIG_FILE")
-    path = Path(named) if named else project_root() / f"Pulumi.{stack}.yaml"
+    path = stack_file_path(stack)
     if not path.is_file():
-        back = way_back(os.environ) if named else None
+        back = way_back(os.environ) if os.environ.get(CONFIG_FILE) else None
         if back is not None:
             raise UsageError(f"{path}, this shell's copy of the stack file, is gone. Run `{back}`.")
         raise UsageError(f"stack {stack} has no file {path}. Give another --stack, or create the file.")
