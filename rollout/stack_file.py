@@ -7,44 +7,71 @@ on the folder keeps their edits apart.
 
 import contextlib
 import fcntl
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
 
 from command_errors import UnavailableError, UsageError, explain_system_error
+from rollout.ports import Declared
 from rollout.split import Split
 from rollout.stack_text import WeightLines, edit_lines, read_lines
+from rollout.yaml_nodes import FastLoader
+from rollout_config import PlanSettings
 
 BYTE_ORDER_MARK = "\ufeff"
 
 
 class StackFile:
-    """One `Pulumi.<stack>.yaml`. What it raises: UsageError for its content, UnavailableError for its disk."""
+    """One endpoint in a `Pulumi.<stack>.yaml`. Raises UsageError for its content, UnavailableError for its disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: str) -> None:
         self.path = path
+        self.key = key
 
-    def read(self, key: str) -> WeightLines:
-        """Return the declared weights of the endpoint with this key, and its stable colour."""
-        return read_lines(self._text()[1], key, str(self.path))
+    def read(self) -> Declared:
+        """Return what the file declares for the endpoint. An invalid plan counts as none: a preview refuses it."""
+        text = self._text()[1]
+        lines = self.lines_of(text)
+        config = yaml.load(text, Loader=FastLoader)["config"]
+        return Declared(
+            split=lines.split,
+            stable=lines.stable,
+            plan=_plan(config["sluice:rollout"][self.key]),
+            deployments=frozenset(_deployments(config, self.key)),
+        )
 
-    def edited(self, text: str, key: str, to: Split, stable: str | None = None) -> str:
-        """Return the text of a version of this file with these weights; `stable` stays as it is if it is None."""
+    def lines(self) -> WeightLines:
+        """Return the weights and the stable colour in the file."""
+        return self.lines_of(self._text()[1])
+
+    def lines_of(self, text: str) -> WeightLines:
+        """Return the weights and the stable colour in another version of the file."""
+        return read_lines(_without_mark(text)[1], self.key, str(self.path))
+
+    def edited(self, text: str, split: Split, stable: str | None = None) -> str:
+        """Return another version of the file with these weights; `stable` stays as it is if it is None."""
         mark, body = _without_mark(text)
-        return mark + edit_lines(body, key, str(self.path), to, stable)
+        return mark + edit_lines(body, self.key, str(self.path), split, stable)
 
-    def write(self, key: str, to: Split, stable: str | None = None) -> bool:
-        """Declare these weights; return whether the file had to change. A colour without weight keeps its entry."""
+    def write(self, split: Split, stable: str | None = None) -> None:
+        """Declare these weights. A colour without weight keeps its entry, as 0."""
+        self.replace(lambda text: self.edited(text, split, stable))
+
+    def replace(self, change: Callable[[str], str]) -> None:
+        """Replace the file's text by what `change` makes of it, in one step that no other edit can interrupt."""
         target = self.path.resolve()  # a link stays a link
         try:
             with _locked(target.parent):
                 self._remove_drafts(target)
                 text = "".join(self._text())
-                edited = self.edited(text, key, to, stable)
-                if edited == text:
-                    return False
-                _replace(target, edited.encode(), _draft(target))
-                return True
+                edited = change(text)
+                if edited != text:
+                    _replace(target, edited.encode(), _draft(target))
         except OSError as error:
             raise UnavailableError(f"the weights were not written: {explain_system_error(error)}") from error
 
@@ -63,6 +90,20 @@ class StackFile:
         """Remove what a killed write left; while the folder is locked no other write is under way."""
         for draft in target.parent.glob(f".{target.name}.sluice-*.tmp"):
             draft.unlink(missing_ok=True)
+
+
+def _plan(section: Any) -> PlanSettings | None:
+    try:
+        return PlanSettings.model_validate_json(json.dumps(section["plan"]))
+    except (KeyError, TypeError, ValidationError):
+        return None
+
+
+def _deployments(config: Any, key: str) -> list[str]:
+    try:
+        return list(config["sluice:endpoints"][key]["deployments"])
+    except (KeyError, TypeError):
+        return []
 
 
 def _without_mark(text: str) -> tuple[str, str]:

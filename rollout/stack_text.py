@@ -15,11 +15,10 @@ import yaml
 
 from command_errors import UsageError
 from rollout.split import Split
-from rollout.yaml_nodes import NULL, STRING, as_scalar, count_references, end_of, plain_data
+from rollout.yaml_nodes import NULL, STRING, FastLoader, as_scalar, count_references, end_of, plain_data
 from weights import is_whole_percent, nonzero
 
 ROLLOUT = ("config", "sluice:rollout")
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C reader, if it is installed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +176,7 @@ class _Document:
     # Reading
 
     def _composed(self) -> yaml.MappingNode:
-        loader = _Loader(self.text)
+        loader = FastLoader(self.text)
         try:
             root = loader.get_single_node()
         except yaml.YAMLError as error:
@@ -218,7 +217,7 @@ class _Document:
             )
 
     def _lines(self) -> WeightLines:
-        loader = _Loader("")
+        loader = FastLoader("")
         try:
             content = loader.construct_document(copy.deepcopy(self.section))  # follows merges (<<), which changes nodes
         except (yaml.YAMLError, RecursionError) as error:

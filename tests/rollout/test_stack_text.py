@@ -186,7 +186,10 @@ def sections(draw: st.DrawFn, indent: str, quote: str) -> list[str]:
         elif style == "null":
             entries[name] = [f"{name}:{draw(COMMENTS)}"]
     plan = draw(VALUES)
-    block, flow = yaml.safe_dump({"plan": plan}, default_flow_style=False), f"plan: {json.dumps(plan, ensure_ascii=False)}"
+    block, flow = (
+        yaml.safe_dump({"plan": plan}, default_flow_style=False),
+        f"plan: {json.dumps(plan, ensure_ascii=False)}",
+    )
     other = draw(st.sampled_from([block, flow]))
     entries["plan"] = other.strip("\n").split("\n")
     order = draw(st.permutations(list(entries)))
