@@ -7,7 +7,6 @@ on the folder keeps their edits apart.
 
 import contextlib
 import fcntl
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,7 +93,7 @@ class StackFile:
 
 def _plan(section: Any) -> PlanSettings | None:
     try:
-        return PlanSettings.model_validate_json(json.dumps(section["plan"]))
+        return PlanSettings.from_values(section["plan"])
     except (KeyError, TypeError, ValidationError):
         return None
 
