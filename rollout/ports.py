@@ -187,5 +187,5 @@ class Change(Protocol):
     def break_glass(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> Changed:
         """Set `to` through Azure, without the engine, and append `break_glass`. Only for a way back."""
 
-    def reconcile(self, record: Record) -> Changed:
+    def reconcile(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> Changed:
         """After break-glass: file, targeted up with refresh, preview empty, `reconciled`. OPEN while it cannot."""

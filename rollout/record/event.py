@@ -107,6 +107,11 @@ def canonical_json(values: object) -> str:
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def digest_of(values: object) -> str:
+    """SHA-256 of values as canonical JSON, 64 hex characters."""
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()
+
+
 def parse_event(line: str) -> Event:
     """The event of one line. Raises ValueError with the reason if the line is not an event in canonical JSON."""
     try:

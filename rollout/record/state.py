@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from rollout.evidence.intervals import Interval
 from rollout.order import Intent, Outcome
@@ -124,6 +124,8 @@ class RolloutState:
     colour: str
     stable: str
     """The colour that was stable at the start."""
+    declared_stable: str
+    """What `stable` in the stack file is to be now."""
     releases: Mapping[str, str | None]
     """`sluice:release` of the new colour and of every colour of the baseline."""
     contents: Mapping[str, str | None]
@@ -144,8 +146,8 @@ class RolloutState:
     """Applied last."""
     weights_since: int
     held: Hold | None = None
-    paused: bool = False
-    """Stays true while something else holds the rollout as well."""
+    paused: str | None = None
+    """Who paused it and why; stays while something else holds the rollout as well."""
     held_in_step: int = 0
     """Seconds of holds that have ended, since the weights were applied: the bake does not count them."""
     waited_in_step: int = 0
@@ -159,8 +161,10 @@ class RolloutState:
 
     probes: Probes | None = None
     probe_problem: str | None = None
-    reserved: Mapping[str, int] | None = None
-    """`{"minimum": now, "was": before}` of the stable colour's autoscale, while it is raised."""
+    floor_settled: bool = False
+    """The stable colour's autoscale minimum was looked at, and raised where necessary."""
+    reserved: Mapping[str, Any] | None = None
+    """`{"deployment": name, "minimum": now, "was": before}` while it is raised."""
     approved: Mapping[int, str] = field(default_factory=dict)
     """Who approved, by step."""
     approval_requested: frozenset[int] = frozenset()

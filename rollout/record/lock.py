@@ -1,0 +1,54 @@
+"""The lock of an endpoint on this machine: held for one tick, so that `pause` and `rollback` get in between two."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from command_errors import UnavailableError, explain_system_error
+from rollout.errors import EndpointBusy
+from rollout.ports import Clock
+
+NAME = ".lock"
+WAIT_SECONDS = 30
+_POLL_SECONDS = 0.2
+
+
+@contextlib.contextmanager
+def endpoint_lock(folder: Path, clock: Clock, *, wait_seconds: int = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock of the endpoint whose records are in `folder`. The system releases it when its holder dies.
+
+    Raises `EndpointBusy` with the holder's process id after `wait_seconds`, and `UnavailableError` if the lock file
+    cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UnavailableError(f"the endpoint cannot be locked: {explain_system_error(error)}") from error
+    try:
+        _acquire(file, folder, clock, clock.now() + wait_seconds)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, only its holder is not named
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def _acquire(file: int, folder: Path, clock: Clock, deadline: int) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if clock.now() >= deadline:
+                holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
+                raise EndpointBusy(
+                    f"another sluice command works on endpoint {folder.name} (process id {holder}), and has not "
+                    "finished in time. Wait for it, or stop that process, and run the command again."
+                ) from None
+        clock.sleep(_POLL_SECONDS)
