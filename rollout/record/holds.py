@@ -42,6 +42,12 @@ def free(state: RolloutState, at: int) -> RolloutState:
     return replace(unheld, held=Hold(kind=HoldKind.PAUSED, reason=state.paused, since=at))
 
 
+def _said_by(event: Event) -> str:
+    """Who said it, and why if a reason was given."""
+    by, reason = event.data["by"], event.data.get("reason")
+    return f"{by}: {reason}" if reason else str(by)
+
+
 def held(state: RolloutState, event: Event) -> RolloutState:
     hold = Hold(kind=HoldKind(event.data["hold"]), reason=event.data["reason"], since=event.at)
     return replace(without_hold(state, event.at), held=hold)
@@ -52,7 +58,7 @@ def released(state: RolloutState, event: Event) -> RolloutState:
 
 
 def paused(state: RolloutState, event: Event) -> RolloutState:
-    return free(replace(state, paused=f"{event.data['by']}: {event.data['reason']}"), event.at)
+    return free(replace(state, paused=_said_by(event)), event.at)
 
 
 def resumed(state: RolloutState, event: Event) -> RolloutState:
@@ -118,8 +124,7 @@ def approval_requested(state: RolloutState, event: Event) -> RolloutState:
 
 
 def rejected(state: RolloutState, event: Event) -> RolloutState:
-    why = f"{event.data['by']} rejected it: {event.data['reason']}"
-    return replace(state, back=Back(outcome=Outcome.ROLLED_BACK, why=why))
+    return replace(state, back=Back(outcome=Outcome.ROLLED_BACK, why=f"rejected by {_said_by(event)}"))
 
 
 def promoted(state: RolloutState, event: Event) -> RolloutState:
@@ -136,7 +141,7 @@ def rollback_requested(state: RolloutState, event: Event) -> RolloutState:
             return state
     back = Back(
         outcome=Outcome(data["outcome"]),
-        why=f"{data['by']}: {data['reason']}",
+        why=_said_by(event),
         keep_weights=bool(data.get("keep_weights")),
     )
     return replace(state, back=back)

@@ -35,6 +35,7 @@ def state_of(**change: Any) -> RolloutState:
         "subscription": "0000",
         "colour": "green",
         "stable": "blue",
+        "declared_stable": "blue",
         "releases": {"blue": "blue-release", "green": "green-release"},
         "contents": {"blue": "blue-content", "green": "green-content"},
         "baseline": Split(traffic={"blue": 100}),

@@ -41,7 +41,7 @@ def test_pause_names_who_and_why() -> None:
 
 
 def test_a_second_pause_adds_nothing() -> None:
-    assert pause(live(paused=True), ANA, None) is None
+    assert pause(live(paused="ana"), ANA, None) is None
 
 
 @pytest.mark.parametrize("kind", [HoldKind.PAUSED, HoldKind.INCIDENT, HoldKind.INCONCLUSIVE, HoldKind.ENGINE])
@@ -51,7 +51,7 @@ def test_resume_ends_a_hold(kind: HoldKind) -> None:
 
 
 def test_resume_ends_a_pause_that_another_hold_covers() -> None:
-    assert done_by(resume(held(HoldKind.APPROVAL, paused=True), ANA, None))[0] is Kind.RESUMED
+    assert done_by(resume(held(HoldKind.APPROVAL, paused="ana"), ANA, None))[0] is Kind.RESUMED
 
 
 def test_resume_of_what_runs_adds_nothing() -> None:
