@@ -2,7 +2,7 @@
 
 A blob's path contains the digest of its asset, so no upload ever replaces other content; a second run finds what the
 first one uploaded, wherever that was killed. Files of all models are uploaded in parallel. This module neither finds
-the storage account (cli/release.py) nor declares the assets (the Pulumi program).
+the storage account (stacks/destination.py) nor declares the assets (the Pulumi program).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`sluice release publish`: finds the workspace's storage by asking Azure; each dead end names the way out."""
+"""`sluice release publish`: one start and one login for any number of models, and every problem at once."""
 
 import json
 import shutil
@@ -12,8 +12,8 @@ from azure.storage.blob import ContainerClient
 
 from cli import release
 from cli.main import main
-from cli.release import find_destination, model_folders
-from command_errors import CommandError, UsageError
+from cli.release import model_folders
+from command_errors import UsageError
 from models import azureml
 from models.publisher import Destination
 from models.release_lock import read_lock
@@ -22,77 +22,6 @@ from tests.models.conftest import EXAMPLE
 
 WORKSPACE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
 ACCOUNT = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/stshop"
-DATASTORE = f"{WORKSPACE}/datastores/workspaceblobstore"
-
-
-def workspace(**properties: str) -> dict[str, Any]:
-    return {"id": WORKSPACE, "name": "ws", "properties": properties}
-
-
-class FakeArm:
-    """Azure Resource Manager with these resources."""
-
-    def __init__(self, **changes: Any) -> None:
-        self.resources: dict[str, Any] = {
-            WORKSPACE: {
-                "id": WORKSPACE,
-                "name": "ws",
-                "properties": {"storageAccount": ACCOUNT, "workspaceId": "guid"},
-            },
-            f"{WORKSPACE}/datastores/workspaceblobstore": {
-                "id": "datastore",
-                "properties": {"accountName": "stshop", "containerName": "azureml-blobstore-guid"},
-            },
-            ACCOUNT: {
-                "id": ACCOUNT,
-                "properties": {
-                    "primaryEndpoints": {"blob": "https://stshop.blob.example"},
-                    "publicNetworkAccess": "Disabled",
-                },
-            },
-        }
-        self.resources |= {
-            {"workspace": WORKSPACE, "datastore": f"{WORKSPACE}/datastores/workspaceblobstore", "account": ACCOUNT}[
-                key
-            ]: value
-            for key, value in changes.items()
-        }
-
-    def get(self, resource_id: str, api_version: str) -> Any:
-        assert api_version
-        return self.resources.get(resource_id)
-
-
-def find(**changes: Any) -> Any:
-    return find_destination(FakeArm(**changes), WORKSPACE, "dev")  # type: ignore[arg-type]  # the same one method
-
-
-def test_addresses_come_from_azure_and_are_not_built() -> None:
-    destination = find()
-    assert destination.blob_endpoint == "https://stshop.blob.example/"
-    assert (destination.container, destination.workspace_guid) == ("azureml-blobstore-guid", "guid")
-    assert not destination.public
-
-
-def test_a_missing_workspace_names_the_command_that_makes_it() -> None:
-    with pytest.raises(UsageError, match=r"does not exist yet: /subscriptions.*Run `pulumi up --stack dev` first"):
-        find(workspace=None)
-
-
-def test_a_missing_datastore_is_named() -> None:
-    with pytest.raises(CommandError, match="has no datastore workspaceblobstore"):
-        find(datastore=None)
-
-
-def test_a_datastore_in_another_account_is_refused() -> None:
-    other = {"id": "d", "properties": {"accountName": "other", "containerName": "c"}}
-    with pytest.raises(CommandError, match="datastore workspaceblobstore is in storage account other"):
-        find(datastore=other)
-
-
-def test_an_answer_without_what_is_needed_is_an_error_and_not_guessed() -> None:
-    with pytest.raises(CommandError, match="has no workspaceId"):
-        find(workspace=workspace(storageAccount=ACCOUNT))
 
 
 @pytest.mark.parametrize("name", ["fraud-detektion", "../models/fraud-detection", ".", ".."])
