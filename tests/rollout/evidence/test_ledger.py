@@ -131,7 +131,7 @@ def test_mirror_steps_have_processes_of_their_own() -> None:
 
 def test_evidence_that_is_neither_weak_nor_strong_holds() -> None:
     book = ledger()
-    feed(book, *(minute(at, Counts(requests=40, errors=at % 2)) for at in range(8)))
+    feed(book, *(minute(at, Counts(requests=40, errors=at % 2)) for at in range(12)))
     result = by_name(book)["error_rate"]
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "too weak to fail and not below 3.0:1" in result.reason
