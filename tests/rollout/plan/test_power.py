@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rollout.plan.endpoint_facts import EndpointFacts
-from rollout.plan.power import Detection, power, render_power
+from rollout.plan.power import Detection, detection, power, render_power
 from rollout.split import Split
 from rollout_config import PlanSettings
 
@@ -66,7 +66,8 @@ def test_the_same_plan_has_the_same_table(table: tuple[Detection, ...]) -> None:
 
 
 def test_with_little_traffic_a_bad_colour_is_held_and_not_found() -> None:
-    (double, *_, dead) = power(plan(step_deadline="30m"), replace(FACTS, rpm=6))
+    read = plan(step_deadline="30m", gates={"error_rate": {"max": 0.01}})
+    double, dead = (detection(read, FACTS, 6, rate, None, stable_rate=0.01) for rate in (0.02, 1.0))
     assert double.found < 0.2
     assert double.held > 0.8
     assert dead.found == 1
