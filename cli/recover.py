@@ -1,6 +1,7 @@
 """`sluice recover`: repairs a stack after a killed or crashed `pulumi up`. `recovery/` has the logic."""
 
 import argparse
+import functools
 import json
 import sys
 
@@ -8,6 +9,7 @@ from cli.repair_arguments import add_repair_arguments, engine_for, tell
 from exit_codes import ExitCode
 from recovery.repair import recover
 from resource_manager.operations import ArmOperations
+from stacks.file import stack_file_error
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +27,12 @@ def run(options: argparse.Namespace) -> int:
     """Repair the stack; the exit code tells whether something is left for a person."""
     engine = engine_for(options)
     wait_seconds = options.wait_minutes * 60
-    report = recover(engine, ArmOperations(tell, wait_seconds), wait_seconds=wait_seconds)
+    report = recover(
+        engine,
+        ArmOperations(tell, wait_seconds),
+        wait_seconds=wait_seconds,
+        stack_file_error=functools.partial(stack_file_error, engine.stack),
+    )
     if options.json:
         print(json.dumps({"stack": report.stack, "done": report.done, "left": report.left}, indent=2))
     for text in report.left:

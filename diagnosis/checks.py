@@ -191,17 +191,13 @@ def _check_azure(environment: Mapping[str, str]) -> Finding:
 
 def _check_stack_file(stack: str, environment: Mapping[str, str], back: str | None) -> Finding:
     from rehearsal.pulumi_guard import CONFIG_FILE
-    from settings import SettingsError
-    from stacks.file import SubscriptionUnknown, read_settings
+    from stacks.file import stack_file_error
 
     copy = environment.get(CONFIG_FILE)
     if back and copy and not Path(copy).is_file():
         return Finding("stack file", Health.PROBLEM, f"the copy {copy} is gone", back)
-    try:
-        read_settings(stack)
-    except SubscriptionUnknown:
-        pass  # that is said of the shell, above
-    except (SettingsError, UsageError) as error:
+    error = stack_file_error(stack)  # the checks of the shell report a subscription that is not known
+    if error is not None:
         return Finding("stack file", Health.PROBLEM, str(error))
     return Finding("stack file", Health.GOOD, f"stack {stack} is well formed")
 
@@ -238,6 +234,14 @@ def _check_locks(stack: str, environment: dict[str, str]) -> Finding:
     if dead:
         text = f"stack {stack} is locked by a dead update ({dead[0]})"
         return Finding("locks", Health.PROBLEM, text, f"sluice recover --stack {stack}")
+    cancel = f"If no update of the stack is running, run `pulumi cancel --stack {stack}`"
+    for lock in locks:  # without a command to copy: `pulumi cancel` also removes the lock of a running update
+        if lock.owner is Owner.UNKNOWN:
+            return Finding("locks", Health.PROBLEM, f"stack {stack} is locked by {lock}. {cancel}")
+    for lock in locks:
+        if lock.owner is Owner.ELSEWHERE:
+            text = f"stack {stack} is locked from another machine ({lock}), where its update may be running. {cancel}"
+            return Finding("locks", Health.NOTE, text)
     if locks:
         return Finding("locks", Health.NOTE, f"an update of stack {stack} is running ({locks[0]})")
     return Finding("locks", Health.GOOD, f"stack {stack} is not locked")

@@ -64,6 +64,11 @@ def clear_backend(engine: "PulumiEngine", report: Report) -> None:
                 f"stack {engine.stack} is locked from another machine: {lock}. Look there; if that update is dead, "
                 f"run `pulumi cancel --stack {engine.stack}`, then this command again."
             )
+        if lock.owner is Owner.UNKNOWN:
+            raise WaitingError(
+                f"stack {engine.stack} is locked by {lock}, so whether that update still runs is not known. If no "
+                f"update of the stack is running, run `pulumi cancel --stack {engine.stack}`, then this command again."
+            )
     for lock in locks:
         lock.file.unlink(missing_ok=True)
         lock.file.with_name(f"{lock.file.name}.attrs").unlink(missing_ok=True)

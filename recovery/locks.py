@@ -23,6 +23,7 @@ class Owner(StrEnum):
     DEAD = "dead"
     ALIVE = "alive"
     ELSEWHERE = "elsewhere"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,21 @@ class Lock:
     pid: int
     user: str
     host: str
+    """Empty if the file does not name the process that wrote it."""
     taken: datetime
 
     @property
     def owner(self) -> Owner:
         """Dead only if the process ran on this host and has ended, or if a later process has its number."""
+        if not self.host:
+            return Owner.UNKNOWN
         if self.host != socket.gethostname():
             return Owner.ELSEWHERE
         return Owner.ALIVE if processes.is_alive_since(self.pid, self.taken.timestamp()) else Owner.DEAD
 
     def __str__(self) -> str:
+        if not self.host:
+            return f"{self.file}, which names no owner"
         return f"{self.user}@{self.host}, process {self.pid}, since {self.taken:%Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
@@ -67,7 +73,7 @@ def stack_locks(backend: Path, project: str, stack: str) -> list[Lock]:
             taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
             locks.append(Lock(file, int(content["pid"]), str(content["username"]), str(content["hostname"]), taken))
         except (KeyError, TypeError, ValueError, AttributeError):  # its holder is not known, so it stays
-            locks.append(Lock(file, 0, "unknown user", "unknown host", datetime.fromtimestamp(0, UTC)))
+            locks.append(Lock(file, 0, "", "", datetime.fromtimestamp(0, UTC)))
     return locks
 
 

@@ -8,7 +8,7 @@ that a failed creation left unprovisioned, because azure-native can request this
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from arm_id import subscription_id_of
@@ -25,6 +25,7 @@ from recovery.adoption import (
 )
 from recovery.dead_update import Report, clear_backend, drop_pending
 from resource_manager.operations import ArmOperations
+from rollout.errors import EngineRefused, EngineUnavailable
 
 if TYPE_CHECKING:
     from rollout.engine import PulumiEngine
@@ -40,12 +41,26 @@ HOLDERS = ("azure-native:resources:ResourceGroup", WORKSPACE, "azure-native:mach
 ACTIVE = "Active"
 
 
-def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) -> Report:
-    """Do all repairs, in an order in which each makes the next possible. Raises UnavailableError without Azure."""
+def recover(
+    engine: "PulumiEngine",
+    arm: ArmOperations,
+    *,
+    wait_seconds: float,
+    stack_file_error: Callable[[], Exception | None] = lambda: None,
+) -> Report:
+    """Do all repairs, in an order in which each makes the next possible.
+
+    `stack_file_error` returns what is wrong with the stack's file. It is called when the engine refuses the file, and
+    its error replaces the engine's, because it lists every problem with its fix. Raises UnavailableError without Azure,
+    and that error if the engine cannot read the file at all.
+    """
     report = Report(engine.stack, arm.say)
     clear_backend(engine, report)
     state = engine.export()
-    subscription = subscription_of(state, engine)
+    try:
+        subscription = subscription_of(state, engine)
+    except EngineUnavailable as error:
+        raise stack_file_error() or error from error
     arm.get(f"/subscriptions/{subscription}", SUBSCRIPTION_API_VERSION)  # the program's refusal would say less
     finder = Finder(arm, subscription, engine.stack, wait_seconds, report.say)
     pending = pending_operations(state)
@@ -66,7 +81,7 @@ def recover(engine: "PulumiEngine", arm: ArmOperations, *, wait_seconds: float) 
         else:
             _provision_networks(engine, arm, report)
         for _ in range(0 if lost else MAX_ROUNDS):
-            found = _adopt(engine, finder, _planned_creates(engine, report), report)
+            found = _adopt(engine, finder, _planned_creates(engine, report, stack_file_error), report)
             adopted |= found
             if not found:
                 break
@@ -153,15 +168,15 @@ def subscription_of(state: Mapping[str, Any], engine: "PulumiEngine") -> str:
     )
 
 
-def _planned_creates(engine: "PulumiEngine", report: Report) -> list[Candidate]:
+def _planned_creates(
+    engine: "PulumiEngine", report: Report, stack_file_error: Callable[[], Exception | None]
+) -> list[Candidate]:
     """Return what the next update would create; nothing if the program refuses, which a person must resolve."""
-    from rollout.errors import EngineRefused
-
     try:
         preview = engine.preview()
     except EngineRefused as error:
         again = f"Correct that, then run `sluice recover --stack {engine.stack}` again."
-        report.left.append(f"{error}\n{again}")
+        report.left.append(f"{stack_file_error() or error}\n{again}")
         return []
     return [candidate_of(change) for change in preview.changes if change.op == "create"]
 

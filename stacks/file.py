@@ -55,6 +55,22 @@ def read_settings(stack: str) -> tuple["Settings", str]:
     return settings, subscription
 
 
+def stack_file_error(stack: str) -> Exception | None:
+    """Return the error that lists what is wrong with a stack's file; None for a valid one.
+
+    A subscription that is not known does not count: it may be set elsewhere.
+    """
+    from settings import SettingsError
+
+    try:
+        read_settings(stack)
+    except SubscriptionUnknown:
+        return None
+    except (SettingsError, UsageError) as error:
+        return error
+    return None
+
+
 def _config(stack: str) -> dict[str, Any]:
     """Return the `config` section of the stack file, with every encrypted value in plain text."""
     from models.document import DocumentError, read_document

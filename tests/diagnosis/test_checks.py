@@ -1,8 +1,11 @@
 """`sluice doctor` names the command that helps in the shell that it runs in, and none that makes things worse."""
 
+import json
 import os
 import re
+import socket
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -121,3 +124,30 @@ def test_a_backend_folder_that_is_missing_may_be_misspelt_so_it_is_not_made(
     assert found.health is Health.PROBLEM
     assert "PULUMI_BACKEND_URL" in found.text
     assert found.fix is None
+
+
+@pytest.mark.parametrize(
+    ("content", "health", "piece"),
+    [
+        ({}, Health.PROBLEM, "which names no owner. If no update of the stack is running, run `pulumi cancel"),
+        ({"hostname": "elsewhere"}, Health.NOTE, "is locked from another machine (ann@elsewhere, process 1"),
+        (
+            {"hostname": socket.gethostname(), "pid": os.getpid()},
+            Health.NOTE,
+            "an update of stack dev is running (ann@",
+        ),
+    ],
+)
+def test_a_lock_is_called_a_running_update_only_if_its_process_runs_here(
+    examined: Callable[..., Examined], tmp_path: Path, content: dict[str, object], health: Health, piece: str
+) -> None:
+    folder = tmp_path / "state" / ".pulumi" / "locks" / "organization" / "sluice" / "dev"
+    folder.mkdir(parents=True)
+    owner = {"pid": 1, "username": "ann", "timestamp": datetime.now(UTC).isoformat()}
+    (folder / "a.json").write_text(json.dumps({**owner, **content} if content else {}))
+    variables = {"PULUMI_BACKEND_URL": f"file://{tmp_path}/state", "ARM_CLOUD_METADATA_URL": f"{SERVER.https}/m"}
+    finding = examined(variables)["locks"]
+    assert finding.health is health
+    assert piece in finding.text
+    assert ("is running (" in finding.text) == ("hostname" in content and content["hostname"] != "elsewhere")
+    assert finding.fix is None

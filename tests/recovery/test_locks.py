@@ -57,7 +57,9 @@ def test_another_machines_process_cannot_be_judged(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{}", "[]", "7", '{"pid": "x", "timestamp": "now"}', '{"timestamp": 1}'])
 def test_a_lock_that_names_no_owner_cannot_be_judged(tmp_path: Path, content: str) -> None:
     write_lock(tmp_path, pid=1).write_text(content)
-    assert owner(tmp_path) is Owner.ELSEWHERE
+    assert owner(tmp_path) is Owner.UNKNOWN
+    (lock,) = stack_locks(tmp_path, "sluice", "dev")
+    assert str(lock) == f"{lock.file}, which names no owner"
 
 
 def test_a_lock_that_is_just_being_written_is_no_lock_yet(tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from command_errors import UnavailableError, WaitingError
+from command_errors import UnavailableError, UsageError, WaitingError
 from recovery import adoption
 from recovery.dead_update import Report
 from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 from rollout.engine import ImportedResource
-from rollout.errors import EngineRefused
+from rollout.errors import EngineRefused, EngineUnavailable
 from rollout.events import Change, Outcome, Preview
 
 SUBSCRIPTION = "00000000-0000-4000-8000-000000000001"
@@ -72,6 +72,7 @@ class FakeEngine:
         self.imported: list[ImportedResource] = []
         self.refreshed: list[str] = []
         self.refuses: str | None = None
+        self.file_unreadable = False
 
     def export(self) -> dict[str, Any]:
         return copy.deepcopy({"deployment": {"resources": self.resources, "pending_operations": self.pending}})
@@ -95,6 +96,8 @@ class FakeEngine:
         return Outcome()
 
     def config(self) -> dict[str, Any]:
+        if self.file_unreadable:
+            raise EngineUnavailable("pulumi config --json of stack dev ended with exit code 1: invalid YAML file")
         return {}
 
 
@@ -123,8 +126,13 @@ def planned(urn: str = URN, **inputs: Any) -> Change:
     )
 
 
-def repaired(engine: FakeEngine, arm: FakeArm, wait_seconds: float = 60) -> Report:
-    return recover(engine, arm, wait_seconds=wait_seconds)  # type: ignore[arg-type]  # plays the engine
+def repaired(engine: FakeEngine, arm: FakeArm, wait_seconds: float = 60, refused: Exception | None = None) -> Report:
+    return recover(
+        engine,  # type: ignore[arg-type]  # plays the engine
+        arm,
+        wait_seconds=wait_seconds,
+        stack_file_error=lambda: refused,
+    )
 
 
 def test_a_create_that_azure_finished_enters_the_state_under_its_parent(engine: FakeEngine) -> None:
@@ -223,6 +231,36 @@ def test_a_program_that_refuses_is_left_to_a_person_and_pending_creates_are_stil
     assert "sluice recover --stack dev" in report.left[0]
 
 
+def test_a_refused_stack_file_is_reported_with_every_problem_and_without_the_engines_words(engine: FakeEngine) -> None:
+    engine.refuses = "pulumi preview of stack dev was refused"
+    refused = UsageError("The config of stack dev has 2 problems")
+    report = repaired(engine, FakeArm(), refused=refused)
+    assert report.left == [f"{refused}\nCorrect that, then run `sluice recover --stack dev` again."]
+
+
+def test_a_stack_file_that_cannot_be_read_is_reported_after_the_dead_updates_lock_is_removed(
+    engine: FakeEngine,
+) -> None:
+    engine.file_unreadable = True
+    file = write_lock(engine, ended_process(), socket.gethostname())
+    refused = UsageError("Pulumi.dev.yaml cannot be read")
+    with pytest.raises(UsageError, match=r"Pulumi\.dev\.yaml cannot be read"):
+        repaired(engine, FakeArm(), refused=refused)
+    assert not file.exists()
+
+
+def test_an_engine_that_fails_for_another_reason_is_reported_as_it_is(engine: FakeEngine) -> None:
+    engine.file_unreadable = True
+    with pytest.raises(EngineUnavailable, match="pulumi config"):
+        repaired(engine, FakeArm())
+
+
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
 def write_lock(engine: FakeEngine, pid: int, host: str) -> Path:
     folder = engine.project / ".pulumi" / "locks" / "organization" / "sluice" / "dev"
     folder.mkdir(parents=True)
@@ -249,6 +287,17 @@ def test_another_machines_lock_stays(engine: FakeEngine) -> None:
     with pytest.raises(WaitingError, match="pulumi cancel --stack dev"):
         repaired(engine, FakeArm())
     assert file.exists()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"pid": "x"}'])
+def test_a_lock_without_an_owner_stays_and_its_file_is_named(engine: FakeEngine, content: str) -> None:
+    file = write_lock(engine, 1, "elsewhere")
+    file.write_text(content)
+    with pytest.raises(WaitingError) as refused:
+        repaired(engine, FakeArm())
+    assert file.exists()
+    assert f"is locked by {file}, which names no owner" in str(refused.value)
+    assert "another machine" not in str(refused.value)
 
 
 def test_nothing_to_repair_changes_nothing(engine: FakeEngine) -> None:
