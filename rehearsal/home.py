@@ -23,7 +23,8 @@ HOME_VARIABLE = "SLUICE_LOCAL_HOME"
 GUARD_FOLDER = "sluice-rehearsal-bin"
 MARKER = "This folder is the local Azure of `sluice local`; `sluice local reset` deletes it.\n"
 DRAFT = ".README.txt-"
-"""The prefix of a marker's name until the marker is complete."""
+"""The prefix of a marker's name until the marker is complete; the process that writes it follows."""
+_DRAFT_NAME = re.compile(rf"{re.escape(DRAFT)}\d+")
 # Folders of a home that the Pulumi CLI and az recreate when they run after a reset, and what they write into them.
 TRACES = {
     "pulumi": re.compile(r"logs|plugins|workspaces|credentials\.json|config\.json|\.cachedVersionInfo"),
@@ -161,7 +162,12 @@ class LocalHome:
 
     def looks_like_home(self) -> bool:
         """Return whether this is the folder of a local Azure: nothing else is ever deleted."""
-        return self._is_marked() or (self.path / "azure.db").is_file() or self._holds_only_traces()
+        return (
+            self._is_marked()
+            or (self.path / "azure.db").is_file()
+            or self._holds_only_traces()
+            or self._holds_only_drafts()
+        )
 
     def _is_marked(self) -> bool:
         return self.marker.is_file() and self.marker.read_text(encoding="utf-8", errors="replace") == MARKER
@@ -169,6 +175,20 @@ class LocalHome:
     def _is_empty(self) -> bool:
         """Return whether the folder is empty, except for the draft of a marker of another or a killed start."""
         return all(entry.name.startswith(DRAFT) for entry in self.path.iterdir())
+
+    def _holds_only_drafts(self) -> bool:
+        """Return whether a start was killed here before it could mark the folder.
+
+        A kill can also come between the creation of a draft and its content, so its content may be incomplete.
+        """
+        entries = list(self.path.iterdir()) if self.path.is_dir() else []
+        return bool(entries) and all(
+            _DRAFT_NAME.fullmatch(entry.name)
+            and entry.is_file()
+            and not entry.is_symlink()
+            and MARKER.encode().startswith(entry.read_bytes())
+            for entry in entries
+        )
 
     def _holds_only_traces(self) -> bool:
         """Return whether the folder holds only what the programs of a rehearsal shell recreate after a reset."""

@@ -9,7 +9,7 @@ import pytest
 from cli import main
 from command_errors import UnavailableError, UsageError
 from exit_codes import ExitCode
-from rehearsal.home import LocalHome
+from rehearsal.home import MARKER, LocalHome
 
 LEFT_BY_PULUMI = ["pulumi/logs/pulumi-1-whoami.log", "pulumi/credentials.json", "pulumi/workspaces/a.json"]
 LEFT_BY_AZ = ["azure/cloudEndpoints.json", "azure/az.sess", "azure/commandIndex.json", "azure/msal_token_cache.json"]
@@ -111,6 +111,28 @@ def test_a_home_whose_creation_was_killed_can_be_created(tmp_path: Path) -> None
     fill(home.path, [".README.txt-1234"])
     home.create()
     assert home.looks_like_home()
+
+
+@pytest.mark.parametrize("content", ["", MARKER[:10], MARKER])
+def test_a_home_whose_creation_was_killed_can_be_reset(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = LocalHome(tmp_path / "home")
+    home.path.mkdir()
+    (home.path / ".README.txt-1234").write_text(content)
+    assert main.main(["local", "reset", "--yes", "--home", str(home.path)]) == ExitCode.DONE
+    assert not home.path.exists()
+
+
+@pytest.mark.parametrize("name", [".README.txt-1234", ".README.txt-draft", "README.txt"])
+def test_a_file_that_is_not_the_draft_of_a_marker_is_not_deleted(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = LocalHome(tmp_path / "home")
+    home.path.mkdir()
+    (home.path / name).write_text("my own notes" if name == ".README.txt-1234" else MARKER[:10])
+    assert main.main(["local", "reset", "--yes", "--home", str(home.path)]) == ExitCode.USAGE
+    assert (home.path / name).exists()
 
 
 def test_a_link_in_the_place_of_a_folder_is_not_followed(tmp_path: Path) -> None:
