@@ -73,25 +73,35 @@ class PulumiEngine:
             "PULUMI_DEBUG_COMMANDS": "true",  # the CLI accepts --event-log only with it
         }
 
-    def preview(self, *, refresh: bool = False, on_event: EventSink | None = None) -> Preview:
-        """Return what an update would change."""
-        outcome = self._operate("preview", ["--refresh"] if refresh else [], on_event)
+    def preview(
+        self, *, refresh: bool = False, targets: Sequence[str] = (), on_event: EventSink | None = None
+    ) -> Preview:
+        """Return what an update (only of `targets`, see `up`) would change."""
+        outcome = self._operate("preview", [*(["--refresh"] if refresh else []), *_only(targets)], on_event)
         return Preview(**vars(outcome))
 
-    def up(self, *, skip_preview: bool = True, refresh: bool = False, on_event: EventSink | None = None) -> Outcome:
-        """Bring the cloud to the declared state."""
+    def up(
+        self,
+        *,
+        skip_preview: bool = True,
+        refresh: bool = False,
+        targets: Sequence[str] = (),
+        on_event: EventSink | None = None,
+    ) -> Outcome:
+        """Bring the cloud to the declared state, or only the `targets`: URNs, in which `*` and `**` match anything.
+
+        With `refresh`, the state is read from the cloud first; with targets only theirs.
+        """
         flags = ["--yes", *(["--skip-preview"] if skip_preview else []), *(["--refresh"] if refresh else [])]
-        return self._operate("up", flags, on_event)
+        return self._operate("up", [*flags, *_only(targets)], on_event)
 
     def refresh(self, *, targets: Sequence[str] = (), on_event: EventSink | None = None) -> Outcome:
         """Update the state (only that of `targets`, URNs) to match the cloud; the changes are the drift."""
-        flags = [flag for urn in targets for flag in ("--target", urn)]
-        return self._operate("refresh", ["--yes", "--skip-preview", *flags], on_event)
+        return self._operate("refresh", ["--yes", "--skip-preview", *_only(targets)], on_event)
 
     def destroy(self, *, targets: Sequence[str] = (), on_event: EventSink | None = None) -> Outcome:
         """Delete everything in the state, or only the `targets` (URNs), on which nothing else may depend."""
-        flags = [flag for urn in targets for flag in ("--target", urn)]
-        return self._operate("destroy", ["--yes", "--skip-preview", *flags], on_event)
+        return self._operate("destroy", ["--yes", "--skip-preview", *_only(targets)], on_event)
 
     def import_resources(self, resources: Sequence[ImportedResource]) -> Outcome:
         """Import existing resources into the state; their parents must be in it already."""
@@ -239,6 +249,10 @@ class PulumiEngine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _only(targets: Sequence[str]) -> list[str]:
+    return [flag for urn in targets for flag in ("--target", urn)]
 
 
 def import_document(resources: Sequence[ImportedResource]) -> dict[str, Any]:

@@ -149,3 +149,14 @@ def test_an_import_names_parents_that_are_known_and_parents_that_enter_with_it()
     assert blue["version"] == "3.29.0"
     assert document["nameTable"][other["parent"]] == "u::stack"
     assert document["nameTable"][other["provider"]] == "u::provider"
+
+
+def test_an_update_of_targets_names_each_of_them(stage: Stage) -> None:
+    engine = stage.says()
+    engine.up(refresh=True, targets=["urn:a", "urn:b"])
+    engine.preview(targets=["urn:a"])
+    up, preview = stage.calls
+    assert up[up.index("--yes") :][:7] == [
+        *("--yes", "--skip-preview", "--refresh", "--target", "urn:a", "--target", "urn:b")
+    ]
+    assert preview[preview.index("--target") :][:3] == ["--target", "urn:a", "--suppress-outputs"]
