@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from command_errors import UnavailableError, UsageError, explain_system_error
 from rollout.ports import Declared
 from rollout.split import Split
-from rollout.stack_text import WeightLines, edit_lines, read_lines
+from rollout.stack_text import WeightLines, differ_in_weights_only, edit_lines, read_lines
 from rollout.yaml_nodes import FastLoader
 from rollout_config import PlanSettings
 
@@ -34,9 +34,9 @@ class StackFile:
 
     def read(self) -> Declared:
         """Return what the file declares for the endpoint. An invalid plan counts as none: a preview refuses it."""
-        text = self._text()[1]
+        text = self.text()
         lines = self.lines_of(text)
-        config = yaml.load(text, Loader=FastLoader)["config"]
+        config = yaml.load(_without_mark(text)[1], Loader=FastLoader)["config"]
         return Declared(
             split=lines.split,
             stable=lines.stable,
@@ -46,7 +46,7 @@ class StackFile:
 
     def lines(self) -> WeightLines:
         """Return the weights and the stable colour in the file."""
-        return self.lines_of(self._text()[1])
+        return self.lines_of(self.text())
 
     def lines_of(self, text: str) -> WeightLines:
         """Return the weights and the stable colour in another version of the file."""
@@ -67,16 +67,22 @@ class StackFile:
         try:
             with _locked(target.parent):
                 self._remove_drafts(target)
-                text = "".join(self._text())
+                text = self.text()
                 edited = change(text)
                 if edited != text:
                     _replace(target, edited.encode(), _draft(target))
         except OSError as error:
             raise UnavailableError(f"the weights were not written: {explain_system_error(error)}") from error
 
-    def _text(self) -> tuple[str, str]:
+    def differs_in_weights_only(self, one: str, other: str) -> bool:
+        """Whether two versions of the file are equal, comments included, apart from this endpoint's lines."""
+        first, second = (_without_mark(text.replace("\r\n", "\n"))[1] for text in (one, other))
+        return differ_in_weights_only(first, second, self.key, str(self.path))
+
+    def text(self) -> str:
+        """Return the file as it is, line ends and byte order mark included."""
         try:
-            return _without_mark(self.path.read_bytes().decode())
+            return self.path.read_bytes().decode()
         except FileNotFoundError as error:
             raise UsageError(f"there is no stack file {self.path}. Create it, or give another --stack.") from error
         except UnicodeDecodeError as error:

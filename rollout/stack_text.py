@@ -19,6 +19,7 @@ from rollout.yaml_nodes import NULL, STRING, FastLoader, as_scalar, count_refere
 from weights import is_whole_percent, nonzero
 
 ROLLOUT = ("config", "sluice:rollout")
+NAMES = ("traffic", "mirror")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,15 @@ def edit_lines(text: str, key: str, where: str, to: Split, stable: str | None = 
     return edited
 
 
+def differ_in_weights_only(one: str, other: str, key: str, where: str) -> bool:
+    """Whether two versions of a file are the same text, comments included, apart from this endpoint's three lines."""
+    documents = _Document(one, key, where), _Document(other, key, where)
+    colours = {name: sorted({*documents[0].written[name], *documents[1].written[name]}) for name in NAMES}
+    alike = Split(**{name: dict.fromkeys(each, 1) for name, each in colours.items()})
+    first, second = (edit_lines(document.text, key, where, alike, "any") for document in documents)
+    return first == second
+
+
 class _Document:
     """A stack file's nodes down to one endpoint's weights."""
 
@@ -70,12 +80,12 @@ class _Document:
         self.root = self._composed()
         self._references = count_references(self.root)
         self.section = self._section()
-        self._written: dict[str, dict[str, int]] = {}
+        self.written: dict[str, dict[str, int]] = {}  # with zeros
         self.lines = self._lines()
 
     def edits_of(self, name: str, weights: Mapping[str, int]) -> list[_Edit]:
         """Return the edits that give these weights to the mapping `traffic` or `mirror`."""
-        before = self._written[name]
+        before = self.written[name]
         wanted = {colour: weights.get(colour, 0) for colour in before} | dict(weights)
         if wanted == before:
             return []
@@ -227,8 +237,8 @@ class _Document:
         stable = content.get("stable")
         if stable is not None and not isinstance(stable, str):
             raise UsageError(f"{self.where}: {self._path}.stable must be the name of a deployment, got {stable!r}.")
-        self._written = {name: self._weights(content, name) for name in ("traffic", "mirror")}
-        return WeightLines(split=Split(**self._written), stable=stable)
+        self.written = {name: self._weights(content, name) for name in NAMES}
+        return WeightLines(split=Split(**self.written), stable=stable)
 
     def _weights(self, content: Mapping[str, Any], name: str) -> dict[str, int]:
         weights = content.get(name)

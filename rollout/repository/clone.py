@@ -1,0 +1,239 @@
+"""The clone as the controller uses it: `sync` takes over what others pushed, `publish` commits and pushes.
+
+A push compares and swaps this endpoint's record and weights, not the branch: commits of others in between are no
+reason to stop. A commit is made beside the branch, from objects and a temporary index, and the branch moves to it only
+when the remote has it. So a refused push changes nothing, and a person's index and files stay as they are. Commit hooks
+do not run, because they check what a person commits; `git push` runs its own.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from command_errors import UsageError
+from rollout.errors import Overtaken, PushRefused, PushUnanswered
+from rollout.ports import Message
+from rollout.repository.branch import branch_of, skips_checks
+from rollout.repository.content import Content, Files
+from rollout.repository.git import NETWORK_SECONDS, Git, Said, network_error
+from rollout.repository.push import Answer, answer_of, refusal_in
+from rollout.repository.working_tree import WorkingTree
+from rollout.stack_file import StackFile
+
+REMOTE = "origin"
+ATTEMPTS = 5
+IMPATIENT_SECONDS = 10.0
+"""How long a way back tries to push."""
+PAUSE_SECONDS = 0.3
+
+
+class Clone:
+    """The repository of one rollout's stack file and record, on the branch that is checked out."""
+
+    def __init__(
+        self,
+        stack_file: StackFile,
+        record: Path,
+        *,
+        push: bool,
+        environment: Mapping[str, str] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Raises UsageError if the files cannot be committed here: no repository, no branch, no committer."""
+        self._push = push
+        self._say = say
+        top = Git(stack_file.path.resolve().parent, environment).find("rev-parse", "--show-toplevel")
+        if top is None:
+            raise UsageError(
+                f"{stack_file.path} is not in a git repository, so it cannot be committed. Leave out --commit and "
+                "--push."
+            )
+        self._git = Git(Path(top).resolve(), environment)
+        self._files = Files(self._git, stack_file, record)
+        self.branch = branch_of(self._git, os.environ if environment is None else environment)
+        self._tree = WorkingTree(self._git, self._files)
+        self._require_committer()
+        if push and self._git.find("remote", "get-url", REMOTE) is None:
+            raise UsageError(f"{self._git.folder} has no remote {REMOTE} to push to. Add it, or leave out --push.")
+        self._seen: Content | None = None
+        self._known: set[str] = set()
+
+    def sync(self) -> str | None:
+        """Fetch the branch, and let the clone follow: its commits, and this rollout's record and weights.
+
+        Return the text of the record on the remote; None if it has none, or nothing is pushed.
+        """
+        if not self._push:
+            return None
+        tip = self._fetch(NETWORK_SECONDS)
+        if tip is None:
+            return None
+        there = self._follow(tip)
+        return None if there.record is None else there.record.decode()
+
+    def publish(self, message: Message, *, patient: bool = True) -> None:
+        """Commit stack file and record, and push. Raises Overtaken, PushRefused or PushUnanswered; see ports."""
+        deadline = time.monotonic() + (NETWORK_SECONDS * ATTEMPTS if patient else IMPATIENT_SECONDS)
+        self._tree.require_unstaged()
+        head = tip = self._git.text("rev-parse", "HEAD")
+        seen = self._seen or self._files.content_at(head)
+        for attempt in range(ATTEMPTS):
+            new = self._commit(tip, message)
+            answer = self._sent(new, deadline) if self._push else Answer.TAKEN
+            if answer is Answer.TAKEN:
+                self._tree.move(head, new, self._say)
+                self._seen = self._files.content_at(new)
+                return
+            if attempt:
+                time.sleep(PAUSE_SECONDS * attempt)
+            tip = self._fetch(_left(deadline)) or tip
+            there = self._files.content_at(tip)
+            if not there.same_as(seen):
+                if self._is_ours(there):  # an earlier push whose answer was lost
+                    self._follow(tip)
+                    return
+                self._follow(tip, overtaken=True)
+                raise Overtaken(self._overtaken_by(there, seen))
+            self._require_room(head, tip)
+        raise PushUnanswered(
+            f"origin did not take the push of {self.branch} in {ATTEMPTS} attempts: other pushes came first each time, "
+            "or the branch is locked there. Nothing was changed. Run this command again."
+        )
+
+    # The remote
+
+    def _fetch(self, seconds: float) -> str | None:
+        """Return the tip of the branch on the remote, None if the branch is not there.
+
+        Only a shallow clone is fetched with a depth: in a full one that would cut off its history.
+        """
+        depth = ["--depth=1"] if self._git.text("rev-parse", "--is-shallow-repository") == "true" else []
+        tracking = f"refs/remotes/{REMOTE}/{self.branch}"
+        before = self._git.find("rev-parse", "--verify", "--quiet", tracking)
+        refspec = f"+refs/heads/{self.branch}:{tracking}"
+        said = self._git.ask("fetch", "--quiet", "--no-tags", *depth, REMOTE, refspec, seconds=seconds)
+        if said is not None and "couldn't find remote ref" in said.stderr:
+            return None
+        if said is None or said.returncode:
+            raise network_error(said, f"git fetch of {self.branch}")
+        tip = self._git.text("rev-parse", tracking)
+        self._known |= {tip, before or tip}
+        return tip
+
+    def _sent(self, commit: str, deadline: float) -> Answer:
+        """Push a commit; TAKEN or RACED, anything else raises."""
+        asked = f"git push of {self.branch}"
+        said = self._git.ask(
+            "push", "--porcelain", REMOTE, f"{commit}:refs/heads/{self.branch}", seconds=_left(deadline)
+        )
+        answer = answer_of(said.text) if said else Answer.NONE
+        if said is None or (answer is Answer.NONE and (said.returncode != 1 or "fatal:" in said.stderr)):
+            raise network_error(said, asked)
+        if answer is Answer.REFUSED:
+            raise PushRefused(self._refusal(said))
+        if answer is Answer.NONE:
+            raise PushRefused(f"{asked}: {said.reason}. Nothing was changed. A pre-push hook of this clone refused it.")
+        return answer
+
+    def _refusal(self, said: Said) -> str:
+        reason = refusal_in(said.text)
+        served = said.reason if said.reason != "no reason given" else reason
+        return (
+            f"origin refused the push of {self.branch} ({reason}): {served}. Nothing was changed. Let this account "
+            "push to the branch (if it is protected, by a rule that it may bypass), or run without --push."
+        )
+
+    # Commits
+
+    def _commit(self, parent: str, message: Message) -> str:
+        """Return a commit of both files on `parent`; `parent` itself if it has them so."""
+        with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
+            index = Path(folder) / "index"
+            self._git.run("read-tree", parent, index=index)
+            for path, content in self._files.written_on(self._files.content_at(parent)).items():
+                blob = self._git.run("hash-object", "-w", "--stdin", stdin=content).text
+                mode = (self._git.text("ls-tree", parent, "--", path) or "100644").split()[0]
+                self._git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", index=index)
+            tree = self._git.run("write-tree", index=index).text
+        if tree == self._git.text("rev-parse", f"{parent}^{{tree}}"):
+            return parent
+        sign = ["-S"] if self._git.find("config", "--type=bool", "commit.gpgsign") == "true" else []
+        text = message_text(message, skip_checks=skips_checks(self.branch)).encode()
+        return self._git.run("commit-tree", tree, "-p", parent, *sign, "-F", "-", stdin=text).text
+
+    def _require_committer(self) -> None:
+        said = self._git.ask("var", "GIT_COMMITTER_IDENT")
+        if said is None or said.returncode:
+            raise UsageError(
+                f'git does not know who commits in {self._git.folder}. Run `git config user.name "Your Name"` and '
+                "`git config user.email you@example.com`; in a pipeline, before this command."
+            )
+
+    # Following the remote
+
+    def _follow(self, tip: str, *, overtaken: bool = False) -> Content:
+        """Let the working tree follow the remote's tip, and take over the rollout's record and weights from there."""
+        head = self._git.text("rev-parse", "HEAD")
+        before = self._seen or self._files.content_at(head)
+        there = self._files.content_at(tip)
+        if overtaken or (there.record != before.record and not self._extends(there.record)):
+            self._tree.take_over(there)
+        if head != tip and not self._git.holds("merge-base", "--is-ancestor", tip, head):
+            self._require_room(head, tip)
+            self._tree.move(head, tip, self._say)
+        self._seen = there
+        return there
+
+    def _require_room(self, head: str, tip: str) -> None:
+        """Raise UsageError if following `tip` would lose commits or edits that exist only here."""
+        if head == tip:
+            return
+        if not self._is_behind(head):
+            raise UsageError(
+                f"{self.branch} here and on {REMOTE} have different commits. Nothing was changed. Run `git pull "
+                f"--rebase {REMOTE} {self.branch}`, then this command again."
+            )
+        self._tree.require_movable(head, tip)
+
+    def _is_behind(self, head: str) -> bool:
+        """Whether everything in `head` was on the remote once; a checkout of a commit holds nothing of its own."""
+        detached = self._git.find("symbolic-ref", "--quiet", "HEAD") is None
+        return detached or any(
+            head == tip or self._git.holds("merge-base", "--is-ancestor", head, tip) for tip in self._known
+        )
+
+    def _is_ours(self, there: Content) -> bool:
+        here = self._files.record.read_bytes() if self._files.record.exists() else None
+        return there.record == here and there.lines == self._files.stack.lines()
+
+    def _extends(self, record: bytes | None) -> bool:
+        """Whether the record here is another one with more lines: those were written since, not by another runner."""
+        return self._files.record.exists() and self._files.record.read_bytes().startswith(record or b"")
+
+    def _overtaken_by(self, there: Content, seen: Content) -> str:
+        if there.record != seen.record:
+            what = f"another runner has appended to {self._files.record_path}"
+        else:
+            split = there.lines.split.describe() if there.lines else "none"
+            what = f"the weights in {self._files.stack_path} were changed to {split}"
+        return f"{what} on {REMOTE} since this command read it. Nothing was changed. Run this command again."
+
+
+def message_text(message: Message, *, skip_checks: bool) -> str:
+    """Return the message of a commit: subject, `[skip ci]` in the body, trailers.
+
+    GitHub and Azure Pipelines honour `[skip ci]` anywhere in the message; pushes by deploy keys, Apps and Azure's build
+    service would start pipelines. Trailers must stand in the last paragraph, each in one line.
+    """
+    trailers = "\n".join(f"{name}: {' '.join(value.split())}" for name, value in message.trailers.items() if value)
+    parts = [" ".join(message.subject.split()), "[skip ci]" if skip_checks else "", trailers]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    return min(max(left, 0.1), NETWORK_SECONDS)
