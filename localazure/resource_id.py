@@ -73,6 +73,11 @@ class ResourceId:
         return segments[3] if len(segments) > 3 and segments[2].lower() == "resourcegroups" else ""
 
     @property
+    def resource_group_id(self) -> str:
+        """The id of the resource group that this is or lies in; empty outside of one."""
+        return "/" + "/".join(self._segments[:4]) if self.resource_group else ""
+
+    @property
     def scope(self) -> str:
         """The id before the provider: a resource group, a subscription or, for extension resources, a resource."""
         at = self._provider_at
@@ -114,6 +119,13 @@ class ResourceId:
         """Resource names, from the outermost resource to this one; empty for a resource group."""
         at = self._provider_at
         return tuple(self._segments[at + 3 :: 2]) if at is not None else ()
+
+    def ancestor(self, level: int) -> str:
+        """The id of the resource `level` types below the namespace, which this is or lies in; 1 is the outermost."""
+        at = self._provider_at
+        assert at is not None, f"{self.text} is not the id of a resource of a provider"
+        assert len(self.names) >= level, f"{self.text} has no ancestor {level}"
+        return "/" + "/".join(self._segments[: at + 2 + 2 * level])
 
     @property
     def parent(self) -> str:

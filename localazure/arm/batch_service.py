@@ -5,6 +5,7 @@ It stores jobs, which then run (see `namespaces.machine_learning.jobs`).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from localazure.store import Resource
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 _MANAGEMENT = "/mferp/managementfrontend"
 _RUN_HISTORY = "/history/v1.0"
+_RUN_DETAILS = re.compile(r"(?P<workspace>/.+)/runs/(?P<run>[^/]+)/details", re.IGNORECASE)
 _DATA_VERSION = "2020-09-01-dataplanepreview"  # recorded
 # Recorded: the services that the discovery names. Here all of them are this host, and most of them are not emulated.
 _SERVICES = (
@@ -86,17 +88,18 @@ class BatchService:
         try:
             self._check_caller(request)
             segments = split_path(request.match_info["path"])
-            at = len(segments) - 1 if segments[-1].lower() == "jobs" else len(segments) - 2
-            owner_id = ResourceId("/" + "/".join(segments[:at]))
+            name = None if segments[-1].lower() == "jobs" else segments.pop()
+            collection = segments.pop() if segments else ""
+            owner_id = ResourceId("/" + "/".join(segments))
             owner = self._plane.store.get(owner_id.text)
-            if owner is None or segments[at].lower() != "jobs" or "/batchendpoints" not in owner_id.type:
+            if owner is None or collection.lower() != "jobs" or "/batchendpoints" not in owner_id.type:
                 raise NotFound.resource(owner_id.relative, owner_id.resource_group)
             jobs = batch_jobs(self._plane, workspace_id_of(owner_id), owner_id.text)
-            if at == len(segments) - 1:
+            if name is None:
                 return web.json_response({"value": jobs})
-            job = next((job for job in jobs if job["name"] == segments[-1]), None)
+            job = next((job for job in jobs if job["name"] == name), None)
             if job is None:
-                raise NotFound("UserError", f"There is no job with name: {segments[-1]}")
+                raise NotFound("UserError", f"There is no job with name: {name}")
         except ArmError as error:
             return web.json_response(error.body(), status=error.status)
         return web.json_response(job)
@@ -107,11 +110,12 @@ class BatchService:
         try:
             self._check_caller(request)
             segments = split_path(request.match_info["path"])
-            if len(segments) < 4 or [segments[-3].lower(), segments[-1].lower()] != ["runs", "details"]:
+            asked = _RUN_DETAILS.fullmatch("/" + "/".join(segments))
+            if asked is None:
                 raise NotEmulated(f"The run history's {segments[-1][:64]}")
-            job = self._plane.store.get("/" + "/".join([*segments[:-3], "jobs", segments[-2]]))
+            job = self._plane.store.get(f"{asked['workspace']}/jobs/{asked['run']}")
             if job is None:
-                raise NotFound("UserError", f"There is no run with id {segments[-2][:64]}")
+                raise NotFound("UserError", f"There is no run with id {asked['run'][:64]}")
         except ArmError as error:
             return web.json_response(error.body(), status=error.status)
         return web.json_response(run_details(job))

@@ -121,10 +121,8 @@ class Behaviour(ResourceBody):
     def require_parent(self, resource_id: ResourceId, verb: str = "write") -> Resource | None:
         """The resource that must exist before this one; None for what hangs directly on a subscription."""
         group = resource_id.resource_group
-        if group and resource_id.type != RESOURCE_GROUP_TYPE:
-            group_id = "/".join(resource_id.text.split("/")[:5])
-            if self.store.get(group_id) is None:
-                raise NotFound.resource_group(group)
+        if group and resource_id.type != RESOURCE_GROUP_TYPE and self.store.get(resource_id.resource_group_id) is None:
+            raise NotFound.resource_group(group)
         parent_id = ResourceId(resource_id.parent)
         if not parent_id.type:
             return None

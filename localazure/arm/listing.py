@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from localazure.errors import BadRequest, NotEmulated
+from localazure.resource_id import ResourceId
 
 _TEXT = r"'((?:[^']|'')*)'"
 _TERM = re.compile(
@@ -97,8 +98,7 @@ def _compare(body: Mapping[str, Any], term: Term, tagged: Sequence[str]) -> bool
     if term.name == "tagvalue":
         return term.value in tagged
     if term.name == "resourcegroup":
-        segments = str(body["id"]).split("/")
-        actual = segments[4] if len(segments) > 4 else ""
+        actual = ResourceId(str(body["id"])).resource_group
     else:
         actual = str(body.get({"resourcetype": "type"}.get(term.name, term.name), ""))
     if term.operator == "substringof":

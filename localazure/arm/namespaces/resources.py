@@ -74,7 +74,7 @@ class ResourceGroups(Patched):
                 continue
             body = {key: resource.body[key] for key in _SHOWN if key in resource.body}
             # From memory of ARM: children come with their parents' names.
-            body["name"] = "/".join(resource.resource_id.relative.split("/")[2::2])
+            body["name"] = "/".join(resource.resource_id.names)
             if "provisioningstate" in expand:
                 body["provisioningState"] = resource.properties.get("provisioningState")
             body |= {name: value for name, value in resource.times().items() if name.lower() in expand}

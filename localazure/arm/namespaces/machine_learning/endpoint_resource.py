@@ -27,7 +27,7 @@ class EndpointResource(Behaviour):
 
     def endpoint_id(self, resource_id: ResourceId) -> str:
         """The endpoint that a request is about."""
-        return "/".join(resource_id.text.split("/")[:11])
+        return resource_id.ancestor(2)
 
     def refuse_while_busy(self, resource_id: ResourceId, *, deleting: bool = False) -> None:
         """One operation at a time on an endpoint and its deployments.

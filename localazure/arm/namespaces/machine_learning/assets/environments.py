@@ -54,7 +54,7 @@ class EnvironmentVersions(AssetVersions):
         ):
             # Text: Azure/azure-cli-extensions#5440. That a 409 makes azure-ai-ml take the next version, while other
             # fields may change: Azure/azure-sdk-for-python#38590.
-            name, version = request.id.parent.rsplit("/", 1)[-1], request.id.name
+            name, version = request.id.names[-2:]
             raise Conflict(
                 "UserError", f"Environment {name} with version {version} is already registered and cannot be changed."
             )

@@ -78,7 +78,7 @@ class AssetVersions(Behaviour):
                 kind = self.shape.arm.split("/")[-2].removesuffix("s")
                 raise BadRequest(
                     "UserError",
-                    f'Failed to update {kind} {request.id.parent.rsplit("/", 1)[-1]} since field "{field}" is '
+                    f'Failed to update {kind} {request.id.names[-2]} since field "{field}" is '
                     "immutable, try specifying a new version.",
                 )
 

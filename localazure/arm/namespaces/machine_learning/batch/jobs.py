@@ -22,6 +22,7 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.timing import time_text
 from localazure.errors import NotEmulated
+from localazure.resource_id import ResourceId
 from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"
@@ -84,7 +85,7 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
     """Store the job of one invoke; returns the data plane's answer."""
     name = f"batchjob-{new_guid()}"
     workspace_id = workspace_id_of(deployment.resource_id)
-    endpoint_name = deployment.id.split("/")[-3]
+    endpoint_name = deployment.resource_id.names[-2]
     created = plane.clock()
     now = time_text(created)
     who = {"createdAt": now, "createdBy": caller, "lastModifiedAt": now, "lastModifiedBy": caller}
@@ -108,7 +109,7 @@ def create_job(plane: ControlPlane, deployment: Resource, sent: dict[str, Any], 
     job_id = f"{workspace_id}/jobs/{name}"
     created_by = {"createdAt": now, "createdBy": caller, "createdByType": "User"}  # recorded: no more
     body = envelope(job_id, TYPE, properties=properties, systemData=created_by)
-    private = {"created": created, "deployment": deployment.key, "endpoint": "/".join(deployment.key.split("/")[:-2])}
+    private = {"created": created, "deployment": deployment.key, "endpoint": ResourceId(deployment.key).parent}
     private |= {"answer": answer, "status": "Preparing", "sent": sent, "deployment_properties": deployment.properties}
     job = Resource(id=job_id, body=body, private=private)
     plane.store.save(job)

@@ -273,7 +273,7 @@ class OnlineDeployments(EndpointResource):
 
 
 def _endpoint_name(deployment: Resource) -> str:
-    return deployment.id.split("/")[-3]
+    return deployment.resource_id.names[-2]
 
 
 def _same_but_count(one: DeploymentSpec, other: DeploymentSpec) -> bool:

@@ -71,7 +71,7 @@ class Computes(Behaviour):
         properties = body["properties"]
         if properties["computeType"] != "AmlCompute" or properties.get("provisioningState") not in _PENDING:
             return body
-        group, workspace = resource.id.split("/providers/")[0], workspace_id_of(resource.resource_id).rsplit("/", 1)[-1]
+        group, workspace = resource.resource_id.resource_group_id, resource.resource_id.names[0]
         cluster = properties["properties"] | dict.fromkeys(
             ("currentNodeCount", "targetNodeCount", "nodeStateCounts", "allocationState")
         )

@@ -229,4 +229,4 @@ def network_is_ready(workspace: Resource) -> bool:
 
 def workspace_id_of(resource_id: ResourceId) -> str:
     """The id of the workspace to which a child resource belongs."""
-    return "/".join(resource_id.text.split("/")[:9])
+    return resource_id.ancestor(1)
