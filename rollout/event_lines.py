@@ -1,0 +1,88 @@
+"""The events of a record as lines for a log: one line for each that changes what a rollout does. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rollout.record.event import Event, Kind
+from rollout.split import Split
+
+_QUIET = frozenset({Kind.EVIDENCE, Kind.ATTEMPT, Kind.METRICS_ERROR, Kind.DRIFT})
+"""Drift also holds the rollout, and that line has the reason."""
+
+
+def line_of(event: Event) -> str | None:
+    """`14:31:20  applied: blue 75 %, green 25 %`, in UTC; None for events that only add evidence."""
+    if event.kind in _QUIET:
+        return None
+    said = _said(event.kind, event.data)
+    return f"{datetime.fromtimestamp(event.at, UTC):%H:%M:%S}  {said}"
+
+
+def _said(kind: Kind, data: Mapping[str, Any]) -> str:
+    by = f" by {data['by']}" if data.get("by") else ""
+    reason = f": {data['reason']}" if data.get("reason") else ""
+    match kind:
+        case Kind.STARTED:
+            baseline = Split.from_values(data["baseline"]).describe()
+            said = f"started {data['id']}: {data['colour']} is to replace {baseline}"
+        case Kind.PROBED:
+            said = f"verify: {data['sent']} counted requests sent{_problem(data)}"
+        case Kind.VERIFIED:
+            said = "verify: skipped by the plan" if data.get("skipped") else _verified(data)
+        case Kind.RESERVED:
+            said = _reserved(data)
+        case Kind.INTENT:
+            way = Split.from_values(data["from"]).describe(), Split.from_values(data["to"]).describe()
+            said = f"{'going back' if data['direction'] == 'back' else 'changing'}: {way[0]} → {way[1]} ({data['why']})"
+        case Kind.APPLIED:
+            took = f" in {data['seconds']:.0f} s" if data.get("seconds") else ""
+            said = f"applied{took}{', found in Azure' if data.get('found') else ''}"
+        case Kind.OBSERVED:
+            shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(data["shares"].items()))
+            said = f"observed: {shares.replace('%', ' %')} of {data['requests']} requests"
+        case Kind.VERDICT:
+            said = f"failed: {data['gate']}{reason}"
+        case Kind.HELD:
+            said = f"held ({data['hold']}){reason}"
+        case Kind.APPROVAL_REQUESTED:
+            said = f"step {data['step'] + 1} needs an approval"
+        case Kind.APPROVED | Kind.REJECTED:
+            said = f"step {data['step'] + 1} {kind}{by}{' (unreviewed)' if data.get('unreviewed') else ''}{reason}"
+        case Kind.NOTED:
+            said = f"note: {data['text']}"
+        case Kind.BREAK_GLASS:
+            said = f"break-glass: {Split.from_values(data['weights']).describe()} set without the engine: {data['why']}"
+        case Kind.RECONCILED:
+            said = "reconciled: stack file and state follow Azure again"
+        case Kind.ENDED:
+            said = _ended(data)
+        case Kind.RETIRED:
+            said = f"retired: {data['deployment']} {str(data['what']).replace('_', ' ')}"
+        case _:
+            said = f"{str(kind).replace('_', ' ')}{by}{reason}"
+    return said
+
+
+def _problem(data: Mapping[str, Any]) -> str:
+    if data.get("problem"):
+        return f": {data['problem']}"
+    disagreement = data.get("disagreement")
+    return f", {disagreement:.1%} of the sample outputs differ" if disagreement is not None else ""
+
+
+def _verified(data: Mapping[str, Any]) -> str:
+    return f"verify: all {data['counted']} requests counted, metrics settle within {data['settle']} s"
+
+
+def _reserved(data: Mapping[str, Any]) -> str:
+    if data.get("minimum") is None:
+        return "reserve: not needed"
+    return f"reserve: autoscale minimum of {data['deployment']} {data['was']} → {data['minimum']}"
+
+
+def _ended(data: Mapping[str, Any]) -> str:
+    exposed = f" ({data['requests']} requests saw it, {data['errors']} failed)" if data.get("requests") else ""
+    return f"{str(data['outcome']).replace('_', ' ')}: {data['reason']}{exposed}"

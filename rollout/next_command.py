@@ -1,0 +1,60 @@
+"""What a person does next about a rollout: the command to type, and the exit code that calls for it. Pure."""
+
+from __future__ import annotations
+
+from exit_codes import ExitCode
+from rollout.record.state import HoldKind, Phase, RolloutState
+
+EXIT_CODES = {
+    HoldKind.APPROVAL: ExitCode.WAITING,
+    HoldKind.PAUSED: ExitCode.WAITING,
+    HoldKind.INCIDENT: ExitCode.WAITING,
+    HoldKind.INCONCLUSIVE: ExitCode.WAITING,
+    HoldKind.DRIFT: ExitCode.USAGE,
+    HoldKind.METRICS: ExitCode.UNAVAILABLE,
+    HoldKind.ENGINE: ExitCode.UNAVAILABLE,
+    HoldKind.NO_WAY_BACK: ExitCode.FAILED,
+}
+"""What a command that ends while a rollout is held returns."""
+
+_ANSWERS = {
+    HoldKind.APPROVAL: "approve",
+    HoldKind.PAUSED: "resume",
+    HoldKind.INCIDENT: "resume",
+    HoldKind.INCONCLUSIVE: "resume",
+    HoldKind.DRIFT: "resume --restore",
+    HoldKind.METRICS: "step",
+    HoldKind.ENGINE: "step",
+}
+_ALTERNATIVES = {
+    HoldKind.APPROVAL: "reject",
+    HoldKind.INCIDENT: "rollback",
+    HoldKind.INCONCLUSIVE: "promote --reason '...', or rollback",
+    HoldKind.DRIFT: "resume --adopt, or rollback",
+}
+
+
+def exit_code(state: RolloutState) -> ExitCode:
+    """0 done or under way, 1 rolled back or no way back, 2 drift, 3 waits for a person, 4 metrics or engine."""
+    if state.is_over:
+        return ExitCode.DONE if state.phase is Phase.DONE else ExitCode.FAILED
+    return EXIT_CODES[state.held.kind] if state.held is not None else ExitCode.DONE
+
+
+def next_command(state: RolloutState) -> str | None:
+    """The command that takes a rollout on, with its alternative; None: nothing is left to do."""
+    if state.is_over:
+        return None
+    place = f"{state.endpoint} --stack {state.stack}"
+    if state.held is None:
+        return f"sluice rollout run {place}"
+    kind = state.held.kind
+    if kind is HoldKind.NO_WAY_BACK:
+        return (
+            f"repair {' and '.join(state.stable_colours)}, or sluice rollout promote {place} --reason '...' if "
+            f"{state.colour} serves well"
+        )
+    verb, _, flag = _ANSWERS[kind].partition(" ")
+    command = f"sluice rollout {verb} {place}{f' {flag}' if flag else ''}"
+    other = _ALTERNATIVES.get(kind)
+    return f"{command} (or {other})" if other else command
