@@ -26,7 +26,7 @@ def refused(before: PlatformRecord, now: PlatformRecord) -> list[str]:
     return [str(problem) for problem in refused_changes(before, now, stack="prod")]
 
 
-def test_a_private_stack_says_all_that_cannot_change_under_it():
+def test_a_private_stack_lists_all_that_cannot_change_under_it():
     settings = parse_settings(
         {"team": "payments", "network": "private", "location": "westeurope", "generation": 3},
         stack="prod",
@@ -57,7 +57,7 @@ def test_a_hundred_endpoints_with_names_of_any_length_are_few_tags():
 
 
 @pytest.mark.parametrize("generation", ["", "one", "-1", "1.5"])
-def test_what_the_tags_do_not_say_is_unknown_and_refuses_nothing(generation):
+def test_what_the_tags_do_not_record_is_unknown_and_refuses_nothing(generation):
     read = PlatformRecord.from_tags({"sluice:generation": generation, "sluice:network": "public"})
     assert read.generation is None
     assert refused(read, PRIVATE) == []

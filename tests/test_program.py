@@ -137,7 +137,7 @@ def test_then_blue_serves_and_the_stack_is_this_tree(stack: Stack) -> None:
     assert_golden(f"stack-{stack.name}", deployment.tree())
 
 
-def test_everything_but_the_group_comes_after_the_identity_that_says_what_is_declared(stack: Stack) -> None:
+def test_everything_but_the_group_comes_after_the_identity_that_records_what_is_declared(stack: Stack) -> None:
     stack.settle({"blue": 100})
     deployment = stack.up()
     identity = deployment.one("UserAssignedIdentity", "platform-stack")

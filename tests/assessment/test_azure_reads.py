@@ -114,7 +114,7 @@ def test_only_throttling_is_waited_for(azure: FakeAzure, ask_patiently: Any, pau
     assert pauses == []
 
 
-def test_every_failure_is_in_the_error_and_a_reason_that_repeats_is_said_once() -> None:
+def test_every_failure_is_in_the_error_and_a_repeated_reason_appears_once() -> None:
     def failure(what: str, reason: str) -> ReadFailure:
         return ReadFailure(what=what, reason=reason, status=None)
 

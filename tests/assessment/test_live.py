@@ -119,7 +119,7 @@ def test_an_endpoint_that_is_no_longer_declared_is_found_by_the_groups_tags(azur
     assert live.endpoints == {}
 
 
-def test_once_the_stack_has_its_identity_the_groups_tags_say_nothing(stack: FakeAzure) -> None:
+def test_once_the_stack_has_its_identity_the_groups_tags_do_not_count(stack: FakeAzure) -> None:
     stack.add_group(tags={"sluice:endpoint:old-dev": "old"})
     stack.add_stack_identity({"sluice:endpoints-1": "older-dev", "sluice:generation": "1", "sluice:network": "public"})
     for name in ("old-dev", "older-dev"):

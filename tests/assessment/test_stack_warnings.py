@@ -39,7 +39,7 @@ def advice(model: Model, settings: Settings | None = None) -> list[str]:
 QUIET = {"instance_type": "Standard_D4as_v4"}
 
 
-def test_there_is_nothing_to_say_of_an_ordinary_deployment() -> None:
+def test_an_ordinary_deployment_gets_no_advice() -> None:
     assert advice(model_of(deployment_spec("blue", **QUIET))) == []
 
 

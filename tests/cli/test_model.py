@@ -71,7 +71,7 @@ def test_every_yaml_file_is_judged_or_named(
 
 
 @pytest.mark.integration  # starts azure-ai-ml: two seconds
-def test_what_fails_only_later_is_said_before(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_would_fail_later_is_reported_by_the_check(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conda, blue = model / "conda.yml", model / "blue.yml"
     conda.write_text(conda.read_text().replace("azureml-inference-server-http==1.5.1", "flask==3.1.1"))
     blue.write_text(re.sub(r"image: .*", "image: registry.example/x:latest", blue.read_text()))

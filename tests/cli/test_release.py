@@ -136,7 +136,7 @@ def test_all_is_what_the_stack_declares(project: Project, capsys: pytest.Capture
 
 
 @STARTS_AZURE_AI_ML
-def test_what_is_wrong_with_any_model_is_said_before_anything_is_uploaded(
+def test_what_is_wrong_with_any_model_is_reported_before_anything_is_uploaded(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("shop", "risk"):

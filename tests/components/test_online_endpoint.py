@@ -121,7 +121,7 @@ def test_the_identity_of_endpoint_yml_is_honoured_and_gets_no_rights_from_here(
         (False, "Enabled", "Disabled"),
     ],
 )
-def test_a_private_stack_has_no_public_endpoint_whatever_the_file_says(
+def test_a_private_stack_has_no_public_endpoint_even_if_the_file_asks_for_one(
     declare: Declare, endpoint: Deploy, enable_public_access: bool, file: str | None, expected: str
 ) -> None:
     deployment = endpoint(declare(public_network_access=file), enable_public_access=enable_public_access)
@@ -280,7 +280,7 @@ def test_what_azure_writes_into_the_bag_is_ignored_and_nothing_else_of_it(
 
 
 @pytest.mark.parametrize("protect", [False, True])
-def test_an_endpoint_is_protected_where_its_declaration_says_so(
+def test_an_endpoint_is_protected_if_its_declaration_asks_for_it(
     declare: Declare, endpoint: Deploy, protect: bool
 ) -> None:
     deployment = endpoint(declare({"blue": 0}, protect=protect))

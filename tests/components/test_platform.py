@@ -57,7 +57,7 @@ def test_a_private_platform_is_this_tree(private: Deployment) -> None:
     assert_golden("platform-private", private.tree())
 
 
-def test_a_platform_is_private_and_protected_unless_it_is_said_to_be_otherwise() -> None:
+def test_a_platform_is_private_and_protected_by_default() -> None:
     placement = placement_of("dev")
     azure = FakeAzure(placement.names)
     tags = {"group_tags": {"sluice:endpoint:fraud-dev": "fraud"}, "record_tags": {"sluice:network": "private"}}
@@ -66,7 +66,7 @@ def test_a_platform_is_private_and_protected_unless_it_is_said_to_be_otherwise()
 
 
 @pytest.mark.parametrize("args", [ContainerRegistryArgs, KeyVaultArgs, OnlineEndpointArgs, StorageArgs, WorkspaceArgs])
-def test_each_component_is_closed_unless_it_is_said_to_be_open(args: Any) -> None:
+def test_each_component_is_closed_by_default(args: Any) -> None:
     (access,) = (field for field in fields(args) if field.name == "enable_public_access")
     assert access.default is False
 
@@ -253,7 +253,7 @@ def test_another_subscription_replaces_what_is_protected_instead_of_updating_wha
     assert guard.delete_before_replace
 
 
-def test_the_stacks_identity_says_what_is_declared(private: Deployment) -> None:
+def test_the_tags_of_the_stacks_identity_record_what_is_declared(private: Deployment) -> None:
     identity = private.one(IDENTITY, "platform-stack")
     assert identity.inputs["resourceName"] == "id-payments-dev-stack"
     assert identity.inputs["tags"]["sluice:network"] == "private"
@@ -284,7 +284,7 @@ TAGLESS = {"RoleAssignment", "Subnet", "PrivateDnsZoneGroup", "BlobServiceProper
 IN_DNS = {"PrivateZone", "VirtualNetworkLink"}
 
 
-def test_every_resource_that_can_carry_tags_says_whose_it_is(private: Deployment) -> None:
+def test_every_resource_that_can_carry_tags_names_its_owner(private: Deployment) -> None:
     for one in private.registrations:
         kind = one.type.rsplit(":", 1)[-1]
         if one.type.startswith("azure-native:") and kind not in TAGLESS | IN_DNS:
@@ -292,7 +292,7 @@ def test_every_resource_that_can_carry_tags_says_whose_it_is(private: Deployment
             assert one.inputs["tags"]["sluice:stack"] == "dev", one.name
 
 
-def test_zones_and_their_links_say_it_with_keys_that_azure_dns_keeps(private: Deployment) -> None:
+def test_zones_and_their_links_name_their_owner_with_keys_that_azure_dns_keeps(private: Deployment) -> None:
     """Azure DNS silently drops keys with a colon, and `sluice recover` could not tell who owns a zone."""
     for kind in IN_DNS:
         for one in private.of_type(kind):
@@ -357,7 +357,7 @@ def test_the_rule_by_which_the_studio_reads_blobs_is_kept(public: Deployment) ->
 
 
 @pytest.mark.parametrize(("redundancy", "sku"), [(Redundancy.LRS, "Standard_LRS"), (Redundancy.ZRS, "Standard_ZRS")])
-def test_storage_is_as_redundant_as_the_stack_file_says(
+def test_the_stack_file_chooses_the_redundancy_of_storage(
     azure: FakeAzure, placement: Placement, redundancy: Redundancy, sku: str
 ) -> None:
     deployment = platform(azure, placement, public=True, storage_redundancy=redundancy)

@@ -40,7 +40,7 @@ def test_other_refusals_are_left_alone(placement: Placement, error: str) -> None
     assert explanation(error, placement.names) is None
 
 
-def test_the_hook_says_it_about_creations_and_never_tries_again(
+def test_the_hook_warns_about_creations_and_never_tries_again(
     azure: FakeAzure, placement: Placement, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []

@@ -60,7 +60,7 @@ def local(tmp_path: Path) -> Iterator[Local]:
     assert not processes_with(str(local.home.path))
 
 
-def test_start_is_idempotent_and_status_and_stop_say_what_is(local: Local) -> None:
+def test_start_is_idempotent_and_status_and_stop_report_the_present_state(local: Local) -> None:
     assert json.loads(local("status", "--json", expect=4).stdout)["running"] is False
     first, second = local.facts(), local.facts()
     assert first["pid"] == second["pid"]

@@ -96,7 +96,7 @@ def test_the_run_after_a_killed_one_finishes(simulated: Azure, type_: str, when:
     assert "All its names are free" in removed(stack)
 
 
-def test_a_private_stack_needs_the_next_generation_and_says_so(simulated: Azure) -> None:
+def test_a_private_stack_needs_the_next_generation_and_the_error_names_it(simulated: Azure) -> None:
     stack = Stack(simulated, "closed", like="prod")
     stack.weights(blue=0)
     stack.engine.up()

@@ -21,7 +21,7 @@ def read(part):
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def test_a_device_code_signs_in_at_once_and_says_who_that_is(shared_azure):
+def test_a_device_code_signs_in_at_once_and_names_the_user(shared_azure):
     code = ask(shared_azure, "POST", "/organizations/oauth2/v2.0/devicecode", {"client_id": "c", "scope": SCOPE}).json()
     assert code["message"] == "The local Azure signs you in at once."
     assert {"user_code", "device_code", "verification_uri", "expires_in", "interval"} <= set(code)

@@ -22,7 +22,7 @@ def advice(**changes: Any) -> list[str]:
     return list(advice_on(deployment_spec("blue", **{"environment": environment(), **changes})))
 
 
-def test_there_is_nothing_to_say_of_a_pinned_image_with_the_server() -> None:
+def test_a_pinned_image_with_the_server_gets_no_advice() -> None:
     assert advice() == []
 
 

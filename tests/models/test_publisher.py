@@ -127,7 +127,7 @@ def test_after_a_failure_in_the_middle_the_next_run_goes_on(
     assert (result.uploaded_files, len(server.blobs)) == (1, 3)
 
 
-def test_a_blob_that_is_not_what_its_path_says_is_replaced(project: Project, server: BlobServer) -> None:
+def test_a_blob_whose_content_does_not_match_its_path_is_replaced(project: Project, server: BlobServer) -> None:
     project.publish()
     path = next(path for path in server.blobs if path.endswith("model.bin"))
     server.blobs[path] = (b"WEIGHTS", {})
@@ -165,7 +165,7 @@ def test_no_right_to_upload_names_the_role_and_the_command(project: Project, ser
 @pytest.mark.parametrize(
     ("public", "piece"), [(False, "its public access is off"), (True, "does not accept requests from this network")]
 )
-def test_outside_the_private_network_says_where_to_run(
+def test_outside_the_private_network_the_error_names_where_to_run(
     public: bool, piece: str, project: Project, server: BlobServer
 ) -> None:
     server.fail(403, "AuthorizationFailure")
@@ -231,7 +231,7 @@ def test_what_fails_for_one_model_leaves_the_others_recorded(project: Project, s
     assert recorded == ["one", "three"]
 
 
-def test_a_refusal_of_the_storage_is_said_once_for_all_models(project: Project, server: BlobServer) -> None:
+def test_a_refusal_of_the_storage_is_reported_once_for_all_models(project: Project, server: BlobServer) -> None:
     server.fail(403, "AuthorizationPermissionMismatch")
     with pytest.raises(NoUploadRightError) as caught:
         publish_parcels(several(project, "one", "two", "three"), project.destination, project)

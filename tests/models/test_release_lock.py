@@ -148,7 +148,7 @@ def test_a_lock_that_cannot_be_read_is_an_error_and_never_empty(text: str, folde
         read_lock(folder)
 
 
-def test_a_lock_that_cannot_be_written_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_cannot_be_written_is_an_error_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

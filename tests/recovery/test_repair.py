@@ -151,7 +151,7 @@ def test_a_create_that_azure_still_works_on_is_waited_for(engine: FakeEngine) ->
     assert any("waiting for Azure" in text for text in report.done)
 
 
-def test_waiting_has_an_end_that_says_what_to_do(engine: FakeEngine) -> None:
+def test_waiting_ends_with_an_error_that_has_the_fix(engine: FakeEngine) -> None:
     engine.pending = [creating()]
     with pytest.raises(WaitingError, match="Run this command again later"):
         repaired(engine, FakeArm().holds(ENDPOINT_ID, live("Creating")), wait_seconds=0)

@@ -136,7 +136,7 @@ def test_a_harness_with_a_stack_file_of_its_own_keeps_it(shell: Shell, tmp_path:
     assert shell.run("stack export")[0] == ["stack", "export", "--cwd", str(folder)]
 
 
-def test_it_becomes_the_real_command_and_says_why_it_refuses(shell: Shell, tmp_path: Path) -> None:
+def test_it_becomes_the_real_command_or_refuses_with_a_reason(shell: Shell, tmp_path: Path) -> None:
     real = tmp_path / "real pulumi"
     real.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
     real.chmod(0o755)

@@ -105,7 +105,7 @@ def test_a_broken_port_file_is_as_good_as_none(home: LocalHome, monkeypatch: pyt
     assert server_process.start(home, port=None, say=lambda text: None)[0].port == DEFAULT_PORT
 
 
-def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_start_says_so(
+def test_a_server_that_never_gets_ready_is_killed_if_it_ignores_signals_and_the_start_reports_it(
     home: LocalHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = home.path.parent / "deaf"
@@ -131,7 +131,7 @@ def test_a_server_that_never_gets_ready_is_ended_even_if_it_is_deaf_and_the_star
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_a_start_says_for_which_server_it_waits(home: LocalHome, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_names_the_server_it_waits_for(home: LocalHome, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
     def get_ready(text: str) -> None:

@@ -49,7 +49,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArmClient]:
     server.server_close()
 
 
-def test_the_cloud_that_is_named_says_where_its_resource_manager_is(client: ArmClient) -> None:
+def test_the_named_cloud_determines_the_address_of_resource_manager(client: ArmClient) -> None:
     assert client.get("/there", "2024-01-01") == {"id": "/there"}
 
 

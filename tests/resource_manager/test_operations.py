@@ -66,7 +66,7 @@ def test_an_operation_without_a_status_ends_with_its_result() -> None:
 
 
 @pytest.mark.parametrize(("state", "words"), [("Failed", "failed"), ("Canceled", "was canceled")])
-def test_a_failed_operation_says_why_and_what_to_do(state: str, words: str) -> None:
+def test_a_failed_operation_is_reported_with_reason_and_fix(state: str, words: str) -> None:
     body = f'{{"status": "{state}", "error": {{"code": "C", "message": "the reason."}}}}'
     with pytest.raises(CommandError, match=rf"/ws {words}: C: the reason\. Run this command again"):
         Scripted((202, "", FOLLOWED), (200, body, {})).delete("/ws", "v")

@@ -200,7 +200,7 @@ def test_another_subscription_is_refused() -> None:
         removal.plan()
 
 
-def test_what_is_listed_is_all_that_goes_and_says_what_is_protected() -> None:
+def test_the_list_has_all_that_is_deleted_and_marks_what_is_protected() -> None:
     world = World()
     world.live[f"{GROUP_ID}/nic".lower()] = "nic"
     lines = removal_in(world).plan().lines()

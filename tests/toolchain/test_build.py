@@ -87,7 +87,7 @@ def test_a_failed_build_says_what_to_do(
     assert fix in error.value.fix
 
 
-def test_no_room_for_the_build_is_said_before_it_begins(
+def test_no_room_for_the_build_is_reported_before_it_begins(
     bare_machine: dict[str, str],
     make_program: MakeProgram,
     sdk: Path,
@@ -101,19 +101,23 @@ def test_no_room_for_the_build_is_said_before_it_begins(
         build(tmp_path / "target", bare_machine)
 
 
-def test_no_go_says_where_to_get_it(bare_machine: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_go_the_error_names_where_to_get_it(
+    bare_machine: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("toolchain.build.shutil.which", lambda *_, **__: None)
     with pytest.raises(ToolchainError, match=r"no `go` on PATH\n  Fix: install Go 1.26.6 or later"):
         find_go(bare_machine)
 
 
-def test_too_old_go_is_said_with_its_version(bare_machine: dict[str, str], make_program: MakeProgram) -> None:
+def test_a_go_that_is_too_old_is_reported_with_its_version(
+    bare_machine: dict[str, str], make_program: MakeProgram
+) -> None:
     make_program("go", "echo go1.19.8")
     with pytest.raises(ToolchainError, match=r"needs Go 1\.26\.6; .*/go is too old \(1\.19\.8\)\n  Fix: install Go"):
         find_go(bare_machine)
 
 
-def test_the_wrapper_module_pins_what_the_code_says() -> None:
+def test_the_wrapper_module_pins_the_versions_of_the_code() -> None:
     module = (HERE / "wrapper" / "go.mod").read_text()
     version = show(VERSION)
     assert f"pkg/v3 v{version}" in module

@@ -59,7 +59,7 @@ class SetUp:
         assert self.process.wait(HANGS) == 0, self.said
 
 
-def test_of_two_processes_one_works_and_the_other_says_that_it_waits(tmp_path: Path) -> None:
+def test_of_two_processes_one_works_and_the_other_reports_that_it_waits(tmp_path: Path) -> None:
     first = SetUp(tmp_path, "first")
     first.wait_until_started()
     second = SetUp(tmp_path, "second")
@@ -114,7 +114,7 @@ def test_a_cache_that_cannot_be_written_says_how_to_move_it(tmp_path: Path) -> N
         locked(tmp_path / "file", "pulumi", doing="trying").__enter__()
 
 
-def test_no_disk_is_said_before_the_work_begins(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_the_work_begins(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match=r"building needs 1e\+09 GiB on the disk of .*, and .* are free"):
         require_disk(tmp_path / "not" / "yet" / "there", 1e9, purpose="building")
     require_disk(tmp_path, 0, purpose="nothing")

@@ -89,7 +89,7 @@ def test_a_release_whose_checksum_is_not_published_is_not_used(source: str, rele
         download(target, (source,))
 
 
-def test_the_second_source_is_tried_and_all_problems_are_said(source: str, release: Path, target: Path) -> None:
+def test_the_second_source_is_tried_and_all_problems_are_reported(source: str, release: Path, target: Path) -> None:
     unreachable = "http://127.0.0.1:9"
     download(target, (unreachable, source))
     (release / CHECKSUMS).unlink()

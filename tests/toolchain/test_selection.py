@@ -49,7 +49,7 @@ def test_a_recent_cli_on_path_is_used(
         ("echo hello", "`pulumi version` prints no version there"),
     ],
 )
-def test_an_unfit_cli_on_path_is_passed_over_and_the_reason_said(
+def test_an_unfit_cli_on_path_is_skipped_with_the_reason(
     bare_machine: dict[str, str], make_program: MakeProgram, script: str, problem: str
 ) -> None:
     cached = fill_cache(bare_machine, make_program)
@@ -162,7 +162,9 @@ def test_where_there_is_no_download_the_cli_is_built_and_gets_the_small_host(
     assert len(builds) == 1, "but the engine is built once"
 
 
-def test_neither_download_nor_go_says_both(bare_machine: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_download_and_go_the_error_names_both(
+    bare_machine: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(ToolchainError, match=r"there is no `go` on PATH\n  Fix: install Go"):
         ensure_cli(bare_machine, no_download, no_build)
     assert "github.com: timed out" in capsys.readouterr().out

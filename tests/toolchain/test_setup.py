@@ -135,7 +135,7 @@ def test_a_failed_step_tells_network_and_disk_apart() -> None:
         assert error.value.fix.startswith(expected)
 
 
-def test_a_long_step_says_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_step_reports_that_it_is_still_running(capsys: pytest.CaptureFixture[str]) -> None:
     code, output = run(["/bin/sh", "-c", "sleep 0.3; echo done"], doing="sleeping", heartbeat_seconds=0.1)
     assert (code, output) == (0, "done\n")
     assert "setup:   still sleeping (0 s)" in capsys.readouterr().out

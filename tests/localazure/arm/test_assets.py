@@ -152,7 +152,7 @@ def test_what_an_environment_is_made_of_cannot_change_under_its_version(workspac
 
 
 @pytest.mark.parametrize("text", ["a: 2024-13-45", "[" * 700, "a: .inf", "a: &a [*a]", "2024-01-02: x"])
-def test_a_conda_file_that_json_cannot_say_is_refused(arm, text):
+def test_a_conda_file_that_json_cannot_express_is_refused(arm, text):
     arm.make_workspace()
     answer = arm.put(f"{WORKSPACE}/environments/e/versions/1", {"properties": {"condaFile": text}})
     assert (answer.status, answer.code) == (400, "UserError")

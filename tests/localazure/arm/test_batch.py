@@ -198,7 +198,7 @@ def job_of(arm, name):
         "properties.model.assetId",
     ],
 )
-def test_an_invoked_job_runs_and_says_what_happened(runnable):
+def test_an_invoked_job_runs_and_reports_its_outcome(runnable):
     runnable.batch.gate = asyncio.Event()
     status, answer, headers = invoke(runnable, inputData=DATA, miniBatchSize=7, outputFileName="out.csv")
     assert (status, headers["azureml-model-deployment"]) == (201, "first")
@@ -247,7 +247,7 @@ def wait_for_job(arm, name):
         ({"inputData": DATA, "outputFileName": "../x"}, "UserError: outputFileName must be"),
     ],
 )
-def test_a_job_that_cannot_run_fails_and_says_why(runnable, asked, why):
+def test_a_job_that_cannot_run_fails_with_a_reason(runnable, asked, why):
     name = invoke(runnable, **asked)[1]["name"]
     wait_for_job(runnable, name)
     shown = job_of(runnable, name)
@@ -298,7 +298,7 @@ def test_jobs_are_listed_by_the_data_plane_and_by_the_workspace(served):
     assert served.put(f"{WORKSPACE}/jobs/mine", body()).code == "NotEmulated"
 
 
-def test_what_cannot_be_invoked_says_why(served):
+def test_what_cannot_be_invoked_is_refused_with_the_reason(served):
     assert call(served, "POST", "/endpoints/none/jobs", {"properties": {}})[0] == 404
     headers = {"azureml_model_deployment": "none"}
     assert call(served, "POST", "/endpoints/nightly/jobs", {"properties": {}}, **headers)[0] == 404

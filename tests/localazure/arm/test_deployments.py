@@ -246,7 +246,7 @@ def test_a_refused_deletion_of_a_deployment_does_not_keep_its_endpoint(endpoint)
     assert endpoint.get(ENDPOINT).status == 404
 
 
-def test_a_running_operation_says_updating(endpoint):
+def test_a_running_operation_shows_updating(endpoint):
     endpoint.scoring.gate = asyncio.Event()
     answer = endpoint.put_deployment()
     poll = endpoint.poll(answer)
@@ -394,7 +394,7 @@ def test_models_that_bring_their_code_need_none(endpoint, model_type):
     assert endpoint.put_deployment(model=path, environmentId=None).status == 201
 
 
-def test_an_environment_that_says_what_it_runs_needs_no_code(endpoint):
+def test_an_environment_that_names_what_it_runs_needs_no_code(endpoint):
     references = publish(endpoint)
     path, route = f"{WORKSPACE}/environments/own/versions/1", {"path": "/", "port": 8080}
     routes = {name: route for name in ("livenessRoute", "readinessRoute", "scoringRoute")}

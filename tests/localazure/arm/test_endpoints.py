@@ -213,7 +213,7 @@ def test_an_endpoint_of_another_customer_can_have_the_name(arm_with, name):
 
 
 @pytest.mark.proves("onlineEndpoints", honours=["properties.compute"], refuses=["properties.compute"])
-def test_kubernetes_endpoints_need_their_compute_and_say_so_in_their_kind(workspace):
+def test_kubernetes_endpoints_need_their_compute_and_their_kind_shows_it(workspace):
     compute = f"{WORKSPACE}/computes/k8s"
     assert "does not exist" in workspace.put_endpoint(compute=compute).error["message"]
     workspace.put(compute, {"location": "westeurope", "properties": {"computeType": "Kubernetes"}})

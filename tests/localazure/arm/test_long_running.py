@@ -20,7 +20,7 @@ def test_every_family_of_the_catalog_has_an_answer(family, method):
 
 
 @pytest.mark.parametrize("family", PROTOCOLS)
-def test_every_answer_leads_to_the_operation_and_says_when_to_ask_again(family):
+def test_every_answer_leads_to_the_operation_and_states_when_to_ask_again(family):
     for request, answer in PROTOCOLS[family].answers.items():
         assert {Header.STATUS, Header.RESULT} & set(answer.headers), request
         assert len({Header.FRACTION, Header.WHOLE, Header.MILLISECONDS} & set(answer.headers)) == 1, request

@@ -71,7 +71,7 @@ def test_a_creation_that_fails_leaves_the_network_inactive_for_ever(arm, faults,
     assert arm.put_deployment().status == 201
 
 
-def test_provisioning_says_what_became_of_it_in_its_poll_and_in_the_workspace(arm):
+def test_the_outcome_of_provisioning_is_in_its_poll_and_in_the_workspace(arm):
     arm.make_workspace(**ISOLATED)
     released = hold(arm)
     answer = arm.request("POST", PROVISION, {"includeSpark": False})

@@ -91,7 +91,7 @@ def test_names_of_storage_accounts(storage):
     assert refused(lambda: accounts.begin_create(GROUP, "x", body)) == (400, "AccountNameInvalid")
 
 
-def test_what_storage_does_not_do_says_so(storage):
+def test_what_storage_does_not_emulate_is_refused_as_such(storage):
     here = (GROUP, "mgmtaccount")
     assert refused(lambda: storage.blob_containers.list(*here)) == NOT_EMULATED
     assert refused(lambda: storage.file_shares.list(*here)) == NOT_EMULATED

@@ -250,7 +250,7 @@ def test_batch_endpoints_and_deployments(ml, models):
     done(endpoints.begin_delete(*here))
 
 
-def test_what_the_workspace_does_not_do_says_so(ml, models):
+def test_what_the_workspace_does_not_emulate_is_refused_as_such(ml, models):
     workspaces = ml.workspaces
     for call in (
         lambda: workspaces.begin_prepare_notebook(*HERE),

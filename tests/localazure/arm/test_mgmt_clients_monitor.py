@@ -196,7 +196,7 @@ def test_definitions_and_namespaces_of_metrics(monitor):
     )
 
 
-def test_what_the_monitor_does_not_do_says_so(monitor):
+def test_what_the_monitor_does_not_emulate_is_refused_as_such(monitor):
     for call in (
         lambda: monitor.activity_logs.list(filter="eventTimestamp ge '2026-01-01T00:00:00Z'"),
         lambda: monitor.metric_alerts.list_by_subscription(),

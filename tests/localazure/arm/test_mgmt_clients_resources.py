@@ -145,7 +145,7 @@ def test_children_with_a_location_are_listed_with_their_parents_name(client, man
     assert [item.name for item in resources.list(filter=f"resourceType eq '{kind}'")] == ["listed.test/link"]
 
 
-def test_providers_say_which_types_there_are(client, management):
+def test_providers_list_their_types(client, management):
     providers = client.providers
     shown = providers.get("microsoft.machinelearningservices")
     assert (shown.namespace, shown.registration_state) == ("Microsoft.MachineLearningServices", "Registered")
@@ -159,7 +159,7 @@ def test_providers_say_which_types_there_are(client, management):
     assert refused(lambda: providers.unregister("Microsoft.Storage")) == NOT_EMULATED
 
 
-def test_what_resource_manager_does_not_do_says_so(client):
+def test_what_resource_manager_does_not_emulate_is_refused_as_such(client):
     assert refused(client.tags.list) == NOT_EMULATED
     assert refused(lambda: client.tags.get_at_scope(SUBSCRIPTION)) == NOT_EMULATED
     move = {"resources": [f"{PROVIDERS}/{IDENTITIES}/x"], "targetResourceGroup": f"{SUBSCRIPTION}/resourceGroups/y"}
@@ -186,7 +186,7 @@ def test_subscriptions(management):
 
 
 @pytest.mark.proves("Resources/deployments", drives=["get", "list", "PUT"], client="azure-mgmt")
-def test_template_deployments_other_than_the_one_say_so(management):
+def test_other_template_deployments_are_refused_as_not_emulated(management):
     from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 
     deployments = management.client(DeploymentsMgmtClient).deployments

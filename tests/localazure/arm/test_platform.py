@@ -18,7 +18,7 @@ def group(arm):
     return arm
 
 
-def test_a_storage_account_says_where_its_blobs_are(group):
+def test_a_storage_account_shows_where_its_blobs_are(group):
     answer = group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_ZRS"}, "kind": "StorageV2"})
     assert answer.status == 200
     assert answer.properties["primaryEndpoints"] == {"blob": "https://localhost:1/stacc1/"}

@@ -107,7 +107,7 @@ def test_kill_9_loses_no_acknowledged_write(start):
     assert len(groups) == 50
 
 
-def test_the_second_start_says_who_holds_the_home(start):
+def test_the_second_start_names_the_holder_of_the_home(start):
     first = start()
     second = start()
     assert second.first_line == ""

@@ -184,7 +184,7 @@ def test_rules_are_resources_of_their_own(isolated):
     assert isolated.get(gone.headers["Location"]).json() == isolated.shown(ISOLATED, PREVIEW)
 
 
-def test_a_private_endpoint_rule_says_whether_spark_uses_it(isolated):
+def test_a_private_endpoint_rule_shows_whether_spark_uses_it(isolated):
     place = {"serviceResourceId": STORAGE, "subresourceTarget": "file"}
     body = {"properties": {"type": "PrivateEndpoint", "destination": place}}
     isolated.done("PUT", f"{RULES}/storage", body, PREVIEW)

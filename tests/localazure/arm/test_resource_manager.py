@@ -75,7 +75,7 @@ def test_another_subscription_does_not_exist(arm):
         ("PATCH", f"{GROUP}/providers/Microsoft.Network/virtualNetworks/vnet1/subnets/a"),
     ],
 )
-def test_what_is_not_emulated_says_so(arm, method, path):
+def test_what_is_not_emulated_is_refused_as_such(arm, method, path):
     arm.make_group()
     answer = arm.request(method, path, {})
     assert (answer.status, answer.code) == (501, "NotEmulated")

@@ -77,7 +77,7 @@ def test_a_delay_is_a_number_of_seconds(given):
 
 
 @pytest.mark.integration
-def test_a_running_server_says_what_it_plays(start_local_azure):
+def test_a_running_server_shows_its_switches(start_local_azure):
     azure = start_local_azure(role_delay=7.5)
     assert json.loads((azure.home / "server.json").read_text())["role_delay_seconds"] == 7.5
     assert azure.request("GET", "/_local/status").json()["role_delay_seconds"] == 7.5

@@ -41,7 +41,7 @@ def test_a_deletion_that_purges_frees_the_name(arm, value):
     assert create(arm).status == 202
 
 
-def test_a_deletion_that_says_not_to_purge_keeps_the_name(arm):
+def test_a_deletion_without_purge_keeps_the_name(arm):
     arm.make_workspace()
     arm.delete(f"{WORKSPACE}?forceToPurge=false")
     assert create(arm).error["message"] == SOFT_DELETED

@@ -115,7 +115,7 @@ def test_every_type_that_a_client_makes_is_looked_at():
 
 
 @pytest.mark.parametrize("arm_type", TYPES)
-def test_operations_are_what_the_page_says(prepared, arm_type):
+def test_operations_match_the_page(prepared, arm_type):
     told = claims.operations(SHAPES[arm_type])
     if arm_type in LEAST:
         path, body = least(arm_type)
@@ -178,7 +178,7 @@ def test_a_group_of_types_is_driven_at_once(tmp_path):
         ('"onlineEndpoints", honours=FIELDS', "literal"),
     ],
 )
-def test_a_marker_that_says_nothing_is_an_error(tmp_path, marker, said):
+def test_a_marker_without_content_is_an_error(tmp_path, marker, said):
     source = f"import pytest\n\n\n@pytest.mark.proves({marker})\ndef test_it():\n    pass\n"
     (tmp_path / "test_x.py").write_text(source)
     with pytest.raises(ProofError, match=re.escape(said)):
@@ -192,13 +192,13 @@ def test_a_proof_is_read_from_the_source(tmp_path):
     assert collect(tmp_path, TYPES) == [Proof(endpoints, "refuses", "name", "HTTP", "test_x.py::test_it")]
 
 
-def test_the_page_is_what_the_code_says():
+def test_the_page_matches_the_code():
     written = Path(page.__file__).parents[1] / "COVERAGE.md"
     assert written.read_text() == page.render(), "run: python -m localazure.coverage > localazure/COVERAGE.md"
 
 
 @pytest.mark.parametrize("arm_type", list(LEAST))
-def test_a_field_with_an_effect_that_takes_no_nonsense_says_so(prepared, arm_type):
+def test_a_field_with_an_effect_that_refuses_wrong_values_is_listed_as_such(prepared, arm_type):
     """Texts, numbers and objects of the right form that mean nothing: who refuses them has to declare it."""
     said = declared(behaviour_of(arm_type))
     refused = {*said.refused, "identity", "location", "tags"}

@@ -169,7 +169,7 @@ def test_the_end_of_a_batch_job_that_cannot_be_written_waits_for_space(tmp_path:
 
 
 @pytest.mark.integration
-def test_a_start_on_a_full_disk_says_so(small_disk: Path, make_azure: Callable[..., Any]) -> None:
+def test_a_start_on_a_full_disk_names_the_full_disk(small_disk: Path, make_azure: Callable[..., Any]) -> None:
     azure = make_azure(small_disk / "home")
     azure.start()
     azure.stop()

@@ -181,7 +181,7 @@ def test_models_serve_again_and_none_is_orphaned(azure: Any) -> None:
     wait_until(lambda: not instances_of(azure.home))
 
 
-def test_of_many_starts_at_once_one_wins_and_the_others_say_so(tmp_path: Path) -> None:
+def test_of_many_starts_at_once_one_wins_and_the_others_report_it(tmp_path: Path) -> None:
     home = tmp_path / "home"
     command = server_command(home)
     starts = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]

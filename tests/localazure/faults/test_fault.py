@@ -37,7 +37,7 @@ def problems_of(document: Any) -> str:
     return str(caught.value)
 
 
-def test_every_kind_says_what_it_means_and_can_be_set() -> None:
+def test_every_kind_is_described_and_can_be_set() -> None:
     for kind in Kind:
         assert MEANINGS[kind]
         by = {"by_seconds": 1} if kind in NEEDS_BY else {}
@@ -180,7 +180,7 @@ def test_a_hold_lasts_until_it_is_cleared_though_its_count_is_used_up() -> None:
     assert not faults.holds(active, hit=1)
 
 
-def test_a_hold_says_when_and_no_other_kind_does() -> None:
+def test_only_a_hold_states_when_it_acts() -> None:
     assert read(kind="hold").when == "before"
     assert read(kind="hold", when="after").when == "after"
     assert "when must be before or after, got 'later'" in problems_of({"kind": "hold", "when": "later"})

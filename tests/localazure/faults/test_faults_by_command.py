@@ -177,7 +177,7 @@ def test_a_broken_connection_leaves_nothing_or_everything_done(local: Local, kin
 
 @pytest.mark.proves("faults", honours=["operation-fails", "crash-at-start"], client="azure-mgmt")
 @pytest.mark.parametrize("kind", ["operation-fails", "crash-at-start"])
-def test_a_deployment_fails_and_says_so(local: Local, kind: str) -> None:
+def test_a_deployment_fails_with_a_reason(local: Local, kind: str) -> None:
     from azure.core.exceptions import HttpResponseError
 
     local.fault(kind, "--name", "fraud-dev/failing", "--count", "1")
@@ -315,7 +315,7 @@ def test_polls_can_be_refused_alone(local: Local) -> None:
     local.put_endpoint(traffic={"blue": 100}).result()
 
 
-def test_after_and_for_and_the_list_say_how_long(local: Local) -> None:
+def test_after_and_for_and_the_list_show_how_long(local: Local) -> None:
     said = local.command("fault", "add", "500", "--type", "resourceGroups", "--after", "1", "--for", "10m")
     assert "on resourceGroups, after the first 1, ends in 600 s is set" in said
     local.groups.get("rg1", retry_total=0)

@@ -46,7 +46,7 @@ def test_without_faults_the_answer_is_the_models() -> None:
     assert (reply.status, dispatcher.in_flight) == (200, 0)
 
 
-def test_errors_are_the_models_and_say_that_they_are_meant() -> None:
+def test_injected_errors_come_from_the_model_and_are_marked_as_injected() -> None:
     faults = Faults()
     faults.add(Fault(kind=Kind.ERRORS, status=503, name="fraud/blue"))
     reply, dispatcher = run(send(faults))

@@ -116,7 +116,7 @@ def test_the_default_count_holds_when_metrics_cannot_be_read():
         *(("Average", "Last", 35), ("Max", "Maximum", 40), ("Count", "Average", 2), ("Average", "Count", 2)),
     ],
 )
-def test_values_of_instances_and_of_minutes_are_gathered_as_the_trigger_says(statistic, aggregation, expected):
+def test_values_of_instances_and_of_minutes_are_aggregated_as_the_trigger_asks(statistic, aggregation, expected):
     fields = {"statistic": statistic, "timeAggregation": aggregation}
     wanted = setting(profile(rule(operator="Equals", threshold=expected, trigger=fields)))
     assert after(wanted, 2, Cpu=[[10, 20], [30, 40]]) == 3
@@ -224,7 +224,9 @@ BOUNDS = st.lists(st.integers(0, 20), min_size=3, max_size=3).map(sorted)
 
 
 @given(RULES, BOUNDS, st.integers(0, 30), st.one_of(st.none(), st.integers(0, 100)), st.floats(0, 2000))
-def test_whatever_the_rules_the_count_stays_within_bounds_and_moves_the_way_they_say(rules, bounds, current, cpu, ago):
+def test_whatever_the_rules_the_count_stays_within_bounds_and_moves_in_their_direction(
+    rules, bounds, current, cpu, ago
+):
     low, default, high = bounds
     wanted = setting(profile(*rules, low=low, high=high, default=default))
     result = after(wanted, current, Cpu=cpu, last=NOW - ago)

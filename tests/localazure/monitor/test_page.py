@@ -135,7 +135,7 @@ def test_hostile_names_are_shown_as_they_are_and_do_nothing(document):
 
 @pytest.mark.integration
 @needs_chromium
-def test_it_says_when_there_is_nothing_and_when_nobody_answers():
+def test_no_data_and_no_answer_are_reported_differently():
     assert "There is no online endpoint yet" in rendered({"endpoints": []})
     assert "no answer; trying again" in rendered("nonsense")
 

@@ -34,7 +34,7 @@ def matches(text: str, **values: str) -> bool:
         ("(deployment eq 'green' or deployment eq 'blue') and statusCode ne '500'", True),
     ],
 )
-def test_a_filter_says_which_series_are_asked_for(text, expected):
+def test_a_filter_selects_the_series(text, expected):
     assert matches(text, deployment="blue", statusCode="200") is expected
 
 

@@ -76,7 +76,7 @@ def test_without_a_configured_location_the_resource_group_decides(unconfigured: 
     assert len(arm.requests("GET")) == 1
 
 
-def test_a_missing_location_says_how_to_set_one(unconfigured: Plugin) -> None:
+def test_a_missing_location_is_reported_with_how_to_set_it(unconfigured: Plugin) -> None:
     unconfigured.configure()
     failures = unconfigured.failures("storage:StorageAccount", {**PARENT, "kind": "StorageV2", "sku": {"name": "s"}})
     assert failures == []  # the SDK knows no requirement; Azure refuses it

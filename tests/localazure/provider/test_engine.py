@@ -185,7 +185,7 @@ def test_an_existing_endpoint_is_adopted_with_its_weights(own: Project, tmp_path
     assert isinstance(inputs["identity"]["userAssignedIdentities"], list)
 
 
-def test_a_getter_of_something_absent_raises_what_arm_said(home: Path, tmp_path: Path) -> None:
+def test_a_getter_of_something_absent_raises_the_error_of_arm(home: Path, tmp_path: Path) -> None:
     reader = new_project(home, tmp_path / "reader")
     (reader.folder / "__main__.py").write_text(
         "from pulumi_azure_native import machinelearningservices as ml\n"

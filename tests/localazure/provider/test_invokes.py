@@ -49,7 +49,7 @@ def test_arguments_beyond_the_path_go_into_the_body(plugin: Plugin, arm: FakeArm
     assert arm.requests("POST")[0].body == {"containerType": "InferenceServer", "tail": 5}
 
 
-def test_the_caller_is_whom_the_token_says(plugin: Plugin) -> None:
+def test_the_caller_is_the_one_that_the_token_names(plugin: Plugin) -> None:
     assert plugin.invoke("authorization:getClientConfig", {}) == {
         "clientId": "client",
         "objectId": "object",

@@ -98,7 +98,7 @@ def test_and_is_emptied_in_place_of_a_deletion(plugin: Plugin, arm: FakeArm) -> 
     assert len(arm.requests("PUT")) == 1
 
 
-def test_an_existence_check_that_fails_says_what_arm_said(plugin: Plugin, arm: FakeArm) -> None:
+def test_a_failed_existence_check_reports_the_error_of_arm(plugin: Plugin, arm: FakeArm) -> None:
     arm.script("GET", ENDPOINT_ID, Reply(403, {"error": {"code": "AuthorizationFailed", "message": "no"}}))
     with pytest.raises(Refused, match=r"cannot check existence of resource .* status code 403, .*AuthorizationFailed"):
         plugin.create(ENDPOINT, INPUTS)

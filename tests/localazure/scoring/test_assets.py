@@ -53,7 +53,7 @@ def test_writing_beside_the_code_leaves_the_original_alone(spec, tmp_path):
         ({"model_mount": "../../x"}, "BadArgument", "inside the container"),
     ],
 )
-def test_what_cannot_be_laid_out_says_why(spec, tmp_path, changes, code, message):
+def test_what_cannot_be_laid_out_is_refused_with_the_reason(spec, tmp_path, changes, code, message):
     with pytest.raises(DeploymentFailed, match=message) as caught:
         lay_out(spec(**changes), tmp_path / "root")
     assert caught.value.code == code

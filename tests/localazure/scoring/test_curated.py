@@ -68,7 +68,7 @@ def test_a_users_table_comes_first_and_adds(tmp_path):
     assert "1.5" in curated_environment("mcr.microsoft.com/azureml/curated/sklearn-1.5", {}).conda_file
 
 
-def test_what_is_in_neither_table_says_what_to_write_where(tmp_path):
+def test_what_is_in_neither_table_is_reported_with_the_line_to_add(tmp_path):
     with pytest.raises(DeploymentFailed) as caught:
         curated_environment("acme.io/model:3", {})
     assert caught.value.code == "NotEmulated"

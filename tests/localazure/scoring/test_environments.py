@@ -113,7 +113,7 @@ def test_without_the_inference_server_the_container_could_not_start(cache):
 
 
 @pytest.mark.proves("environments/versions", honours=["properties.image"])
-def test_no_environment_and_an_unknown_image_are_not_emulated_and_say_what_to_do(cache):
+def test_no_environment_and_an_unknown_image_are_not_emulated_and_the_error_has_a_fix(cache):
     with pytest.raises(DeploymentFailed, match="names no environment, or one with a Dockerfile") as caught:
         provide(cache, None)
     assert caught.value.code == "NotEmulated"
@@ -123,7 +123,7 @@ def test_no_environment_and_an_unknown_image_are_not_emulated_and_say_what_to_do
 
 
 @pytest.mark.proves("environments/versions", honours=["properties.image"])
-def test_a_curated_image_is_built_from_the_table_and_the_log_says_what_is_left_out(cache):
+def test_a_curated_image_is_built_from_the_table_and_the_log_lists_what_is_left_out(cache):
     image = "mcr.microsoft.com/azureml/minimal-py311-inference:20260101.v1"
     log = asyncio.run(EnvironmentCache(cache).provide(None, image)).log.read_text()
     assert f"{image} is not pulled" in log
@@ -136,7 +136,7 @@ def test_what_conda_installs_with_python_is_there_too(cache):
     assert "pip" in {name.partition("-")[0] for name in names}
 
 
-def test_without_uv_the_error_says_where_it_was_looked_for(cache, monkeypatch):
+def test_without_uv_the_error_lists_where_it_was_looked_for(cache, monkeypatch):
     monkeypatch.delenv("SLUICE_UV")
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setattr("sys.executable", "/nonexistent/python")

@@ -86,7 +86,7 @@ def test_models_that_azure_treats_in_ways_of_their_own_are_not_emulated(model, f
 
 
 @pytest.mark.parametrize("text", [None, "a: [", "[]", "dependencies: 3"])
-def test_a_broken_model_says_which_file_is_broken(model, text):
+def test_a_broken_model_is_reported_with_its_file(model, text):
     (model / "conda.yaml").unlink() if text is None else (model / "conda.yaml").write_text(text)
     with pytest.raises(DeploymentFailed, match=r"conda\.yaml|conda file"):
         with_code(spec(model))

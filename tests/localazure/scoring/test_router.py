@@ -37,7 +37,7 @@ async def echo(request: web.Request) -> web.Response:
     )
 
 
-def test_the_model_answers_and_the_front_door_says_which_deployment_it_was(with_rig):
+def test_the_model_answers_and_the_front_door_names_the_deployment(with_rig):
     async def body(rig):
         await rig.add("blue", answering("[0.1]", content_type="application/json", headers={"x-ms-run-fn-exec-ms": "1"}))
         rig.route(blue=100)
@@ -177,7 +177,7 @@ def test_an_empty_key_of_the_endpoint_opens_nothing(with_rig):
     with_rig(body)
 
 
-def test_token_endpoints_say_that_they_are_not_emulated_without_a_verifier(with_rig):
+def test_token_endpoints_are_not_emulated_without_a_verifier(with_rig):
     async def body(rig):
         await rig.add("blue", answering("ok"))
         rig.route(auth_mode="AADToken", blue=100)
@@ -640,7 +640,7 @@ def test_connections_are_counted_while_they_are_open(with_rig):
     with_rig(body)
 
 
-def test_a_wrong_method_says_which_are_allowed_and_has_the_front_doors_headers(with_rig):
+def test_a_wrong_method_is_answered_with_the_allowed_ones_and_the_front_doors_headers(with_rig):
     async def body(rig):
         rig.route()
         status, _, headers = await rig.score(method="DELETE")

@@ -48,5 +48,5 @@ def test_a_wrong_form_is_named(arm_type: str, body: dict[str, Any], problem: str
         ("Microsoft.ManagedIdentity/userAssignedIdentities", {}),
     ],
 )
-def test_what_the_catalog_does_not_say_is_not_checked(arm_type: str, body: dict[str, Any]) -> None:
+def test_what_the_catalog_does_not_list_is_not_checked(arm_type: str, body: dict[str, Any]) -> None:
     assert refusal(arm_type, body) == ""

@@ -36,7 +36,7 @@ def test_secrets_are_compared_in_constant_time_only() -> None:
     assert suspicious == []
 
 
-def test_both_keys_are_compared_whatever_the_first_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_keys_are_compared_even_if_the_first_one_matches(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     compare = authorization.hmac.compare_digest
     monkeypatch.setattr(authorization.hmac, "compare_digest", lambda a, b: calls.append(1) or compare(a, b))

@@ -143,7 +143,7 @@ def test_blocks_streams_and_ranges(start_local_azure, connect):
     assert seen["Content-MD5"] == base64.b64encode(hashlib.md5(whole[:4]).digest()).decode()
 
 
-def test_what_the_blob_service_does_not_do_says_so(start_local_azure, connect):
+def test_what_the_blob_service_does_not_emulate_is_refused_as_such(start_local_azure, connect):
     from azure.core.exceptions import HttpResponseError
     from azure.storage.blob import StandardBlobTier
 
