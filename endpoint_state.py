@@ -7,6 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
+
+RELEASE_TAG = "sluice:release"
+"""Tag of a deployment: the digest of what it serves."""
+ATTEMPT_TAG = "sluice:attempt"
+"""Tag of a deployment: how many times it was recreated because its creation had failed."""
+BODY_TAG = "sluice:body"
+"""Tag of a deployment with autoscale: the digest of its whole declaration except the instance count."""
+
+Resource = Mapping[str, Any]
+"""A resource as Resource Manager returns it, and azure-native's functions after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +33,21 @@ class LiveDeployment:
     instances: int | None = None
     attempt: int = 0
     body: str | None = None
+
+    @classmethod
+    def from_resource(cls, name: str, deployment: Resource) -> Self:
+        """What Azure returned about it."""
+        tags = deployment.get("tags") or {}
+        capacity = (deployment.get("sku") or {}).get("capacity")
+        attempt = tags.get(ATTEMPT_TAG, "")
+        return cls(
+            name=name,
+            provisioning_state=deployment["properties"].get("provisioningState") or "Unknown",
+            release=tags.get(RELEASE_TAG),
+            instances=None if capacity is None else int(capacity),
+            attempt=int(attempt) if attempt.isdecimal() else 0,
+            body=tags.get(BODY_TAG),
+        )
 
     @property
     def state(self) -> str:
@@ -46,10 +72,35 @@ class LiveEndpoint:
     changed_by: str | None = None
     changed_at: str | None = None
 
+    @classmethod
+    def from_resources(cls, name: str, endpoint: Resource, deployments: Mapping[str, Resource | None]) -> Self:
+        """What Azure returned about it and its deployments; None is absent."""
+        properties = endpoint["properties"]
+        identities = (endpoint.get("identity") or {}).get("userAssignedIdentities") or {}
+        last = endpoint.get("systemData") or {}
+        return cls(
+            name=name,
+            provisioning_state=properties["provisioningState"],
+            auth_mode=properties["authMode"],
+            identity_ids=frozenset(identities),
+            traffic=live_weights(properties.get("traffic")),
+            mirror=live_weights(properties.get("mirrorTraffic")),
+            deployments={
+                one: LiveDeployment.from_resource(one, found) for one, found in deployments.items() if found is not None
+            },
+            changed_by=last.get("lastModifiedBy"),
+            changed_at=last.get("lastModifiedAt"),
+        )
+
     @property
     def state(self) -> str:
         """The provisioning state in lower case."""
         return self.provisioning_state.lower()
+
+
+def live_weights(weights: Mapping[str, float] | None) -> dict[str, int]:
+    """Weights that Azure returned, as doubles; a deployment at 0 % is the same as one that is not listed."""
+    return {name: int(weight) for name, weight in (weights or {}).items() if weight}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,31 +15,20 @@ import pulumi
 
 from arm_id import ArmId
 from assessment.azure_reads import AzureReadError, Read, Resource, ask, require
-from endpoint_state import LiveDeployment, LiveEndpoint, LiveState
+from endpoint_state import LiveEndpoint, LiveState, live_weights
 from naming import Names, endpoint_tags, endpoints_from_tags
 from platform_record import PlatformRecord, facts
 from stack_config import Network, Redundancy
 
 __all__ = [
-    "ATTEMPT_TAG",
-    "BODY_TAG",
-    "RELEASE_TAG",
     "AzureReadError",
     "Caller",
     "LiveStack",
     "Reads",
-    "live_endpoint",
     "read_caller",
     "read_left_behind",
     "read_stack",
 ]
-
-RELEASE_TAG = "sluice:release"
-"""Tag of a deployment: the digest of what it serves."""
-ATTEMPT_TAG = "sluice:attempt"
-"""Tag of a deployment: how many times it was recreated because its creation had failed."""
-BODY_TAG = "sluice:body"
-"""Tag of a deployment with autoscale: the digest of its whole declaration except the instance count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +123,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
                 reads.deployment(names.deployment_id(name, deployment), name, deployment)
     found |= require(ask(reads.questions))
     endpoints = {
-        name: live_endpoint(
+        name: LiveEndpoint.from_resources(
             name,
             endpoint,
             {
@@ -249,44 +238,7 @@ def _network_status(workspace: Resource) -> str | None:
     return status
 
 
-def live_endpoint(name: str, endpoint: Resource, deployments: Mapping[str, Resource | None]) -> LiveEndpoint:
-    """An endpoint and its deployments as azure-native's functions return them; None is absent."""
-    properties = endpoint["properties"]
-    identities = (endpoint.get("identity") or {}).get("userAssignedIdentities") or {}
-    last = endpoint.get("systemData") or {}
-    return LiveEndpoint(
-        name=name,
-        provisioning_state=properties["provisioningState"],
-        auth_mode=properties["authMode"],
-        identity_ids=frozenset(identities),
-        traffic=_weights(properties.get("traffic")),
-        mirror=_weights(properties.get("mirrorTraffic")),
-        deployments={one: _live_deployment(one, found) for one, found in deployments.items() if found is not None},
-        changed_by=last.get("lastModifiedBy"),
-        changed_at=last.get("lastModifiedAt"),
-    )
-
-
-def _live_deployment(name: str, deployment: Resource) -> LiveDeployment:
-    tags = deployment.get("tags") or {}
-    capacity = (deployment.get("sku") or {}).get("capacity")
-    attempt = tags.get(ATTEMPT_TAG, "")
-    return LiveDeployment(
-        name=name,
-        provisioning_state=deployment["properties"].get("provisioningState") or "Unknown",
-        release=tags.get(RELEASE_TAG),
-        instances=None if capacity is None else int(capacity),
-        attempt=int(attempt) if attempt.isdecimal() else 0,
-        body=tags.get(BODY_TAG),
-    )
-
-
 def _weighed(endpoint: Resource | None) -> dict[str, int]:
     """What gets live or mirrored requests, with its weight."""
     properties = endpoint["properties"] if endpoint else {}
-    return {**_weights(properties.get("mirrorTraffic")), **_weights(properties.get("traffic"))}
-
-
-def _weights(traffic: Mapping[str, float] | None) -> dict[str, int]:
-    """Numbers arrive as doubles; a deployment at 0 % is the same as one that is not listed."""
-    return {name: int(weight) for name, weight in (traffic or {}).items() if weight}
+    return {**live_weights(properties.get("mirrorTraffic")), **live_weights(properties.get("traffic"))}

@@ -15,11 +15,11 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration
-from assessment.live import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
 from components.autoscale import Autoscale, AutoscaleArgs, within_bounds
 from components.azure_written_properties import WRITTEN_BY_AZURE
 from components.placement import WorkspacePlacement
 from components.release_assets import ReleaseAssets
+from endpoint_state import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
 
 __all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]
 

@@ -16,7 +16,7 @@ from pulumi_azure_native import machinelearningservices as ml
 
 from assessment.azure_reads import ReadFailure, answers_to
 from assessment.declaration import EndpointDeclaration
-from assessment.live import Reads, live_endpoint
+from assessment.live import Reads
 from endpoint_state import LiveEndpoint
 from naming import Names
 from weights import show
@@ -148,7 +148,11 @@ class _Question:
         if failures:
             return None, [self._unknown(failures)]
         answer = answers[endpoint_id]
-        live = live_endpoint(name, answer, {}) if answer is not None and not isinstance(answer, ReadFailure) else None
+        live = (
+            LiveEndpoint.from_resources(name, answer, {})
+            if answer is not None and not isinstance(answer, ReadFailure)
+            else None
+        )
         warnings = [self._absent()] if live is None else [self._weights(live)] if self._weights_differ(live) else []
         return live, warnings + self._gone(
             [one for deployment_id, one in ids.items() if answers[deployment_id] is None]

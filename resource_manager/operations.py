@@ -1,8 +1,8 @@
 """Changes in Azure outside of Pulumi, and waiting until they have taken effect.
 
-Only `sluice remove` and `sluice recover` make such changes, and only those that the engine cannot make: permanent
-deletion, purging, provisioning of a network. Long-running operations are followed by Resource Manager's protocol
-(`Azure-AsyncOperation`, else `Location`), and their progress is reported.
+Only changes that the engine cannot make, or not in time, are made here: permanent deletion, purging, provisioning of a
+network, and the weights that must come back while the engine is locked or away. Long-running operations are followed
+by Resource Manager's protocol (`Azure-AsyncOperation`, else `Location`), and their progress is reported.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class ArmOperations(ArmClient):
     def delete(self, resource_id: str, api_version: str, **query: str) -> bool:
         """Delete a resource and wait until it is gone; return whether it existed."""
         return self._run("DELETE", resource_id, api_version, query)
+
+    def put(self, resource_id: str, api_version: str, body: Mapping[str, Any]) -> None:
+        """PUT a resource and wait until the operation has ended."""
+        self._run("PUT", resource_id, api_version, {}, json.dumps(body).encode())
 
     def act(self, path: str, api_version: str, body: Mapping[str, Any] | None = None) -> None:
         """POST an action and wait until it has ended."""
