@@ -18,7 +18,7 @@ from localazure.arm.control_plane import ControlPlane
 from localazure.arm.roles import USER_ASSIGNED_TYPE
 from localazure.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized
 from localazure.requests import read_body, read_json
-from localazure.store import Resource
+from localazure.resource import Resource
 
 MAX_IDS = 1000
 _TEXT = r"'((?:[^']|'')*)'"

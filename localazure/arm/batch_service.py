@@ -18,8 +18,8 @@ from localazure.arm.namespaces.machine_learning.workspace.workspaces import work
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, data_plane_body
 from localazure.requests import read_body, read_json
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId, split_path
-from localazure.store import Resource
 
 _ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 _MANAGEMENT = "/mferp/managementfrontend"

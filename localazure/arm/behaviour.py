@@ -17,8 +17,8 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import ResourceBody, Shape
 from localazure.arm.timing import time_text
 from localazure.errors import Conflict, NotEmulated, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import RESOURCE_GROUP_TYPE, ResourceId
-from localazure.store import Resource
 
 if TYPE_CHECKING:
     from localazure.arm.control_plane import ControlPlane

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from localazure.arm.reply import Request
 from localazure.errors import ArmError, NotEmulated
-from localazure.store import Resource
+from localazure.resource import Resource
 
 
 def check_conditions(headers: Mapping[str, str], request: Request, existing: Resource | None) -> None:

@@ -27,9 +27,10 @@ from localazure.arm.timing import PACES, Clock, Timing
 from localazure.batch.jobs import BatchJobs
 from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
+from localazure.resource import Resource
 from localazure.storage.accounts import is_closed_to_public
 from localazure.storage.blobs import BlobStore
-from localazure.store import Resource, Store
+from localazure.store import Store
 
 
 @dataclass(frozen=True)

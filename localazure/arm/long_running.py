@@ -16,7 +16,8 @@ from localazure.arm.operations import Operation
 from localazure.arm.reply import NULL, Reply
 from localazure.arm.timing import Timing, time_text
 from localazure.errors import ArmError, NotFound
-from localazure.store import Resource, Store
+from localazure.resource import Resource
+from localazure.store import Store
 
 MFE = "mfe"
 WORKSPACE = "workspace"

@@ -17,7 +17,7 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import READ_ONLY
 from localazure.arm.timing import time_text
 from localazure.errors import NotEmulated
-from localazure.store import Resource
+from localazure.resource import Resource
 
 _IGNORED = (*READ_ONLY, "location")
 

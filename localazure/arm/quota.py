@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from localazure.arm.vm_sizes import family_key, find_size
 from localazure.errors import BadRequest, inferencing_refusal, validation_text
-from localazure.store import Resource
+from localazure.resource import Resource
 
 
 def needed_cores(size: str, instances: int) -> int:

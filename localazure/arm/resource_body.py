@@ -12,8 +12,8 @@ from localazure.arm.roles import Identities
 from localazure.arm.tags import MAX_NAME, read_tags
 from localazure.arm.timing import Clock, time_text
 from localazure.errors import BadRequest, Conflict
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 # Written by the service; like ARM, it ignores these fields in requests.
 READ_ONLY = ("id", "name", "type", "systemData", "etag")

@@ -12,8 +12,9 @@ from typing import Any
 from localazure import identity
 from localazure.arm.timing import Clock
 from localazure.errors import BadRequest
+from localazure.resource import Resource
 from localazure.resource_id import is_within
-from localazure.store import Resource, Store
+from localazure.store import Store
 
 GRANTED = "granted"
 """Key of an assignment's creation time, in seconds since the epoch; assignments in older homes do not have it."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from localazure.arm.timing import Clock
-from localazure.store import Resource, Store
+from localazure.resource import Resource
+from localazure.store import Store
 
 DAY_SECONDS = 86_400
 

@@ -24,8 +24,9 @@ from localazure.monitor.filters import Filter
 from localazure.monitor.gauges import Steps
 from localazure.monitor.measures import Measured, Span, measure
 from localazure.monitor.metrics import Metrics
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource, Store
+from localazure.store import Store
 
 log = logging.getLogger(__name__)
 

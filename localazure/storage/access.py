@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from localazure.resource import Resource
 from localazure.storage.accounts import Accounts
 from localazure.storage.errors import BlobError, not_emulated
 from localazure.storage.signatures import check_signature
-from localazure.store import Resource
 
 
 @dataclass(frozen=True)

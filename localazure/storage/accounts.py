@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from localazure.resource import Resource
 from localazure.storage.blobs import BlobStore
-from localazure.store import Resource
 
 
 class Accounts(Protocol):

@@ -16,8 +16,8 @@ from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.roles import BUILT_IN_ROLES, GRANTED
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import is_within
-from localazure.store import Resource
 
 _IDENTITY = ("roleDefinitionId", "principalId")
 

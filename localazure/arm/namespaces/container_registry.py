@@ -9,7 +9,7 @@ from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest
-from localazure.store import Resource
+from localazure.resource import Resource
 
 
 class Registries(Patched):

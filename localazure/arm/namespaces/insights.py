@@ -17,8 +17,8 @@ from localazure.errors import BadRequest, Conflict, NotEmulated, Unwrapped
 from localazure.monitor.autoscale_setting import Setting, read_setting
 from localazure.monitor.definitions import DEPLOYMENTS, definition_of
 from localazure.monitor.errors import SettingError, SettingNotEmulated
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 
 class Components(Patched):

@@ -20,8 +20,8 @@ from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.soft_delete import SoftDeleted
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, Conflict, NotEmulated, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 VAULTS = "Microsoft.KeyVault/vaults"
 DELETED = "Microsoft.KeyVault/locations/deletedVaults"

@@ -17,7 +17,8 @@ from localazure.arm.namespaces.private_endpoints import addresses_in
 from localazure.arm.reply import Request
 from localazure.arm.resource_body import envelope
 from localazure.errors import BadRequest
-from localazure.store import Resource, Store
+from localazure.resource import Resource
+from localazure.store import Store
 
 # Documented limits of Azure.
 _ZONE_LIMITS = {

@@ -8,7 +8,7 @@ from localazure.arm.control_plane import new_guid
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.errors import BadRequest
-from localazure.store import Resource
+from localazure.resource import Resource
 
 
 class NetworkResource(Patched):

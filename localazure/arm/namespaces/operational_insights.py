@@ -17,8 +17,8 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.timing import time_text
 from localazure.errors import Conflict
+from localazure.resource import Resource
 from localazure.resource_id import is_within
-from localazure.store import Resource
 
 WORKSPACES = "Microsoft.OperationalInsights/workspaces"
 DELETED = "Microsoft.OperationalInsights/deletedWorkspaces"

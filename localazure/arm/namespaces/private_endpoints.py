@@ -13,8 +13,9 @@ from localazure.arm.namespaces.network_resource import NetworkResource
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Request
 from localazure.errors import BadRequest, OperationFailed
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource, Store
+from localazure.store import Store
 
 PRIVATE_ENDPOINTS = "Microsoft.Network/privateEndpoints"
 EXCLUSIVE_SECONDS = 0.5

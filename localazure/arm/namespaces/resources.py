@@ -10,8 +10,8 @@ from localazure.arm.listing import resource_filter
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
 from localazure.errors import Conflict, NotEmulated, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import RESOURCE_GROUP_TYPE, ResourceId
-from localazure.store import Resource
 
 _SHOWN = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy", "zones")
 _EXPANSIONS = {"createdtime", "changedtime", "provisioningstate"}  # all the documented ones, and all that az uses

@@ -16,8 +16,9 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import envelope
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource, Store
+from localazure.store import Store
 
 BLOB_SERVICES = "Microsoft.Storage/storageAccounts/blobServices"
 MAX_CORS_RULES = 5

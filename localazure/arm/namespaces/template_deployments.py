@@ -19,8 +19,8 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, NotEmulated, OperationFailed
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 OPERATIONS_TYPE = "Microsoft.Resources/deployments/operations"
 _KNOWN_BY = frozenset({"workspaceName", "storageAccountOption", "keyVaultOption", "applicationInsightsOption"})

@@ -19,7 +19,7 @@ import pytest
 from localazure import identity
 from localazure.arm import operations
 from localazure.disk import is_full
-from localazure.store import Resource
+from localazure.resource import Resource
 from tests.localazure.conftest import FakePlane, LocalAzure
 from tests.waiting import wait_until
 

@@ -13,8 +13,8 @@ from localazure.arm.resource_body import envelope
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 OPERATION_URI = "AzureAsyncOperationUri"
 

@@ -10,8 +10,8 @@ from typing import Any
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.reply import Reply, Request, with_location
 from localazure.errors import NotFound
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 _ACTIVE, _ARCHIVED, _ALL = "activeonly", "archivedonly", "all"
 

@@ -13,8 +13,8 @@ from localazure.arm.namespaces.machine_learning.assets.containers import missing
 from localazure.arm.namespaces.machine_learning.assets.versions import AssetVersions
 from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest, Conflict, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 _LABELS = "azureml.labels"
 

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from localazure.arm.control_plane import ControlPlane
+from localazure.resource import Resource
 from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.errors import BlobError
-from localazure.store import Resource
 
 _DATASTORE_URI = re.compile(
     r"azureml://(?:subscriptions/[^/]+/resourcegroups/[^/]+/workspaces/(?P<workspace>[^/]+)/)?"

@@ -22,10 +22,10 @@ from localazure.arm.namespaces.machine_learning.assets.files import local_path
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.reply import Reply, Request, with_location
 from localazure.errors import BadRequest, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
 from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.signatures import container_signature
-from localazure.store import Resource
 
 _UPLOAD_SECONDS = 24 * 3600
 _NEXT = "$skipToken"

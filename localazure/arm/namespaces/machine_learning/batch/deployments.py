@@ -12,7 +12,7 @@ from localazure.arm.namespaces.machine_learning.names import check_name
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest, NotEmulated
-from localazure.store import Resource
+from localazure.resource import Resource
 
 _LOGGING_LEVELS = ("Info", "Warning", "Debug")
 _OUTPUT_ACTIONS = ("AppendRow", "SummaryOnly")

@@ -16,7 +16,7 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, OperationFailed
-from localazure.store import Resource
+from localazure.resource import Resource
 
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments"
 # Both verbatim, from reports: ansible-collections/azure PR 2231, Azure/azure-rest-api-specs#40149 (in _check_identity).

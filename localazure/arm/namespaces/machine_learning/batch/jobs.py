@@ -22,8 +22,8 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, envelope
 from localazure.arm.timing import time_text
 from localazure.errors import NotEmulated
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/jobs"
 BATCH_TYPE = "Microsoft.MachineLearningServices/workspaces/batchEndpoints/deployments/jobs"

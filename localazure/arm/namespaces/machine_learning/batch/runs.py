@@ -24,9 +24,9 @@ from localazure.arm.operations import DISK_FULL_SECONDS
 from localazure.batch.specification import BatchSpec
 from localazure.disk import disk_full, is_full
 from localazure.errors import ArmError
+from localazure.resource import Resource
 from localazure.scoring.specification import DeploymentFailed
 from localazure.storage.errors import BlobError
-from localazure.store import Resource
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,10 @@ from localazure.arm.namespaces.machine_learning.online.kubernetes import instanc
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
 from localazure.arm.roles import BLOB_READERS, IMAGE_PULLERS, principals
 from localazure.errors import BadRequest
+from localazure.resource import Resource
 from localazure.scoring.curated import is_curated
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec, Probe
-from localazure.store import Resource, Store
+from localazure.store import Store
 
 ROLES_MISSING = "Startup task failed due to authorization error / incorrect role assignments on resource"
 # Set by the service for the container; clients that read a deployment and send it back send these along.

@@ -15,7 +15,7 @@ from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.errors import BadRequest
-from localazure.store import Resource
+from localazure.resource import Resource
 
 _AUDIENCES = ("https://ml.azure.com", "https://management.azure.com")
 _TOKEN_SECONDS = 24 * 3600  # recorded

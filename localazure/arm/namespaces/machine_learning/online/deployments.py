@@ -31,17 +31,17 @@ from localazure.arm.namespaces.machine_learning.online.deployment_properties imp
 )
 from localazure.arm.namespaces.machine_learning.online.kubernetes import KIND, instance_count, is_kubernetes
 from localazure.arm.namespaces.machine_learning.online.skus import MAX_INSTANCES
+from localazure.arm.namespaces.machine_learning.online.traffic import refused_deletion
 from localazure.arm.namespaces.machine_learning.workspace.workspaces import network_is_ready, workspace_id_of
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.quota import check_quota
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.arm.tags import read_tags
-from localazure.arm.timing import time_text
 from localazure.arm.vm_sizes import find_size
 from localazure.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
+from localazure.resource import Resource
 from localazure.scoring.specification import DeploymentFailed, DeploymentSpec
-from localazure.store import Resource
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +231,7 @@ class OnlineDeployments(EndpointResource):
         weights = endpoint.properties["traffic"] if endpoint else {}
         weight = next((value for name, value in weights.items() if name.lower() == deployment.name.lower()), 0)
         if weight and endpoint is not None:
-            failure = _has_traffic(operation, deployment, endpoint, weight, self.plane.clock())
+            failure = refused_deletion(operation, deployment, endpoint, weight, self.plane.clock())
             failure.commit = self.commit_state(operation, "Failed", touch=True)
             raise failure
         return await super().finish_delete(operation)
@@ -278,28 +278,3 @@ def _endpoint_name(deployment: Resource) -> str:
 
 def _same_but_count(one: DeploymentSpec, other: DeploymentSpec) -> bool:
     return replace(one, instance_count=other.instance_count) == other
-
-
-def _has_traffic(
-    operation: Operation, deployment: Resource, endpoint: Resource, weight: int, now: float
-) -> OperationFailed:
-    """The recorded refusal, including quotation marks (of a Kubernetes endpoint; managed ones are not recorded)."""
-    message = (
-        f"\"Can't delete deployment [{deployment.name}] with non-zero traffic weight, Current traffic [{weight}]. "
-        f'Remove the traffic for this deployment on endpoint [{endpoint.name}] and try again"'
-    )
-    code = "InferencingClientCallFailed"
-    guid = operation.id.rsplit(":", 1)[-1]
-    service = f"/api{workspace_id_of(endpoint.resource_id)}/services/{deployment.name}-{endpoint.name}"
-    info = {
-        "id": guid,
-        "operationType": "AmlArcService",
-        "state": "Failed",
-        "createdTime": time_text(operation.started),
-        "endTime": time_text(now),
-        "error": {"code": code, "statusCode": 400, "message": message, "details": []},
-        "resourceLocation": service,
-        "operationLog": "",
-        "parentRequestId": guid,
-    }
-    return OperationFailed(code, message, additional_info=[{"type": "MmsOperation", "info": info}])

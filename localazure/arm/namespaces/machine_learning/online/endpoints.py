@@ -21,8 +21,8 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, OperationFailed, inferencing_refusal, validation_text
+from localazure.resource import Resource
 from localazure.scoring.specification import EndpointRouting
-from localazure.store import Resource
 
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 _AUTH_MODES = ("Key", "AMLToken", "AADToken")

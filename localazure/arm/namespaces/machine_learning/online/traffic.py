@@ -1,4 +1,4 @@
-"""Rules for the weights of an endpoint. Pure.
+"""Rules for the weights of an endpoint, and the refusal to delete a deployment that has weight. Pure.
 
 The rules are documented (sum 0 or 100, existing deployments only, mirror at most 50 % to one deployment, live XOR
 mirror); the service's wording of a refusal, and that it refuses with status 400 rather than in the operation, are not
@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from localazure.errors import BadRequest
+from localazure.arm.namespaces.machine_learning.workspace.workspaces import workspace_id_of
+from localazure.arm.operations import Operation
+from localazure.arm.timing import time_text
+from localazure.errors import BadRequest, OperationFailed
+from localazure.resource import Resource
 
 MAX_MIRROR_PERCENT = 50
 
@@ -66,3 +70,28 @@ def check_weights(traffic: Mapping[str, int], mirror: Mapping[str, int], deploym
         problems.append(f"{', '.join(both)} would receive both live and mirrored traffic")
     if problems:
         raise BadRequest("BadRequest", "The traffic of the endpoint is refused: " + "; ".join(problems) + ".")
+
+
+def refused_deletion(
+    operation: Operation, deployment: Resource, endpoint: Resource, weight: int, now: float
+) -> OperationFailed:
+    """The recorded refusal, including quotation marks (of a Kubernetes endpoint; managed ones are not recorded)."""
+    message = (
+        f"\"Can't delete deployment [{deployment.name}] with non-zero traffic weight, Current traffic [{weight}]. "
+        f'Remove the traffic for this deployment on endpoint [{endpoint.name}] and try again"'
+    )
+    code = "InferencingClientCallFailed"
+    guid = operation.id.rsplit(":", 1)[-1]
+    service = f"/api{workspace_id_of(endpoint.resource_id)}/services/{deployment.name}-{endpoint.name}"
+    info = {
+        "id": guid,
+        "operationType": "AmlArcService",
+        "state": "Failed",
+        "createdTime": time_text(operation.started),
+        "endTime": time_text(now),
+        "error": {"code": code, "statusCode": 400, "message": message, "details": []},
+        "resourceLocation": service,
+        "operationLog": "",
+        "parentRequestId": guid,
+    }
+    return OperationFailed(code, message, additional_info=[{"type": "MmsOperation", "info": info}])

@@ -14,7 +14,7 @@ from localazure.arm.namespaces.machine_learning.workspace.managed_network import
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest
-from localazure.store import Resource
+from localazure.resource import Resource
 
 # The field of a request -> its name in the answer (names are documented).
 _DIAGNOSES = {

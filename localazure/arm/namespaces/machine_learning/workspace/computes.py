@@ -16,7 +16,7 @@ from localazure.arm.reply import Reply, Request
 from localazure.arm.timing import time_text
 from localazure.durations import write_duration
 from localazure.errors import BadRequest, NotEmulated
-from localazure.store import Resource
+from localazure.resource import Resource
 
 _PENDING = ("Creating", "Updating")
 _STATES = ("preparing", "running", "idle", "unusable", "leaving", "preempted")

@@ -15,9 +15,9 @@ from localazure.arm.control_plane import ControlPlane
 from localazure.arm.reply import Reply, Request, with_location
 from localazure.arm.resource_body import envelope
 from localazure.errors import BadRequest, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
 from localazure.storage.signatures import container_signature
-from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/datastores"
 DEFAULT = "workspaceblobstore"

@@ -14,8 +14,8 @@ from localazure.arm.purging import Purgeable, end_purges
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape
 from localazure.errors import BadRequest
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 RETENTION_DAYS = 14
 _SOFT_DELETED = "Soft-deleted workspace exists. Please purge or recover it. https://aka.ms/wsoftdelete"  # verbatim

@@ -19,8 +19,8 @@ from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, envelope
 from localazure.errors import BadRequest, NotFound
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces/outboundRules"
 

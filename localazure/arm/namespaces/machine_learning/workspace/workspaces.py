@@ -28,8 +28,8 @@ from localazure.arm.resource_body import Shape
 from localazure.arm.tags import read_tags
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, NotEmulated
+from localazure.resource import Resource
 from localazure.resource_id import ResourceId
-from localazure.store import Resource
 
 TYPE = "Microsoft.MachineLearningServices/workspaces"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}")
