@@ -10,10 +10,10 @@ BIN := .venv/bin
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format bench schema lock
+.PHONY: help setup demo test unit check format bench bench-gates schema lock
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## virtual environment and Pulumi CLI; does only what is not done yet
 	@test -n "$(PYTHON)" || { echo "setup: error: there is no Python 3.11 or later on PATH." >&2; \
@@ -41,6 +41,9 @@ format: setup ## rewrite the sources as `make check` wants them
 
 bench: setup ## benchmarks: tables and JSON
 	@$(BIN)/python -m bench
+
+bench-gates: setup ## how often rollouts go back without a reason, and how soon with one: the table of docs/statistics.md; minutes
+	@$(BIN)/python -m bench.gates
 
 schema: setup ## write docs/stack-config.schema.json from the settings models
 	@$(BIN)/python -m config_schema > docs/.stack-config.schema.json

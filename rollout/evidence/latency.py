@@ -1,9 +1,9 @@
-"""The gate on one percentile of the latency, from the percentiles that are published per interval.
+"""The gate on one percentile of the latency, P_q, from the percentiles that are published per interval.
 
 Percentiles are never averaged over intervals. The absolute limit is a test of how many requests were slower than
-`max_ms`, which the published percentiles bound; the comparison with the stable colour asks, for each percentile up to
-the gate's own, whether the new colour's is above, which has a known chance when latencies are alike
-(`order_statistics.py`). Both are weaker than counts of single requests would be.
+`max_ms`, which the published percentiles bound. The comparison with the stable colour asks whether the new colour's
+P50, P90, ... up to P_q are above a multiple of the stable colour's P_q, which has a known chance when latencies are
+alike (`order_statistics.py`). Both are weaker than counts of single requests would be.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Said:
     measured: bool
     """The new colour had this percentile, and the stable one alone did not refute `max_ms`."""
     compared: bool
-    """At least one percentile could be compared with the stable colour's."""
+    """At least one percentile could be compared with that of the stable colour."""
 
 
 class Latency:
@@ -153,10 +153,14 @@ class _Limit:
 
 
 class _Ladder:
-    """The comparison with the stable colour: one rung for each percentile up to the gate's own."""
+    """The comparison with the stable colour: is the new colour's P50, P90, ... above `ratio` times the other's P_q?
+
+    One rung for each percentile up to the gate's own, q. The lower ones rarely are by chance.
+    """
 
     def __init__(self, percent: int, ratio: float, horizon: int, names: Names) -> None:
         self._rungs = tuple(each for each in PERCENTS if each <= percent)
+        self._percent = percent
         self._ratio, self._names = ratio, names
         self._test = Chance(len(self._rungs), ODDS_MULTIPLES, horizon=horizon, restart=RESTART)
         self._lowest = 1.0
@@ -188,21 +192,24 @@ class _Ladder:
             return None
         rungs = ", ".join(f"P{percent}" for percent in self._rungs)
         return (
-            f"{self._names.canary} took more than {self._ratio:g} times as long as {self._names.stable} in "
-            f"{self._above} of {self._drawn} comparisons of {rungs}, where at most {self._expected:.0f} are chance: "
-            f"evidence {odds(self.evidence)} against {odds(FAILS_AT)}"
+            f"{rungs} of {self._names.canary} were above {self._ratio:g} times the P{self._percent} of "
+            f"{self._names.stable} in {self._above} of {self._drawn} comparisons, at most {self._expected:.0f} by "
+            f"chance: evidence {odds(self.evidence)} against {odds(FAILS_AT)}"
         )
 
     def _draw(self, percent: int, canary: Reading, stable: Reading) -> tuple[bool, float] | None:
         (requests, latencies), (stable_requests, theirs) = canary, stable
-        mine, other = _percentile(latencies, percent), _percentile(theirs, percent)
+        mine, other = _percentile(latencies, percent), _percentile(theirs, self._percent)
         if not requests or not stable_requests or mine is None or other is None:
             return None
-        chance = chance_above(requests, stable_requests, percent)
-        if chance > MOST_CHANCE:
-            return None
-        least = LEAST_CHANCE_AT_THE_TOP if percent == self._rungs[-1] else LEAST_CHANCE_BELOW
-        return mine > self._ratio * other, max(chance, least)
+        chance = chance_above(requests, percent, stable_requests, self._percent)
+        return _usable(mine > self._ratio * other, chance, top=percent == self._percent)
+
+
+def _usable(happened: bool, chance: float, *, top: bool) -> tuple[bool, float] | None:
+    if chance > MOST_CHANCE:
+        return None
+    return happened, max(chance, LEAST_CHANCE_AT_THE_TOP if top else LEAST_CHANCE_BELOW)
 
 
 def fewest_slow(requests: int, latencies: Quantiles, max_ms: float) -> int:

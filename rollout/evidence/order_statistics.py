@@ -1,8 +1,8 @@
-"""What a published percentile says about requests, without an assumption about latencies or about its interpolation.
+"""What a published percentile says about requests, without an assumption about latencies.
 
-Nine definitions of a sample quantile are in use (Hyndman and Fan, "Sample quantiles in statistical packages", 1996).
-Which one Azure Monitor uses is unknown. All of them lie between two ranks of the sorted latencies: `lowest_rank` and
-`highest_rank`.
+Several definitions of a sample quantile are in use (Hyndman and Fan, "Sample quantiles in statistical packages", 1996),
+and which one Azure Monitor uses is unknown. `lowest_rank` and `highest_rank` enclose those that interpolate between the
+neighbours of rank q * n (definitions 1 to 4) and the usual one of numpy, R and spreadsheets (7).
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ def lowest_rank(requests: int, percent: int) -> int:
 
 def highest_rank(requests: int, percent: int) -> int:
     """The percentile is at most the latency of this rank."""
-    return min(requests, -(-percent * (requests + 1) // 100))
+    return min(requests, percent * requests // 100 + 1)
 
 
 @lru_cache(maxsize=4096)
-def chance_above(requests: int, stable_requests: int, percent: int) -> float:
-    """The largest chance that one colour's percentile is above the other's when their latencies are alike.
+def chance_above(requests: int, percent: int, stable_requests: int, stable_percent: int) -> float:
+    """The largest chance that one colour's percentile is above another of the other's, when their latencies are alike.
 
     Of the same continuous distribution, P(X of `highest_rank` > Y of `lowest_rank`): the probability that at least so
     many Y are below that X, which is negative hypergeometric.
     """
     n, m = requests, stable_requests
-    k, j = highest_rank(n, percent), lowest_rank(m, percent)
+    k, j = highest_rank(n, percent), lowest_rank(m, stable_percent)
     if j * (n + 1) > m * k:  # above the mean of the number of Y below X
         return min(1.0, _at_least(n, m, k, j))
     return 1.0 - _at_most(n, m, k, j - 1)

@@ -1,9 +1,11 @@
-"""The tripwire needs ten errors, half of the requests, and a stable colour that is much better."""
+"""The tripwire needs ten errors, half of the requests, and a stable colour that is much better, not by chance."""
+
+from math import comb
 
 import pytest
 
 from rollout.evidence.intervals import Counts, Interval
-from rollout.evidence.tripwire import tripwire
+from rollout.evidence.tripwire import MOST_CHANCE, tripwire
 
 
 def minutes(*pairs: tuple[tuple[int, int], tuple[int, int]]) -> list[Interval]:
@@ -34,8 +36,11 @@ def test_it_names_the_counts() -> None:
         ((9, 9), (90, 0), False),
         ((20, 10), (90, 0), True),
         ((21, 10), (90, 0), False),
-        ((10, 10), (100, 49), True),
-        ((10, 10), (100, 50), False),
+        ((40, 40), (400, 199), True),
+        ((40, 40), (400, 200), False),
+        ((19, 11), (85, 21), False),
+        ((40, 24), (160, 40), True),
+        ((10, 10), (8, 2), False),
         ((10, 10), (0, 0), True),
         ((0, 0), (0, 0), False),
         ((0, 0), (100, 100), False),
@@ -62,3 +67,12 @@ def test_all_stable_colours_count_together() -> None:
     )
     assert tripwire([interval], "green", ["blue"]) is not None
     assert tripwire([interval], "green", ["amber", "blue"]) is None
+
+
+def test_the_chance_is_fishers() -> None:
+    """Eleven of 19 against 21 of 85 has a chance of 0.6 %: with a bound of 1 %, it would trip."""
+    exact = sum(comb(19, k) * comb(85, 32 - k) for k in range(11, 20)) / comb(104, 32)
+    assert exact == pytest.approx(0.00645, rel=0.01)
+    assert exact > MOST_CHANCE
+    equal = sum(comb(40, k) * comb(160, 64 - k) for k in range(24, 41)) / comb(200, 64)
+    assert equal < MOST_CHANCE
