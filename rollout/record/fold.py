@@ -92,7 +92,9 @@ def _observed(state: RolloutState, event: Event) -> RolloutState:
 
 
 def _drift(state: RolloutState, event: Event) -> RolloutState:
-    return replace(state, drift_told=digest_of(event.data["findings"]))
+    findings = event.data["findings"]
+    pending = tuple(one["text"] for one in findings if one["kind"] == "pending")
+    return replace(state, drift_told=digest_of(findings), drift_answer=None, pending=pending or state.pending)
 
 
 def _probed(state: RolloutState, event: Event) -> RolloutState:

@@ -28,7 +28,7 @@ def without_hold(state: RolloutState, at: int) -> RolloutState:
     return replace(
         state,
         held=None,
-        held_in_step=state.held_in_step + max(0, at - max(held.since, state.weights_since)),
+        held_in_step=state.held_seconds(at),
         waited_in_step=state.waited_in_step + (max(0, at - max(held.since, state.step_clock_since)) if waits else 0),
         waited=state.waited + (max(0, at - max(held.since, state.clock_since)) if waits else 0),
     )
@@ -54,7 +54,8 @@ def held(state: RolloutState, event: Event) -> RolloutState:
 
 
 def released(state: RolloutState, event: Event) -> RolloutState:
-    return free(state, event.at)
+    """The cause of a hold is gone, and with it what a person said about drift."""
+    return replace(free(state, event.at), drift_answer=None, drift_told=None)
 
 
 def paused(state: RolloutState, event: Event) -> RolloutState:
@@ -85,6 +86,7 @@ def _clocks_from(state: RolloutState, at: int) -> RolloutState:
         step_clock_since=at,
         waited_in_step=0,
         metrics_errors=0,
+        pending=(),
         open_intent=intent,
     )
 

@@ -69,6 +69,8 @@ def _now_at(state: RolloutState, order: Order, at: int) -> RolloutState:
         waited_in_step=0,
         step_clock_since=at,
         drift_answer=None,
+        drift_told=None,
+        pending=(),
         spans=spans,
     )
 

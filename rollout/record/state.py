@@ -109,6 +109,11 @@ class Hold:
     reason: str
     since: int
 
+    @property
+    def stops_the_bake(self) -> bool:
+        """An approval does not: it is asked for when the bake is over."""
+        return self.kind is not HoldKind.APPROVAL
+
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutState:
@@ -171,6 +176,8 @@ class RolloutState:
     promoted_by: str | None = None
     back: Back | None = None
     drift_answer: DriftAnswer | None = None
+    pending: tuple[str, ...] = ()
+    """Other changes of the stack that a preview showed; a person looks at them and resumes."""
     drift_told: str | None = None
     """Digest of the drift that the record told last."""
     metrics_errors: int = 0
@@ -214,7 +221,7 @@ class RolloutState:
 
     def held_seconds(self, now: int) -> int:
         """Seconds since the weights were applied in which the bake did not run."""
-        running = now - max(self.held.since, self.weights_since) if self.held else 0
+        running = now - max(self.held.since, self.weights_since) if self.held and self.held.stops_the_bake else 0
         return self.held_in_step + max(0, running)
 
     def step_seconds(self, now: int) -> int:
