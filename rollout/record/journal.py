@@ -84,6 +84,7 @@ class Journal:
                 self.chain.append(kept.kind, kept.data, kept.at)
             self._kept = []
             event = self.chain.append(kind, data, at)
+            self.unwritten = None
         except (RecordUnwritable, BrokenRecord) as error:
             if not self.way_back:
                 raise
@@ -92,6 +93,23 @@ class Journal:
             self._kept.append(event)
         self._state = fold([event], start=self._state)
         return event
+
+    def note(self, kind: Kind, data: Mapping[str, Any]) -> None:
+        """Write an event that no change of weights waits for; where it cannot be written, it is kept in memory.
+
+        `require_written` then refuses the next step forward.
+        """
+        way_back, self.way_back = self.way_back, True
+        try:
+            self.append(kind, data)
+        finally:
+            self.way_back = way_back
+
+    def require_written(self) -> None:
+        """Raise `BrokenRecord` or `RecordUnwritable` unless every event is on disk: a step forward needs them."""
+        self.require_whole()
+        if self._kept:
+            raise RecordUnwritable(self.unwritten or f"{self.chain.path} cannot be written")
 
     def _fold_all(self) -> RolloutState:
         if not self.chain.events:

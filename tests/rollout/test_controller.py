@@ -1,0 +1,60 @@
+"""Ticks of a rollout in a world of fakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from exit_codes import ExitCode
+from rollout.record.event import Kind
+from rollout.record.state import HoldKind, Phase
+from rollout.split import Split
+from tests.rollout.record.rollouts import BLUE, GREEN
+from tests.rollout.world import Room
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
+
+
+def bad(split: Split, at: int) -> float:
+    return 0.3
+
+
+def test_a_good_colour_gets_all_requests_and_becomes_stable(room: Room) -> None:
+    tick = room.to_the_end()
+    assert tick.exit_code is ExitCode.DONE
+    assert room.state.phase is Phase.DONE
+    assert room.azure.split == GREEN
+    assert room.file.stable == "green"
+    assert [split.percent_of("green") for split in room.file.writes] == [10, 50, 100, 100]
+    room.assert_agreed()
+
+
+def test_a_bad_colour_comes_back(tmp_path: Path) -> None:
+    room = Room(tmp_path, bad=bad)
+    tick = room.to_the_end()
+    assert tick.exit_code is ExitCode.FAILED
+    assert room.state.phase is Phase.ROLLED_BACK
+    assert room.azure.split == BLUE
+    assert room.file.stable == "blue"
+    assert room.state.ended is not None
+    assert "green" in room.state.ended.reason
+    kinds = [event.kind for event in room.journal.chain.events]
+    assert kinds[-4:] == [Kind.VERDICT, Kind.INTENT, Kind.APPLIED, Kind.ENDED]
+    room.assert_agreed()
+
+
+def test_drift_stops_forward_steps_and_is_told_once(room: Room) -> None:
+    room.until(lambda tick: tick.state.step == 0)
+    room.azure.put(Split(traffic={"blue": 60, "green": 40}), by="bob")
+    for _ in range(3):
+        tick = room.tick()
+        assert tick.exit_code is ExitCode.USAGE
+    told = [event for event in room.journal.chain.events if event.kind is Kind.DRIFT]
+    assert len(told) == 1
+    assert told[0].data["who"] == "bob"
+    assert room.state.held is not None
+    assert room.state.held.kind is HoldKind.DRIFT
