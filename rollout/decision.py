@@ -34,6 +34,7 @@ from rollout.order import Direction, Outcome
 from rollout.ports import Floor
 from rollout.record.holds import step_with
 from rollout.record.state import Back, HoldKind, Phase, RolloutState
+from rollout.settling import settle_of
 from rollout.situation import DriftKind, Evidence, Standing
 from rollout.split import Split, split_at
 from rollout_config import PlanSettings
@@ -42,7 +43,6 @@ METRICS_ERRORS = 4
 """Readings in a row that must fail until the rollout is held."""
 VERIFY_SECONDS = 5 * 60
 """How long the metric may take to show the probes."""
-LEAST_SETTLE_INTERVALS = 2
 _WEIGHTS = frozenset({DriftKind.LIVE, DriftKind.DECLARED, DriftKind.MIRROR})
 
 
@@ -173,8 +173,7 @@ def _prepare(case: Case) -> Act | None:
         probes, counted = state.probes, evidence.probes_counted
         taken = case.now - probes.start
         if counted == probes.sent:
-            least = LEAST_SETTLE_INTERVALS * state.grain_seconds
-            return Verified(settle=max(least, min(taken, VERIFY_SECONDS)))
+            return Verified(settle=settle_of(case.now - probes.at, state.grain_seconds))
         if taken > VERIFY_SECONDS or (counted or 0) > probes.sent:
             said = "nothing" if counted is None else f"{counted} requests"
             return HoldFor(

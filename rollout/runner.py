@@ -102,7 +102,7 @@ def _interrupts() -> Iterator[_Asked]:
         yield asked
         return
 
-    def ask(number: int, frame: object) -> None:
+    def ask(_number: int, _frame: object) -> None:
         if asked.set or asked.sleeps:
             raise KeyboardInterrupt
         asked.set = True

@@ -23,20 +23,9 @@ from rollout.ports import Probed
 from rollout.sources.samples import requests_of
 
 PROBES = 20
-LEAST_INTERVALS = 2
-LONGEST_SETTLE_SECONDS = 300
 
 Send = Callable[[bytes, str], bytes]
 """Sends a body to a deployment and returns its answer; raises CommandError for anything but 2xx."""
-
-
-def settle_of(lag_seconds: int, grain_seconds: int) -> int:
-    """`settle` from the time between the last probe and the reading that showed all of them; all in seconds.
-
-    At least two intervals, and whole intervals: what was measured once may take one interval longer the next time.
-    """
-    intervals = max(LEAST_INTERVALS, -(-lag_seconds // grain_seconds))
-    return min(intervals * grain_seconds, max(LONGEST_SETTLE_SECONDS, LEAST_INTERVALS * grain_seconds))
 
 
 @dataclass
