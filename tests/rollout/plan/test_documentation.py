@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from bench import naive_shift
 from gate_config import GatesSettings
 from rollout.plan.endpoint_facts import EndpointFacts
 from rollout.plan.lint import check_plan
+from rollout.plan.power import power, render_power
+from rollout.plan.recorded import EXAMPLE
 from rollout.split import Split
 from rollout_config import PRESETS, PlanSettings
 
@@ -58,7 +61,8 @@ def measured() -> list[list[str]]:
 
 
 def test_the_page_shows_what_the_comparison_prints(measured: list[list[str]]) -> None:
-    assert naive_shift.render(measured) in (DOCS / "gradual-traffic-shift.md").read_text(encoding="utf-8")
+    page = (DOCS / "gradual-traffic-shift.md").read_text(encoding="utf-8")
+    assert naive_shift.render(measured) in page, "put the output of `python -m bench.naive_shift` on the page"
 
 
 def test_the_page_has_the_plan_and_the_ceiling_of_the_comparison() -> None:
@@ -75,3 +79,15 @@ def test_good_models_stay_and_bad_ones_are_found(measured: list[list[str]]) -> N
     assert rows["60", "good, 0.5 %", "loop"][0] > 50
     bad = [cells for (rpm, model, way), cells in rows.items() if way == "plan" and rpm != "60" and model[0].isdigit()]
     assert all(found == 100 for _, found, _ in bad)
+
+
+def test_the_page_shows_what_power_prints() -> None:
+    values = {"preset": "canary", "gates": {"error_rate": {"max": 0.01, "vs_stable": 1.5}}}
+    table = power(PlanSettings.from_values(values), replace(FACTS, rpm=60))
+    lines = "\n".join(render_power(table, rpm=60))
+    assert lines in PAGE, f"put this on the page:\n{lines}"
+
+
+def test_the_page_shows_a_csv_file_that_can_be_read() -> None:
+    (example,) = re.findall(r"```\n(start,.*?)```", PAGE, re.DOTALL)
+    assert example == EXAMPLE + "\n"
