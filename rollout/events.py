@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rollout.split import Split
+
 ENDPOINT_TYPE = "azure-native:machinelearningservices:OnlineEndpoint"
 # What the engine reports for a resource that it leaves unchanged.
 QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "read-discard", "remove-pending-replace", "read-replacement"})
@@ -33,6 +35,12 @@ class Change:
     diffs: tuple[str, ...] = ()
     old_inputs: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def declared_split(self) -> Split:
+        """The weights that an endpoint is to get."""
+        properties = self.inputs.get("properties") or {}
+        return Split(traffic=properties.get("traffic") or {}, mirror=properties.get("mirrorTraffic") or {})
 
     def __str__(self) -> str:
         detail = f" [{', '.join(self.diffs)}]" if self.diffs else ""
@@ -86,6 +94,10 @@ class Preview(Outcome):
             and bool(change.diffs)
             and all(_TRAFFIC.match(path) for path in change.diffs)
         )
+
+    def is_weights_update(self, endpoint: str, to: Split) -> bool:
+        """Return whether it is such an update, and to these weights."""
+        return self.is_one_traffic_update(endpoint) and self.changes[0].declared_split == to
 
 
 def change_of(metadata: Mapping[str, Any]) -> Change:

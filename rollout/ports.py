@@ -7,11 +7,12 @@ an empty answer instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from endpoint_state import LiveEndpoint
+from rollout.events import Outcome, Preview
 from rollout.evidence.intervals import GateResult, Interval
 from rollout.order import Changed, Intent, Order
 from rollout.record.event import Event, Kind
@@ -149,8 +150,29 @@ class Repository(Protocol):
         """Commit stack file and record, and push. Raises `Overtaken`, `PushRefused` or `PushUnanswered`.
 
         On `Overtaken`, file and record are those of the remote again; on `PushRefused` the commit is undone, and both
-        are as before the call. `patient=False` (a way back) gives up after 10 s.
+        are as before the call. `patient=False` (a way back) gives up after 10 s and never touches the files, because
+        it runs beside an update that reads them.
         """
+
+
+class Engine(Protocol):
+    """The Pulumi engine on one stack. Each method raises `EngineError`."""
+
+    def preview(self, *, refresh: bool = False, targets: Sequence[str] = ()) -> Preview:
+        """What an update would change, of `targets` only if there are any."""
+
+    def up(self, *, skip_preview: bool = True, refresh: bool = False, targets: Sequence[str] = ()) -> Outcome:
+        """Update the stack, or only the `targets`."""
+
+
+class EngineLocks(Protocol):
+    """The locks that updates of the stack hold in the engine's backend."""
+
+    def remove_dead(self) -> bool:
+        """Remove what a dead update left; whether there was anything. Raises WaitingError while an update may run."""
+
+    def holder(self) -> str | None:
+        """Who holds a lock and is not known to be dead; None if nobody does, or the backend does not say."""
 
 
 class Record(Protocol):
@@ -159,6 +181,9 @@ class Record(Protocol):
     @property
     def state(self) -> RolloutState:
         """The fold of all events."""
+
+    def refresh(self) -> None:
+        """Take in what was written to the file since: by another process, or by `Repository.publish` when overtaken."""
 
     def append(self, kind: Kind, data: Mapping[str, Any]) -> Event:
         """Write one event, synced to disk. Raises `RecordUnwritable`, except on the way back, which goes on without."""

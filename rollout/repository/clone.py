@@ -63,9 +63,10 @@ class Clone:
         self._known: set[str] = set()
 
     def sync(self) -> str | None:
-        """Fetch the branch, and let the clone follow: its commits, and this rollout's record and weights.
+        """Fetch the branch, and let the clone follow: its commits, and this endpoint's weights.
 
-        Return the text of the record on the remote; None if it has none, or nothing is pushed.
+        Return the text of the record on the remote; None if it has none, or nothing is pushed. The record here stays,
+        because the caller knows which of its last lines are to be said again.
         """
         if not self._push:
             return None
@@ -76,7 +77,10 @@ class Clone:
         return None if there.record is None else there.record.decode()
 
     def publish(self, message: Message, *, patient: bool = True) -> None:
-        """Commit stack file and record, and push. Raises Overtaken, PushRefused or PushUnanswered; see ports."""
+        """Commit stack file and record, and push. Raises Overtaken, PushRefused or PushUnanswered; see ports.
+
+        Not `patient`, it runs beside an `up` that reads the same files: it leaves those of other commits for later.
+        """
         deadline = time.monotonic() + (NETWORK_SECONDS * ATTEMPTS if patient else IMPATIENT_SECONDS)
         self._tree.require_unstaged()
         head = tip = self._git.text("rev-parse", "HEAD")
@@ -85,8 +89,9 @@ class Clone:
             new = self._commit(tip, message)
             answer = self._sent(new, deadline) if self._push else Answer.TAKEN
             if answer is Answer.TAKEN:
-                self._tree.move(head, new, self._say)
                 self._seen = self._files.content_at(new)
+                if patient or tip == head:
+                    self._tree.move(head, new, self._say)
                 return
             if attempt:
                 time.sleep(PAUSE_SECONDS * attempt)
@@ -96,8 +101,10 @@ class Clone:
                 if self._is_ours(there):  # an earlier push whose answer was lost
                     self._follow(tip)
                     return
-                self._follow(tip, overtaken=True)
-                raise Overtaken(self._overtaken_by(there, seen))
+                reason = self._overtaken_by(there, seen)
+                if patient:
+                    self._follow(tip, overtaken=True)
+                raise Overtaken(reason)
             self._require_room(head, tip)
         raise PushUnanswered(
             f"origin did not take the push of {self.branch} in {ATTEMPTS} attempts: other pushes came first each time, "
@@ -181,7 +188,7 @@ class Clone:
         before = self._seen or self._files.content_at(head)
         there = self._files.content_at(tip)
         if overtaken or (there.record != before.record and not self._extends(there.record)):
-            self._tree.take_over(there)
+            self._tree.take_over(there, record=overtaken)
         if head != tip and not self._git.holds("merge-base", "--is-ancestor", tip, head):
             self._require_room(head, tip)
             self._tree.move(head, tip, self._say)

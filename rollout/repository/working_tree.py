@@ -74,10 +74,12 @@ class WorkingTree:
         self._git.run("update-ref", "-m", "sluice rollout", "HEAD", new, old)
         self._git.ask("update-index", "-q", "--refresh")
 
-    def take_over(self, there: Content) -> None:
-        """Make the record and the three lines those of another commit."""
+    def take_over(self, there: Content, *, record: bool) -> None:
+        """Make the three lines those of another commit, and the record if asked."""
         if there.lines is not None:
             self._files.stack.write(there.lines.split, there.lines.stable)
+        if not record:
+            return
         if there.record is None:
             self._files.record.unlink(missing_ok=True)
             return

@@ -310,8 +310,27 @@ def test_sync_takes_over_what_another_runner_did(remote: Remote, runner: Checkou
     other.commit("other.txt", "new\n")
     runner.append("evidence that was never committed")
     assert runner.clone().sync() == "intent\n"
+    assert runner.record.read_text() == "evidence that was never committed\n", "its owner merges the two"
+    runner.record.write_text("intent\n")
     assert runner.files() == other.files()
     assert runner.git("status", "--porcelain") == ""
+
+
+def test_an_impatient_push_beside_an_update_leaves_the_files_of_others_for_later(
+    remote: Remote, runner: Checkout, other: Checkout
+) -> None:
+    clone = runner.clone()
+    clone.sync()
+    move(runner)
+    other.commit("README.md", "new\n")
+    clone.publish(MESSAGE, patient=False)
+    assert remote.git("log", "-1", "--format=%s", "main") == MESSAGE.subject
+    assert runner.files()["README.md"] == "models\n"
+    runner.append("applied")
+    clone.publish(MESSAGE)
+    assert runner.files()["README.md"] == "new\n"
+    assert remote.show(str(RECORD)) == "intent\napplied"
+    assert runner.git("rev-parse", "HEAD") == remote.git("rev-parse", "main")
 
 
 def test_sync_keeps_what_is_not_pushed_yet_while_the_record_there_is_the_same(

@@ -1,0 +1,107 @@
+"""`ports.Change`: an order carried out, finished after a crash, withdrawn, or forced through without the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from command_errors import CommandError, UnavailableError, UsageError, WaitingError
+from exit_codes import ExitCode
+from rollout.change.attempt import Attempt, opened
+from rollout.change.back import go_back
+from rollout.change.break_glass import BreakGlass
+from rollout.change.forward import go_forward
+from rollout.change.tools import Tools
+from rollout.errors import EngineError, Overtaken, PushUnanswered
+from rollout.order import Changed, Direction, Ending, Intent, Order
+from rollout.ports import Record
+from rollout.record.event import Kind
+
+Closing = Mapping[str, Any] | None
+
+
+class WeightChange:
+    """Changes the weights of one endpoint."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def make(self, record: Record, order: Order, closing: Closing) -> Changed:
+        """Append the intent and carry it out. Raises RecordUnwritable, and then nothing was changed."""
+        attempt = Attempt(self._tools, record, opened(record, order), closing)
+        return self._carried_out(attempt, refresh=order.direction is Direction.RESTORE)
+
+    def resume(self, record: Record, intent: Intent, closing: Closing) -> Changed:
+        """Carry out an open intent that Azure does not have: file, commit and push as far as missing, then up."""
+        return self._carried_out(Attempt(self._tools, record, intent, closing), refresh=True)
+
+    def confirm(self, record: Record, intent: Intent, closing: Closing) -> Changed:
+        """Azure has `to`: file and commit as far as missing, targeted up with refresh, `applied {found: true}`."""
+        attempt = Attempt(self._tools, record, intent, closing)
+        try:
+            attempt.write()
+            if not intent.is_back:
+                attempt.publish()
+        except Overtaken as error:
+            return attempt.overtaken(str(error))
+        except PushUnanswered as error:
+            return attempt.left_open(str(error))
+        except UsageError as error:
+            self._tools.say(f"Azure has the weights already; they were not pushed: {error}")
+        except CommandError as error:
+            return attempt.left_open(str(error))
+        problem = self._followed(attempt)
+        return attempt.left_open(problem) if problem else attempt.finished(found=True)
+
+    def withdraw(self, record: Record, intent: Intent, reason: str) -> Changed:
+        """Put the file back to the weights of the record and append `withdrawn`. Azure still has `from`."""
+        return Attempt(self._tools, record, intent, None).withdrawn(reason, ExitCode.DONE)
+
+    def break_glass(self, record: Record, intent: Intent, closing: Closing) -> Changed:
+        """Set `to` through Azure, without the engine, and append `break_glass`. `reconcile` must follow."""
+        attempt = Attempt(self._tools, record, intent, closing)
+        tools, order = self._tools, intent.order
+        try:
+            with attempt.timed("up"):
+                left = BreakGlass(tools.azure, tools.locks, tools.clock, tools.say).set(order.to)
+        except UnavailableError as error:
+            return attempt.left_open(str(error))
+        by = {"by": tools.actor.name, "why": order.why, "weights": order.to.as_values()}
+        record.append(Kind.BREAK_GLASS, by)
+        try:
+            attempt.write()
+            attempt.publish(patient=False)
+        except (UsageError, WaitingError, UnavailableError) as error:
+            left = f"{left}\n{error}".strip()
+        return Changed(ending=Ending.APPLIED, reason=left, seconds=attempt.seconds)
+
+    def reconcile(self, record: Record, intent: Intent, closing: Closing) -> Changed:
+        """After break-glass: file, targeted up with refresh, preview empty, `reconciled`. OPEN while it cannot."""
+        attempt = Attempt(self._tools, record, intent, closing)
+        try:
+            attempt.write()
+        except CommandError as error:
+            problem: str | None = str(error)
+        else:
+            problem = self._followed(attempt)
+        if problem is None:
+            return attempt.reconciled()
+        return Changed(ending=Ending.OPEN, reason=problem, exit_code=ExitCode.UNAVAILABLE, seconds=attempt.seconds)
+
+    def _carried_out(self, attempt: Attempt, *, refresh: bool) -> Changed:
+        return (go_back if attempt.intent.is_back else go_forward)(attempt, refresh=refresh)
+
+    def _followed(self, attempt: Attempt) -> str | None:
+        """Let the engine's state follow Azure; return what is not as it must be afterwards."""
+        try:
+            with attempt.timed("up"):
+                self._tools.engine.up(refresh=True)
+            with attempt.timed("preview"):
+                preview = self._tools.engine.preview(only_endpoint=True)
+        except EngineError as error:
+            return str(error)
+        if not preview.is_empty:
+            return f"the preview still shows {'; '.join(map(str, preview.changes))}."
+        if not attempt.is_verified():
+            return f"Azure does not have {attempt.order.to.describe()}."
+        return None
