@@ -172,7 +172,7 @@ class EngineLocks(Protocol):
         """Remove what a dead update left; whether there was anything. Raises WaitingError while an update may run."""
 
     def holder(self) -> str | None:
-        """Who holds a lock and is not known to be dead; None if nobody does, or the backend does not say."""
+        """Who holds a lock and is not known to be dead; None if there is none, or the backend does not say."""
 
 
 class Record(Protocol):
