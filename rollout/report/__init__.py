@@ -1,0 +1,1 @@
+"""A rollout for people: one sentence (`summary.py`), and one HTML file from its record (`page.py`)."""
