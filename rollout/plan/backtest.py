@@ -80,10 +80,11 @@ def backtest(
 ) -> Backtest:
     """Take a plan through recorded minutes, as if the rollout had started with the first of them.
 
-    `settle_seconds` is how long a minute takes until it can be read; by default the plan's, else two intervals.
+    `settle_seconds` is how long a minute takes until it can be read; by default the record's or the plan's, else two
+    intervals.
     """
-    settle = settle_seconds if settle_seconds is not None else plan.settle_seconds
-    settle = 2 * recorded.grain_seconds if settle is None else settle
+    known = (settle_seconds, recorded.settle_seconds, plan.settle_seconds, 2 * recorded.grain_seconds)
+    settle = next(seconds for seconds in known if seconds is not None)
     return _Backtest(plan, recorded, colour, baseline, settle).run()
 
 

@@ -17,7 +17,8 @@ from itertools import pairwise
 
 from command_errors import UsageError
 from rollout.evidence.intervals import Counts, Interval, Quantiles
-from rollout.record.event import Event, Kind, parse_event
+from rollout.record.event import Event, parse_event
+from rollout.record.fold import fold
 from rollout.split import Split
 from rollout_config import PlanSettings
 
@@ -41,31 +42,33 @@ class Recorded:
     """The weights before the rollout; None: the file does not say."""
     plan: PlanSettings | None = None
     """The plan of that rollout."""
+    settle_seconds: int | None = None
+    """How long its metrics took until they were complete."""
 
 
 def read_record(text: str, *, name: str) -> Recorded:
-    """The intervals in the record of a rollout; `name` is the file's, for errors.
+    """The intervals that were evidence in the rollout of a record; `name` is the file's, for errors.
 
-    The last line may be torn. Raises UsageError if a line is not an event, or nothing was measured.
+    Intervals in which its weights changed are left out, as they were then. The last line may be torn. Raises
+    UsageError if a line is not an event, or nothing was measured.
     """
     events = list(_events(text, name))
-    started = next((event for event in events if event.kind is Kind.STARTED), None)
-    if started is None:
+    try:
+        state = fold(events)
+    except (KeyError, ValueError) as error:
         raise UsageError(
-            f"{name}: is not the record of a rollout: it has no event `started`. Name a .jsonl file of rollouts/."
-        )
-    values = [interval for event in events if event.kind is Kind.EVIDENCE for interval in event.data["intervals"]]
-    intervals = {interval.start: interval for interval in map(Interval.from_values, values)}
+            f"{name}: is not the record of a rollout: {error}. Name a .jsonl file of rollouts/."
+        ) from error
+    intervals = tuple(interval for interval in state.intervals if state.placement(interval) is not None)
     if not intervals:
-        raise UsageError(
-            f"{name}: has no recorded intervals yet. Name the record of a rollout that gave a colour weight."
-        )
+        raise UsageError(f"{name}: no interval with requests of {state.colour} is recorded yet. Name another record.")
     return Recorded(
-        intervals=tuple(intervals[start] for start in sorted(intervals)),
-        grain_seconds=started.data["grain"],
-        colour=started.data["colour"],
-        baseline=Split.from_values(started.data["baseline"]),
-        plan=PlanSettings.from_values(started.data["plan"]),
+        intervals=intervals,
+        grain_seconds=state.grain_seconds,
+        colour=state.colour,
+        baseline=state.baseline,
+        plan=state.plan,
+        settle_seconds=state.settle_seconds,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby, pairwise
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,10 +12,11 @@ import pytest
 
 from rollout.order import Outcome
 from rollout.plan.backtest import Backtest, backtest, render_backtest
-from rollout.plan.recorded import Recorded
+from rollout.plan.recorded import Recorded, read_record
 from rollout.plan.simulation import SimulatedTraffic
 from rollout.split import Split
 from rollout_config import PlanSettings
+from tests.rollout.world import QUICK, BadWhen, Room, good
 
 START = 1_795_788_420
 BASELINE = Split(traffic={"blue": 100})
@@ -132,3 +135,25 @@ def test_it_has_a_form_for_programs() -> None:
     values = run(plan(10, 100), recorded()).as_values()
     assert (values["outcome"], values["step"], values["seconds"]) == ("done", 1, 840)
     assert values["moments"][0] == {"at": START, "what": "green 0 → 10 %", "why": "the first step"}
+
+
+def bad_at_half(split: Split, at: int) -> float:
+    return 0.3 if split.percent_of("green") >= 50 else 0.002
+
+
+@pytest.mark.parametrize("behaviour", [good, bad_at_half])
+def test_the_record_of_a_live_rollout_gives_the_same_moves_and_the_same_reason(
+    tmp_path: Path, behaviour: BadWhen
+) -> None:
+    room = Room(tmp_path, bad=behaviour)
+    room.to_the_end()
+    record = read_record(room.path.read_text(encoding="utf-8"), name=room.path.name)
+    assert (record.plan, record.colour, record.baseline) == (QUICK, "green", BASELINE)
+    result = backtest(QUICK, record, colour="green", baseline=BASELINE)
+    ended = room.state.ended
+    assert ended is not None
+    assert (result.outcome, result.reason) == (ended.outcome, ended.reason)
+    moves = [each.what for each in result.moments if "→" in each.what]
+    weights = [0, *(split.percent_of("green") for split in room.file.writes)]
+    weights = [weight for weight, _ in groupby(weights)]
+    assert moves == [f"green {before} → {after} %" for before, after in pairwise(weights)]

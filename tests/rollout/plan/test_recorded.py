@@ -7,9 +7,9 @@ import pytest
 from command_errors import UsageError
 from rollout.evidence.intervals import Counts, Interval, Quantiles
 from rollout.plan.recorded import EXAMPLE, read_csv, read_record
-from rollout.record.event import FIRST_PREV, Event, Kind
+from rollout.record.event import Kind
 from rollout.split import Split
-from rollout_config import PlanSettings
+from tests.rollout.record.rollouts import PLAN, Story, interval
 
 CSV = """start,deployment,requests,errors,p95
 2026-11-27T14:07:00Z,blue,270,1,212
@@ -18,7 +18,6 @@ CSV = """start,deployment,requests,errors,p95
 2026-11-27T14:08:00Z,green,28,2,
 """
 START = 1_795_788_420
-PLAN = PlanSettings.from_values({"preset": "canary", "gates": {"error_rate": {"max": 0.01}}})
 
 
 def test_a_csv_file_is_read_in_the_order_of_time() -> None:
@@ -68,40 +67,26 @@ def test_a_row_that_is_wrong_is_named(row: str, expected: str) -> None:
         read_csv(f"{EXAMPLE}\n{row}", name="m.csv")
 
 
-def record(*intervals: Interval) -> str:
-    started = Event(
-        seq=0,
-        at=START,
-        kind=Kind.STARTED,
-        data={
-            "colour": "green",
-            "grain": 60,
-            "baseline": Split(traffic={"blue": 100}).as_values(),
-            "plan": PLAN.as_values(),
-        },
-        prev=FIRST_PREV,
-    )
-    evidence = Event(
-        seq=1,
-        at=START + 300,
-        kind=Kind.EVIDENCE,
-        data={"intervals": [interval.as_values() for interval in intervals], "results": {}},
-        prev=started.digest,
-    )
-    return f"{started.line()}\n{evidence.line()}\n"
+def record(*starts: int) -> str:
+    """Green gets its first weight 20 seconds after the start; minutes at these seconds after it."""
+    story = Story()
+    story.at(10, Kind.VERIFIED, counted=0, settle=90, skipped=True)
+    story.move(20, 0, applied=5)
+    story.at(600, Kind.EVIDENCE, intervals=[interval(start) for start in starts], results={})
+    return "".join(f"{event.line()}\n" for event in story.events)
 
 
-def test_a_record_has_its_intervals_its_colour_and_its_plan() -> None:
-    minute = Interval(start=START, seconds=60, counts={"blue": Counts(requests=9), "green": Counts(requests=1)})
-    read = read_record(record(minute) + '{"torn', name="record.jsonl")
-    assert (read.intervals, read.grain_seconds, read.colour, read.plan) == ((minute,), 60, "green", PLAN)
+def test_a_record_has_the_minutes_that_were_evidence_its_colour_and_its_plan() -> None:
+    read = read_record(record(0, 60, 120) + '{"torn', name="record.jsonl")
+    assert read.intervals == tuple(map(Interval.from_values, [interval(60), interval(120)]))
+    assert (read.grain_seconds, read.settle_seconds, read.colour, read.plan) == (60, 90, "green", PLAN)
     assert read.baseline == Split(traffic={"blue": 100})
 
 
 def test_a_record_without_a_start_or_without_intervals_cannot_be_tested() -> None:
-    with pytest.raises(UsageError, match="has no recorded intervals yet"):
+    with pytest.raises(UsageError, match="no interval with requests of green is recorded yet"):
         read_record(record(), name="record.jsonl")
-    with pytest.raises(UsageError, match="is not the record of a rollout"):
+    with pytest.raises(UsageError, match="is not the record of a rollout: the record is empty"):
         read_record("", name="record.jsonl")
     with pytest.raises(UsageError, match=r"record\.jsonl, line 1: it is not JSON"):
         read_record("hello\n", name="record.jsonl")
