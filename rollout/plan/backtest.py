@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from command_errors import UsageError
 from rollout.acts import Act, AskApproval, End, HoldFor, Move, Release, Reserve, Verify
 from rollout.decision import decide
 from rollout.evidence.intervals import Counts, Interval
 from rollout.order import Order, Outcome
 from rollout.plan.recorded import Recorded
-from rollout.plan.schedule import minutes
+from rollout.plan.schedule import minutes, splits_of
 from rollout.record.event import Event, Kind
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState
@@ -81,8 +82,14 @@ def backtest(
     """Take a plan through recorded minutes, as if the rollout had started with the first of them.
 
     `settle_seconds` is how long a minute takes until it can be read; by default the record's or the plan's, else two
-    intervals.
+    intervals. Raises UsageError if the minutes have no such colour, or as `splits_of` does.
     """
+    splits_of(plan, baseline, colour)
+    names = sorted({name for interval in recorded.intervals for name in interval.counts})
+    if colour not in names:
+        raise UsageError(
+            f"the recorded minutes have no {colour}, only {', '.join(names)}. Name another colour with --to."
+        )
     known = (settle_seconds, recorded.settle_seconds, plan.settle_seconds, 2 * recorded.grain_seconds)
     settle = next(seconds for seconds in known if seconds is not None)
     return _Backtest(plan, recorded, colour, baseline, settle).run()

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from random import Random
 from statistics import median
 
+from command_errors import UsageError
 from gate_config import GatesSettings
 from rollout.plan.endpoint_facts import EndpointFacts
-from rollout.plan.schedule import aligned, minutes
+from rollout.plan.schedule import aligned, minutes, splits_of
 from rollout.plan.simulation import Outcome, Run, SimulatedTraffic, simulate
 from rollout_config import PlanSettings
 
@@ -23,7 +24,7 @@ MULTIPLES = (2, 3, 5, 10)
 CEILING_WITHOUT_A_GATE = 0.01
 """What multiples are taken of where the plan has no `error_rate.max`."""
 
-RUNS_AT_ONCE = 100
+FEWEST_RUNS, RUNS_AT_ONCE = 20, 100
 PRECISION = 0.02
 """Half of the 95 % interval of a chance that is precise enough."""
 
@@ -79,12 +80,13 @@ def power(plan: PlanSettings, facts: EndpointFacts, *, stable_rate: float | None
     """What the plan detects at `facts.rpm`, for 2, 3, 5 and 10 times its ceiling and for 100 % errors.
 
     `stable_rate` is the error rate of the other colours, by default the ceiling itself, which is the worst case that
-    the ceiling allows. Only the gates on errors take part. Takes some seconds. Raises ValueError if the traffic is
-    unknown.
+    the ceiling allows. Only the gates on errors take part. Takes some seconds. Raises UsageError if the traffic is
+    unknown, or as `splits_of` does.
     """
     rpm = facts.rpm_of(plan)
     if rpm is None:
-        raise ValueError("the requests a minute must be known, got none; measure them, or name them with --rpm")
+        raise UsageError("the requests a minute are unknown. Name them with --rpm.")
+    splits_of(plan, facts.baseline, facts.colour)
     gate = plan.gates.error_rate
     ceiling = CEILING_WITHOUT_A_GATE if gate is None or gate.max is None else gate.max
     stable = ceiling if stable_rate is None else stable_rate
@@ -106,12 +108,15 @@ def detection(
     traffic = SimulatedTraffic(rpm=rpm, error_rates=rates, grain_seconds=facts.grain_seconds)
     random = Random(f"{SEED}/{rate}")
     runs: list[Run] = []
+    seconds = 0
     while True:
-        runs += [simulate(plan, facts.baseline, facts.colour, traffic, random) for _ in range(RUNS_AT_ONCE)]
-        result = _detection(runs, rate, multiple)
-        enough = sum(run.seconds for run in runs) >= MOST_INTERVALS * facts.grain_seconds
-        if result.precision <= PRECISION or enough:
-            return result
+        runs.append(simulate(plan, facts.baseline, facts.colour, traffic, random))
+        seconds += runs[-1].seconds
+        enough = len(runs) >= FEWEST_RUNS and seconds >= MOST_INTERVALS * facts.grain_seconds
+        if enough or len(runs) % RUNS_AT_ONCE == 0:
+            result = _detection(runs, rate, multiple)
+            if enough or result.precision <= PRECISION:
+                return result
 
 
 def _detection(runs: list[Run], rate: float, multiple: float | None) -> Detection:

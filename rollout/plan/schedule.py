@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from command_errors import UsageError
 from rollout.plan.endpoint_facts import EndpointFacts
 from rollout.plan.lint import span
 from rollout.split import Split, split_at
@@ -54,17 +55,21 @@ class PlannedStep:
         }
 
 
-def schedule(plan: PlanSettings, facts: EndpointFacts) -> tuple[PlannedStep, ...]:
-    """The steps with their earliest times. Approvals take no time here.
+def splits_of(plan: PlanSettings, baseline: Split, colour: str) -> tuple[Split, ...]:
+    """The weights of each step. Raises UsageError if no other colour has weight to share the rest of a step."""
+    try:
+        return tuple(split_at(baseline, colour, step) for step in plan.steps)
+    except ValueError as error:
+        raise UsageError(f"{error}. Name the colour that is to be rolled out with --to.") from error
 
-    Raises ValueError if the baseline leaves no colour that could share the rest of a step.
-    """
+
+def schedule(plan: PlanSettings, facts: EndpointFacts) -> tuple[PlannedStep, ...]:
+    """The steps with their earliest times. Approvals take no time here. Raises UsageError as `splits_of` does."""
     settle = plan.settle_seconds if plan.settle_seconds is not None else 2 * facts.grain_seconds
     planned: list[PlannedStep] = []
     before, now = facts.baseline, 0.0
     reachable = True
-    for step in plan.steps:
-        after = split_at(facts.baseline, facts.colour, step)
+    for step, after in zip(plan.steps, splits_of(plan, facts.baseline, facts.colour), strict=True):
         rpm, needs = facts.canary_rpm(plan, step), plan.min_requests_of_a_step
         begins = now if reachable else None
         requests: float | None = None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from command_errors import UsageError
 from rollout.order import Outcome
 from rollout.plan.backtest import Backtest, backtest, render_backtest
 from rollout.plan.recorded import Recorded, read_record
@@ -114,6 +115,13 @@ def test_minutes_that_are_missing_are_no_evidence() -> None:
     minutes = recorded()
     gap = replace(minutes, intervals=(*minutes.intervals[:2], *minutes.intervals[20:]))
     assert times(run(plan(10, 100, min_requests=600), gap))[1][0] > 20
+
+
+def test_a_colour_that_the_minutes_do_not_have_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"no amber, only blue, green\. Name another colour"):
+        backtest(plan(10, 100), recorded(), colour="amber", baseline=BASELINE)
+    with pytest.raises(UsageError, match="give no other colour a share of the rest"):
+        backtest(plan(10, 100), recorded(), colour="blue", baseline=BASELINE)
 
 
 def test_the_same_minutes_give_the_same_backtest() -> None:

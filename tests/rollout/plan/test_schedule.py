@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
+from command_errors import UsageError
 from rollout.plan.endpoint_facts import EndpointFacts
 from rollout.plan.schedule import render_schedule, schedule
 from rollout.split import Split
@@ -81,3 +84,11 @@ def test_without_requests_a_plan_is_never_done() -> None:
         "requests": 9000,
         "needs_requests": 300,
     }
+
+
+def test_a_colour_that_has_all_requests_cannot_be_rolled_out() -> None:
+    facts = EndpointFacts(**{**FACTS.__dict__, "baseline": Split(traffic={"green": 100})})
+    with pytest.raises(
+        UsageError, match=r"^green is to get 10 %.*Name the colour that is to be rolled out with --to\."
+    ):
+        schedule(plan(), facts)
