@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from rollout.plan.endpoint_facts import EndpointFacts
 from rollout.plan.lint import check_plan, render_findings, span
 from rollout.split import Split
 from rollout_config import PlanSettings
+from stack_config import Limits
+
+ROOT = Path(__file__).parents[3]
 
 GATES = {"error_rate": {"max": 0.01, "vs_stable": 1.5}}
 KEY = "sluice:rollout.fraud-detection.plan"
@@ -164,3 +169,12 @@ def test_a_length_of_time_is_written_as_in_a_stack_file(seconds: int, text: str)
 def test_findings_are_told_line_by_line():
     findings = check_plan(plan(60, 100, bake="1m"), facts())
     assert [line.split(":")[0] for line in render_findings(findings)] == ["refused", "warning", "warning"]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_shipped_plans_may_start_and_have_no_mirror_step(stack: str):
+    raw = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
+    read = PlanSettings.from_values(raw["sluice:rollout"]["fraud-detection"]["plan"])
+    limits = Limits.model_validate(raw.get("sluice:limits", {}))
+    assert refusals(read, max_step=limits.max_step, max_mirror=limits.max_mirror, rpm=3000) == []
+    assert not any(step.is_mirror for step in read.steps)
