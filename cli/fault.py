@@ -18,12 +18,15 @@ _TYPES = """types:
   onlineEndpoints, onlineEndpoints/deployments, storageAccounts, ...: ARM types, or the end of one
   score  requests to models (/score); named by endpoint, or endpoint/deployment
   blobs  requests to the blob service; named by account/container/blob
+  metrics  metric queries by either route; named by endpoint, or endpoint/deployment
   polls  reading the state of a long-running operation"""
 _EXAMPLES = """examples:
   sluice local fault add 429 --retry-after 5 --type onlineEndpoints --method PUT --count 2
   sluice local fault add operation-fails --name fraud-dev/green --count 1
   sluice local fault add errors --name fraud-dev/green --share 10 --for 5m
   sluice local fault add drop --type score --name fraud-dev --after 100 --count 3
+  sluice local fault add metrics-late --by 150s --name fraud-dev
+  sluice local fault add 500 --type metrics --name fraud-dev --count 4
   sluice local fault add hold --when after --type onlineEndpoints --method PUT --count 1
   sluice local fault wait 1; sluice local fault release 1
   sluice local fault list; sluice local fault clear"""
@@ -65,7 +68,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add.add_argument("--for", dest="for_", type=duration, metavar="DURATION", help="end it after this time: 30s, 5m")
     add.add_argument("--after", type=int, metavar="N", help="spare the first N that match")
     add.add_argument("--share", type=float, metavar="PERCENT", help="hit only a share of what matches")
-    add.add_argument("--by", type=duration, metavar="DURATION", help="delay, slow, late-traffic: by how much")
+    add.add_argument(
+        "--by", type=duration, metavar="DURATION", help="delay, slow, late-traffic, metrics-*: by how much"
+    )
     add.add_argument("--retry-after", type=int, metavar="SECONDS", help="429: value of the header (default 1)")
     add.add_argument("--status", type=int, metavar="CODE", help="errors, 500: which status (default 500)")
     add.add_argument("--when", metavar="MOMENT", help="hold: before or after the request took effect (default before)")

@@ -37,11 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
         vm_sizes=frozenset(size.lower() for size in parsed.vm_size),
         taken_endpoint_names=frozenset(name.lower() for name in parsed.taken_endpoint_name),
         role_delay=parsed.role_delay,
+        finest_grain=1 if parsed.metric_grain == "PT1S" else 60,
+        name_last_writer=parsed.name_last_writer,
     )
     try:
         check_host(parsed.host)
         _log_to(home)
-        monitoring = MonitorOptions(autoscale_speed=parsed.autoscale_speed)
+        monitoring = MonitorOptions(
+            autoscale_speed=parsed.autoscale_speed, count_copies=parsed.mirrored_copies == "counted"
+        )
         environments = (parsed.environments or home / "environments").absolute()
         simulated = parsed.compute == "simulated"
         event_loop()(_run(home, parsed.port, environments, options, monitoring, simulated=simulated))

@@ -63,6 +63,8 @@ def _values(switch: Switch) -> dict[str, Any]:
         "--service": {"type": _service_version, "default": ServiceVersion.BY_API_VERSION, "metavar": switch.value},
         "--compute": {"choices": ("processes", "simulated"), "default": "processes"},
         "--autoscale-speed": {"type": _speed, "default": 1, "metavar": switch.value},
+        "--metric-grain": {"choices": ("PT1S", "PT1M"), "default": "PT1S"},
+        "--mirrored-copies": {"choices": ("counted", "left-out"), "default": "counted"},
         "--role-delay": {"type": _seconds, "default": 0.0, "metavar": switch.value},
     }
     return rules[switch.name]

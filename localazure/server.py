@@ -31,6 +31,7 @@ from localazure.connections import IDLE_SECONDS, Connections, server_log, with_e
 from localazure.controls import VERSION, Controls
 from localazure.disk import disk_full, is_full
 from localazure.errors import ArmError, NotEmulated
+from localazure.faults.metrics import MetricFaults
 from localazure.faults.operations import OperationFaults
 from localazure.faults.registry import Faults
 from localazure.faults.requests import answer_with_faults
@@ -117,6 +118,7 @@ class Server:
         self._plane = plane = ControlPlane(
             self.home, base_url, scoring, self.batch, every_behaviour, options=self.options
         )
+        plane.distort_metrics = MetricFaults(self.faults)
         plane.operations.interfere = OperationFaults(self.faults, plane.store)
         self._monitor = monitor = Monitor(plane, self.scoring, self.home, self.monitoring)
         runner = web.AppRunner(

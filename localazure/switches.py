@@ -69,6 +69,20 @@ REHEARSAL_SWITCHES = (
         repeatable=True,
     ),
     Switch(
+        "--metric-grain",
+        "the finest grain of metrics: a second, which only this Azure has (default), or a minute as in Azure",
+        "PT1S|PT1M",
+    ),
+    Switch(
+        "--mirrored-copies",
+        "whether metrics count the copies of mirrored requests (default: counted; what Azure does is not verified)",
+        "counted|left-out",
+    ),
+    Switch(
+        "--name-last-writer",
+        "endpoints and deployments name who changed them last, in systemData (recorded ones do not)",
+    ),
+    Switch(
         "--role-delay",
         "a role assignment takes effect only this many seconds after it is created; in Azure it takes minutes",
         "SECONDS",

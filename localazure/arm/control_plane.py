@@ -27,7 +27,11 @@ from localazure.arm.timing import PACES, Clock, Timing
 from localazure.batch.jobs import BatchJobs
 from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
+<<<<<<< HEAD
 from localazure.resource import Resource
+=======
+from localazure.monitor.query import Distortion, undistorted
+>>>>>>> 0246a0c (Let the metrics of the local Azure be as late, partial or wrong as Azure's may be, and name PT1S where it is offered)
 from localazure.storage.accounts import is_closed_to_public
 from localazure.storage.blobs import BlobStore
 from localazure.store import Store
@@ -55,6 +59,10 @@ class Options:
     """Names, in lower case, that endpoints of other customers have."""
     role_delay: float = 0.0
     """Seconds until a role assignment takes effect."""
+    finest_grain: int = 1
+    """Seconds of the finest grain of metrics: 1, or 60 as in Azure."""
+    name_last_writer: bool = False
+    """Endpoints and deployments have `systemData.lastModifiedBy`; recorded ones do not."""
 
 
 class ControlPlane:
@@ -85,6 +93,7 @@ class ControlPlane:
         self.blobs = BlobStore(home / "blobs", self.store, clock)
         self.identities = Identities(self.store)
         self.metrics = Metrics(clock)
+        self.distort_metrics: Distortion = undistorted
         self.roles = Roles(self.store, lambda: self.clock(), self.options.role_delay)
         self.deleted = SoftDeletions(self.store, lambda: self.clock())
         self.token_secret = self._token_secret()

@@ -9,9 +9,11 @@ from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS, NOT_SERVED, d
 _TEXT = """
 ## Metrics, autoscale, logs
 
-Metrics (ARM route and batch route; PT1M to P1D, and PT1S as a local extension that reaches back five minutes) reach
-back twelve hours and can be read as soon as a minute has ended (docs/adr/0012). Requests and latencies survive a
-restart, except at PT1S; values sampled once a second (instances, processor time, connections) do not:
+Metrics (ARM route and batch route; PT1M to P1D, and PT1S as a local extension, which metricDefinitions name and which
+reaches back five minutes; `--metric-grain PT1M` switches it off) reach back twelve hours and can be read as soon as a
+minute has ended (docs/adr/0012). Azure is later: `metrics-late`, `metrics-zero` and `metrics-partial` imitate that.
+Mirrored copies count, except with `--mirrored-copies left-out`; what Azure does is not verified. Requests and latencies
+survive a restart, except at PT1S; values sampled once a second (instances, processor time, connections) do not:
 
 {metrics}
 

@@ -51,7 +51,8 @@ FAULTS_TEXT = """
 
 `sluice local fault add KIND`, scoped by `--type`, `--name`, `--method`, `--count`, `--for`, `--after` and `--share`;
 `list` shows the faults and how often each has acted, `clear` ends them. Faults live in the server's memory: a restart
-clears them. Answers of a fault carry `x-local-fault`. Why and how: docs/adr/0015.
+clears them. Answers of a fault carry `x-local-fault`. `--type metrics` with an endpoint's name reaches metric queries
+by both routes, also a batch that names it among others. Why and how: docs/adr/0015.
 
 | kind | what goes wrong | proof |
 |---|---|---|

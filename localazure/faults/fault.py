@@ -21,6 +21,9 @@ BLOBS = "microsoft.storage/storageaccounts/blobservices/containers/blobs"
 """The type of requests to the blob service; the names are account, container and blob."""
 SCORE = f"{ENDPOINTS}/score"
 """The type of requests to models; the names are endpoint and deployment."""
+METRICS, METRIC_DEFINITIONS = "microsoft.insights/metrics", "microsoft.insights/metricdefinitions"
+"""The types of metric queries, by either route, and of the question for definitions; the names are those of the
+resources that are asked about."""
 POLLS = "microsoft.resources/polls"
 """The type of requests for the state of a long-running operation; the names are region and operation."""
 
@@ -50,6 +53,11 @@ class Kind(StrEnum):
     UNHEALTHY = "unhealthy"
     SLOW = "slow"
     ERRORS = "errors"
+    METRICS_LATE = "metrics-late"
+    METRICS_ZERO = "metrics-zero"
+    METRICS_PARTIAL = "metrics-partial"
+    METRICS_MISSING = "metrics-missing"
+    METRICS_AVERAGED = "metrics-averaged"
 
 
 MEANINGS: Mapping[Kind, str] = {
@@ -67,14 +75,24 @@ MEANINGS: Mapping[Kind, str] = {
     Kind.UNHEALTHY: "a deployment has no healthy instance: 503",
     Kind.SLOW: "a deployment takes --by longer for a request",
     Kind.ERRORS: "a deployment's model answers with an error (--status, 500), which callers see as 424",
+    Kind.METRICS_LATE: "metrics of an endpoint have no value until their interval is --by old",
+    Kind.METRICS_ZERO: "metrics of an endpoint are 0 until their interval is --by old (120 s)",
+    Kind.METRICS_PARTIAL: "metrics count half of the requests until their interval is --by old (120 s)",
+    Kind.METRICS_MISSING: "metrics of an endpoint have no values",
+    Kind.METRICS_AVERAGED: "metrics count a third of the requests, as an average over three front ends would",
 }
-NEEDS_BY = frozenset({Kind.DELAY, Kind.LATE_TRAFFIC, Kind.SLOW})
+NEEDS_BY = frozenset({Kind.DELAY, Kind.LATE_TRAFFIC, Kind.SLOW, Kind.METRICS_LATE})
+BY_DEFAULT = {Kind.METRICS_ZERO: 120.0, Kind.METRICS_PARTIAL: 120.0}
+"""Seconds, of the kinds that take --by and do without it."""
 ABOUT_DEPLOYMENTS = frozenset({Kind.CRASH_AT_START, Kind.UNHEALTHY, Kind.SLOW, Kind.ERRORS})
+ABOUT_METRICS = frozenset(kind for kind in Kind if kind.startswith("metrics-"))
 ABOUT_OPERATIONS = frozenset({Kind.OPERATION_FAILS, Kind.OPERATION_NEVER_ENDS})
 HOLDING = frozenset({Kind.HOLD, Kind.OPERATION_NEVER_ENDS, Kind.LATE_TRAFFIC})
 """Kinds that make a subject wait until it is released (late weights: or until their delay ends); others act at once."""
 BEFORE, AFTER = "before", "after"
-_ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | {Kind.LATE_TRAFFIC: ENDPOINTS}
+_ONE_TYPE = dict.fromkeys(ABOUT_DEPLOYMENTS, DEPLOYMENTS) | dict.fromkeys(
+    (Kind.LATE_TRAFFIC, *ABOUT_METRICS), ENDPOINTS
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +104,8 @@ class Subject:
     method: str = ""
     owner: tuple[str, ...] = ()
     """A second name that matches: a request to a deployment also matches its endpoint."""
+    others: tuple[tuple[str, ...], ...] = ()
+    """Further names that match: a query about the metrics of several resources."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +139,12 @@ class Fault:
             wanted = self.type.lower()
             if given != wanted and not given.endswith("/" + wanted):
                 return False
-        elif given == SCORE:
-            # Only when the fault names this type: the load on a model would use up a fault meant for one request to
-            # ARM.
+        elif given == SCORE or (given in (METRICS, METRIC_DEFINITIONS) and self.name):
+            # Only when the fault names this type: the load on a model, and a rollout that reads metrics every second,
+            # would use up a fault meant for one request to ARM.
             return False
-        if self.name and not any(_ends_with(path, self.name) for path in (subject.names, subject.owner)):
+        names = (subject.names, subject.owner, *subject.others)
+        if self.name and not any(_ends_with(path, self.name) for path in names):
             return False
         return not self.method or self.method == subject.method
 
@@ -154,6 +175,8 @@ def read_fault(document: Any, known_types: Collection[str]) -> Fault:
         problems += _contradictions(kind, given, known_types)
     if problems or kind is None:
         raise FaultError(problems)
+    if kind in BY_DEFAULT:
+        given.setdefault("by_seconds", BY_DEFAULT[kind])
     return Fault(kind=kind, **given)
 
 
@@ -193,7 +216,7 @@ def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collectio
     problems = []
     if kind in NEEDS_BY and not given.get("by_seconds"):
         problems.append(f"{kind} needs by_seconds (--by), the duration in seconds.")
-    if kind not in NEEDS_BY and "by_seconds" in given:
+    if kind not in NEEDS_BY and kind not in BY_DEFAULT and "by_seconds" in given:
         problems.append(f"{kind} does not take by_seconds (--by).")
     if kind is not Kind.THROTTLE and "retry_after_seconds" in given:
         problems.append(f"{kind} does not take retry_after_seconds (--retry-after); only 429 does.")
@@ -203,7 +226,7 @@ def _contradictions(kind: Kind, given: Mapping[str, Any], known_types: Collectio
         problems.append(f"{kind} does not take when (--when); only hold does.")
     if kind is Kind.ERROR and type(given.get("status", 500)) is int and given.get("status", 500) < 500:
         problems.append(f"500 takes a status (--status) from 500 to 599, got {given['status']}; use errors for others.")
-    if given.get("method") and (kind in ABOUT_DEPLOYMENTS or kind is Kind.LATE_TRAFFIC):
+    if given.get("method") and (kind in ABOUT_DEPLOYMENTS | ABOUT_METRICS or kind is Kind.LATE_TRAFFIC):
         problems.append(f"{kind} does not take method (--method).")
     wanted = given.get("type")
     if wanted and isinstance(wanted, str):

@@ -7,20 +7,22 @@ Answers of a fault carry the header `x-local-fault` with its number, so that the
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from localazure.faults.fault import AFTER, BEFORE, BLOBS, Kind
+from localazure.faults.fault import AFTER, BEFORE, BLOBS, Kind, Subject
 from localazure.faults.holding import stand_still
 from localazure.faults.registry import ActiveFault, Faults
-from localazure.faults.subjects import request_subject
+from localazure.faults.subjects import metrics_subject, request_subject
 from localazure.origin import path_on_localhost
 from localazure.requests import read_body
 
 FAULT_HEADER = "x-local-fault"
+_BATCH = "/metrics:getbatch"
 _HOLDS = frozenset({Kind.HOLD})
 _DELAYS = frozenset({Kind.DELAY})
 _REFUSALS = frozenset({Kind.CONFLICT, Kind.THROTTLE, Kind.ERROR, Kind.DROP})
@@ -30,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 async def answer_with_faults(faults: Faults, request: web.Request, handler: Handler) -> web.StreamResponse:
     """The handler's answer, unless a fault intervenes."""
-    subject = request_subject(request.method, path_on_localhost(request))
+    subject = await _subject(request)
     hold = faults.take(_HOLDS, subject, BEFORE)
     if hold is not None:
         if subject.type != BLOBS:
@@ -50,6 +52,18 @@ async def answer_with_faults(faults: Faults, request: web.Request, handler: Hand
     if response.status < 400 and faults.take(_LOSSES, subject) is not None:
         return _break(request)
     return response
+
+
+async def _subject(request: web.Request) -> Subject:
+    path = path_on_localhost(request)
+    if not path.lower().endswith(_BATCH):
+        return request_subject(request.method, path)
+    try:
+        sent = json.loads(await read_body(request))
+        ids = [one for one in sent["resourceids"] if isinstance(one, str)]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        ids = []  # the route itself refuses it
+    return metrics_subject(request.method, ids)
 
 
 def _refuse(active: ActiveFault) -> web.Response:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from localazure.arm.long_running import OPERATION_SEGMENTS
-from localazure.faults.fault import BLOBS, DEPLOYMENTS, ENDPOINTS, POLLS, SCORE, Subject
+from localazure.faults.fault import BLOBS, DEPLOYMENTS, ENDPOINTS, METRIC_DEFINITIONS, METRICS, POLLS, SCORE, Subject
 from localazure.resource_id import RESOURCE_GROUP_TYPE, ResourceId
+
+_OF_METRICS = {f"/providers/{kind}": kind for kind in (METRICS, METRIC_DEFINITIONS)}
 
 
 def request_subject(method: str, path: str) -> Subject:
@@ -19,7 +22,19 @@ def request_subject(method: str, path: str) -> Subject:
     if segments[0].lower() != "subscriptions":
         account, container, blob = [*segments[:2], "/".join(segments[2:])] if len(segments) > 1 else [*segments, "", ""]
         return Subject(BLOBS, tuple(name for name in (account, container, blob) if name), method)
+    lowered = path.lower()
+    if (end := next((end for end in _OF_METRICS if lowered.endswith(end)), None)) is not None:
+        return metrics_subject(method, [path[: -len(end)]], _OF_METRICS[end])
     return _resource_subject(path, method)
+
+
+def metrics_subject(method: str, resource_ids: Iterable[str], kind: str = METRICS) -> Subject:
+    """A question about the metrics of resources; a deployment also matches its endpoint."""
+    names: list[tuple[str, ...]] = []
+    for resource_id in resource_ids:
+        found = _resource_subject(resource_id, "GET")
+        names += [found.names, found.names[:-1]] if found.type == DEPLOYMENTS else [found.names]
+    return Subject(kind, (), method, others=tuple(names))
 
 
 def score_subject(endpoint: str, deployment: str, method: str) -> Subject:

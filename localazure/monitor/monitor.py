@@ -52,6 +52,8 @@ class MonitorOptions:
 
     autoscale_speed: int = 1
     """Speed-up of autoscale's time: its turns, grains, windows and cool-downs (1 to 60)."""
+    count_copies: bool = True
+    """Whether the copies of mirrored requests count in the metrics of the deployment that gets them."""
 
 
 class Monitor:
@@ -67,7 +69,7 @@ class Monitor:
         self._tasks: list[asyncio.Task[None]] = []
         self._seen_changes = -1
         self._history = History(home / "metrics.db")
-        scoring.observe(plane.metrics.observe)
+        scoring.observe(self._count)
         scoring.observe(self._requests.observe)
 
     def routes(self) -> list[web.RouteDef]:
@@ -95,6 +97,10 @@ class Monitor:
         except Exception:  # a full disk; later stops must still happen
             log.exception("the last seconds of metrics are lost")
         self._history.close()
+
+    def _count(self, served: ServedRequest) -> None:
+        if self._options.count_copies or not served.mirrored:
+            self._plane.metrics.observe(served)
 
     def _second(self) -> None:
         self._sampler.sample(self._plane.clock())

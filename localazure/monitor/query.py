@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,9 @@ from localazure.monitor.errors import NotServed, QueryError
 from localazure.monitor.filters import Filter, parse_filter
 from localazure.monitor.measures import Group, Measured, Point, Series, Span, measure
 from localazure.monitor.metrics import Metrics
+
+Distortion = Callable[[Measured, Definition, Span, Series], Series]
+"""What a fault makes of the time series of one metric of a resource."""
 
 GRAINS = (1, 60, 300, 900, 1800, 3600, 21600, 43200, 86400)
 """PT1S is the local extension; the others are Azure's."""
@@ -59,11 +62,16 @@ class Query:
     metadata_only: bool
 
 
-def read_query(parameters: Mapping[str, str], now: float) -> Query:
-    """The parameters of either route; raises `QueryError`."""
+def undistorted(measured: Measured, definition: Definition, span: Span, series: Series) -> Series:
+    """The time series as they are."""
+    return series
+
+
+def read_query(parameters: Mapping[str, str], now: float, finest_grain: int = 1) -> Query:
+    """The parameters of either route, with no grain below the finest; raises `QueryError`."""
     given = {name.lower().lstrip("$"): value.strip() for name, value in parameters.items()}
     start, end = _read_timespan(given, now)
-    grain = _read_grain(given.get("interval", ""), start, end)
+    grain = _read_grain(given.get("interval", ""), start, end, finest_grain)
     step = min(grain or MINUTE, MINUTE)
     start, end = math.floor(start / step) * step, math.ceil(end / step) * step
     grain = grain or end - start
@@ -89,20 +97,26 @@ def read_query(parameters: Mapping[str, str], now: float) -> Query:
     )
 
 
-def answer(metrics: Metrics, query: Query, target: QueriedResource) -> dict[str, Any]:
+def answer(
+    metrics: Metrics, query: Query, target: QueriedResource, distort: Distortion = undistorted
+) -> dict[str, Any]:
     """The body of an answer about one resource, without its timespan."""
     asked = _definitions_of(query, target)
     return {
         "interval": write_duration(query.span.grain),
-        "value": [_metric(metrics, query, target, definition) for definition in asked],
+        "value": [_metric(metrics, query, target, definition, distort) for definition in asked],
         "namespace": target.namespace,
         "resourceregion": target.region,
     }
 
 
-def definition_bodies(target: QueriedResource) -> list[dict[str, Any]]:
-    """The metrics of a resource in the form of metricDefinitions."""
-    grains = [{"timeGrain": write_duration(grain), "retention": "PT12H"} for grain in GRAINS if grain >= MINUTE]
+def definition_bodies(target: QueriedResource, finest_grain: int = 1) -> list[dict[str, Any]]:
+    """The metrics of a resource in the form of metricDefinitions, with no grain below the finest."""
+    grains = [
+        {"timeGrain": write_duration(grain), "retention": write_duration(KEPT_SECONDS) if grain < MINUTE else "PT12H"}
+        for grain in GRAINS
+        if grain >= finest_grain
+    ]
     return [
         {
             "id": f"{target.id}/providers/microsoft.insights/metricdefinitions/{one.name}",
@@ -148,10 +162,13 @@ def _definitions_of(query: Query, target: QueriedResource) -> list[Definition]:
     return found
 
 
-def _metric(metrics: Metrics, query: Query, target: QueriedResource, definition: Definition) -> dict[str, Any]:
+def _metric(
+    metrics: Metrics, query: Query, target: QueriedResource, definition: Definition, distort: Distortion
+) -> dict[str, Any]:
     wanted = parse_filter(query.filter, definition.dimensions, definition.name)
     split = tuple(name for name in wanted.dimensions if name.lower() not in query.roll_up)
     series = measure(metrics, definition, target.resource, query.span, _split_by(wanted, split))
+    series = distort(target.resource, definition, query.span, series)
     if not wanted.dimensions:
         series = series or {(): {}}
     shown = _ordered(series, query)[: query.top if wanted.dimensions else None]
@@ -225,14 +242,15 @@ def _read_timespan(given: Mapping[str, str], now: float) -> tuple[float, float]:
     return start, end
 
 
-def _read_grain(text: str, start: float, end: float) -> int:
+def _read_grain(text: str, start: float, end: float, finest: int) -> int:
     """Seconds; 0 for one grain that is as long as the timespan."""
     if text.upper() == "FULL":
         return 0
     grain = int(read_duration(text)) if text else MINUTE
-    if grain not in GRAINS:
-        allowed = ", ".join(write_duration(one) for one in GRAINS)
-        raise QueryError(f"interval must be one of {allowed} or FULL (PT1S is local), got {text[:40]!r}.")
+    if grain not in GRAINS or grain < finest:
+        allowed = ", ".join(write_duration(one) for one in GRAINS if one >= finest)
+        local = " (PT1S is local)" if finest < MINUTE else ""
+        raise QueryError(f"interval must be one of {allowed} or FULL{local}, got {text[:40]!r}.")
     if grain < MINUTE and end - start > 2 * KEPT_SECONDS:
         raise QueryError(f"An interval of PT1S covers at most {2 * KEPT_SECONDS} seconds.")
     return grain

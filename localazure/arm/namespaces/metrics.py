@@ -15,7 +15,7 @@ from localazure.errors import ArmError, NotEmulated
 from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS
 from localazure.monitor.errors import NotServed, QueryError
 from localazure.monitor.measures import Measured
-from localazure.monitor.query import QueriedResource, answer, definition_bodies, moment_text, read_query
+from localazure.monitor.query import QueriedResource, Query, answer, definition_bodies, moment_text, read_query
 from localazure.resource_id import ResourceId
 
 MAX_BATCH = 50
@@ -66,11 +66,17 @@ class MetricValues(_OfResource):
         target = self.target(request.id, request.query.get("metricnamespace", ""))
 
         def ask() -> Reply:
-            query = read_query(request.query, self.plane.clock())
+            query = self._read(request)
             timespan = f"{moment_text(query.span.start)}/{moment_text(query.span.end)}"
-            return Reply(200, {"cost": 0, "timespan": timespan} | answer(self.plane.metrics, query, target))
+            return Reply(200, {"cost": 0, "timespan": timespan} | self._answer(query, target))
 
         return _translated(ask)
+
+    def _read(self, request: Request) -> Query:
+        return read_query(request.query, self.plane.clock(), self.plane.options.finest_grain)
+
+    def _answer(self, query: Query, target: QueriedResource) -> dict[str, Any]:
+        return answer(self.plane.metrics, query, target, self.plane.distort_metrics)
 
     def _get_batch(self, request: Request) -> Reply:
         ids = request.body.get("resourceids")
@@ -86,11 +92,9 @@ class MetricValues(_OfResource):
             raise MetricsRefused("BadRequest", "All resources of a batch must be in one region.")
 
         def ask() -> Reply:
-            query = read_query(request.query, self.plane.clock())
+            query = self._read(request)
             span = {"starttime": moment_text(query.span.start), "endtime": moment_text(query.span.end)}
-            values = [
-                span | answer(self.plane.metrics, query, target) | {"resourceid": target.id} for target in targets
-            ]
+            values = [span | self._answer(query, target) | {"resourceid": target.id} for target in targets]
             return Reply(200, {"values": values})
 
         return _translated(ask)
@@ -105,7 +109,7 @@ class MetricDefinitions(_OfResource):
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         target = self.target(request.id, request.query.get("metricnamespace", ""))
-        return Reply(200, {"value": definition_bodies(target)})
+        return Reply(200, {"value": definition_bodies(target, self.plane.options.finest_grain)})
 
 
 class MetricNamespaces(_OfResource):

@@ -98,6 +98,8 @@ class EndpointResource(Behaviour):
             request, resource, verb, MFE, prefix=prefix, payload=payload, update=update, signed=api.signs_operation_urls
         )
         bag = resource.properties.setdefault("properties", {})
+        if self.plane.options.name_last_writer:
+            resource.body["systemData"] |= {"lastModifiedBy": request.caller, "lastModifiedByType": "User"}
         if api.names_operation(self.shape.arm):
             bag[OPERATION_URI] = self.plane.long_running.unsigned_status_url(operation)
         return operation
