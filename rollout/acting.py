@@ -133,7 +133,8 @@ class Acting:
         """What a change came to; a way back that the engine cannot take breaks glass at once."""
         match changed.ending:
             case Ending.APPLIED:
-                return Done(f"{order.start.describe()} → {order.to.describe()}: {order.why}")
+                done = f"{order.start.describe()} → {order.to.describe()}: {order.why}"
+                return Done(f"{done} ({changed.reason})" if changed.reason else done)
             case Ending.OPEN if changed.needs_break_glass and (intent := self._open_way_back()) is not None:
                 broken = self._change.break_glass(self._journal, intent, self._closing_of(order))
                 return Done(f"{changed.reason} {broken.reason}".strip(), broken.exit_code or None)

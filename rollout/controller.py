@@ -17,7 +17,6 @@ from rollout.acting import Acting
 from rollout.acts import Act, Move, Wait
 from rollout.decision import METRICS_ERRORS, decide
 from rollout.drift import Comparison, compare, split_of, standing_of
-from rollout.errors import BrokenRecord
 from rollout.evidence.intervals import GateResult, Verdict
 from rollout.order import Direction
 from rollout.ports import Azure, Capacity, Change, Clock, Metrics, Probes, Reading, Repository, StackFile
@@ -144,7 +143,7 @@ class Controller:
             remote = self._world.repository.sync()
             if remote is not None:
                 self.journal.take_over(remote)
-        except (UnavailableError, BrokenRecord) as error:
+        except CommandError as error:  # also UsageError: a person's commits or edits are in the way, a right is missing
             return error
         return None
 
