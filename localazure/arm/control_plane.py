@@ -27,11 +27,8 @@ from localazure.arm.timing import PACES, Clock, Timing
 from localazure.batch.jobs import BatchJobs
 from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
-<<<<<<< HEAD
-from localazure.resource import Resource
-=======
 from localazure.monitor.query import Distortion, undistorted
->>>>>>> 0246a0c (Let the metrics of the local Azure be as late, partial or wrong as Azure's may be, and name PT1S where it is offered)
+from localazure.resource import Resource
 from localazure.storage.accounts import is_closed_to_public
 from localazure.storage.blobs import BlobStore
 from localazure.store import Store

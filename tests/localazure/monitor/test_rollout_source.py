@@ -1,4 +1,4 @@
-"""The controller's source of evidence on a running local Azure, which asks through azure.mgmt.monitor; compute is simulated."""
+"""The source of evidence on a running local Azure, which it asks through azure.mgmt.monitor; compute is simulated."""
 
 from __future__ import annotations
 
