@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +10,8 @@ from random import Random
 from statistics import median
 
 from bench.gates.rivals import RIVALS
-from bench.gates.scenarios import Kind, Scenario
-from bench.gates.traffic import CANARY, STABLE
+from bench.gates.scenarios import BOTH, ERROR_RATE, Kind, Scenario
+from bench.gates.traffic import CANARY, STABLE, Errors, Latencies, Traffic
 from rollout.evidence.intervals import Interval, Verdict
 from rollout.evidence.ledger import Ledger
 from rollout.evidence.tripwire import tripwire
@@ -117,17 +118,18 @@ def _rivals(minutes: list[tuple[int, Interval]], steps: Sequence[int]) -> Iterab
 
 
 def cell(scenario: Scenario, tally: Tally, name: str) -> str:
-    """What the table says about one way to decide in one scenario."""
+    """What the table says about one way to decide in one scenario: percent, or the median minutes and percent found."""
     begins = _begins(scenario)
     minutes = tally.stopped.get(name, [])
     if scenario.kind is Kind.FALSE:
         return percent(len(minutes), tally.runs)
     early = sum(minute <= begins for minute in minutes)
     found = [minute - begins for minute in minutes if minute > begins]
-    text = f"{percent(len(found), tally.runs)} found"
-    if 2 * len(found) >= tally.runs - early and found:
-        text = f"{median(found):g} min" + ("" if len(found) == tally.runs else f" ({percent(len(found), tally.runs)})")
-    return text + (f", {percent(early, tally.runs)} before" if early else "")
+    before = f", {percent(early, tally.runs)} % before" if early else ""
+    if not found or 2 * len(found) < tally.runs - early:
+        return f"– ({percent(len(found), tally.runs)} %{before})"
+    share = f"{percent(len(found), tally.runs)} %" if len(found) < tally.runs else ""
+    return f"{median(found):g} ({share}{before})" if share or before else f"{median(found):g}"
 
 
 def _begins(scenario: Scenario) -> int:
@@ -135,10 +137,37 @@ def _begins(scenario: Scenario) -> int:
     return scenario.traffic.errors.begins if latencies is None else latencies.begins
 
 
+def cost(intervals: int) -> tuple[float, float]:
+    """Microseconds that one interval costs a fresh ledger with four gates, and that their results cost."""
+    gates = {**ERROR_RATE, "client_error_rate": {"vs_stable": 1.5}, "latency_p99": {"max_ms": 600.0}, **BOTH}
+    traffic = Traffic(
+        rpm=600, errors=Errors(canary=0.005, stable=0.005), latencies=Latencies(), weights=((50, intervals),)
+    )
+    steps = [{"weight": 50, "bake": f"{intervals}m"}, {"weight": 100, "bake": "10m"}]
+    ledger = Ledger(
+        PlanSettings.from_values({"steps": steps, "gates": gates}),
+        colour=CANARY,
+        stable_colours=[STABLE],
+        grain_seconds=60,
+    )
+    minutes = list(traffic.minutes(Random(SEED)))
+    started = time.perf_counter()
+    for step, interval in minutes:
+        ledger.feed(interval, phase="live", step=step, alone=False, warm=False)
+    fed = time.perf_counter()
+    for _ in minutes:
+        ledger.results(0)
+    return (fed - started) / intervals * 1e6, (time.perf_counter() - fed) / intervals * 1e6
+
+
 def percent(count: int, runs: int) -> str:
-    """A share of the runs."""
+    """A share of the runs in percent; 100 and 0 only where it is all or none."""
+    if count in (0, runs):
+        return "0" if count == 0 else "100"
     value = 100 * count / runs
-    return f"{value:.0f} %" if count == runs or value >= 10 else f"{value:.1f} %"
+    if value < 0.05 or value > 99.9:
+        return "< 0.1" if value < 0.05 else "> 99.9"
+    return f"{value:.0f}" if 9.95 <= value < 99 else f"{value:.1f}"
 
 
 def reached(scenario: Scenario, tally: Tally) -> bool:

@@ -11,6 +11,7 @@ from bench.gates.traffic import Errors, Latencies, Traffic
 ERROR_RATE = {"error_rate": {"max": 0.01, "vs_stable": 1.5}}
 LADDER = {"latency_p95": {"vs_stable": 1.3}}
 LIMIT = {"latency_p95": {"max_ms": 300.0}}
+BOTH = {"latency_p95": {"max_ms": 300.0, "vs_stable": 1.3}}
 RATES_A_MINUTE = (20, 60, 300, 3000)
 LONG = ((10, 52), (25, 53), (50, 52), (75, 53))
 BURSTS = (1 / 120, 0.3)
@@ -19,8 +20,8 @@ BURSTS = (1 / 120, 0.3)
 class Kind(StrEnum):
     """What a row of the table counts."""
 
-    FALSE = "% taken back"
-    FOUND = "median minutes (% found)"
+    FALSE = "taken back, %"
+    FOUND = "minutes until found"
 
 
 @dataclass(frozen=True, kw_only=True)
