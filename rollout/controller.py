@@ -14,12 +14,13 @@ from command_errors import CommandError, UnavailableError
 from endpoint_state import LiveEndpoint
 from exit_codes import ExitCode
 from rollout.acting import Acting
-from rollout.acts import Act, Move, Wait
+from rollout.acts import Act, BreakGlass, Confirm, Move, Reconcile, Resume, Wait
 from rollout.decision import METRICS_ERRORS, decide
 from rollout.drift import Comparison, compare, split_of, standing_of
+from rollout.errors import BrokenRecord
 from rollout.evidence.intervals import GateResult, Verdict
 from rollout.order import Direction
-from rollout.ports import Azure, Capacity, Change, Clock, Metrics, Probes, Reading, Repository, StackFile
+from rollout.ports import Azure, Capacity, Change, Clock, Message, Metrics, Probes, Reading, Repository, StackFile
 from rollout.record.chain import Owner
 from rollout.record.event import Kind
 from rollout.record.journal import Journal
@@ -73,6 +74,9 @@ _EXIT_CODES: Mapping[HoldKind, ExitCode] = {
 }
 
 
+_OTHERS_NEED = frozenset({Kind.APPLIED, Kind.ENDED, Kind.RETIRED, Kind.APPROVAL_REQUESTED, Kind.BREAK_GLASS})
+
+
 def exit_code_of(state: RolloutState) -> ExitCode:
     """What `sluice rollout` ends with when a rollout is in this state."""
     if state.ended is not None and state.is_over:
@@ -117,6 +121,8 @@ class Controller:
         if isinstance(act, Move) and act.order.direction is Direction.FORWARD and act.order.outcome is None:
             evidence = replace(evidence, capacity_problem=self._capacity(act))
             act = decide(journal.state.plan, journal.state, evidence, now)
+        if journal.broken is not None and not _is_back(act):
+            raise BrokenRecord(journal.broken)
         acting = Acting(journal, world.change, world.repository, world.probes, world.capacity, self._closing)
         done = acting.do(act, now=now, unsynced=unsynced)
         return self._told(act, done.exit_code, done.text, evidence, reading, now)
@@ -143,9 +149,18 @@ class Controller:
             remote = self._world.repository.sync()
             if remote is not None:
                 self.journal.take_over(remote)
+                self._publish_rest(remote.count("\n"))
         except CommandError as error:  # also UsageError: a person's commits or edits are in the way, a right is missing
             return error
         return None
+
+    def _publish_rest(self, pushed: int) -> None:
+        """Push what a controller wrote and did not push before it died; an open change pushes its own lines."""
+        rest = self.journal.chain.events[pushed:]
+        if self.journal.state.open_intent is None and any(event.kind in _OTHERS_NEED for event in rest):
+            state = self.journal.state
+            subject = f"rollout({state.endpoint}): {state.colour} in {state.stack}: {state.weights.describe()}"
+            self._world.repository.publish(Message(subject=subject, trailers={"Rollout": state.id}))
 
     def _note_unwatched(self, now: int) -> None:
         state = self.journal.state
@@ -247,6 +262,13 @@ class Controller:
             "evidence_skipped": state.evidence_skipped,
             "approved_by": sorted(set(state.approved.values())),
         }
+
+
+def _is_back(act: Act) -> bool:
+    """Whether an act leads back, so that it may be done without a whole record."""
+    if isinstance(act, Move):
+        return act.order.direction is Direction.BACK
+    return isinstance(act, Resume | Confirm | BreakGlass | Reconcile) and act.intent.is_back
 
 
 def _summary(result: GateResult) -> dict[str, Any]:

@@ -11,6 +11,10 @@ from rollout.split import Split
 
 LEAST_CHANCE = 1e-6
 """A split whose chance is smaller than this is not the declared one."""
+INTERVALS = 3
+"""So many of the last intervals of a step are looked at, so that a router that was late is forgotten."""
+STRAGGLERS = 0.001
+"""Fraction of requests that may belong to the weights before, such as those under way while the weights changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +49,17 @@ def observe(intervals: Iterable[Interval], split: Split) -> Observed | None:
     total = sum(sent.values())
     if total == 0:
         return None
-    chances = [two_sided(total, count, split.percent_of(name) / 100) for name, count in sent.items()]
+    chances = [two_sided(total, count, _expected(split, name)) for name, count in sent.items()]
     shares = {name: count / total for name, count in sorted(sent.items())}
     return Observed(shares=shares, requests=total, chance=min(chances))
 
 
+def _expected(split: Split, name: str) -> float:
+    return min(max(split.percent_of(name) / 100, STRAGGLERS), 1 - STRAGGLERS)
+
+
 def two_sided(n: int, x: int, p: float) -> float:
-    """Twice the smaller tail of a binomial of n trials with chance p at x, at most 1."""
-    if p <= 0 or p >= 1:
-        return 1.0 if x == (n if p >= 1 else 0) else 0.0
+    """Twice the smaller tail of a binomial of n trials with chance p (0 < p < 1) at x, at most 1."""
     step = 1 if x > n * p else -1
     term = exp(lgamma(n + 1) - lgamma(x + 1) - lgamma(n - x + 1) + x * log(p) + (n - x) * log(1 - p))
     tail, k = 0.0, x

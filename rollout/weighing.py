@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rollout.evidence.intervals import Counts, GateResult, Interval
 from rollout.evidence.ledger import Ledger
 from rollout.evidence.tripwire import tripwire
-from rollout.observed_split import Observed, observe
+from rollout.observed_split import INTERVALS, Observed, observe
 from rollout.record.state import RolloutState
 
 
@@ -62,7 +62,7 @@ def observed(state: RolloutState) -> Observed | None:
         placed = state.placement(interval)
         if placed is not None and placed.step == state.step and interval.start >= state.weights_since:
             here.append(interval)
-        elif interval.end <= state.weights_since:
+        if len(here) == INTERVALS or interval.end <= state.weights_since:
             break
     return observe(here, state.weights)
 

@@ -138,10 +138,9 @@ class Chain:
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
-            if not self.events:
-                return []
-            self.broken = f"{self.path} is gone. Restore it from the repository (git checkout), or roll back."
-            return None
+            if self.events:
+                self.broken = f"{self.path} is gone. Restore it from the repository (git checkout), or roll back."
+            return ()
         if content.startswith(self._valid):
             lines = read_lines(
                 content[len(self._valid) :], self.path.name, after=self.events[-1] if self.events else None

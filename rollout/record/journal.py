@@ -80,11 +80,8 @@ class Journal:
         at = max(self._clock.now(), self._state.last_at)
         try:
             self.require_whole()
-            for kept in self._kept:
-                self.chain.append(kept.kind, kept.data, kept.at)
-            self._kept = []
+            self._write_kept()
             event = self.chain.append(kind, data, at)
-            self.unwritten = None
         except (RecordUnwritable, BrokenRecord) as error:
             if not self.way_back:
                 raise
@@ -108,8 +105,13 @@ class Journal:
     def require_written(self) -> None:
         """Raise `BrokenRecord` or `RecordUnwritable` unless every event is on disk: a step forward needs them."""
         self.require_whole()
-        if self._kept:
-            raise RecordUnwritable(self.unwritten or f"{self.chain.path} cannot be written")
+        self._write_kept()
+
+    def _write_kept(self) -> None:
+        while self._kept:
+            self.chain.append(self._kept[0].kind, self._kept[0].data, self._kept[0].at)
+            del self._kept[0]
+        self.unwritten = None
 
     def _fold_all(self) -> RolloutState:
         if not self.chain.events:

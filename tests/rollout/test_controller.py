@@ -19,7 +19,7 @@ def room(tmp_path: Path) -> Room:
     return Room(tmp_path)
 
 
-def bad(split: Split, at: int) -> float:
+def bad(split: Split, age: int) -> float:
     return 0.3
 
 

@@ -103,18 +103,18 @@ class FakeAzure:
         self.split, self.changed_by = split, by
         self.history.append((self.clock.now() + self.routing_lag, split))
 
-    def split_during(self, start: int, end: int) -> list[tuple[int, Split]]:
-        """(seconds, split) of a time."""
+    def split_during(self, start: int, end: int) -> list[tuple[int, Split, int]]:
+        """(seconds, split, how long it had been routing) of a time."""
         found = []
         for (since, split), (until, _) in zip(self.history, [*self.history[1:], (end, BLUE)], strict=True):
             seconds = min(end, until) - max(start, since)
             if seconds > 0:
-                found.append((seconds, split))
+                found.append((seconds, split, max(0, start - since)))
         return found
 
 
 BadWhen = Callable[[Split, int], float]
-"""Error rate of green, given what routes and the time."""
+"""Error rate of green, given the split and for how many seconds it has been routing."""
 
 
 @dataclass
@@ -131,10 +131,10 @@ class FakeMetrics:
 
     def interval(self, start: int) -> Interval:
         counts: dict[str, Counts] = {}
-        for seconds, split in self.azure.split_during(start, start + GRAIN):
+        for seconds, split, age in self.azure.split_during(start, start + GRAIN):
             for name, percent in split.traffic.items():
                 requests = self.rpm * seconds * percent // (100 * GRAIN)
-                rate = self.error_rate(split, start) if name == "green" else self.shared_error_rate
+                rate = self.error_rate(split, age) if name == "green" else self.shared_error_rate
                 seed = random.Random(f"{start} {name} {seconds}")
                 errors = sum(seed.random() < rate for _ in range(requests))
                 counts[name] = counts.get(name, Counts()) + Counts(requests=requests, errors=errors)
@@ -204,6 +204,8 @@ class FakeRepository:
     def publish(self, message: Message, *, patient: bool = True) -> None:
         if self.refused is not None:
             raise self.refused
+        if not self.path.exists():
+            return
         if self.remote.record != self.base:
             self.path.write_bytes(self.remote.record)
             self.file.split, self.file.stable = self.remote.split, self.remote.stable
@@ -358,7 +360,7 @@ class FakeProbes:
         return Probed(sent=20, start=self.clock.now(), disagreement=0.0, problem=self.problem)
 
 
-def good(split: Split, at: int) -> float:
+def good(split: Split, age: int) -> float:
     return 0.002
 
 
