@@ -82,16 +82,18 @@ class Clone:
         Not `patient`, it runs beside an `up` that reads the same files: it leaves those of other commits for later.
         """
         deadline = time.monotonic() + (NETWORK_SECONDS * ATTEMPTS if patient else IMPATIENT_SECONDS)
-        self._tree.require_unstaged()
         head = tip = self._git.text("rev-parse", "HEAD")
+        self._tree.require_unstaged(head)
         seen = self._seen or self._files.content_at(head)
         for attempt in range(ATTEMPTS):
             new = self._commit(tip, message)
             answer = self._sent(new, deadline) if self._push else Answer.TAKEN
             if answer is Answer.TAKEN:
                 self._seen = self._files.content_at(new)
+                self._known.add(new)
                 if patient or tip == head:
                     self._tree.move(head, new, self._say)
+                    self._remember()
                 return
             if attempt:
                 time.sleep(PAUSE_SECONDS * attempt)
@@ -128,7 +130,8 @@ class Clone:
         if said is None or said.returncode:
             raise network_error(said, f"git fetch of {self.branch}")
         tip = self._git.text("rev-parse", tracking)
-        self._known |= {tip, before or tip}
+        followed = self._git.find("rev-parse", "--verify", "--quiet", self._followed)
+        self._known |= {tip, *(known for known in (before, followed) if known)}
         return tip
 
     def _sent(self, commit: str, deadline: float) -> Answer:
@@ -193,7 +196,19 @@ class Clone:
             self._require_room(head, tip)
             self._tree.move(head, tip, self._say)
         self._seen = there
+        self._remember()
         return there
+
+    @property
+    def _followed(self) -> str:
+        """A ref that names the last commit of the remote which this clone has followed to."""
+        return f"refs/sluice/{self.branch}"
+
+    def _remember(self) -> None:
+        """Note that the remote had the commit that is checked out: the history of a shallow clone does not say it."""
+        head = self._git.text("rev-parse", "HEAD")
+        if self._push and head in self._known:
+            self._git.run("update-ref", self._followed, head)
 
     def _require_room(self, head: str, tip: str) -> None:
         """Raise UsageError if following `tip` would lose commits or edits that exist only here."""

@@ -31,6 +31,7 @@ class Files:
         self.git = git
         self.stack = stack
         self.record = record
+        self._contents: dict[str, Content] = {}
         root = git.folder
         self.stack_path = _inside(root, stack.path, git)
         self.record_path = _inside(root, record, git)
@@ -41,7 +42,16 @@ class Files:
         return self.stack_path, self.record_path
 
     def content_at(self, commit: str) -> Content:
-        """Return what a commit holds. A stack file without the endpoint has no lines."""
+        """Return what a commit, by its id, holds. A stack file without the endpoint has no lines."""
+        if commit not in self._contents:
+            self._contents[commit] = self._read(commit)
+        return self._contents[commit]
+
+    def staged_stack(self) -> str | None:
+        """Return the stack file as the index has it."""
+        return self._read("").stack
+
+    def _read(self, commit: str) -> Content:
         stack, record = (self._blob(commit, path) for path in self.paths)
         text = None if stack is None else stack.decode(errors="replace")
         return Content(stack=text, record=record, lines=self._lines(text))

@@ -19,13 +19,13 @@ class WorkingTree:
         self._git = git
         self._files = files
 
-    def require_unstaged(self) -> None:
+    def require_unstaged(self, head: str) -> None:
         """Raise UsageError if a person has staged an edit of the stack file, which this would take out of the index.
 
         Weights alone may be staged: a run that was killed while it moved the branch leaves them so.
         """
         path = self._files.stack_path
-        staged, committed = (self._files.content_at(commit).stack for commit in ("", "HEAD"))
+        staged, committed = self._files.staged_stack(), self._files.content_at(head).stack
         if staged is None or committed is None or staged == committed:
             return
         if not self._files.stack.differs_in_weights_only(staged, committed):

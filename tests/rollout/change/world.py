@@ -17,7 +17,7 @@ from rollout.errors import EngineFailed
 from rollout.events import ENDPOINT_TYPE, Change, Outcome, Preview
 from rollout.order import Changed, Direction, Order
 from rollout.order import Outcome as RolloutOutcome
-from rollout.ports import Message
+from rollout.ports import Message, Repository
 from rollout.record.chain import Chain
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
@@ -26,6 +26,7 @@ from rollout.stack_file import StackFile
 from tests.rollout.record.rollouts import BLUE, T0, started
 
 NAME = "fraud-detection-prod-1"
+RECORD = Path("rollouts/prod/fraud-detection/20261127T140000Z-green.jsonl")
 TEN = Split(traffic={"blue": 90, "green": 10})
 STACK = "config:\n  sluice:rollout:\n    fraud-detection: {stable: blue, traffic: {blue: 100}}\n"
 FORWARD = Order(start=BLUE, to=TEN, direction=Direction.FORWARD, step=0, why="every gate passed")
@@ -36,6 +37,12 @@ CLOSING: Mapping[str, Any] = {
     **{"outcome": "rolled_back", "reason": "error_rate 64:1", "requests": 31, "errors": 9, "evidence": {}},
     **{"synthetic": False, "evidence_skipped": False, "approved_by": []},
 }
+
+
+def begin(folder: Path) -> None:
+    """The files of a rollout that has started."""
+    (folder / "Pulumi.prod.yaml").write_text(STACK)
+    Chain(folder / RECORD).append(Kind.STARTED, started(), T0)
 
 
 class Killed(BaseException):
@@ -193,21 +200,25 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.kill_at: str | None = None
-        self.folder = folder
         self.clock = Clock()
         self.azure = Azure(self.step)
         self.locks = Locks()
-        (folder / "Pulumi.prod.yaml").write_text(STACK)
-        self.file = SteppedFile(folder / "Pulumi.prod.yaml", self.step)
         self.engine = Engine(self.azure, lambda: self.file.lines().split, self.step)
-        Chain(self.path).append(Kind.STARTED, started(), T0)
-        self.remote = Remote(self.path.read_bytes())
         self.said: list[str] = []
+        self.repository: Repository = self
+        self.move_to(folder)
+        begin(folder)
+        self.remote = Remote(self.path.read_bytes())
         self.restart()
+
+    def move_to(self, folder: Path) -> None:
+        """Work in another clone from now on."""
+        self.folder = folder
+        self.file = SteppedFile(folder / "Pulumi.prod.yaml", self.step)
 
     @property
     def path(self) -> Path:
-        return self.folder / "rollouts" / "prod" / "fraud-detection" / "20261127T140000Z-green.jsonl"
+        return self.folder / RECORD
 
     def step(self, name: str) -> None:
         if name == self.kill_at:
@@ -226,7 +237,7 @@ class World:
                 locks=self.locks,
                 azure=self.azure,
                 stack_file=self.file,
-                repository=self,
+                repository=self.repository,
                 clock=self.clock,
                 actor=Actor(name="Ada", run="https://ci/1"),
                 say=self.said.append,

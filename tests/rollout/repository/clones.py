@@ -82,7 +82,7 @@ class Checkout:
 class Remote:
     """A bare repository, the server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stack: str = STACK) -> None:
         self.folder = folder
         self.path = folder / "remote.git"
         self.environment = isolated(folder)
@@ -90,7 +90,7 @@ class Remote:
         first = self.checkout("seed")
         first.git("checkout", "--quiet", "-B", "main")
         first.commit("README.md", "models\n")
-        first.commit("Pulumi.prod.yaml", STACK)
+        first.commit("Pulumi.prod.yaml", stack)
 
     def checkout(self, name: str, *flags: str) -> Checkout:
         """Clone it. With --depth a file:// address is needed, or git takes the whole history."""
