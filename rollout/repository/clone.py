@@ -12,12 +12,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from command_errors import UsageError
 from rollout.errors import Overtaken, PushRefused, PushUnanswered
 from rollout.ports import Message
 from rollout.repository.branch import branch_of, skips_checks
+from rollout.repository.clone_lock import clone_lock
 from rollout.repository.content import Content, Files
 from rollout.repository.git import NETWORK_SECONDS, Git, Said, network_error
 from rollout.repository.push import Answer, answer_of, refusal_in
@@ -46,13 +48,14 @@ class Clone:
         """Raises UsageError if the files cannot be committed here: no repository, no branch, no committer."""
         self._push = push
         self._say = say
-        top = Git(stack_file.path.resolve().parent, environment).find("rev-parse", "--show-toplevel")
-        if top is None:
+        found = Git(stack_file.path.resolve().parent, environment).ask("rev-parse", "--show-toplevel")
+        if found is None or found.returncode:
+            reason = found.reason if found else "no answer"
             raise UsageError(
-                f"{stack_file.path} is not in a git repository, so it cannot be committed. Leave out --commit and "
-                "--push."
+                f"{stack_file.path} cannot be committed: git finds no repository there ({reason}). Correct that, "
+                "or leave out --commit and --push."
             )
-        self._git = Git(Path(top).resolve(), environment)
+        self._git = Git(Path(found.text).resolve(), environment)
         self._files = Files(self._git, stack_file, record)
         self.branch = branch_of(self._git, os.environ if environment is None else environment)
         self._tree = WorkingTree(self._git, self._files)
@@ -70,10 +73,11 @@ class Clone:
         """
         if not self._push:
             return None
-        tip = self._fetch(NETWORK_SECONDS)
-        if tip is None:
-            return None
-        there = self._follow(tip)
+        with self._locked(time.monotonic() + NETWORK_SECONDS):
+            tip = self._fetch(NETWORK_SECONDS)
+            if tip is None:
+                return None
+            there = self._follow(tip)
         return None if there.record is None else there.record.decode()
 
     def publish(self, message: Message, *, patient: bool = True) -> None:
@@ -82,6 +86,10 @@ class Clone:
         Not `patient`, it runs beside an `up` that reads the same files: it leaves those of other commits for later.
         """
         deadline = time.monotonic() + (NETWORK_SECONDS * ATTEMPTS if patient else IMPATIENT_SECONDS)
+        with self._locked(deadline):
+            self._publish(message, deadline, patient=patient)
+
+    def _publish(self, message: Message, deadline: float, *, patient: bool) -> None:
         head = tip = self._git.text("rev-parse", "HEAD")
         self._tree.require_unstaged(head)
         seen = self._seen or self._files.content_at(head)
@@ -112,6 +120,10 @@ class Clone:
             f"origin did not take the push of {self.branch} in {ATTEMPTS} attempts: other pushes came first each time, "
             "or the branch is locked there. Nothing was changed. Run this command again."
         )
+
+    def _locked(self, deadline: float) -> AbstractContextManager[None]:
+        common = self._git.text("rev-parse", "--path-format=absolute", "--git-common-dir")
+        return clone_lock(Path(common), deadline)
 
     # The remote
 

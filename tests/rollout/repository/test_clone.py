@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from command_errors import UsageError
 from rollout.errors import Overtaken, PushRefused, PushUnanswered
 from rollout.ports import Message
 from rollout.repository import clone as clone_module
+from rollout.repository.clone import Clone
 from rollout.split import Split
+from rollout.stack_file import StackFile
 from tests.rollout.repository.clones import CANARY, RECORD, STACK, Checkout, Remote
 
 MESSAGE = Message(
@@ -229,6 +232,33 @@ def test_hooks_for_a_persons_commits_do_not_run(remote: Remote, runner: Checkout
     assert remote.git("log", "-1", "--format=%s", "main") == MESSAGE.subject
 
 
+def test_rollouts_of_two_endpoints_commit_from_one_clone(remote: Remote, runner: Checkout) -> None:
+    churn = runner.path / "rollouts/prod/churn/20261127T140731Z-red.jsonl"
+    churn.parent.mkdir(parents=True)
+    churn.write_text("intent\n")
+    other = StackFile(runner.stack.path, "churn")
+    clones = [runner.clone(), Clone(other, churn, push=True, environment=runner.environment)]
+    move(runner)
+    other.write(Split(traffic={"red": 100}))
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda clone: clone.publish(MESSAGE), clones))
+    assert remote.git("log", "--format=%s", "main").splitlines().count(MESSAGE.subject) == 2
+    assert remote.show("Pulumi.prod.yaml") == runner.stack.text().strip()
+    assert runner.git("status", "--porcelain") == ""
+    assert runner.git("rev-parse", "HEAD") == remote.git("rev-parse", "main")
+
+
+def test_commits_are_signed_where_git_is_told_to(remote: Remote, runner: Checkout, tmp_path: Path) -> None:
+    signer = tmp_path / "gpg"
+    signer.write_text("#!/bin/sh\ncat > /dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\necho signed-by-ada\n")
+    signer.chmod(0o755)
+    runner.git("config", "gpg.program", str(signer))
+    runner.git("config", "commit.gpgsign", "true")
+    move(runner)
+    runner.clone().publish(MESSAGE)
+    assert "gpgsig signed-by-ada" in remote.git("cat-file", "commit", "main")
+
+
 # A person works in the same clone
 
 
@@ -402,5 +432,5 @@ def test_a_stack_file_outside_of_the_repository_is_refused(runner: Checkout, tmp
     outside = Checkout(tmp_path / "elsewhere", runner.environment)
     outside.path.mkdir()
     outside.stack.path.write_text(STACK)
-    with pytest.raises(UsageError, match="is not in a git repository"):
+    with pytest.raises(UsageError, match="git finds no repository there .fatal: not a git repository"):
         outside.clone()
