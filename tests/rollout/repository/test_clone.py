@@ -432,5 +432,5 @@ def test_a_stack_file_outside_of_the_repository_is_refused(runner: Checkout, tmp
     outside = Checkout(tmp_path / "elsewhere", runner.environment)
     outside.path.mkdir()
     outside.stack.path.write_text(STACK)
-    with pytest.raises(UsageError, match="git finds no repository there .fatal: not a git repository"):
+    with pytest.raises(UsageError, match=r"git finds no repository there \(fatal: not a git repository"):
         outside.clone()
