@@ -35,10 +35,9 @@ def _said(kind: Kind, data: Mapping[str, Any]) -> str:
         case Kind.RESERVED:
             said = _reserved(data)
         case Kind.INTENT:
-            way = Split.from_values(data["from"]).describe(), Split.from_values(data["to"]).describe()
-            said = f"{'going back' if data['direction'] == 'back' else 'changing'}: {way[0]} → {way[1]} ({data['why']})"
+            said = _intent(data)
         case Kind.APPLIED:
-            took = f" in {data['seconds']:.0f} s" if data.get("seconds") else ""
+            took = f" in {sum(data['seconds'].values()):.1f} s" if data.get("seconds") else ""
             said = f"applied{took}{', found in Azure' if data.get('found') else ''}"
         case Kind.OBSERVED:
             shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(data["shares"].items()))
@@ -64,6 +63,13 @@ def _said(kind: Kind, data: Mapping[str, Any]) -> str:
         case _:
             said = f"{str(kind).replace('_', ' ')}{by}{reason}"
     return said
+
+
+def _intent(data: Mapping[str, Any]) -> str:
+    start, to = (Split.from_values(data[side]).describe() for side in ("from", "to"))
+    if start == to and data.get("stable"):
+        return f"{data['stable']} becomes the stable colour ({data['why']})"
+    return f"{'going back' if data['direction'] == 'back' else 'changing'}: {start} → {to} ({data['why']})"
 
 
 def _problem(data: Mapping[str, Any]) -> str:

@@ -1,21 +1,8 @@
-"""What a person does next about a rollout: the command to type, and the exit code that calls for it. Pure."""
+"""What a person does next about a rollout: the command to type. Pure."""
 
 from __future__ import annotations
 
-from exit_codes import ExitCode
-from rollout.record.state import HoldKind, Phase, RolloutState
-
-EXIT_CODES = {
-    HoldKind.APPROVAL: ExitCode.WAITING,
-    HoldKind.PAUSED: ExitCode.WAITING,
-    HoldKind.INCIDENT: ExitCode.WAITING,
-    HoldKind.INCONCLUSIVE: ExitCode.WAITING,
-    HoldKind.DRIFT: ExitCode.USAGE,
-    HoldKind.METRICS: ExitCode.UNAVAILABLE,
-    HoldKind.ENGINE: ExitCode.UNAVAILABLE,
-    HoldKind.NO_WAY_BACK: ExitCode.FAILED,
-}
-"""What a command that ends while a rollout is held returns."""
+from rollout.record.state import HoldKind, RolloutState
 
 _ANSWERS = {
     HoldKind.APPROVAL: "approve",
@@ -32,13 +19,6 @@ _ALTERNATIVES = {
     HoldKind.INCONCLUSIVE: "promote --reason '...', or rollback",
     HoldKind.DRIFT: "resume --adopt, or rollback",
 }
-
-
-def exit_code(state: RolloutState) -> ExitCode:
-    """0 done or under way, 1 rolled back or no way back, 2 drift, 3 waits for a person, 4 metrics or engine."""
-    if state.is_over:
-        return ExitCode.DONE if state.phase is Phase.DONE else ExitCode.FAILED
-    return EXIT_CODES[state.held.kind] if state.held is not None else ExitCode.DONE
 
 
 def next_command(state: RolloutState) -> str | None:

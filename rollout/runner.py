@@ -28,17 +28,17 @@ def run(controller: Controller, clock: Clock, *, seconds: int | None = None, wat
     `seconds=0` is one tick. A tick that was refused or overtaken (exit code 2 or 3 without a hold) ends the run too.
     """
     until = None if seconds is None else clock.now() + seconds
-    with _interrupts() as asked:
+    with interrupts() as asked:
         while True:
             tick = controller.tick()
             if watch is not None:
                 watch(tick)
             if is_last(tick) or (until is not None and clock.now() >= until):
                 return tick
-            pause = _pause(tick)
+            pause = pause_after(tick)
             if until is not None:
                 pause = min(pause, max(0, until - clock.now()))
-            if asked.set or not _slept(clock, pause, asked):
+            if asked.set or not slept(clock, pause, asked):
                 return replace(tick, text=f"{tick.text} {how_to_go_on(tick.state)}")
 
 
@@ -67,14 +67,14 @@ def _is_late(state: RolloutState, now: int) -> bool:
     return late or state.execution_seconds(now) > state.plan.max_execution_seconds
 
 
-def _pause(tick: Tick) -> int:
+def pause_after(tick: Tick) -> int:
     """Seconds until the next tick: a grain, and none after a tick that did something."""
     if not isinstance(tick.act, Wait) and tick.exit_code is ExitCode.DONE:
         return 0
     return max(LEAST_PAUSE_SECONDS, min(tick.state.grain_seconds, MOST_PAUSE_SECONDS))
 
 
-def _slept(clock: Clock, seconds: int, asked: _Asked) -> bool:
+def slept(clock: Clock, seconds: int, asked: Asked) -> bool:
     """False if Ctrl-C ended the sleep."""
     asked.sleeps = True
     try:
@@ -87,7 +87,7 @@ def _slept(clock: Clock, seconds: int, asked: _Asked) -> bool:
 
 
 @dataclass
-class _Asked:
+class Asked:
     """Whether Ctrl-C was pressed, and whether the runner sleeps."""
 
     set: bool = False
@@ -95,9 +95,9 @@ class _Asked:
 
 
 @contextlib.contextmanager
-def _interrupts() -> Iterator[_Asked]:
+def interrupts() -> Iterator[Asked]:
     """The first Ctrl-C asks to stop after the tick, the second one interrupts it."""
-    asked = _Asked()
+    asked = Asked()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return

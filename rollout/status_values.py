@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollout.next_command import exit_code, next_command
+from rollout.controller import exit_code_of
+from rollout.next_command import next_command
 from rollout.record.state import RolloutState
 from rollout.split import Split
-from rollout.view import Seen, bake_seconds, observed_share, phase_of
+from rollout.view import Seen, bake_seconds, observed_share, phase_of, requests_of
 
 
 def status_values(seen: Seen) -> dict[str, Any]:
@@ -45,17 +46,17 @@ def status_values(seen: Seen) -> dict[str, Any]:
             }
             for result in seen.results
         ],
-        "bake": {"seconds": bake_seconds(state), "of": current.bake_seconds} if current else None,
+        "bake": {"seconds": bake_seconds(state, seen.now), "of": current.bake_seconds} if current else None,
         "metrics_behind": seen.now - state.read_until if state.intervals else None,
         "next_tick": seen.next_tick,
         "next": next_command(state),
-        "exit_code": int(exit_code(state)),
+        "exit_code": int(exit_code_of(state)),
     }
 
 
 def summary_values(state: RolloutState) -> dict[str, Any]:
     """One rollout in a line of history."""
-    counts = [interval.counts_of(state.colour) for interval in state.intervals]
+    counts = requests_of(state)
     return {
         "id": state.id,
         "stack": state.stack,
@@ -69,8 +70,8 @@ def summary_values(state: RolloutState) -> dict[str, Any]:
         "ended_at": state.ended.at if state.ended else None,
         "outcome": state.ended.outcome.value if state.ended else None,
         "reason": state.ended.reason if state.ended else None,
-        "requests": sum(one.requests for one in counts),
-        "errors": sum(one.errors for one in counts),
+        "requests": counts.requests,
+        "errors": counts.errors,
         "synthetic": state.synthetic,
         "evidence_skipped": state.evidence_skipped,
         "plan_digest": state.plan_digest,

@@ -22,7 +22,7 @@ BAR_CELLS = 20
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_INTERVALS = 20
 RECENT_SECONDS = 60
-"""Rates are those of the last settled minute, whatever the grain."""
+"""Rates are those of the last settled minute, whatever the grain, as far as the weights were the present ones."""
 
 Row = tuple[tuple[str, str], ...]
 """Pieces of one line: text and style ("" for none)."""
@@ -97,9 +97,9 @@ def clock(at: int) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
 
 
-def bake_seconds(state: RolloutState) -> int:
-    """How much of the step's bake the settled metrics cover."""
-    return max(0, min(state.read_until, state.last_at) - state.weights_since - state.held_seconds(state.read_until))
+def bake_seconds(state: RolloutState, now: int) -> int:
+    """How much of the step's bake is over: settled intervals since its weights were applied, without holds."""
+    return max(0, state.read_until - state.weights_since - state.held_seconds(now))
 
 
 def observed_share(state: RolloutState) -> float | None:
@@ -107,6 +107,12 @@ def observed_share(state: RolloutState) -> float | None:
     since = [one for one in state.intervals if one.start >= state.weights_since]
     total = sum(counts.requests for one in since for counts in one.counts.values())
     return sum(one.counts_of(state.colour).requests for one in since) / total if total else None
+
+
+def requests_of(state: RolloutState) -> Counts:
+    """The new colour's requests while it had weight or mirrored requests, as far as the record has them."""
+    placed = (one for one in state.intervals if state.placement(one) is not None)
+    return sum((one.counts_of(state.colour) for one in placed), Counts())
 
 
 def _header(seen: Seen) -> Row:
@@ -151,7 +157,8 @@ def _agreement(seen: Seen) -> str:
 
 
 def _recent(state: RolloutState) -> list[Interval]:
-    return [one for one in state.intervals if one.end > state.read_until - RECENT_SECONDS]
+    since = max(state.read_until - RECENT_SECONDS, state.weights_since)
+    return [one for one in state.intervals if one.start >= since]
 
 
 def _rates(name: str, recent: Sequence[Interval]) -> str:
@@ -161,7 +168,7 @@ def _rates(name: str, recent: Sequence[Interval]) -> str:
         return "no settled metrics yet"
     errors = share(counts.errors / counts.requests) if counts.requests else "no requests"
     latest = next((one.quantiles_of(name).p95 for one in reversed(recent) if one.quantiles_of(name).p95), None)
-    latency = f"  p95 {latest:.0f} ms" if latest is not None else ""
+    latency = f"  p95 {latest:.{0 if latest >= 10 else 1}f} ms" if latest is not None else ""
     return f"{counts.requests * 60 / seconds:6.0f} rpm  {errors:>6}{latency}"
 
 
@@ -214,20 +221,20 @@ def _footer(seen: Seen) -> Iterator[Row]:
     if state.held is not None:
         held = duration(seen.now - state.held.since)
         yield ((f" held by {state.held.kind} for {held}: {state.held.reason}", "bold yellow"),)
-    parts = [*_progress(state), _lag(seen), f"rollback: {rollback}"]
+    parts = [*_progress(state, seen.now), _lag(seen), f"rollback: {rollback}"]
     yield ((" " + " · ".join(part for part in parts if part), ""),)
     command = next_command(state)
     if command is not None:
         yield ((f" next: {command}", "bold"),)
 
 
-def _progress(state: RolloutState) -> Iterator[str]:
+def _progress(state: RolloutState, now: int) -> Iterator[str]:
     if state.back is not None:
         yield f"goes back to {state.baseline.describe()}: {state.back.why}"
         return
     if state.current_step is not None:
         bake = state.current_step.bake_seconds
-        yield f"bake {duration(min(bake, bake_seconds(state)))} of {duration(bake)}"
+        yield f"bake {duration(min(bake, bake_seconds(state, now)))} of {duration(bake)}"
     if state.step + 1 < len(state.plan.steps):
         following = state.plan.steps[state.step + 1]
         asks = " (needs approval)" if following.approve and state.step + 1 not in state.approved else ""

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from exit_codes import ExitCode
+from rollout.controller import exit_code_of
 from rollout.evidence.intervals import Counts, GateResult, Interval, Quantiles, Verdict
-from rollout.next_command import exit_code, next_command
+from rollout.next_command import next_command
 from rollout.order import Outcome
-from rollout.record.state import Back, Ended, Hold, HoldKind, Phase
+from rollout.record.state import Back, Ended, Hold, HoldKind, Phase, Span
 from rollout.split import Split
 from rollout.status_values import status_values
 from rollout.view import Seen, duration, picture, plain
@@ -31,7 +32,15 @@ RESULTS = (
         gate="latency_p95", verdict=Verdict.INCONCLUSIVE, reason="too few", ceiling=0.6, versus=2.1, dry_run=True
     ),
 )
-LIVE = state_of(phase=Phase.LIVE, step=0, weights=AT_25, weights_since=NOON, intervals=INTERVALS, last_at=NOON + 305)
+LIVE = state_of(
+    phase=Phase.LIVE,
+    step=0,
+    weights=AT_25,
+    weights_since=NOON,
+    spans=(Span(since=NOON, split=AT_25, step=0),),
+    intervals=INTERVALS,
+    last_at=NOON + 305,
+)
 SEEN = Seen(state=LIVE, now=NOON + 425, results=RESULTS, declared=AT_25, live=AT_25, next_tick=NOON + 430)
 
 
@@ -124,14 +133,14 @@ def test_durations_are_short(seconds: float, text: str) -> None:
 )
 def test_every_hold_has_an_exit_code_and_a_command(kind: HoldKind, code: int, command: str) -> None:
     state = replace(LIVE, held=Hold(kind=kind, reason="because", since=NOON))
-    assert exit_code(state) == code
+    assert exit_code_of(state) == code
     assert (next_command(state) or "").endswith(f"sluice rollout {command}")
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_an_end_other_than_done_is_exit_code_1(outcome: Outcome) -> None:
     state = replace(LIVE, phase=Phase(outcome.value), ended=Ended(at=NOON, outcome=outcome, reason="because"))
-    assert exit_code(state) == (ExitCode.DONE if outcome is Outcome.DONE else ExitCode.FAILED)
+    assert exit_code_of(state) == (ExitCode.DONE if outcome is Outcome.DONE else ExitCode.FAILED)
     assert next_command(state) is None
 
 

@@ -1,0 +1,65 @@
+"""`sluice rollout rollback --to blue=100`: the way back where the record cannot say what the weights were.
+
+It needs no record: the weights go into the stack file, and one targeted update applies them. The program checks them as
+for every update.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from cli.rollout_site import Site, SystemClock, tell
+from command_errors import UnavailableError
+from exit_codes import ExitCode
+from project import project_name, project_root
+from recovery.engine_locks import StackLocks
+from rollout.change.engine_lock import PatientEngine
+from rollout.change.tools import endpoint_urn
+from rollout.engine import PulumiEngine
+from rollout.ports import Message
+from rollout.record.chain import record_files
+from rollout.record.lock import endpoint_lock
+from rollout.split import Split
+
+READINGS = 2
+PAUSE_SECONDS = 0.5
+VERIFY_SECONDS = 120
+
+
+def set_weights(site: Site, options: argparse.Namespace) -> int:
+    """Declare the weights of `--to`, apply them, and read them back from Azure twice."""
+    clock, split = SystemClock(), Split(traffic=options.to)
+    root = project_root()
+    engine = PulumiEngine(root, site.stack)
+    urn = endpoint_urn(project_name(root), site.stack, site.key)
+    patient = PatientEngine(engine, StackLocks(engine, tell), clock, urn, tell)
+    with endpoint_lock(site.folder, clock):
+        site.declared.write(split)
+        tell(f"{site.stack_file.name} declares {split.describe()}; updating the endpoint")
+        patient.up(refresh=True)
+        _require_live(site, split, clock)
+        files = record_files(site.folder)
+        if files:
+            repository = site.repository(files[-1], options)
+            trailers = {"To": split.describe(), "Reason": options.reason or ""}
+            subject = f"rollout({site.key}): {split.describe()} in {site.stack}, set by hand"
+            repository.publish(Message(subject=subject, trailers=trailers), patient=False)
+    if options.json:
+        print(json.dumps({"endpoint": site.key, "weights": split.as_values()}, indent=2))
+    else:
+        print(f"{site.key} has {split.describe()} in Azure and in {site.stack_file.name}.")
+    if files:
+        tell(f"the record {files[-1].name} does not know it: restore it from the repository, or move it away.")
+    return ExitCode.DONE
+
+
+def _require_live(site: Site, split: Split, clock: SystemClock) -> None:
+    deadline, equal = clock.now() + VERIFY_SECONDS, 0
+    while equal < READINGS:
+        endpoint = site.azure.endpoint()
+        live = Split(traffic=endpoint.traffic, mirror=endpoint.mirror) if endpoint is not None else Split()
+        equal = equal + 1 if live == split else 0
+        if not equal and clock.now() > deadline:
+            raise UnavailableError(f"the update ended, but Azure has {live.describe()}. Run this command again.")
+        clock.sleep(PAUSE_SECONDS)

@@ -1,0 +1,51 @@
+"""Requests of the controller's own, where the plan says `load: {rpm: N}`: for stacks without callers.
+
+An open loop: requests leave at that rate, whether or not answers come. The record, status and report call it synthetic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+from endpoint_client.address import endpoint_of
+from endpoint_client.invocation import find_target
+from endpoint_client.load import Load
+from project import project_root
+from rollout.record.state import Phase, RolloutState
+from rollout.sources.samples import traffic_of
+
+if TYPE_CHECKING:
+    from cli.rollout_site import Site
+
+LOADED = frozenset({Phase.MIRROR, Phase.LIVE, Phase.BAKE})
+
+
+class SyntheticLoad:
+    """The load of one rollout, sent from another thread while it gathers evidence."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._load: Load | None = None
+        self._thread: threading.Thread | None = None
+
+    def follow(self, state: RolloutState) -> None:
+        """Begin or end it, as the state asks for."""
+        wanted = state.plan.load is not None and state.phase in LOADED
+        if not wanted:
+            self.stop()
+        elif self._load is None and state.plan.load is not None:
+            target = find_target(self._site.azure.arm, endpoint_of(self._site.stack, self._site.key))
+            bodies = traffic_of(project_root() / "models" / self._site.key)
+            load = Load(target.uri, bodies, key=target.credential, rate=state.plan.load.rpm / 60)
+            self._load = load
+            self._thread = threading.Thread(target=lambda: asyncio.run(load.run()), daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End it, and wait for the requests that are under way."""
+        if self._load is not None and self._thread is not None:
+            self._load.stop()
+            self._thread.join()
+            self._load = self._thread = None

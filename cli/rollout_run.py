@@ -1,0 +1,140 @@
+"""`sluice rollout run` and `step`: they let the controller tick, and end with what it came to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import ExitStack
+
+from cli.rollout_screen import Screen, standard_screen
+from cli.rollout_site import Site, SystemClock, site_of, sites_of, tell
+from cli.rollout_start import begin
+from cli.rollout_status import conclude
+from cli.rollout_ticks import Ticker, seen_of
+from command_errors import CommandError, UsageError
+from exit_codes import ExitCode
+from project import stack_name
+from rollout.controller import Tick
+from rollout.next_command import next_command
+from rollout.order import Outcome
+from rollout.runner import interrupts, is_last, pause_after, slept
+from rollout.status_values import status_values
+
+SEVERITY = (ExitCode.FAILED, ExitCode.UNAVAILABLE, ExitCode.USAGE, ExitCode.WAITING, ExitCode.DONE)
+"""The exit code of several rollouts is the first of these that one of them has."""
+
+
+def run_run(options: argparse.Namespace) -> int:
+    """Run `sluice rollout run`."""
+    site, clock = site_of(options), SystemClock()
+    with standard_screen(json=options.json) as screen:
+        prepare(site, clock, options, screen)
+        if not _is_under_way(site, clock):
+            journal = begin(site, clock, options)
+            screen.line(f"started {journal.state.id}: {journal.chain.path}")
+        ticker = Ticker(site, clock, options, screen)
+        try:
+            tick = ticker.drive()
+        finally:
+            ticker.close()
+    conclude(site, ticker.journal, clock, options)
+    if not tick.state.is_over:
+        tell(tick.text)
+    return tick.exit_code
+
+
+def run_step(options: argparse.Namespace) -> int:
+    """Run `sluice rollout step`."""
+    if options.all == (options.endpoint is not None):
+        raise UsageError("name an ENDPOINT, or give --all for every endpoint of the stack; not both.")
+    clock = SystemClock()
+    if options.all:
+        return _step_all(options, clock)
+    site = site_of(options)
+    with standard_screen(json=options.json, live=bool(options.seconds)) as screen:
+        ticker = Ticker(site, clock, options, screen)
+        try:
+            tick = ticker.drive(seconds=options.seconds or 0)
+        finally:
+            ticker.close()
+    if options.json:
+        print(json.dumps(status_values(seen_of(tick, site)), indent=2))
+    else:
+        _tell(site, tick)
+    return tick.exit_code
+
+
+def _step_all(options: argparse.Namespace, clock: SystemClock) -> int:
+    sites = [site for site in sites_of(stack_name(options.stack)) if _has_work(site, clock)]
+    if not sites:
+        tell(f"no rollout is under way in {stack_name(options.stack)}.")
+    until = clock.now() + (options.seconds or 0)
+    with standard_screen(json=options.json, live=False) as screen:
+        ends = _tick_in_turn(sites, clock, options, screen, until)
+    ticks = [(site, tick) for site, (_, tick) in zip(sites, ends, strict=True) if tick is not None]
+    if options.json:
+        print(json.dumps([status_values(seen_of(tick, site)) for site, tick in ticks], indent=2))
+    else:
+        for site, tick in ticks:
+            _tell(site, tick)
+    codes = {code for code, _ in ends}
+    return next((code for code in SEVERITY if code in codes), ExitCode.DONE)
+
+
+def _tick_in_turn(
+    sites: list[Site], clock: SystemClock, options: argparse.Namespace, screen: Screen, until: int
+) -> list[tuple[ExitCode, Tick | None]]:
+    """Tick each endpoint in turn, until none has anything to do or the time is over.
+
+    An error at one endpoint does not stop the others. Ctrl-C ends it after the tick that runs.
+    """
+    tickers: dict[str, Ticker] = {}
+    ends: dict[str, tuple[ExitCode, Tick | None]] = {}
+    with ExitStack() as loads, interrupts() as asked:
+        while sites:
+            pauses = []
+            for site in sites:
+                try:
+                    if site.key not in tickers:
+                        tickers[site.key] = Ticker(site, clock, options, screen)
+                        loads.callback(tickers[site.key].close)
+                    tick = tickers[site.key].tick()
+                    ends[site.key] = tick.exit_code, tick
+                    if not is_last(tick):
+                        pauses.append(pause_after(tick))
+                except CommandError as error:
+                    tell(f"{site.key}: {error}")
+                    ends[site.key] = error.exit_code, None
+            pause = min(pauses, default=None)
+            if pause is None or asked.set or clock.now() + pause >= until or not slept(clock, pause, asked):
+                break
+    return [ends[site.key] for site in sites]
+
+
+def _is_under_way(site: Site, clock: SystemClock) -> bool:
+    chains = site.chains()
+    return bool(chains) and not site.last_journal(clock).state.is_over
+
+
+def _has_work(site: Site, clock: SystemClock) -> bool:
+    """Whether a tick may do something: the last rollout is under way, or its old colour waits to be retired."""
+    if not site.chains():
+        return False
+    state = site.last_journal(clock).state
+    done = state.ended is not None and state.ended.outcome is Outcome.DONE
+    return not state.is_over or (done and not state.retired)
+
+
+def prepare(site: Site, clock: SystemClock, options: argparse.Namespace, screen: Screen) -> None:
+    """With --supersede, take the running rollout back, so that another one can start."""
+    from cli.rollout_people import go_back
+
+    if options.supersede and _is_under_way(site, clock):
+        go_back(site, clock, options, screen, Outcome.SUPERSEDED, reason="another rollout is started in its place")
+
+
+def _tell(site: Site, tick: Tick) -> None:
+    print(f"{site.key}: {tick.text}")
+    command = next_command(tick.state)
+    if command is not None:
+        tell(f"next: {command}")

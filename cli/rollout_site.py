@@ -1,0 +1,184 @@
+"""The rollouts of one endpoint, as a command line finds them: its stack, its place in Azure, its records.
+
+One place chooses the adapters of `rollout.ports`; the modules of the single commands parse and print.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from command_errors import UsageError
+from problem import did_you_mean
+from project import project_name, project_root, stack_name
+from stacks.file import stack_file_path
+from stacks.names import read_names
+
+if TYPE_CHECKING:
+    from naming import Names
+    from rollout.ports import Message, Repository
+    from rollout.record.chain import Chain, Owner
+    from rollout.record.journal import Journal
+    from rollout.sources.azure_monitor import AzureMonitor
+    from rollout.sources.live import ArmEndpoint
+    from rollout.stack_file import StackFile
+    from settings import Settings
+
+ARM_WAIT_SECONDS = 20 * 60.0
+"""How long one operation of Azure may take."""
+
+
+class SystemClock:
+    """`ports.Clock`."""
+
+    def now(self) -> int:
+        """Seconds since 1970."""
+        return int(time.time())
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; Ctrl-C raises KeyboardInterrupt."""
+        time.sleep(seconds)
+
+
+class NoCommits:
+    """`ports.Repository` of a command without --commit."""
+
+    def sync(self) -> str | None:
+        """Nothing is fetched."""
+        return None
+
+    def publish(self, message: Message, *, patient: bool = True) -> None:
+        """Nothing is committed."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One endpoint of one stack. `key` is the endpoint's key in the stack file."""
+
+    settings: Settings
+    names: Names
+    key: str
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.settings.stack
+
+    @property
+    def place(self) -> str:
+        """`fraud-detection --stack prod`: the end of every command about it."""
+        return f"{self.key} --stack {self.stack}"
+
+    @cached_property
+    def stack_file(self) -> Path:
+        """The stack file in use: a rehearsal's copy, or the repository's."""
+        return stack_file_path(self.stack)
+
+    @property
+    def folder(self) -> Path:
+        """Where its records are."""
+        from rollout.record.chain import record_folder
+
+        return record_folder(self.stack_file.parent, self.stack, self.key)
+
+    @cached_property
+    def endpoint_name(self) -> str:
+        """Its name in Azure."""
+        return self.names.endpoint(self.key, self.settings.endpoints[self.key].name)
+
+    @property
+    def endpoint_id(self) -> str:
+        """Its ARM id."""
+        return self.names.endpoint_id(self.endpoint_name)
+
+    @property
+    def owner(self) -> Owner:
+        """What a record of it has to say about its place."""
+        from rollout.record.chain import Owner
+
+        return Owner(
+            project=project_name(project_root()),
+            stack=self.stack,
+            endpoint=self.key,
+            subscription=self.names.subscription_id,
+            workspace=self.names.workspace,
+        )
+
+    @cached_property
+    def azure(self) -> ArmEndpoint:
+        """The endpoint in Azure."""
+        from resource_manager.operations import ArmOperations
+        from rollout.sources.live import ArmEndpoint
+
+        return ArmEndpoint(ArmOperations(tell, ARM_WAIT_SECONDS), self.endpoint_id)
+
+    @cached_property
+    def monitor(self) -> AzureMonitor:
+        """The endpoint's metrics."""
+        from rollout.sources.azure_monitor import ArmMetricsRoute, AzureMonitor
+
+        return AzureMonitor(self.endpoint_id, ArmMetricsRoute(self.azure.arm, self.names.subscription_id))
+
+    @cached_property
+    def declared(self) -> StackFile:
+        """The endpoint's lines in the stack file."""
+        from rollout.stack_file import StackFile
+
+        return StackFile(self.stack_file, self.key)
+
+    def repository(self, record: Path, options: argparse.Namespace) -> Repository:
+        """The clone that takes commits of stack file and record; without --commit it does nothing."""
+        if not (options.commit or options.push):
+            return NoCommits()
+        from rollout.repository.clone import Clone
+
+        return Clone(self.declared, record, push=options.push, say=tell)
+
+    def last_journal(self, clock: SystemClock) -> Journal:
+        """Its last record. Raises UsageError if there is none."""
+        from rollout.record.journal import Journal
+
+        chains = self.chains()
+        if not chains:
+            raise UsageError(
+                f"{self.key} has had no rollout in {self.stack}. Start one with `sluice rollout run {self.place}`."
+            )
+        return Journal(chains[-1], clock)
+
+    def chains(self) -> list[Chain]:
+        """Its records, oldest first. Raises ForeignRecord if one belongs to another endpoint or stack."""
+        from rollout.record.chain import Chain, record_files
+
+        chains = [Chain(path) for path in record_files(self.folder)]
+        for chain in chains:
+            chain.require_owner(self.owner)
+        return chains
+
+
+def site_of(options: argparse.Namespace) -> Site:
+    """The endpoint that the command line names. Raises UsageError with the endpoints that there are."""
+    stack = stack_name(options.stack)
+    settings, names = read_names(stack)
+    if options.endpoint not in settings.endpoints:
+        known = ", ".join(settings.endpoints) or "none"
+        raise UsageError(
+            f"stack {stack} declares no endpoint {options.endpoint} (declared: {known})."
+            f"{did_you_mean(options.endpoint, settings.endpoints)}"
+        )
+    return Site(settings, names, options.endpoint)
+
+
+def sites_of(stack: str) -> list[Site]:
+    """Every endpoint of a stack."""
+    settings, names = read_names(stack)
+    return [Site(settings, names, key) for key in settings.endpoints]
+
+
+def tell(text: str) -> None:
+    """Print one line for people; standard output is for JSON."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,99 @@
+"""`sluice rollout status`, `watch` and `history`: they read and print, and change nothing."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+
+from cli.rollout_screen import standard_screen
+from cli.rollout_site import Site, SystemClock, site_of
+from command_errors import CommandError
+from exit_codes import ExitCode
+from rollout.controller import exit_code_of
+from rollout.event_lines import line_of
+from rollout.record.journal import Journal
+from rollout.record.state import RolloutState
+from rollout.report.summary import sentence
+from rollout.runner import LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS
+from rollout.split import Split
+from rollout.status_values import status_values, summary_values
+from rollout.view import Seen, duration, picture, plain, requests_of
+from rollout.weighing import Weighing
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """Run `sluice rollout status`."""
+    site, clock = site_of(options), SystemClock()
+    journal = site.last_journal(clock)
+    conclude(site, journal, clock, options)
+    return exit_code_of(journal.state)
+
+
+def run_watch(options: argparse.Namespace) -> int:
+    """Run `sluice rollout watch`; Ctrl-C ends it."""
+    site, clock = site_of(options), SystemClock()
+    journal = site.last_journal(clock)
+    with standard_screen(json=options.json) as screen, contextlib.suppress(KeyboardInterrupt):
+        told, seen = 0, look(site, journal, clock.now())
+        while True:
+            for event in journal.chain.events[told:]:
+                if (line := line_of(event)) is not None:
+                    screen.line(line)
+            told = len(journal.chain.events)
+            seen = look(site, journal, clock.now())
+            screen.show(seen)
+            if journal.state.is_over:
+                break
+            clock.sleep(min(max(journal.state.grain_seconds, LEAST_PAUSE_SECONDS), MOST_PAUSE_SECONDS))
+            journal.refresh()
+    if options.json:
+        print(json.dumps(status_values(seen), indent=2))
+    return exit_code_of(journal.state)
+
+
+def run_history(options: argparse.Namespace) -> int:
+    """Run `sluice rollout history`."""
+    site, clock = site_of(options), SystemClock()
+    states = [Journal(chain, clock).state for chain in site.chains()]
+    if options.json:
+        print(json.dumps([summary_values(state) for state in states], indent=2))
+    elif not states:
+        print(f"{site.key} has had no rollout in {site.stack}.")
+    for state in () if options.json else reversed(states):
+        print(_history_line(state, clock.now()))
+    return ExitCode.DONE
+
+
+def conclude(site: Site, journal: Journal, clock: SystemClock, options: argparse.Namespace) -> None:
+    """Print where a rollout stands now, and, if it is over or on its way back, what became of it in one sentence."""
+    seen = look(site, journal, clock.now())
+    if options.json:
+        print(json.dumps(status_values(seen), indent=2))
+        return
+    print(plain(picture(seen)))
+    if journal.state.is_over or journal.state.back is not None:
+        print(sentence(journal.chain.events))
+
+
+def look(site: Site, journal: Journal, now: int) -> Seen:
+    """The picture of a rollout without a tick: its record, the stack file, and Azure if it answers."""
+    state = journal.state
+    notes = [] if journal.broken is None else [journal.broken]
+    live: Split | None = None
+    try:
+        endpoint = site.azure.endpoint()
+        live = Split(traffic=endpoint.traffic, mirror=endpoint.mirror) if endpoint is not None else Split()
+    except CommandError as error:
+        notes.append(f"live weights are not known: {error}")
+    declared = site.declared.read().split
+    return Seen(state=state, now=now, results=Weighing(state).results(state), declared=declared, live=live, notes=notes)
+
+
+def _history_line(state: RolloutState, now: int) -> str:
+    ended = state.ended
+    took = duration((ended.at if ended else now) - state.started_at)
+    how = f"{ended.outcome.replace('_', ' ')}: {ended.reason}" if ended else f"under way for {took}"
+    counts = requests_of(state)
+    exposed = f"{counts.requests} requests, {counts.errors} failed" if counts.requests else "no requests"
+    return f"{state.id}  {state.stable} → {state.colour}  {took:>6}  {exposed}  by {state.started_by}  {how}"

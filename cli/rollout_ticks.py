@@ -1,0 +1,88 @@
+"""The ticks of a rollout from a command line: the controller with its real adapters, and what is printed meanwhile.
+
+On a terminal the picture of `rollout/view.py` is drawn live; elsewhere each change of state is one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from cli.rollout_load import SyntheticLoad
+from cli.rollout_screen import Screen
+from cli.rollout_site import Site, SystemClock
+from cli.rollout_world import controller_of
+from rollout.controller import Tick
+from rollout.event_lines import line_of
+from rollout.record.chain import Chain
+from rollout.record.event import Event, Kind
+from rollout.record.journal import Journal
+from rollout.runner import pause_after, run
+from rollout.view import Seen
+
+
+class SpokenJournal(Journal):
+    """A record whose events are told as they are written, by this command or by another one."""
+
+    def __init__(self, chain: Chain, clock: SystemClock, screen: Screen) -> None:
+        self._screen = screen
+        self._told = len(chain.events)
+        super().__init__(chain, clock)
+
+    def append(self, kind: Kind, data: Mapping[str, Any]) -> Event:
+        """Write one event, and tell it."""
+        event = super().append(kind, data)
+        self.tell_new()
+        return event
+
+    def tell_new(self) -> None:
+        """Tell what was not told yet."""
+        for event in self.chain.events[self._told :]:
+            if (line := line_of(event)) is not None:
+                self._screen.line(line)
+        self._told = len(self.chain.events)
+
+
+class Ticker:
+    """The ticks of one rollout."""
+
+    def __init__(self, site: Site, clock: SystemClock, options: argparse.Namespace, screen: Screen) -> None:
+        self.journal = SpokenJournal(site.last_journal(clock).chain, clock, screen)
+        self._site = site
+        self._clock = clock
+        self._screen = screen
+        self._controller = controller_of(site, clock, self.journal, options)
+        self._load = SyntheticLoad(site)
+
+    def tick(self) -> Tick:
+        """One tick, shown."""
+        tick = self._controller.tick()
+        self._show(tick)
+        return tick
+
+    def drive(self, *, seconds: int | None = None) -> Tick:
+        """Tick until the rollout has ended or needs a person, at most for so long."""
+        return run(self._controller, self._clock, seconds=seconds, watch=self._show)
+
+    def close(self) -> None:
+        """End the load."""
+        self._load.stop()
+
+    def _show(self, tick: Tick) -> None:
+        self.journal.tell_new()
+        self._load.follow(tick.state)
+        self._screen.show(seen_of(tick, self._site, next_tick=tick.at + pause_after(tick)), tick.text)
+
+
+def seen_of(tick: Tick, site: Site, *, next_tick: int | None = None) -> Seen:
+    """The picture of a tick. What Azure has is not known after a tick that changed it."""
+    changed = tick.state.weights_since >= tick.at
+    return Seen(
+        state=tick.state,
+        now=tick.at,
+        results=tick.evidence.results,
+        declared=site.declared.read().split,
+        live=None if changed else tick.evidence.live,
+        next_tick=None if tick.state.is_over else next_tick,
+    )

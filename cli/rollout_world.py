@@ -1,0 +1,87 @@
+"""The adapters of `rollout.ports` for one rollout: which client, which engine, which repository, which clock."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from cli.rollout_site import Site, SystemClock, tell
+from endpoint_client.address import EndpointAddress
+from project import project_name, project_root
+from recovery.engine_locks import StackLocks
+from rollout.actor import actor_of
+from rollout.change.engine_lock import PatientEngine
+from rollout.change.tools import Tools, endpoint_urn
+from rollout.change.weight_change import WeightChange
+from rollout.controller import Controller, World
+from rollout.engine import PulumiEngine
+from rollout.record.journal import Journal
+from rollout.sources.capacity import Bounds, DeclaredCapacity
+from rollout.sources.metrics import AzureMetrics
+from rollout.sources.verify import DirectProbes
+
+if TYPE_CHECKING:
+    from rollout.ports import Repository
+    from stack_config import DeploymentSettings
+
+
+def controller_of(site: Site, clock: SystemClock, journal: Journal, options: argparse.Namespace) -> Controller:
+    """The controller of one rollout."""
+    root = project_root()
+    repository = site.repository(journal.chain.path, options)
+    address = EndpointAddress(
+        site.names.subscription_id,
+        site.names.resource_group,
+        site.names.workspace,
+        site.endpoint_name,
+        site.key,
+        f"--stack {site.stack}",
+    )
+    world = World(
+        azure=site.azure,
+        metrics=AzureMetrics(site.monitor, root, clock.sleep),
+        probes=DirectProbes(site.azure.arm, address, root / "models" / site.key, clock.now),
+        capacity=_capacity(site, clock),
+        stack_file=site.declared,
+        repository=repository,
+        change=_change(site, clock, repository),
+        clock=clock,
+    )
+    return Controller(journal, world, site.owner)
+
+
+def _capacity(site: Site, clock: SystemClock) -> DeclaredCapacity:
+    return DeclaredCapacity(
+        stack=site.stack,
+        key=site.key,
+        bounds={name: _bounds(chosen) for name, chosen in site.settings.endpoints[site.key].deployments.items()},
+        monitor=site.monitor,
+        azure=site.azure,
+        now=clock.now,
+    )
+
+
+def _bounds(chosen: DeploymentSettings) -> Bounds:
+    scale = chosen.autoscale
+    if scale is None:
+        return Bounds(most=chosen.instances or 1)
+    return Bounds(most=scale.max, least=scale.min, requests_per_instance=scale.requests_per_instance_per_minute)
+
+
+def _change(site: Site, clock: SystemClock, repository: Repository) -> WeightChange:
+    root = project_root()
+    engine = PulumiEngine(root, site.stack)
+    locks = StackLocks(engine, tell)
+    tools = Tools(
+        endpoint_name=site.endpoint_name,
+        engine=PatientEngine(engine, locks, clock, endpoint_urn(project_name(root), site.stack, site.key), tell),
+        locks=locks,
+        azure=site.azure,
+        stack_file=site.declared,
+        repository=repository,
+        clock=clock,
+        actor=actor_of(os.environ, root),
+        say=tell,
+    )
+    return WeightChange(tools)
