@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rollout.events import ENDPOINT_TYPE, Change, Preview, outcome_of, read_events
+from rollout.split import Split
 
 URN = f"urn:pulumi:dev::sluice::sluice:index:Endpoint${ENDPOINT_TYPE}::fraud-detection"
 
@@ -70,6 +71,14 @@ def test_every_shape_of_a_weights_diff_counts(paths: tuple[str, ...]) -> None:
 )
 def test_anything_else_is_not_one_traffic_update(changes: tuple[Change, ...]) -> None:
     assert not previewed(*changes).is_one_traffic_update("fraud-detection-dev")
+
+
+def test_an_update_to_other_weights_is_not_the_one_that_was_asked_for() -> None:
+    properties = {"traffic": {"blue": 90, "green": 10, "amber": 0}, "mirrorTraffic": {}}
+    preview = previewed(change(inputs={"endpointName": "fraud-detection-dev", "properties": properties}))
+    assert preview.is_weights_update("fraud-detection-dev", Split(traffic={"blue": 90, "green": 10}))
+    assert not preview.is_weights_update("fraud-detection-dev", Split(traffic={"blue": 100}))
+    assert not preview.is_weights_update("churn-dev", Split(traffic={"blue": 90, "green": 10}))
 
 
 def test_the_update_counts_and_not_the_preview_before_it() -> None:
