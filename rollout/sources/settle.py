@@ -21,7 +21,7 @@ class Settled:
 
     intervals: tuple[Interval, ...] = ()
     young: tuple[Interval, ...] = ()
-    """After the complete ones, as far as they can be believed: their counts mean "at least"."""
+    """After the complete ones, those that have a request and can be believed: their counts mean "at least"."""
     problem: str | None = None
     """Why the first interval that should be complete cannot be believed; then `intervals` is empty."""
 
@@ -40,8 +40,8 @@ def settle(before: Mapping[int, Look], now: Sequence[Look], settle_seconds: int)
 
 
 def needs_another_look(before: Mapping[int, Look], now: Sequence[Look], settle_seconds: int) -> bool:
-    """Whether a complete interval has not been read before: a new process reads twice."""
-    return any(_is_old(look, settle_seconds) and look.interval.start not in before for look in now)
+    """Whether to read twice at once: a new process does, which has no earlier reading of what is complete by now."""
+    return not before and any(_is_old(look, settle_seconds) for look in now)
 
 
 def _is_old(look: Look, settle_seconds: int) -> bool:
@@ -55,4 +55,4 @@ def _agree(before: Look | None, now: Look, settle_seconds: int) -> bool:
 
 
 def _believed(looks: Iterable[Look]) -> tuple[Interval, ...]:
-    return tuple(look.interval for look in looks if look.problem is None)
+    return tuple(look.interval for look in looks if look.problem is None and look.has_requests)
