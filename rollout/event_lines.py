@@ -43,7 +43,8 @@ def _said(kind: Kind, data: Mapping[str, Any]) -> str:
             shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(data["shares"].items()))
             said = f"observed: {shares.replace('%', ' %')} of {data['requests']} requests"
         case Kind.VERDICT:
-            said = f"failed: {data['gate']}{reason}"
+            gate, why = str(data["gate"]), str(data.get("reason") or "")
+            said = f"failed: {gate}: {why.removeprefix(f'{gate}: ')}" if why else f"failed: {gate}"
         case Kind.HELD:
             said = f"held ({data['hold']}){reason}"
         case Kind.APPROVAL_REQUESTED:
