@@ -57,7 +57,8 @@ class ErrorRate:
     def update(self, canary: Counts, stable: Counts, *, alone: bool) -> bool:
         """Add one settled interval. `alone`: the new colour has 100 % of the live requests.
 
-        Returns whether the interval was used: the ceiling skips one in which the stable colour alone refutes it.
+        Returns whether the interval was used: the ceiling skips one in which the stable colour alone refutes it, unless
+        the new colour has all requests. A few that name the stable colour must not excuse it then.
         """
         used = True
         if alone and not self._alone and not self._has_max:
@@ -68,7 +69,7 @@ class ErrorRate:
         self._stable_errors += stable.errors
         self._guard.update(*counts)
         if self._ceiling is not None:
-            used = self._ceiling.update(*counts)
+            used = self._ceiling.update(*(counts[:2] if alone else counts))
             self._skipped = 0 if used else self._skipped + 1
             self._ceiling_tally.add(*counts, evidence=self._ceiling.evidence)
         if self._versus is not None:

@@ -64,7 +64,7 @@ class Latency:
         """Add one settled interval: the new colour and each stable one. `alone`: the new colour has 100 %."""
         measured = compared = False
         if self._limit is not None:
-            measured = self._limit.update(canary, stable)
+            measured = self._limit.update(canary, () if alone else stable)
         if self._ladder is not None:
             compared = self._ladder.update(canary, stable)
         if self._failure is None and self._limit is not None:

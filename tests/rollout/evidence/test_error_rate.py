@@ -154,6 +154,13 @@ def test_at_all_requests_the_ceiling_needs_no_guard() -> None:
     assert finding.guard == pytest.approx(1.0)
 
 
+def test_a_few_requests_that_name_stable_do_not_excuse_a_colour_that_has_all_requests() -> None:
+    gated = gate()
+    for _ in range(3):
+        assert gated.update(counts(100, 10), counts(3, 3), alone=True) is True
+    assert gated.finding().failure is not None
+
+
 def test_without_a_ceiling_all_requests_are_held_to_a_multiple_of_stables_upper_bound() -> None:
     gated = gate(max=None, vs_stable=1.5)
     for _ in range(10):

@@ -61,7 +61,7 @@ def test_both_slow_is_an_incident_and_alone_it_is_a_failure(percent: int) -> Non
     assert told.finding().failure is None
     assert told.finding().incident is not None
     for _ in range(20):
-        told.update((60, SLOW), [], alone=True)
+        assert told.update((60, SLOW), [(30, SLOW)], alone=True).measured is True
     assert told.finding().failure is not None
     assert told.finding().incident is None
 
