@@ -2,9 +2,11 @@
 
 import random
 from itertools import product
-from math import comb
+from math import comb, exp, log
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from rollout.evidence.intervals import Quantiles
 from rollout.evidence.latency import Latency, Said
@@ -18,6 +20,84 @@ NONE = Quantiles()
 
 def gate(percent: int = 95, max_ms: float | None = None, vs_stable: float | None = None) -> Latency:
     return Latency(percent, max_ms=max_ms, vs_stable=vs_stable, horizon=40, names=NAMES)
+
+
+class Reference:
+    """The P95 gate as written down with its definition, in another style: the real one must agree in every digit."""
+
+    def __init__(self, max_ms: float, ratio: float, horizon: int) -> None:
+        self.max_ms, self.ratio, self.horizon, self.minutes = max_ms, ratio, horizon, 0
+        self.masses = {"ceiling": [0.0] * 4, "versus": [0.0] * 9}
+
+    def step(self, n: int, mine: Quantiles, m: int, theirs: Quantiles) -> None:
+        slow = next((n - q * n // 100 for q, v in self._sorted(mine) if v > self.max_ms and n), 0)
+        stable_slow = next((m - q * m // 100 for q, v in self._sorted(theirs) if v > self.max_ms and m), 0)
+        tail = sum(comb(m, k) * 0.05**k * 0.95 ** (m - k) for k in range(stable_slow, m + 1))
+        refuted = stable_slow > 0.05 * m and tail <= 0.001
+        shares = (0.1, 0.25, 0.5, 0.9)
+        ceiling = [0.0 if refuted else slow * log(p / 0.05) + (n - slow) * log((1 - p) / 0.95) for p in shares]
+        versus = []
+        for q, value in self._sorted(mine)[:3]:
+            chance = self._chance(n, q, m) if n and m else 1.0
+            assume(abs(chance - 0.8) > 1e-9)  # rounding may decide either way
+            if chance > 0.8:
+                versus += [0.0] * 3
+                continue
+            floor = max(chance, 0.5 if q == 95 else 0.02)
+            for odds in (3, 10, 30):
+                alternative = odds * floor / (1 - floor + odds * floor)
+                above = theirs.p95 is not None and value > self.ratio * theirs.p95
+                versus.append(log(alternative / floor) if above else log((1 - alternative) / (1 - floor)))
+        start = (0.7 if self.minutes == 0 else 0) + (0.3 / self.horizon if self.minutes < self.horizon else 0)
+        for name, values in (("ceiling", ceiling), ("versus", versus)):
+            self.masses[name] = [
+                min((mass + start) * min(exp(min(i, 700)), 20), 1e12)
+                for mass, i in zip(self.masses[name], values, strict=True)
+            ]
+        self.minutes += 1
+
+    def evidence(self, name: str) -> float:
+        masses = self.masses[name]
+        return sum(masses) / len(masses) + 0.3 * max(0, 1 - self.minutes / self.horizon)
+
+    @staticmethod
+    def _sorted(latencies: Quantiles) -> list[tuple[int, float]]:
+        values = {50: latencies.p50, 90: latencies.p90, 95: latencies.p95, 99: latencies.p99}
+        return [(q, value) for q, value in values.items() if value is not None]
+
+    @staticmethod
+    def _chance(n: int, q: int, m: int) -> float:
+        k, j = min(n, q * n // 100 + 1), max(1, 95 * m // 100)
+        ways = sum(comb(k - 1 + b, b) * comb(n - k + m - b, m - b) for b in range(j, m + 1))
+        return ways / comb(n + m, m)
+
+
+STEADY = st.floats(min_value=50, max_value=400)
+SIDE = st.tuples(st.integers(min_value=0, max_value=80), STEADY)
+
+
+@given(st.lists(st.tuples(SIDE, SIDE), min_size=1, max_size=15))
+def test_it_is_the_gate_of_the_definition(minutes: list[tuple[tuple[int, float], tuple[int, float]]]) -> None:
+    real, reference = Latency(95, max_ms=300.0, vs_stable=1.3, horizon=12, names=NAMES), Reference(300.0, 1.3, 12)
+    for (n, p50), (m, stable_p50) in minutes:
+        mine, theirs = (
+            Quantiles(p50=value, p90=value * 1.4, p95=value * 1.7, p99=value * 2.5) for value in (p50, stable_p50)
+        )
+        real.update((n, mine), [(m, theirs)], alone=False)
+        reference.step(n, mine, m, theirs)
+        finding = real.finding()
+        assert finding.ceiling == pytest.approx(reference.evidence("ceiling"))
+        assert finding.versus == pytest.approx(reference.evidence("versus"))
+
+
+@pytest.mark.parametrize("limits", [{"max_ms": 250.0}, {"vs_stable": 1.2}])
+def test_it_fails_at_fifty(limits: dict[str, float]) -> None:
+    told, before = gate(**limits), 0.0
+    while told.finding().failure is None:
+        before = max(told.finding().ceiling or 0.0, told.finding().versus or 0.0)
+        told.update((30, SLOW), [(270, FAST)], alone=False)
+    assert before < 50 <= max(told.finding().ceiling or 0.0, told.finding().versus or 0.0)
+    assert before > 20
 
 
 def test_slower_than_the_limit_fails_when_stable_is_not() -> None:

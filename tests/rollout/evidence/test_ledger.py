@@ -129,6 +129,23 @@ def test_mirror_steps_have_processes_of_their_own() -> None:
     assert verdicts(book, 0)["error_rate"] is Verdict.FAIL
 
 
+def test_the_planned_intervals_are_those_of_the_phase() -> None:
+    """After one empty interval, the prior of later starts is 0.1 * (1 - 1/H); a good interval leaves only that."""
+    steps = [{"mirror": 20, "bake": "2m"}, {"weight": 10, "bake": "8m"}, {"weight": 100, "bake": "2m"}]
+    for step, horizon in ((0, 2), (1, 10)):
+        settings = PlanSettings.from_values({"steps": steps, "gates": {"error_rate": {"max": 0.01}}})
+        book = Ledger(settings, colour="green", stable_colours=["blue"], grain_seconds=60)
+        feed(book, minute(0, Counts(requests=100_000)), step=step)
+        assert by_name(book, step)["error_rate"].ceiling == pytest.approx(0.1 * (1 - 1 / horizon))
+
+
+def test_the_planned_intervals_at_all_requests_are_those_of_that_step() -> None:
+    book = ledger({"error_rate": {"vs_stable": 1.5}})
+    feed(book, *(minute(at) for at in range(5)))
+    feed(book, minute(5, Counts(requests=100_000)), step=2)
+    assert by_name(book, 2)["error_rate"].ceiling == pytest.approx(0.1 * (1 - 1 / 5))
+
+
 def test_evidence_that_is_neither_weak_nor_strong_holds() -> None:
     book = ledger()
     feed(book, *(minute(at, Counts(requests=40, errors=at % 2)) for at in range(12)))
