@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rollout.actor import Actor
 from rollout.change.engine_lock import PatientEngine
 from rollout.events import ENDPOINT_TYPE
-from rollout.ports import Azure, Clock, EngineLocks, Repository, StackFile
+from rollout.ports import Azure, Clock, EngineLocks, Repository
+from rollout.stack_file import StackFile
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from command_errors import CommandError, UnavailableError, UsageError, WaitingError
@@ -12,11 +12,15 @@ from rollout.change.back import go_back
 from rollout.change.break_glass import BreakGlass
 from rollout.change.forward import go_forward
 from rollout.change.tools import Tools
-from rollout.errors import EngineError, Overtaken, PushUnanswered
+from rollout.errors import EndpointBusy, EngineError, Overtaken, PushUnanswered
 from rollout.order import Changed, Direction, Ending, Intent, Order
 from rollout.ports import Record
+from rollout.record.chain import FOLDER
 from rollout.record.event import Kind
+from rollout.record.lock import endpoint_lock
 
+STACK_WAIT_SECONDS = 20
+"""Less than a `rollback` waits for the tick of its endpoint to end."""
 Closing = Mapping[str, Any] | None
 
 
@@ -28,12 +32,19 @@ class WeightChange:
 
     def make(self, record: Record, order: Order, closing: Closing) -> Changed:
         """Append the intent and carry it out. Raises RecordUnwritable, and then nothing was changed."""
-        attempt = Attempt(self._tools, record, opened(record, order), closing)
-        return self._carried_out(attempt, refresh=order.direction is Direction.RESTORE)
+        if order.direction is Direction.BACK:
+            return go_back(Attempt(self._tools, record, opened(record, order), closing), refresh=False)
+        refresh = order.direction is Direction.RESTORE
+        return self._alone(
+            record, lambda: go_forward(Attempt(self._tools, record, opened(record, order), closing), refresh=refresh)
+        )
 
     def resume(self, record: Record, intent: Intent, closing: Closing) -> Changed:
         """Carry out an open intent that Azure does not have: file, commit and push as far as missing, then up."""
-        return self._carried_out(Attempt(self._tools, record, intent, closing), refresh=True)
+        attempt = Attempt(self._tools, record, intent, closing)
+        if intent.is_back:
+            return go_back(attempt, refresh=True)
+        return self._alone(record, lambda: go_forward(attempt, refresh=True))
 
     def confirm(self, record: Record, intent: Intent, closing: Closing) -> Changed:
         """Azure has `to`: file and commit as far as missing, targeted up with refresh, `applied {found: true}`."""
@@ -88,8 +99,19 @@ class WeightChange:
             return attempt.reconciled()
         return Changed(ending=Ending.OPEN, reason=problem, exit_code=ExitCode.UNAVAILABLE, seconds=attempt.seconds)
 
-    def _carried_out(self, attempt: Attempt, *, refresh: bool) -> Changed:
-        return (go_back if attempt.intent.is_back else go_forward)(attempt, refresh=refresh)
+    def _alone(self, record: Record, change: Callable[[], Changed]) -> Changed:
+        """Go forward while no other endpoint of the stack does: each would see the other's weights in its preview.
+
+        If the other one takes long, nothing is written, and the next tick tries again.
+        """
+        tools, stack = self._tools, record.state.stack
+        folder = tools.stack_file.path.parent / FOLDER / stack
+        try:
+            with endpoint_lock(folder, tools.clock, wait_seconds=STACK_WAIT_SECONDS):
+                return change()
+        except EndpointBusy:
+            reason = f"waits for the rollout of another endpoint, which is changing weights of stack {stack}"
+            return Changed(ending=Ending.WITHDRAWN, reason=reason)
 
     def _followed(self, attempt: Attempt) -> str | None:
         """Let the engine's state follow Azure; return what is not as it must be afterwards."""

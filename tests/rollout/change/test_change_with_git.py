@@ -72,7 +72,8 @@ def remote(tmp_path: Path) -> Remote:
     remote = Remote(tmp_path, stack=STACK)
     seed = Checkout(tmp_path / "seed", remote.environment)
     begin(seed.path)
-    seed.git("add", "rollouts")
+    (seed.path / ".gitignore").write_text("rollouts/**/.lock\n")
+    seed.git("add", "rollouts", ".gitignore")
     seed.git("commit", "--quiet", "-m", "Start")
     seed.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
     for name in ("runner-files", "other-files"):

@@ -13,6 +13,7 @@ from rollout.order import Direction, Ending, Order
 from rollout.order import Outcome as RolloutOutcome
 from rollout.ports import Message
 from rollout.record.event import Kind
+from rollout.record.lock import endpoint_lock
 from rollout.split import Split
 from tests.rollout.change.world import BACK, CLOSING, FORWARD, STACK, TEN, Killed, World, failed, update
 from tests.rollout.record.rollouts import BLUE, GREEN
@@ -316,6 +317,17 @@ def test_a_living_lock_that_stays_holds_forward_and_breaks_glass_back(at_ten: Wo
     assert (changed.ending, changed.needs_break_glass) == (Ending.OPEN, order is BACK)
     assert 60 <= at_ten.clock.time - before < 70
     assert "ada@ci, process 7" in changed.reason
+
+
+def test_two_endpoints_of_a_stack_go_forward_one_after_another(world: World) -> None:
+    with endpoint_lock(world.path.parents[1], world.clock):  # another endpoint's change
+        changed = world.change.make(world.record, FORWARD, None)
+        assert (changed.ending, changed.exit_code, world.kinds()) == (Ending.WITHDRAWN, ExitCode.DONE, [])
+        assert "waits for the rollout of another endpoint" in changed.reason
+        assert world.file.path.read_text() == STACK
+    world.change.make(world.record, FORWARD, None)
+    with endpoint_lock(world.path.parents[1], world.clock):
+        assert world.change.make(world.record, BACK, CLOSING).ending is Ending.APPLIED, "a way back does not wait"
 
 
 # Kills
