@@ -19,8 +19,10 @@ from rollout.errors import MetricsError
 from rollout.sources.azure_monitor import ArmMetricsRoute, AzureMonitor, Grain
 from rollout.sources.live import ArmEndpoint
 from rollout.sources.metric_answer import Look
+from rollout.sources.metrics import AzureMetrics
 from rollout.sources.verify import DirectProbes
 from rollout.split import Split
+from tests.rollout.sources.reading_state import State
 from tests.waiting import HANGS, wait_until
 
 pytestmark = pytest.mark.integration
@@ -141,6 +143,33 @@ def test_metrics_go_wrong_on_command_and_are_right_again_afterwards(azure, at):
     fault(azure, "metrics-missing", name="another-endpoint")
     assert seen() == ({"blue": (31, 0)}, [])
     clear(azure)
+
+
+def test_what_is_late_zero_or_partial_at_first_counts_once_and_rightly(azure, at):
+    """Requests are sent while readings are taken every half second, as a rollout does with the local grain."""
+    at(azure)
+    kinds = ("metrics-late", "metrics-zero", "metrics-partial")
+    endpoints = {kind: azure.serve(kind, {"blue": 100}, blue=1) for kind in kinds}
+    for kind in kinds:
+        fault(azure, kind, name=kind, by_seconds=3)
+    start = int(time.time())
+    states = {kind: State(grain_seconds=1, settle_seconds=4, read_until=start) for kind in kinds}
+    sources = {kind: AzureMetrics(monitor_of(endpoints[kind]), Path("."), time.sleep) for kind in kinds}
+    counted = dict.fromkeys(kinds, 0)
+    sent = 0
+    while time.time() < start + 12:
+        for kind in kinds:
+            if time.time() < start + 5:
+                assert azure.score(kind).status_code == 200
+                sent += kind == kinds[0]
+            reading = sources[kind].read(states[kind], int(time.time()))
+            assert reading.problem is None
+            assert [one.start for one in reading.settled] == list(range(states[kind].read_until, reading.settled_until))
+            states[kind].read_until = reading.settled_until
+            counted[kind] += sum(one.counts_of("blue").requests for one in reading.settled)
+        time.sleep(0.5)
+    clear(azure)
+    assert counted == dict.fromkeys(kinds, sent)
 
 
 def test_a_fault_on_the_route_is_an_error_of_the_source(azure, at, monkeypatch):

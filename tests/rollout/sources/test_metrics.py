@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from rollout.sources.azure_monitor import Grain
 from rollout.sources.metric_answer import Look
 from rollout.sources.metrics import AzureMetrics
 from rollout_config import PlanSettings
-
-START, GRAIN, SETTLE = 1_795_874_400, 60, 120
+from tests.rollout.sources.reading_state import GRAIN, START, State
 
 
 class Monitor:
@@ -43,21 +41,6 @@ class Monitor:
         if self.failing:
             raise MetricsError("Azure Monitor did not answer.")
         return self.used
-
-
-@dataclass
-class State:
-    """As much of a rollout's state as a reading needs."""
-
-    plan: PlanSettings = field(default_factory=lambda: PlanSettings(preset="canary"))
-    read_until: int = START
-    grain_seconds: int = GRAIN
-    settle_seconds: int = SETTLE
-    step: int = -1
-    colour: str = "green"
-    is_over: bool = False
-    weights_since: int = START
-    intervals: tuple[Interval, ...] = ()
 
 
 def source(monitor: Any, slept: list[float] | None = None) -> AzureMetrics:
