@@ -25,6 +25,7 @@ from rollout.actor import actor_of
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
 from rollout.evidence.intervals import Counts
+from rollout.notify import Notifier
 from rollout.plan.endpoint_facts import AZURE_GRAIN_SECONDS, EndpointFacts
 from rollout.plan.lint import check_plan
 from rollout.ports import Message
@@ -72,7 +73,11 @@ def begin(site: Site, clock: SystemClock, options: argparse.Namespace) -> Journa
         except Exception:
             chain.path.unlink(missing_ok=True)  # it was not published, so the rollout was not started
             raise
-        return Journal(chain, clock)
+        journal = Journal(chain, clock)
+        notifier = Notifier(journal.state.plan.notify, os.environ, tell)
+        notifier.notify(chain.events[0], journal.state)
+        notifier.close()
+        return journal
 
 
 def gather(site: Site, clock: SystemClock, to: str | None) -> StartFacts:

@@ -6,15 +6,17 @@ On a terminal the picture of `rollout/view.py` is drawn live; elsewhere each cha
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from cli.rollout_load import SyntheticLoad
 from cli.rollout_screen import Screen
-from cli.rollout_site import Site, SystemClock
+from cli.rollout_site import Site, SystemClock, tell
 from cli.rollout_world import controller_of
 from rollout.controller import Tick
 from rollout.event_lines import line_of
+from rollout.notify import Notifier
 from rollout.record.chain import Chain
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
@@ -26,15 +28,21 @@ class SpokenJournal(Journal):
     """A record whose events are told as they are written, by this command or by another one."""
 
     def __init__(self, chain: Chain, clock: SystemClock, screen: Screen) -> None:
+        super().__init__(chain, clock)
         self._screen = screen
         self._told = len(chain.events)
-        super().__init__(chain, clock)
+        self._notifier = Notifier(self.state.plan.notify, os.environ, tell)
 
     def append(self, kind: Kind, data: Mapping[str, Any]) -> Event:
         """Write one event, and tell it."""
         event = super().append(kind, data)
         self.tell_new()
+        self._notifier.notify(event, self.state)
         return event
+
+    def close(self) -> None:
+        """Wait until the webhook is told."""
+        self._notifier.close()
 
     def tell_new(self) -> None:
         """Tell what was not told yet."""
@@ -66,8 +74,9 @@ class Ticker:
         return run(self._controller, self._clock, seconds=seconds, watch=self._show)
 
     def close(self) -> None:
-        """End the load."""
+        """End the load, and wait until the webhook is told."""
         self._load.stop()
+        self.journal.close()
 
     def _show(self, tick: Tick) -> None:
         self.journal.tell_new()

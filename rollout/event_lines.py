@@ -17,8 +17,12 @@ def line_of(event: Event) -> str | None:
     """`14:31:20  applied: blue 75 %, green 25 %`, in UTC; None for events that only add evidence."""
     if event.kind in _QUIET:
         return None
-    said = _said(event.kind, event.data)
-    return f"{datetime.fromtimestamp(event.at, UTC):%H:%M:%S}  {said}"
+    return f"{datetime.fromtimestamp(event.at, UTC):%H:%M:%S}  {text_of(event)}"
+
+
+def text_of(event: Event) -> str:
+    """The same without the time."""
+    return _said(event.kind, event.data)
 
 
 def _said(kind: Kind, data: Mapping[str, Any]) -> str:
