@@ -45,14 +45,32 @@ def run_pause(options: argparse.Namespace) -> int:
 def run_resume(options: argparse.Namespace) -> int:
     """Run `sluice rollout resume`."""
     site = site_of(options)
-    live = None
-    if options.drift == "adopt" and (endpoint := site.azure.endpoint()) is not None:
-        live = Split(traffic=endpoint.traffic, mirror=endpoint.mirror)
+    live, colours = _found(site) if options.drift == "adopt" else (None, None)
     plan = site.declared.read().plan if options.drift == "replan" else None
     return _say(
         options,
-        lambda state: people.resume(state, _actor(), options.reason, drift=options.drift, live=live, plan=plan),
+        lambda state: people.resume(
+            state, _actor(), options.reason, drift=options.drift, live=live, colours=colours, plan=plan
+        ),
     )
+
+
+def _found(site: Site) -> tuple[Split | None, dict[str, dict[str, str | None]]]:
+    """What Azure has: the split, and each colour's release, with its content where that release is declared."""
+    from cli.rollout_start import declared_colours
+
+    endpoint = site.azure.endpoint()
+    if endpoint is None:
+        return None, {}
+    declared = declared_colours(site)
+    colours = {
+        name: {
+            "release": live.release,
+            "content": declared[name].content if name in declared and declared[name].release == live.release else None,
+        }
+        for name, live in endpoint.deployments.items()
+    }
+    return Split(traffic=endpoint.traffic, mirror=endpoint.mirror), colours
 
 
 def run_approve(options: argparse.Namespace) -> int:

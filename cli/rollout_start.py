@@ -90,7 +90,7 @@ def gather(site: Site, clock: SystemClock, to: str | None) -> StartFacts:
         plan=declared.plan,
         declared=declared.split,
         stable=declared.stable,
-        colours=_colours(site),
+        colours=declared_colours(site),
         live=site.azure.endpoint(),
         limits=site.settings.limits,
         past=past,
@@ -110,7 +110,7 @@ def new_colour(site: Site) -> str:
         plan=declared.plan,
         declared=declared.split,
         stable=declared.stable,
-        colours=_colours(site),
+        colours=declared_colours(site),
         live=None,
         limits=site.settings.limits,
         past=[rollout for chain in site.chains() if (rollout := PastRollout.of(chain.events)) is not None],
@@ -177,7 +177,8 @@ def _most_instances(chosen: DeploymentSettings) -> int:
     return chosen.autoscale.max if chosen.autoscale else chosen.instances or 1
 
 
-def _colours(site: Site) -> dict[str, Colour]:
+def declared_colours(site: Site) -> dict[str, Colour]:
+    """Each colour with the digests of its release and its content. Raises UsageError for files that cannot be read."""
     chosen = _deployments(site)
     try:
         model = load_model(project_root() / "models" / site.key, chosen)

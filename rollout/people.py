@@ -48,11 +48,13 @@ def resume(
     *,
     drift: DriftAnswer | None = None,
     live: Split | None = None,
+    colours: Mapping[str, Mapping[str, str | None]] | None = None,
     plan: PlanSettings | None = None,
 ) -> Deed | None:
     """End a pause or a hold; `drift` answers drift.
 
-    `live` is what Azure has (for "adopt": it must be the split of a step), `plan` the stack file's (for "replan").
+    For "adopt", `live` is what Azure has, which must be the split of a step, and `colours` are the release and the
+    content of each colour there; for "replan", `plan` is the stack file's.
     """
     _require_under_way(state, "resume")
     held = state.held.kind if state.held else None
@@ -73,6 +75,9 @@ def resume(
     told = "goes on"
     if drift == "adopt":
         told = f"adopts {_adopted(state, live).describe()}"
+        if changed := _other_releases(state, colours or {}):
+            data["colours"] = changed
+            told += f" and the present release of {', '.join(changed)}, with evidence from now on"
     elif drift == "restore":
         told = f"restores {state.weights.describe()}"
     elif drift == "replan":
@@ -194,10 +199,18 @@ def _step_that_asks(state: RolloutState, verb: str) -> int:
     raise UsageError(f"`{verb}`: {state.id} waits for no approval; {when}. `sluice rollout status` shows what it does.")
 
 
+def _other_releases(
+    state: RolloutState, colours: Mapping[str, Mapping[str, str | None]]
+) -> dict[str, dict[str, str | None]]:
+    """The colours of the baseline whose release is not the one of the record."""
+    known = {name: colours[name] for name in state.stable_colours if name in colours}
+    return {name: dict(now) for name, now in known.items() if now["release"] != state.releases.get(name)}
+
+
 def _adopted(state: RolloutState, live: Split | None) -> Split:
-    """The live split, if it is that of a step of the plan."""
+    """The live split, if it is that of a step of the plan, or the one from before the rollout before its first step."""
     steps = [split_at(state.baseline, state.colour, step) for step in state.plan.steps]
-    if live is None or live not in steps:
+    if live is None or live not in (steps if state.step >= 0 else [*steps, state.baseline]):
         known = "; ".join(split.describe() for split in steps)
         has = live.describe() if live else "no such endpoint"
         raise UsageError(

@@ -86,6 +86,22 @@ def test_adopt_refuses_every_other_split(split: Split | None) -> None:
         resume(held(HoldKind.DRIFT), ANA, None, drift="adopt", live=split)
 
 
+def test_adopt_also_takes_another_release_of_a_stable_colour() -> None:
+    colours = {"blue": {"release": "b2", "content": "c2"}, "green": {"release": "green-release", "content": None}}
+    deed = resume(held(HoldKind.DRIFT), ANA, None, drift="adopt", live=AT_10, colours=colours)
+    assert done_by(deed)[1]["colours"] == {"blue": {"release": "b2", "content": "c2"}}
+    assert deed is not None
+    assert "the present release of blue" in deed.told
+
+
+def test_adopt_takes_the_baseline_before_the_first_step() -> None:
+    baseline = Split(traffic={"blue": 100})
+    state = held(HoldKind.DRIFT, step=-1, phase=Phase.PREPARE, weights=baseline)
+    assert done_by(resume(state, ANA, None, drift="adopt", live=baseline))[1]["drift"] == "adopt"
+    with pytest.raises(UsageError, match="takes only a split"):
+        resume(held(HoldKind.DRIFT), ANA, None, drift="adopt", live=baseline)
+
+
 def test_replan_takes_a_plan_that_has_the_present_weights() -> None:
     new = PlanSettings.from_values({**PLAN.as_values(), "min_requests": 5})
     assert done_by(resume(live(), ANA, None, drift="replan", plan=new))[1]["plan"]["min_requests"] == 5
