@@ -62,6 +62,9 @@ def _add_views(commands: Subparsers) -> None:
     _add(commands, "status", "rollout_status", "phase, weights, evidence, and the next command")
     _add(commands, "watch", "rollout_status", "the same, live, until the rollout is over; it changes nothing")
     _add(commands, "history", "rollout_status", "every rollout of the endpoint")
+    report = _add(commands, "report", "rollout_report", "one HTML file about a rollout")
+    report.add_argument("--output", "-o", metavar="FILE", help="default: <rollout>.html in this folder")
+    report.add_argument("--id", metavar="ROLLOUT", help="default: the last one")
 
 
 def _add_people(commands: Subparsers) -> None:

@@ -70,7 +70,14 @@ class Place:
 
     def as_values(self) -> dict[str, str]:
         """The part of `started` that says where."""
-        return dict(vars(self))
+        return {
+            "project": self.project,
+            "stack": self.stack,
+            "endpoint": self.endpoint,
+            "workspace": self.workspace,
+            "subscription": self.subscription,
+            "arm_host": self.arm_host,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

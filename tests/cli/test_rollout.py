@@ -9,7 +9,7 @@ import pytest
 from cli import main as command
 from cli import rollout
 
-READING = ("plan", "power", "status", "watch", "history")
+READING = ("plan", "power", "status", "watch", "history", "report")
 WRITING = ("start", "run", "pause", "resume", "approve", "reject", "promote", "rollback", "abort")
 STACK_FILE = """
 config:

@@ -156,6 +156,16 @@ def test_status_and_history_read_the_record_when_azure_does_not_answer(
     assert "blue → green" in capsys.readouterr().out
 
 
+def test_a_report_is_one_file(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.html"
+    assert run(f"report fraud -o {page}") == 0
+    assert str(page) in capsys.readouterr().out
+    assert "20261128T120000Z-green" in page.read_text()
+    assert run(f"report fraud -o {page} --id 20261128T120000Z-green --json") == 0
+    assert run("report fraud --id other") == 2
+    assert "(known: 20261128T120000Z-green)" in capsys.readouterr().err
+
+
 def test_another_runner_that_pushed_first_is_followed_and_the_word_is_said_again(
     run: Run, chain: Chain, tmp_path: Path
 ) -> None:
