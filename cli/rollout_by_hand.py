@@ -41,7 +41,7 @@ def set_weights(site: Site, options: argparse.Namespace) -> int:
         _require_live(site, split, clock)
         files = record_files(site.folder)
         if files:
-            repository = site.repository(files[-1], options)
+            repository = site.repository(files[-1], options, way_back=True)
             trailers = {"To": split.describe(), "Reason": options.reason or ""}
             subject = f"rollout({site.key}): {split.describe()} in {site.stack}, set by hand"
             repository.publish(Message(subject=subject, trailers=trailers), patient=False)

@@ -165,7 +165,7 @@ def record_deed(
     for attempt in range(1, ATTEMPTS + 1):
         with endpoint_lock(site.folder, clock):
             journal = site.last_journal(clock)
-            repository = site.repository(journal.chain.path, options)
+            repository = site.repository(journal.chain.path, options, way_back=way_back)
             journal.way_back = way_back
             theirs = repository.sync()
             if theirs is not None:

@@ -131,13 +131,20 @@ class Site:
 
         return StackFile(self.stack_file, self.key)
 
-    def repository(self, record: Path, options: argparse.Namespace) -> Repository:
-        """The clone that takes commits of stack file and record; without --commit it does nothing."""
+    def repository(self, record: Path, options: argparse.Namespace, *, way_back: bool = False) -> Repository:
+        """The clone that takes commits of stack file and record; without --commit it does nothing.
+
+        On a way back, what git or origin refuses is told and stops nothing.
+        """
         if not (options.commit or options.push):
             return NoCommits()
+        from rollout.repository.best_effort import BestEffort
         from rollout.repository.clone import Clone
 
-        return Clone(self.declared, record, push=options.push, say=tell)
+        def opened() -> Repository:
+            return Clone(self.declared, record, push=options.push, say=tell)
+
+        return BestEffort(opened, tell) if way_back else opened()
 
     def last_journal(self, clock: SystemClock) -> Journal:
         """Its last record. Raises UsageError if there is none."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def controller_of(site: Site, clock: SystemClock, journal: Journal, options: argparse.Namespace) -> Controller:
     """The controller of one rollout."""
     root = project_root()
-    repository = site.repository(journal.chain.path, options)
+    repository = site.repository(journal.chain.path, options, way_back=journal.state.back is not None)
     address = EndpointAddress(
         site.names.subscription_id,
         site.names.resource_group,
