@@ -34,6 +34,8 @@ PURE = (
     "transitions",
     "stack_config",
     "rollout_config",
+    "rollout.decision",
+    "rollout.evidence.ledger",
     "gate_config",
     "config_values",
     "declared_change",
