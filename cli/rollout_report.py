@@ -4,45 +4,40 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 from pathlib import Path
 
 from cli.rollout_site import Site, SystemClock, site_of, tell
 from command_errors import UnavailableError, UsageError, explain_system_error
 from exit_codes import ExitCode
-from rollout.record.chain import Chain
-from rollout.report.page import Commit, render
+from rollout.record.journal import Journal
+from rollout.report.commits import commits_of
+from rollout.report.page import render
+from rollout.report.summary import sentence
 
 
 def run_report(options: argparse.Namespace) -> int:
-    """Run `sluice rollout report`."""
+    """Run `sluice rollout report`. A broken record is reported up to the break."""
     site = site_of(options)
-    chain = _chosen(site, options.id) if options.id else site.last_journal(SystemClock()).chain
-    output = Path(options.output or f"{chain.path.stem}.html")
-    tell(f"drawing {chain.path.stem}")
-    page = render(chain.events, commits=_commits(chain.path), broken=chain.broken)
+    journal = _chosen(site, options.id) if options.id else site.last_journal(SystemClock())
+    record = journal.chain.path
+    output = Path(options.output or f"{record.stem}.html")
+    events = journal.chain.events[: journal.state.events]  # as far as they make sense
+    tell(f"{record.stem}: {sentence(events)}")
+    page = render(events, commits=commits_of(record), broken=journal.broken)
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UnavailableError(f"the report was not written: {explain_system_error(error)}") from error
-    print(json.dumps({"report": str(output)}) if options.json else str(output))
+    facts = {"report": str(output), "id": record.stem, "sentence": sentence(events), "broken": journal.broken}
+    print(json.dumps(facts, indent=2) if options.json else str(output))
     return ExitCode.DONE
 
 
-def _chosen(site: Site, rollout: str) -> Chain:
+def _chosen(site: Site, rollout: str) -> Journal:
     chains = {chain.path.stem: chain for chain in site.chains()}
     if rollout not in chains:
         known = ", ".join(chains) or "none"
-        raise UsageError(f"{site.key} has no rollout {rollout} in {site.stack} (known: {known}).")
-    return chains[rollout]
-
-
-def _commits(record: Path) -> list[Commit]:
-    """The commits that changed a record, oldest first; none outside of a repository."""
-    command = ["git", "-C", str(record.parent), "log", "--reverse", "--format=%H %ct %s", "--", record.name]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, errors="replace").stdout
-    except OSError:
-        return []
-    lines = (line.split(" ", 2) for line in said.splitlines())
-    return [Commit(sha=sha, at=int(at), subject=subject) for sha, at, subject in lines]
+        raise UsageError(
+            f"{site.key} has no rollout {rollout} in {site.stack} (known: {known}). Give --id one of these."
+        )
+    return Journal(chains[rollout], SystemClock())

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from rollout.order import Outcome
 from rollout.record.event import Event, Kind
 from rollout.report import tables
+from rollout.report.commits import Commit
 from rollout.report.summary import sentence
 from rollout.report.timeline import Timeline
 
 _STYLE = Path(__file__).with_name("style.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """A browser runs no script in the page and loads nothing for it, whatever the record says."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Commit:
-    """A commit that changed the record or the weights."""
-
-    sha: str
-    at: int
-    """Seconds since 1970."""
-    subject: str
 
 
 def render(events: Sequence[Event], *, commits: Sequence[Commit] = (), broken: str | None = None) -> str:

@@ -99,7 +99,7 @@ def test_an_endpoint_that_the_stack_does_not_declare_is_refused(
     assert "declares no endpoint fraude (declared: fraud). Did you mean fraud?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["status", "watch", "pause", "resume", "approve", "rollback", "step"])
+@pytest.mark.parametrize("verb", ["status", "watch", "report", "pause", "resume", "approve", "rollback", "step"])
 def test_an_endpoint_without_a_rollout_says_how_to_start_one(
     verb: str, stack: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

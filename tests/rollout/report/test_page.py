@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rollout.report.page import Commit, render
+from rollout.report.commits import Commit
+from rollout.report.page import render
 from rollout.report.summary import sentence
 from rollout_config import plan_digest
 from tests.rollout.record.rollouts import Story
