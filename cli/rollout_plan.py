@@ -71,7 +71,8 @@ def run_backtest(options: argparse.Namespace) -> int:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}. Name another file.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise UsageError(f"{file} cannot be read: {reason}. Check the name of the file.") from error
     recorded = read_record(text, name=file.name) if options.record else read_csv(text, name=file.name)
     colour = options.to or recorded.colour or new_colour(site)
     baseline = recorded.baseline or site.declared.read().split

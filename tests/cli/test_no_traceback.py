@@ -59,8 +59,8 @@ QUESTIONS: list[tuple[str, str, dict[str, Answer | Exception]]] = [
     *[("doctor --stack dev", area, {}) for area in ("metadata", "token", "subscription", "group", "kept vault")],
 ]
 REMEDY = re.compile(
-    r"\b(allow|ask|check|compare|correct|delete|fix|free|give|go|let|log in|look|raise|repair|restore|run|see|send|set|"
-    r"try|wait)\b|`",
+    r"\b(add|allow|ask|check|compare|correct|delete|fix|free|give|go|let|log in|look|raise|repair|restore|run|see|send|"
+    r"set|try|wait)\b|`",
     re.IGNORECASE,
 )
 
