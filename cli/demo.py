@@ -1,7 +1,7 @@
 """`sluice demo`: the whole story on a separate local Azure, in about two minutes, narrated while it runs.
 
-It deploys, serves, promotes a better version under load and rolls a bad one back; it previews every change of traffic
-first, which must be exactly one update. It runs in a temporary folder with its own ports and deletes the folder at the
+It deploys and serves a model; then the rollout controller takes a better version to 100 % under load and brings a bad
+one back, both by itself. It runs in a temporary folder with its own ports and deletes the folder at the
 end, also on Ctrl-C; it does not touch the repository or the user's own local Azure. `cli.story` has the single acts.
 """
 
@@ -34,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, _as_interrupt)
     started = time.monotonic()
-    with _stage() as home:
-        story = Story(project_root(), home, STACK)
+    with _stage():
+        story = Story(project_root(), STACK)
         try:
             story.tell()
         finally:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _stage() -> Iterator[LocalHome]:
+def _stage() -> Iterator[None]:
     """Run a local Azure in a temporary folder; this process's environment points at it."""
     from rehearsal.environment import local_environment
     from rehearsal.server_process import start, stop
@@ -62,7 +62,7 @@ def _stage() -> Iterator[LocalHome]:
         os.environ.clear()
         os.environ.update(variables)
         print(f"  the stack file is a copy: {variables['PULUMI_OPTION_CONFIG_FILE']}")
-        yield home
+        yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave processes behind
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
