@@ -26,8 +26,8 @@ demo: setup ## the whole story on this machine, in about two minutes
 test: setup ## all tests, those without a CLI first; ORDER=random in a random order, ORDER=seed in that order again
 	@$(PYTEST) -n auto --dist loadfile --hypothesis-profile thorough $(if $(ORDER),--order $(ORDER))
 
-unit: setup ## the tests that need neither CLI nor local Azure; seconds
-	@$(PYTEST) -n auto -m "not integration"
+unit: setup ## the tests that need neither CLI nor local Azure nor a long computation; seconds
+	@$(PYTEST) -n auto -m "not integration and not slow"
 
 check: setup ## format, lint, types, dead code
 	$(BIN)/ruff format --check .

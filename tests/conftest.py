@@ -7,6 +7,7 @@ tests in them, and prints a seed that repeats the order (`--order SEED`).
 
 import os
 import random
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -65,10 +66,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not import modules that hold only integration tests if none will run: an import takes seconds."""
-    if config.option.markexpr != "not integration" or collection_path.suffix != ".py":
+    """Do not import modules that hold only integration or slow tests if none will run: an import takes seconds."""
+    unwanted = re.findall(r"not (integration|slow)", config.option.markexpr)
+    if not unwanted or collection_path.suffix != ".py":
         return None
-    return "\npytestmark = pytest.mark.integration" in collection_path.read_text(encoding="utf-8") or None
+    text = collection_path.read_text(encoding="utf-8")
+    return any(f"\npytestmark = pytest.mark.{marker}" in text for marker in unwanted) or None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -18,6 +18,8 @@ from rollout.split import Split
 from tests.rollout.record.rollouts import BLUE, GREEN
 from tests.rollout.world import BadWhen, Room, good
 
+pytestmark = pytest.mark.slow
+
 BAD = 0.3
 
 

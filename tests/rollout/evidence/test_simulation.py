@@ -5,6 +5,8 @@ import pytest
 from bench.gates.measurement import reached, simulate
 from bench.gates.scenarios import Scenario, scenarios
 
+pytestmark = pytest.mark.slow
+
 AIMS = {(each.group, each.name): each for each in scenarios() if str(each.aim) != "–"}
 HELD = [
     ("identical, 0.5 %", "60 rpm"),

@@ -18,6 +18,8 @@ from rollout.plan.recorded import EXAMPLE
 from rollout.split import Split
 from rollout_config import PRESETS, PlanSettings
 
+pytestmark = pytest.mark.slow
+
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "rollout-plan.md").read_text(encoding="utf-8")
 PLANS = [
