@@ -11,7 +11,7 @@ from command_errors import CommandError, UnavailableError, UsageError
 from exit_codes import ExitCode
 from rollout.change.commit_message import change_message, closing_message, withdrawal_message
 from rollout.change.tools import Tools
-from rollout.errors import Overtaken
+from rollout.errors import EngineError, Overtaken
 from rollout.order import Changed, Ending, Intent, Order
 from rollout.ports import Record
 from rollout.record.event import Kind
@@ -87,7 +87,10 @@ class Attempt:
     def finished(self, *, found: bool = False) -> Changed:
         """Azure has the weights: write it down, with the end of the rollout if this is its last change, and push."""
         self._append_applied(found)
-        return self._published()
+        changed = self._published()
+        if self.closing is not None:
+            self._unprotect()
+        return changed
 
     def reconciled(self) -> Changed:
         """File and state have followed a break-glass: write it down."""
@@ -139,6 +142,17 @@ class Attempt:
             except (UsageError, UnavailableError) as error:
                 reason = f"{reason}\nThe withdrawal was not pushed: {error}"
         return Changed(ending=ending, reason=reason, exit_code=exit_code, pending=pending, seconds=self.seconds)
+
+    def _unprotect(self) -> None:
+        """Let the protection of deployments follow the weights. Nothing depends on it but their removal."""
+        try:
+            ran = self.tools.engine.up_without_changes()
+        except EngineError as error:
+            self.tools.say(f"the weights are in place; the engine's state could not follow: {error}")
+        else:
+            if not ran:
+                stack = self.record.state.stack
+                self.tools.say(f"the stack file declares other changes too: run `pulumi up --stack {stack}`.")
 
     def _append_applied(self, found: bool) -> None:
         data = {"intent": self.intent.seq, "found": found, "update": None, "seconds": dict(self.seconds)}

@@ -42,6 +42,17 @@ class PatientEngine:
         """
         return self._unlocked(lambda: self._engine.up(skip_preview=True, refresh=refresh, targets=self._targets))
 
+    def up_without_changes(self) -> bool:
+        """Run an update of the whole stack if it changes no resource; return whether it ran.
+
+        It brings the flags of the engine's state up to date: an update of the endpoint alone leaves deployments
+        protected that have no weight any more, and the engine would refuse to remove them.
+        """
+        if not self.preview().is_empty:
+            return False
+        self._unlocked(lambda: self._engine.up(skip_preview=True))
+        return True
+
     def _unlocked(self, operation: Callable[[], T]) -> T:
         deadline = self._clock.now() + WAIT_SECONDS
         removals, told = 0, False

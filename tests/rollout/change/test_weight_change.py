@@ -66,7 +66,8 @@ def test_the_last_write_moves_stable_and_ends_the_rollout_in_the_same_commit(wor
     assert changed.ending is Ending.APPLIED
     assert world.kinds() == ["intent", "applied", "ended"]
     assert world.file.lines().stable == "green"
-    assert [call[0] for call in world.engine.calls] == ["preview"], "Azure has it"
+    calls = [("preview", False, ()), ("preview", False, ()), ("up", False, ())]
+    assert world.engine.calls == calls, "Azure has the weights; the last update only moves protection"
     assert world.remote.subjects == [
         "rollout(fraud-detection): green becomes stable in prod",
         "rollout(fraud-detection): done, green is stable",
@@ -204,7 +205,8 @@ def test_a_way_back_waits_for_neither_push_nor_preview(at_ten: World) -> None:
     at_ten.engine.pending = (update("azure-native:keyvault:Vault", "vault"),)
     changed = at_ten.change.make(at_ten.record, BACK, CLOSING)
     assert (changed.ending, changed.reason) == (Ending.APPLIED, "")
-    assert at_ten.engine.calls == [("up", False, TARGET)]
+    assert at_ten.engine.calls == [("up", False, TARGET), ("preview", False, ())]
+    assert at_ten.said[-1] == "the stack file declares other changes too: run `pulumi up --stack prod`."
     assert at_ten.kinds()[2:] == ["intent", "applied", "ended"]
     assert at_ten.remote.patience == [False, True]
     assert at_ten.remote.subjects[-1] == "rollout(fraud-detection): green rolled back from 10 %: error_rate 64:1"
