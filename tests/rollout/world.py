@@ -132,7 +132,7 @@ class FakeMetrics:
     def interval(self, start: int) -> Interval:
         counts: dict[str, Counts] = {}
         for seconds, split, age in self.azure.split_during(start, start + GRAIN):
-            for name, percent in split.traffic.items():
+            for name, percent in (*split.traffic.items(), *split.mirror.items()):
                 requests = self.rpm * seconds * percent // (100 * GRAIN)
                 rate = self.error_rate(split, age) if name == "green" else self.shared_error_rate
                 seed = random.Random(f"{start} {name} {seconds}")
