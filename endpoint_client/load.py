@@ -33,7 +33,7 @@ Post = Callable[[bytes], Awaitable[tuple[int, Mapping[str, str]]]]
 
 
 class Load:
-    """Sends requests until it is stopped; the counting window can be restarted during the load.
+    """Sends requests until it is stopped, and counts the answers in `total`, also while it runs.
 
     With `rate` (requests per second) it is an open loop with at most `in_flight` open requests, else a closed loop of
     `clients`, each of which pauses `pause_seconds` after an answer. `timeout_seconds` begins when a request is sent.
@@ -72,14 +72,8 @@ class Load:
         if deployment:
             self.headers[DEPLOYMENT_HEADER] = deployment
         self.total = Tally()
-        self.window = Tally()
         self._stopping = False
         self._sent = 0
-
-    def restart_window(self) -> Tally:
-        """Close the current counting window and open the next; the total continues."""
-        closed, self.window = self.window, Tally()
-        return closed
 
     def stop(self) -> None:
         """Start no further request, and end when the open ones are answered; any thread may call it."""
@@ -138,8 +132,7 @@ class Load:
                     if not self._stopping:
                         self._count_failure(NOT_STARTED, int(planned) - number)
                     return
-                for tally in self._tallies():
-                    tally.count_start(_now() - due)
+                self.total.count_start(_now() - due)
                 group.create_task(self._send(post, due)).add_done_callback(lambda _: room.release())
 
     async def _wait_until(self, moment: float) -> bool:
@@ -171,15 +164,10 @@ class Load:
             self._count_failure(type(error).__name__, 1)
             return
         latency = _now() - due
-        for tally in self._tallies():
-            tally.count_answer(status, headers, latency)
+        self.total.count_answer(status, headers, latency)
 
     def _count_failure(self, kind: str, count: int) -> None:
-        for tally in self._tallies():
-            tally.failures[kind] += count
-
-    def _tallies(self) -> tuple[Tally, Tally]:
-        return self.total, self.window
+        self.total.failures[kind] += count
 
 
 def _now() -> float:

@@ -1,4 +1,5 @@
-"""The rollout controller: today its seam to the Pulumi engine (`engine`), later its decisions, gates and record.
+"""The rollout controller: evidence moves the weights of an endpoint, and brings them back.
 
 It depends neither on the components nor on the local Azure; its environment decides which cloud it reaches.
+`docs/architecture.md` says where a stranger begins to read.
 """

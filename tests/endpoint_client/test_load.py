@@ -45,21 +45,6 @@ def test_answers_are_counted_per_deployment_and_status() -> None:
     assert set(seen) == {"Bearer k"}
 
 
-def test_a_window_counts_afresh_and_the_total_goes_on() -> None:
-    async def handler(request: web.Request) -> web.Response:
-        return web.Response(headers={DEPLOYMENT_HEADER: "blue"})
-
-    async def use(uri: str) -> Tally:
-        load = Load(uri, [b"{}"], key=None, clients=1)
-        await load.run(requests=5)
-        first = load.restart_window()
-        await load.run(requests=3)
-        assert (first.requests, load.window.requests) == (5, 3)
-        return load.total
-
-    assert asyncio.run(against(handler, use)).requests == 8
-
-
 def test_a_connection_that_breaks_is_a_failure_and_not_an_answer() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
