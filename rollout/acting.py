@@ -55,13 +55,16 @@ class Acting:
         probes: Probes,
         capacity: Capacity,
         closing: Closing,
+        spent: Mapping[str, float] | None = None,
     ) -> None:
+        """`spent`: seconds of the tick's parts before."""
         self._journal = journal
         self._change = change
         self._repository = repository
         self._probes = probes
         self._capacity = capacity
         self._closing = closing
+        self._spent = spent
 
     def do(self, act: Act, *, now: int, unsynced: CommandError | None) -> Done:
         """Carry the act out. `unsynced`: the remote could not be read, so nothing may go forward."""
@@ -98,14 +101,14 @@ class Acting:
         if unsynced is not None:
             return Done(f"no step forward: {unsynced}", unsynced.exit_code)
         self._journal.require_written()
-        return self._told(self._change.make(self._journal, order, self._closing_of(order)), order)
+        return self._told(self._change.make(self._journal, order, self._closing_of(order), self._spent), order)
 
     def _back(self, act: Move) -> Done:
         self._journal.way_back = True
         if act.verdict is not None:
             self._journal.append(Kind.VERDICT, {"gate": act.verdict.partition(":")[0], "reason": act.verdict})
         order = act.order
-        return self._told(self._change.make(self._journal, order, self._closing_of(order)), order)
+        return self._told(self._change.make(self._journal, order, self._closing_of(order), self._spent), order)
 
     def _finish(self, act: Resume | Confirm | Withdraw | BreakGlass | Reconcile, unsynced: CommandError | None) -> Done:
         journal, change, intent = self._journal, self._change, act.intent

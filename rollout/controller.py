@@ -6,6 +6,7 @@ anywhere is continued by the next tick, here or in a fresh clone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -114,16 +115,19 @@ class Controller:
                 Kind.NOTED, {"what": "torn", "text": f"a line that a crash had cut off was dropped: {torn[:80]}"}
             )
         self._note_unwatched(now)
+        began = time.monotonic()
         unsynced = self._sync()
         reading = self._read(now)
         evidence = self._evidence(reading, now)
+        known = time.monotonic()
         act = decide(journal.state.plan, journal.state, evidence, now)
         if isinstance(act, Move) and act.order.direction is Direction.FORWARD and act.order.outcome is None:
             evidence = replace(evidence, capacity_problem=self._capacity(act))
             act = decide(journal.state.plan, journal.state, evidence, now)
         if journal.broken is not None and not _is_back(act):
             raise BrokenRecord(journal.broken)
-        acting = Acting(journal, world.change, world.repository, world.probes, world.capacity, self._closing)
+        spent = {"read": round(known - began, 3), "decide": round(time.monotonic() - known, 3)}
+        acting = Acting(journal, world.change, world.repository, world.probes, world.capacity, self._closing, spent)
         done = acting.do(act, now=now, unsynced=unsynced)
         return self._told(act, done.exit_code, done.text, evidence, reading, now)
 

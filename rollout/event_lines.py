@@ -41,7 +41,8 @@ def _said(kind: Kind, data: Mapping[str, Any]) -> str:
         case Kind.INTENT:
             said = _intent(data)
         case Kind.APPLIED:
-            took = f" in {sum(data['seconds'].values()):.1f} s" if data.get("seconds") else ""
+            seconds = [one for part, one in (data.get("seconds") or {}).items() if part not in ("read", "decide")]
+            took = f" in {sum(seconds):.1f} s" if seconds else ""
             said = f"applied{took}{', found in Azure' if data.get('found') else ''}"
         case Kind.OBSERVED:
             shares = ", ".join(f"{name} {share:.1%}" for name, share in sorted(data["shares"].items()))

@@ -197,8 +197,10 @@ class Change(Protocol):
     the data of `ended`, in the same commit.
     """
 
-    def make(self, record: Record, order: Order, closing: Mapping[str, Any] | None) -> Changed:
-        """Append the intent and carry it out."""
+    def make(
+        self, record: Record, order: Order, closing: Mapping[str, Any] | None, spent: Mapping[str, float] | None = None
+    ) -> Changed:
+        """Append the intent and carry it out. `spent`: seconds of the tick's parts before, for `applied`."""
 
     def resume(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> Changed:
         """Carry out an open intent that Azure does not have: file, commit and push as far as missing, then up."""

@@ -26,12 +26,19 @@ CLOSED_BY_OTHERS = "another runner has closed this change; run the command again
 class Attempt:
     """An intent that is carried out, and its record. `closing` is the data of `ended`, if the rollout ends with it."""
 
-    def __init__(self, tools: Tools, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        record: Record,
+        intent: Intent,
+        closing: Mapping[str, Any] | None,
+        spent: Mapping[str, float] | None = None,
+    ) -> None:
         self.tools = tools
         self.record = record
         self.intent = intent
         self.closing = closing
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, float] = dict(spent or {})
 
     @property
     def order(self) -> Order:

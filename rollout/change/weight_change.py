@@ -30,14 +30,16 @@ class WeightChange:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
 
-    def make(self, record: Record, order: Order, closing: Closing) -> Changed:
+    def make(self, record: Record, order: Order, closing: Closing, spent: Mapping[str, float] | None = None) -> Changed:
         """Append the intent and carry it out. Raises RecordUnwritable, and then nothing was changed."""
         if order.direction is Direction.BACK:
-            return go_back(Attempt(self._tools, record, opened(record, order), closing), refresh=False)
+            return go_back(Attempt(self._tools, record, opened(record, order), closing, spent), refresh=False)
         refresh = order.direction is Direction.RESTORE
-        return self._alone(
-            record, lambda: go_forward(Attempt(self._tools, record, opened(record, order), closing), refresh=refresh)
-        )
+
+        def forward() -> Changed:
+            return go_forward(Attempt(self._tools, record, opened(record, order), closing, spent), refresh=refresh)
+
+        return self._alone(record, forward)
 
     def resume(self, record: Record, intent: Intent, closing: Closing) -> Changed:
         """Carry out an open intent that Azure does not have: file, commit and push as far as missing, then up."""

@@ -229,7 +229,9 @@ class FakeChange:
     ups: int = 0
     glass: int = 0
 
-    def make(self, record: Record, order: Order, closing: Mapping[str, Any] | None) -> Changed:
+    def make(
+        self, record: Record, order: Order, closing: Mapping[str, Any] | None, spent: Mapping[str, float] | None = None
+    ) -> Changed:
         self.point(1)
         self.point(2)
         event = record.append(Kind.INTENT, order.as_values())

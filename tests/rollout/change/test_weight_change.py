@@ -37,7 +37,7 @@ def at_ten(world: World) -> World:
 
 
 def test_a_step_forward_is_pushed_previewed_applied_and_read_twice(world: World) -> None:
-    changed = world.change.make(world.record, FORWARD, None)
+    changed = world.change.make(world.record, FORWARD, None, {"read": 1.5, "decide": 0.001})
     assert (changed.ending, changed.reason) == (Ending.APPLIED, "")
     assert world.kinds() == ["intent", "applied"]
     assert world.engine.calls == [("preview", False, ()), ("up", False, TARGET)]
@@ -45,8 +45,8 @@ def test_a_step_forward_is_pushed_previewed_applied_and_read_twice(world: World)
         "rollout(fraud-detection): green 0 → 10 % in prod",
         "rollout(fraud-detection): blue 90 %, green 10 % in prod",
     ]
-    assert set(changed.seconds or ()) == {"write", "publish", "preview", "up", "verify"}
-    assert world.record.chain.events[-1].data["seconds"].keys() == {"write", "publish", "preview", "up", "verify"}
+    parts = {"read", "decide", "write", "publish", "preview", "up", "verify"}
+    assert world.record.chain.events[-1].data["seconds"].keys() == set(changed.seconds or ()) == parts
     world.require_settled(TEN)
 
 
