@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from assessment.declaration import DIGEST_DIGITS
 from cli.rollout_site import Site, SystemClock, site_of, tell
+from cli.rollout_world import capacity_of
 from command_errors import UsageError
 from exit_codes import ExitCode
 from models.errors import ModelError
@@ -99,7 +100,7 @@ def gather(site: Site, clock: SystemClock, to: str | None) -> StartFacts:
         pending=_pending(site),
     )
     colour, _ = chosen_colour(facts, to)
-    return replace(facts, unfit=_unfit(site, facts, colour)) if colour is not None else facts
+    return replace(facts, unfit=_unfit(site, clock, facts, colour)) if colour is not None else facts
 
 
 def new_colour(site: Site) -> str:
@@ -149,13 +150,18 @@ def last_hour(site: Site, now: int) -> dict[str, Counts]:
     return totals
 
 
-def _unfit(site: Site, facts: StartFacts, colour: str) -> tuple[str, ...]:
+def _unfit(site: Site, clock: SystemClock, facts: StartFacts, colour: str) -> tuple[str, ...]:
+    """What the lint of the plan refuses, and a stable colour that autoscale could shrink."""
     if facts.plan is None:
         return ()
     found = check_plan(facts.plan, endpoint_facts(site, facts.declared, colour, grain=site.monitor.grain.seconds))
     for warning in found.warnings:
         tell(f"warning: {warning}")
-    return tuple(str(problem) for problem in found.refusals)
+    reasons = [str(problem) for problem in found.refusals]
+    capacity = capacity_of(site, clock)
+    if facts.plan.hold_stable and facts.stable is not None and (floor := capacity.floor(facts.stable)) is not None:
+        reasons.append(capacity.set_floor(floor).reason)
+    return tuple(reasons)
 
 
 def _place(site: Site) -> Place:

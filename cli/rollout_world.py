@@ -42,7 +42,7 @@ def controller_of(site: Site, clock: SystemClock, journal: Journal, options: arg
         azure=site.azure,
         metrics=AzureMetrics(site.monitor, root, clock.sleep),
         probes=DirectProbes(site.azure.arm, address, root / "models" / site.key, clock.now),
-        capacity=_capacity(site, clock),
+        capacity=capacity_of(site, clock),
         stack_file=site.declared,
         repository=repository,
         change=_change(site, clock, repository),
@@ -51,7 +51,8 @@ def controller_of(site: Site, clock: SystemClock, journal: Journal, options: arg
     return Controller(journal, world, site.owner)
 
 
-def _capacity(site: Site, clock: SystemClock) -> DeclaredCapacity:
+def capacity_of(site: Site, clock: SystemClock) -> DeclaredCapacity:
+    """The instances of the endpoint's colours."""
     return DeclaredCapacity(
         stack=site.stack,
         key=site.key,
