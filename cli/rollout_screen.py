@@ -21,7 +21,7 @@ class Screen:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(file=stream, highlight=False), auto_refresh=False)
+            self._live = Live(console=Console(file=stream, highlight=False), auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
         """Begin the picture."""
@@ -30,7 +30,7 @@ class Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the last picture on the terminal."""
+        """Remove the picture; the command prints where the rollout stands."""
         if self._live is not None:
             self._live.stop()
 

@@ -11,6 +11,7 @@ from rollout.split import Split
 
 _QUIET = frozenset({Kind.EVIDENCE, Kind.ATTEMPT, Kind.METRICS_ERROR, Kind.DRIFT})
 """Drift also holds the rollout, and that line has the reason."""
+_DIRECTIONS = {"forward": "changing", "back": "going back", "restore": "restoring", "adopt": "adopting"}
 
 
 def line_of(event: Event) -> str | None:
@@ -75,7 +76,8 @@ def _intent(data: Mapping[str, Any]) -> str:
     start, to = (Split.from_values(data[side]).describe() for side in ("from", "to"))
     if start == to and data.get("stable"):
         return f"{data['stable']} becomes the stable colour ({data['why']})"
-    return f"{'going back' if data['direction'] == 'back' else 'changing'}: {start} → {to} ({data['why']})"
+    verb = _DIRECTIONS[data["direction"]]
+    return f"{verb}: {to if start == to else f'{start} → {to}'} ({data['why']})"
 
 
 def _problem(data: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ def run(controller: Controller, clock: Clock, *, seconds: int | None = None, wat
             if until is not None:
                 pause = min(pause, max(0, until - clock.now()))
             if asked.set or not slept(clock, pause, asked):
-                return replace(tick, text=f"{tick.text} {how_to_go_on(tick.state)}")
+                return replace(tick, text=f"{tick.text.rstrip('.')}. {how_to_go_on(tick.state)}")
 
 
 def is_last(tick: Tick) -> bool:

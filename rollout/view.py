@@ -224,7 +224,7 @@ def _footer(seen: Seen) -> Iterator[Row]:
     parts = [*_progress(state, seen.now), _lag(seen), f"rollback: {rollback}"]
     yield ((" " + " · ".join(part for part in parts if part), ""),)
     command = next_command(state)
-    if command is not None:
+    if command is not None and (state.held is not None or seen.next_tick is None):  # else a command runs already
         yield ((f" next: {command}", "bold"),)
 
 

@@ -96,12 +96,17 @@ class Pipelines:
     def run(self, *words: str, expect: int, **variables: str) -> "subprocess.CompletedProcess[str]":
         """One run: `sluice rollout ...` in a fresh clone."""
         clone = self.clone()
-        environment = {name: value for name, value in self.stack.environment.items() if name != OPTION}
         identity = {f"GIT_{role}_{part}": "ci" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
         done = subprocess.run(
             [str(SLUICE), "rollout", *words, "--stack", self.stack.name],
             cwd=clone,
-            env={**environment, **GITHUB, **identity, **variables},
+            env={
+                **self.stack.environment,
+                **GITHUB,
+                **identity,
+                **variables,
+                "PULUMI_OPTION_CONFIG_FILE": str(clone / "Pulumi.dev.yaml"),
+            },
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -118,9 +123,6 @@ class Pipelines:
         """The events of the only record on the branch."""
         (name,) = git(self.origin, "ls-tree", "-r", "--name-only", "main", "--", "rollouts").split()
         return [json.loads(line) for line in self.pushed(name).splitlines()]
-
-
-OPTION = "PULUMI_OPTION_CONFIG_FILE"
 
 
 def git(folder: Path, *arguments: str) -> str:

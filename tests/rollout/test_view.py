@@ -58,8 +58,8 @@ def test_a_step_that_bakes() -> None:
         " latency_p95  ceiling 0.6:1   versus 2.1:1 of 50:1   inconclusive (dry run): too few   ▆▇▇▇█",
         " bake 5m of 5m · then 50 % (needs approval) · metrics 2m05s behind · "
         "rollback: sluice rollout rollback fraud-detection --stack prod",
-        " next: sluice rollout run fraud-detection --stack prod",
     ]
+    assert shown(next_tick=None)[-1] == " next: sluice rollout run fraud-detection --stack prod"
 
 
 def test_a_rollout_before_its_first_step_has_no_metrics() -> None:
@@ -94,7 +94,7 @@ def test_a_hold_says_for_how_long_why_and_what_to_type() -> None:
 def test_the_way_back_says_where_to_and_why() -> None:
     lines = shown(back=Back(outcome=Outcome.ROLLED_BACK, why="error_rate 64:1"))
     assert "going back" in lines[0]
-    assert lines[-2].startswith(" goes back to blue 100 %: error_rate 64:1")
+    assert lines[-1].startswith(" goes back to blue 100 %: error_rate 64:1")
 
 
 def test_an_end_has_its_reason_and_the_time_in_which_it_can_be_rolled_back() -> None:
