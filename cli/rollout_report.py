@@ -22,13 +22,13 @@ def run_report(options: argparse.Namespace) -> int:
     record = journal.chain.path
     output = Path(options.output or f"{record.stem}.html")
     events = journal.chain.events[: journal.state.events]  # as far as they make sense
-    tell(f"{record.stem}: {sentence(events)}")
+    tell(f"{record.stem}: {sentence(journal.state)}")
     page = render(events, commits=commits_of(record), broken=journal.broken)
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UnavailableError(f"the report was not written: {explain_system_error(error)}") from error
-    facts = {"report": str(output), "id": record.stem, "sentence": sentence(events), "broken": journal.broken}
+    facts = {"report": str(output), "id": record.stem, "sentence": sentence(journal.state), "broken": journal.broken}
     print(json.dumps(facts, indent=2) if options.json else str(output))
     return ExitCode.DONE
 

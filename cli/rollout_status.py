@@ -73,7 +73,7 @@ def conclude(site: Site, journal: Journal, clock: SystemClock, options: argparse
         return
     print(plain(picture(seen)))
     if journal.state.is_over or journal.state.back is not None:
-        print(sentence(journal.chain.events))
+        print(sentence(journal.state))
 
 
 def look(site: Site, journal: Journal, now: int) -> Seen:

@@ -19,6 +19,7 @@ from rollout.event_lines import text_of
 from rollout.order import Direction
 from rollout.record.event import Event, Kind
 from rollout.record.state import RolloutState
+from rollout.report.summary import sentence
 from rollout_config import NotifySettings
 
 TIMEOUT_SECONDS = 10
@@ -49,7 +50,7 @@ def notice_of(event: Event, state: RolloutState) -> Notice | None:
         stack=state.stack,
         endpoint=state.endpoint,
         event="rollback" if back else event.kind.value,
-        text=text_of(event),
+        text=sentence(state) if event.kind is Kind.ENDED else text_of(event),
         at=event.at,
         weights=state.weights.describe(),
     )

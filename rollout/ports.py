@@ -134,10 +134,11 @@ class StackFile(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """The message of a commit: a subject, and trailers such as `Rollout`, `Step`, `From`, `To`, `Verdicts`."""
+    """The message of a commit: subject, body, and trailers such as `Rollout`, `Step`, `From`, `To`, `Verdicts`."""
 
     subject: str
     trailers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
 
 
 class Repository(Protocol):

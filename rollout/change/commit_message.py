@@ -6,6 +6,7 @@ from rollout.actor import Actor
 from rollout.order import Direction, Order, Outcome
 from rollout.ports import Message
 from rollout.record.state import RolloutState
+from rollout.report.summary import sentence
 
 
 def change_message(state: RolloutState, order: Order, actor: Actor) -> Message:
@@ -25,7 +26,7 @@ def change_message(state: RolloutState, order: Order, actor: Actor) -> Message:
 
 
 def closing_message(state: RolloutState, order: Order, actor: Actor) -> Message:
-    """The commit after Azure has the weights, the last one of a rollout if the order has an outcome."""
+    """The commit after Azure has the weights. The last one of a rollout, of an order with an outcome, explains it."""
     colour = state.colour
     mirrored = order.start.mirror.get(colour, 0) and not order.start.percent_of(colour)
     share = f"a mirror of {order.start.mirror[colour]}" if mirrored else str(order.start.percent_of(colour))
@@ -35,7 +36,7 @@ def closing_message(state: RolloutState, order: Order, actor: Actor) -> Message:
         what = f"done, {order.stable or colour} is stable"
     else:
         what = f"{colour} {order.outcome.value.replace('_', ' ')} from {share} %: {order.why}"
-    return _message(state, order, actor, what)
+    return _message(state, order, actor, what, sentence(state) if order.outcome is not None else "")
 
 
 def withdrawal_message(state: RolloutState, order: Order, actor: Actor, reason: str) -> Message:
@@ -43,10 +44,11 @@ def withdrawal_message(state: RolloutState, order: Order, actor: Actor, reason: 
     return _message(state, order, actor, f"withdrawn: {reason}")
 
 
-def _message(state: RolloutState, order: Order, actor: Actor, what: str) -> Message:
+def _message(state: RolloutState, order: Order, actor: Actor, what: str, body: str = "") -> Message:
     verdicts = ", ".join(f"{gate} {verdict}" for gate, verdict in (order.verdicts or {}).items())
     return Message(
         subject=f"rollout({state.endpoint}): {_short(what)}",
+        body=body,
         trailers={
             "Rollout": state.id,
             "Step": f"{order.step + 1} of {len(state.plan.steps)}" if order.step >= 0 else "before the first",

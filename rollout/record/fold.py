@@ -80,7 +80,8 @@ def _evidence(state: RolloutState, event: Event) -> RolloutState:
 
 
 def _verdict(state: RolloutState, event: Event) -> RolloutState:
-    return replace(state, back=state.back or Back(outcome=Outcome.ROLLED_BACK, why=event.data["reason"]))
+    back = state.back or Back(outcome=Outcome.ROLLED_BACK, why=event.data["reason"])
+    return holds.going_back(state, back, event.at)
 
 
 def _metrics_error(state: RolloutState, event: Event) -> RolloutState:

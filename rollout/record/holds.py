@@ -126,12 +126,17 @@ def approval_requested(state: RolloutState, event: Event) -> RolloutState:
 
 
 def rejected(state: RolloutState, event: Event) -> RolloutState:
-    return replace(state, back=Back(outcome=Outcome.ROLLED_BACK, why=f"rejected by {_said_by(event)}"))
+    return going_back(state, Back(outcome=Outcome.ROLLED_BACK, why=f"rejected by {_said_by(event)}"), event.at)
 
 
 def promoted(state: RolloutState, event: Event) -> RolloutState:
     unheld = _clocks_from(free(state, event.at), event.at)
     return replace(unheld, promoted_by=event.data["by"], evidence_skipped=True)
+
+
+def going_back(state: RolloutState, back: Back, at: int) -> RolloutState:
+    """The state after the decision to go back; the first such decision sets the time."""
+    return replace(state, back=back, back_decided_at=at if state.back_decided_at is None else state.back_decided_at)
 
 
 def rollback_requested(state: RolloutState, event: Event) -> RolloutState:
@@ -146,4 +151,4 @@ def rollback_requested(state: RolloutState, event: Event) -> RolloutState:
         why=_said_by(event),
         keep_weights=bool(data.get("keep_weights")),
     )
-    return replace(state, back=back)
+    return going_back(state, back, event.at)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rollout.order import Direction, Intent, Order, Outcome
 from rollout.record.event import Event
-from rollout.record.holds import free
+from rollout.record.holds import free, going_back
 from rollout.record.state import Back, HoldKind, Phase, RolloutState, Span
 
 
@@ -18,7 +18,7 @@ def intent(state: RolloutState, event: Event) -> RolloutState:
     if state.back is not None and not back:
         raise ValueError(f"intent {event.seq} leads forward after the decision to go back")
     if back and state.back is None:
-        state = replace(state, back=Back(outcome=order.outcome or Outcome.ROLLED_BACK, why=order.why))
+        state = going_back(state, Back(outcome=order.outcome or Outcome.ROLLED_BACK, why=order.why), event.at)
     spans = state.spans
     if order.to != state.weights and spans[-1].until is None:
         spans = (*spans[:-1], replace(spans[-1], until=event.at))
@@ -87,7 +87,7 @@ def _phase_of(state: RolloutState, order: Order) -> Phase:
 def break_glass(state: RolloutState, event: Event) -> RolloutState:
     if state.open_intent is None:
         raise ValueError(f"event {event.seq} (break_glass) has no open intent")
-    return replace(_now_at(state, state.open_intent.order, event.at), broken_glass=True)
+    return replace(_now_at(state, state.open_intent.order, event.at), broken_glass=True, without_engine=True)
 
 
 def reconciled(state: RolloutState, event: Event) -> RolloutState:

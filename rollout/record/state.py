@@ -175,6 +175,10 @@ class RolloutState:
     approval_requested: frozenset[int] = frozenset()
     promoted_by: str | None = None
     back: Back | None = None
+    back_decided_at: int | None = None
+    """When the way back was decided; stays after the end."""
+    without_engine: bool = False
+    """The way back was taken by break-glass; stays after the end."""
     drift_answer: DriftAnswer | None = None
     pending: tuple[str, ...] = ()
     """Other changes of the stack that a preview showed; a person looks at them and resumes."""

@@ -43,7 +43,7 @@ def _body(line: Timeline, commits: Sequence[Commit], broken: str | None) -> Iter
     yield f"<h1>{escape(state.endpoint)} · {escape(state.stack)}</h1>\n"
     about = f"{state.id}: {state.colour} in place of {state.baseline.describe()}, started by {state.started_by}"
     yield f'<p class="about">{escape(about)}, {tables.moment(state.started_at)} UTC. All times are UTC.</p>\n'
-    yield f'<p class="lead {_mood(line)}">{escape(sentence(line.events))}</p>\n'
+    yield f'<p class="lead {_mood(line)}">{escape(sentence(state))}</p>\n'
     if broken is not None:
         yield f'<p class="lead bad">{escape(broken)} This report ends there.</p>\n'
     if state.synthetic:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from rollout.evidence.intervals import Counts, Interval
 from rollout.evidence.wording import share
-from rollout.order import Direction, Outcome
-from rollout.record.event import Event, Kind
-from rollout.record.fold import fold
+from rollout.order import Outcome
 from rollout.record.state import RolloutState
 
-_DECIDED_BY = {Kind.VERDICT, Kind.REJECTED, Kind.ROLLBACK_REQUESTED}
 _MINUTE, _HOUR = 60, 3600
 
 
-def sentence(events: Sequence[Event]) -> str:
-    """What became of a rollout, from the events of its record so far.
+def sentence(state: RolloutState) -> str:
+    """What became of a rollout so far.
 
     For example: "green failed 9 of 31 requests (29 %), blue 3 of 268 (1.1 %): evidence 64:1 against 20:1 for more than
-    1 %; 31 callers saw green; back at 0 % in 9 s." Raises ValueError if the events are not those of a record.
+    1 %; 31 callers saw green; back at 0 % in 9 s."
     """
-    state = fold(events)
-    return "; ".join([_first(state), *_further(state, events)]) + "."
+    return "; ".join([_first(state), *_further(state)]) + "."
 
 
 def ratio(counts: Counts, unit: str = "") -> str:
@@ -61,40 +56,12 @@ def seen_by_callers(state: RolloutState) -> tuple[Interval, ...]:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Return:
-    """The way back of a rollout."""
-
-    decided_at: int
-    back_at: int | None
-    """When Azure had the weights from before the rollout; None: not yet."""
-    without_engine: bool
-    """By break-glass."""
-
-    @property
-    def seconds(self) -> int | None:
-        """From the decision to Azure having the weights."""
-        return None if self.back_at is None else self.back_at - self.decided_at
-
-
-def way_back(events: Sequence[Event]) -> Return | None:
-    """When it was decided to go back, and when Azure had the weights; None for a rollout that never went back."""
-    decided: int | None = None
-    back_at: int | None = None
-    without_engine = False
-    intents: set[int] = set()
-    for event in events:
-        if event.kind is Kind.INTENT and event.data["direction"] == Direction.BACK.value:
-            intents.add(event.seq)
-            decided = event.at if decided is None else decided
-        elif event.kind in _DECIDED_BY and not intents:
-            decided = event.at if decided is None else decided
-        elif event.kind is Kind.BREAK_GLASS or (event.kind is Kind.APPLIED and event.data["intent"] in intents):
-            without_engine = without_engine or event.kind is Kind.BREAK_GLASS
-            back_at = event.at if back_at is None else back_at
-    if decided is None or not (intents or fold(events).back):
+def seconds_back(state: RolloutState) -> int | None:
+    """From the decision to go back to Azure having the weights from before; None: not back, or never left."""
+    decided = state.back_decided_at
+    if decided is None or state.weights != state.baseline or state.weights_since < decided:
         return None
-    return Return(decided_at=decided, back_at=back_at, without_engine=without_engine)
+    return state.weights_since - decided
 
 
 def _first(state: RolloutState) -> str:
@@ -140,27 +107,23 @@ def _counted(state: RolloutState) -> str:
     return f"{text}, {names} {ratio(stable)}" if stable.requests else text
 
 
-def _further(state: RolloutState, events: Sequence[Event]) -> list[str]:
-    back = way_back(events)
+def _further(state: RolloutState) -> list[str]:
+    back, percent = seconds_back(state), state.baseline.percent_of(state.colour)
     callers = total(seen_by_callers(state), [state.colour]).requests
     said = []
     if state.synthetic:
         said.append(f"{callers:,} requests were sent to it by the rollout itself (synthetic)")
-    elif callers or back is not None or _outcome(state) is not None:
+    elif callers or state.back is not None or _outcome(state) is not None:
         so_far = " so far" if not state.is_over else ""
         said.append(f"{_number(callers)} saw {state.colour}{so_far}")
     if state.evidence_skipped:
         said.append(f"{state.promoted_by or 'a person'} skipped evidence")
     if state.held is not None:
         said.append(f"held ({state.held.kind.value}): {state.held.reason.rstrip('.')}")
-    if back is not None and back.seconds is not None:
-        percent, without = (
-            state.baseline.percent_of(state.colour),
-            ", without the engine" if back.without_engine else "",
-        )
-        said.append(f"back at {percent} % in {duration(back.seconds)}{without}")
-    elif back is not None and not state.is_over:
-        said.append(f"on the way back to {state.baseline.percent_of(state.colour)} %")
+    if back is not None:
+        said.append(f"back at {percent} % in {duration(back)}{', without the engine' if state.without_engine else ''}")
+    elif state.back is not None and not state.back.keep_weights:
+        said.append(f"on the way back to {percent} %")
     elif _outcome(state) not in (None, Outcome.DONE) and state.weights != state.baseline:
         said.append(f"the weights stay at {state.weights.describe()}")
     return said

@@ -258,13 +258,14 @@ class Clone:
 
 
 def message_text(message: Message, *, skip_checks: bool) -> str:
-    """Return the message of a commit: subject, `[skip ci]` in the body, trailers.
+    """Return the message of a commit: subject, body, `[skip ci]`, trailers.
 
     GitHub and Azure Pipelines honour `[skip ci]` anywhere in the message; pushes by deploy keys, Apps and Azure's build
     service would start pipelines. Trailers must stand in the last paragraph, each in one line.
     """
     trailers = "\n".join(f"{name}: {' '.join(value.split())}" for name, value in message.trailers.items() if value)
-    parts = [" ".join(message.subject.split()), "[skip ci]" if skip_checks else "", trailers]
+    body = " ".join(message.body.split())
+    parts = [" ".join(message.subject.split()), body, "[skip ci]" if skip_checks else "", trailers]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

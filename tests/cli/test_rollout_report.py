@@ -8,6 +8,7 @@ import pytest
 from cli import main as command
 from cli.rollout_site import Site
 from rollout.record.chain import Owner
+from rollout.record.fold import fold
 from rollout.report.summary import sentence
 from tests.rollout.report.records import FOLDER, read
 
@@ -48,7 +49,7 @@ def test_the_last_rollout_is_reported_in_this_folder(records: Path, capsys: pyte
     assert report() == 0
     printed = capsys.readouterr()
     assert printed.out == f"{LAST}.html\n"
-    assert printed.err == f"{LAST}: {sentence(read('rolled-back'))}\n"
+    assert printed.err == f"{LAST}: {sentence(fold(read('rolled-back')))}\n"
     assert "back at 0 % in 9 s." in Path(f"{LAST}.html").read_text()
 
 
@@ -56,7 +57,7 @@ def test_another_one_goes_to_another_file(records: Path, tmp_path: Path, capsys:
     file = tmp_path / "a.html"
     assert report("--id", OLD, "-o", str(file), "--json") == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts == {"report": str(file), "id": OLD, "sentence": sentence(read("done")), "broken": None}
+    assert facts == {"report": str(file), "id": OLD, "sentence": sentence(fold(read("done"))), "broken": None}
     assert "green is stable after" in file.read_text()
 
 

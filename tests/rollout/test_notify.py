@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 import pytest
 
 from rollout.notify import Notice, Notifier, notice_of, payload
+from rollout.order import Outcome
 from rollout.record.event import Event, Kind
+from rollout.record.state import Ended, Phase
+from rollout.report.summary import sentence
 from rollout_config import NotifySettings
 from tests.rollout.states import NOON, state_of
 
@@ -45,6 +48,13 @@ def test_the_way_back_is_told_and_a_step_forward_is_not() -> None:
 @pytest.mark.parametrize("kind", [Kind.EVIDENCE, Kind.APPLIED, Kind.PAUSED, Kind.NOTED])
 def test_other_events_are_not_told(kind: Kind) -> None:
     assert notice_of(Event(seq=3, at=NOON, kind=kind, data={}), state_of()) is None
+
+
+def test_the_end_is_told_in_one_sentence() -> None:
+    state = state_of(phase=Phase.DONE, ended=Ended(at=NOON + 60, outcome=Outcome.DONE, reason="all steps passed"))
+    end = notice_of(Event(seq=4, at=NOON + 60, kind=Kind.ENDED, data={}), state)
+    assert end is not None
+    assert end.text == sentence(state)
 
 
 def test_slack_teams_and_json_get_their_shapes() -> None:

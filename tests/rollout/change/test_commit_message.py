@@ -11,6 +11,7 @@ from rollout.change.commit_message import change_message, closing_message, withd
 from rollout.order import Direction, Order, Outcome
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState
+from rollout.report.summary import sentence
 from rollout.split import Split
 from tests.rollout.change.world import BACK, FORWARD, TEN
 from tests.rollout.record.rollouts import BLUE, GREEN, Story
@@ -83,3 +84,9 @@ def test_a_long_reason_is_cut_to_one_line(state: RolloutState) -> None:
     assert subject.startswith("rollout(fraud-detection): withdrawn: the preview shows more more")
     assert len(subject) < 150
     assert subject.endswith("…")
+
+
+def test_only_the_last_commit_of_a_rollout_explains_it(state: RolloutState) -> None:
+    assert closing_message(state, BACK, ADA).body == sentence(state)
+    assert closing_message(state, FORWARD, ADA).body == ""
+    assert change_message(state, BACK, ADA).body == ""

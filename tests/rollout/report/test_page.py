@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rollout.record.fold import fold
 from rollout.report.commits import Commit
 from rollout.report.page import render
 from rollout.report.summary import sentence
@@ -68,7 +69,7 @@ def test_the_records_are_what_their_builder_makes(name: str) -> None:
 def test_a_rollback_leads_with_its_sentence(rolled_back: str) -> None:
     lead = re.search(r'<p class="lead bad">(.*?)</p>', rolled_back)
     assert lead is not None
-    assert unescape(lead[1]) == sentence(read("rolled-back"))
+    assert unescape(lead[1]) == sentence(fold(read("rolled-back")))
     assert re.fullmatch(
         r"green failed \d+ of \d+ requests \([\d.]+ %\), blue \d+ of \d+ \([\d.]+ %\): evidence \d+:1 against 20:1 for "
         r"more than 1 %; \d+ callers saw green; back at 0 % in 9 s\.",
@@ -77,7 +78,7 @@ def test_a_rollback_leads_with_its_sentence(rolled_back: str) -> None:
 
 
 def test_a_finished_rollout_leads_with_its_counts(done: str) -> None:
-    assert f'<p class="lead good">{escape(sentence(read("done")))}</p>' in done
+    assert f'<p class="lead good">{escape(sentence(fold(read("done"))))}</p>' in done
 
 
 def test_every_decision_has_a_mark_and_its_reason(done: str) -> None:

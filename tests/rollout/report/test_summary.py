@@ -6,7 +6,8 @@ import pytest
 
 from rollout.order import Outcome
 from rollout.record.event import Kind
-from rollout.report.summary import duration, sentence, way_back
+from rollout.record.fold import fold
+from rollout.report.summary import duration, seconds_back, sentence
 from tests.rollout.record.rollouts import Story, interval
 
 FAILED = (
@@ -48,7 +49,7 @@ def test_a_rollback_is_explained_by_the_failed_gate() -> None:
     story = failing()
     story.move(600, -1, applied=9)
     ended(story, 609, Outcome.ROLLED_BACK, FAILED)
-    assert sentence(story.events) == (
+    assert sentence(fold(story.events)) == (
         "green failed 9 of 31 requests (29 %), blue 3 of 268 (1.1 %): evidence 64:1 against 20:1 for more than 1 %; "
         "30 callers saw green; back at 0 % in 9 s."
     )
@@ -56,10 +57,10 @@ def test_a_rollback_is_explained_by_the_failed_gate() -> None:
 
 def test_a_rollback_under_way_has_the_facts_that_are_known() -> None:
     story = failing()
-    assert sentence(story.events).endswith("; 30 callers saw green so far; on the way back to 0 %.")
+    assert sentence(fold(story.events)).endswith("; 30 callers saw green so far; on the way back to 0 %.")
     intent = story.move(601, -1)
     story.at(680, Kind.BREAK_GLASS, intent=intent.seq, by="ada", why="locked", weights={"traffic": {"blue": 100}})
-    assert sentence(story.events).endswith("; back at 0 % in 1m 20s, without the engine.")
+    assert sentence(fold(story.events)).endswith("; back at 0 % in 1m 20s, without the engine.")
 
 
 def test_a_persons_rollback_has_the_reason_and_the_counts() -> None:
@@ -69,7 +70,7 @@ def test_a_persons_rollback_has_the_reason_and_the_counts() -> None:
     story.at(600, Kind.ROLLBACK_REQUESTED, by="ada", reason="looks odd.", outcome="rolled_back", keep_weights=False)
     story.move(601, -1, applied=9)
     ended(story, 610, Outcome.ROLLED_BACK, "ada: looks odd.")
-    assert sentence(story.events) == (
+    assert sentence(fold(story.events)) == (
         "rolled back: ada: looks odd; green failed 0 of 30 requests (0 %), blue 0 of 270 (0 %); 30 callers saw green; "
         "back at 0 % in 10 s."
     )
@@ -78,7 +79,9 @@ def test_a_persons_rollback_has_the_reason_and_the_counts() -> None:
 def test_without_weight_no_caller_saw_it() -> None:
     story = Story()
     ended(story, 90, Outcome.ABORTED, "ada: wrong model")
-    assert sentence(story.events) == "aborted: ada: wrong model; green failed 0 of 0 requests; no caller saw green."
+    assert (
+        sentence(fold(story.events)) == "aborted: ada: wrong model; green failed 0 of 0 requests; no caller saw green."
+    )
 
 
 def test_an_abort_may_keep_the_weights() -> None:
@@ -86,7 +89,7 @@ def test_an_abort_may_keep_the_weights() -> None:
     story.move(60, 0, applied=20)
     story.at(600, Kind.ROLLBACK_REQUESTED, by="ada", reason="", outcome="aborted", keep_weights=True)
     ended(story, 601, Outcome.ABORTED, "ada")
-    assert sentence(story.events).endswith("; the weights stay at blue 90 %, green 10 %.")
+    assert sentence(fold(story.events)).endswith("; the weights stay at blue 90 %, green 10 %.")
 
 
 def test_a_finished_rollout_has_the_counts_of_both_colours() -> None:
@@ -95,19 +98,19 @@ def test_a_finished_rollout_has_the_counts_of_both_colours() -> None:
         story.move(second, step, applied=20)
         evidence(story, second + 60, 5)
     ended(story, 1900, Outcome.DONE, "all steps passed")
-    assert sentence(story.events) == (
+    assert sentence(fold(story.events)) == (
         "green is stable after 31m 40s: it failed 0 of 90 requests (0 %), blue 0 of 810 (0 %); 90 callers saw green."
     )
 
 
 def test_a_running_rollout_names_its_step_and_what_holds_it() -> None:
     story = Story(synthetic=True)
-    assert sentence(story.events).startswith("green has no weight yet;")
+    assert sentence(fold(story.events)).startswith("green has no weight yet;")
     story.move(60, 0, applied=20)
     evidence(story, 120, 5)
     story.at(600, Kind.PROMOTED, by="bob", reason="night")
     story.at(601, Kind.HELD, hold="inconclusive", reason="too few requests.")
-    assert sentence(story.events) == (
+    assert sentence(fold(story.events)) == (
         "green gets 10 % (step 1 of 3) and failed 0 of 30 requests (0 %), blue 0 of 270 (0 %); "
         "30 requests were sent to it by the rollout itself (synthetic); bob skipped evidence; "
         "held (inconclusive): too few requests."
@@ -119,15 +122,17 @@ def test_mirrored_copies_reach_no_caller() -> None:
     story = Story(type(Story().plan).from_values(plan))
     story.move(60, 0, applied=20)
     evidence(story, 120, 5, failed=2)
-    assert sentence(story.events).startswith("green gets copies of 20 % (step 1 of 2) and failed 10 of 30 requests")
+    assert sentence(fold(story.events)).startswith(
+        "green gets copies of 20 % (step 1 of 2) and failed 10 of 30 requests"
+    )
     story.at(600, Kind.VERDICT, gate="error_rate", reason=FAILED)
-    assert "no caller saw green so far" in sentence(story.events)
+    assert "no caller saw green so far" in sentence(fold(story.events))
 
 
 def test_a_rollout_that_never_went_back_has_no_way_back() -> None:
     story = Story()
     story.move(60, 0, applied=20)
-    assert way_back(story.events) is None
+    assert seconds_back(fold(story.events)) is None
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(9, "9 s"), (60, "1m 00s"), (3599, "59m 59s"), (11_400, "3h 10m")])

@@ -434,3 +434,9 @@ def test_a_stack_file_outside_of_the_repository_is_refused(runner: Checkout, tmp
     outside.stack.path.write_text(STACK)
     with pytest.raises(UsageError, match=r"git finds no repository there \(fatal: not a git repository"):
         outside.clone()
+
+
+def test_the_body_of_a_message_stands_before_its_trailers() -> None:
+    message = Message(subject="done", body="green is stable; 9 callers\nsaw green.", trailers={"Rollout": "x"})
+    text = clone_module.message_text(message, skip_checks=True)
+    assert text == "done\n\ngreen is stable; 9 callers saw green.\n\n[skip ci]\n\nRollout: x\n"
