@@ -220,7 +220,7 @@ def _footer(seen: Seen) -> Iterator[Row]:
         return
     if state.held is not None:
         held = duration(seen.now - state.held.since)
-        yield ((f" held by {state.held.kind} for {held}: {state.held.reason}", "bold yellow"),)
+        yield ((f" on hold for {held} ({state.held.kind}): {state.held.reason}", "bold yellow"),)
     parts = [*_progress(state, seen.now), _lag(seen), f"rollback: {rollback}"]
     yield ((" " + " · ".join(part for part in parts if part), ""),)
     command = next_command(state)

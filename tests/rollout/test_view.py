@@ -87,7 +87,7 @@ def test_mirrored_weights_are_named_so() -> None:
 
 def test_a_hold_says_for_how_long_why_and_what_to_type() -> None:
     lines = shown(held=Hold(kind=HoldKind.APPROVAL, reason="50 % needs a yes", since=NOON + 300))
-    assert lines[-3] == " held by approval for 2m05s: 50 % needs a yes"
+    assert lines[-3] == " on hold for 2m05s (approval): 50 % needs a yes"
     assert lines[-1] == " next: sluice rollout approve fraud-detection --stack prod (or reject)"
 
 
