@@ -86,7 +86,11 @@ def look(site: Site, journal: Journal, now: int) -> Seen:
         live = Split(traffic=endpoint.traffic, mirror=endpoint.mirror) if endpoint is not None else Split()
     except CommandError as error:
         notes.append(f"live weights are not known: {error}")
-    declared = site.declared.read().split
+    declared: Split | None = None
+    try:
+        declared = site.declared.read().split
+    except CommandError as error:
+        notes.append(str(error))
     return Seen(state=state, now=now, results=Weighing(state).results(state), declared=declared, live=live, notes=notes)
 
 

@@ -6,6 +6,7 @@ On a terminal the picture of `rollout/view.py` is drawn live; elsewhere each cha
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from cli.rollout_load import SyntheticLoad
 from cli.rollout_screen import Screen
 from cli.rollout_site import Site, SystemClock, tell
 from cli.rollout_world import controller_of
+from command_errors import CommandError
 from rollout.controller import Tick
 from rollout.event_lines import line_of
 from rollout.notify import Notifier
@@ -21,6 +23,7 @@ from rollout.record.chain import Chain
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
 from rollout.runner import pause_after, run
+from rollout.split import Split
 from rollout.view import Seen
 
 
@@ -87,11 +90,14 @@ class Ticker:
 def seen_of(tick: Tick, site: Site, *, next_tick: int | None = None) -> Seen:
     """The picture of a tick. What Azure has is not known after a tick that changed it."""
     changed = tick.state.weights_since >= tick.at
+    declared: Split | None = None
+    with contextlib.suppress(CommandError):  # the tick has told it as drift
+        declared = site.declared.read().split
     return Seen(
         state=tick.state,
         now=tick.at,
         results=tick.evidence.results,
-        declared=site.declared.read().split,
+        declared=declared,
         live=None if changed else tick.evidence.live,
         next_tick=None if tick.state.is_over else next_tick,
     )

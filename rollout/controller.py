@@ -21,13 +21,25 @@ from rollout.drift import Comparison, compare, split_of, standing_of
 from rollout.errors import BrokenRecord
 from rollout.evidence.intervals import GateResult, Verdict
 from rollout.order import Direction
-from rollout.ports import Azure, Capacity, Change, Clock, Message, Metrics, Probes, Reading, Repository, StackFile
+from rollout.ports import (
+    Azure,
+    Capacity,
+    Change,
+    Clock,
+    Declared,
+    Message,
+    Metrics,
+    Probes,
+    Reading,
+    Repository,
+    StackFile,
+)
 from rollout.record.chain import Owner
 from rollout.record.event import Kind
 from rollout.record.journal import Journal
 from rollout.record.lock import endpoint_lock
 from rollout.record.state import HoldKind, Phase, RolloutState
-from rollout.situation import Evidence
+from rollout.situation import Drift, DriftKind, Evidence
 from rollout.weighing import Weighing, observed, tripped
 
 UNWATCHED_SECONDS = 15 * 60
@@ -98,8 +110,7 @@ class Controller:
     def tick(self) -> Tick:
         """Look, decide, and do at most one thing.
 
-        Raises `EndpointBusy`, `ForeignRecord`, `BrokenRecord` (no forward step), `RecordUnwritable` (no forward step),
-        and `UsageError` if the stack file cannot be read.
+        Raises `EndpointBusy`, `ForeignRecord`, `BrokenRecord` and `RecordUnwritable` (no forward step).
         """
         with endpoint_lock(self.journal.chain.path.parent, self._world.clock):
             return self._tick()
@@ -217,7 +228,7 @@ class Controller:
         live, azure_problem = self._live()
         comparison, standing = Comparison(), None
         if azure_problem is None and not state.is_over:
-            comparison = compare(live, world.stack_file.read(), state)
+            comparison = self._compared(live)
             standing = standing_of(state.open_intent, live) if state.open_intent is not None else None
         probing = state.phase is Phase.VERIFY and state.probes is not None
         reserving = state.phase is Phase.RESERVE and not state.floor_settled and state.plan.hold_stable
@@ -240,6 +251,16 @@ class Controller:
             else None,
             floor=world.capacity.floor(state.stable) if reserving else None,
         )
+
+    def _compared(self, live: LiveEndpoint | None) -> Comparison:
+        """What differs from the record. A stack file that cannot be read is drift, which stops no way back."""
+        state = self.journal.state
+        try:
+            return compare(live, self._world.stack_file.read(), state)
+        except CommandError as error:
+            found = compare(live, Declared(split=state.weights, stable=state.declared_stable), state)
+            unread = Drift(kind=DriftKind.DECLARED, text=str(error), record=state.weights)
+            return replace(found, drift=(*found.drift, unread))
 
     def _live(self) -> tuple[LiveEndpoint | None, str | None]:
         try:

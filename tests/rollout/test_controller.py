@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from command_errors import UsageError
 from exit_codes import ExitCode
+from rollout.ports import Declared
 from rollout.record.event import Kind
 from rollout.record.state import HoldKind, Phase
 from rollout.split import Split
@@ -58,3 +60,19 @@ def test_drift_stops_forward_steps_and_is_told_once(room: Room) -> None:
     assert told[0].data["who"] == "bob"
     assert room.state.held is not None
     assert room.state.held.kind is HoldKind.DRIFT
+
+
+def test_a_stack_file_that_cannot_be_read_stops_forward_steps_and_no_way_back(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> Declared:
+        raise UsageError("Pulumi.prod.yaml cannot be read: line 3. Correct it.")
+
+    room.until(lambda tick: tick.state.step == 0)
+    monkeypatch.setattr(room.file, "read", unreadable)
+    tick = room.until(lambda tick: tick.state.held is not None)
+    assert tick.exit_code is ExitCode.USAGE
+    assert "Pulumi.prod.yaml cannot be read" in tick.text
+    room.say(Kind.ROLLBACK_REQUESTED, by="ada", reason="no", outcome="rolled_back")
+    room.to_the_end()
+    assert room.azure.split == BLUE
