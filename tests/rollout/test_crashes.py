@@ -79,7 +79,7 @@ def test_a_way_back_survives_a_kill_at_every_point(point: int, place: str, tmp_p
 def test_a_kill_in_break_glass_is_reconciled(place: str, tmp_path: Path) -> None:
     room = Room(tmp_path, bad=bad_at_50)
     room.until(lambda tick: tick.state.step == 1)
-    room.change.faults = ["locked"]
+    room.engine.faults = ["locked"]
     die(room, 14)
     assert room.azure.split == BLUE
     PLACES[place](room)
@@ -96,7 +96,6 @@ def test_after_a_verdict_the_way_back_comes_first(tmp_path: Path) -> None:
     room.boot()
     room.metrics.error_rate = good
     room.azure.unreachable = True
-    room.change.point = lambda number: None
     room.tick()
     assert room.azure.split == BLUE
 
@@ -146,7 +145,7 @@ def test_an_update_that_azure_does_not_finish_is_tried_again_and_then_held(tmp_p
     room = Room(tmp_path)
     die(room, 7)
     room.azure.updating_until = room.clock.now() + 30 * 3600
-    room.change.faults = ["409"] * 3
+    room.engine.faults = ["409"] * 3
     room.boot()
     tick = room.until(lambda tick: tick.state.held is not None, most=60)
     assert tick.at - room.state.spans[-1].since >= 20 * 60
@@ -195,7 +194,7 @@ def test_of_two_runners_one_moves_and_the_other_exits_3(tmp_path: Path) -> None:
     two.repository.publish = late  # type: ignore[method-assign]  # the moment between fetch and push
     tick = two.until(lambda tick: bool(decided))
     assert tick.exit_code == 3
-    assert two.change.ups == 0
+    assert two.engine.ups == 0
     assert one.azure.split.percent_of("green") == 10
     two.until(lambda tick: tick.state.step >= 0)
     two.to_the_end()

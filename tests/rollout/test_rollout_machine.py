@@ -83,7 +83,7 @@ class Trouble(RuleBasedStateMachine):
 
     @rule(faults=st.lists(st.sampled_from(["429", "409", "500", "lost", "failed", "locked", "pending"]), max_size=4))
     def the_engine_will_fail(self, faults: list[str]) -> None:
-        self.room.change.faults = faults
+        self.room.engine.faults = faults
 
     @rule(fault=st.sampled_from(["late", "zero", "missing", "error"]), seconds=st.sampled_from([60, 300]))
     def metrics_fail(self, fault: str, seconds: int) -> None:
@@ -191,7 +191,7 @@ class Trouble(RuleBasedStateMachine):
     def end(self) -> None:
         """The trouble is over, and a person answers what is asked: then the rollout ends, and everything agrees."""
         room = self.room
-        room.change.faults, room.crash_at, room.capacity.too_small = [], None, None
+        room.engine.faults, room.crash_at, room.capacity.too_small = [], None, None
         room.azure.unreachable, room.azure.updating_until, room.azure.routing_lag = False, 0, 0
         room.azure.state = "Succeeded"
         room.metrics.fault, room.metrics.shared_error_rate = None, 0.002

@@ -1,4 +1,4 @@
-"""A world in memory for the controller: Azure, its metrics, git, the stack file and one change of weights, with faults.
+"""A world in memory for the controller: Azure, its metrics, the engine, git and the stack file, with faults.
 
 Records are real files. Time is a number that sleeping moves. `crash_at` kills the controller at a crash point of the
 rollout's design (the numbers are those of `tests/rollout/test_crashes.py`).
@@ -7,27 +7,33 @@ rollout's design (the numbers are those of `tests/rollout/test_crashes.py`).
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from command_errors import UnavailableError
+from command_errors import UnavailableError, WaitingError
 from endpoint_state import LiveDeployment, LiveEndpoint
-from exit_codes import ExitCode
+from rollout.actor import Actor
+from rollout.change.engine_lock import PatientEngine
+from rollout.change.tools import Tools, endpoint_urn
+from rollout.change.weight_change import WeightChange
 from rollout.controller import Controller, Tick, World
-from rollout.errors import Overtaken
+from rollout.errors import EngineFailed, EngineLocked, Overtaken
+from rollout.events import ENDPOINT_TYPE, Change, Outcome, Preview
 from rollout.evidence.intervals import Counts, Interval
-from rollout.order import Changed, Direction, Ending, Intent, Order
-from rollout.ports import Declared, Floor, Message, Probed, Reading, Record
+from rollout.order import Changed, Ending
+from rollout.ports import Declared, Floor, Message, Probed, Reading
 from rollout.record.chain import Chain, Owner
-from rollout.record.event import Kind
+from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
 from rollout.record.state import RolloutState
 from rollout.split import Split
 from rollout_config import PlanSettings
 from tests.rollout.record.rollouts import BLUE, PLAN, T0, started
 
+NAME = "fraud-detection-prod-0a1b2c"
 GRAIN, SETTLE, RPM = 60, 120, 600
 QUICK = PlanSettings.from_values(
     {
@@ -73,6 +79,7 @@ class FakeAzure:
     updating_until: int = 0
     unreachable: bool = False
     changed_by: str = "sluice"
+    glass: int = 0
 
     def __post_init__(self) -> None:
         for name, release in (("blue", "b1"), ("green", "g1")):
@@ -86,7 +93,7 @@ class FakeAzure:
             raise UnavailableError("Azure did not answer")
         busy = self.clock.now() < self.updating_until
         return LiveEndpoint(
-            name="fraud-detection-prod-0a1b2c",
+            name=NAME,
             provisioning_state="Updating" if busy else self.state,
             auth_mode="key",
             traffic=self.split.traffic,
@@ -97,6 +104,8 @@ class FakeAzure:
         )
 
     def set_split(self, split: Split) -> None:
+        self.glass += 1
+        self.state = "Succeeded"
         self.put(split)
 
     def put(self, split: Split, *, by: str = "sluice") -> None:
@@ -164,6 +173,8 @@ class FakeMetrics:
 
 @dataclass
 class FakeFile:
+    path: Path
+    point: Callable[[int], None] = lambda number: None
     split: Split = BLUE
     stable: str | None = "blue"
     writes: list[Split] = field(default_factory=list)
@@ -172,8 +183,10 @@ class FakeFile:
         return Declared(split=self.split, stable=self.stable, deployments=frozenset({"blue", "green"}))
 
     def write(self, split: Split, stable: str | None = None) -> None:
+        self.point(3)
         self.split, self.stable = split, stable or self.stable
         self.writes.append(split)
+        self.point(4)
 
 
 @dataclass
@@ -195,140 +208,121 @@ class FakeRepository:
     base: bytes = b""
     """The record on the remote when it was last seen."""
     on_push: Callable[[], None] = lambda: None
-    refused: Exception | None = None
+    point: Callable[[int], None] = lambda number: None
+    one_at_a_time: threading.RLock = field(default_factory=threading.RLock)
 
     def sync(self) -> str | None:
         self.base = self.remote.record
         return self.remote.record.decode() or None
 
     def publish(self, message: Message, *, patient: bool = True) -> None:
-        if self.refused is not None:
-            raise self.refused
-        if not self.path.exists():
-            return
-        if self.remote.record != self.base:
-            self.path.write_bytes(self.remote.record)
-            self.file.split, self.file.stable = self.remote.split, self.remote.stable
-            raise Overtaken("another runner pushed this rollout's next event first")
-        self.on_push()
-        self.remote.record = self.base = self.path.read_bytes()
-        self.remote.split, self.remote.stable = self.file.split, self.file.stable
+        with self.one_at_a_time:
+            if not self.path.exists():
+                return
+            if self.remote.record != self.base:
+                if patient:
+                    self.path.write_bytes(self.remote.record)
+                    self.file.split, self.file.stable = self.remote.split, self.remote.stable
+                    self.base = self.remote.record
+                raise Overtaken("another runner pushed this rollout's next event first")
+            self.on_push()
+            self.point(5)
+            content = self.path.read_bytes()
+            self.remote.record = self.base = content[: content.rfind(b"\n") + 1]
+            self.remote.split, self.remote.stable = self.file.split, self.file.stable
+            self.point(6)
 
 
 @dataclass
-class FakeChange:
-    """One change of weights as `ports.Change` describes it, on an engine whose next updates may fail."""
+class FakeLocks:
+    """The engine's lock: a living update of somebody else holds it until a time."""
+
+    clock: FakeClock
+    until: int = 0
+
+    def remove_dead(self) -> bool:
+        if self.holder() is not None:
+            raise WaitingError("an update of stack prod is running")
+        return False
+
+    def holder(self) -> str | None:
+        return "bob's update" if self.clock.now() < self.until else None
+
+
+@dataclass
+class FakeEngine:
+    """The engine. `faults` are what happens to its next updates: 429, 409, 500, lost, failed, locked; or pending."""
 
     azure: FakeAzure
     file: FakeFile
-    repository: FakeRepository
-    clock: FakeClock
-    point: Callable[[int], None] = lambda number: None
+    locks: FakeLocks
+    point: Callable[[int], None]
     faults: list[str] = field(default_factory=list)
-    """What happens to the next updates: 429, 409, 500, lost, failed, locked, pending."""
     ups: int = 0
-    glass: int = 0
+    state: Split = BLUE
+    """What it believes Azure has."""
 
-    def make(
-        self, record: Record, order: Order, closing: Mapping[str, Any] | None, spent: Mapping[str, float] | None = None
-    ) -> Changed:
-        self.point(1)
-        self.point(2)
-        event = record.append(Kind.INTENT, order.as_values())
-        self.point(3)
-        intent = record.state.open_intent
-        assert intent is not None
-        assert intent.seq == event.seq
-        return self.resume(record, intent, closing)
+    def preview(self, *, refresh: bool = False, targets: Sequence[str] = ()) -> Preview:
+        if self.faults[:1] == ["pending"] and not targets:
+            self.faults.pop(0)
+            return Preview(changes=(*self._changes(), change("azure-native:insights:MetricAlert", "alert", {})))
+        return Preview(changes=self._changes())
 
-    def resume(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> Changed:
-        order = intent.order
-        if (self.file.split, self.file.stable) != (order.to, order.stable or self.file.stable):
-            self.file.write(order.to, order.stable)
-        self.point(4)
-        if order.direction is not Direction.BACK:
-            try:
-                self.point(5)
-                self.repository.publish(Message(subject=order.why))
-            except Overtaken as error:
-                return Changed(ending=Ending.OVERTAKEN, reason=str(error), exit_code=ExitCode.WAITING)
-            self.point(6)
-            if self.faults[:1] == ["pending"]:
-                self.faults.pop(0)
-                self.withdraw(record, intent, "other changes are pending")
-                return Changed(ending=Ending.WITHDRAWN, exit_code=ExitCode.USAGE, pending=("update alert",))
-        problem = self._up(order.to)
-        if problem is not None:
-            record.append(Kind.ATTEMPT, {"intent": intent.seq, "reason": problem})
-            tried = record.state.open_intent.attempts if record.state.open_intent else 0
-            glass = intent.is_back and (tried >= 3 or problem == "locked")
-            return Changed(ending=Ending.OPEN, reason=problem, exit_code=ExitCode.UNAVAILABLE, needs_break_glass=glass)
-        self.point(10)
-        return self._applied(record, intent, closing, found=False)
-
-    def confirm(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> Changed:
-        self.file.write(intent.order.to, intent.order.stable)
-        return self._applied(record, intent, closing, found=True)
-
-    def withdraw(self, record: Record, intent: Intent, reason: str) -> Changed:
-        stable = record.state.declared_stable
-        self.file.write(record.state.weights, stable)
-        record.append(Kind.WITHDRAWN, {"intent": intent.seq, "reason": reason})
-        self.repository.publish(Message(subject=f"withdrawn: {reason}"))
-        return Changed(ending=Ending.WITHDRAWN, reason=reason)
-
-    def break_glass(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> Changed:
-        self.glass += 1
-        self.azure.set_split(intent.order.to)
-        self.azure.state = "Succeeded"
-        record.append(Kind.BREAK_GLASS, {"by": "sluice", "why": "locked", "weights": intent.order.to.as_values()})
-        self.point(14)
-        return Changed(ending=Ending.OPEN, reason="weights set without the engine", exit_code=ExitCode.UNAVAILABLE)
-
-    def reconcile(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None) -> Changed:
-        self.file.write(intent.order.to, intent.order.stable)
-        problem = self._up(intent.order.to)
-        if problem is not None:
-            return Changed(ending=Ending.OPEN, reason=problem, exit_code=ExitCode.UNAVAILABLE)
-        record.append(Kind.RECONCILED, {})
-        if closing is not None:
-            record.append(Kind.ENDED, closing)
-        self._publish(record, intent)
-        return Changed(ending=Ending.APPLIED)
-
-    def _applied(self, record: Record, intent: Intent, closing: Mapping[str, Any] | None, *, found: bool) -> Changed:
-        record.append(Kind.APPLIED, {"intent": intent.seq, "found": found, "update": self.ups, "seconds": {}})
-        if closing is not None:
-            record.append(Kind.ENDED, closing)
-        self.point(11)
-        self._publish(record, intent)
-        return Changed(ending=Ending.APPLIED)
-
-    def _publish(self, record: Record, intent: Intent) -> None:
-        try:
-            self.repository.publish(Message(subject=intent.order.why))
-        except Overtaken:
-            if not intent.is_back:
-                raise
-
-    def _up(self, to: Split) -> str | None:
-        """Run `up`; why it failed."""
+    def up(self, *, skip_preview: bool = True, refresh: bool = False, targets: Sequence[str] = ()) -> Outcome:
         self.ups += 1
+        clock = self.azure.clock
+        if self.locks.holder() is not None:
+            raise EngineLocked("the stack is currently locked by 1 lock(s)")
         self.point(7)
+        clock.time = max(clock.time, min(self.azure.updating_until, clock.time + 3600))
+        clock.sleep(5)
         fault = self.faults.pop(0) if self.faults else None
-        self.clock.sleep(5)
-        if fault in {"429", "409", "500", "locked"}:
-            return fault
+        if fault == "locked":
+            self.locks.until = clock.now() + 90
+            raise EngineLocked("the stack is currently locked by 1 lock(s)")
         if fault == "failed":
             self.azure.state = "Failed"
-            return "the operation failed"
-        self.azure.state = "Succeeded"
-        self.azure.put(to)
+        if fault in {"429", "409", "500", "failed"} or clock.now() < self.azure.updating_until:
+            raise EngineFailed(f"the update failed: {fault or 409}")
+        if refresh:
+            self.state = self.azure.split
+        changes = self._changes()
+        if changes or self.azure.state == "Failed":
+            self.azure.state = "Succeeded"
+            self.azure.put(self.file.split)
         if fault == "lost":
-            self.azure.updating_until = self.clock.now() + 40
-            return "the answer was lost"
+            self.azure.updating_until = clock.now() + 40
+            raise EngineFailed("the connection was lost")
+        self.state = self.file.split
         self.point(8)
-        return None
+        return Outcome(done=changes)
+
+    def _changes(self) -> tuple[Change, ...]:
+        to = self.file.split
+        properties = {"traffic": dict(to.traffic), "mirrorTraffic": dict(to.mirror)}
+        inputs = {"endpointName": NAME, "properties": properties}
+        return () if to == self.state else (change(ENDPOINT_TYPE, "fraud-detection-endpoint", inputs),)
+
+
+def change(type_: str, name: str, inputs: Mapping[str, Any]) -> Change:
+    diffs = ("properties.traffic.green",) if inputs else ("tags",)
+    return Change(op="update", urn=f"urn:{name}", type=type_, name=name, diffs=diffs, inputs=inputs)
+
+
+class PointedJournal(Journal):
+    """A record whose writer can be killed before and after a line."""
+
+    def __init__(self, chain: Chain, clock: FakeClock, point: Callable[[int], None]) -> None:
+        super().__init__(chain, clock)
+        self.point = point
+
+    def append(self, kind: Kind, data: Mapping[str, Any]) -> Event:
+        for number in {Kind.INTENT: (1, 2), Kind.APPLIED: (10,)}.get(kind, ()):
+            self.point(number)
+        event = super().append(kind, data)
+        for number in {Kind.INTENT: (3,), Kind.APPLIED: (11,), Kind.BREAK_GLASS: (14,)}.get(kind, ()):
+            self.point(number)
+        return event
 
 
 @dataclass
@@ -383,10 +377,12 @@ class Room:
         self.azure = azure or FakeAzure(self.clock)
         self.metrics = FakeMetrics(self.azure, bad)
         self.path = folder / "rollouts" / "prod" / "fraud-detection" / "20261127T140000Z-green.jsonl"
-        self.file = FakeFile()
+        self.file = FakeFile(folder / "Pulumi.prod.yaml", self._point)
         self.remote = remote or Remote()
-        self.repository = FakeRepository(self.remote, self.path, self.file)
-        self.change = FakeChange(self.azure, self.file, self.repository, self.clock, self._point)
+        self.repository = FakeRepository(self.remote, self.path, self.file, point=self._point)
+        self.locks = FakeLocks(self.clock)
+        self.engine = FakeEngine(self.azure, self.file, self.locks, self._point)
+        self.said: list[str] = []
         self.capacity = FakeCapacity()
         self.probes = FakeProbes(self.clock)
         self.crash_at: int | None = None
@@ -401,7 +397,19 @@ class Room:
 
     def boot(self) -> None:
         """Start the controller, as a new process does."""
-        self.journal = Journal(Chain(self.path), self.clock)
+        self.journal = PointedJournal(Chain(self.path), self.clock, self._point)
+        urn = endpoint_urn("sluice", "prod", "fraud-detection")
+        tools = Tools(
+            endpoint_name=NAME,
+            engine=PatientEngine(self.engine, self.locks, self.clock, urn, self.said.append),
+            locks=self.locks,
+            azure=self.azure,
+            stack_file=self.file,  # type: ignore[arg-type]  # in memory
+            repository=self.repository,
+            clock=self.clock,
+            actor=Actor(name="sluice"),
+            say=self.said.append,
+        )
         self.world = World(
             azure=self.azure,
             metrics=self.metrics,
@@ -409,7 +417,7 @@ class Room:
             capacity=self.capacity,
             stack_file=self.file,
             repository=self.repository,
-            change=self.change,
+            change=WeightChange(tools),
             clock=self.clock,
         )
         self.controller = Controller(self.journal, self.world, OWNER)
@@ -458,7 +466,7 @@ class Room:
         assert self.state == Journal(Chain(self.path), self.clock).state
 
     def _point(self, number: int) -> None:
-        if self.crash_at == number:
+        if self.crash_at == number and threading.current_thread() is threading.main_thread():
             self.crash_at = None
             if number == 2:
                 self.path.write_bytes(self.path.read_bytes() + b'{"at":"2026-11-27T14:')
