@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from rollout.order import Direction, Order
+from rollout.record.event import Kind
 from rollout.record.fold import fold
 from rollout.report.commits import Commit
 from rollout.report.page import render
 from rollout.report.summary import sentence
-from rollout_config import plan_digest
-from tests.rollout.record.rollouts import Story
+from rollout.split import Split, split_at
+from rollout_config import PlanSettings, plan_digest
+from tests.rollout.record.rollouts import T0, Story
 from tests.rollout.report.records import HOSTILE, PLAN, RECORDS, read, text_of
 
 COMMIT = Commit(sha="5eadbeef" * 5, at=1_795_788_100, subject="rollout(fraud-detection): green 0 → 10 % in prod")
@@ -179,3 +182,27 @@ def test_a_rollout_that_has_just_started_has_a_report() -> None:
 def test_the_library_of_the_pictures_is_imported_with_the_first_picture() -> None:
     code = "import sys; import rollout.report.page, rollout.report.charts; sys.exit('vl_convert' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0
+
+
+def test_mirrored_copies_two_stable_colours_and_break_glass_have_a_report() -> None:
+    steps = [{"mirror": 20, "bake": "5m"}, {"weight": 50, "bake": "5m"}, {"weight": 100, "bake": "5m"}]
+    baseline = Split(traffic={"blue": 60, "amber": 40})
+    story = Story(PlanSettings.from_values(PLAN.as_values() | {"steps": steps}), baseline=baseline)
+    for second, step in ((60, 0), (600, 1)):
+        to = split_at(baseline, "green", story.plan.steps[step])
+        order = Order(start=baseline, to=to, direction=Direction.FORWARD, step=step, why="pass")
+        intent = story.at(second, Kind.INTENT, **order.as_values())
+        story.at(second + 9, Kind.APPLIED, intent=intent.seq, found=True, update=None, seconds={})
+        counts = {"blue": [6, 0, 0, 0], "amber": [4, 1, 0, 0], "green": [2, 0, 0, 0]}
+        values = {"start": T0 + second + 60, "seconds": 60, "counts": counts, "quantiles": {}}
+        odd = {"error_rate": {"verdict": "incident", "ceiling": 0.0, "guard": 2e9, "versus": None}}
+        story.at(second + 240, Kind.EVIDENCE, intervals=[values], results=odd)
+    back = Order(start=baseline, to=baseline, direction=Direction.BACK, step=-1, why="ada: stop")
+    intent = story.at(900, Kind.INTENT, **back.as_values())
+    story.at(930, Kind.BREAK_GLASS, intent=intent.seq, by="ada", why="locked", weights=baseline.as_values())
+    html = render(story.events)
+    assert "back at 0 % in 30 s, without the engine" in html
+    assert ">green, mirrored<" in html
+    assert "amber and blue" in html
+    assert [row[4:6] for row in table_after(html, "Steps")] == [["2", "0"], ["2", "0"], ["0", "0"]]
+    assert table_after(html, "Gates")[0][3:] == ["under 0.1:1", "over 1,000,000:1", "–"]
