@@ -6,6 +6,7 @@ anywhere is continued by the next tick, here or in a fresh clone.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ from rollout.record.state import HoldKind, Phase, RolloutState
 from rollout.situation import Drift, DriftKind, Evidence
 from rollout.weighing import Weighing, observed, tripped
 
+LEAVE_SECONDS = 10 * 60
+"""A runner that leaves pushes what it wrote if the remote's last event is older."""
 UNWATCHED_SECONDS = 15 * 60
 """After so long without an event, the record notes that nothing watched the rollout."""
 
@@ -173,9 +176,30 @@ class Controller:
         """Push what a controller wrote and did not push before it died; an open change pushes its own lines."""
         rest = self.journal.chain.events[pushed:]
         if self.journal.state.open_intent is None and any(event.kind in _OTHERS_NEED for event in rest):
-            state = self.journal.state
-            subject = f"rollout({state.endpoint}): {state.colour} in {state.stack}: {state.weights.describe()}"
-            self._world.repository.publish(Message(subject=subject, trailers={"Rollout": state.id}))
+            self._publish(self.journal.state.weights.describe())
+
+    def leave(self) -> None:
+        """Push what the last ticks wrote, so that the next runner knows about it; at most every ten minutes.
+
+        Only with `--push`. An error changes nothing: evidence is read again from Azure.
+        """
+        with contextlib.suppress(CommandError), endpoint_lock(self.journal.chain.path.parent, self._world.clock):
+            remote = self._world.repository.sync()
+            if remote is None:
+                return
+            self.journal.refresh()
+            events, pushed = self.journal.chain.events, remote.count("\n")
+            old = 0 < pushed < len(events) and events[pushed - 1].at <= self._world.clock.now() - LEAVE_SECONDS
+            if old and self.journal.state.open_intent is None:
+                self._publish(f"watched at {self.journal.state.weights.describe()}")
+
+    def _publish(self, subject: str) -> None:
+        state = self.journal.state
+        message = Message(
+            subject=f"rollout({state.endpoint}): {state.colour} in {state.stack}: {subject}",
+            trailers={"Rollout": state.id},
+        )
+        self._world.repository.publish(message)
 
     def _note_unwatched(self, now: int) -> None:
         state = self.journal.state

@@ -27,7 +27,12 @@ def run(controller: Controller, clock: Clock, *, seconds: int | None = None, wat
 
     `seconds=0` is one tick. A tick that was refused or overtaken (exit code 2 or 3 without a hold) ends the run too.
     """
-    until = None if seconds is None else clock.now() + seconds
+    tick = _ticks(controller, clock, None if seconds is None else clock.now() + seconds, watch)
+    controller.leave()
+    return tick
+
+
+def _ticks(controller: Controller, clock: Clock, until: int | None, watch: Watcher | None) -> Tick:
     with interrupts() as asked:
         while True:
             tick = controller.tick()

@@ -21,7 +21,8 @@ approved, rejected  by, reason, run, step, unreviewed (true without a review)
 held                hold (HoldKind), reason
 released            hold, reason
 paused              by, reason
-resumed             by, reason, drift (null, "restore", "adopt" or "replan"), plan (the new one, for "replan")
+resumed             by, reason, drift (null, "restore", "adopt" or "replan"), plan (the new one, for "replan"),
+                    colours (for "adopt", as in `started`: another release starts the evidence afresh)
 drift               findings (list of {kind, text, live, declared, record}), who, when
 promoted            by, reason: the remaining steps need no evidence
 rollback_requested  by, reason, outcome ("rolled_back", "aborted" or "superseded"), keep_weights

@@ -71,7 +71,8 @@ def resumed(state: RolloutState, event: Event) -> RolloutState:
     if colours := data.get("colours"):
         releases = {**state.releases, **{name: colour.get("release") for name, colour in colours.items()}}
         contents = {**state.contents, **{name: colour.get("content") for name, colour in colours.items()}}
-        state = _evidence_afresh(replace(state, releases=releases, contents=contents), at)
+        if releases != state.releases:
+            state = _evidence_afresh(replace(state, releases=releases, contents=contents), at)
     if data.get("drift") == "replan":
         state = _replanned(replace(state, drift_answer=None), PlanSettings.from_values(data["plan"]), at)
     return state

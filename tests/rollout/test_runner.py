@@ -97,3 +97,19 @@ def test_ctrl_c_in_a_pause_ends_it_at_once(room: Room) -> None:
     room.clock.sleep = sleep  # type: ignore[method-assign]  # the moment of the key
     tick = run(room.controller, room.clock)
     assert "Stopped between two writes" in tick.text
+
+
+def test_a_runner_that_leaves_pushes_what_it_wrote_so_that_the_next_one_knows_it_was_watched(room: Room) -> None:
+    room.metrics.rpm = 60
+    run(room.controller, room.clock, seconds=20 * 60)
+    assert room.remote.record == room.path.read_bytes()
+    room.clone()
+    run(room.controller, room.clock, seconds=0)
+    assert not [event for event in room.journal.chain.events if event.kind is Kind.NOTED]
+
+
+def test_a_runner_that_leaves_soon_after_a_push_adds_no_commit(room: Room) -> None:
+    room.until(lambda tick: tick.state.step == 0)
+    pushed = room.remote.record
+    run(room.controller, room.clock, seconds=150)
+    assert room.remote.record == pushed
