@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from cli.rollout_screen import Screen, standard_screen
 from cli.rollout_site import Site, SystemClock, site_of, tell
 from cli.rollout_status import conclude
-from cli.rollout_ticks import Ticker
+from cli.rollout_ticks import SpokenJournal, Ticker
+from command_errors import CommandError
 from exit_codes import ExitCode
 from project import project_root
 from rollout import people
@@ -30,6 +31,8 @@ from rollout.split import Split
 
 if TYPE_CHECKING:
     from rollout.people import Deed
+    from rollout.ports import Repository
+    from rollout.record.journal import Journal
 
 ATTEMPTS = 5
 """How often an event is appended again after what other runners have pushed."""
@@ -105,10 +108,20 @@ def run_abort(options: argparse.Namespace) -> int:
 def _come_back(options: argparse.Namespace, outcome: Outcome, *, keep_weights: bool = False) -> int:
     site, clock = site_of(options), SystemClock()
     with standard_screen(json=options.json) as screen:
-        tick = go_back(site, clock, options, screen, outcome, reason=options.reason, keep_weights=keep_weights)
-    conclude(site, site.last_journal(clock), clock, options)
+        tick, journal = go_back(site, clock, options, screen, outcome, reason=options.reason, keep_weights=keep_weights)
+    conclude(site, journal, clock, options)
+    if journal.unwritten is not None:
+        tell(tick.text)
     # It ended as asked, so it is no failure of this command.
     return ExitCode.DONE if tick.state.is_over else tick.exit_code
+
+
+def supersede(site: Site, clock: SystemClock, options: argparse.Namespace) -> None:
+    """Take the rollout that is under way back, if there is one, so that another one can start."""
+    if site.is_under_way(clock):
+        with standard_screen(json=options.json) as screen:
+            reason = "another rollout is started in its place"
+            go_back(site, clock, options, screen, Outcome.SUPERSEDED, reason=reason)
 
 
 def go_back(
@@ -120,19 +133,20 @@ def go_back(
     *,
     reason: str | None,
     keep_weights: bool = False,
-) -> Tick:
+) -> tuple[Tick, SpokenJournal]:
     """Record the decision to go back, and tick until the weights are those from before the rollout."""
     actor = _actor()
 
     def speak(state: RolloutState) -> Deed | None:
         return people.roll_back(state, actor, reason, now=clock.now(), outcome=outcome, keep_weights=keep_weights)
 
-    _, told = record_deed(site, clock, options, speak, way_back=True)
+    journal = SpokenJournal(site.last_journal(clock).chain, clock, screen)
+    journal.way_back = True  # a broken record or a full disk must not be in its way
+    told = record_deed(site, clock, options, speak, journal)
     screen.line(told or "the way back was decided before; going on with it")
-    ticker = Ticker(site, clock, options, screen)
-    ticker.journal.way_back = True
+    ticker = Ticker(site, clock, options, screen, journal)
     try:
-        return ticker.drive()
+        return ticker.drive(), journal
     finally:
         ticker.close()
 
@@ -146,45 +160,60 @@ def _person(state: RolloutState, verb: str) -> Actor:
 
 
 def _say(options: argparse.Namespace, speak: Speak) -> int:
-    site = site_of(options)
-    state, told = record_deed(site, SystemClock(), options, speak)
+    site, clock = site_of(options), SystemClock()
+    journal = site.last_journal(clock)
+    told = record_deed(site, clock, options, speak, journal)
     if options.json:
-        print(json.dumps({"rollout": state.id, "recorded": told is not None, "told": told}, indent=2))
+        print(json.dumps({"rollout": journal.state.id, "recorded": told is not None, "told": told}, indent=2))
     else:
-        print(told or f"{state.id}: that has been said already; nothing to do.")
+        print(told or f"{journal.state.id}: that has been said already; nothing to do.")
     return ExitCode.DONE
 
 
 def record_deed(
-    site: Site, clock: SystemClock, options: argparse.Namespace, speak: Speak, *, way_back: bool = False
-) -> tuple[RolloutState, str | None]:
-    """Append the event to the last record of the endpoint, and push it; return the state and what to tell.
+    site: Site, clock: SystemClock, options: argparse.Namespace, speak: Speak, journal: Journal
+) -> str | None:
+    """Append the event to the record, and push it; return what to tell, None if there is nothing to say.
 
     A push that comes second is repeated after the events of the other one. Raises Overtaken after five times.
     """
+    repository = site.repository(journal.chain.path, options)
     for attempt in range(1, ATTEMPTS + 1):
         with endpoint_lock(site.folder, clock):
-            journal = site.last_journal(clock)
-            repository = site.repository(journal.chain.path, options, way_back=way_back)
-            journal.way_back = way_back
-            theirs = repository.sync()
+            journal.refresh()
+            theirs = _pushed_by_others(repository, journal)
             if theirs is not None:
                 journal.take_over(theirs)
-            if not way_back:
+            if not journal.way_back:
                 journal.require_whole()
             deed = speak(journal.state)
             if deed is None:
-                return journal.state, None
+                return None
             journal.append(deed.kind, deed.data)
             try:
-                repository.publish(_message(site, journal.state, deed), patient=not way_back)
+                repository.publish(_message(site, journal.state, deed), patient=not journal.way_back)
             except Overtaken:
                 if attempt == ATTEMPTS:
                     raise
                 tell(f"another runner pushed first; appending again ({attempt} of {ATTEMPTS})")
                 continue
-            return journal.state, deed.told
+            except CommandError as error:
+                if not journal.way_back:
+                    raise
+                tell(f"not pushed, the way back goes on: {error}")
+            return deed.told
     raise AssertionError("the last attempt returns or raises")
+
+
+def _pushed_by_others(repository: Repository, journal: Journal) -> str | None:
+    """The record on the remote; on the way back, a remote that does not answer is told and left aside."""
+    try:
+        return repository.sync()
+    except CommandError as error:
+        if not journal.way_back:
+            raise
+        tell(f"the remote was not read, the way back goes on: {error}")
+        return None
 
 
 def _message(site: Site, state: RolloutState, deed: Deed) -> Message:

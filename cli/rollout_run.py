@@ -6,6 +6,7 @@ import argparse
 import json
 from contextlib import ExitStack
 
+from cli.rollout_people import supersede
 from cli.rollout_screen import Screen, standard_screen
 from cli.rollout_site import Site, SystemClock, site_of, sites_of, tell
 from cli.rollout_start import begin
@@ -27,9 +28,10 @@ SEVERITY = (ExitCode.FAILED, ExitCode.UNAVAILABLE, ExitCode.USAGE, ExitCode.WAIT
 def run_run(options: argparse.Namespace) -> int:
     """Run `sluice rollout run`."""
     site, clock = site_of(options), SystemClock()
+    if options.supersede:
+        supersede(site, clock, options)
     with standard_screen(json=options.json) as screen:
-        prepare(site, clock, options, screen)
-        if not _is_under_way(site, clock):
+        if not site.is_under_way(clock):
             journal = begin(site, clock, options)
             screen.line(f"started {journal.state.id}: {journal.chain.path}")
         ticker = Ticker(site, clock, options, screen)
@@ -111,11 +113,6 @@ def _tick_in_turn(
     return [ends[site.key] for site in sites]
 
 
-def _is_under_way(site: Site, clock: SystemClock) -> bool:
-    chains = site.chains()
-    return bool(chains) and not site.last_journal(clock).state.is_over
-
-
 def _has_work(site: Site, clock: SystemClock) -> bool:
     """Whether a tick may do something: the last rollout is under way, or its old colour waits to be retired."""
     if not site.chains():
@@ -123,14 +120,6 @@ def _has_work(site: Site, clock: SystemClock) -> bool:
     state = site.last_journal(clock).state
     done = state.ended is not None and state.ended.outcome is Outcome.DONE
     return not state.is_over or (done and not state.retired)
-
-
-def prepare(site: Site, clock: SystemClock, options: argparse.Namespace, screen: Screen) -> None:
-    """With --supersede, take the running rollout back, so that another one can start."""
-    from cli.rollout_people import go_back
-
-    if options.supersede and _is_under_way(site, clock):
-        go_back(site, clock, options, screen, Outcome.SUPERSEDED, reason="another rollout is started in its place")
 
 
 def _tell(site: Site, tick: Tick) -> None:

@@ -157,6 +157,10 @@ class Site:
             )
         return Journal(chains[-1], clock)
 
+    def is_under_way(self, clock: SystemClock) -> bool:
+        """Whether its last rollout has not ended."""
+        return bool(self.chains()) and not self.last_journal(clock).state.is_over
+
     def chains(self) -> list[Chain]:
         """Its records, oldest first. Raises ForeignRecord if one belongs to another endpoint or stack."""
         from rollout.record.chain import Chain, record_files

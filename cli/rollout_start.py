@@ -46,8 +46,12 @@ LAST_HOUR_SECONDS = 3600
 
 def run_start(options: argparse.Namespace) -> int:
     """Run `sluice rollout start`."""
-    site = site_of(options)
-    journal = begin(site, SystemClock(), options)
+    from cli.rollout_people import supersede
+
+    site, clock = site_of(options), SystemClock()
+    if options.supersede:
+        supersede(site, clock, options)
+    journal = begin(site, clock, options)
     if options.json:
         state = journal.state
         print(json.dumps({"rollout": state.id, "colour": state.colour, "record": str(journal.chain.path)}, indent=2))

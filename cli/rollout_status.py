@@ -72,7 +72,7 @@ def conclude(site: Site, journal: Journal, clock: SystemClock, options: argparse
         print(json.dumps(status_values(seen), indent=2))
         return
     print(plain(picture(seen)))
-    if journal.state.is_over or journal.state.back is not None:
+    if journal.unwritten is None and (journal.state.is_over or journal.state.back is not None):
         print(sentence(journal.state))
 
 

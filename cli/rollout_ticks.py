@@ -58,8 +58,15 @@ class SpokenJournal(Journal):
 class Ticker:
     """The ticks of one rollout."""
 
-    def __init__(self, site: Site, clock: SystemClock, options: argparse.Namespace, screen: Screen) -> None:
-        self.journal = SpokenJournal(site.last_journal(clock).chain, clock, screen)
+    def __init__(
+        self,
+        site: Site,
+        clock: SystemClock,
+        options: argparse.Namespace,
+        screen: Screen,
+        journal: SpokenJournal | None = None,
+    ) -> None:
+        self.journal = journal or SpokenJournal(site.last_journal(clock).chain, clock, screen)
         self._site = site
         self._clock = clock
         self._screen = screen

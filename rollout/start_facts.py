@@ -39,9 +39,9 @@ class PastRollout:
 
     @classmethod
     def of(cls, events: Sequence[Event]) -> PastRollout | None:
-        """The summary of a record; None if its first event is lost."""
+        """The summary of a record; None if its first event is lost, or was edited."""
         started = next((event.data for event in events if event.kind is Kind.STARTED), None)
-        if started is None:
+        if started is None or started["colour"] not in started["colours"]:
             return None
         ended = [event.data for event in events if event.kind is Kind.ENDED]
         return cls(
