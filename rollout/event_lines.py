@@ -98,5 +98,5 @@ def _reserved(data: Mapping[str, Any]) -> str:
 
 
 def _ended(data: Mapping[str, Any]) -> str:
-    exposed = f" ({data['requests']} requests saw it, {data['errors']} failed)" if data.get("requests") else ""
+    exposed = f" (evidence: {data['requests']} requests, {data['errors']} errors)" if data.get("requests") else ""
     return f"{str(data['outcome']).replace('_', ' ')}: {data['reason']}{exposed}"

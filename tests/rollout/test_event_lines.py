@@ -76,7 +76,7 @@ BLUE, MIXED = {"traffic": {"blue": 100}, "mirror": {}}, {"traffic": {"blue": 90,
         (
             Kind.ENDED,
             {"outcome": "rolled_back", "reason": "error_rate 64:1", "requests": 31, "errors": 9},
-            "rolled back: error_rate 64:1 (31 requests saw it, 9 failed)",
+            "rolled back: error_rate 64:1 (evidence: 31 requests, 9 errors)",
         ),
         (Kind.RETIRED, {"what": "scaled_down", "deployment": "blue"}, "retired: blue scaled down"),
     ],
