@@ -154,6 +154,10 @@ class Chain:
         self.torn, self.broken = lines.torn, lines.broken
         return new
 
+    def begins_with(self, content: bytes) -> bool:
+        """Whether the valid lines begin with this content, which then says nothing new."""
+        return self._valid.startswith(content)
+
     @property
     def head(self) -> str:
         """The digest of the last line, which the next one names."""

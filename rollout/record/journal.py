@@ -56,6 +56,8 @@ class Journal:
 
     def take_over(self, remote: str) -> bool:
         """Take in what other runners have pushed; True if that was anything."""
+        if self.chain.begins_with(remote.encode()):
+            return False
         theirs = read_lines(remote.encode(), f"{self.chain.path.name} on the remote")
         if theirs.broken is not None:
             raise BrokenRecord(theirs.broken)
