@@ -92,14 +92,15 @@ def _tick_in_turn(
     """
     tickers: dict[str, Ticker] = {}
     ends: dict[str, tuple[ExitCode, Tick | None]] = {}
-    with ExitStack() as loads, interrupts() as asked:
+    with ExitStack() as ends_of_ticks, interrupts() as asked:
         while sites:
             pauses = []
             for site in sites:
                 try:
                     if site.key not in tickers:
                         tickers[site.key] = Ticker(site, clock, options, screen)
-                        loads.callback(tickers[site.key].close)
+                        ends_of_ticks.callback(tickers[site.key].close)
+                        ends_of_ticks.callback(tickers[site.key].leave)
                     tick = tickers[site.key].tick()
                     ends[site.key] = tick.exit_code, tick
                     if not is_last(tick):

@@ -83,6 +83,10 @@ class Ticker:
         """Tick until the rollout has ended or needs a person, at most for so long."""
         return run(self._controller, self._clock, seconds=seconds, watch=self._show)
 
+    def leave(self) -> None:
+        """After single ticks: push what they wrote, as the end of `drive` does."""
+        self._controller.leave()
+
     def close(self) -> None:
         """End the load, and wait until the webhook is told."""
         self._load.stop()
