@@ -26,6 +26,8 @@ from cli import main as command
 from tests.cli.azure_that_answers import AzureThatAnswers
 from tests.cli.test_no_traceback import REMEDY, STACK_FILE, DeadEngine
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = [
     "local start --home {home}",
     "local stop --home {home}",

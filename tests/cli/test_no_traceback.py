@@ -23,6 +23,8 @@ from tests.cli.azure_that_answers import GROUP, SUBSCRIPTION, WORKSPACE, Answer,
 from tests.cli.azure_that_answers import LOGS as LOGS_ID
 from tests.cli.refusals import arm_refusals, broken_connections, odd_answers, scoring_refusals
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 STACK_FILE = """
 config:

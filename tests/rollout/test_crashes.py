@@ -26,6 +26,8 @@ from tests.rollout.record.rollouts import BLUE, GREEN, Story, write
 from tests.rollout.test_drills import bad_at_50
 from tests.rollout.world import Killed, Room, good
 
+pytestmark = pytest.mark.slow
+
 PLACES: dict[str, Callable[[Room], None]] = {"in place": Room.boot, "from a fresh clone": Room.clone}
 
 

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,6 +20,8 @@ from rollout.split import Split, split_at
 from rollout_config import PlanSettings
 from tests.rollout.record.rollouts import BLUE, GREEN
 from tests.rollout.world import QUICK, Killed, Room, good
+
+pytestmark = pytest.mark.slow
 
 PLAN = PlanSettings.from_values(
     {

@@ -10,6 +10,8 @@ from tests.localazure.provider.conftest import Plugin, Refused, messages
 from tests.localazure.provider.fake_arm import FakeArm, Reply
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 WORKSPACE = "/subscriptions/sub/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 ENDPOINT_ID = f"{WORKSPACE}/onlineEndpoints/e"
 ENDPOINT = "machinelearningservices:OnlineEndpoint"

@@ -12,6 +12,8 @@ import pytest
 from localazure.scoring.environments import EnvironmentCache
 from localazure.scoring.specification import DeploymentFailed
 
+pytestmark = pytest.mark.slow
+
 CONDA = "dependencies:\n- pip:\n  - azureml-inference-server-http==1.5.1\n"
 
 # Notes each call, makes what uv would make, and fails when a requirement is named "broken".

@@ -16,6 +16,8 @@ from tests.rollout.change.world import BACK, CLOSING, FORWARD, STACK, TEN, Kille
 from tests.rollout.record.rollouts import BLUE
 from tests.rollout.repository.clones import Checkout, Remote
 
+pytestmark = pytest.mark.slow
+
 
 class Steps:
     """The clone of one runner, in which a kill can be planned."""

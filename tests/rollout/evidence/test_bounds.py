@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from rollout.evidence.bounds import confidence_sequence
 
+pytestmark = pytest.mark.slow
+
 
 @given(st.integers(min_value=0, max_value=100_000), st.floats(min_value=0, max_value=1))
 def test_the_bounds_enclose_the_observed_rate(requests: int, rate: float) -> None:

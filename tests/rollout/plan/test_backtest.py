@@ -19,6 +19,8 @@ from rollout.split import Split
 from rollout_config import PlanSettings
 from tests.rollout.world import QUICK, BadWhen, Room, good
 
+pytestmark = pytest.mark.slow
+
 START = 1_795_788_420
 BASELINE = Split(traffic={"blue": 100})
 TRAFFIC = SimulatedTraffic(rpm=600, error_rates={"blue": 0.002, "green": 0.002}, grain_seconds=60)

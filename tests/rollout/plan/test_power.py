@@ -13,6 +13,8 @@ from rollout.plan.power import Detection, detection, power, render_power
 from rollout.split import Split
 from rollout_config import PlanSettings
 
+pytestmark = pytest.mark.slow
+
 FACTS = EndpointFacts(
     stack="prod",
     key="fraud-detection",

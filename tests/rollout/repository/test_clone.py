@@ -17,6 +17,8 @@ from rollout.split import Split
 from rollout.stack_file import StackFile
 from tests.rollout.repository.clones import CANARY, RECORD, STACK, Checkout, Remote
 
+pytestmark = pytest.mark.slow
+
 MESSAGE = Message(
     subject="rollout(fraud): green 0 → 10 % in prod",
     trailers={"Rollout": RECORD.stem, "Step": "0", "Evidence": "sha256:0\nab", "Actor": "Ada", "Run": ""},

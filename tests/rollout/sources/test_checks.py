@@ -14,6 +14,8 @@ from gate_config import CheckSettings
 from rollout.evidence.intervals import Verdict
 from rollout.sources.checks import run_checks
 
+pytestmark = pytest.mark.slow
+
 MODULE = """
 import os, sys, time
 def good(): print("noise"); return True
