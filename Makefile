@@ -20,7 +20,7 @@ setup: ## virtual environment and Pulumi CLI; does only what is not done yet
 	  echo "  Fix: install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@$(PYTHON) -m toolchain setup
 
-demo: setup ## the whole story on this machine, in about two minutes
+demo: setup ## the whole story on this machine, in under three minutes
 	@$(BIN)/sluice demo
 
 test: setup ## all tests, those without a CLI first; ORDER=random in a random order, ORDER=seed in that order again

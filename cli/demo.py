@@ -1,4 +1,4 @@
-"""`sluice demo`: the whole story on a separate local Azure, in about two minutes, narrated while it runs.
+"""`sluice demo`: the whole story on a separate local Azure, in under three minutes, narrated while it runs.
 
 It deploys and serves a model; then the rollout controller takes a better version to 100 % under load and brings a bad
 one back, both by itself. It runs in a temporary folder with its own ports and deletes the folder at the

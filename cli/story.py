@@ -32,7 +32,7 @@ REFUSALS = (
     *("--after", "1", "--count", "2"),
 )
 """The first change of weights goes through, the second one, which is the way back, is refused twice."""
-BAKE = "15s"
+BAKE = "10s"
 SHORT_BAKES: dict[str, int | str | bool] = {f"{ROLLOUT}.plan.steps[{step}].bake": BAKE for step in range(3)}
 SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 
