@@ -6,11 +6,14 @@ An open loop: requests leave at that rate, whether or not answers come. The reco
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from command_errors import CommandError
 from endpoint_client.address import endpoint_of
-from endpoint_client.invocation import find_target
+from endpoint_client.invocation import Target, find_target
 from endpoint_client.load import Load
 from project import project_root
 from rollout.record.state import Phase, RolloutState
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from cli.rollout_site import Site
 
 LOADED = frozenset({Phase.MIRROR, Phase.LIVE, Phase.BAKE})
+RENEWAL_SECONDS = 10 * 60
+"""A key or token is asked for again after this time. Azure's tokens last about an hour; a rollout may last a day."""
 
 
 class SyntheticLoad:
@@ -29,6 +34,7 @@ class SyntheticLoad:
         self._site = site
         self._load: Load | None = None
         self._thread: threading.Thread | None = None
+        self._authorized = 0.0
 
     def follow(self, state: RolloutState) -> None:
         """Begin or end it, as the state asks for."""
@@ -36,12 +42,20 @@ class SyntheticLoad:
         if not wanted:
             self.stop()
         elif self._load is None and state.plan.load is not None:
-            target = find_target(self._site.azure.arm, endpoint_of(self._site.stack, self._site.key))
+            target = self._target()
             bodies = traffic_of(project_root() / "models" / self._site.key)
             load = Load(target.uri, bodies, key=target.credential, rate=state.plan.load.rpm / 60)
             self._load = load
             self._thread = threading.Thread(target=lambda: asyncio.run(load.run()), daemon=True)
             self._thread.start()
+        elif self._load is not None and time.monotonic() - self._authorized >= RENEWAL_SECONDS:
+            with contextlib.suppress(CommandError):  # Azure does not answer: the next tick asks again
+                self._load.authorize(self._target().credential)
+
+    def _target(self) -> Target:
+        target = find_target(self._site.azure.arm, endpoint_of(self._site.stack, self._site.key))
+        self._authorized = time.monotonic()
+        return target
 
     def stop(self) -> None:
         """End it, and wait for the requests that are under way."""

@@ -67,13 +67,17 @@ class Load:
         self.pause_seconds = pause_seconds
         self.timeout_seconds = timeout_seconds
         self.headers = {"Content-Type": "application/json"}
-        if key:
-            self.headers["Authorization"] = f"Bearer {key}"
+        self.authorize(key)
         if deployment:
             self.headers[DEPLOYMENT_HEADER] = deployment
         self.total = Tally()
         self._stopping = False
         self._sent = 0
+
+    def authorize(self, key: str | None) -> None:
+        """Send this key or token from the next request on; any thread may call it, because tokens expire."""
+        if key:
+            self.headers["Authorization"] = f"Bearer {key}"
 
     def stop(self) -> None:
         """Start no further request, and end when the open ones are answered; any thread may call it."""
