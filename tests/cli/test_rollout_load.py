@@ -11,7 +11,7 @@ from cli.rollout_load import RENEWAL_SECONDS, SyntheticLoad
 from command_errors import UnavailableError
 from endpoint_client.invocation import Target
 from endpoint_client.load import Load
-from rollout.record.state import Phase, RolloutState
+from rollout.record.state import Phase
 
 
 class Rig:
@@ -33,7 +33,7 @@ class Rig:
     def follow(self, phase: Phase = Phase.LIVE) -> str:
         """Follow a state in this phase; returns the header that requests carry now."""
         state: Any = SimpleNamespace(phase=phase, plan=SimpleNamespace(load=SimpleNamespace(rpm=60)))
-        self.load.follow(_as_state(state))
+        self.load.follow(state)
         return self.loads[-1].headers["Authorization"] if self.loads else ""
 
     def _find(self, arm: object, address: object) -> Target:
@@ -45,10 +45,6 @@ class Rig:
 
 async def _no_requests(_: Load) -> None:
     """Stand in for `Load.run`."""
-
-
-def _as_state(state: Any) -> RolloutState:
-    return state  # type: ignore[no-any-return]
 
 
 @pytest.fixture
