@@ -3,10 +3,8 @@
 Deployments are simulated and the metrics have one-second intervals, so that a step takes seconds.
 """
 
-import asyncio
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from typing import Any
 import pytest
 
 from endpoint_client.load import Load
-from endpoint_client.request_file import read_bodies
 from rehearsal.faults import add_fault
-from tests.integration.rehearsal import MODEL, ROOT, SLUICE, Azure, Stack
+from tests.integration.drill import callers, weights_that_were_set
+from tests.integration.rehearsal import MODEL, SLUICE, Azure, Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -39,16 +37,8 @@ def stack(simulated_azure: Azure) -> Stack:
 
 @pytest.fixture
 def load(stack: Stack) -> Iterator[Load]:
-    """Callers, who never pause."""
-    uri, key = stack.target()
-    server = stack.azure.home.require_server()
-    bodies = read_bodies(ROOT / "models" / MODEL / "sample-request.json")
-    load = Load(uri.replace(server.https, server.http), bodies, key=key, rate=RATE)
-    thread = threading.Thread(target=lambda: asyncio.run(load.run()), daemon=True)
-    thread.start()
-    yield load
-    load.stop()
-    thread.join()
+    with callers(stack, RATE) as load:
+        yield load
 
 
 def record_of(stack: Stack) -> list[dict[str, Any]]:
@@ -59,12 +49,6 @@ def record_of(stack: Stack) -> list[dict[str, Any]]:
 
 def records_of(stack: Stack) -> list[Path]:
     return sorted((stack.file.parent / "rollouts" / stack.name / MODEL).glob("*.jsonl"))
-
-
-def weights_that_were_set(events: list[dict[str, Any]]) -> list[dict[str, int]]:
-    """The live weights of each change that was applied, in order."""
-    intents = {event["seq"]: event["data"]["to"]["traffic"] for event in events if event["kind"] == "intent"}
-    return [intents[event["data"]["intent"]] for event in events if event["kind"] == "applied"]
 
 
 def status_of(stack: Stack) -> dict[str, Any]:

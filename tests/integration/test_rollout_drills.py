@@ -1,0 +1,70 @@
+"""Drills of a rollout on the real engine, under load: a colour that turns bad, and kills at held moments.
+
+The first two rows of the table, a good colour and one that is bad from the start, are in `test_rollout.py`; `make
+drills` runs the whole table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from endpoint_client.load import Load
+from tests.integration.crash_drill import Crash, Point, Victims, survive
+from tests.integration.drill import BLUE, PLAN, STEPS, Drill, callers, lost
+from tests.integration.rehearsal import Azure, Stack
+
+pytestmark = pytest.mark.integration
+
+
+CRASHES = (
+    Crash(Point.PUSH, Victims.CONTROLLER, clone=False),
+    Crash(Point.PUSHED, Victims.CONTROLLER, clone=True),
+    Crash(Point.NOT_PUT, Victims.ENGINE, clone=False),
+    Crash(Point.UNDER_WAY, Victims.BOTH, clone=True),
+    Crash(Point.UNDER_WAY, Victims.CONTROLLER, clone=False),
+    Crash(Point.APPLIED, Victims.CONTROLLER, clone=True),
+    Crash(Point.UNDER_WAY, Victims.BOTH, clone=True, back=True),
+)
+
+
+@pytest.fixture
+def drill(simulated_azure: Azure, tmp_path: Path) -> Iterator[Drill]:
+    """Blue at 100 %, green at 0 %, a plan of seconds, and a bare repository to push to."""
+    drill = Drill(Stack(simulated_azure, "dev"), tmp_path, PLAN)
+    yield drill
+    drill.close()
+
+
+@pytest.fixture
+def load(drill: Drill) -> Iterator[Load]:
+    with callers(drill.stack) as load:
+        yield load
+
+
+@pytest.mark.parametrize("reached", [1, 2], ids=["at 50 percent", "after 100 percent"])
+def test_a_colour_that_turns_bad_comes_back_by_itself(reached: int, drill: Drill, load: Load) -> None:
+    process = drill.run()
+
+    def turn_bad(step: int) -> None:
+        if step != reached:
+            drill.origin.release()
+            return
+        with drill.put("hold", when="after", count=1) as accepted:
+            drill.origin.release()
+            assert accepted.reached(process)
+            drill.let_green_fail()
+
+    assert drill.follow(process, turn_bad) == 1, drill.said()
+    assert drill.weights_set() == [*STEPS[: reached + 1], BLUE]
+    assert drill.events()[-1]["data"]["outcome"] == "rolled_back"
+    drill.require_agreed(BLUE, over=True)
+    assert lost(load) == 0
+
+
+@pytest.mark.parametrize("crash", CRASHES, ids=str)
+def test_a_change_survives_a_kill(crash: Crash, drill: Drill, load: Load) -> None:
+    survive(drill, crash)
+    assert lost(load) == 0
