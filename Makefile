@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format bench bench-gates schema lock
+.PHONY: help setup demo test unit check format bench bench-gates drills schema lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ bench: setup ## benchmarks: tables and JSON
 
 bench-gates: setup ## how often rollouts go back without a reason, and how soon with one: the table of docs/statistics.md; minutes
 	@$(BIN)/python -m bench.gates
+
+drills: setup ## the whole table of rollout drills on the real engine: hours; MINUTES=60 begins none after that time
+	@rm -f build/drills.jsonl
+	@DRILL_MINUTES=$(or $(MINUTES),240) $(PYTEST) -n auto --dist load -m drill tests/integration/test_drill_table.py; ended=$$?; \
+	  $(BIN)/python -m tests.integration.drill_table && exit $$ended
 
 schema: setup ## write docs/stack-config.schema.json from the settings models
 	@$(BIN)/python -m config_schema > docs/.stack-config.schema.json

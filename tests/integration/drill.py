@@ -34,7 +34,9 @@ PLAN = {
     "min_requests": 20,
 }
 RATE = 50.0
-BAD_PERCENT = 60
+BAD_PERCENT = 35
+"""Too few errors for the tripwire, so that settled intervals decide."""
+AUTOSCALE = {"min": 1, "max": 5, "default": 1}
 TAKES_EFFECT, TOOK_EFFECT = "pre-receive", "post-receive"
 """When a push is held."""
 FORWARD = "forward"
@@ -179,9 +181,27 @@ class Drill:
         """A fault that stays."""
         add_fault(self.stack.azure.home, kind=kind, **scope)
 
+    @property
+    def endpoint_name(self) -> str:
+        return self.stack.names.endpoint(MODEL)
+
     def let_green_fail(self) -> None:
-        name = f"{self.stack.names.endpoint(MODEL)}/green"
-        self.fault("errors", name=name, share_percent=BAD_PERCENT)
+        self.fault("errors", name=f"{self.endpoint_name}/green", share_percent=BAD_PERCENT)
+
+    def let_autoscale(self) -> None:
+        """Give both colours an autoscale, and push that."""
+        for colour in ("blue", "green"):
+            self.stack.deployment(colour, sku="Standard_DS3_v2", autoscale=AUTOSCALE)
+        self.stack.engine.up()
+        self.git("commit", "--quiet", "--all", "-m", "Autoscale")
+        self.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+
+    def turn_bad(self, process: subprocess.Popen[str]) -> None:
+        """Let the held step go on, and let green fail from the moment at which Azure accepts its weights."""
+        with self.put("hold", when="after", count=1) as accepted:
+            self.origin.release()
+            if accepted.reached(process):
+                self.let_green_fail()
 
     def follow(self, process: subprocess.Popen[str], at_step: Callable[[int], None]) -> int:
         """Call `at_step` once for each step, before its intent has reached origin; return the exit code."""
@@ -214,8 +234,11 @@ class Drill:
         """The live weights of each change that was applied, in order."""
         return weights_that_were_set(self.events())
 
-    def require_agreed(self, traffic: dict[str, int], *, over: bool) -> None:
-        """Declared = live = record = pushed, nothing under way, and nothing in the preview."""
+    def require_agreed(self, traffic: dict[str, int], *, over: bool, scaled: bool = False) -> None:
+        """Declared = live = record = pushed, nothing under way, and nothing in the preview.
+
+        `scaled`: a refresh would only find the instances that autoscale has added.
+        """
         assert self.stack.live_traffic() == traffic
         answer = self.stack.sluice("rollout", "status", MODEL, "--stack", self.stack.name, "--json", expect=None)
         weights = json.loads(answer.stdout)["weights"]
@@ -225,7 +248,7 @@ class Drill:
         closed |= {event["data"]["intent"] for event in events if event["kind"] == "reconciled"}
         assert {event["seq"] for event in events if event["kind"] == "intent"} <= closed
         assert (events[-1]["kind"] == "ended") is over
-        preview = self.stack.engine.preview(refresh=True)
+        preview = self.stack.engine.preview(refresh=not scaled)
         assert preview.is_empty, list(map(str, preview.changes))
         if over:
             assert self.git("status", "--porcelain", "--untracked-files=no") == ""

@@ -48,16 +48,13 @@ def load(drill: Drill) -> Iterator[Load]:
 def test_a_colour_that_turns_bad_comes_back_by_itself(reached: int, drill: Drill, load: Load) -> None:
     process = drill.run()
 
-    def turn_bad(step: int) -> None:
-        if step != reached:
+    def at_step(step: int) -> None:
+        if step == reached:
+            drill.turn_bad(process)
+        else:
             drill.origin.release()
-            return
-        with drill.put("hold", when="after", count=1) as accepted:
-            drill.origin.release()
-            assert accepted.reached(process)
-            drill.let_green_fail()
 
-    assert drill.follow(process, turn_bad) == 1, drill.said()
+    assert drill.follow(process, at_step) == 1, drill.said()
     assert drill.weights_set() == [*STEPS[: reached + 1], BLUE]
     assert drill.events()[-1]["data"]["outcome"] == "rolled_back"
     drill.require_agreed(BLUE, over=True)

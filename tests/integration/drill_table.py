@@ -1,0 +1,203 @@
+"""The rows of the table of drills, the faults that strike in them, and the lines that `make drills` writes.
+
+Each drill appends one line to `build/drills.jsonl`; `python -m tests.integration.drill_table` prints them as Markdown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from rollout.change.tools import endpoint_urn
+from tests.integration.drill import ENDPOINTS, Drill
+from tests.integration.rehearsal import MODEL, ROOT
+
+RESULTS = ROOT / "build" / "drills.jsonl"
+ROWS: Mapping[str, int | None] = {"good": None, "bad from the start": 0, "bad at 50 %": 1, "bad after 100 %": 2}
+"""How green behaves: the step at which it turns bad."""
+BACK = 3
+CHANGES = ("0 → 10 %", "10 → 50 %", "50 → 100 %", "way back")
+METRICS_SECONDS = 12
+
+
+def put_fault(kind: str, count: int = 1, **scope: Any) -> Callable[[Drill, int], None]:
+    return lambda drill, after: drill.fault(kind, type=ENDPOINTS, method="PUT", count=count, after=after, **scope)
+
+
+def metrics_fault(kind: str, **scope: Any) -> Callable[[Drill, int], None]:
+    def strike(drill: Drill, after: int) -> None:
+        drill.fault(kind, name=drill.endpoint_name, for_seconds=METRICS_SECONDS, **scope)
+
+    return strike
+
+
+def late_traffic(drill: Drill, after: int) -> None:
+    drill.fault("late-traffic", name=drill.endpoint_name, by_seconds=3, count=1, after=after)
+
+
+def autoscale(drill: Drill, after: int) -> None:
+    """Autoscale adds an instance to each colour."""
+    for colour in ("blue", "green"):
+        path = f"{drill.stack.endpoint_id}/deployments/{colour}"
+        capacity = drill.stack.azure.get(path)["sku"]["capacity"] + 1
+        status, answer = drill.stack.azure.request("PATCH", path, {"sku": {"capacity": capacity}})
+        assert status < 300, answer
+
+
+FAULTS: Mapping[str, Callable[[Drill, int], None]] = {
+    "none": lambda drill, after: None,
+    "429": put_fault("429", count=2, retry_after_seconds=1),
+    "409": put_fault("409"),
+    "500": put_fault("500", count=2),
+    "lost answer": put_fault("lose-response"),
+    "operation fails": put_fault("operation-fails"),
+    "late traffic": late_traffic,
+    "metrics late": metrics_fault("metrics-late", by_seconds=6),
+    "metrics zero": metrics_fault("metrics-zero", by_seconds=6),
+    "metrics missing": metrics_fault("metrics-missing"),
+    "metrics error": metrics_fault("500", type="metrics"),
+    "autoscale acts": autoscale,
+}
+"""How each fault begins; `after`: how many changes of weights are spared, where it strikes a change."""
+
+
+def cells() -> Iterator[tuple[str, str, int]]:
+    """Row, fault and change of each drill, the plain rows first; a change that a row does not reach has none."""
+    yield from ((row, "none", 0) for row in ROWS)
+    for row, bad_at in ROWS.items():
+        for fault in list(FAULTS)[1:]:
+            last = BACK if bad_at is None else bad_at + 1
+            yield from ((row, fault, change) for change in range(last))
+            if bad_at is not None:
+                yield row, fault, BACK
+
+
+def play(drill: Drill, row: str, fault: str, change: int) -> int:
+    """Run the rollout of a row, with the fault at one change; return the exit code."""
+    process = drill.run()
+    bad_at = ROWS[row]
+
+    def at_step(step: int) -> None:
+        if step == change:
+            FAULTS[fault](drill, 0)
+        elif step == bad_at and change == BACK:
+            FAULTS[fault](drill, 1)
+        if step == bad_at:
+            drill.turn_bad(process)
+        else:
+            drill.origin.release()
+
+    return drill.follow(process, at_step)
+
+
+# How long a way back takes
+
+
+def way_back_seconds(drill: Drill) -> dict[str, float]:
+    """From when the interval that decided could be read until Azure has the weights, in all and by part.
+
+    An interval can be read when it has ended for `settle`. The record's times are whole seconds, the parts are not.
+    """
+    events = drill.events()
+    settle = next(event["data"]["settle"] for event in events if event["kind"] == "verified")
+    back = next(event for event in events if event["kind"] == "intent" and event["data"]["direction"] == "back")
+    applied = next(event for event in events if event["data"].get("intent") == back["seq"])
+    assert applied["kind"] == "applied", applied
+    intervals = [one for event in events if event["seq"] < back["seq"] for one in event["data"].get("intervals", ())]
+    readable = intervals[-1]["start"] + intervals[-1]["seconds"] + settle
+    spent = {name: float(seconds) for name, seconds in applied["data"]["seconds"].items()}
+    return {"in all": seconds_of(applied) - readable, "until the verdict": seconds_of(back) - readable, **spent}
+
+
+def seconds_of(event: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(event["at"]).timestamp()
+
+
+def targeted_up_seconds(drill: Drill) -> float:
+    """One targeted update of the weights by hand, there and back: the mean."""
+    urn = endpoint_urn("sluice", drill.stack.name, MODEL)
+    started = time.monotonic()
+    for weights in ({"blue": 90, "green": 10}, {"blue": 100, "green": 0}):
+        drill.stack.weights(**weights)
+        drill.stack.engine.up(targets=[urn])
+    return (time.monotonic() - started) / 2
+
+
+# Lines
+
+
+@contextlib.contextmanager
+def line(**facts: Any) -> Iterator[dict[str, Any]]:
+    """One line of the results: how the drill went; an error goes on."""
+    started = time.monotonic()
+    try:
+        yield facts
+    except BaseException as error:
+        facts["failed"] = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise
+    finally:
+        facts["took"] = round(time.monotonic() - started)
+        RESULTS.parent.mkdir(exist_ok=True)
+        with RESULTS.open("a", encoding="utf-8") as results:
+            results.write(json.dumps(facts) + "\n")
+
+
+def tables(lines: list[dict[str, Any]]) -> str:
+    """The results as Markdown."""
+    return "\n".join([*_faults(lines), "", *_crashes(lines), "", *_times(lines), "", *_failures(lines)])
+
+
+def _faults(lines: list[dict[str, Any]]) -> Iterator[str]:
+    done = {(one["row"], one["fault"], one["change"]): one for one in lines if "row" in one}
+    yield "| green | fault | " + " | ".join(f"at {change}" for change in CHANGES) + " |"
+    yield "| --- | --- | " + " | ".join("---" for _ in CHANGES) + " |"
+    wanted = list(cells())
+    for row in ROWS:
+        for fault in FAULTS:
+            shown = [_cell((row, fault, change), done, wanted) for change in range(len(CHANGES))]
+            yield f"| {row} | {fault} | " + " | ".join(shown) + " |"
+
+
+def _cell(key: tuple[str, str, int], done: Mapping[Any, dict[str, Any]], wanted: list[tuple[str, str, int]]) -> str:
+    if key not in wanted:
+        return ""
+    one = done.get(key)
+    if one is None:
+        return "not run"
+    return "FAILED" if "failed" in one else f"{one['outcome']}, {one['lost']} lost"
+
+
+def _crashes(lines: list[dict[str, Any]]) -> Iterator[str]:
+    yield "| change | killed at | who | goes on | result |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in lines:
+        if "point" in one:
+            result = "FAILED" if "failed" in one else f"agreed, {one['lost']} lost"
+            yield f"| {one['direction']} | {one['point']} | {one['victims']} | {one['place']} | {result} |"
+
+
+def _times(lines: list[dict[str, Any]]) -> Iterator[str]:
+    parts = ("in all", "until the verdict", "read", "decide", "write", "up", "verify", "targeted up")
+    yield "| green | " + " | ".join(parts) + " |"
+    yield "| --- | " + " | ".join("---" for _ in parts) + " |"
+    for one in lines:
+        if "seconds" in one:
+            yield f"| {one['row']} | " + " | ".join(f"{one['seconds'][part]:.2f}" for part in parts) + " |"
+
+
+def _failures(lines: list[dict[str, Any]]) -> Iterator[str]:
+    for one in lines:
+        if "failed" in one:
+            what = ", ".join(str(value) for name, value in one.items() if name not in ("failed", "took"))
+            yield f"FAILED: {what}: {one['failed']}"
+    yield f"{len(lines)} drills, {sum(one['took'] for one in lines) / 60:.0f} minutes."
+
+
+if __name__ == "__main__":
+    print(tables([json.loads(text) for text in RESULTS.read_text(encoding="utf-8").splitlines()]))
+    sys.exit()

@@ -1,0 +1,92 @@
+"""The whole table of drills on the real engine, under load: `make drills`. `make test` runs only a part of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from endpoint_client.load import Load
+from tests.integration.crash_drill import Crash, Point, Victims, survive
+from tests.integration.drill import BLUE, GREEN, PLAN, Drill, callers, lost
+from tests.integration.drill_table import (
+    ROWS,
+    cells,
+    line,
+    play,
+    targeted_up_seconds,
+    way_back_seconds,
+)
+from tests.integration.rehearsal import Azure, Stack
+
+pytestmark = pytest.mark.integration
+
+BEGAN = time.monotonic()
+LIMIT_SECONDS = 60 * float(os.environ.get("DRILL_MINUTES", "240"))
+GRAIN_SECONDS = 1
+SPARE_SECONDS = 3
+CRASHES = [
+    Crash(point, victims, clone, back)
+    for back in (False, True)
+    for point in Point
+    for victims in Victims
+    for clone in (False, True)
+    if (point.is_of_the_engine or victims is Victims.CONTROLLER)
+    and not (victims is Victims.ENGINE and clone)
+    and not (back and point in (Point.PUSH, Point.PUSHED))
+]
+"""Without an engine only the controller can be killed; it goes on by itself if it lives; a way back awaits no push."""
+
+
+@pytest.fixture
+def drill(simulated_azure: Azure, tmp_path: Path) -> Iterator[Drill]:
+    if time.monotonic() - BEGAN > LIMIT_SECONDS:
+        pytest.skip("the time for drills is over")
+    drill = Drill(Stack(simulated_azure, "dev"), tmp_path, PLAN)
+    yield drill
+    drill.close()
+
+
+@pytest.fixture
+def load(drill: Drill) -> Iterator[Load]:
+    with callers(drill.stack) as load:
+        yield load
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("crash", CRASHES, ids=str)
+def test_a_change_survives_a_kill(crash: Crash, drill: Drill, load: Load) -> None:
+    with line(
+        direction="back" if crash.back else "step",
+        point=crash.point.value,
+        victims=crash.victims.value,
+        place="fresh clone" if crash.clone else "in place",
+    ) as facts:
+        survive(drill, crash)
+        facts["lost"] = lost(load)
+        assert facts["lost"] == 0
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(("row", "fault", "change"), list(cells()))
+def test_a_rollout_ends_as_it_must(row: str, fault: str, change: int, drill: Drill, load: Load) -> None:
+    with line(row=row, fault=fault, change=change) as facts:
+        scaled = fault == "autoscale acts"
+        if scaled:
+            drill.let_autoscale()
+        code = play(drill, row, fault, change)
+        ended = drill.events()[-1]["data"]
+        facts["outcome"] = ended.get("outcome", "not ended").replace("_", " ")
+        facts["lost"] = lost(load)
+        good = ROWS[row] is None
+        assert (facts["outcome"], code) == (("done", 0) if good else ("rolled back", 1)), drill.said()[-400:]
+        drill.require_agreed(GREEN if good else BLUE, over=True, scaled=scaled)
+        assert facts["lost"] == 0, load.total.facts()
+        if fault == "none" and not good:
+            seconds = way_back_seconds(drill)
+            seconds["targeted up"] = targeted_up_seconds(drill)
+            facts["seconds"] = seconds
+            assert seconds["in all"] <= GRAIN_SECONDS + seconds["targeted up"] + SPARE_SECONDS
