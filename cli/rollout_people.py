@@ -1,7 +1,7 @@
 """`sluice rollout pause|resume|approve|reject|promote|rollback|abort`: what people say to a rollout.
 
-`rollout/people.py` decides what may be said; the event goes into the record and, with --push, to the branch. Only
-`rollback` and `abort` also tick, until the weights are back.
+`rollout/people/requests.py` decides what may be said; the event goes into the record and, with
+--push, to the branch. Only `rollback` and `abort` also tick, until the weights are back.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from cli.rollout_ticks import SpokenJournal, Ticker
 from command_errors import CommandError
 from exit_codes import ExitCode
 from project import project_root
-from rollout import people
-from rollout.actor import Actor, actor_of, approver
-from rollout.controller import Tick
+from rollout.decision.order import Outcome
 from rollout.errors import Overtaken
-from rollout.order import Outcome
+from rollout.people import requests
+from rollout.people.actor import Actor, actor_of, approver
 from rollout.ports import Message
 from rollout.record.lock import endpoint_lock
 from rollout.record.state import RolloutState
 from rollout.split import Split
+from rollout.tick.controller import Tick
 
 if TYPE_CHECKING:
-    from rollout.people import Deed
+    from rollout.people.requests import Deed
     from rollout.ports import Repository
     from rollout.record.journal import Journal
 
@@ -42,7 +42,7 @@ Speak = Callable[[RolloutState], "Deed | None"]
 
 def run_pause(options: argparse.Namespace) -> int:
     """Run `sluice rollout pause`."""
-    return _say(options, lambda state: people.pause(state, _actor(), options.reason))
+    return _say(options, lambda state: requests.pause(state, _actor(), options.reason))
 
 
 def run_resume(options: argparse.Namespace) -> int:
@@ -52,7 +52,7 @@ def run_resume(options: argparse.Namespace) -> int:
     plan = site.declared.read().plan if options.drift == "replan" else None
     return _say(
         options,
-        lambda state: people.resume(
+        lambda state: requests.resume(
             state, _actor(), options.reason, drift=options.drift, live=live, colours=colours, plan=plan
         ),
     )
@@ -78,17 +78,17 @@ def _found(site: Site) -> tuple[Split | None, dict[str, dict[str, str | None]]]:
 
 def run_approve(options: argparse.Namespace) -> int:
     """Run `sluice rollout approve`."""
-    return _say(options, lambda state: people.approve(state, _person(state, "approve"), options.reason))
+    return _say(options, lambda state: requests.approve(state, _person(state, "approve"), options.reason))
 
 
 def run_reject(options: argparse.Namespace) -> int:
     """Run `sluice rollout reject`."""
-    return _say(options, lambda state: people.reject(state, _person(state, "reject"), options.reason))
+    return _say(options, lambda state: requests.reject(state, _person(state, "reject"), options.reason))
 
 
 def run_promote(options: argparse.Namespace) -> int:
     """Run `sluice rollout promote`."""
-    return _say(options, lambda state: people.promote(state, _actor(), options.reason))
+    return _say(options, lambda state: requests.promote(state, _actor(), options.reason))
 
 
 def run_rollback(options: argparse.Namespace) -> int:
@@ -138,7 +138,7 @@ def go_back(
     actor = _actor()
 
     def speak(state: RolloutState) -> Deed | None:
-        return people.roll_back(state, actor, reason, now=clock.now(), outcome=outcome, keep_weights=keep_weights)
+        return requests.roll_back(state, actor, reason, now=clock.now(), outcome=outcome, keep_weights=keep_weights)
 
     journal = SpokenJournal(site.last_journal(clock).chain, clock, screen)
     journal.way_back = True  # a broken record or a full disk must not be in its way

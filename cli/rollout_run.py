@@ -15,11 +15,11 @@ from cli.rollout_ticks import Ticker, seen_of
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from project import stack_name
-from rollout.controller import Tick
-from rollout.next_command import next_command
-from rollout.order import Outcome
-from rollout.runner import interrupts, is_last, pause_after, slept
-from rollout.status_values import status_values
+from rollout.decision.order import Outcome
+from rollout.tick.controller import Tick
+from rollout.tick.runner import interrupts, is_last, pause_after, slept
+from rollout.views.next_command import next_command
+from rollout.views.status_values import status_values
 
 SEVERITY = (ExitCode.FAILED, ExitCode.UNAVAILABLE, ExitCode.USAGE, ExitCode.WAITING, ExitCode.DONE)
 """The exit code of several rollouts is the first of these that one of them has."""

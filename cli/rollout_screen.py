@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from rollout.view import Row, Seen, picture
+from rollout.views.view import Row, Seen, picture
 
 if TYPE_CHECKING:
     from rich.text import Text

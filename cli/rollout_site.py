@@ -21,12 +21,12 @@ from stacks.names import read_names
 
 if TYPE_CHECKING:
     from naming import Names
+    from rollout.declaration.stack_file import StackFile
     from rollout.ports import Message, Repository
     from rollout.record.chain import Chain, Owner
     from rollout.record.journal import Journal
     from rollout.sources.azure_monitor import AzureMonitor
     from rollout.sources.live import ArmEndpoint
-    from rollout.stack_file import StackFile
     from settings import Settings
 
 ARM_WAIT_SECONDS = 20 * 60.0
@@ -127,7 +127,7 @@ class Site:
     @cached_property
     def declared(self) -> StackFile:
         """The endpoint's lines in the stack file."""
-        from rollout.stack_file import StackFile
+        from rollout.declaration.stack_file import StackFile
 
         return StackFile(self.stack_file, self.key)
 

@@ -1,6 +1,6 @@
 """`sluice rollout start`: gathers what a start depends on, and writes the first event of the record.
 
-`rollout/start.py` chooses the colour and refuses.
+`rollout/people/start.py` chooses the colour and refuses.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from models.errors import ModelError
 from models.loader import load_model
 from models.spec import content_digest, release_digest
 from project import project_name, project_root
-from rollout.actor import actor_of
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
 from rollout.evidence.intervals import Counts
-from rollout.notify import Notifier
+from rollout.people.actor import actor_of
+from rollout.people.start import StartRequest, chosen_colour, start
+from rollout.people.start_facts import Colour, PastRollout, Place, StartFacts
 from rollout.plan.endpoint_facts import AZURE_GRAIN_SECONDS, EndpointFacts
 from rollout.plan.lint import check_plan
 from rollout.ports import Message
@@ -35,8 +36,7 @@ from rollout.record.event import Kind
 from rollout.record.journal import Journal
 from rollout.record.lock import endpoint_lock
 from rollout.split import Split
-from rollout.start import StartRequest, chosen_colour, start
-from rollout.start_facts import Colour, PastRollout, Place, StartFacts
+from rollout.views.notify import Notifier
 
 if TYPE_CHECKING:
     from stack_config import DeploymentSettings

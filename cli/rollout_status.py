@@ -10,16 +10,16 @@ from cli.rollout_screen import standard_screen
 from cli.rollout_site import Site, SystemClock, site_of
 from command_errors import CommandError
 from exit_codes import ExitCode
-from rollout.controller import exit_code_of
-from rollout.event_lines import line_of
 from rollout.record.journal import Journal
 from rollout.record.state import RolloutState
 from rollout.report.summary import sentence
-from rollout.runner import LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS
 from rollout.split import Split
-from rollout.status_values import status_values, summary_values
-from rollout.view import Seen, duration, picture, plain, requests_of
-from rollout.weighing import Weighing
+from rollout.tick.controller import exit_code_of
+from rollout.tick.runner import LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS
+from rollout.tick.weighing import Weighing
+from rollout.views.event_lines import line_of
+from rollout.views.status_values import status_values, summary_values
+from rollout.views.view import Seen, duration, picture, plain, requests_of
 
 
 def run_status(options: argparse.Namespace) -> int:

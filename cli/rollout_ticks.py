@@ -1,6 +1,6 @@
 """The ticks of a rollout from a command line: the controller with its real adapters, and what is printed meanwhile.
 
-On a terminal the picture of `rollout/view.py` is drawn live; elsewhere each change of state is one line.
+On a terminal the picture of `rollout/views/view.py` is drawn live; elsewhere each change of state is one line.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from cli.rollout_screen import Screen
 from cli.rollout_site import Site, SystemClock, tell
 from cli.rollout_world import controller_of
 from command_errors import CommandError
-from rollout.controller import Tick
-from rollout.event_lines import line_of
-from rollout.notify import Notifier
 from rollout.record.chain import Chain
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
-from rollout.runner import pause_after, run
 from rollout.split import Split
-from rollout.view import Seen
+from rollout.tick.controller import Tick
+from rollout.tick.runner import pause_after, run
+from rollout.views.event_lines import line_of
+from rollout.views.notify import Notifier
+from rollout.views.view import Seen
 
 
 class SpokenJournal(Journal):

@@ -10,16 +10,16 @@ from cli.rollout_site import Site, SystemClock, tell
 from endpoint_client.address import EndpointAddress
 from project import project_name, project_root
 from recovery.engine_locks import StackLocks
-from rollout.actor import actor_of
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
-from rollout.controller import Controller, World
 from rollout.engine import PulumiEngine
+from rollout.people.actor import actor_of
 from rollout.record.journal import Journal
 from rollout.sources.capacity import Bounds, DeclaredCapacity
 from rollout.sources.metrics import AzureMetrics
 from rollout.sources.verify import DirectProbes
+from rollout.tick.controller import Controller, World
 
 if TYPE_CHECKING:
     from rollout.ports import Repository

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from endpoint_state import LiveEndpoint
+from rollout.decision.order import Changed, Intent, Order
 from rollout.events import Outcome, Preview
 from rollout.evidence.intervals import GateResult, Interval
-from rollout.order import Changed, Intent, Order
 from rollout.record.event import Event, Kind
 from rollout.record.state import RolloutState
 from rollout.split import Split

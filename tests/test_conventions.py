@@ -34,7 +34,7 @@ PURE = (
     "transitions",
     "stack_config",
     "rollout_config",
-    "rollout.decision",
+    "rollout.decision.decide",
     "rollout.evidence.ledger",
     "gate_config",
     "config_values",

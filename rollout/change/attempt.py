@@ -11,8 +11,8 @@ from command_errors import CommandError, UnavailableError, UsageError
 from exit_codes import ExitCode
 from rollout.change.commit_message import change_message, closing_message, withdrawal_message
 from rollout.change.tools import Tools
+from rollout.decision.order import Changed, Ending, Intent, Order
 from rollout.errors import EngineError, Overtaken
-from rollout.order import Changed, Ending, Intent, Order
 from rollout.ports import Record
 from rollout.record.event import Kind
 from rollout.split import Split

@@ -6,8 +6,8 @@ import threading
 
 from command_errors import CommandError
 from rollout.change.attempt import Attempt
+from rollout.decision.order import Changed
 from rollout.errors import EngineError, EngineFailed
-from rollout.order import Changed
 
 TRIES = 3
 RETRY_SECONDS = 2.0

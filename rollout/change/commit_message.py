@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rollout.actor import Actor
-from rollout.order import Direction, Order, Outcome
+from rollout.decision.order import Direction, Order, Outcome
+from rollout.people.actor import Actor
 from rollout.ports import Message
 from rollout.record.state import RolloutState
 from rollout.report.summary import sentence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from rollout.change.attempt import Attempt
+from rollout.decision.order import Changed, Ending
 from rollout.errors import EngineError, EngineRefused, Overtaken, PushUnanswered
 from rollout.events import Preview
-from rollout.order import Changed, Ending
 
 
 def go_forward(attempt: Attempt, *, refresh: bool) -> Changed:

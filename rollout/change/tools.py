@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rollout.actor import Actor
 from rollout.change.engine_lock import PatientEngine
+from rollout.declaration.stack_file import StackFile
 from rollout.events import ENDPOINT_TYPE
+from rollout.people.actor import Actor
 from rollout.ports import Azure, Clock, EngineLocks, Repository
-from rollout.stack_file import StackFile
 
 
 @dataclass(frozen=True, kw_only=True)

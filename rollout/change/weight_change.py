@@ -12,8 +12,8 @@ from rollout.change.back import go_back
 from rollout.change.break_glass import BreakGlass
 from rollout.change.forward import go_forward
 from rollout.change.tools import Tools
+from rollout.decision.order import Changed, Direction, Ending, Intent, Order
 from rollout.errors import EndpointBusy, EngineError, Overtaken, PushUnanswered
-from rollout.order import Changed, Direction, Ending, Intent, Order
 from rollout.ports import Record
 from rollout.record.chain import FOLDER
 from rollout.record.event import Kind

@@ -14,18 +14,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from command_errors import UsageError
-from rollout.acts import Act, AskApproval, End, HoldFor, Move, Release, Reserve, Verify
-from rollout.decision import decide
+from rollout.decision.acts import Act, AskApproval, End, HoldFor, Move, Release, Reserve, Verify
+from rollout.decision.decide import decide
+from rollout.decision.order import Order, Outcome
+from rollout.decision.situation import Evidence
 from rollout.evidence.intervals import Counts, Interval
-from rollout.order import Order, Outcome
 from rollout.plan.recorded import Recorded
 from rollout.plan.schedule import minutes, splits_of
 from rollout.record.event import Event, Kind
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState
-from rollout.situation import Evidence
 from rollout.split import Split
-from rollout.weighing import Weighing, tripped
+from rollout.tick.weighing import Weighing, tripped
 from rollout_config import PlanSettings, plan_digest
 
 ACTS_AT_ONCE = 20

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from command_errors import explain_system_error
+from rollout.decision.order import Direction
 from rollout.errors import BrokenRecord, ForeignRecord, RecordUnwritable
-from rollout.order import Direction
 from rollout.record.event import FIRST_PREV, Event, Kind, parse_event
 
 FOLDER = "rollouts"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from rollout.decision.order import Outcome
 from rollout.evidence.intervals import Interval
-from rollout.order import Outcome
 from rollout.record import holds, intents
 from rollout.record.event import Event, Kind, digest_of
 from rollout.record.state import Back, Ended, Phase, Probes, RolloutState, Span

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout.order import Outcome
+from rollout.decision.order import Outcome
 from rollout.record.event import Event
 from rollout.record.state import WAITS_FOR_A_PERSON, Back, Hold, HoldKind, Phase, RolloutState
 from rollout.split import Split, split_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout.order import Direction, Intent, Order, Outcome
+from rollout.decision.order import Direction, Intent, Order, Outcome
 from rollout.record.event import Event
 from rollout.record.holds import free, going_back
 from rollout.record.state import Back, HoldKind, Phase, RolloutState, Span

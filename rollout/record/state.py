@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from rollout.decision.order import Intent, Outcome
 from rollout.evidence.intervals import Interval
-from rollout.order import Intent, Outcome
 from rollout.split import Split
 from rollout_config import PlanSettings, StepSettings
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from rollout.order import Outcome
+from rollout.decision.order import Outcome
 from rollout.record.event import Event, Kind
 from rollout.report import tables
 from rollout.report.commits import Commit

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rollout.decision.order import Outcome
 from rollout.evidence.intervals import Counts, Interval
 from rollout.evidence.wording import share
-from rollout.order import Outcome
 from rollout.record.state import RolloutState
 
 _MINUTE, _HOUR = 60, 3600

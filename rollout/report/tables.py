@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from rollout.event_lines import line_of
+from rollout.decision.order import Direction
 from rollout.evidence.bounds import confidence_sequence
 from rollout.evidence.intervals import Counts, Interval
 from rollout.evidence.wording import odds, share
-from rollout.order import Direction
 from rollout.record.event import Event, Kind
 from rollout.record.state import RolloutState
 from rollout.report.summary import total
 from rollout.report.timeline import Timeline
 from rollout.split import Split
+from rollout.views.event_lines import line_of
 
 _TESTS = ("ceiling", "guard", "versus")
 

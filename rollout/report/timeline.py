@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rollout.event_lines import line_of
 from rollout.evidence.bounds import confidence_sequence
 from rollout.evidence.intervals import Counts, Interval
 from rollout.evidence.wording import Names
@@ -16,6 +15,7 @@ from rollout.record.event import Event, Kind
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState
 from rollout.report.summary import total
+from rollout.views.event_lines import line_of
 
 _DECISIONS = frozenset(
     {

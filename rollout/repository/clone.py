@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from command_errors import UsageError
+from rollout.declaration.stack_file import StackFile
 from rollout.errors import Overtaken, PushRefused, PushUnanswered
 from rollout.ports import Message
 from rollout.repository.branch import branch_of, skips_checks
@@ -24,7 +25,6 @@ from rollout.repository.content import Content, Files
 from rollout.repository.git import NETWORK_SECONDS, Git, Said, network_error
 from rollout.repository.push import Answer, answer_of, refusal_in
 from rollout.repository.working_tree import WorkingTree
-from rollout.stack_file import StackFile
 
 REMOTE = "origin"
 ATTEMPTS = 5

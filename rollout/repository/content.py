@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from command_errors import UsageError
+from rollout.declaration.stack_file import StackFile
+from rollout.declaration.stack_text import WeightLines
 from rollout.repository.git import Git
-from rollout.stack_file import StackFile
-from rollout.stack_text import WeightLines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from exit_codes import ExitCode
-from rollout.order import Changed, Ending
+from rollout.decision.order import Changed, Ending
 from rollout.ports import Azure, Floor
 from rollout.sources.azure_monitor import AzureMonitor
 from rollout.split import Split

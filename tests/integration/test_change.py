@@ -11,20 +11,20 @@ import pytest
 from exit_codes import ExitCode
 from recovery.engine_locks import StackLocks
 from resource_manager.operations import ArmOperations
-from rollout.actor import Actor
 from rollout.change.attempt import opened
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
+from rollout.decision.order import Changed, Direction, Ending, Order, Outcome
+from rollout.declaration.stack_file import StackFile
 from rollout.engine import PulumiEngine
-from rollout.order import Changed, Direction, Ending, Order, Outcome
+from rollout.people.actor import Actor
 from rollout.ports import Message
 from rollout.record.chain import Chain
 from rollout.record.event import Kind
 from rollout.record.journal import Journal
 from rollout.sources.live import ArmEndpoint
 from rollout.split import Split
-from rollout.stack_file import StackFile
 from tests.integration.rehearsal import MODEL, Azure, Stack
 from tests.rollout.record.rollouts import started
 from tests.waiting import wait_until

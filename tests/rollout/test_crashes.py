@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from rollout.decision.order import Direction
 from rollout.errors import BrokenRecord, ForeignRecord, PushUnanswered, RecordUnwritable
-from rollout.order import Direction
 from rollout.ports import Message
 from rollout.record.chain import Chain
 from rollout.record.event import Kind

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from command_errors import CommandError
-from rollout.order import Direction
+from rollout.decision.order import Direction
 from rollout.record.event import Kind
 from rollout.record.fold import fold
 from rollout.record.state import HoldKind, Phase

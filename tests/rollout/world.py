@@ -15,21 +15,21 @@ from typing import Any
 
 from command_errors import UnavailableError, WaitingError
 from endpoint_state import LiveDeployment, LiveEndpoint
-from rollout.actor import Actor
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
-from rollout.controller import Controller, Tick, World
+from rollout.decision.order import Changed, Ending
 from rollout.errors import EngineFailed, EngineLocked, Overtaken
 from rollout.events import ENDPOINT_TYPE, Change, Outcome, Preview
 from rollout.evidence.intervals import Counts, Interval
-from rollout.order import Changed, Ending
+from rollout.people.actor import Actor
 from rollout.ports import Declared, Floor, Message, Probed, Reading
 from rollout.record.chain import Chain, Owner
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
 from rollout.record.state import RolloutState
 from rollout.split import Split
+from rollout.tick.controller import Controller, Tick, World
 from rollout_config import PlanSettings
 from tests.rollout.record.rollouts import BLUE, PLAN, T0, started
 

@@ -9,8 +9,8 @@ import pytest
 from command_errors import UnavailableError
 from exit_codes import ExitCode
 from rollout.change.attempt import opened
+from rollout.decision.order import Ending, Intent
 from rollout.errors import EngineUnavailable, PushUnanswered
-from rollout.order import Ending, Intent
 from tests.rollout.change.world import BACK, CLOSING, TEN, World
 from tests.rollout.record.rollouts import BLUE
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exit_codes import ExitCode
-from rollout.order import Ending
+from rollout.decision.order import Ending
 from rollout.ports import Message
 from rollout.repository.clone import Clone
 from rollout.repository.working_tree import WorkingTree

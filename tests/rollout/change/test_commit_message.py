@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rollout.actor import Actor
 from rollout.change.commit_message import change_message, closing_message, withdrawal_message
-from rollout.order import Direction, Order, Outcome
+from rollout.decision.order import Direction, Order, Outcome
+from rollout.people.actor import Actor
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState
 from rollout.report.summary import sentence

@@ -8,9 +8,9 @@ import pytest
 
 from command_errors import UnavailableError, UsageError
 from exit_codes import ExitCode
+from rollout.decision.order import Direction, Ending, Order
+from rollout.decision.order import Outcome as RolloutOutcome
 from rollout.errors import EngineLocked, EngineRefused, EngineUnavailable, Overtaken, PushRefused, PushUnanswered
-from rollout.order import Direction, Ending, Order
-from rollout.order import Outcome as RolloutOutcome
 from rollout.ports import Message
 from rollout.record.event import Kind
 from rollout.record.lock import endpoint_lock

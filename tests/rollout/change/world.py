@@ -9,20 +9,20 @@ from typing import Any
 
 from command_errors import WaitingError
 from endpoint_state import LiveEndpoint
-from rollout.actor import Actor
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
+from rollout.decision.order import Changed, Direction, Order
+from rollout.decision.order import Outcome as RolloutOutcome
+from rollout.declaration.stack_file import StackFile
 from rollout.errors import EngineFailed
 from rollout.events import ENDPOINT_TYPE, Change, Outcome, Preview
-from rollout.order import Changed, Direction, Order
-from rollout.order import Outcome as RolloutOutcome
+from rollout.people.actor import Actor
 from rollout.ports import Message, Repository
 from rollout.record.chain import Chain
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
 from rollout.split import Split
-from rollout.stack_file import StackFile
 from tests.rollout.record.rollouts import BLUE, T0, started
 
 NAME = "fraud-detection-prod-1"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from command_errors import UsageError
-from rollout.order import Outcome
+from rollout.decision.order import Outcome
 from rollout.plan.backtest import Backtest, backtest, render_backtest
 from rollout.plan.recorded import Recorded, read_record
 from rollout.plan.simulation import SimulatedTraffic

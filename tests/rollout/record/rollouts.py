@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rollout.order import Direction, Order, Outcome
+from rollout.decision.order import Direction, Order, Outcome
 from rollout.record.chain import Chain
 from rollout.record.event import Event, Kind
 from rollout.split import Split, split_at

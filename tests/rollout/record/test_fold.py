@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.order import Outcome
+from rollout.decision.order import Outcome
 from rollout.record.event import Event, Kind
 from rollout.record.fold import fold
 from rollout.record.state import HoldKind, Phase, RolloutState

@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from rollout.decision.order import Direction, Order, Outcome
 from rollout.evidence.intervals import GateResult, Interval, Verdict
 from rollout.evidence.ledger import Ledger
-from rollout.order import Direction, Order, Outcome
 from rollout.record.chain import Lines, read_lines
 from rollout.record.event import Event, Kind
 from rollout.record.fold import fold

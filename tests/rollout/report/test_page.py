@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.order import Direction, Order
+from rollout.decision.order import Direction, Order
 from rollout.record.event import Kind
 from rollout.record.fold import fold
 from rollout.report.commits import Commit

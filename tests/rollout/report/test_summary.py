@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.order import Outcome
+from rollout.decision.order import Outcome
 from rollout.record.event import Kind
 from rollout.record.fold import fold
 from rollout.report.summary import duration, seconds_back, sentence

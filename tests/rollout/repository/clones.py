@@ -7,9 +7,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollout.declaration.stack_file import StackFile
 from rollout.repository.clone import Clone
 from rollout.split import Split
-from rollout.stack_file import StackFile
 
 STACK = """\
 # prod

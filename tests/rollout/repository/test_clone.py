@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from command_errors import UsageError
+from rollout.declaration.stack_file import StackFile
 from rollout.errors import Overtaken, PushRefused, PushUnanswered
 from rollout.ports import Message
 from rollout.repository import clone as clone_module
 from rollout.repository.clone import Clone
 from rollout.split import Split
-from rollout.stack_file import StackFile
 from tests.rollout.repository.clones import CANARY, RECORD, STACK, Checkout, Remote
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from endpoint_state import LiveDeployment, LiveEndpoint
-from rollout.order import Ending
+from rollout.decision.order import Ending
 from rollout.ports import Floor
 from rollout.sources.azure_monitor import AzureMonitor
 from rollout.sources.capacity import Bounds, DeclaredCapacity

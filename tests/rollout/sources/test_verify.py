@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command_errors import CommandError, UnavailableError, UsageError
-from rollout.settling import settle_of
+from rollout.decision.settling import settle_of
 from rollout.sources.samples import requests_of, traffic_of
 from rollout.sources.verify import PROBES, probe
 
