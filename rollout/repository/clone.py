@@ -17,16 +17,16 @@ from pathlib import Path
 
 from command_errors import UsageError
 from rollout.declaration.stack_file import StackFile
-from rollout.errors import Overtaken, PushRefused, PushUnanswered
+from rollout.errors import Overtaken, PushUnanswered
 from rollout.ports import Message
 from rollout.repository.branch import branch_of, skips_checks
 from rollout.repository.clone_lock import clone_lock
 from rollout.repository.content import Content, Files
-from rollout.repository.git import NETWORK_SECONDS, Git, Said, network_error
-from rollout.repository.push import Answer, answer_of, refusal_in
+from rollout.repository.git import NETWORK_SECONDS, Git
+from rollout.repository.push import Answer
+from rollout.repository.remote import REMOTE, Remote
 from rollout.repository.working_tree import WorkingTree
 
-REMOTE = "origin"
 ATTEMPTS = 5
 IMPATIENT_SECONDS = 10.0
 """How long a way back tries to push."""
@@ -56,6 +56,7 @@ class Clone:
                 "or leave out --commit and --push."
             )
         self._git = Git(Path(found.text).resolve(), environment)
+        self._remote = Remote(self._git)
         self._files = Files(self._git, stack_file, record)
         self.branch = branch_of(self._git, os.environ if environment is None else environment)
         self._tree = WorkingTree(self._git, self._files)
@@ -95,7 +96,7 @@ class Clone:
         seen = self._seen or self._files.content_at(head)
         for attempt in range(ATTEMPTS):
             new = self._commit(tip, message)
-            answer = self._sent(new, deadline) if self._push else Answer.TAKEN
+            answer = self._remote.push(new, self.branch, _left(deadline)) if self._push else Answer.TAKEN
             if answer is Answer.TAKEN:
                 self._seen = self._files.content_at(new)
                 self._known.add(new)
@@ -128,46 +129,13 @@ class Clone:
     # The remote
 
     def _fetch(self, seconds: float) -> str | None:
-        """Return the tip of the branch on the remote, None if the branch is not there.
-
-        Only a shallow clone is fetched with a depth: in a full one that would cut off its history.
-        """
-        depth = ["--depth=1"] if self._git.text("rev-parse", "--is-shallow-repository") == "true" else []
-        tracking = f"refs/remotes/{REMOTE}/{self.branch}"
-        before = self._git.find("rev-parse", "--verify", "--quiet", tracking)
-        refspec = f"+refs/heads/{self.branch}:{tracking}"
-        said = self._git.ask("fetch", "--quiet", "--no-tags", *depth, REMOTE, refspec, seconds=seconds)
-        if said is not None and "couldn't find remote ref" in said.stderr:
-            return None
-        if said is None or said.returncode:
-            raise network_error(said, f"git fetch of {self.branch}")
-        tip = self._git.text("rev-parse", tracking)
-        followed = self._git.find("rev-parse", "--verify", "--quiet", self._followed)
-        self._known |= {tip, *(known for known in (before, followed) if known)}
+        """Return the tip of the branch on the remote, None if the branch is not there; remember what it was and is."""
+        before = self._git.find("rev-parse", "--verify", "--quiet", self._remote.tracking(self.branch))
+        tip = self._remote.fetch(self.branch, seconds)
+        if tip is not None:
+            followed = self._git.find("rev-parse", "--verify", "--quiet", self._followed)
+            self._known |= {tip, *(known for known in (before, followed) if known)}
         return tip
-
-    def _sent(self, commit: str, deadline: float) -> Answer:
-        """Push a commit; TAKEN or RACED, anything else raises."""
-        asked = f"git push of {self.branch}"
-        said = self._git.ask(
-            "push", "--porcelain", REMOTE, f"{commit}:refs/heads/{self.branch}", seconds=_left(deadline)
-        )
-        answer = answer_of(said.text) if said else Answer.NONE
-        if said is None or (answer is Answer.NONE and (said.returncode != 1 or "fatal:" in said.stderr)):
-            raise network_error(said, asked)
-        if answer is Answer.REFUSED:
-            raise PushRefused(self._refusal(said))
-        if answer is Answer.NONE:
-            raise PushRefused(f"{asked}: {said.reason}. Nothing was changed. A pre-push hook of this clone refused it.")
-        return answer
-
-    def _refusal(self, said: Said) -> str:
-        reason = refusal_in(said.text)
-        served = said.reason if said.reason != "no reason given" else reason
-        return (
-            f"origin refused the push of {self.branch} ({reason}): {served}. Nothing was changed. Let this account "
-            "push to the branch (if it is protected, by a rule that it may bypass), or run without --push."
-        )
 
     # Commits
 
