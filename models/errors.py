@@ -3,6 +3,7 @@
 ModelError              the model cannot be used; nothing was changed; `problems` has every known reason
 ├── LibraryError        azure-ai-ml itself cannot run (models/azureml.py)
 ├── LockError           the release lock cannot be read or written
+├── ProofError          a file of proofs is invalid, or cannot be read or written (models/proof.py)
 ├── NotPublishedError   content that a stack declares is not published to it, or has changed since
 └── PublishError        publishing failed; uploaded files stay, and the next run finds them
     ├── NoUploadRightError      the caller has no right to write to the storage account
@@ -36,6 +37,10 @@ class ModelFilesError(ModelError):
 
 class LockError(ModelError):
     """The release lock cannot be read or written."""
+
+
+class ProofError(ModelError):
+    """A file of proofs is invalid, or cannot be read or written."""
 
 
 class NotPublishedError(ModelError):
