@@ -33,6 +33,12 @@ class Remote:
             raise network_error(said, f"git fetch of {branch}")
         return self._git.text("rev-parse", self.tracking(branch))
 
+    def fetch_commit(self, commit: str, seconds: float) -> None:
+        """Fetch one commit by its id, without its history. Raises PushUnanswered if the remote does not have it."""
+        said = self._git.ask("fetch", "--quiet", "--no-tags", "--depth=1", REMOTE, commit, seconds=seconds)
+        if said is None or said.returncode:
+            raise network_error(said, f"git fetch of {commit}")
+
     def push(self, commit: str, branch: str, seconds: float) -> Answer:
         """Push a commit, never forced: TAKEN, or RACED where another push was first. Anything else raises."""
         asked = f"git push of {branch}"
