@@ -111,9 +111,24 @@ def _structured(text: object) -> object:
 def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> Iterator[Problem]:
     """What no single section can know. Works on the raw values, so that it reports beside the models' errors."""
     endpoints = _mapping(raw.get("endpoints"))
+    yield from _branches(raw, stack)
     yield from _endpoint_names(endpoints, stack)
     yield from _skus(endpoints, stack, today)
     yield from _rollouts(_mapping(raw.get("rollout")), endpoints, _max_mirror(raw), stack)
+
+
+def _branches(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
+    if raw.get("after") is None:
+        return
+    if raw["after"] == stack:
+        what = f'must name another stack, got "{stack}" itself'
+        yield Problem("sluice:after", what, f"Fix it in Pulumi.{stack}.yaml.")
+    if raw.get("branch") is None:
+        yield Problem(
+            "sluice:after",
+            "needs sluice:branch, because it reads what the other stack's branch says was deployed",
+            f"Set sluice:branch: sluice/{stack} in Pulumi.{stack}.yaml, and one in Pulumi.{raw['after']}.yaml.",
+        )
 
 
 def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from arm_id import ArmId
 from config_values import (
     MAX_MIRROR_PERCENT,
     MAX_TAGS,
+    BranchName,
     Delay,
     Instances,
     Key,
@@ -26,6 +27,7 @@ from config_values import (
     RegistryId,
     RegistryName,
     Section,
+    StackName,
     TagKey,
     TagValue,
     Team,
@@ -237,6 +239,10 @@ class StackConfig(Section):
     """Resources that this stack uses and does not create."""
     limits: Limits = Limits.model_construct()
     """How far one update may go."""
+    branch: BranchName | None = None
+    """Branch that holds this stack's records and weights, such as `sluice/prod`. Default: the source branch."""
+    after: StackName | None = None
+    """Stack that must have deployed a commit before this one takes it. Needs `branch` in both."""
     endpoints: dict[Key, EndpointSettings] = Field(default_factory=dict)
     """Online endpoints by key, which is the folder under models/."""
     rollout: dict[Key, RolloutSettings] = Field(default_factory=dict)

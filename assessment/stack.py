@@ -18,7 +18,7 @@ from assessment.endpoint import EndpointDraft, check_without_files
 from assessment.live import read_caller, read_stack
 from assessment.placement import Placement
 from assessment.problems import Refusal, collect, refusals_of
-from assessment.stack_problems import endpoint_names, former_names, meeting_problem, stack_problems
+from assessment.stack_problems import branch_problem, endpoint_names, former_names, meeting_problem, stack_problems
 from assessment.stack_warnings import stack_warnings
 from models.loader import load_models
 from models.spec import Model
@@ -45,6 +45,11 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     `today` decides which VM sizes are retired.
     """
     problems: list[Refusal] = []
+    if misplaced := branch_problem(settings, models_folder.parent):
+        if pulumi.runtime.is_dry_run():
+            pulumi.log.warn(f"an update from here is refused: {misplaced}")
+        else:
+            problems.append(misplaced)
     models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)

@@ -7,6 +7,7 @@ The one error that lists everything has all of them. The rules about single endp
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
 from assessment.live import LiveStack, read_left_behind
 from assessment.problems import Refusal
@@ -14,10 +15,11 @@ from naming import Names
 from ownership import meeting, other_owner
 from platform_record import MAX_TAGS, PlatformRecord, refused_changes
 from problem import Problem
+from record_folders import source_path
 from stack_config import Settings
 from weights import show
 
-__all__ = ["endpoint_names", "former_names", "meeting_problem", "stack_problems"]
+__all__ = ["branch_problem", "endpoint_names", "former_names", "meeting_problem", "stack_problems"]
 
 OWN_TAGS = 3
 """Tags of the stack's identity beside its record: team, stack, subscription."""
@@ -63,6 +65,19 @@ def stack_problems(
     yield from _rename_problems(settings, live)
     yield from _record_problems(settings, live, record)
     yield from _former_name_problems(settings, live, former)
+
+
+def branch_problem(settings: Settings, root: Path) -> Problem | None:
+    """A checkout that is not the stack's own branch: its weights may be old. `root` is the top of the checkout."""
+    if settings.branch is None or source_path(root, settings.stack).is_file():
+        return None
+    return Problem(
+        "sluice:branch",
+        f"wants updates from the branch {settings.branch}, which has the weights that this stack runs with, and this "
+        f"checkout is not that branch (it has no {source_path(Path(), settings.stack)}): an update from here would put "
+        "old weights back",
+        f"Run `git fetch origin {settings.branch} && git switch {settings.branch}`, then this command again.",
+    )
 
 
 def _move_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:

@@ -1,8 +1,9 @@
 """The release lock: which content of a model is published to which stack, and at which address.
 
 Reads and writes release.lock.yml, which is committed; it neither uploads (models/publisher.py) nor asks Azure. The file
-is in the model's folder or, if SLUICE_RELEASE_LOCKS names a folder, below that one, so that a rehearsal on another
-cloud leaves the repository unchanged.
+is in the model's folder; on a stack's own branch in `rollouts/<stack>/locks/<model>/`, because pipelines write there;
+or, if SLUICE_RELEASE_LOCKS names a folder, below that one, so that a rehearsal on another cloud leaves the repository
+unchanged.
 """
 
 import fcntl
@@ -19,6 +20,7 @@ from arm_id import ArmId
 from models.atomic_write import replace_file
 from models.errors import LockError, NotPublishedError
 from models.spec import AssetKind, LocalAsset
+from record_folders import locks_folder
 
 LOCK_NAME = "release.lock.yml"
 LOCKS_VARIABLE = "SLUICE_RELEASE_LOCKS"
@@ -57,8 +59,9 @@ class ReleaseLock:
 
 def lock_path(model_folder: Path) -> Path:
     """Return the path of the lock of a model's folder."""
-    folder = os.environ.get(LOCKS_VARIABLE)
-    return Path(folder) / model_folder.name / LOCK_NAME if folder else model_folder / LOCK_NAME
+    named = os.environ.get(LOCKS_VARIABLE)
+    folder = Path(named) if named else locks_folder(model_folder.parent.parent)
+    return folder / model_folder.name / LOCK_NAME if folder else model_folder / LOCK_NAME
 
 
 def read_lock(model_folder: Path) -> ReleaseLock:

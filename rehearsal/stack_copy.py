@@ -2,7 +2,7 @@
 
 `pulumi stack init` always writes a salt into the stack file beside the project file, so it runs in the copy's folder,
 on a project file that holds only the name, and the work tree stays clean. The copy has no encrypted values, because
-only the real stack's key can decrypt them.
+only the real stack's key can decrypt them. It has no branch of its own either: a rehearsal writes to none.
 """
 
 import os
@@ -22,6 +22,7 @@ from rehearsal.home import LocalHome
 
 ENCRYPTION_KEYS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 _ENCRYPTION_LINE = re.compile(rf"^({'|'.join(ENCRYPTION_KEYS)}):.*\n?", re.MULTILINE)
+_BRANCH_LINES = re.compile(r"^[ \t]+[\"']?sluice:(branch|after)[\"']?:.*\n?", re.MULTILINE)
 _SALT_LINE = re.compile(r"^encryptionsalt:.*$", re.MULTILINE)
 UNREADABLE = "could not read stack configuration"
 
@@ -116,7 +117,7 @@ def _without_secure(value: Any, path: str, dropped: list[str]) -> Any:
 
 def _write_copy(source: Path, target: Path) -> list[str]:
     _read_mapping(source, fix="Correct the file, then repeat the command.")
-    text, dropped = without_encryption(source.read_text(encoding="utf-8"))
+    text, dropped = without_encryption(_BRANCH_LINES.sub("", source.read_text(encoding="utf-8")))
     if target.is_file():  # the state's secrets are encrypted with the copy's salt
         salt = _SALT_LINE.search(target.read_text(encoding="utf-8", errors="replace"))
         text = f"{text.rstrip()}\n{salt.group(0)}\n" if salt else text

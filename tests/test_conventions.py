@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
 PACKAGES = (
-    *("assessment", "cli", "components", "diagnosis", "endpoint_client", "models", "recovery", "rehearsal"),
+    *("assessment", "cli", "components", "delivery", "diagnosis", "endpoint_client", "models", "recovery", "rehearsal"),
     *("resource_manager", "rollout", "stacks", "teardown", "toolchain"),
 )
 PURE = (
@@ -41,6 +41,7 @@ PURE = (
     "declared_change",
     "change_rules",
     "platform_record",
+    "record_folders",
     "endpoint_state",
     "weights",
     "models.spec",

@@ -538,7 +538,8 @@ def test_every_key_that_is_not_a_string_is_read_from_pulumis_text():
     schema = StackConfig.model_json_schema()
     kinds = {
         key: schema["$defs"][value["$ref"].rpartition("/")[2]]["type"] if "$ref" in value else value["type"]
-        for key, value in schema["properties"].items()
+        for key, property in schema["properties"].items()
+        for value in property.get("anyOf", [property])[:1]
     }
     assert {key for key, kind in kinds.items() if kind == "object"} == STRUCTURED
     assert {key for key, kind in kinds.items() if kind in ("integer", "number", "boolean")} == NUMBERS
@@ -609,3 +610,11 @@ def test_a_key_in_a_misspelt_namespace_is_not_passed_over(engine_config, monkeyp
         load_settings(TODAY)
     (error,) = map(str, refusal.value.problems)
     assert error.startswith("slucie:limits belongs to the unknown namespace slucie. Did you mean sluice:limits?")
+
+
+def test_a_stack_that_comes_after_another_has_a_branch_and_does_not_name_itself() -> None:
+    raw = config("branch", "sluice/prod") | {"after": "dev"}
+    assert parse_settings(raw, stack="prod", today=TODAY).after == "dev"
+    both = "\n".join(problems(config("after", "prod")))
+    assert 'must name another stack, got "prod" itself' in both
+    assert "needs sluice:branch" in both

@@ -15,10 +15,9 @@ from typing import Any
 
 from command_errors import UsageError
 from delivery.stack_branch.weights import as_values, from_values
+from record_folders import FOLDER, SOURCE, source_path
 from rollout.declaration.stack_text import WeightLines
-from rollout.record.chain import FOLDER
 
-NAME = "source.json"
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _KINDS: Mapping[str, type] = {
     **{"arm_host": str, "at": int, "branch": str, "commit": str, "deployed": bool, "subscription": str},
@@ -48,7 +47,7 @@ class SourceDocument:
 
 def path_of(stack: str) -> str:
     """Its path from the top of the repository."""
-    return f"{FOLDER}/{stack}/{NAME}"
+    return f"{FOLDER}/{stack}/{SOURCE}"
 
 
 def parse(text: str, where: str) -> SourceDocument:
@@ -76,7 +75,7 @@ def parse(text: str, where: str) -> SourceDocument:
 
 def read(folder: Path, stack: str) -> SourceDocument | None:
     """The document of a checkout; None if it is not one of the stack's branch."""
-    path = folder / path_of(stack)
+    path = source_path(folder, stack)
     return parse(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
 
 

@@ -16,9 +16,9 @@ import yaml
 from command_errors import UsageError
 from delivery.stack_branch.source_document import SourceDocument, parse, path_of
 from delivery.stack_branch.weights import Conflict, Sides, describe, merged
+from record_folders import FOLDER
 from rollout.declaration.stack_text import WeightLines, edit_lines, read_lines
 from rollout.declaration.yaml_nodes import FastLoader
-from rollout.record.chain import FOLDER
 from rollout.record.chain import read_lines as read_record
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState

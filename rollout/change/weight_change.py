@@ -7,6 +7,7 @@ from typing import Any
 
 from command_errors import CommandError, UnavailableError, UsageError, WaitingError
 from exit_codes import ExitCode
+from record_folders import FOLDER
 from rollout.change.attempt import Attempt, opened
 from rollout.change.back import go_back
 from rollout.change.break_glass import BreakGlass
@@ -15,7 +16,6 @@ from rollout.change.tools import Tools
 from rollout.decision.order import Changed, Direction, Ending, Intent, Order
 from rollout.errors import EndpointBusy, EngineError, Overtaken, PushUnanswered
 from rollout.ports import Record
-from rollout.record.chain import FOLDER
 from rollout.record.event import Kind
 from rollout.record.lock import endpoint_lock
 

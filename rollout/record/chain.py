@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from command_errors import explain_system_error
+from record_folders import FOLDER
 from rollout.decision.order import Direction
 from rollout.errors import BrokenRecord, ForeignRecord, RecordUnwritable
 from rollout.record.event import FIRST_PREV, Event, Kind, parse_event
 
-FOLDER = "rollouts"
 SAID_BY_PEOPLE = frozenset(
     {Kind.APPROVED, Kind.REJECTED, Kind.PAUSED, Kind.RESUMED, Kind.PROMOTED, Kind.ROLLBACK_REQUESTED}
 )

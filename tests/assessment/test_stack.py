@@ -12,6 +12,7 @@ import pytest
 from assessment import stack as stack_module
 from assessment.declaration import DIGEST_DIGITS, StackDeclaration
 from assessment.stack import DeclarationError, declare_stack
+from assessment.stack_problems import branch_problem
 from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError
 from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
@@ -569,3 +570,25 @@ def test_a_group_with_its_own_tags_or_none_belongs_to_this_stack(live: FakeAzure
     live.add_group(tags=tags)
     (endpoint,) = declare(live, config(traffic={"blue": 100})).endpoints
     assert endpoint.transition.traffic == {"blue": 100}
+
+
+def test_an_update_from_another_branch_than_the_stacks_own_is_refused_and_a_preview_warns(
+    live: FakeAzure, model: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", warnings.append)
+    settings = config({"blue": 100}, branch="sluice/dev")
+    (refusal,) = refuse(live, settings)
+    assert "sluice:branch wants updates from the branch sluice/dev" in refusal
+    assert "git fetch origin sluice/dev && git switch sluice/dev" in refusal
+    deploy(lambda: declare_stack(settings, Path("models"), TODAY), live, preview=True)
+    assert any("an update from here is refused" in line for line in warnings)
+
+
+def test_an_update_on_the_stacks_own_branch_is_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "rollouts/dev").mkdir(parents=True)
+    settings = config(branch="sluice/dev")
+    assert branch_problem(settings, tmp_path) is not None
+    (tmp_path / "rollouts/dev/source.json").write_text("{}")
+    assert branch_problem(settings, tmp_path) is None
+    assert branch_problem(config(), tmp_path / "elsewhere") is None

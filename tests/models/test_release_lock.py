@@ -12,6 +12,7 @@ from models.release_lock import (
     PublishedAsset,
     ReleaseLock,
     StackRecord,
+    lock_path,
     model_uri,
     published,
     read_lock,
@@ -181,3 +182,11 @@ def test_a_model_address_names_the_workspaces_datastore() -> None:
     assert model_uri(replace(record(), workspace_id=WORKSPACE), "workspaceblobstore", "sluice/shop/d/blue") == (
         "azureml://subscriptions/s/resourcegroups/rg/workspaces/ws/datastores/workspaceblobstore/paths/sluice/shop/d/blue"
     )
+
+
+def test_on_a_stacks_own_branch_the_lock_is_with_its_records(folder: Path) -> None:
+    model = folder.parent / "models" / "shop"
+    assert lock_path(model) == model / "release.lock.yml"
+    (folder.parent / "rollouts/dev").mkdir(parents=True)
+    (folder.parent / "rollouts/dev/source.json").write_text("{}")
+    assert lock_path(model) == folder.parent / "rollouts/dev/locks/shop/release.lock.yml"

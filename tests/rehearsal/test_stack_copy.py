@@ -156,3 +156,10 @@ def test_the_copies_have_a_project_file_that_runs_the_repositorys_program(checko
         "main": str(checkout),
         "runtime": {"name": "python", "options": {"virtualenv": str(checkout / ".venv")}},
     }
+
+
+def test_a_rehearsal_writes_to_no_branch(checkout: Path, home: LocalHome) -> None:
+    lines = ("config:", "  sluice:branch: sluice/dev", "  sluice:after: qa", "  sluice:team: ml")
+    (checkout / "Pulumi.dev.yaml").write_text("\n".join(lines) + "\n")
+    text = stack_copy.copy_stack(home, "dev", {}, fresh=False).file.read_text()
+    assert yaml.safe_load(text)["config"] == {"sluice:team": "ml"}
