@@ -8,6 +8,7 @@ endif
 BIN := .venv/bin
 # Rewriting the assertions of all tests takes seconds for each worker: what is rewritten is kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+WORKFLOWS := .github/workflows/*.yml pipelines/github/*.yml
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit check format bench bench-gates drills schema lock
@@ -29,11 +30,15 @@ test: setup ## all tests, those without a CLI first; ORDER=random in a random or
 unit: setup ## the tests that need neither CLI nor local Azure nor a long computation; seconds
 	@$(PYTEST) -n auto -m "not integration and not slow"
 
-check: setup ## format, lint, types, dead code
+check: setup ## format, lint, types, dead code, pipelines
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
+	$(BIN)/python -m toolchain actionlint $(WORKFLOWS)
+	$(BIN)/zizmor --offline --quiet $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.azure-pipelines --regex-variant nonunicode pipelines/azure-devops/*.yml
 
 format: setup ## rewrite the sources as `make check` wants them
 	$(BIN)/ruff format .

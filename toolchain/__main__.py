@@ -1,4 +1,4 @@
-"""`python3 -m toolchain setup|path|lock`: set-up on a bare Python; see `make help` for the commands around it."""
+"""`python3 -m toolchain setup|path|actionlint|lock`: set-up on a bare Python; see `make help` for what calls it."""
 
 from __future__ import annotations
 

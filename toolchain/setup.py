@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from toolchain.actionlint import lint
 from toolchain.build import build
 from toolchain.console import ToolchainError, fail, run_or_fail, say
 from toolchain.download import download
@@ -21,6 +22,7 @@ USAGE = """usage: python3 -m toolchain COMMAND
 
   setup   create .venv and get a Pulumi CLI; skips what is done already
   path    print the folder of the Pulumi CLI that set-up chose
+  actionlint FILE...  check workflows of GitHub Actions; builds the linter first if there is none
   lock    rewrite requirements*.lock from requirements*.in (add --upgrade for newer versions)
 """
 
@@ -35,6 +37,8 @@ def main(arguments: list[str]) -> int:
                 set_up()
             case ["path"]:
                 print(select(os.environ).path.parent)
+            case ["actionlint", *files] if files:
+                return lint(files)
             case ["lock", *options] if set(options) <= {"--upgrade"}:
                 write_locks(options)
             case ["help" | "--help" | "-h"]:
