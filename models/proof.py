@@ -19,9 +19,11 @@ from models.atomic_write import replace_file
 from models.content import RELEASES_FOLDER
 from models.errors import ProofError
 
+PROOFS_SUFFIX = ".proofs.jsonl"
 SHORT = 16
 """So many hexadecimal digits of a content name its files."""
-_DIGEST = re.compile(r"^[0-9a-f]{64}$")
+_DIGITS = {"head": 64, "content": 64, "deployment": SHORT}
+"""Hexadecimal digits of each digest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class Proof:
     content: str
     """Content digest of the colour that was rolled out, 64 hex digits."""
     deployment: str
-    """Its deployment digest (tag `sluice:release`) in that stack, 64 hex digits."""
+    """Its deployment digest in that stack, 16 hex digits as in the tag `sluice:release`."""
     requests: int
     """Requests to that colour that the evidence covers."""
     errors: int
@@ -68,7 +70,7 @@ class Proof:
 
 def proofs_path(root: Path, model: str, content: str) -> Path:
     """Return the file of a content's proofs; `root` is the project's folder, `content` has 16 digits or more."""
-    return root / "models" / model / RELEASES_FOLDER / f"{content[:SHORT]}.proofs.jsonl"
+    return root / "models" / model / RELEASES_FOLDER / f"{content[:SHORT]}{PROOFS_SUFFIX}"
 
 
 def read_proofs(root: Path, model: str, content: str) -> tuple[Proof, ...]:
@@ -159,9 +161,9 @@ def _parse(line: str) -> Proof:
 def _wrong(name: str, value: Any) -> str | None:
     """Say what is wrong with one value, or None."""
     shown = json.dumps(value)
-    if name in ("head", "content", "deployment"):
-        valid = isinstance(value, str) and _DIGEST.match(value) is not None
-        return None if valid else f"{name} must have 64 hexadecimal digits, got {shown}"
+    if name in _DIGITS:
+        valid = isinstance(value, str) and re.fullmatch(rf"[0-9a-f]{{{_DIGITS[name]}}}", value) is not None
+        return None if valid else f"{name} must have {_DIGITS[name]} hexadecimal digits, got {shown}"
     if name in ("requests", "errors"):
         valid = isinstance(value, int) and not isinstance(value, bool) and value >= 0
         return None if valid else f"{name} must be a whole number from 0, got {shown}"
