@@ -1,44 +1,22 @@
 """Compares lines of proof with the records that they name, as the remote branch has them.
 
-A proof is valid if the record is whole, is of the same project, stack, endpoint and content, ended `done` with the same
-hash, and nothing went back afterwards. It must have run where this stack runs, so that a rehearsal proves nothing
-(ADR 32): Resource Manager's host is the one that this shell works against, and the subscription is the one in the stack
-file on that branch or, if the file names none, that of the stack's rollout before.
+A proof is valid if the record is whole, is of the same project, stack, endpoint and content, took place where the stack
+is, ended `done` with the same hash, and nothing went back afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
-
-import yaml
+from typing import Any
 
 from delivery.rollout_proof import NoProof, Place, proof_in
+from delivery.stack_place import Files, place_of
 from models.content import RELEASES_FOLDER
 from models.errors import ProofError
-from models.proof import PROOFS_SUFFIX, Proof, read_proofs
-from rollout.record.chain import FOLDER, read_lines
-from rollout.record.event import Kind
-
-SUBSCRIPTION = "azure-native:subscriptionId"
-
-
-class Records(Protocol):
-    """The branch that has the records; see `RemoteRecords`."""
-
-    branch: str
-    tip: str
-
-    def read(self, path: str) -> bytes | None:
-        """The content of a file; None if there is none."""
-
-    def ids(self, stack: str, endpoint: str) -> tuple[str, ...]:
-        """The ids of an endpoint's rollouts, oldest first."""
-
-    def endpoints(self, stack: str) -> tuple[str, ...]:
-        """The endpoints of a stack that have records."""
+from models.proof import PROOFS_SUFFIX, Proof, proofs_path, read_proofs
+from record_folders import FOLDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +45,8 @@ class Verdict:
 class Verifier:
     """Judges lines of proof. `project` is the project's name, `arm_host` the Resource Manager of this shell."""
 
-    records: Records
+    files_of: Callable[[str], Files]
+    """The tip of the branch that has a stack's records."""
     project: str
     arm_host: str
 
@@ -77,15 +56,13 @@ class Verifier:
 
     def proof_of(self, stack: str, endpoint: str, rollout: str) -> Proof | NoProof:
         """Return what a rollout proves, or every reason why it proves nothing."""
-        path = f"{FOLDER}/{stack}/{endpoint}/{rollout}.jsonl"
-        record = self.records.read(path)
+        path, files = f"{FOLDER}/{stack}/{endpoint}/{rollout}.jsonl", self.files_of(stack)
+        record = files.read(path)
         if record is None:
-            return NoProof(reasons=(f"there is no record {path} on {self.records.branch} of origin",))
-        place, problem = self._place(stack, endpoint, rollout)
-        found = proof_in(record, rollout, place)
-        if problem is None:
-            return found
-        return NoProof(reasons=(*(found.reasons if isinstance(found, NoProof) else ()), problem))
+            return NoProof(reasons=(f"there is no record {path} on {files.branch} of origin",))
+        known = place_of(files, stack, self.arm_host, before=rollout)
+        place = Place(project=self.project, stack=stack, endpoint=endpoint, **vars(known))
+        return proof_in(record, rollout, place)
 
     def _reasons(self, proof: Proof) -> Iterator[str]:
         found = self.proof_of(proof.stack, proof.endpoint, proof.rollout)
@@ -97,58 +74,27 @@ class Verifier:
             if said != recorded:
                 yield f"it says {field.name} {_shown(said)}, but the record says {_shown(recorded)}"
 
-    def _place(self, stack: str, endpoint: str, rollout: str) -> tuple[Place, str | None]:
-        """Where the rollout must have taken place, and what stands against knowing that."""
-        subscription, problem = self._declared_subscription(stack)
-        place = Place(
-            project=self.project,
-            stack=stack,
-            endpoint=endpoint,
-            subscription=subscription or self._earlier_subscription(stack, rollout),
-            arm_host=self.arm_host,
-        )
-        return place, problem
 
-    def _declared_subscription(self, stack: str) -> tuple[str | None, str | None]:
-        path = f"Pulumi.{stack}.yaml"
-        text = self.records.read(path)
-        if text is None:
-            return None, None
-        try:
-            named = ((yaml.safe_load(text) or {}).get("config") or {}).get(SUBSCRIPTION)
-        except (yaml.YAMLError, AttributeError, UnicodeDecodeError):
-            return None, f"{path} on {self.records.branch} of origin cannot be read, so the stack's place is not known"
-        return (named if isinstance(named, str) else None), None
-
-    def _earlier_subscription(self, stack: str, rollout: str) -> str | None:
-        """That of the stack's last rollout before this one, on any endpoint, in the same Azure."""
-        earlier = [
-            (one, endpoint)
-            for endpoint in self.records.endpoints(stack)
-            for one in self.records.ids(stack, endpoint)
-            if one < rollout
-        ]
-        for one, endpoint in sorted(earlier, reverse=True):
-            record = self.records.read(f"{FOLDER}/{stack}/{endpoint}/{one}.jsonl") or b""
-            events = read_lines(record, one).events
-            started = events[0].data if events and events[0].kind is Kind.STARTED else {}
-            if str(started.get("arm_host")).lower() == self.arm_host.lower() and started.get("subscription"):
-                return str(started["subscription"])
-        return None
+def proof_files(root: Path, models: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the model and the content (16 digits) of every file of proofs; `root` is the project's folder."""
+    return [
+        (model, path.name.removesuffix(PROOFS_SUFFIX))
+        for model in models
+        for path in sorted((root / "models" / model / RELEASES_FOLDER).glob(f"*{PROOFS_SUFFIX}"))
+    ]
 
 
-def verify_files(root: Path, models: Iterable[str], verifier: Verifier) -> list[Verdict]:
-    """Judge every line of proof of these models; `root` is the project's folder."""
+def verify_files(root: Path, files: Iterable[tuple[str, str]], verifier: Verifier) -> list[Verdict]:
+    """Judge every line of proof of these models and contents. Raises RecordsUnreachable."""
     verdicts: list[Verdict] = []
-    for model in models:
-        for path in sorted((root / "models" / model / RELEASES_FOLDER).glob(f"*{PROOFS_SUFFIX}")):
-            file = path.relative_to(root).as_posix()
-            try:
-                proofs = read_proofs(root, model, path.name.removesuffix(PROOFS_SUFFIX))
-            except ProofError as error:
-                verdicts.append(Verdict(file=file, proof=None, reasons=(str(error),)))
-                continue
-            verdicts += [_of_its_model(verifier.judge(proof, file), model) for proof in proofs]
+    for model, content in files:
+        file = proofs_path(root, model, content).relative_to(root).as_posix()
+        try:
+            proofs = read_proofs(root, model, content)
+        except ProofError as error:
+            verdicts.append(Verdict(file=file, proof=None, reasons=(str(error),)))
+            continue
+        verdicts += [_of_its_model(verifier.judge(proof, file), model) for proof in proofs]
     return verdicts
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from command_errors import UsageError
-from delivery.remote_records import RecordsUnreachable, RemoteRecords
+from delivery.record_branch import RecordsUnreachable
+from delivery.remote_records import BranchTip, RemoteRecords
 from delivery.rollout_proof import Place, proof_in
-from delivery.verification import Verdict, Verifier, verify_files
+from delivery.stack_branch.source_document import SourceDocument
+from delivery.verification import Verdict, Verifier, proof_files, verify_files
 from models.proof import Proof, append_proof, proofs_path
-from rollout.errors import PushUnanswered
 from rollout.record.event import Kind
-from tests.delivery.records import CONTENT, HOST, ID, content_of, done, end
+from tests.delivery.records import CONTENT, HOST, ID, SUBSCRIPTION, content_of, done, end
 from tests.rollout.record.rollouts import Story
 from tests.rollout.repository.clones import Checkout, Remote
 
@@ -53,13 +54,17 @@ def runner(remote: Remote) -> Checkout:
     return checkout
 
 
-def records(checkout: Checkout, **variables: str) -> RemoteRecords:
-    return RemoteRecords.fetched(checkout.path, checkout.environment | variables)
+def remote_records(checkout: Checkout, **variables: str) -> RemoteRecords:
+    return RemoteRecords(checkout.path, checkout.environment | variables)
+
+
+def records(checkout: Checkout, stack: str = "dev", **variables: str) -> BranchTip:
+    return remote_records(checkout, **variables).of(stack)
 
 
 def verify(checkout: Checkout, host: str = HOST) -> list[Verdict]:
-    verifier = Verifier(records=records(checkout), project="sluice", arm_host=host)
-    return verify_files(checkout.path, [MODEL], verifier)
+    verifier = Verifier(files_of=remote_records(checkout).of, project="sluice", arm_host=host)
+    return verify_files(checkout.path, proof_files(checkout.path, [MODEL]), verifier)
 
 
 def reasons(checkout: Checkout, host: str = HOST) -> str:
@@ -221,12 +226,6 @@ def test_a_rehearsals_record_before_does_not_say_where_the_stack_is(remote: Remo
     assert reasons(reviewed(remote, proof(done()))) == ""
 
 
-def test_a_stack_file_that_cannot_be_read_leaves_the_place_unknown(remote: Remote, runner: Checkout) -> None:
-    put(runner, done())
-    runner.commit("Pulumi.dev.yaml", "config: [\n")
-    assert "Pulumi.dev.yaml on main of origin cannot be read" in reasons(reviewed(remote, proof(done())))
-
-
 # -- which branch, and whether it can be read ------------------------------------------------------------------------
 
 
@@ -244,7 +243,7 @@ def test_a_branch_that_is_not_there_is_not_reachable(remote: Remote, runner: Che
 
 def test_a_remote_that_is_gone_is_not_reachable(remote: Remote, runner: Checkout) -> None:
     remote.path.rename(remote.folder / "elsewhere.git")
-    with pytest.raises(PushUnanswered, match="the default branch of origin is not known"):
+    with pytest.raises(RecordsUnreachable, match="the default branch of origin is not known"):
         records(runner)
     with pytest.raises(RecordsUnreachable, match="does not appear to be a git repository"):
         records(runner, GITHUB_BASE_REF="main")
@@ -260,7 +259,37 @@ def test_a_project_in_a_folder_of_its_repository_finds_its_records(remote: Remot
     path = f"ml/rollouts/dev/{MODEL}/{ID}.jsonl"
     (runner.path / path).parent.mkdir(parents=True)
     runner.commit(path, content_of(done()).decode())
-    found = RemoteRecords.fetched(runner.path / "ml", runner.environment)
+    found = RemoteRecords(runner.path / "ml", runner.environment).of("dev")
     assert found.read(f"rollouts/dev/{MODEL}/{ID}.jsonl") == content_of(done())
-    assert found.ids("dev", MODEL) == (ID,)
-    assert found.endpoints("dev") == (MODEL,)
+    assert found.rollouts("dev") == ((ID, MODEL),)
+
+
+# -- a branch per stack ----------------------------------------------------------------------------------------------
+
+
+def source_document(subscription: str, arm_host: str = HOST) -> str:
+    return SourceDocument(branch="main", commit="0" * 40, at=0, subscription=subscription, arm_host=arm_host).text()
+
+
+def test_a_stack_with_a_branch_of_its_own_has_its_records_and_its_place_there(remote: Remote, runner: Checkout) -> None:
+    runner.commit("Pulumi.dev.yaml", f"{DEV}  sluice:branch: sluice/dev\n")
+    put(runner, done())  # on main, where records prove nothing any more
+    review = reviewed(remote, proof(done()))
+    with pytest.raises(RecordsUnreachable, match="origin has no branch sluice/dev"):
+        verify(review)
+
+    runner.git("checkout", "--quiet", "-b", "sluice/dev")
+    for subscription, said in ((OTHER, f"but must be {OTHER}"), (SUBSCRIPTION, "")):
+        (runner.path / "rollouts/dev/source.json").write_text(source_document(subscription))
+        runner.git("add", "--all")
+        runner.git("commit", "--quiet", "-m", "Sync")
+        runner.git("push", "--quiet", "origin", "HEAD:refs/heads/sluice/dev")
+        assert said in reasons(review)
+    assert reasons(review, "localhost:8443") == ""  # source.json says where, whatever this shell works against
+
+
+def test_the_branch_that_a_pull_request_names_for_a_stack_does_not_count(remote: Remote, runner: Checkout) -> None:
+    put(runner, done())
+    review = reviewed(remote, proof(done()))
+    (review.path / "Pulumi.dev.yaml").write_text(f"{DEV}  sluice:branch: mallory\n")
+    assert records(review).branch == "main"
