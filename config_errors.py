@@ -62,6 +62,8 @@ _PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9 .()+-]*$": 'must be a Windows time zone name, such as "W. Europe Standard Time"',
     URL_PATTERN: "must be an address that begins with http:// or https://",
     FUNCTION_PATTERN: "must be module:function, such as checks.scores:agree_with_stable",
+    r"^[A-Za-z0-9_.-]+$": "must be the name of a stack: letters, digits, dots, dashes and underscores, such as prod",
+    r"^[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]$": "must be the name of a branch, such as sluice/prod",
     VARIABLE_PATTERN: "must be the name of an environment variable, not its value: letters, digits and underscores",
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
 }

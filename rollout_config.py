@@ -25,13 +25,16 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from config_values import Duration, EnvironmentVariable, MirrorPercent, Name, Percent, Section, seconds_of
+from config_values import Duration, EnvironmentVariable, MirrorPercent, Name, Percent, Section, StackName, seconds_of
 from gate_config import GatesSettings
 
 PresetName = Literal["canary", "careful", "linear-20", "at-once"]
 
 REQUESTS_WITHOUT_A_CEILING = 150
 """What `min_requests: auto` means without `gates.error_rate.max`: the number for a ceiling of 1 %."""
+
+AROUND_A_ROLLOUT = ("start", "promote_to")
+"""Keys of a plan that `sluice ci deliver` reads before the first and after the last step."""
 
 LEAST_STEP_DEADLINE = 30 * 60
 """Seconds. The default of `step_deadline` is six bakes and at least this."""
@@ -170,6 +173,10 @@ class PlanSettings(Section):
     """How long the metric takes until it is complete. Default: as measured by verify; required without it."""
     load: LoadSettings | None = None
     """Requests that the controller itself sends; the record says that they are synthetic."""
+    start: Literal["manual", "auto"] = "manual"
+    """Who begins a rollout: a person, or `sluice ci deliver` once a new colour is healthy at 0 %."""
+    promote_to: StackName | None = None
+    """The stack for which `sluice ci deliver` opens a pull request once a rollout has ended well here."""
 
     @field_validator("steps")
     @classmethod
@@ -259,8 +266,11 @@ class PlanSettings(Section):
 
 
 def plan_digest(plan: PlanSettings) -> str:
-    """The SHA-256 of a plan, 64 hex characters: equal for a preset and for the same steps written out."""
-    values = {key: value for key, value in plan.as_values().items() if key != "preset"}
+    """The SHA-256 of a plan, 64 hex characters: equal for a preset and for the same steps written out.
+
+    Who begins a rollout and what follows it (`AROUND_A_ROLLOUT`) changes nothing about the rollout.
+    """
+    values = {key: value for key, value in plan.as_values().items() if key not in {"preset", *AROUND_A_ROLLOUT}}
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
 PACKAGES = (
-    *("assessment", "cli", "components", "delivery", "diagnosis", "endpoint_client", "models", "recovery", "rehearsal"),
+    *("assessment", "cli", "components", "delivery", "diagnosis", "endpoint_client", "git_server", "models"),
+    *("recovery", "rehearsal"),
     *("resource_manager", "rollout", "stacks", "teardown", "toolchain"),
 )
 PURE = (
@@ -45,6 +46,8 @@ PURE = (
     "endpoint_state",
     "weights",
     "models.spec",
+    "git_server.port",
+    "git_server.pipeline_run",
 )
 
 
@@ -203,6 +206,8 @@ def imports_of(place: str) -> set[str]:
         ("recovery", {"cli", "components", "endpoint_client", "settings", "stacks", "teardown", "toolchain"}),
         ("endpoint_client", {"cli", "components", "localazure", "recovery", "rollout", "teardown", "toolchain"}),
         ("stacks", {"cli", "components", "endpoint_client", "localazure", "recovery", "rollout", "teardown"}),
+        ("git_server", {"assessment", "cli", "components", "delivery", "localazure", "models", "rollout", "settings"}),
+        ("delivery", {"assessment", "cli", "components", "pulumi", "toolchain"}),
         ("resource_manager", {"cli", "components", "localazure", "rehearsal", "rollout", "settings", "stacks"}),
         ("rehearsal", {"cli", "components", "models", "naming", "resource_manager", "rollout", "settings", "stacks"}),
         ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),

@@ -98,6 +98,13 @@ def test_a_preset_survives_freezing_and_has_the_digest_of_its_steps():
     assert plan_digest(read) != plan_digest(PlanSettings.from_values({"preset": "careful"}))
 
 
+def test_who_begins_a_rollout_and_what_follows_it_is_no_part_of_the_plans_digest():
+    read = plan(start="auto", promote_to="prod")
+    assert plan_digest(read) == plan_digest(plan())
+    assert PlanSettings.from_values(read.as_values()) == read
+    assert plan().as_values()["start"] == "manual"
+
+
 def test_the_defaults_are_those_of_the_documentation():
     read = plan()
     assert (read.on_inconclusive, read.on_incident, read.retire) == ("hold", "hold", "keep")

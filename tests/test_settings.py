@@ -357,6 +357,8 @@ PLAN = "rollout.fraud-detection.plan"
         (f"{PLAN}.on_incident", "panic", f"{ROLLOUT}.plan.on_incident must be hold or rollback, got"),
         (f"{PLAN}.retire", "sell", f"{ROLLOUT}.plan.retire must be keep, scale_down or remove, got"),
         (f"{PLAN}.notify", {"variable": "https://x"}, f"{ROLLOUT}.plan.notify.variable must be the name of an environ"),
+        (f"{PLAN}.start", "soon", f'{ROLLOUT}.plan.start must be manual or auto, got "soon".'),
+        (f"{PLAN}.promote_to", "a/b", f"{ROLLOUT}.plan.promote_to must be the name of a stack: "),
         (f"{PLAN}.load", {"rpm": 0}, f"{ROLLOUT}.plan.load.rpm must be at least 1, got 0."),
         ("rollout.fraud-detection.stabel", "blue", f"{ROLLOUT}.stabel is not a known key (known here: stable, traffic"),
     ],
@@ -618,3 +620,13 @@ def test_a_stack_that_comes_after_another_has_a_branch_and_does_not_name_itself(
     both = "\n".join(problems(config("after", "prod")))
     assert 'must name another stack, got "prod" itself' in both
     assert "needs sluice:branch" in both
+
+
+def test_every_pattern_of_a_value_has_a_sentence():
+    import config_errors
+    import config_values
+
+    kinds = [kind for kind in vars(config_values).values() if hasattr(kind, "__metadata__")]
+    patterns = {rule.pattern for kind in kinds for rule in kind.__metadata__ if getattr(rule, "pattern", None)}
+    assert len(patterns) > 5
+    assert patterns <= config_errors._PATTERNS.keys()

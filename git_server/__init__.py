@@ -1,0 +1,1 @@
+"""Git servers beyond git itself: pull requests, comments, issues, runs, environments, reviews."""
