@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "model": ("cli.model", "check the model files"),
     "release": ("cli.release", "publish a model's files to a stack's workspace"),
     "rollout": ("cli.rollout", "take a new colour to 100 percent on evidence, or bring it back"),
+    "ci": ("cli.ci", "what the pipelines run: check, preview, deliver, approve, roll back"),
     "recover": ("cli.recover", "repair a stack after a killed or crashed `pulumi up`"),
     "remove": ("cli.remove", "take a stack down, so that its names can be used again"),
     "doctor": ("cli.doctor", "report what is wrong with this set-up, and the command that fixes it"),

@@ -1,0 +1,80 @@
+"""`sluice ci init`: what it writes, what it prints, and its exit codes."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    origin = ["remote", "add", "origin", "git@github.com:acme/models.git"]
+    subprocess.run(["git", "-C", str(tmp_path), *origin], check=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and ".git/" not in str(path))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_second_run_writes_nothing_and_check_agrees(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ci", "init", "github", "--check"]) == 1
+    assert "sluice-deliver.yml is missing" in capsys.readouterr().out
+    assert main(["ci", "init", "github"]) == 0
+    said = capsys.readouterr()
+    assert "wrote Pulumi.prod.yaml: sluice:limits.require_proof: dev" in said.err
+    assert "gh api --method PUT repos/acme/models/environments/prod-preview\n" in said.out
+    written = contents(repository)
+    assert main(["ci", "init", "github", "--check"]) == 0
+    assert main(["ci", "init", "github"]) == 0
+    assert "wrote" not in capsys.readouterr().err
+    assert contents(repository) == written
+
+
+def test_azure_devops_gets_its_pipelines_and_the_rights_of_its_build_service(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ci", "init", "azure-devops", "--repository", "acme/shop/models"]) == 0
+    said = capsys.readouterr().out
+    assert 'BUILD_SERVICE="shop Build Service (acme)"' in said
+    assert "--allow-bit 16404" in said  # 4 contribute, 16 create branch, 16384 contribute to pull requests
+    assert "--allow-bit 128" in said  # queue builds
+    assert (repository / ".azuredevops" / "sluice-approve.yml").is_file()
+    assert not (repository / ".github").exists()
+
+
+def test_without_branches_of_their_own_nobody_is_told_to_protect_main(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ci", "init", "github"]) == 0
+    assert "rulesets" not in capsys.readouterr().out
+    assert main(["ci", "init", "github", "--stack-branches"]) == 0
+    assert "rulesets" in capsys.readouterr().out
+    assert "sluice:after: dev" in (repository / "Pulumi.prod.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["github", "--stacks", "dev,test"], "there is no stack file for test"),
+        (["azure-devops", "--repository", "models"], "organization/project/repository"),
+        (["github", "--stacks", "Dev"], "lower-case"),
+    ],
+)
+def test_wrong_use_writes_nothing(
+    repository: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    before = contents(repository)
+    assert main(["ci", "init", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert contents(repository) == before
