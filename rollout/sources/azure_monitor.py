@@ -86,22 +86,27 @@ class AzureMonitor:
         reach = grains[finest] or timedelta(days=93)
         return Grain(seconds=int(finest.total_seconds()), reach_seconds=int(reach.total_seconds()))
 
-    def looks(self, since: int, now: int, grain: int) -> tuple[Look, ...]:
+    def looks(self, since: int, now: int, grain: int, *, counts_only: bool = False) -> tuple[Look, ...]:
         """Every interval of `grain` seconds that began in `since` or later and has ended by `now`, in order.
 
-        What lies further back than the metric reaches is left out. Costs three queries per 500 intervals.
+        What lies further back than the metric reaches is left out. Costs three queries per 500 intervals, or one if
+        only the counts are asked for.
         """
         oldest = now - self.grain.reach_seconds + grain if grain == self.grain.seconds else since
         start, end = math.ceil(max(since, oldest) / grain) * grain, now // grain * grain
         looks: list[Look] = []
         for first in range(start, end, LONGEST_QUERY * grain):
             last = min(end, first + LONGEST_QUERY * grain)
-            total = self._query([REQUESTS], [], first, last, grain)[REQUESTS]
-            split = self._query([REQUESTS], DIMENSIONS, first, last, grain)[REQUESTS]
-            latencies = self._query(PERCENTILES, DIMENSIONS[:1], first, last, grain)
-            answer = Answer(total=total, split=split, latencies=latencies)
+            answer = self._answer(first, last, grain, counts_only=counts_only)
             looks += look_at(answer, range(first, last, grain), grain, now)
         return tuple(looks)
+
+    def _answer(self, start: int, end: int, grain: int, *, counts_only: bool) -> Answer:
+        if counts_only:
+            return Answer(split=self._query([REQUESTS], DIMENSIONS, start, end, grain)[REQUESTS])
+        total = self._query([REQUESTS], [], start, end, grain)[REQUESTS]
+        split = self._query([REQUESTS], DIMENSIONS, start, end, grain)[REQUESTS]
+        return Answer(split=split, total=total, latencies=self._query(PERCENTILES, DIMENSIONS[:1], start, end, grain))
 
     def peak_per_minute(self, since: int, now: int) -> float:
         """The most requests that the endpoint had in a minute; 0 without requests."""

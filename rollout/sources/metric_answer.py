@@ -41,10 +41,11 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The answers to one reading: the unsplit total, the split counts, and the latencies by metric."""
+    """The answers to one reading: the split counts, the unsplit total, and the latencies by metric."""
 
-    total: Sequence[Series]
     split: Sequence[Series]
+    total: Sequence[Series] | None = None
+    """None: not asked for."""
     latencies: Mapping[str, Sequence[Series]] = field(default_factory=dict)
 
 
@@ -56,6 +57,8 @@ class Look:
     interval: Interval
     problem: str | None = None
     """Why its values cannot be believed; then the interval is empty."""
+    counts_only: bool = False
+    """Whether neither latencies nor the unsplit total were asked for: it only confirms the counts of another look."""
 
     @property
     def has_requests(self) -> bool:
@@ -78,11 +81,10 @@ def _look(answer: Answer, start: int, grain: int, at: int) -> Look:
         )
     except ImpossibleValueError as problem:
         return Look(at=at, interval=Interval(start=start, seconds=grain), problem=str(problem))
-    return Look(at=at, interval=interval)
+    return Look(at=at, interval=interval, counts_only=answer.total is None)
 
 
 def _counts(answer: Answer, start: int, grain: int) -> dict[str, Counts]:
-    total = sum(_requests(series, start, grain) for series in answer.total)
     by_deployment: dict[str, Counts] = defaultdict(Counts)
     split = 0
     for series in answer.split:
@@ -95,6 +97,9 @@ def _counts(answer: Answer, start: int, grain: int) -> dict[str, Counts]:
             by_deployment[deployment] += classify(
                 series.labels.get(STATUS, ""), series.labels.get(MODEL_STATUS, ""), requests
             )
+    if answer.total is None:
+        return dict(by_deployment)
+    total = sum(_requests(series, start, grain) for series in answer.total)
     if split != total:
         raise ImpossibleValueError(
             f"RequestsPerMinute shows {total} requests, and {split} when it is split by deployment and status: "

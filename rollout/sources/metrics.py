@@ -14,7 +14,7 @@ from rollout.sources.azure_monitor import AzureMonitor
 from rollout.sources.checks import run_checks
 from rollout.sources.metric_answer import Look
 from rollout.sources.saturation import GATE, saturation
-from rollout.sources.settle import needs_another_look, settle
+from rollout.sources.settle import has_complete, settle
 
 USAGE_WINDOW_SECONDS = 60
 """CPU and memory are averaged over so long, and at least over five intervals."""
@@ -32,14 +32,17 @@ class AzureMetrics:
     _before: dict[int, Look] = field(default_factory=dict)
 
     def read(self, state: RolloutState, now: int) -> Reading:
-        """Three queries to Azure Monitor, a fourth with a saturation gate, three more in a new process."""
+        """Three queries to Azure Monitor, a fourth with a saturation gate, one more in a new process.
+
+        A new process has no earlier reading that could agree, so it reads the counts first, and then everything.
+        """
         results = self._results(state, now)
+        since, grain = state.read_until, state.grain_seconds
         try:
-            looks = self.monitor.looks(state.read_until, now, state.grain_seconds)
-            if needs_another_look(self._before, looks, state.settle_seconds):
-                self._remember(looks)
+            if not self._before and has_complete(since, now, grain, state.settle_seconds):
+                self._remember(self.monitor.looks(since, now, grain, counts_only=True))
                 self.sleep(SECOND_LOOK_SECONDS)
-                looks = self.monitor.looks(state.read_until, now, state.grain_seconds)
+            looks = self.monitor.looks(since, now, grain)
         except MetricsError as error:
             return Reading(settled_until=state.read_until, problem=str(error), results=results)
         found = settle(self._before, looks, state.settle_seconds)

@@ -39,9 +39,10 @@ def settle(before: Mapping[int, Look], now: Sequence[Look], settle_seconds: int)
     return Settled(intervals=tuple(complete))
 
 
-def needs_another_look(before: Mapping[int, Look], now: Sequence[Look], settle_seconds: int) -> bool:
-    """Whether to read twice at once: a new process does, which has no earlier reading of what is complete by now."""
-    return not before and any(_is_old(look, settle_seconds) for look in now)
+def has_complete(since: int, now: int, grain: int, settle_seconds: int) -> bool:
+    """Whether an interval that began in `since` or later can be complete by `now`."""
+    first = -(-since // grain) * grain
+    return now - (first + grain) >= settle_seconds
 
 
 def _is_old(look: Look, settle_seconds: int) -> bool:
@@ -51,7 +52,8 @@ def _is_old(look: Look, settle_seconds: int) -> bool:
 def _agree(before: Look | None, now: Look, settle_seconds: int) -> bool:
     if before is None or before.problem is not None or now.problem is not None:
         return False
-    return before.interval == now.interval and (before.has_requests or _is_old(before, settle_seconds))
+    same = before.interval.counts == now.interval.counts if before.counts_only else before.interval == now.interval
+    return same and (before.has_requests or _is_old(before, settle_seconds))
 
 
 def _believed(looks: Iterable[Look]) -> tuple[Interval, ...]:

@@ -67,6 +67,16 @@ def test_one_reading_takes_three_queries_at_the_scope_of_the_endpoint():
     assert {query["timespan"] for query in (total, split, latency)} == {"2026-11-28T14:00:00Z/2026-11-28T14:02:00Z"}
 
 
+def test_the_counts_alone_take_one_query():
+    monitor, transport = monitor_with(answering(split=[(GREEN, {START: 9.0}), (BROKEN, {START: 1.0})]))
+    assert monitor.grain.seconds == 60
+    (look,) = monitor.looks(START, START + 60, 60, counts_only=True)
+    assert (look.counts_only, look.problem) == (True, None)
+    assert look.interval.counts == {"green": Counts(requests=10, errors=1)}
+    assert not look.interval.quantiles
+    assert len(transport.asked) == 2
+
+
 def test_hours_are_read_in_parts():
     monitor, transport = monitor_with(answering())
     looks = monitor.looks(START, START + 1200 * 60, 60)

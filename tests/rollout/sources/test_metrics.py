@@ -7,7 +7,7 @@ from typing import Any
 
 from gate_config import GatesSettings, SaturationGate
 from rollout.errors import MetricsError
-from rollout.evidence.intervals import Counts, Interval, Verdict
+from rollout.evidence.intervals import Counts, Interval, Quantiles, Verdict
 from rollout.sources.azure_monitor import Grain
 from rollout.sources.metric_answer import Look
 from rollout.sources.metrics import AzureMetrics
@@ -22,18 +22,30 @@ class Monitor:
 
     def __init__(self) -> None:
         self.readings: list[tuple[int, int]] = []
+        self.counted = 0
         self.failing = False
         self.problem: str | None = None
         self.used: dict[str, float | None] = {"cpu": 10.0, "memory": 20.0}
 
-    def looks(self, since: int, now: int, grain: int) -> tuple[Look, ...]:
+    def looks(self, since: int, now: int, grain: int, *, counts_only: bool = False) -> tuple[Look, ...]:
         self.readings.append((since, now))
+        self.counted += counts_only
         if self.failing:
             raise MetricsError("Azure Monitor did not answer.")
         counts = {"green": Counts(requests=10)}
         starts = range(-(-since // grain) * grain, now // grain * grain, grain)
         return tuple(
-            Look(at=now, interval=Interval(start=start, seconds=grain, counts=counts), problem=self.problem)
+            Look(
+                at=now,
+                interval=Interval(
+                    start=start,
+                    seconds=grain,
+                    counts=counts,
+                    quantiles={} if counts_only else {"green": Quantiles(p95=40.0)},
+                ),
+                problem=self.problem,
+                counts_only=counts_only,
+            )
             for start in starts
         )
 
@@ -47,17 +59,18 @@ def source(monitor: Any, slept: list[float] | None = None) -> AzureMetrics:
     return AzureMetrics(monitor, Path("."), (slept if slept is not None else []).append)
 
 
-def test_a_new_process_reads_twice_and_a_running_one_once():
+def test_a_new_process_reads_the_counts_twice_and_a_running_one_once():
     monitor, slept = Monitor(), []
     metrics = source(monitor, slept)
     first = metrics.read(State(), START + 300)
     assert [one.start for one in first.settled] == [START, START + 60, START + 120]
+    assert first.settled[0].quantiles
     assert first.settled_until == START + 180
     assert [one.start for one in first.young] == [START + 180, START + 240]
-    assert (len(monitor.readings), len(slept)) == (2, 1)
+    assert (len(monitor.readings), monitor.counted, len(slept)) == (2, 1, 1)
     after = metrics.read(State(read_until=first.settled_until), START + 360)
     assert [one.start for one in after.settled] == [START + 180]
-    assert (len(monitor.readings), len(slept)) == (3, 1)
+    assert (len(monitor.readings), monitor.counted, len(slept)) == (3, 1, 1)
 
 
 def test_nothing_settled_leaves_the_end_where_it_was():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout.evidence.intervals import Counts, Interval
+from rollout.evidence.intervals import Counts, Interval, Quantiles
 from rollout.sources.metric_answer import Look
-from rollout.sources.settle import needs_another_look, settle
+from rollout.sources.settle import has_complete, settle
 
 START, GRAIN, SETTLE = 1_795_874_400, 60, 120
 
@@ -49,9 +51,21 @@ def test_a_different_value_waits_for_a_third_reading():
 
 def test_one_reading_is_not_enough():
     assert settled_counts([], reading(500, 10)) == []
-    assert needs_another_look({}, reading(500, 10), SETTLE)
-    assert not needs_another_look({}, reading(100, 10), SETTLE)
-    assert not needs_another_look(by_start(reading(500, 10)), reading(530, 10), SETTLE)
+
+
+def test_an_interval_can_be_complete_when_it_has_ended_for_settle():
+    assert not has_complete(START, START + GRAIN + SETTLE - 1, GRAIN, SETTLE)
+    assert has_complete(START, START + GRAIN + SETTLE, GRAIN, SETTLE)
+    assert not has_complete(START + 1, START + GRAIN + SETTLE, GRAIN, SETTLE)
+
+
+def test_a_reading_of_the_counts_alone_confirms_counts_and_one_with_latencies_confirms_both():
+    (now,) = reading(211, 10)
+    now = replace(now, interval=replace(now.interval, quantiles={"green": Quantiles(p95=40.0)}))
+    (counts,) = reading(181, 10)
+    assert settled_counts([replace(counts, counts_only=True)], [now]) == [10]
+    assert settled_counts([counts], [now]) == []
+    assert settled_counts([replace(look(0, 9, 181), counts_only=True)], [now]) == []
 
 
 def test_zero_before_settle_is_nothing():
