@@ -18,6 +18,7 @@ from config_values import (
     DELAY_PATTERN,
     REGISTRY_ID_PATTERN,
     REGISTRY_NAME_PATTERN,
+    RELEASE_PATTERN,
     TAG_KEY_PATTERN,
     VARIABLE_PATTERN,
 )
@@ -64,6 +65,8 @@ _PATTERNS = {
     FUNCTION_PATTERN: "must be module:function, such as checks.scores:agree_with_stable",
     r"^[A-Za-z0-9_.-]+$": "must be the name of a stack: letters, digits, dots, dashes and underscores, such as prod",
     r"^[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]$": "must be the name of a branch, such as sluice/prod",
+    RELEASE_PATTERN: "must be 16 to 64 hexadecimal digits in lower case, the content of a release document "
+    "(models/<model>/releases/<16 hex>.json)",
     VARIABLE_PATTERN: "must be the name of an environment variable, not its value: letters, digits and underscores",
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
 }
@@ -122,12 +125,25 @@ def _what(detail: ErrorDetails, path: list[int | str]) -> tuple[str, str]:
         return f"{_PATTERNS[context['pattern']]}, got {_value(detail)}", ""
     if kind in _EXPECTED:
         expected = _EXPECTED[kind].format(**context).replace("'", "")
-        return f"{expected}, got {_value(detail)}", ""
+        return f"{expected}, got {_secret(detail) if _may_be_secret(path) else _value(detail)}", ""
     return detail["msg"], ""  # the models' own rules, which are worded there
 
 
+def _may_be_secret(path: list[int | str]) -> bool:
+    """Whether the value at this place is, or holds, the value of an environment variable."""
+    return path[:1] == ["endpoints"] and path[4:5] == ["environment_variables"]
+
+
+def _secret(detail: ErrorDetails) -> str:
+    """Describe a value that must not be printed."""
+    value = detail["input"]
+    kinds = {type(None): "nothing", bool: "true or false", int: "a number", float: "a number", str: "a string"}
+    kind = kinds.get(type(value), "a list" if isinstance(value, list) else "a mapping")
+    return f"{kind} (not shown){': put it in quotes' if detail['type'] == 'string_type' else ''}"
+
+
 def _value(detail: ErrorDetails) -> str:
-    """Return the value in YAML's flow style, with a hint about the two usual mistakes."""
+    """Return the value in YAML's flow style, with a hint about the usual mistakes."""
     value = detail["input"]
     if detail["type"] == "too_long":
         return f"{len(value)}"
@@ -140,6 +156,8 @@ def _value(detail: ErrorDetails) -> str:
         )
     if isinstance(value, str) and detail["type"] in ("int_type", "float_type", "bool_type"):
         return f"{text}, which is a string: remove the quotes"
+    if isinstance(value, int | float) and detail["type"] == "string_type" and detail["loc"][-1:] == ("release",):
+        return f"{text}, which YAML reads as a number: put it in quotes"
     return text
 
 

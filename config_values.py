@@ -35,6 +35,9 @@ REGISTRY_ID_PATTERN = (
 )
 """The ARM id of an Azure ML registry, as the portal and the Azure CLI spell it."""
 
+RELEASE_PATTERN = r"^[0-9a-f]{16,64}$"
+"""The content digest of a release, or the beginning of one; 16 digits name its release document."""
+
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 """The name of an environment variable, as POSIX shells accept it."""
 
@@ -55,6 +58,8 @@ BranchName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 StackName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[smhd]$")]
 EnvironmentVariable = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)]
+ReleasePin = Annotated[str, StringConstraints(pattern=RELEASE_PATTERN)]
+Reason = Annotated[str, StringConstraints(min_length=10, max_length=500)]
 Delay = Annotated[str, StringConstraints(pattern=DELAY_PATTERN)]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 

@@ -19,13 +19,16 @@ from config_values import (
     MAX_TAGS,
     BranchName,
     Delay,
+    EnvironmentVariable,
     Instances,
     Key,
     Location,
     MirrorPercent,
     Name,
+    Reason,
     RegistryId,
     RegistryName,
+    ReleasePin,
     Section,
     StackName,
     TagKey,
@@ -71,6 +74,8 @@ class Limits(Section):
     take minutes to take effect. SLUICE_ROLE_DELAY in the environment overrides it."""
     require_pinned: bool = False
     """Refuse an image without a version (`latest` or no tag) on a deployment that is created or gets more weight."""
+    require_proof: StackName | None = None
+    """Stack in which a release must have been proven before a colour that is not the stable one gets more weight."""
 
     @property
     def role_delay_seconds(self) -> int:
@@ -169,6 +174,13 @@ class DeploymentSettings(Section):
     """Allow another release in place while the deployment has live or mirror weight."""
     autoscale: AutoscaleSettings | None = None
     """Azure Monitor autoscale; absent means a fixed number of instances."""
+    release: ReleasePin | None = None
+    """A pin: the deployment is what this release document says, models/<key>/releases/<16 hex>.json, whatever its az ml
+    YAML file says. 16 to 64 hexadecimal digits of the content digest."""
+    environment_variables: dict[EnvironmentVariable, str] = Field(default_factory=dict)
+    """Other values for environment variables that the release sets; other names are refused."""
+    allow_unproven: Reason | None = None
+    """Why this deployment may get weight without the proof that `limits.require_proof` asks for; people read it."""
 
     @field_validator("autoscale")
     @classmethod

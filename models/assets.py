@@ -8,7 +8,7 @@ import yaml
 
 from models.content import ContentError, local_asset
 from models.scoring_script import SCRIPT_FIELD, check_scoring_script
-from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset, digest_of
+from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset, environment_digest
 from problem import Problem
 
 
@@ -83,18 +83,12 @@ def environment_of(folder: Path, result: Mapping[str, Any]) -> EnvironmentSpec |
     inference_config = properties.get("inferenceConfig")
     if not image:
         raise AssetError(Problem(where="environment.image", what="environment.image is missing", fix="Name an image"))
-    content = {
-        "image": image,
-        # Digest the parsed content: azure-ai-ml rewrites the file, and another version may format it differently.
-        "conda": yaml.safe_load(conda_file) if conda_file else None,
-        "inference_config": inference_config,
-    }
     return EnvironmentSpec(
         image=image,
         conda_file=conda_file,
         name=environment["name"],
         inference_config=inference_config,
-        digest=digest_of(content),
+        digest=environment_digest(image, yaml.safe_load(conda_file) if conda_file else None, inference_config),
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from models.cache import Kind, remember, remembered
 from models.release_lock import LOCK_NAME
-from models.spec import AssetKind, LocalAsset
+from models.spec import AssetKind, LocalAsset, asset_digest
 
 LARGE_FILE_BYTES = 4 * 1024 * 1024  # above this size, the digest of an unchanged file is cached
 CHUNK_BYTES = 1024 * 1024
@@ -33,15 +33,8 @@ def local_asset(kind: AssetKind, path: Path, asset_type: str) -> LocalAsset:
     files = dict(list_files(path))
     if not files:
         raise ContentError(f"{path.name}/ holds no file that would be uploaded. Put the {kind} there")
-    digest = hashlib.sha256()
-    # A model's name is part of the digest: Azure mounts the model under it, and scoring scripts look for it there.
-    digest.update(f"sluice {kind} 1\n{path.name if kind is AssetKind.MODEL else ''}\n".encode())
-    for relative, file in files.items():
-        name = relative.encode("utf-8")
-        digest.update(b"%d:%s:%s\n" % (len(name), name, file_digest(file).encode("ascii")))
-    return LocalAsset(
-        kind=kind, path=path, name=path.name, digest=digest.hexdigest(), asset_type=asset_type, files=tuple(files)
-    )
+    digest = asset_digest(kind, path.name, {relative: file_digest(file) for relative, file in files.items()})
+    return LocalAsset(kind=kind, path=path, name=path.name, digest=digest, asset_type=asset_type, files=tuple(files))
 
 
 def list_files(path: Path) -> Iterator[tuple[str, Path]]:

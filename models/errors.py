@@ -3,6 +3,7 @@
 ModelError              the model cannot be used; nothing was changed; `problems` has every known reason
 ├── LibraryError        azure-ai-ml itself cannot run (models/azureml.py)
 ├── LockError           the release lock cannot be read or written
+├── ReleaseError        a release document is missing, invalid or cannot be written (models/release_document.py)
 ├── ProofError          a file of proofs is invalid, or cannot be read or written (models/proof.py)
 ├── NotPublishedError   content that a stack declares is not published to it, or has changed since
 └── PublishError        publishing failed; uploaded files stay, and the next run finds them
@@ -33,6 +34,15 @@ class ModelFilesError(ModelError):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(f"The files of model {model} have {count}; nothing was changed:{lines}")
+
+
+class ReleaseError(ModelError):
+    """A release document is missing, invalid or cannot be written; `reasons` has everything that is wrong with it."""
+
+    def __init__(self, what: str, reasons: Iterable[str], fix: str) -> None:
+        self.reasons = tuple(reasons)
+        self.fix = fix
+        super().__init__(f"{what}: {'; '.join(self.reasons)}. {fix}")
 
 
 class LockError(ModelError):

@@ -1,12 +1,13 @@
 """The content of a model's az ml files as plain frozen values: the seam between the loader and the Pulumi program.
 
-This module uses neither Pulumi nor an Azure client, and opens no file. `release_digest` decides which of these values
-make a release; values that only size or label a deployment (instances, autoscale, tags, description) do not.
+This module uses neither Pulumi nor an Azure client, and opens no file. `content_digest` decides which of these values
+are the same in every stack; `release_digest` adds what a stack may set differently but cannot change under traffic.
+Values that only size or label a deployment (instances, autoscale, tags, description) belong to neither.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -96,6 +97,8 @@ class DeploymentSpec:
     scoring_script: str | None
     environment: EnvironmentSpec | AssetReference | None
     autoscale: AutoscaleSpec | None
+    environment_variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The stack's own values for variables that the body sets; they may be secrets."""
     release: str = field(default="", compare=False)  # release_digest of the file as written, 64 hex characters
 
 
@@ -125,30 +128,67 @@ def release_digest(deployment: DeploymentSpec, sku: str | None = None) -> str:
     variables, request settings, probes and every other setting that reaches the container; it does not cover
     instances, autoscale, tags and descriptions.
     """
-    content = _content(deployment, NOT_PART_OF_A_RELEASE)
+    content = _content(deployment, body_of(deployment), NOT_PART_OF_A_RELEASE)
     return digest_of({"sku": (sku or deployment.instance_type).lower(), **content})
 
 
 def content_digest(deployment: DeploymentSpec) -> str:
     """Return the digest of what serves, whatever the stack: 64 hex characters, equal in every stack and colour.
 
-    It covers what `release_digest` covers, but not what stacks may set differently: VM size, Application Insights and
-    the public network access of egress.
+    It covers what `release_digest` covers, but not what stacks may set differently: VM size, Application Insights, the
+    public network access of egress, and the stack's own values of environment variables.
     """
-    return digest_of(_content(deployment, NOT_PART_OF_A_RELEASE | SET_BY_THE_STACK))
+    return digest_of(content_of(deployment))
 
 
-def _content(deployment: DeploymentSpec, without: Collection[str]) -> dict[str, Any]:
+def content_of(deployment: DeploymentSpec) -> dict[str, Any]:
+    """Return the JSON value of which `content_digest` is the digest; files are in it by the digests of their assets."""
+    return _content(deployment, deployment.body, NOT_PART_OF_A_RELEASE | SET_BY_THE_STACK)
+
+
+def body_of(deployment: DeploymentSpec) -> dict[str, Any]:
+    """Return the body with the stack's own values of environment variables."""
+    if not deployment.environment_variables:
+        return dict(deployment.body)
+    variables = {**(deployment.body.get("environmentVariables") or {}), **deployment.environment_variables}
+    return {**deployment.body, "environmentVariables": variables}
+
+
+def unknown_variables(deployment: DeploymentSpec, names: Iterable[str]) -> list[str]:
+    """Return the names of environment variables that the release does not set, so that no stack may override them."""
+    return sorted(set(names) - set(deployment.body.get("environmentVariables") or {}))
+
+
+def _content(deployment: DeploymentSpec, body: Mapping[str, Any], without: Collection[str]) -> dict[str, Any]:
     # Empty values are left out: whether azure-ai-ml writes them depends on its version.
-    body = {key: value for key, value in deployment.body.items() if key not in without and value}
     return {
         "release": 1,  # raise when the meaning of the digests changes
-        "body": body,
+        "body": {key: value for key, value in body.items() if key not in without and value},
         "model": _asset(deployment.model),
         "code": _asset(deployment.code),
         "scoring_script": deployment.scoring_script,
         "environment": _asset(deployment.environment),
     }
+
+
+def asset_digest(kind: AssetKind, name: str, files: Mapping[str, str]) -> str:
+    """Return the digest of a local asset: of the relative POSIX paths of its files and the sha256 of their bytes.
+
+    A model's name is part of it: Azure mounts the model under it, and scoring scripts look for it there.
+    """
+    digest = hashlib.sha256(f"sluice {kind} 1\n{name if kind is AssetKind.MODEL else ''}\n".encode())
+    for relative in sorted(files, key=lambda path: path.encode("utf-8", "surrogateescape")):
+        path = relative.encode("utf-8")
+        digest.update(b"%d:%s:%s\n" % (len(path), path, files[relative].encode("ascii")))
+    return digest.hexdigest()
+
+
+def environment_digest(image: str, conda: Any, inference_config: Mapping[str, Any] | None) -> str:
+    """Return the digest of an inline environment; `conda` is the parsed conda file, because its layout means nothing.
+
+    azure-ai-ml rewrites that file, and another version of it may format it differently.
+    """
+    return digest_of({"image": image, "conda": conda, "inference_config": inference_config})
 
 
 def digest_of(value: Any) -> str:

@@ -282,6 +282,22 @@ PLAN = "rollout.fraud-detection.plan"
         (f"{GREEN}.instances", 2, f"{DEPLOYMENTS}.green.autoscale must have room for the first count of instances, go"),
         (f"{GREEN}.instances", True, f"{DEPLOYMENTS}.green.instances must be a whole number, got true."),
         (f"{GREEN}.allow_live_change", "yes", f"{DEPLOYMENTS}.green.allow_live_change must be true or false, got "),
+        (f"{GREEN}.release", "0123456789ABCDEF", f"{DEPLOYMENTS}.green.release must be 16 to 64 hexadecimal digits in"),
+        (
+            f"{GREEN}.release",
+            1234567890123456,
+            f"{DEPLOYMENTS}.green.release must be a string, got 1234567890123456, which YAML reads as a number: put it",
+        ),
+        (f"{GREEN}.allow_unproven", "hotfix", f"{DEPLOYMENTS}.green.allow_unproven must have at least 10 characters"),
+        (f"{GREEN}.environment_variables", {"A-B": "1"}, f"{DEPLOYMENTS}.green.environment_variables.A-B must be the"),
+        (f"{GREEN}.environment_variables", "s3cret", f"{DEPLOYMENTS}.green.environment_variables must be a mapping, g"),
+        (
+            f"{GREEN}.environment_variables",
+            {"PORT": 5432},
+            f"{DEPLOYMENTS}.green.environment_variables.PORT must be a string, got a number (not shown): put it in quo",
+        ),
+        ("limits.require_proof", "org/dev", "sluice:limits.require_proof must be the name of a stack, "),
+        ("limits.require_proof", True, "sluice:limits.require_proof must be a string, got true"),
         (f"{GREEN}.sku", "Standard_NC6s_v3", f"{DEPLOYMENTS}.green.sku names the SKU Standard_NC6s_v3, which Azure re"),
         (
             f"{GREEN}.sku",
@@ -368,6 +384,14 @@ def test_an_impossible_value_is_refused_in_one_line(path, value, expected):
     assert len([error for error in errors if error.startswith(expected)]) == 1, errors
     assert all(error.endswith((".", "prod")) for error in errors)
     assert len(errors) <= 2  # a broken name may also be missed elsewhere
+
+
+@pytest.mark.parametrize("value", ["pa55word", 5432, ["pa55word"], {"URL": {"a": "pa55word"}}, {"URL": 5432.5}])
+def test_the_value_of_an_environment_variable_is_not_printed(value):
+    said = "".join(problems(config(f"{GREEN}.environment_variables", value)))
+    assert f"{DEPLOYMENTS}.green.environment_variables" in said
+    assert "pa55word" not in said
+    assert "5432" not in said
 
 
 def test_mirror_steps_come_first():
