@@ -296,7 +296,7 @@ PLAN = "rollout.fraud-detection.plan"
             {"PORT": 5432},
             f"{DEPLOYMENTS}.green.environment_variables.PORT must be a string, got a number (not shown): put it in quo",
         ),
-        ("limits.require_proof", "org/dev", "sluice:limits.require_proof must be the name of a stack, "),
+        ("limits.require_proof", "org/dev", "sluice:limits.require_proof must be the name of a stack: letters"),
         ("limits.require_proof", True, "sluice:limits.require_proof must be a string, got true"),
         (f"{GREEN}.sku", "Standard_NC6s_v3", f"{DEPLOYMENTS}.green.sku names the SKU Standard_NC6s_v3, which Azure re"),
         (
