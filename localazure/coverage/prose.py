@@ -74,8 +74,10 @@ Clients: azure-ai-ml builds the host of a storage account from its name, so this
 `localhost:PORT/ACCOUNT#` for a datastore. It creates workspaces with an ARM template: only that template is supported.
 Registries are not emulated.
 
-Blob service: block blobs, ranges, block lists, metadata, conditions, listing, bearer tokens and service SAS. Not
-emulated: append and page blobs, copies, leases, snapshots, versions, tags, batches, shared keys, queue, table, file.
+Blob service: block blobs, ranges, block lists, metadata, conditions, listing, Copy Blob within an account (finished at
+once), bearer tokens and service SAS. This is all that Pulumi's backend `azblob://` needs, which uses neither leases nor
+conditions. Not emulated: append and page blobs, copies from other accounts or hosts, Put Blob From URL, leases,
+snapshots, versions, tags, batches, shared keys, queue, table, file.
 The account is in the path, or in the host (`ACCOUNT.blob.localhost`) where such names resolve.
 
 az: tokens for managed identities, service principals and device codes; a cloud with every address that az looks up

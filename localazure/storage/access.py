@@ -49,10 +49,22 @@ class Access:
             message = "Server failed to authenticate the request. See the www-authenticate header."
             raise BlobError(401, "NoAuthenticationInformation", message, {"WWW-Authenticate": challenge})
         if not self._accounts.caller_may_use_blobs(target.account, write):
-            code = "AuthorizationPermissionMismatch"
-            raise BlobError(
-                403, code, "This request is not authorized to perform this operation using this permission."
-            )
+            raise _mismatch()
+
+    def check_source(self, request: web.Request, source: BlobAddress, query: dict[str, str]) -> None:
+        """Raise BlobError unless the caller of a copy may read its source; `query` is that of the source's URL."""
+        if "sig" in query:
+            check_signature(query, *source.names, source.account.private["keys"], self._accounts.clock(), "r")
+        elif "sig" in request.query:
+            # A known code (REST reference, "Copy Blob"): a SAS of the target grants nothing on the source.
+            raise BlobError(404, "CannotVerifyCopySource", "The specified resource does not exist.")
+        elif not self._accounts.caller_may_use_blobs(source.account, write=False):
+            raise _mismatch()
+
+
+def _mismatch() -> BlobError:
+    code = "AuthorizationPermissionMismatch"
+    return BlobError(403, code, "This request is not authorized to perform this operation using this permission.")
 
 
 def _permissions(request: web.Request) -> str:

@@ -1,7 +1,7 @@
 """The blob service over HTTP, as azure-storage-blob uses it: `https://localhost:<port>/<account>/<container>/<blob>`.
 
-Block blobs only. Not emulated, and refused as such: append and page blobs, copies, leases, snapshots, versions, tags,
-batches, shared-key authorization and user delegation keys.
+Block blobs only. Not emulated, and refused as such: append and page blobs, copies from other accounts, leases,
+snapshots, versions, tags, batches, shared-key authorization and user delegation keys.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from aiohttp import web
 from localazure.storage.access import Access, BlobAddress
 from localazure.storage.accounts import Accounts
 from localazure.storage.blobs import BlobStore
+from localazure.storage.copies import SOURCE, Copies, copy_headers
 from localazure.storage.errors import BlobError, not_emulated
 from localazure.storage.headers import (
     blob_headers,
@@ -41,7 +42,6 @@ _CHUNK = 1 << 18
 _REFUSED_HEADERS = (
     "x-ms-access-tier",
     "x-ms-blob-public-access",
-    "x-ms-copy-source",
     "x-ms-encryption-key",
     "x-ms-encryption-scope",
     "x-ms-if-tags",
@@ -63,6 +63,7 @@ class BlobService:
         self._accounts = accounts
         self._blobs: BlobStore = accounts.blobs
         self._access = Access(accounts)
+        self._copies = Copies(accounts, self._access)
         self._container_handlers: dict[tuple[str, str], Handler] = {
             ("PUT", ""): self._create_container,
             ("GET", ""): self._container_properties,
@@ -125,7 +126,11 @@ class BlobService:
     def _handler(self, request: web.Request, target: BlobAddress) -> Handler:
         kind, component = request.query.get("restype", ""), request.query.get("comp", "")
         found: Handler | None = None
-        if not target.container:
+        if SOURCE in request.headers:
+            if not target.blob or (request.method, component, kind) != ("PUT", "", ""):
+                raise not_emulated(f"The header {SOURCE} with {request.method} and comp={component!r}")
+            found = self._copies.copy
+        elif not target.container:
             found = self._list_containers if (request.method, component, kind) == ("GET", "list", "") else None
         elif not target.blob:
             found = self._container_handlers.get((request.method, component)) if kind == "container" else None
@@ -185,13 +190,13 @@ class BlobService:
         document = self._blobs.properties(*target.names)
         check_conditions(request, document)
         length = document["size"] if request.method == "HEAD" else 0
-        return web.Response(headers={**blob_headers(document), "Content-Length": str(length)})
+        return web.Response(headers={**blob_headers(document), **copy_headers(document), "Content-Length": str(length)})
 
     async def _get_blob(self, request: web.Request, target: BlobAddress) -> web.StreamResponse:
         document = self._blobs.properties(*target.names)
         check_conditions(request, document)
         start, end, partial = read_range(request, document["size"])
-        headers = blob_headers(document)
+        headers = blob_headers(document) | copy_headers(document)
         headers["Content-Length"] = str(end - start)
         if partial:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{document['size']}"
@@ -281,7 +286,7 @@ class BlobService:
 
     async def _set_properties(self, request: web.Request, target: BlobAddress) -> web.Response:
         check_conditions(request, self._blobs.properties(*target.names))
-        document = self._blobs.update(*target.names, {"headers": read_content_headers(request)})
+        document = self._blobs.update(*target.names, {"headers": read_content_headers(request), "copy": None})
         return web.Response(headers=stamp(document))
 
     async def _delete_blob(self, request: web.Request, target: BlobAddress) -> web.Response:
