@@ -160,14 +160,13 @@ def model_folders(names: Sequence[str]) -> list[Path]:
 
 
 def _find(stack: str) -> tuple[TokenCredential, Destination]:
-    from azure.identity import DefaultAzureCredential
-
+    from credentials.login import azure_credential
     from resource_manager.client import ArmClient
     from stacks.destination import find_destination
     from stacks.names import read_names, require_own_group
 
     settings, names = read_names(stack)
-    credential = DefaultAzureCredential()
+    credential = azure_credential()
     arm = ArmClient(credential)
     require_own_group(arm, settings, names)
     return credential, find_destination(arm, names.workspace_id, stack)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from command_errors import CommandError, UnavailableError, UsageError
+from credentials.login import azure_credential
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
@@ -76,9 +77,7 @@ class ArmClient:
 
     @cached_property
     def _credential(self) -> TokenCredential:
-        from azure.identity import DefaultAzureCredential
-
-        return self._given_credential or DefaultAzureCredential()
+        return self._given_credential or azure_credential()
 
     def _login(self, audience: str) -> AccessToken:
         from azure.core.exceptions import AzureError

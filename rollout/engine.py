@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from credentials.engine_login import engine_environment
 from rollout.errors import EngineFailed, EngineLocked, EngineRefused, EngineUnavailable
 from rollout.events import Outcome, Preview, outcome_of, read_events
 
@@ -201,11 +202,15 @@ class PulumiEngine:
         if command is None:
             raise EngineUnavailable("no pulumi command on PATH. Run `make setup`, or install the Pulumi CLI.")
         # Files, not pipes: a plugin that outlives a killed CLI would keep a pipe open and block this call.
-        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        with (
+            engine_environment(self.environment) as environment,
+            tempfile.TemporaryFile() as stdout,
+            tempfile.TemporaryFile() as stderr,
+        ):
             process = subprocess.Popen(
                 [command, "--non-interactive", "--color", "never", *arguments],
                 cwd=self.project,
-                env=self.environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

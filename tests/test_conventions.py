@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
 PACKAGES = (
-    *("assessment", "cli", "components", "delivery", "diagnosis", "endpoint_client", "git_server", "models"),
-    *("recovery", "rehearsal"),
+    *("assessment", "cli", "components", "credentials", "delivery", "diagnosis", "endpoint_client"),
+    *("git_server", "models", "recovery", "rehearsal"),
     *("resource_manager", "rollout", "stacks", "teardown", "toolchain"),
 )
 PURE = (
@@ -209,12 +209,24 @@ def imports_of(place: str) -> set[str]:
         ("git_server", {"assessment", "cli", "components", "delivery", "localazure", "models", "rollout", "settings"}),
         ("delivery", {"assessment", "cli", "components", "pulumi", "toolchain"}),
         ("resource_manager", {"cli", "components", "localazure", "rehearsal", "rollout", "settings", "stacks"}),
+        ("credentials", {"cli", "localazure", "rehearsal", "resource_manager", "rollout", "settings", "stacks"}),
         ("rehearsal", {"cli", "components", "models", "naming", "resource_manager", "rollout", "settings", "stacks"}),
         ("toolchain", {"cli", "components", "localazure", "models", "naming", "rollout", "settings"}),
     ],
 )
 def test_dependencies_point_one_way(folder: str, forbidden: set[str]) -> None:
     assert not imports_of(f"{folder}/") & forbidden
+
+
+def test_one_package_makes_every_credential() -> None:
+    makers = {
+        path.relative_to(ROOT).parts[0]
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("azure.identity")
+    }
+    assert makers == {"credentials"}
 
 
 def architecture_rows() -> list[tuple[list[str], str]]:

@@ -1,0 +1,1 @@
+"""Every credential of the `sluice` command: on a laptop, in GitHub Actions, in Azure Pipelines."""

@@ -1,0 +1,43 @@
+"""Which login a set of variables means."""
+
+import pytest
+
+from command_errors import UsageError
+from credentials.login import azure_credential
+from credentials.workload import OTHER_LOGINS, workload_of
+
+GITHUB = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://host/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"}
+NAMED = {"AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": "tenant"}
+DEVOPS = {
+    "SYSTEM_OIDCREQUESTURI": "https://host/oidctoken",
+    "SYSTEM_ACCESSTOKEN": "t",
+    "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection",
+    "AZURESUBSCRIPTION_CLIENT_ID": "theirs",
+    "AZURESUBSCRIPTION_TENANT_ID": "tenant",
+}
+
+
+def test_a_job_with_id_tokens_and_a_named_identity_is_a_workload():
+    found = workload_of(GITHUB | NAMED)
+    assert (found.client_id, found.tenant_id) == ("client", "tenant")
+
+
+def test_azure_pipelines_names_the_identity_of_the_service_connection_and_a_step_may_name_another():
+    assert workload_of(DEVOPS).client_id == "theirs"
+    assert workload_of(DEVOPS | NAMED).client_id == "client"
+
+
+@pytest.mark.parametrize("environment", [{}, NAMED, GITHUB, *(GITHUB | NAMED | {name: "x"} for name in OTHER_LOGINS)])
+def test_every_other_login_is_left_to_the_library(environment):
+    from azure.identity import DefaultAzureCredential
+
+    assert workload_of(environment) is None
+    with azure_credential(environment) as credential:
+        assert isinstance(credential, DefaultAzureCredential)
+
+
+@pytest.mark.parametrize("name", list(NAMED))
+def test_half_of_an_identity_is_an_error_that_names_the_other_half(name):
+    (other,) = NAMED.keys() - {name}
+    with pytest.raises(UsageError, match=f"{other} is not set"):
+        workload_of(GITHUB | {name: "x"})
