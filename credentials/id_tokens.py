@@ -1,4 +1,4 @@
-"""ID tokens of a pipeline's job, asked for anew each time, because they live 5 (GitHub) or 10 minutes (Azure DevOps).
+"""ID tokens of a pipeline's job: a new one each time, because they live 5 (GitHub) or 10 minutes (Azure DevOps).
 
 GitHub: `GET $ACTIONS_ID_TOKEN_REQUEST_URL&audience=...` answers `{"value": ...}` (documented, "OpenID Connect
 reference"; the job needs `permissions: id-token: write`). Azure DevOps: `POST $SYSTEM_OIDCREQUESTURI?api-version=7.1&

@@ -1,4 +1,4 @@
-"""The file with an ID token from which the engine and its plugins log in, written anew before the token ends.
+"""The file with an ID token from which the engine and its plugins log in, replaced before the token ends.
 
 azidentity and azure-identity keep a token that they have read for 10 minutes, longer than GitHub's lives, but read the
 file again in every new process (read in azidentity 1.14). A process that runs for less than an hour logs in once per

@@ -67,7 +67,7 @@ def test_a_request_token_that_has_ended_is_explained(issuer):
         source(old).fetch()
 
 
-def test_nobody_listens_at_the_address():
+def test_an_address_without_a_server_is_named():
     with IdTokenIssuer() as gone:
         tokens = source(gone.github())
     with pytest.raises(UnavailableError, match="Connection refused"):
