@@ -75,7 +75,7 @@ def _with_stack(block: str, stack: str) -> str:
 
 
 def differences(root: Path, wanted: Mapping[str, str]) -> list[Difference]:
-    """What `ci init` would write anew, in the order of the files; empty if nothing differs."""
+    """What `ci init` would write, in the order of the files; empty if nothing differs."""
     found = []
     for path, text in wanted.items():
         file = root / path

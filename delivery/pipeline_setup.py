@@ -83,7 +83,7 @@ def _github(team: Team) -> list[Section]:
     ]
     return [
         Section(
-            title="Environments: only main deploys, and nobody has to review a delivery",
+            title="Environments: only main deploys, and a delivery needs no review",
             commands=tuple(deploying),
         ),
         Section(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from git_server.azure_devops import AzureDevOps
 from git_server.github import GitHub
 from git_server.pipeline_run import pipeline_run
 from git_server.port import GitServer
@@ -17,4 +18,6 @@ def git_server(variables: Mapping[str, str]) -> GitServer | None:
     kind = pipeline_run(variables).server
     if kind == "github" or (kind is None and variables.get("GITHUB_REPOSITORY") and variables.get("GITHUB_TOKEN")):
         return GitHub.from_variables(variables)
+    if kind == "azure-devops":
+        return AzureDevOps.from_variables(variables)
     return None

@@ -8,16 +8,15 @@ see `approver`. This module reads no clock and writes nothing.
 
 from __future__ import annotations
 
-import json
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from command_errors import UnavailableError, UsageError
+from command_errors import UsageError
+from git_server.pipeline_run import pipeline_run
+from git_server.port import Approval
+from git_server.selection import git_server
 
 BOT_SUFFIX = "[bot]"
 BOTS = frozenset({"github-actions", "dependabot", "microsoft.visualstudio.services.tfs"})
@@ -26,10 +25,8 @@ BUILD_SERVICE = "build service ("
 """Part of the name of Azure Pipelines' own account: `<project> Build Service (<organization>)`."""
 STARTED_BY_A_PERSON = frozenset({"workflow_dispatch", "manual"})
 """How a run starts when a person asks for it: GITHUB_EVENT_NAME, and BUILD_REASON in lower case."""
-TIMEOUT_SECONDS = 20
 
-Review = Mapping[str, Any]
-ReadReviews = Callable[[Mapping[str, str]], Sequence[Review]]
+ReadReviews = Callable[[Mapping[str, str]], Sequence[Approval]]
 """Reads the review history of the run that these variables describe."""
 
 
@@ -83,8 +80,7 @@ def approver(
                 f"or let a person run this command."
             )
         return actor
-    reviews = (read_reviews or read_github_reviews)(variables) if _is_github(variables) else ()
-    person = _reviewer(reviews)
+    person = _reviewer((read_reviews or read_run_reviews)(variables))
     if person is not None:
         return Actor(name=person, run=actor.run)
     if not actor.is_bot and actor.dispatched and actor.name != started_by:
@@ -160,35 +156,24 @@ def _git_setting(project: Path, key: str) -> str:
         return ""
 
 
-def _reviewer(reviews: Sequence[Review]) -> str | None:
-    """The login of the last person who approved the run; reviews of bots do not count."""
+def _reviewer(reviews: Sequence[Approval]) -> str | None:
+    """The last person who approved the run; reviews of bots do not count."""
     for review in reversed(reviews):
-        user = review.get("user") or {}
-        login = str(user.get("login") or "")
-        if review.get("state") == "approved" and login and not Actor(name=login).is_bot and user.get("type") != "Bot":
-            return login
+        if review.state == "approved" and review.user and not (review.is_bot or Actor(name=review.user).is_bot):
+            return review.user
     return None
 
 
-def read_github_reviews(variables: Mapping[str, str]) -> Sequence[Review]:
-    """The review history of a run (documented: GET /repos/{owner}/{repo}/actions/runs/{run_id}/approvals).
+def read_run_reviews(variables: Mapping[str, str]) -> Sequence[Approval]:
+    """What reviewers said to this run, on the git server that its variables name.
 
-    It needs GITHUB_TOKEN with the permission `actions: read`. Raises UnavailableError.
+    GitHub needs GITHUB_TOKEN with the permission `actions: read`, Azure Pipelines SYSTEM_ACCESSTOKEN. Raises UsageError
+    if the token is missing or refused, UnavailableError if the server does not answer.
     """
-    token, run = variables.get("GITHUB_TOKEN"), variables.get("GITHUB_RUN_ID")
-    fix = "Pass GITHUB_TOKEN to this step, and give the job the permission `actions: read`."
-    if not token or not run:
-        raise UnavailableError(f"the review history of this run cannot be read: GITHUB_TOKEN is not set. {fix}")
-    base = variables.get("GITHUB_API_URL", "https://api.github.com")
-    url = f"{base}/repos/{variables.get('GITHUB_REPOSITORY', '')}/actions/runs/{run}/approvals"
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/vnd.github+json"}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_SECONDS) as answer:
-            reviews = json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        raise UnavailableError(f"GitHub answered {error.code} to GET {url}. {fix}") from error
-    except (OSError, ValueError) as error:
-        raise UnavailableError(
-            f"the review history of this run cannot be read from {url}: {error}. Try again."
-        ) from error
-    return [review for review in reviews if isinstance(review, dict)] if isinstance(reviews, list) else []
+    server, run = git_server(variables), pipeline_run(variables).id
+    if server is None or run is None:
+        raise UsageError(
+            "the review history of this run cannot be read: the run has no id (GITHUB_RUN_ID, BUILD_BUILDID). Pass it "
+            "to the step."
+        )
+    return server.approvals(run)

@@ -1,17 +1,15 @@
 """Who acts on a rollout, from the variables of pipelines and from git."""
 
-import http.server
-import json
 import subprocess
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from command_errors import UnavailableError, UsageError
-from rollout.people.actor import Actor, actor_of, approver, read_github_reviews
+from command_errors import UsageError
+from git_server.port import Approval, ReviewState
+from rollout.people.actor import Actor, actor_of, approver, read_run_reviews
+from tests.git_server.rest_server import rest_server
 
 GITHUB = {
     "GITHUB_ACTIONS": "true",
@@ -31,8 +29,8 @@ PIPELINE = {
 }
 
 
-def reviewed_by(*reviews: tuple[str, str]) -> Any:
-    return lambda variables: [{"state": state, "user": {"login": login, "type": "User"}} for state, login in reviews]
+def reviewed_by(*reviews: tuple[ReviewState, str]) -> Any:
+    return lambda variables: [Approval(user=login, state=state) for state, login in reviews]
 
 
 def test_a_run_of_github_actions_names_its_account_and_its_address(tmp_path: Path) -> None:
@@ -116,40 +114,35 @@ def test_a_bot_on_a_laptop_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_review_history_needs_a_token() -> None:
-    with pytest.raises(UnavailableError, match="GITHUB_TOKEN is not set"):
-        read_github_reviews(GITHUB)
+    for variables, token in ((GITHUB, "GITHUB_TOKEN"), (PIPELINE, "SYSTEM_ACCESSTOKEN")):
+        with pytest.raises(UsageError, match=token):
+            read_run_reviews(variables)
 
 
-class History(http.server.BaseHTTPRequestHandler):
-    """GitHub's answer to a question for the reviews of run 77."""
-
-    def do_GET(self) -> None:
-        known = self.path == "/repos/acme/models/actions/runs/77/approvals"
-        self.send_response(200 if known and self.headers["Authorization"] == "Bearer secret" else 404)
-        self.end_headers()
-        self.wfile.write(json.dumps([{"state": "approved", "user": {"login": "bo", "type": "User"}}, "odd"]).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
+def test_the_review_history_is_read_from_github() -> None:
+    with rest_server() as server:
+        review = {"state": "approved", "user": {"login": "bo", "type": "User"}}
+        server.says("GET /repos/acme/models/actions/runs/77/approvals", [review])
+        variables = GITHUB | {"GITHUB_API_URL": server.url, "GITHUB_TOKEN": "secret"}
+        assert [found.user for found in read_run_reviews(variables)] == ["bo"]
 
 
-@pytest.fixture
-def github() -> Iterator[str]:
-    server = http.server.HTTPServer(("127.0.0.1", 0), History)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def test_the_review_history_is_read_from_github(github: str) -> None:
-    variables = GITHUB | {"GITHUB_API_URL": github, "GITHUB_TOKEN": "secret"}
-    assert [review["user"]["login"] for review in read_github_reviews(variables)] == ["bo"]
-
-
-def test_an_unreadable_review_history_names_the_permission(github: str) -> None:
-    variables = GITHUB | {"GITHUB_API_URL": github, "GITHUB_TOKEN": "wrong"}
-    with pytest.raises(UnavailableError, match="actions: read"):
-        read_github_reviews(variables)
+def test_the_review_history_is_read_from_azure_pipelines(tmp_path: Path) -> None:
+    with rest_server() as server:
+        server.says(
+            "GET /acme/models/_apis/build/builds/12/timeline?api-version=7.1",
+            {"records": [{"id": "a", "type": "Checkpoint.Approval"}]},
+        )
+        bo = {"displayName": "Bo", "uniqueName": "bo@acme.example"}
+        server.says(
+            "GET /acme/models/_apis/pipelines/approvals?approvalIds=a&%24expand=steps&api-version=7.1",
+            {"value": [{"steps": [{"status": "approved", "actualApprover": bo}]}]},
+        )
+        variables = PIPELINE | {
+            "SYSTEM_COLLECTIONURI": f"{server.url}/acme/",
+            "SYSTEM_ACCESSTOKEN": "secret",
+            "BUILD_REPOSITORY_NAME": "models",
+            "BUILD_REQUESTEDFOR": "models Build Service (acme)",
+        }
+        person = approver(variables, tmp_path, started_by="ana", verb="approve")
+    assert (person.name, person.unreviewed) == ("bo@acme.example", False)
