@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from declared_change import DeclaredChange
 from endpoint_state import DeclaredDeployment, LiveDeployment, LiveEndpoint
 from problem import Problem
+from proof_rule import proof_problems
 from weights import DeclaredWeights, show
 
 UNFINISHED = frozenset({"creating", "deleting"})
@@ -23,6 +24,7 @@ def problems_of(change: DeclaredChange) -> Iterator[Problem]:
     yield from _deployment_problems(change)
     yield from _weight_problems(change)
     yield from _image_problems(change)
+    yield from proof_problems(change)
 
 
 def _declaration_problems(change: DeclaredChange) -> Iterator[Problem]:

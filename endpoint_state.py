@@ -121,6 +121,20 @@ class LiveState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where the release of a deployment comes from, as the stack file and the proofs in the checkout say it."""
+
+    pin: str | None = None
+    """The content that it is pinned to, 16 to 64 hexadecimal digits."""
+    proven_in: frozenset[str] = frozenset()
+    """The stacks in which a rollout has proven that content."""
+    problem: str | None = None
+    """Why its proofs cannot be read."""
+    allow_unproven: str | None = None
+    """The reason why it needs no proof."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeclaredDeployment:
     """A deployment as the stack file and its az ml YAML declare it.
 
@@ -132,6 +146,7 @@ class DeclaredDeployment:
     allow_live_change: bool = False
     instances: int = 1
     unpinned_image: str | None = None
+    provenance: Provenance = Provenance()
 
 
 @dataclass(frozen=True, kw_only=True)

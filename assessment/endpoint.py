@@ -14,6 +14,7 @@ from pathlib import Path
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
 from assessment.live import LiveStack
 from assessment.problems import Refusal, collect
+from assessment.provenance import provenance_of
 from assessment.stack_warnings import registries_of
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
@@ -30,8 +31,12 @@ from transitions import validate_transition
 __all__ = ["EndpointDraft", "check_without_files"]
 
 
-def check_without_files(settings: Settings, live: LiveStack, name: str, key: str) -> None:
-    """Check an endpoint whose files cannot be read, as if they said what is live; raise `TransitionError`."""
+def check_without_files(settings: Settings, live: LiveStack, name: str, folder: Path) -> None:
+    """Check an endpoint whose files cannot be read, as if they said what is live; raise `TransitionError`.
+
+    `folder` is the model's, which has the name of its key in the stack file.
+    """
+    key = folder.name
     endpoint, rollout = live.endpoints.get(name), settings.rollout.get(key, RolloutSettings())
     existing = endpoint.deployments if endpoint else {}
     declared = DeclaredEndpoint(
@@ -47,6 +52,7 @@ def check_without_files(settings: Settings, live: LiveStack, name: str, key: str
                 release=(existing[deployment].release if deployment in existing else None) or "",
                 allow_live_change=True,
                 instances=chosen.autoscale.min if chosen.autoscale else chosen.instances or MAX_INSTANCES,
+                provenance=provenance_of(folder, chosen),
             )
             for deployment, chosen in settings.endpoints[key].deployments.items()
         },
@@ -131,6 +137,7 @@ class EndpointDraft:
                     allow_live_change=deployment.allow_live_change,
                     instances=_least_instances(self.model.deployments[name], deployment),
                     unpinned_image=unpinned_image(self.model.deployments[name]),
+                    provenance=provenance_of(self.folder, deployment),
                 )
                 for name, deployment in self._endpoint.deployments.items()
             },

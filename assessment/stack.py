@@ -69,7 +69,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     ]
     for name, key in declared_names.items():
         if key not in models:  # its files are refused already; what the stack file asks of Azure may be wrong as well
-            collect(problems, partial(check_without_files, settings, live, name, key))
+            collect(problems, partial(check_without_files, settings, live, name, models_folder / key))
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assessment.declaration import DIGEST_DIGITS
+from assessment.provenance import provenance_of
 from cli.rollout_site import Site, SystemClock, site_of, tell
 from cli.rollout_world import capacity_of
 from command_errors import UsageError
@@ -199,6 +200,7 @@ def declared_colours(site: Site) -> dict[str, Colour]:
             release=release_digest(spec, chosen[name].sku)[:DIGEST_DIGITS],
             content=content_digest(spec),
             instances=_least_instances(chosen[name], spec.instance_count),
+            provenance=provenance_of(project_root() / "models" / site.key, chosen[name]),
         )
         for name, spec in model.deployments.items()
     }

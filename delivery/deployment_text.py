@@ -82,7 +82,7 @@ def _loaded(text: str, where: str) -> Any:
 
 def _mapping_at(text: str, path: tuple[str, ...], where: str) -> tuple[yaml.MappingNode, yaml.Node, yaml.Node]:
     """Return the mapping that holds the last name of a path, and that name's key and value."""
-    parent: yaml.Node = yaml.compose(text, Loader=FastLoader)
+    parent: yaml.Node | None = yaml.compose(text, Loader=FastLoader)
     for number, name in enumerate(path):
         entries = parent.value if isinstance(parent, yaml.MappingNode) else []
         found = [(key, value) for key, value in entries if key.value == name]
@@ -99,7 +99,7 @@ def _mapping_at(text: str, path: tuple[str, ...], where: str) -> tuple[yaml.Mapp
 def _with_entry(text: str, path: tuple[str, ...], name: str, value: Any, where: str) -> str:
     """Set one entry of the mapping at a path: replaced where it stands, else added at the end."""
     _, at_key, mapping = _mapping_at(text, path, where)
-    if not isinstance(mapping, yaml.MappingNode) or not mapping.value:  # null, or {}
+    if not isinstance(mapping, yaml.MappingNode) or not mapping.value:  # null or {}
         return _replaced(text, at_key, mapping, _flow({name: value}))
     found = next(((key, node) for key, node in mapping.value if key.value == name), None)
     if found is not None:
@@ -113,8 +113,7 @@ def _with_entry(text: str, path: tuple[str, ...], name: str, value: Any, where: 
     first = mapping.value[0][0]
     indent = " " * first.start_mark.column
     lines = [f"{indent}{_entry(name, value)}"]
-    block = isinstance(last, yaml.MappingNode) and not last.flow_style and last.value
-    if block and isinstance(value, Mapping) and value:
+    if isinstance(last, yaml.MappingNode) and not last.flow_style and isinstance(value, Mapping) and value:
         inner = " " * last.value[0][0].start_mark.column
         lines = [f"{indent}{as_scalar(name)}:", *(f"{inner}{_entry(one, each)}" for one, each in value.items())]
     return text[:stop] + "".join(f"{line_end}{line}" for line in lines) + text[stop:]
@@ -137,7 +136,7 @@ def _without_key(text: str, path: tuple[str, ...], name: str, where: str) -> str
     key, value = entries[number]
     if len(entries) == 1:
         return _replaced(text, at_key, mapping, "{}")
-    if mapping.flow_style:
+    if isinstance(mapping, yaml.MappingNode) and mapping.flow_style:
         if number == 0:
             return text[: key.start_mark.index] + text[entries[1][0].start_mark.index :]
         return text[: end_of(entries[number - 1][1])] + text[end_of(value) :]

@@ -89,6 +89,19 @@ def read_proofs(root: Path, model: str, content: str) -> tuple[Proof, ...]:
     return parse_proofs(text, where, content=content[:SHORT])
 
 
+def stacks_with_proof(root: Path, model: str, pin: str) -> tuple[frozenset[str], str | None]:
+    """Return the stacks that have proven what a pin names (16 to 64 digits), and why the file cannot be read, if so.
+
+    `root` is the project's folder.
+    """
+    try:
+        proofs = read_proofs(root, model, pin)
+    except ProofError as error:
+        return frozenset(), str(error)
+    found = (proof.stack for proof in proofs if proof.content.startswith(pin) and proof.endpoint == model)
+    return frozenset(found), None
+
+
 def parse_proofs(text: str, where: str, *, content: str) -> tuple[Proof, ...]:
     """Return the proofs in a file's text; `where` is how messages call it, `content` its 16 digits.
 

@@ -41,6 +41,7 @@ PURE = (
     "config_values",
     "declared_change",
     "change_rules",
+    "proof_rule",
     "platform_record",
     "record_folders",
     "endpoint_state",

@@ -12,6 +12,7 @@ from typing import Any
 
 from command_errors import UsageError
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveDeployment, LiveEndpoint, LiveState
+from proof_rule import how_to_prove, missing_proof
 from rollout.decision.order import Outcome
 from rollout.evidence.binomial import at_least
 from rollout.evidence.intervals import Counts
@@ -76,6 +77,7 @@ def start(facts: StartFacts, request: StartRequest, *, now: int, grain: int, com
         "grain": grain,
         "settle": LEAST_SETTLE_INTERVALS * grain if plan.settle_seconds is None else plan.settle_seconds,
         "synthetic": plan.load is not None,
+        "allow_unproven": facts.colours[colour].provenance.allow_unproven,
     }
 
 
@@ -171,6 +173,7 @@ def _colour_refusals(facts: StartFacts, request: StartRequest, colour: str) -> I
                 f"{facts.place.endpoint} {colour}`) and run `pulumi up`."
             )
         yield from _release_refusal(facts, colour, live)
+    yield from _proof_refusal(facts, colour)
     content = facts.colours[colour].content
     last = next((one for one in reversed(facts.past) if one.content == content), None)
     if last is not None and last.outcome == Outcome.ABORTED and not request.again:
@@ -178,6 +181,16 @@ def _colour_refusals(facts: StartFacts, request: StartRequest, colour: str) -> I
             f"the release of {colour} was aborted in {last.id}. Give --again if it may be tried again, or build "
             "another release."
         )
+
+
+def _proof_refusal(facts: StartFacts, colour: str) -> Iterator[str]:
+    """The program would refuse the first step; a stable colour needs no proof."""
+    stack = facts.limits.require_proof
+    if stack is None or colour == facts.stable:
+        return
+    if missing := missing_proof(facts.colours[colour].provenance, stack):
+        fix = how_to_prove(facts.place.endpoint, colour, stack, facts.place.stack)
+        yield f"{colour} has no proof of {stack} (sluice:limits.require_proof): {missing}. {fix}"
 
 
 def _release_refusal(facts: StartFacts, colour: str, live: LiveDeployment) -> Iterator[str]:
@@ -246,7 +259,7 @@ def _problems_back(facts: StartFacts, live: LiveEndpoint, split: Split) -> list[
         traffic=facts.declared.traffic,
         mirror=facts.declared.mirror,
         deployments={
-            name: DeclaredDeployment(release=colour.release, instances=colour.instances)
+            name: DeclaredDeployment(release=colour.release, instances=colour.instances, provenance=colour.provenance)
             for name, colour in facts.colours.items()
             if name in names
         },

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from endpoint_state import LiveEndpoint
+from endpoint_state import LiveEndpoint, Provenance
 from rollout.evidence.intervals import Counts
 from rollout.record.event import Event, Kind
 from rollout.split import Split
@@ -26,6 +26,7 @@ class Colour:
     release: str
     content: str
     instances: int = 1
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, kw_only=True)

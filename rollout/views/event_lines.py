@@ -32,7 +32,9 @@ def _said(kind: Kind, data: Mapping[str, Any]) -> str:
     match kind:
         case Kind.STARTED:
             baseline = Split.from_values(data["baseline"]).describe()
-            said = f"started {data['id']}: {data['colour']} is to replace {baseline}"
+            unproven = data.get("allow_unproven")
+            without = f", without the proof that this stack requires ({unproven})" if unproven else ""
+            said = f"started {data['id']}: {data['colour']} is to replace {baseline}{without}"
         case Kind.PROBED:
             said = f"verify: {data['sent']} counted requests sent{_problem(data)}"
         case Kind.VERIFIED:

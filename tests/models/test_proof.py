@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ProofError
-from models.proof import Proof, append_proof, parse_proofs, proofs_path, read_proofs
+from models.proof import Proof, append_proof, parse_proofs, proofs_path, read_proofs, stacks_with_proof
 
 CONTENT = "ab" * 32
 PROOF = Proof(
@@ -73,3 +73,22 @@ def test_every_wrong_line_and_a_cut_one_are_named_together() -> None:
         parse_proofs(f"[]\n{PROOF.line()}\n{{\n{PROOF.line()[:40]}", "x.proofs.jsonl", content=CONTENT[:16])
     for said in ("line 1 must have exactly", "line 3 is not JSON", "line 4 has no end"):
         assert said in str(error.value)
+
+
+def test_a_pin_is_proven_in_the_stacks_whose_proofs_have_its_content(tmp_path: Path) -> None:
+    model = "fraud-detection"
+    append_proof(tmp_path, model, PROOF)
+    append_proof(tmp_path, model, replace(PROOF, stack="test", content=CONTENT[:16] + "0" * 48))
+    append_proof(tmp_path, model, replace(PROOF, stack="other", endpoint="churn"))
+
+    assert stacks_with_proof(tmp_path, model, CONTENT[:16]) == (frozenset({"dev", "test"}), None)
+    assert stacks_with_proof(tmp_path, model, CONTENT) == (frozenset({"dev"}), None)
+    assert stacks_with_proof(tmp_path, model, "0" * 16) == (frozenset(), None)
+
+
+def test_proofs_that_cannot_be_read_prove_nothing_and_stop_nothing(tmp_path: Path) -> None:
+    append_proof(tmp_path, "fraud-detection", PROOF)
+    proofs_path(tmp_path, "fraud-detection", CONTENT).write_text("[]\n")
+    stacks, problem = stacks_with_proof(tmp_path, "fraud-detection", CONTENT)
+    assert stacks == frozenset()
+    assert "line 1 must have exactly" in str(problem)

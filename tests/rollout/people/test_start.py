@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from endpoint_state import LiveDeployment, LiveEndpoint
+from endpoint_state import LiveDeployment, LiveEndpoint, Provenance
 from rollout.decision.order import Outcome
 from rollout.evidence.intervals import Counts
 from rollout.people.actor import Actor
@@ -108,6 +108,7 @@ def test_the_first_event_names_everything_that_the_record_needs_later() -> None:
         "grain": 60,
         "settle": 120,
         "synthetic": False,
+        "allow_unproven": None,
     }
 
 
@@ -262,6 +263,47 @@ def test_a_baseline_that_one_update_could_not_restore_refuses_a_start() -> None:
     reason = refused_by(facts)
     assert reason.startswith("from green 100 % one update could not restore amber 60 %, blue 40 %")
     assert "max_step" in reason
+
+
+# -- require_proof
+
+DEV = Limits(require_proof="dev")
+
+
+def with_provenance(**given: Provenance) -> dict[str, Colour]:
+    return {name: replace(colour, provenance=given.get(name, Provenance())) for name, colour in COLOURS.items()}
+
+
+def test_a_colour_without_the_proof_that_the_stack_requires_is_not_started() -> None:
+    reason = refused_by({"limits": DEV})
+    assert reason.startswith("green has no proof of dev (sluice:limits.require_proof): it is not pinned to a release.")
+    assert "sluice promote fraud-detection --from dev --to prod" in reason
+
+    proven = Provenance(pin="0" * 16, proven_in=frozenset({"dev"}))
+    assert started(replace(READY, limits=DEV, colours=with_provenance(green=proven)))["allow_unproven"] is None
+
+
+def test_the_record_says_why_a_colour_was_started_without_a_proof() -> None:
+    excused = with_provenance(green=Provenance(allow_unproven="fixes the outage INC-4711"))
+    assert started(replace(READY, limits=DEV, colours=excused))["allow_unproven"] == "fixes the outage INC-4711"
+
+
+def test_a_baseline_of_two_colours_needs_proofs_for_its_way_back() -> None:
+    """From 100 % green, amber would have to rise again, and only the stable colour may do that without a proof."""
+    weights = {"blue": 60, "amber": 40}
+    proven = Provenance(pin="0" * 16, proven_in=frozenset({"dev"}))
+    amber = Colour(release="amber-release", content="amber-content", instances=3)
+    facts = {
+        "limits": DEV,
+        "declared": Split(traffic=weights),
+        "colours": with_provenance(green=proven) | {"amber": amber},
+        "live": replace(LIVE, traffic=weights, deployments={**LIVE.deployments, "amber": deployment("amber")}),
+    }
+    for reason in reasons(replace(READY, **facts)):
+        assert "one update could not restore amber 40 %, blue 60 %" in reason
+        assert "without a proof of dev" in reason
+    amber = replace(amber, provenance=proven)
+    assert started(replace(READY, **facts | {"colours": with_provenance(green=proven) | {"amber": amber}}))
 
 
 def test_all_reasons_come_at_once() -> None:

@@ -20,6 +20,15 @@ BLUE, MIXED = {"traffic": {"blue": 100}, "mirror": {}}, {"traffic": {"blue": 90,
             "started 20261128T120000Z-green: green is to replace blue 100 %",
         ),
         (
+            Kind.STARTED,
+            {
+                **{"id": "20261128T120000Z-green", "colour": "green", "baseline": BLUE},
+                "allow_unproven": "fixes INC-4711",
+            },
+            "started 20261128T120000Z-green: green is to replace blue 100 %, without the proof that this stack "
+            "requires (fixes INC-4711)",
+        ),
+        (
             Kind.PROBED,
             {"sent": 20, "start": NOON, "disagreement": 0.05, "problem": None},
             "verify: 20 counted requests sent, 5.0% of the sample outputs differ",
