@@ -50,10 +50,10 @@ bench: setup ## benchmarks: tables and JSON
 bench-gates: setup ## how often rollouts go back without a reason, and how soon with one: the table of docs/statistics.md; minutes
 	@$(BIN)/python -m bench.gates
 
-drills: setup ## the whole table of rollout drills on the real engine: hours; MINUTES=60 begins none after that time
-	@rm -f build/drills.jsonl
-	@DRILL_MINUTES=$(or $(MINUTES),240) $(PYTEST) -n auto --dist load -m drill tests/integration/test_drill_table.py; ended=$$?; \
-	  $(BIN)/python -m tests.integration.drill_table && exit $$ended
+drills: setup ## the whole table of rollout drills on the real engine: hours; MINUTES=60 begins none later, AGAIN=1 forgets earlier runs
+	@$(if $(AGAIN),rm -f build/drills.jsonl)
+	@DRILL_MINUTES=$(or $(MINUTES),240) $(PYTEST) -n auto --dist load --maxschedchunk 1 -m drill tests/integration/test_drill_table.py; \
+	  ended=$$?; $(BIN)/python -m tests.integration.drill_table && exit $$ended
 
 schema: setup ## write docs/stack-config.schema.json from the settings models
 	@$(BIN)/python -m config_schema > docs/.stack-config.schema.json

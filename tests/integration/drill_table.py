@@ -1,12 +1,14 @@
 """The rows of the table of drills, the faults that strike in them, and the lines that `make drills` writes.
 
-Each drill appends one line to `build/drills.jsonl`; `python -m tests.integration.drill_table` prints them as Markdown.
+Each drill appends one line to `build/drills.jsonl`, and one that has passed there is not run again; `python -m
+tests.integration.drill_table` prints the lines as Markdown.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -131,9 +133,34 @@ def targeted_up_seconds(drill: Drill) -> float:
 # Lines
 
 
+def recorded() -> list[dict[str, Any]]:
+    """The last line of each drill, in the order of their first ones."""
+    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+    last: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for one in map(json.loads, text.splitlines()):
+        last[_drill_of(one)] = one
+    return list(last.values())
+
+
+def has_passed(**facts: Any) -> bool:
+    """Whether an earlier run, or this one, has a line of this drill without an error."""
+    return any(_drill_of(one) == _drill_of(facts) and "failed" not in one for one in recorded())
+
+
+def _drill_of(facts: Mapping[str, Any]) -> tuple[Any, ...]:
+    names = ("row", "fault", "change") if "row" in facts else ("direction", "point", "victims", "place")
+    return tuple(facts[name] for name in names)
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
 @contextlib.contextmanager
 def line(**facts: Any) -> Iterator[dict[str, Any]]:
     """One line of the results: how the drill went; an error goes on."""
+    facts["commit"] = _commit()
     started = time.monotonic()
     try:
         yield facts
@@ -193,11 +220,12 @@ def _times(lines: list[dict[str, Any]]) -> Iterator[str]:
 def _failures(lines: list[dict[str, Any]]) -> Iterator[str]:
     for one in lines:
         if "failed" in one:
-            what = ", ".join(str(value) for name, value in one.items() if name not in ("failed", "took"))
+            what = ", ".join(map(str, _drill_of(one)))
             yield f"FAILED: {what}: {one['failed']}"
-    yield f"{len(lines)} drills, {sum(one['took'] for one in lines) / 60:.0f} minutes."
+    commits = ", ".join(sorted({one["commit"] for one in lines}))
+    yield f"{len(lines)} drills, {sum(one['took'] for one in lines) / 60:.0f} minutes, at {commits or 'no commit'}."
 
 
 if __name__ == "__main__":
-    print(tables([json.loads(text) for text in RESULTS.read_text(encoding="utf-8").splitlines()]))
+    print(tables(recorded()))
     sys.exit()
