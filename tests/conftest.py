@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.schedule import Schedule, Stopwatch, recorded, scheduler, sort_integration
+
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.load_profile("quick")
@@ -49,6 +51,7 @@ def environment() -> dict[str, str]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--recordings", help="folder with recordings of the real service, for the conformance tests")
     parser.addoption("--order", help="`random`, or the seed of an earlier random order; default: as written")
+    parser.addoption("--record-seconds", action="store_true", help="record how long tests/integration takes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > NEEDED_BYTES:
         # There are hundreds of small databases, and each waits for the disk ten times.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    if config.option.record_seconds and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Stopwatch())
     order = config.option.order
     if hasattr(config, "workerinput"):
         config.option.order = config.workerinput["order"]
@@ -79,6 +84,11 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["order"] = node.config.option.order
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule | None:
+    return scheduler(config, log)
+
+
 def pytest_report_header(config: pytest.Config) -> str | None:
     return f"random order, seed {config.option.order} (repeat it with --order)" if config.option.order else None
 
@@ -88,7 +98,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item.get_closest_marker("drill") is None]
     if config.option.order is not None:
         shuffle(items, random.Random(int(config.option.order)))
-    items.sort(key=lambda item: item.get_closest_marker("integration") is not None)
+    sort_integration(items, recorded() if config.option.order is None else {})
 
 
 def shuffle(items: list[pytest.Item], chance: random.Random) -> None:
