@@ -35,7 +35,7 @@ def test_seconds_are_recorded_by_file(tmp_path: Path) -> None:
     stopwatch = Stopwatch(path)
     for when, nodeid in (("setup", "a.py::one"), ("call", "a.py::one"), ("call", "a.py::failed")):
         report = SimpleNamespace(when=when, nodeid=FOLDER + nodeid, duration=3.04, passed="failed" not in nodeid)
-        stopwatch.pytest_runtest_logreport(report)  # type: ignore[arg-type]
+        stopwatch.pytest_runtest_logreport(report)  # type: ignore[arg-type]  # as much as it reads
     stopwatch.pytest_sessionfinish()
     assert recorded(path) == {f"{FOLDER}a.py::one": 3.0, f"{FOLDER}b.py::kept": 2.0}
     assert recorded(tmp_path / "missing.json") == {}
