@@ -128,15 +128,21 @@ def _deployment_problems(change: DeclaredChange) -> Iterator[Problem]:
 
 
 def _live_change(change: DeclaredChange, name: str, live: LiveDeployment, declared: DeclaredDeployment) -> Problem:
+    key, stack = change.declared.key, change.declared.stack
     if live.release is None:
-        found = "but it has no sluice:release tag that says which release it runs"
+        found, pin = "but it has no sluice:release tag that says which release it runs", ""
     else:
         found = f"got {declared.release[:12]} in place of {live.release[:12]}"
+        pin = (
+            f"If it is to stay what it is, run sluice release pin {key} {name} --stack {stack}: it is then that "
+            f"release, whatever the files in models/{key} say. For a new release, "
+        )
+    other = "add a deployment under another name" if pin else "Add a deployment under another name"
     return Problem(
         change.deployment_key(name),
         f"must keep its release while it gets {change.carried(name)}, {found}",
-        f"Add a deployment under another name, or set its weight to 0 and run {change.up} first. If you accept "
-        f"changing it under live traffic, set allow_live_change: true for it in Pulumi.{change.declared.stack}.yaml.",
+        f"{pin}{other}, or set its weight to 0 and run {change.up} first. If you accept changing it under live "
+        f"traffic, set allow_live_change: true for it in Pulumi.{stack}.yaml.",
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, Self
 
 RELEASE_TAG = "sluice:release"
 """Tag of a deployment: the digest of what it serves."""
+CONTENT_TAG = "sluice:content"
+"""Tag of a deployment: the digest of what it serves that is the same in every stack."""
 ATTEMPT_TAG = "sluice:attempt"
 """Tag of a deployment: how many times it was recreated because its creation had failed."""
 BODY_TAG = "sluice:body"
@@ -24,12 +26,14 @@ Resource = Mapping[str, Any]
 class LiveDeployment:
     """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none.
 
-    `attempt` says how many times it was recreated because its creation had failed; `body` is its `sluice:body` tag.
+    `content` is its `sluice:content` tag, None for one that an earlier version created. `attempt` says how many times
+    it was recreated because its creation had failed; `body` is its `sluice:body` tag.
     """
 
     name: str
     provisioning_state: str
     release: str | None = None
+    content: str | None = None
     instances: int | None = None
     attempt: int = 0
     body: str | None = None
@@ -44,6 +48,7 @@ class LiveDeployment:
             name=name,
             provisioning_state=deployment["properties"].get("provisioningState") or "Unknown",
             release=tags.get(RELEASE_TAG),
+            content=tags.get(CONTENT_TAG),
             instances=None if capacity is None else int(capacity),
             attempt=int(attempt) if attempt.isdecimal() else 0,
             body=tags.get(BODY_TAG),

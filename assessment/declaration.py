@@ -29,6 +29,9 @@ class DeploymentDeclaration:
     """Its az ml file."""
     release: str
     """Digest of what it serves, as its tag says it."""
+    content: str | None = None
+    """Digest of what it serves whatever the stack, as its tag says it; None for a deployment that an earlier version
+    created without that tag and that this update does not change."""
     instance_type: str
     """VM size; on Kubernetes the instance type."""
     instances: int

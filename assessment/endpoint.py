@@ -17,10 +17,18 @@ from assessment.problems import Refusal, collect
 from assessment.provenance import provenance_of
 from assessment.stack_warnings import registries_of
 from config_values import MAX_INSTANCES
-from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveEndpoint, Transition
+from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveDeployment, LiveEndpoint, Transition
 from models.advice import unpinned_image
+from models.content import RELEASES_FOLDER
 from models.release_lock import read_lock, require_published
-from models.spec import DeploymentSpec, LocalAsset, Model, release_digest
+from models.spec import (
+    DeploymentSpec,
+    LocalAsset,
+    Model,
+    content_digest,
+    release_digest,
+    unknown_variables,
+)
 from naming import Names
 from problem import Problem
 from rollout_config import RolloutSettings
@@ -148,6 +156,17 @@ class EndpointDraft:
         sku = self._endpoint.deployments[name].sku
         return release_digest(self.model.deployments[name], sku)[:DIGEST_DIGITS]
 
+    def _content(self, name: str, kept: LiveDeployment | None) -> str | None:
+        """The content tag; None if a deployment without it stays as it is, because a new tag would be an update."""
+        if kept is not None and kept.content is None and kept.release == self._release(name):
+            return None
+        return content_digest(self.model.deployments[name])[:DIGEST_DIGITS]
+
+    def _file_of(self, name: str) -> str:
+        """The file that describes a deployment."""
+        pin = self._endpoint.deployments[name].release
+        return f"models/{self.key}/{f'{RELEASES_FOLDER}/{pin[:DIGEST_DIGITS]}.json' if pin else f'{name}.yml'}"
+
     def _file_problems(self) -> Iterator[Problem]:
         """Problems of the az ml files that depend on this stack or on the day."""
         endpoint = self.model.endpoint
@@ -161,7 +180,8 @@ class EndpointDraft:
                 file=f"models/{self.key}/endpoint.yml",
             )
         for name, spec in self.model.deployments.items():
-            file = f"models/{self.key}/{name}.yml"
+            file = self._file_of(name)
+            yield from self._variable_problems(name)
             if self._endpoint.deployments[name].sku is None and self.model.endpoint.compute is None:
                 try:
                     check_sku(spec.instance_type, self.today)
@@ -185,6 +205,18 @@ class EndpointDraft:
                     "Remove the line",
                     file=file,
                 )
+
+    def _variable_problems(self, name: str) -> Iterator[Problem]:
+        """A stack may give other values to the variables of a release; a new variable would be another release."""
+        spec = self.model.deployments[name]
+        known = ", ".join(sorted(spec.body.get("environmentVariables") or {})) or "none"
+        for variable in unknown_variables(spec, self._endpoint.deployments[name].environment_variables):
+            yield Problem(
+                f"sluice:endpoints.{self.key}.deployments.{name}.environment_variables.{variable}",
+                f"must be a variable that {self._file_of(name)} sets (it sets: {known})",
+                f"Correct the name in Pulumi.{self.settings.stack}.yaml, or add the variable to environment_variables "
+                f"of the release.",
+            )
 
     def _published(self, deployments: tuple[str, ...]) -> dict[str, str]:
         """URI by digest of all local content that the deployments need."""
@@ -224,6 +256,7 @@ class EndpointDraft:
             name=name,
             spec=spec,
             release=self._release(name),
+            content=self._content(name, None if name in transition.replaced else found),
             instance_type=_instance_type(chosen.sku or spec.instance_type),
             instances=_first_instances(spec, chosen),
             autoscale=_autoscale(spec, chosen),

@@ -21,7 +21,7 @@ from assessment.problems import Refusal, collect, refusals_of
 from assessment.stack_problems import branch_problem, endpoint_names, former_names, meeting_problem, stack_problems
 from assessment.stack_warnings import stack_warnings
 from models.loader import load_models
-from models.spec import Model
+from models.spec import Model, with_variables
 from platform_record import PlatformRecord
 from stack_config import Settings
 from transitions import validate_removal
@@ -94,11 +94,16 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
 def _load(settings: Settings, models_folder: Path, problems: list[Refusal]) -> dict[str, Model]:
     """The models by key, as far as their files are right."""
     folders = {models_folder / key: key for key in settings.endpoints}
-    asked = {folder: settings.endpoints[key].deployments for folder, key in folders.items()}
+    asked = {
+        folder: {name: one.release for name, one in settings.endpoints[key].deployments.items()}
+        for folder, key in folders.items()
+    }
     models: dict[str, Model] = {}
     for folder, loaded in (collect(problems, partial(load_models, asked)) or {}).items():
         if isinstance(loaded, Model):
-            models[folders[folder]] = loaded
+            key = folders[folder]
+            chosen = settings.endpoints[key].deployments
+            models[key] = with_variables(loaded, {name: one.environment_variables for name, one in chosen.items()})
         else:
             problems += refusals_of(loaded)
     return models

@@ -21,7 +21,7 @@ from command_errors import UsageError
 from exit_codes import ExitCode
 from models.errors import ModelError
 from models.loader import load_model
-from models.spec import content_digest, release_digest
+from models.spec import content_digest, release_digest, with_variables
 from project import project_name, project_root
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
@@ -192,9 +192,11 @@ def declared_colours(site: Site) -> dict[str, Colour]:
     """Each colour with the digests of its release and its content. Raises UsageError for files that cannot be read."""
     chosen = _deployments(site)
     try:
-        model = load_model(project_root() / "models" / site.key, chosen)
+        pins = {name: one.release for name, one in chosen.items()}
+        loaded = load_model(project_root() / "models" / site.key, pins)
     except ModelError as error:
         raise UsageError(str(error)) from error
+    model = with_variables(loaded, {name: one.environment_variables for name, one in chosen.items()})
     return {
         name: Colour(
             release=release_digest(spec, chosen[name].sku)[:DIGEST_DIGITS],

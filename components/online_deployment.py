@@ -19,7 +19,8 @@ from components.autoscale import Autoscale, AutoscaleArgs, within_bounds
 from components.azure_written_properties import WRITTEN_BY_AZURE
 from components.placement import WorkspacePlacement
 from components.release_assets import ReleaseAssets
-from endpoint_state import ATTEMPT_TAG, BODY_TAG, RELEASE_TAG
+from endpoint_state import ATTEMPT_TAG, BODY_TAG, CONTENT_TAG, RELEASE_TAG
+from models.spec import body_of
 
 __all__ = ["OnlineDeployment", "OnlineDeploymentArgs"]
 
@@ -114,7 +115,7 @@ def _body_digest(args: OnlineDeploymentArgs) -> str:
     """Tells whether anything but the count changes; the assets are in it by name, as ids may be unknown yet."""
     spec = args.declaration.spec
     body = {
-        "properties": {**spec.body, "instanceType": args.declaration.instance_type},
+        "properties": {**body_of(spec), "instanceType": args.declaration.instance_type},
         "assets": [args.assets.name_of(asset) for asset in (spec.model, spec.code, spec.environment)],
         "scoringScript": spec.scoring_script,
         "tags": _tags(args),
@@ -126,6 +127,11 @@ def _properties(args: OnlineDeploymentArgs) -> dict[str, Any]:
     """The body that az ml would send (ARM's names, which the SDK passes on as they are), with ids put in."""
     spec, assets = args.declaration.spec, args.assets
     body: dict[str, Any] = {**spec.body, "instanceType": args.declaration.instance_type}
+    if (
+        spec.environment_variables
+    ):  # values of the stack file may be secrets; those of the release are in the repository
+        own = {name: pulumi.Output.secret(value) for name, value in spec.environment_variables.items()}
+        body["environmentVariables"] = {**body["environmentVariables"], **own}
     # Microsoft: do not set it when the workspace has a managed network. Enabled is the default anyway.
     if body.get("egressPublicNetworkAccess") == "Enabled":
         del body["egressPublicNetworkAccess"]
@@ -144,6 +150,8 @@ def _properties(args: OnlineDeploymentArgs) -> dict[str, Any]:
 def _tags(args: OnlineDeploymentArgs) -> dict[str, str]:
     declaration = args.declaration
     tags = {**declaration.spec.tags, **args.placement.tags, RELEASE_TAG: declaration.release}
+    if declaration.content:
+        tags[CONTENT_TAG] = declaration.content
     if declaration.attempt:
         # A failed creation changes no input, so the next update would leave it; another number makes it a new one.
         tags[ATTEMPT_TAG] = str(declaration.attempt)

@@ -41,8 +41,9 @@ class ReleaseError(ModelError):
 
     def __init__(self, what: str, reasons: Iterable[str], fix: str) -> None:
         self.reasons = tuple(reasons)
+        self.what_is_wrong = f"{what}: {'; '.join(self.reasons)}"
         self.fix = fix
-        super().__init__(f"{what}: {'; '.join(self.reasons)}. {fix}")
+        super().__init__(f"{self.what_is_wrong}. {fix}")
 
 
 class LockError(ModelError):

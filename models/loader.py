@@ -3,7 +3,8 @@
 The Pulumi program and the command line use `load_models`. It starts azure-ai-ml at most once, for all models together,
 because a start takes seconds. It only reads files: it neither uploads nor asks Azure. This module combines the parts:
 folder.py finds the deployments, document.py reads YAML, azureml.py runs azure-ai-ml and caches its results, checks.py
-covers the library's gaps, content.py digests files, assets.py distinguishes local assets from references.
+covers the library's gaps, content.py digests files, assets.py distinguishes local assets from references. A pinned
+deployment comes from its release document instead (pin.py), without azure-ai-ml.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,9 +21,12 @@ from models.checks import (
     has_target_utilization,
     is_kubernetes,
 )
+from models.content import RELEASES_FOLDER
 from models.document import Document, DocumentError, read_document
-from models.errors import ModelError, ModelFilesError
+from models.errors import ModelError, ModelFilesError, ReleaseError
 from models.folder import ENDPOINT, NO_DEPLOYMENTS, SUFFIXES, list_deployments
+from models.pin import pinned
+from models.release_document import SHORT
 from models.spec import (
     AssetKind,
     AssetReference,
@@ -60,7 +64,11 @@ __all__ = [
 DEFAULT_TARGET_CPU_PERCENT = 70  # azure-ai-ml's and Azure's default of target_utilization_percentage
 
 
-def load_models(asked: Mapping[Path, Iterable[str]]) -> dict[Path, Model | ModelError]:
+Names = Iterable[str] | Mapping[str, str | None]
+"""Names of deployments; a mapping gives each its pin, None for one that its az ml file describes."""
+
+
+def load_models(asked: Mapping[Path, Names]) -> dict[Path, Model | ModelError]:
     """Return the models of folders, each with the named deployments, or the error that lists everything that is wrong.
 
     Raises `azureml.LibraryError` if azure-ai-ml cannot run.
@@ -78,7 +86,7 @@ def load_models(asked: Mapping[Path, Iterable[str]]) -> dict[Path, Model | Model
     return found
 
 
-def load_model(folder: Path, deployments: Iterable[str]) -> Model:
+def load_model(folder: Path, deployments: Names) -> Model:
     """Return the model of a folder with the named deployments; raise ModelError with everything that is wrong."""
     (found,) = load_models({folder: deployments}).values()
     if isinstance(found, ModelError):
@@ -89,9 +97,10 @@ def load_model(folder: Path, deployments: Iterable[str]) -> Model:
 class _Reader:
     """Reads one model's folder and collects what is wrong with it."""
 
-    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+    def __init__(self, folder: Path, names: Names) -> None:
         self.folder = folder
         self.names = list(dict.fromkeys(names))
+        self.pins = {name: pin for name, pin in names.items() if pin} if isinstance(names, Mapping) else {}
         self.problems: list[Problem] = []
         self.documents: dict[str, Document] = {}
 
@@ -115,7 +124,7 @@ class _Reader:
             what = f"a deployment must not be called {name}: {name}.yml is not read as a deployment's file"
             self.report(f"{self.folder.name}/{name}.yml", Problem(where="", what=what, fix="Give it another name"))
         self.names = [name for name in self.names if name not in NO_DEPLOYMENTS]
-        self.documents = {name: document for name in [ENDPOINT, *self.names] if (document := self._document(name))}
+        self.documents = {name: document for name in self._with_files() if (document := self._document(name))}
         endpoint = self.documents.get(ENDPOINT)
         kubernetes = endpoint is not None and bool(endpoint.content.get("compute"))
         for name, document in self.documents.items():
@@ -133,15 +142,14 @@ class _Reader:
             for name, document in self.documents.items()
         ]
 
+    def _with_files(self) -> list[str]:
+        """The endpoint and the deployments that az ml files describe."""
+        return [ENDPOINT, *(name for name in self.names if name not in self.pins)]
+
     def model(self, loaded: list[azureml.Loaded]) -> Model:
-        """Return the model built from azure-ai-ml's answers, or raise ModelError."""
+        """Return the model built from azure-ai-ml's answers and the release documents, or raise ModelError."""
         results = self._results(loaded)
-        specs = {
-            name: spec
-            for name in self.names
-            if name in results
-            if (spec := self._deployment(self.documents[name], results[name]))
-        }
+        specs = {name: spec for name in self.names if (spec := self._one(name, results)) is not None}
         if self.problems:
             raise ModelFilesError(self.folder.name, self.problems)
         return Model(name=self.folder.name, endpoint=_endpoint(results[ENDPOINT]), deployments=specs)
@@ -199,6 +207,25 @@ class _Reader:
         """Tell whether a file's field, or a part of it, is reported already."""
         fields = [problem.where for problem in self.problems if problem.file == label and problem.where]
         return any(own == field or own.startswith(f"{field}.") or field.startswith(f"{own}.") for own in fields)
+
+    def _one(self, name: str, results: Mapping[str, dict[str, Any]]) -> DeploymentSpec | None:
+        """Return a deployment; None if something is wrong with it, which is reported."""
+        if name in self.pins:
+            return self._pinned(name, results.get(ENDPOINT))
+        return self._deployment(self.documents[name], results[name]) if name in results else None
+
+    def _pinned(self, name: str, endpoint: Mapping[str, Any] | None) -> DeploymentSpec | None:
+        label = f"{self.folder.name}/{RELEASES_FOLDER}/{self.pins[name][:SHORT]}.json"
+        try:
+            spec = pinned(self.folder, name, self.pins[name])
+        except ReleaseError as error:
+            self.report(label, Problem(where="", what=f"{name} is pinned to it: {error.what_is_wrong}", fix=error.fix))
+            return None
+        kind = spec.body.get("endpointComputeType")
+        if endpoint is not None and (kind == "Kubernetes") != bool(endpoint["compute"]):
+            what = f"{name} is pinned to a deployment of the kind {kind}, which this endpoint.yml does not take"
+            self.report(label, Problem(where="", what=what, fix="Pin a release of this endpoint's kind"))
+        return spec
 
     def _deployment(self, document: Document, result: Mapping[str, Any]) -> DeploymentSpec | None:
         label = self._label(document)

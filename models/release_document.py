@@ -126,7 +126,13 @@ def read(root: Path, model: str, digits: str) -> ReleaseDocument:
 
     Raises ReleaseError with everything that is wrong with it.
     """
-    path = document_path(root, model, digits)
+    return read_in(root / "models" / model, digits)
+
+
+def read_in(folder: Path, digits: str) -> ReleaseDocument:
+    """Return the document of a content in a model's folder. Raises ReleaseError."""
+    model = folder.name
+    path = folder / RELEASES_FOLDER / f"{digits[:SHORT]}.json"
     where = f"models/{model}/{RELEASES_FOLDER}/{path.name}"
     try:
         text = path.read_bytes().decode()
@@ -198,6 +204,7 @@ def check(document: ReleaseDocument) -> Iterable[str]:
     for part in PARTS:
         yield from _check_part(document, part)
     yield from _check_environment(document)
+    yield from _check_defaults(document)
 
 
 def _check_part(document: ReleaseDocument, part: Part) -> Iterable[str]:
@@ -239,6 +246,26 @@ def _check_environment(document: ReleaseDocument) -> Iterable[str]:
         return
     if environment_digest(environment.image, conda, environment.inference_config) != named["content"]:
         yield "its environment (image, conda, inference_config) does not have the digest that its settings name"
+
+
+def _check_defaults(document: ReleaseDocument) -> Iterable[str]:
+    """The part that no digest covers, so its shape is checked: a deployment is made of it."""
+    defaults = document.defaults
+    kinds = {"body": dict, "instance_type": str, "instance_count": int, "tags": dict, "autoscale": dict | None}
+    for name, kind in kinds.items():
+        if name not in defaults or not isinstance(defaults[name], kind):
+            yield f"its defaults have no valid {name}"
+    autoscale = defaults.get("autoscale")
+    known = {"min_instances", "max_instances", "target_cpu_percent"}
+    if isinstance(autoscale, dict) and (set(autoscale) != known or not all(map(_is_number, autoscale.values()))):
+        yield f"its defaults have no valid autoscale ({', '.join(sorted(known))})"
+    for place in ("body", "scoring_script", "model", "code", "environment"):
+        if place not in document.settings:
+            yield f"its settings have no {place}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_below(path: str) -> bool:

@@ -154,6 +154,23 @@ def body_of(deployment: DeploymentSpec) -> dict[str, Any]:
     return {**deployment.body, "environmentVariables": variables}
 
 
+def with_variables(model: Model, variables: Mapping[str, Mapping[str, str]]) -> Model:
+    """Return the model with a stack's own values of environment variables, by deployment.
+
+    Names that a release does not set are left out: the program refuses them (`unknown_variables`).
+    """
+    deployments = {
+        name: replace(
+            spec,
+            environment_variables={
+                one: value for one, value in variables.get(name, {}).items() if not unknown_variables(spec, [one])
+            },
+        )
+        for name, spec in model.deployments.items()
+    }
+    return replace(model, deployments=deployments)
+
+
 def unknown_variables(deployment: DeploymentSpec, names: Iterable[str]) -> list[str]:
     """Return the names of environment variables that the release does not set, so that no stack may override them."""
     return sorted(set(names) - set(deployment.body.get("environmentVariables") or {}))

@@ -385,6 +385,7 @@ def test_another_release_under_live_or_mirror_weight_is_refused(traffic, mirror)
     assert len(errors) == 1
     assert errors[0].startswith(f"{DEPLOYMENTS}.green must keep its release while it gets 10 percent of ")
     assert "got fedcba987654 in place of green" in errors[0]
+    assert "run sluice release pin fraud-detection green --stack prod: it is then that release" in errors[0]
     assert "allow_live_change: true" in errors[0]
 
 
@@ -403,6 +404,7 @@ def test_a_live_deployment_without_a_release_tag_is_not_overwritten():
     unknown = LiveDeployment(name="blue", provisioning_state="Succeeded")
     errors = refuse(live({"blue": 100}, blue=unknown), declared({"blue": 100}))
     assert "it has no sluice:release tag" in errors[0]
+    assert "release pin" not in errors[0]  # nothing says what it runs, so nothing can be pinned
 
 
 @pytest.mark.parametrize(

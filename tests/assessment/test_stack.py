@@ -16,7 +16,15 @@ from assessment.stack_problems import branch_problem
 from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError
 from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
-from models.spec import AssetReference, AutoscaleSpec, EnvironmentSpec, LocalAsset, Model, release_digest
+from models.spec import (
+    AssetReference,
+    AutoscaleSpec,
+    EnvironmentSpec,
+    LocalAsset,
+    Model,
+    content_digest,
+    release_digest,
+)
 from platform_record import PlatformRecord
 from problem import Problem
 from settings import Settings, parse_settings
@@ -213,6 +221,82 @@ def test_allow_live_change_lets_it_through_in_place(live: FakeAzure, model: dict
     declaration = declare(live, config({"blue": 100}, {"blue": {"allow_live_change": True}}))
     blue = declaration.endpoints[0].deployments[0]
     assert (blue.serving, blue.release) == (True, release(model["fraud"], "blue"))
+
+
+def content(model: Model, name: str) -> str:
+    return content_digest(model.deployments[name])[:DIGEST_DIGITS]
+
+
+def test_a_new_deployment_is_tagged_with_its_content_and_one_of_an_earlier_version_is_left_alone(
+    live: FakeAzure, model: dict[str, Model]
+) -> None:
+    """Blue was created without the tag: to add one would make the next preview of every old stack an update."""
+    blue, green = declare(live, config({"blue": 100}, {"green": {}})).endpoints[0].deployments
+    assert (blue.content, green.content) == (None, content(model["fraud"], "green"))
+
+
+def test_the_content_tag_stays_once_it_is_there(live: FakeAzure, model: dict[str, Model]) -> None:
+    tags = {"sluice:release": release(model["fraud"], "blue"), "sluice:content": content(model["fraud"], "blue")}
+    live.add_deployment("fraud-dev", "blue", tags=tags)
+    (blue,) = declare(live, config({"blue": 100})).endpoints[0].deployments
+    assert blue.content == content(model["fraud"], "blue")
+
+
+@pytest.mark.parametrize("state", ["Failed", "Succeeded"])
+def test_a_deployment_that_is_replaced_gets_the_content_tag(
+    state: str, live: FakeAzure, model: dict[str, Model]
+) -> None:
+    tags = {"sluice:release": release(model["fraud"], "green") if state == "Failed" else "other"}
+    live.add_deployment("fraud-dev", "green", tags=tags, state=state)
+    green = declare(live, config({"blue": 100}, {"green": {}})).endpoints[0].deployments[1]
+    assert green.content == content(model["fraud"], "green")
+
+
+def test_a_deployment_that_changes_in_place_gets_the_content_tag(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue", scoring_script="other.py"))
+    (blue,) = declare(live, config({"blue": 100}, {"blue": {"allow_live_change": True}})).endpoints[0].deployments
+    assert blue.content == content(model["fraud"], "blue")
+
+
+def test_a_stacks_own_value_of_a_variable_makes_another_release_of_the_same_content(
+    live: FakeAzure, model: dict[str, Model]
+) -> None:
+    green = {"environment_variables": {"a_b": "postgres://prod"}}
+    made = declare(live, config({"blue": 100}, {"green": green})).endpoints[0].deployments[1]
+    assert made.content == content(model["fraud"], "green")
+    assert made.release != release(model["fraud"], "green")
+    assert made.spec.environment_variables == {"a_b": "postgres://prod"}
+    assert "postgres" not in repr(made)
+
+
+def test_another_value_under_live_weight_is_refused_without_showing_it(live: FakeAzure) -> None:
+    (problem,) = refuse(live, config({"blue": 100}, {"blue": {"environment_variables": {"a_b": "postgres://prod"}}}))
+    assert "blue must keep its release while it gets 100 percent" in problem
+    assert "postgres" not in problem
+
+
+def test_a_variable_that_the_release_does_not_set_is_refused(live: FakeAzure) -> None:
+    green = {"environment_variables": {"A_B": "secret-value", "a_b": "secret-value"}}
+    (problem,) = refuse(live, config({"blue": 100}, {"green": green}))
+    assert problem == (
+        "sluice:endpoints.fraud.deployments.green.environment_variables.A_B must be a variable that "
+        "models/fraud/green.yml sets (it sets: a_b). Correct the name in Pulumi.dev.yaml, or add the variable to "
+        "environment_variables of the release."
+    )
+
+
+def test_a_pin_is_passed_to_the_loader(
+    live: FakeAzure, model: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def load(wanted: Mapping[Path, Any]) -> dict[Path, Model | ModelError]:
+        asked.append(wanted)
+        return {folder: model["fraud"] for folder in wanted}
+
+    monkeypatch.setattr(stack_module, "load_models", load)
+    declare(live, config({"blue": 100}, {"green": {"release": "0123456789abcdef"}}))
+    assert asked == [{Path("models/fraud"): {"blue": None, "green": "0123456789abcdef"}}]
 
 
 def test_another_identity_of_a_serving_endpoint_is_refused(live: FakeAzure) -> None:
