@@ -55,9 +55,11 @@ drills: setup ## the whole table of rollout drills on the real engine: hours; MI
 	@DRILL_MINUTES=$(or $(MINUTES),240) $(PYTEST) -n auto --dist load --maxschedchunk 1 -m drill tests/integration/test_drill_table.py; \
 	  ended=$$?; $(BIN)/python -m tests.integration.drill_table && exit $$ended
 
-schema: setup ## write docs/stack-config.schema.json from the settings models
+schema: setup ## write docs/stack-config.schema.json and docs/fleet.schema.json from their models
 	@$(BIN)/python -m config_schema > docs/.stack-config.schema.json
 	@mv docs/.stack-config.schema.json docs/stack-config.schema.json
+	@$(BIN)/python -m config_schema fleet > docs/.fleet.schema.json
+	@mv docs/.fleet.schema.json docs/fleet.schema.json
 
 lock: ## lock the packages again; UPGRADE=1 takes newer versions
 	@$(PYTHON) -m toolchain lock $(if $(UPGRADE),--upgrade)

@@ -1,4 +1,4 @@
-"""Translates pydantic's errors about the stack config for the person who wrote the file.
+"""Translates pydantic's errors about the stack config, or a fleet file, for the person who wrote the file.
 
 Each becomes a `Problem`: the key as it stands in the stack file, what was expected, the value received, the fix.
 Errors about the weights themselves are left out: `weights.py` says more about them than a type error can.
@@ -69,6 +69,7 @@ _PATTERNS = {
     "(models/<model>/releases/<16 hex>.json)",
     VARIABLE_PATTERN: "must be the name of an environment variable, not its value: letters, digits and underscores",
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
+    r"^\S(.*\S)?$": "must be a name without spaces at its ends",
 }
 
 _ONLY_KEY = "[key]"
@@ -89,6 +90,16 @@ def explain(error: ValidationError, *, stack: str) -> Iterator[Problem]:
             yield Problem(_key(path), what, f"{hint}{_fix(path, stack)}")
 
 
+def explain_file(error: ValidationError, *, model: type[BaseModel], file: str) -> Iterator[Problem]:
+    """One problem for each of pydantic's errors about another file than the stack file, whose model is `model`."""
+    for detail in error.errors(include_url=False):
+        path = [part for part in detail["loc"] if part != _ONLY_KEY]
+        if not _is_echo(detail):
+            what, hint = _what(detail, path, model)
+            key = _dotted(path)
+            yield Problem(key, f"{key} {what}".strip(), hint.strip() or "Correct it.", file=file)
+
+
 def _is_weight(path: list[int | str]) -> bool:
     return len(path) == 4 and path[0] == "rollout" and path[2] in ("traffic", "mirror")
 
@@ -104,7 +115,12 @@ def _key(path: list[int | str]) -> str:
     head, *rest = path or ["", ""]
     if ":" in str(head):
         return str(head)
-    return f"sluice:{head}" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+    return f"sluice:{_dotted([head, *rest])}"
+
+
+def _dotted(path: list[int | str]) -> str:
+    """`waves[0].rollouts[1].stack`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def _fix(path: list[int | str], stack: str) -> str:
@@ -114,13 +130,13 @@ def _fix(path: list[int | str], stack: str) -> str:
     return f"Fix it in Pulumi.{stack}.yaml."
 
 
-def _what(detail: ErrorDetails, path: list[int | str]) -> tuple[str, str]:
+def _what(detail: ErrorDetails, path: list[int | str], model: type[BaseModel] = Settings) -> tuple[str, str]:
     """What is wrong, and a hint that ends in a space; mostly there is none."""
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "missing":
         return "is missing, and there is no default", ""
     if kind == "extra_forbidden":
-        return _unknown_key(path)
+        return _unknown_key(path, model)
     if kind == "string_pattern_mismatch":
         return f"{_PATTERNS[context['pattern']]}, got {_value(detail)}", ""
     if kind in _EXPECTED:
@@ -161,26 +177,27 @@ def _value(detail: ErrorDetails) -> str:
     return text
 
 
-def _unknown_key(path: list[int | str]) -> tuple[str, str]:
+def _unknown_key(path: list[int | str], model: type[BaseModel]) -> tuple[str, str]:
     from difflib import get_close_matches  # only when there is an error to explain
 
     namespace, separator, name = str(path[-1]).partition(":")
     if separator:
         return f"belongs to the unknown namespace {namespace}", f"Did you mean sluice:{name}? "
-    known = _known_keys(path[:-1])
+    known = _known_keys(path[:-1], model)
     close = get_close_matches(str(path[-1]).lower(), known, n=1)
     hint = f"Did you mean {close[0]}? " if close else ""
     return f"is not a known key (known here: {', '.join(known)})", hint
 
 
-def _known_keys(path: list[int | str]) -> list[str]:
+def _known_keys(path: list[int | str], outermost: type[BaseModel]) -> list[str]:
     """The fields of the model at this place, in the order of the models."""
-    model: Any = Settings
+    model: Any = outermost
     for part in path:
         # A name that the user chose is no field, and neither is one that only looks like a field.
         field = model.model_fields.get(part)
         model = (_model_in(field.annotation) if field else None) or model
-    return [name for name in model.model_fields if name not in ("stack", "location")]
+    hidden = ("stack", "location") if model is Settings else ()
+    return [name for name in model.model_fields if name not in hidden]
 
 
 def _model_in(annotation: Any) -> Any:

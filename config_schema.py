@@ -1,9 +1,10 @@
-"""The JSON Schema of Pulumi.<stack>.yaml for editors, generated from the models of the stack config.
+"""The JSON Schemas of Pulumi.<stack>.yaml and of fleet files for editors, generated from their models.
 
 It covers the keys of this program and ignores those of Pulumi and other packages. A schema cannot express all that the
 program checks: it lacks sums of weights, references between sections, and the live state.
 
     python -m config_schema > docs/stack-config.schema.json
+    python -m config_schema fleet > docs/fleet.schema.json
 """
 
 from __future__ import annotations
@@ -11,22 +12,26 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import sys
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+import fleet_config
 import gate_config
 import rollout_config
 import stack_config
+from fleet_config import FleetSettings
 from stack_config import StackConfig
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The dialect that YAML language servers know best."""
 
-MODULES = (stack_config, rollout_config, gate_config)
-"""Where the models of the stack config are."""
+MODULES = (stack_config, rollout_config, gate_config, fleet_config)
+"""Where the models are."""
 
 
 class _EditorSchema(GenerateJsonSchema):
@@ -45,12 +50,7 @@ class _EditorSchema(GenerateJsonSchema):
 
 def stack_file_schema() -> dict[str, Any]:
     """The schema of a whole stack file."""
-    config = StackConfig.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_EditorSchema)
-    definitions: dict[str, JsonSchemaValue] = config["$defs"]
-    _describe(StackConfig, config)
-    for name, definition in definitions.items():
-        definition.pop("title", None)
-        _describe(_model(name), definition)
+    config, definitions = _described(StackConfig)
     keys = {f"sluice:{key}": schema for key, schema in config["properties"].items()}
     known = "|".join(key.removeprefix("sluice:") for key in keys)
     return {
@@ -76,6 +76,31 @@ def stack_file_schema() -> dict[str, Any]:
         "required": ["config"],
         "definitions": definitions,
     }
+
+
+def fleet_file_schema() -> dict[str, Any]:
+    """The schema of a whole fleet file."""
+    fleet, definitions = _described(FleetSettings)
+    return {
+        "$schema": DIALECT,
+        "title": "Fleet file of Sluice",
+        "type": "object",
+        "properties": fleet["properties"],
+        "required": fleet["required"],
+        "additionalProperties": False,
+        "definitions": definitions,
+    }
+
+
+def _described(model: type[BaseModel]) -> tuple[JsonSchemaValue, dict[str, JsonSchemaValue]]:
+    """The schema of a model and its definitions, with the docstrings of their fields."""
+    schema = model.model_json_schema(ref_template="#/definitions/{model}", schema_generator=_EditorSchema)
+    definitions: dict[str, JsonSchemaValue] = schema["$defs"]
+    _describe(model, schema)
+    for name, definition in definitions.items():
+        definition.pop("title", None)
+        _describe(_model(name), definition)
+    return schema, definitions
 
 
 def _model(name: str) -> type:
@@ -111,10 +136,10 @@ def _field_docstrings() -> dict[str, dict[str, str]]:
     }
 
 
-def render() -> str:
-    """The schema as the text of docs/stack-config.schema.json."""
-    return json.dumps(stack_file_schema(), indent=2) + "\n"
+def render(*, fleet: bool = False) -> str:
+    """A schema as the text of docs/stack-config.schema.json, or of docs/fleet.schema.json."""
+    return json.dumps(fleet_file_schema() if fleet else stack_file_schema(), indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    print(render(), end="")
+    print(render(fleet="fleet" in sys.argv[1:]), end="")

@@ -56,6 +56,18 @@ def _add_runs(commands: Subparsers) -> None:
     step.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help="key in the stack file")
     step.add_argument("--all", action="store_true", help="every endpoint of the stack whose rollout is not over")
     step.add_argument("--for", dest="seconds", type=_duration, metavar="TIME", help="go on for so long, such as 50m")
+    fleet = _add(
+        commands,
+        "fleet",
+        "rollout_fleet",
+        "rollouts of several endpoints and stacks, wave by wave",
+        endpoint=False,
+        stack=False,
+        writes=True,
+    )
+    fleet.add_argument("file", metavar="FILE", help="its waves, in YAML")
+    fleet.add_argument("--for", dest="seconds", type=_duration, metavar="TIME", help="go on for so long, such as 50m")
+    fleet.add_argument("--status", action="store_true", help="show how far the waves are; change nothing")
 
 
 def _add_views(commands: Subparsers) -> None:
@@ -94,12 +106,20 @@ def _add_people(commands: Subparsers) -> None:
 
 
 def _add(
-    commands: Subparsers, name: str, module: str, summary: str, *, endpoint: bool = True, writes: bool = False
+    commands: Subparsers,
+    name: str,
+    module: str,
+    summary: str,
+    *,
+    endpoint: bool = True,
+    stack: bool = True,
+    writes: bool = False,
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=f"{summary}.".capitalize())
     if endpoint:
         command.add_argument("endpoint", metavar="ENDPOINT", help="key in the stack file")
-    add_stack_argument(command)
+    if stack:
+        add_stack_argument(command)
     command.add_argument("--json", action="store_true", help="print facts as JSON")
     if writes:
         command.add_argument("--commit", action="store_true", help="commit stack file and record")

@@ -16,7 +16,6 @@ from project import project_name, project_root
 from recovery.engine_locks import StackLocks
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.tools import endpoint_urn
-from rollout.engine import PulumiEngine
 from rollout.ports import Message
 from rollout.record.chain import record_files
 from rollout.record.lock import endpoint_lock
@@ -31,7 +30,7 @@ def set_weights(site: Site, options: argparse.Namespace) -> int:
     """Declare the weights of `--to`, apply them, and read them back from Azure twice."""
     clock, split = SystemClock(), Split(traffic=options.to)
     root = project_root()
-    engine = PulumiEngine(root, site.stack)
+    engine = site.engine
     urn = endpoint_urn(project_name(root), site.stack, site.key)
     patient = PatientEngine(engine, StackLocks(engine, tell), clock, urn, tell)
     with endpoint_lock(site.folder, clock):

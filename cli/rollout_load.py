@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING
 
 from command_errors import CommandError
-from endpoint_client.address import endpoint_of
 from endpoint_client.invocation import Target, find_target
 from endpoint_client.load import Load
 from project import project_root
@@ -53,7 +52,7 @@ class SyntheticLoad:
                 self._load.authorize(self._target().credential)
 
     def _target(self) -> Target:
-        target = find_target(self._site.azure.arm, endpoint_of(self._site.stack, self._site.key))
+        target = find_target(self._site.azure.arm, self._site.address)
         self._authorized = time.monotonic()
         return target
 

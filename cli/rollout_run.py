@@ -16,13 +16,11 @@ from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from project import stack_name
 from rollout.decision.order import Outcome
+from rollout.fleet.runner import worst
 from rollout.tick.controller import Tick
 from rollout.tick.runner import interrupts, is_last, pause_after, slept
 from rollout.views.next_command import next_command
 from rollout.views.status_values import status_values
-
-SEVERITY = (ExitCode.FAILED, ExitCode.UNAVAILABLE, ExitCode.USAGE, ExitCode.WAITING, ExitCode.DONE)
-"""The exit code of several rollouts is the first of these that one of them has."""
 
 
 def run_run(options: argparse.Namespace) -> int:
@@ -79,8 +77,7 @@ def _step_all(options: argparse.Namespace, clock: SystemClock) -> int:
     else:
         for site, tick in ticks:
             _tell(site, tick)
-    codes = {code for code, _ in ends}
-    return next((code for code in SEVERITY if code in codes), ExitCode.DONE)
+    return worst({code for code, _ in ends})
 
 
 def _tick_in_turn(

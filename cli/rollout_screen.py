@@ -47,7 +47,26 @@ class Screen:
             rows: list[Row] = picture(seen)
             if doing:
                 rows.append(((f" {doing}", "dim"),))
+            self.draw(rows)
+
+    def draw(self, rows: list[Row]) -> None:
+        """Draw another picture, such as that of a fleet."""
+        if self._live is not None:
             self._live.update(as_rich(rows), refresh=True)
+
+    def prefixed(self, prefix: str) -> Screen:
+        """A screen for one rollout among several: its lines go here behind a prefix, its own picture nowhere."""
+        return _Part(self, prefix)
+
+
+class _Part(Screen):
+    def __init__(self, whole: Screen, prefix: str) -> None:
+        super().__init__(whole._stream, live=False)
+        self._whole = whole
+        self._prefix = prefix
+
+    def line(self, text: str) -> None:
+        self._whole.line(f"{self._prefix}{text}")
 
 
 def as_rich(rows: list[Row]) -> Text:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from command_errors import UsageError
 from problem import did_you_mean
 from project import project_name, project_root, stack_name
-from stacks.file import stack_file_path
+from stacks.file import stack_file_path, variables_of
 from stacks.names import read_names
 
 if TYPE_CHECKING:
+    from endpoint_client.address import EndpointAddress
     from naming import Names
     from rollout.declaration.stack_file import StackFile
+    from rollout.engine import PulumiEngine
     from rollout.ports import Message, Repository
     from rollout.record.chain import Chain, Owner
     from rollout.record.journal import Journal
@@ -58,11 +60,15 @@ class NoCommits:
 
 @dataclass(frozen=True)
 class Site:
-    """One endpoint of one stack. `key` is the endpoint's key in the stack file."""
+    """One endpoint of one stack. `key` is the endpoint's key in the stack file.
+
+    `file` is the stack file where a command works on several stacks; None: the one that the next `pulumi up` reads.
+    """
 
     settings: Settings
     names: Names
     key: str
+    file: Path | None = None
 
     @property
     def stack(self) -> str:
@@ -77,7 +83,24 @@ class Site:
     @cached_property
     def stack_file(self) -> Path:
         """The stack file in use: a rehearsal's copy, or the repository's."""
-        return stack_file_path(self.stack)
+        return self.file or stack_file_path(self.stack)
+
+    @property
+    def engine(self) -> PulumiEngine:
+        """The Pulumi engine on the stack."""
+        from rollout.engine import PulumiEngine
+
+        environment = variables_of(self.stack, self.file) if self.file is not None else None
+        return PulumiEngine(project_root(), self.stack, environment)
+
+    @property
+    def address(self) -> EndpointAddress:
+        """The endpoint as its callers see it."""
+        from endpoint_client.address import EndpointAddress
+
+        names = self.names
+        place = (names.subscription_id, names.resource_group, names.workspace, self.endpoint_name)
+        return EndpointAddress(*place, self.key, f"--stack {self.stack}")
 
     @property
     def folder(self) -> Path:
@@ -173,15 +196,18 @@ class Site:
 
 def site_of(options: argparse.Namespace) -> Site:
     """The endpoint that the command line names. Raises UsageError with the endpoints that there are."""
-    stack = stack_name(options.stack)
-    settings, names = read_names(stack)
-    if options.endpoint not in settings.endpoints:
+    return site_at(stack_name(options.stack), options.endpoint)
+
+
+def site_at(stack: str, key: str, file: Path | None = None) -> Site:
+    """One endpoint of a stack. Raises UsageError with the endpoints that there are."""
+    settings, names = read_names(stack, file)
+    if key not in settings.endpoints:
         known = ", ".join(settings.endpoints) or "none"
         raise UsageError(
-            f"stack {stack} declares no endpoint {options.endpoint} (declared: {known})."
-            f"{did_you_mean(options.endpoint, settings.endpoints)}"
+            f"stack {stack} declares no endpoint {key} (declared: {known}).{did_you_mean(key, settings.endpoints)}"
         )
-    return Site(settings, names, options.endpoint)
+    return Site(settings, names, key, file)
 
 
 def sites_of(stack: str) -> list[Site]:

@@ -23,7 +23,6 @@ from models.errors import ModelError
 from models.loader import load_model
 from models.spec import content_digest, release_digest, with_variables
 from project import project_name, project_root
-from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
 from rollout.evidence.intervals import Counts
 from rollout.people.actor import actor_of
@@ -215,7 +214,7 @@ def _least_instances(chosen: DeploymentSettings, of_the_file: int) -> int:
 def _pending(site: Site) -> tuple[str, ...]:
     """What an update would change now; a refusal of the program is one reason."""
     try:
-        return tuple(map(str, PulumiEngine(project_root(), site.stack).preview().changes))
+        return tuple(map(str, site.engine.preview().changes))
     except EngineRefused as error:
         return (f"the program refuses to preview: {error}",)
 

@@ -7,13 +7,11 @@ import os
 from typing import TYPE_CHECKING
 
 from cli.rollout_site import Site, SystemClock, tell
-from endpoint_client.address import EndpointAddress
 from project import project_name, project_root
 from recovery.engine_locks import StackLocks
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
-from rollout.engine import PulumiEngine
 from rollout.people.actor import actor_of
 from rollout.record.journal import Journal
 from rollout.sources.capacity import Bounds, DeclaredCapacity
@@ -30,18 +28,10 @@ def controller_of(site: Site, clock: SystemClock, journal: Journal, options: arg
     """The controller of one rollout."""
     root = project_root()
     repository = site.repository(journal.chain.path, options, way_back=journal.state.back is not None)
-    address = EndpointAddress(
-        site.names.subscription_id,
-        site.names.resource_group,
-        site.names.workspace,
-        site.endpoint_name,
-        site.key,
-        f"--stack {site.stack}",
-    )
     world = World(
         azure=site.azure,
         metrics=AzureMetrics(site.monitor, root, clock.sleep),
-        probes=DirectProbes(site.azure.arm, address, root / "models" / site.key, clock.now),
+        probes=DirectProbes(site.azure.arm, site.address, root / "models" / site.key, clock.now),
         capacity=capacity_of(site, clock),
         stack_file=site.declared,
         repository=repository,
@@ -72,7 +62,7 @@ def _bounds(chosen: DeploymentSettings) -> Bounds:
 
 def _change(site: Site, clock: SystemClock, repository: Repository) -> WeightChange:
     root = project_root()
-    engine = PulumiEngine(root, site.stack)
+    engine = site.engine
     locks = StackLocks(engine, tell)
     tools = Tools(
         endpoint_name=site.endpoint_name,

@@ -36,11 +36,29 @@ def stack_file_path(stack: str) -> Path:
     return Path(named) if named else project_root() / f"Pulumi.{stack}.yaml"
 
 
-def read_settings(stack: str) -> tuple["Settings", str]:
-    """Return a stack's settings and its subscription. Raises UsageError and SettingsError."""
+def file_among_stacks(stack: str) -> Path:
+    """Return the file of one of several stacks: beside the one that PULUMI_OPTION_CONFIG_FILE names, or the project's.
+
+    An operation on it needs that variable to name it: see `variables_of`.
+    """
+    named = os.environ.get(CONFIG_FILE)
+    return Path(named).with_name(f"Pulumi.{stack}.yaml") if named else project_root() / f"Pulumi.{stack}.yaml"
+
+
+def variables_of(stack: str, file: Path) -> dict[str, str]:
+    """Return this process's environment for a Pulumi CLI that works on a stack whose file is `file`."""
+    variables = {**os.environ, "PULUMI_STACK": stack}
+    return variables | {CONFIG_FILE: str(file)} if os.environ.get(CONFIG_FILE) else variables
+
+
+def read_settings(stack: str, file: Path | None = None) -> tuple["Settings", str]:
+    """Return a stack's settings and its subscription. Raises UsageError and SettingsError.
+
+    `file` is the stack file, None for the one that the next `pulumi up` reads.
+    """
     from settings import parse_settings
 
-    config = _config(stack)
+    config = _config(stack, file or stack_file_path(stack))
     raw = {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
     if LOCATION in config:
         raw["location"] = config[LOCATION]
@@ -71,11 +89,10 @@ def stack_file_error(stack: str) -> Exception | None:
     return None
 
 
-def _config(stack: str) -> dict[str, Any]:
+def _config(stack: str, path: Path) -> dict[str, Any]:
     """Return the `config` section of the stack file, with every encrypted value in plain text."""
     from models.document import DocumentError, read_document
 
-    path = stack_file_path(stack)
     if not path.is_file():
         back = way_back(os.environ) if os.environ.get(CONFIG_FILE) else None
         if back is not None:
@@ -105,7 +122,14 @@ def _decrypted(stack: str, path: Path, keys: list[str]) -> dict[str, Any]:
         return {}
     command = ["pulumi", "--non-interactive", "config", "--json", "--show-secrets", "--stack", stack]
     try:
-        answer = subprocess.run(command, cwd=project_root(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        answer = subprocess.run(
+            command,
+            cwd=project_root(),
+            env=variables_of(stack, path),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
         error = next((line for line in reversed(answer.stderr.splitlines()) if line.strip()), "no reason given")
     except OSError as reason:
         answer, error = None, str(reason)

@@ -13,14 +13,19 @@ GROUP_API_VERSION = "2021-04-01"
 DELETED_VAULT_API_VERSION = "2023-07-01"
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from naming import Names
     from resource_manager.client import ArmClient
     from settings import Settings
 
 
-def read_names(stack: str) -> "tuple[Settings, Names]":
-    """Return settings and names of a stack. Raises UsageError or SettingsError for a bad file or subscription."""
-    settings, subscription = read_settings(stack)
+def read_names(stack: str, file: "Path | None" = None) -> "tuple[Settings, Names]":
+    """Return settings and names of a stack. Raises UsageError or SettingsError for a bad file or subscription.
+
+    `file` is the stack file, None for the one that the next `pulumi up` reads.
+    """
+    settings, subscription = read_settings(stack, file)
     return settings, settings.names(subscription)
 
 

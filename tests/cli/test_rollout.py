@@ -116,6 +116,28 @@ def test_without_a_rollout_there_is_nothing_to_step_and_no_history(
     assert json.loads(capsys.readouterr().out) == []
 
 
+def test_a_fleet_is_read_before_anything_else(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = stack.with_name("fleet.yaml")
+    file.write_text("waves: [{name: pilot, rollouts: [{endpoint: fraude, stack: dev}, {endpoint: frau, stack: dev}]}]")
+    assert command.main(["rollout", "fleet", str(file), "--status"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("sluice: the fleet cannot start:\nstack dev declares no endpoint fraude (declared: fraud).")
+    assert "stack dev declares no endpoint frau (declared: fraud)." in said
+    file.write_text("wave: []")
+    assert command.main(["rollout", "fleet", str(file)]) == 2
+    assert "fleet.yaml: wave is not a known key (known here: waves). Did you mean waves?" in capsys.readouterr().err
+
+
+def test_a_fleet_of_several_stacks_has_a_file_for_each(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = stack.with_name("fleet.yaml")
+    file.write_text(
+        "waves: [{name: pilot, rollouts: [{endpoint: fraud, stack: dev}]},"
+        " {name: north, rollouts: [{endpoint: fraud, stack: north}]}]"
+    )
+    assert command.main(["rollout", "fleet", str(file), "--status"]) == 2
+    assert "Pulumi.north.yaml" in capsys.readouterr().err
+
+
 def test_a_plan_that_is_missing_is_named(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["rollout", "plan", "fraud", "--stack", "dev"]) == 2
     assert "sluice:rollout.fraud.plan is missing in Pulumi.dev.yaml" in capsys.readouterr().err

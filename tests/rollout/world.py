@@ -371,8 +371,10 @@ class Room:
         bad: BadWhen = good,
         azure: FakeAzure | None = None,
         remote: Remote | None = None,
+        at: int = T0,
         **start: Any,
     ) -> None:
+        """`at`: when it was started; `start`: fields of its first event."""
         self.clock = azure.clock if azure else FakeClock()
         self.azure = azure or FakeAzure(self.clock)
         self.metrics = FakeMetrics(self.azure, bad)
@@ -391,7 +393,7 @@ class Room:
         if self.remote.record:
             self.clone()
         else:
-            Chain(self.path).append(Kind.STARTED, started(plan, **start), T0)
+            Chain(self.path).append(Kind.STARTED, started(plan, **start), at)
             self.remote.record = self.repository.base = self.path.read_bytes()
             self.boot()
 
