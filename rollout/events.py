@@ -32,6 +32,8 @@ class Change:
     custom: bool = True
     parent: str = ""
     provider: str = ""
+    protected: bool = False
+    """The engine refuses to delete it."""
     diffs: tuple[str, ...] = ()
     old_inputs: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -113,6 +115,7 @@ def change_of(metadata: Mapping[str, Any]) -> Change:
         custom=bool(state.get("custom")),
         parent=state.get("parent") or "",
         provider=state.get("provider") or metadata.get("provider") or "",
+        protected=bool((metadata.get("old") or state).get("protect")),
         diffs=tuple(sorted(details)) or tuple(metadata.get("diffs") or ()),
         old_inputs=(metadata.get("old") or {}).get("inputs") or {},
         inputs=(metadata.get("new") or {}).get("inputs") or {},
