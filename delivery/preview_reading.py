@@ -14,7 +14,6 @@ from rollout.split import Split
 
 DEPLOYMENT_TYPE = "azure-native:machinelearningservices:OnlineDeployment"
 ENDPOINT_COMPONENT = "sluice:index:OnlineEndpoint"
-DEPLOYMENT_COMPONENT = "sluice:index:OnlineDeployment"
 ASSET_COMPONENT = "sluice:index:ReleaseAssets"
 RELEASE_TAG = "tags.sluice:release"
 
