@@ -1,4 +1,4 @@
-"""Markdown that shows names and messages as they are, whatever is in them, and texts that keep a limit. Pure.
+"""Markdown that shows names and messages as they are, whatever is in them, and text that keeps a limit. Pure.
 
 GitHub and Azure Repos render comments as Markdown with HTML. A name from a file may hold markup, mention a person or
 end a comment, so each character that could mean something is written as an entity.
@@ -24,7 +24,7 @@ class Section:
 
 
 def escaped(text: str) -> str:
-    """Return a text in one line that renders as these characters."""
+    """Return one line of Markdown that renders as these characters."""
     return "".join(map(_character, " ".join(text.split())))
 
 

@@ -152,7 +152,7 @@ def _split(inputs: Mapping[str, Any]) -> Split:
 
 
 def _weights(value: Any) -> dict[str, int]:
-    """Weights; the engine writes whole numbers as floats, and a text where a value is not known yet."""
+    """Weights; the engine writes whole numbers as floats, and a string where a value is not known yet."""
     found = value if isinstance(value, dict) else {}
     return {str(name): int(percent) for name, percent in found.items() if isinstance(percent, int | float)}
 

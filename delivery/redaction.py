@@ -1,4 +1,4 @@
-"""Leaves values that nobody but their owner may read out of texts for comments, issues and summaries. Pure."""
+"""Leaves secret values out of what goes into comments, issues and summaries. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def redacted(text: str, values: Iterable[str]) -> str:
-    """Return a text without these values; the longest goes first, because it may hold another one."""
+    """Return the text without these values; the longest goes first, because it may hold another one."""
     for value in sorted({value.strip() for value in values}, key=len, reverse=True):
         if len(value) >= LEAST_LENGTH:
             text = text.replace(value, HIDDEN)
