@@ -16,7 +16,7 @@ _BREAKING = frozenset("@#")
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of a text. `lines` may be cut from the end; `head` and `foot` stay."""
+    """A part of the text. `lines` may be cut from the end; `head` and `foot` stay."""
 
     head: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
