@@ -3,10 +3,14 @@
 import argparse
 import functools
 import json
+import os
+import re
 import sys
 
 from cli.repair_arguments import add_repair_arguments, engine_for, tell
+from config_values import seconds_of
 from exit_codes import ExitCode
+from recovery.locks import CI_USERS, CI_USERS_VARIABLE, LockRule
 from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 from stacks.file import stack_file_error
@@ -20,7 +24,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "failed. Run `pulumi up` afterwards."
     )
     add_repair_arguments(parser, wait_minutes=30.0, json_help="print what was done as JSON")
+    parser.add_argument(
+        "--dead-after",
+        metavar="DURATION",
+        type=_age,
+        help="a pipeline's lock of another host counts as dead when it is older, such as 165m: the longest job and 15 "
+        f"minutes. Users of pipelines: {CI_USERS_VARIABLE} (default {CI_USERS}). Without it, such a lock stays",
+    )
     parser.set_defaults(run=run)
+
+
+def _age(text: str) -> int:
+    """Return the seconds of an age with its unit: a bare number could be meant in minutes or in seconds."""
+    if re.fullmatch(r"[1-9][0-9]*[smhd]", text) is None:
+        raise argparse.ArgumentTypeError(f"must be a number with s, m, h or d, such as 165m, got {text!r}")
+    return seconds_of(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         engine,
         ArmOperations(tell, wait_seconds),
         wait_seconds=wait_seconds,
+        rule=LockRule.of(os.environ, options.dead_after),
         stack_file_error=functools.partial(stack_file_error, engine.stack),
     )
     if options.json:

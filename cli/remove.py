@@ -10,6 +10,7 @@ from cli.repair_arguments import add_repair_arguments, engine_for, tell
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from recovery.dead_update import Report, clear_backend, drop_pending
+from recovery.locks import LockRule
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     arm = ArmOperations(tell, wait_seconds)
     require_own_group(arm, settings, names)
     report = Report(engine.stack, tell)
-    clear_backend(engine, report)
+    clear_backend(engine, report, LockRule())
     finder = Finder(arm, names.subscription_id, engine.stack, wait_seconds, tell)
     for operation in pending_operations(engine.export()):
         if operation.creates and finder.find(operation.candidate) is not None:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from command_errors import CommandError, UsageError
 from project import project_name, project_root, stack_name
-from recovery.locks import Owner, backend_folder, stack_locks
+from recovery.backend import backend_of
+from recovery.locks import LockRule, Owner
 from rehearsal.environment import way_back
+from state_backend import backend_folder
 
 PACKAGES = ("pulumi", "pulumi-azure-native", "azure-ai-ml", "azure-identity", "azure-storage-blob")
 PLUGIN = "azure-native"
@@ -126,7 +128,7 @@ def _check_plugin(environment: Mapping[str, str]) -> Finding:
 
 
 def _check_backend(environment: Mapping[str, str]) -> Finding:
-    folder = backend_folder(dict(environment))
+    folder = backend_folder(environment)
     if folder is None:
         if environment.get("PULUMI_BACKEND_URL") or environment.get("PULUMI_ACCESS_TOKEN"):
             return Finding("backend", Health.GOOD, environment.get("PULUMI_BACKEND_URL") or "Pulumi Cloud, by token")
@@ -226,20 +228,25 @@ def _check_names(stack: str) -> Finding:
 
 
 def _check_locks(stack: str, environment: dict[str, str]) -> Finding:
-    folder = backend_folder(environment)
-    if folder is None:
-        return Finding("locks", Health.NOTE, "only a file backend's locks can be seen from here")
-    locks = stack_locks(folder, project_name(project_root()), stack)
-    dead = [lock for lock in locks if lock.owner is Owner.DEAD]
+    rule = LockRule()
+    try:
+        backend = backend_of(environment)
+        if backend is None:
+            text = "the locks of this backend cannot be seen from here, only those of file:// and azblob://"
+            return Finding("locks", Health.NOTE, text)
+        locks = backend.locks(project_name(project_root()), stack)
+    except CommandError as error:
+        return Finding("locks", Health.PROBLEM, str(error))
+    dead = [lock for lock in locks if rule.owner(lock) is Owner.DEAD]
     if dead:
         text = f"stack {stack} is locked by a dead update ({dead[0]})"
         return Finding("locks", Health.PROBLEM, text, f"sluice recover --stack {stack}")
     cancel = f"If no update of the stack is running, run `pulumi cancel --stack {stack}`"
     for lock in locks:  # without a command to copy: `pulumi cancel` also removes the lock of a running update
-        if lock.owner is Owner.UNKNOWN:
+        if rule.owner(lock) is Owner.UNKNOWN:
             return Finding("locks", Health.PROBLEM, f"stack {stack} is locked by {lock}. {cancel}")
     for lock in locks:
-        if lock.owner is Owner.ELSEWHERE:
+        if rule.owner(lock) is Owner.ELSEWHERE:
             text = f"stack {stack} is locked from another machine ({lock}), where its update may be running. {cancel}"
             return Finding("locks", Health.NOTE, text)
     if locks:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from command_errors import UnavailableError, WaitingError
 from project import project_name
 from recovery.adoption import pending_operations
-from recovery.locks import Owner, backend_folder, broken_files, stack_locks
+from recovery.backend import backend_of
+from recovery.locks import LockRule, Owner
 from rehearsal.environment import way_back
+from state_backend import backend_folder
 
 if TYPE_CHECKING:
     from rollout.engine import PulumiEngine
@@ -35,7 +37,7 @@ class Report:
 
 def require_backend(environment: Mapping[str, str]) -> None:
     """Raise UnavailableError if the folder that holds the stacks is gone, as after `sluice local reset`."""
-    folder = backend_folder(dict(environment))
+    folder = backend_folder(environment)
     if folder is None or folder.is_dir():
         return
     back = way_back(environment)
@@ -49,33 +51,33 @@ def require_backend(environment: Mapping[str, str]) -> None:
     )
 
 
-def clear_backend(engine: "PulumiEngine", report: Report) -> None:
-    """Remove what a dead update left in a file backend. Raises WaitingError while an update may still run."""
-    backend = backend_folder(dict(engine.environment))
+def clear_backend(engine: "PulumiEngine", report: Report, rule: LockRule) -> None:
+    """Remove what a dead update left in the backend. Raises WaitingError while an update may still run.
+
+    It never runs `pulumi cancel`, which removes the locks of living updates too.
+    """
+    backend = backend_of(engine.environment)
     if backend is None:
         return
     project = project_name(engine.project)
-    locks = stack_locks(backend, project, engine.stack)
+    locks = backend.locks(project, engine.stack)
     for lock in locks:
-        if lock.owner is Owner.ALIVE:
+        owner = rule.owner(lock)
+        if owner is Owner.ALIVE:
             raise WaitingError(f"an update of stack {engine.stack} is running: {lock}. Wait for it, or stop it first.")
-        if lock.owner is Owner.ELSEWHERE:
-            raise WaitingError(
-                f"stack {engine.stack} is locked from another machine: {lock}. Look there; if that update is dead, "
-                f"run `pulumi cancel --stack {engine.stack}`, then this command again."
-            )
-        if lock.owner is Owner.UNKNOWN:
+        if owner is Owner.ELSEWHERE:
+            advice = rule.advice(lock, engine.stack)
+            raise WaitingError(f"stack {engine.stack} is locked from another machine: {lock}. {advice}")
+        if owner is Owner.UNKNOWN:
             raise WaitingError(
                 f"stack {engine.stack} is locked by {lock}, so whether that update still runs is not known. If no "
                 f"update of the stack is running, run `pulumi cancel --stack {engine.stack}`, then this command again."
             )
     for lock in locks:
-        lock.file.unlink(missing_ok=True)
-        lock.file.with_name(f"{lock.file.name}.attrs").unlink(missing_ok=True)
+        backend.remove(lock)
         report.say(f"removed the lock of a dead update ({lock})")
-    for file in broken_files(backend, project, engine.stack):
-        file.unlink(missing_ok=True)
-        report.say(f"removed a file that the dead update was writing ({file.name})")
+    for name in backend.remove_broken_files(project, engine.stack):
+        report.say(f"removed a file that the dead update was writing ({name})")
 
 
 def drop_pending(engine: "PulumiEngine", report: Report) -> None:

@@ -1,20 +1,22 @@
-"""What a killed CLI leaves in a file backend: its lock, and incomplete files.
+"""The lock of one update, and the rule that decides whether its update may still run. It reads no backend.
 
-The backend keeps one JSON file per running update (pid, host, user, time). Beside each of its files it keeps attributes
-in `<file>.attrs`. It does not replace these in one step, unlike the file itself: a kill can leave an empty one, and
-every later command then ends with "failed to load checkpoint: EOF". Without attributes, the file can be read. This
-module reads only `file://` backends, because it cannot judge others, and it removes nothing.
+A backend keeps one JSON document per running update: pid, host, user, time (`backend/diy/lock.go` of Pulumi 3.259). It
+names no end: a killed update leaves its lock for ever.
 """
 
 import json
-import os
 import socket
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 
 import processes
+
+CI_USERS_VARIABLE = "SLUICE_CI_USERS"
+CI_USERS = "runner,vsts,AzDevOps"
+"""The users of GitHub's runners and of Azure DevOps' hosted and scale set agents."""
 
 
 class Owner(StrEnum):
@@ -28,73 +30,76 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True)
 class Lock:
-    """One lock file."""
+    """One lock in a backend."""
 
-    file: Path
+    name: str
+    """Its file, or its blob."""
     pid: int
     user: str
     host: str
-    """Empty if the file does not name the process that wrote it."""
+    """Empty if the lock does not name the process that wrote it."""
     taken: datetime
-
-    @property
-    def owner(self) -> Owner:
-        """Dead only if the process ran on this host and has ended, or if a later process has its number."""
-        if not self.host:
-            return Owner.UNKNOWN
-        if self.host != socket.gethostname():
-            return Owner.ELSEWHERE
-        return Owner.ALIVE if processes.is_alive_since(self.pid, self.taken.timestamp()) else Owner.DEAD
 
     def __str__(self) -> str:
         if not self.host:
-            return f"{self.file}, which names no owner"
+            return f"{self.name}, which names no owner"
         return f"{self.user}@{self.host}, process {self.pid}, since {self.taken:%Y-%m-%d %H:%M:%S %Z}".rstrip()
 
 
-def backend_folder(environment: "os._Environ[str] | dict[str, str]", project_backend: str | None = None) -> Path | None:
-    """Return the folder of a file backend; None for every other kind."""
-    url = environment.get("PULUMI_BACKEND_URL") or project_backend or _logged_in_backend(environment)
-    if not url or not url.startswith("file://"):
-        return None
-    path = url.removeprefix("file://").split("?")[0]
-    return Path(path).expanduser().absolute()
-
-
-def stack_locks(backend: Path, project: str, stack: str) -> list[Lock]:
-    """Return every lock of the stack; a vanishing or incomplete file belongs to an update that starts or ends now."""
-    locks = []
-    for file in sorted((backend / ".pulumi" / "locks" / "organization" / project / stack).glob("*.json")):
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            continue
-        try:
-            taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
-            locks.append(Lock(file, int(content["pid"]), str(content["username"]), str(content["hostname"]), taken))
-        except (KeyError, TypeError, ValueError, AttributeError):  # its holder is not known, so it stays
-            locks.append(Lock(file, 0, "", "", datetime.fromtimestamp(0, UTC)))
-    return locks
-
-
-def broken_files(backend: Path, project: str, stack: str) -> list[Path]:
-    """Return incomplete attributes, and drafts that were never renamed; valid only while no update runs."""
-    folder = backend / ".pulumi"
-    drafts = list((folder / "stacks" / project).glob(f"{stack}.json*.tmp"))
-    attributes = [
-        *(folder / "stacks" / project).glob(f"{stack}.json*.attrs"),
-        *(folder / "locks" / "organization" / project / stack).glob("*.attrs"),
-        *(folder / "history" / project / stack).glob("*.attrs"),
-    ]
-    return drafts + [file for file in attributes if not _is_json(file)]
-
-
-def _is_json(file: Path) -> bool:
+def read_lock(name: str, text: str) -> Lock:
+    """Return what a lock's document says. Raises ValueError if it is not JSON, so that nothing is known."""
+    content = json.loads(text)
     try:
-        json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return True
+        taken = datetime.fromisoformat(_microseconds(content["timestamp"]))
+        if taken.tzinfo is None:
+            raise ValueError("without a time zone")
+        return Lock(name, int(content["pid"]), str(content["username"]), str(content["hostname"]), taken)
+    except (KeyError, TypeError, ValueError, AttributeError):  # its holder is not known, so it stays
+        return Lock(name, 0, "", "", datetime.fromtimestamp(0, UTC))
+
+
+@dataclass(frozen=True)
+class LockRule:
+    """Which locks are dead. Those of this host are judged by their process, without any setting."""
+
+    dead_after_seconds: float | None = None
+    """The age from which a pipeline's lock of another host is dead; None: never. Longer than any job may take."""
+    ci_users: frozenset[str] = field(default=frozenset(CI_USERS.split(",")))
+    """The users whose updates run in pipelines only. A person's update has no limit of time."""
+    now: Callable[[], float] = time.time
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], dead_after_seconds: float | None) -> "LockRule":
+        """Return the rule with the users that SLUICE_CI_USERS names, separated by commas."""
+        named = environment.get(CI_USERS_VARIABLE, CI_USERS)
+        return cls(dead_after_seconds, frozenset(user.strip() for user in named.split(",") if user.strip()))
+
+    def owner(self, lock: Lock) -> Owner:
+        """Return whether the update of a lock may still run.
+
+        Dead on this host: the process has ended, or a later process has its number. Dead on another host: a pipeline's
+        user took it longer ago than any job lasts.
+        """
+        if not lock.host:
+            return Owner.UNKNOWN
+        if lock.host == socket.gethostname():
+            return Owner.ALIVE if processes.is_alive_since(lock.pid, lock.taken.timestamp()) else Owner.DEAD
+        limit = self.dead_after_seconds
+        old = limit is not None and self.now() - lock.taken.timestamp() > limit
+        return Owner.DEAD if old and lock.user in self.ci_users else Owner.ELSEWHERE
+
+    def advice(self, lock: Lock, stack: str) -> str:
+        """Say what a person does about a lock of another host that is not dead."""
+        if self.dead_after_seconds is not None and lock.user in self.ci_users:
+            ends = datetime.fromtimestamp(lock.taken.timestamp() + self.dead_after_seconds, UTC)
+            return (
+                f"A pipeline's lock counts as dead from {ends:%Y-%m-%d %H:%M:%S} UTC on: run this command again then."
+            )
+        look = f"Look there; if that update is dead, run `pulumi cancel --stack {stack}`, then this command again."
+        if self.dead_after_seconds is None:
+            return look
+        users = ", ".join(sorted(self.ci_users)) or "no user"
+        return f"{lock.user} is not a user of pipelines ({CI_USERS_VARIABLE}: {users}), so it may run for long. {look}"
 
 
 def _microseconds(text: str) -> str:
@@ -104,11 +109,3 @@ def _microseconds(text: str) -> str:
         return text
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     return f"{head}.{digits[:6]:0<6}{rest[len(digits) :]}"
-
-
-def _logged_in_backend(environment: "os._Environ[str] | dict[str, str]") -> str | None:
-    home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    try:
-        return str(json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current") or "") or None
-    except (FileNotFoundError, ValueError):
-        return None

@@ -24,6 +24,7 @@ from recovery.adoption import (
     resources,
 )
 from recovery.dead_update import Report, clear_backend, drop_pending
+from recovery.locks import LockRule
 from resource_manager.operations import ArmOperations
 from rollout.errors import EngineRefused, EngineUnavailable
 
@@ -46,6 +47,7 @@ def recover(
     arm: ArmOperations,
     *,
     wait_seconds: float,
+    rule: LockRule,
     stack_file_error: Callable[[], Exception | None] = lambda: None,
 ) -> Report:
     """Do all repairs, in an order in which each makes the next possible.
@@ -55,7 +57,7 @@ def recover(
     and that error if the engine cannot read the file at all.
     """
     report = Report(engine.stack, arm.say)
-    clear_backend(engine, report)
+    clear_backend(engine, report, rule)
     state = engine.export()
     try:
         subscription = subscription_of(state, engine)

@@ -10,7 +10,8 @@ import pytest
 from command_errors import WaitingError
 from recovery.engine_locks import StackLocks
 from rollout.engine import PulumiEngine
-from tests.recovery.test_locks import dead_process, write_lock
+from tests.recovery.lock_files import write_lock
+from tests.recovery.test_locks import dead_process
 
 
 @pytest.fixture
@@ -36,6 +37,6 @@ def test_a_living_lock_has_a_holder_and_stays(locks: StackLocks, tmp_path: Path)
 
 
 def test_another_backend_shows_no_locks(tmp_path: Path) -> None:
-    engine = PulumiEngine(tmp_path, "dev", {"PULUMI_BACKEND_URL": "azblob://state"})
+    engine = PulumiEngine(tmp_path, "dev", {"PULUMI_BACKEND_URL": "s3://state"})
     locks = StackLocks(engine, lambda text: None)
     assert (locks.holder(), locks.remove_dead()) == (None, False)

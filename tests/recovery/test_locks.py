@@ -1,4 +1,4 @@
-"""Whose lock it is decides whether it may go: only a dead process's, and a used-again number is not that process."""
+"""Whose lock may go: a dead process's, and one that a pipeline took longer ago than a job lasts."""
 
 import json
 import os
@@ -6,21 +6,15 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from recovery.locks import Owner, backend_folder, broken_files, stack_locks
+from recovery.locks import CI_USERS, Lock, LockRule, Owner, read_lock
 
-
-def write_lock(backend: Path, *, pid: int, host: str | None = None, taken: datetime | None = None) -> Path:
-    folder = backend / ".pulumi" / "locks" / "organization" / "sluice" / "dev"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{pid}.json"
-    stamp = (taken or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.123456789Z")
-    content = {"pid": pid, "username": "ann", "hostname": host or socket.gethostname(), "timestamp": stamp}
-    file.write_text(json.dumps(content))
-    return file
+TAKEN = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
+LIMIT = 165 * 60
 
 
 def dead_process() -> int:
@@ -29,71 +23,85 @@ def dead_process() -> int:
     return process.pid
 
 
-def owner(backend: Path) -> Owner:
-    (lock,) = stack_locks(backend, "sluice", "dev")
-    return lock.owner
+def here(pid: int, taken: datetime | None = None) -> Lock:
+    return Lock("lock.json", pid, "ann", socket.gethostname(), taken or datetime.now(UTC))
 
 
-def test_a_process_that_is_gone_is_dead(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=dead_process())
-    assert owner(tmp_path) is Owner.DEAD
+def elsewhere(user: str = "runner", taken: datetime = TAKEN) -> Lock:
+    return Lock("lock.json", 77, user, "fv-az1", taken)
 
 
-def test_a_living_process_is_alive(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=os.getpid())
-    assert owner(tmp_path) is Owner.ALIVE
+def after(seconds: float, dead_after: float | None = LIMIT, users: str = CI_USERS) -> LockRule:
+    """The rule so many seconds after `TAKEN`."""
+    return LockRule(dead_after, frozenset(users.split(",")), lambda: TAKEN.timestamp() + seconds)
 
 
-def test_a_number_that_a_later_process_got_is_dead(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=os.getpid(), taken=datetime.now(UTC) - timedelta(days=30))
-    assert owner(tmp_path) is Owner.DEAD
+def test_a_process_that_is_gone_is_dead_at_once() -> None:
+    assert LockRule().owner(here(dead_process())) is Owner.DEAD
 
 
-def test_another_machines_process_cannot_be_judged(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=dead_process(), host="elsewhere")
-    assert owner(tmp_path) is Owner.ELSEWHERE
+def test_a_living_process_is_alive_however_old_its_lock_is() -> None:
+    rule = LockRule(1, frozenset({"ann"}), lambda: datetime.now(UTC).timestamp() + 1e9)
+    assert rule.owner(here(os.getpid())) is Owner.ALIVE
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "7", '{"pid": "x", "timestamp": "now"}', '{"timestamp": 1}'])
-def test_a_lock_that_names_no_owner_cannot_be_judged(tmp_path: Path, content: str) -> None:
-    write_lock(tmp_path, pid=1).write_text(content)
-    assert owner(tmp_path) is Owner.UNKNOWN
-    (lock,) = stack_locks(tmp_path, "sluice", "dev")
-    assert str(lock) == f"{lock.file}, which names no owner"
+def test_a_number_that_a_later_process_got_is_dead() -> None:
+    assert LockRule().owner(here(os.getpid(), datetime.now(UTC) - timedelta(days=30))) is Owner.DEAD
 
 
-def test_a_lock_that_is_just_being_written_is_no_lock_yet(tmp_path: Path) -> None:
-    write_lock(tmp_path, pid=1).write_text('{"pid": 1')
-    assert stack_locks(tmp_path, "sluice", "dev") == []
+@pytest.mark.parametrize("user", ["runner", "vsts", "AzDevOps"])
+def test_a_pipelines_lock_of_another_host_is_dead_once_it_is_older_than_any_job(user: str) -> None:
+    assert after(LIMIT).owner(elsewhere(user)) is Owner.ELSEWHERE
+    assert after(LIMIT + 1).owner(elsewhere(user)) is Owner.DEAD
+
+
+@given(st.floats(min_value=-1e9, max_value=1e9), st.sampled_from(["ann", "Runner", "runner2", "root", ""]))
+def test_a_persons_lock_of_another_host_never_dies_by_its_age(seconds: float, user: str) -> None:
+    assert after(seconds).owner(elsewhere(user)) is Owner.ELSEWHERE
+
+
+@given(st.floats(min_value=-1e9, max_value=1e9))
+def test_without_an_age_no_lock_of_another_host_is_dead(seconds: float) -> None:
+    assert after(seconds, dead_after=None).owner(elsewhere()) is Owner.ELSEWHERE
+
+
+def test_a_clock_that_is_behind_kills_nothing() -> None:
+    assert after(-LIMIT * 2).owner(elsewhere()) is Owner.ELSEWHERE
+
+
+def test_a_team_names_the_users_of_its_own_agents() -> None:
+    rule = LockRule.of({"SLUICE_CI_USERS": " agent, ,builder "}, LIMIT)
+    assert rule.ci_users == {"agent", "builder"}
+    assert LockRule.of({}, None).ci_users == {"runner", "vsts", "AzDevOps"}
+    assert LockRule.of({"SLUICE_CI_USERS": ""}, LIMIT).ci_users == frozenset()
+
+
+def test_the_advice_says_when_a_pipelines_lock_dies_and_why_a_persons_does_not() -> None:
+    assert after(0).advice(elsewhere(), "dev") == (
+        "A pipeline's lock counts as dead from 2026-09-01 10:45:00 UTC on: run this command again then."
+    )
+    said = after(0).advice(elsewhere("ann"), "dev")
+    assert said.startswith("ann is not a user of pipelines (SLUICE_CI_USERS: AzDevOps, runner, vsts)")
+    assert "pulumi cancel --stack dev" in said
+    assert after(0, dead_after=None).advice(elsewhere(), "dev").startswith("Look there; ")
+
+
+def test_a_lock_is_read_as_the_cli_writes_it() -> None:
+    text = '{"pid":77,"username":"runner","hostname":"fv-az1","timestamp":"2026-09-01T10:00:00.123456789+02:00"}'
+    lock = read_lock("a.json", text)
+    assert (lock.pid, lock.user, lock.host) == (77, "runner", "fv-az1")
+    assert lock.taken == TAKEN + timedelta(microseconds=123456)
+    assert str(lock).startswith("runner@fv-az1, process 77, since 2026-09-01 10:00:00")
 
 
 @pytest.mark.parametrize(
-    ("environment", "folder"),
+    "content",
     [
-        ({"PULUMI_BACKEND_URL": "file:///state?no_tmp_dir=true"}, Path("/state")),
-        ({"PULUMI_BACKEND_URL": "file://~"}, Path.home()),
-        ({"PULUMI_BACKEND_URL": "azblob://container"}, None),
-        ({"PULUMI_HOME": "/nowhere"}, None),
+        *("{}", "[]", "7", '{"pid": "x", "timestamp": "now"}', '{"timestamp": 1}'),
+        json.dumps({"pid": 1, "username": "a", "hostname": "b", "timestamp": "2026-09-01T10:00:00"}),
     ],
 )
-def test_only_a_file_backend_has_a_folder(environment: dict[str, str], folder: Path | None) -> None:
-    assert backend_folder(environment) == folder
-
-
-def test_the_backend_that_login_left_is_found(tmp_path: Path) -> None:
-    (tmp_path / "credentials.json").write_text(json.dumps({"current": "file:///from/login"}))
-    assert backend_folder({"PULUMI_HOME": str(tmp_path)}) == Path("/from/login")
-
-
-def test_only_what_a_killed_update_was_writing_is_broken(tmp_path: Path) -> None:
-    folder = tmp_path / ".pulumi" / "stacks" / "sluice"
-    folder.mkdir(parents=True)
-    for name, text in {
-        "dev.json": "{}",
-        "dev.json.attrs": "",
-        "dev.json.bak.attrs": '{"md5": ""}',
-        "dev.json.18f.tmp": "{",
-        "prod.json.attrs": "",
-    }.items():
-        (folder / name).write_text(text)
-    assert [file.name for file in broken_files(tmp_path, "sluice", "dev")] == ["dev.json.18f.tmp", "dev.json.attrs"]
+def test_a_lock_that_does_not_say_who_and_when_cannot_be_judged(content: str) -> None:
+    lock = read_lock("a.json", content)
+    assert after(1e9).owner(lock) is Owner.UNKNOWN
+    assert str(lock) == "a.json, which names no owner"

@@ -17,6 +17,7 @@ import pytest
 from command_errors import UnavailableError, UsageError, WaitingError
 from recovery import adoption
 from recovery.dead_update import Report
+from recovery.locks import LockRule
 from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 from rollout.engine import ImportedResource
@@ -131,6 +132,7 @@ def repaired(engine: FakeEngine, arm: FakeArm, wait_seconds: float = 60, refused
         engine,  # type: ignore[arg-type]  # plays the engine
         arm,
         wait_seconds=wait_seconds,
+        rule=LockRule(),
         stack_file_error=lambda: refused,
     )
 
@@ -367,7 +369,7 @@ HELD = {"urn": "urn::ws", "type": WORKSPACE_TYPE, "id": WORKSPACE_ID}
 def test_a_managed_network_that_was_never_provisioned_is_provisioned(engine: FakeEngine, before: str | None) -> None:
     engine.resources.append(HELD)
     arm = FakeArm().holds(WORKSPACE_ID, workspace(before), workspace(before), workspace("Active"))
-    report = recover(engine, arm, wait_seconds=1)  # type: ignore[arg-type]  # the played engine
+    report = recover(engine, arm, wait_seconds=1, rule=LockRule())  # type: ignore[arg-type]  # the played engine
     assert arm.asked == [(f"{WORKSPACE_ID}/provisionManagedNetwork", {"includeSpark": False})]
     assert report.done == [f"provisioned the managed network of {WORKSPACE_ID}"]
     assert report.left == []
@@ -377,14 +379,14 @@ def test_a_managed_network_that_was_never_provisioned_is_provisioned(engine: Fak
 def test_a_network_that_is_active_or_none_is_left_alone(engine: FakeEngine, live_workspace: dict[str, Any]) -> None:
     engine.resources.append(HELD)
     arm = FakeArm().holds(WORKSPACE_ID, live_workspace)
-    assert recover(engine, arm, wait_seconds=1).done == []  # type: ignore[arg-type]  # the played engine
+    assert recover(engine, arm, wait_seconds=1, rule=LockRule()).done == []  # type: ignore[arg-type]  # the played engine
     assert arm.asked == []
 
 
 def test_a_network_that_stays_inactive_is_left_with_the_command(engine: FakeEngine) -> None:
     engine.resources.append(HELD)
     arm = FakeArm().holds(WORKSPACE_ID, workspace("Inactive"))
-    (left,) = recover(engine, arm, wait_seconds=1).left  # type: ignore[arg-type]  # the played engine
+    (left,) = recover(engine, arm, wait_seconds=1, rule=LockRule()).left  # type: ignore[arg-type]  # the played engine
     assert "its status is still Inactive" in left
     assert "sluice recover --stack dev" in left
 
@@ -396,7 +398,7 @@ def test_what_was_deleted_behind_the_back_leads_to_a_refresh_and_not_to_taking_p
     engine.resources += [group, HELD]
     engine.refuses = "rg cannot be deleted because it is protected: pulumi state unprotect 'urn::rg'"
     arm = FakeArm().holds(GROUP_ID, None)
-    (left,) = recover(engine, arm, wait_seconds=1).left  # type: ignore[arg-type]  # the played engine
+    (left,) = recover(engine, arm, wait_seconds=1, rule=LockRule()).left  # type: ignore[arg-type]  # the played engine
     assert left.startswith(f"Azure no longer has {GROUP_ID}, which the state still lists")
     assert "pulumi up --refresh --stack dev" in left
     assert "unprotect" not in left
@@ -422,4 +424,4 @@ def test_without_azure_nothing_is_left_to_a_person(engine: FakeEngine, monkeypat
 
     monkeypatch.setattr(arm, "get", away)
     with pytest.raises(UnavailableError):
-        recover(engine, arm, wait_seconds=1)  # type: ignore[arg-type]  # the played engine
+        recover(engine, arm, wait_seconds=1, rule=LockRule())  # type: ignore[arg-type]  # the played engine
