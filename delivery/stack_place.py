@@ -26,6 +26,10 @@ class Files(Protocol):
     def branch(self) -> str:
         """Its name."""
 
+    @property
+    def tip(self) -> str:
+        """Its commit."""
+
     def read(self, path: str) -> bytes | None:
         """The content of a file; None if there is none."""
 
