@@ -1,0 +1,123 @@
+"""What a reviewer reads about a promotion: what was proven, where, by which record, and what differs. Pure.
+
+Markdown that also reads well in a terminal. Names come from files that people write, so they are escaped; the value of
+an environment variable is never shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from delivery.promotion import Promotion
+from models.advice import is_pinned
+from models.proof import Proof
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@])")
+
+
+def title_of(promotion: Promotion) -> str:
+    """One line: `Promote fraud-detection 0123456789abcdef to prod as green`."""
+    request = promotion.request
+    return f"Promote {request.endpoint} {promotion.document.short} to {request.target} as {promotion.colour}"
+
+
+def text_of(promotion: Promotion) -> str:
+    """The description of the pull request."""
+    request, proof = promotion.request, promotion.proven.proof
+    lines = [
+        f"**{escaped(promotion.colour)} enters {escaped(request.endpoint)} in {escaped(request.target)} at 0 %.** "
+        f"It is the release `{proof.short}`, which serves in {escaped(request.source)} as "
+        f"{escaped(promotion.proven.colour)}. Nothing else changes.",
+        "",
+        "### Proof",
+        "",
+        *(f"- {line}" for line in _proof_lines(promotion)),
+        "",
+        f"### What differs in {escaped(request.target)}",
+        "",
+        *(f"- {line}" for line in _differences(promotion)),
+        "",
+        f"After the merge, a rollout gives it weight step by step: `sluice rollout run {request.endpoint} --stack "
+        f"{request.target}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def facts_of(proof: Proof) -> str:
+    """Counts, load, gates and approvers of a proof in one sentence, for text and lists."""
+    rate = f" ({proof.errors / proof.requests:.2%})" if proof.requests else ""
+    load = "sent by the rollout itself (synthetic)" if proof.synthetic else "from real callers"
+    skipped = ", ".join(map(escaped, proof.skipped_gates))
+    gates = f"a person skipped the evidence of {skipped}" if skipped else "no gate was skipped"
+    approvers = ", ".join(map(escaped, proof.approvers))
+    approved = f"approved by {approvers}" if approvers else "no step asked for an approval"
+    return f"{proof.errors:,} of {proof.requests:,} requests failed{rate}, {load}; {gates}; {approved}"
+
+
+def escaped(name: str) -> str:
+    """A name in which Markdown and a git server's mentions mean nothing."""
+    return _SPECIAL.sub(r"\\\1", " ".join(name.split()))
+
+
+def _proof_lines(promotion: Promotion) -> Iterator[str]:
+    proven, proof = promotion.proven, promotion.proven.proof
+    ended = datetime.fromtimestamp(proven.ended_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    yield f"Rollout `{proof.rollout}` in {escaped(proof.stack)}, ended well at {ended}"
+    yield facts_of(proof)
+    yield f"Record `{proof.record_path}`, verified on {escaped(proven.branch)} at `{proven.tip[:12]}`"
+    yield f"Content `{proof.content}`, document `{promotion.document.path}` (commit `{promotion.document.commit[:12]}`)"
+
+
+def _differences(promotion: Promotion) -> Iterator[str]:
+    request, document = promotion.request, promotion.document
+    source, target = promotion.proven.values, promotion.target_values
+    before, after = (_size(values, document.defaults) for values in (source, target))
+    yield f"Size: {after} (in {escaped(request.source)}: {before})" if before != after else f"Size: the same, {after}"
+    overridden = {
+        request.source: sorted(_names(source, document.settings)),
+        request.target: sorted(_names(target, document.settings)),
+    }
+    if any(overridden.values()):
+        said = "; ".join(
+            f"{escaped(stack)} overrides {', '.join(map(escaped, names)) or 'none'}"
+            for stack, names in overridden.items()
+        )
+        yield f"Environment variables: {said}"
+    else:
+        yield "Environment variables: those of the release, in both stacks"
+    networks = promotion.proven.network or "not known", promotion.target_network or "not known"
+    yield f"Network: {networks[1]} (in {escaped(request.source)}: {networks[0]})"
+    yield f"Environment: {_environment(document.settings, document.environment)}"
+    yield "Files of model and code: the same, byte for byte"
+
+
+def _size(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    sku = values.get("sku") or defaults["instance_type"]
+    autoscale = values.get("autoscale")
+    if isinstance(autoscale, Mapping):
+        return f"{autoscale.get('min')} to {autoscale.get('max')} instances of {sku}"
+    own = defaults.get("autoscale")
+    if isinstance(own, Mapping) and values.get("instances") is None:
+        return f"{own['min_instances']} to {own['max_instances']} instances of {sku}"
+    return f"{values.get('instances') or defaults['instance_count']} × {sku}"
+
+
+def _names(values: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
+    """The variables of the release that a stack gives other values."""
+    given = values.get("environment_variables")
+    declared = settings["body"].get("environmentVariables")
+    return set(given or ()) & set(declared or ())
+
+
+def _environment(settings: Mapping[str, Any], inline: Any) -> str:
+    """The image is the one part that two stacks may not share bit for bit."""
+    if settings.get("environment") is None:
+        return "Azure's own for this kind of model"
+    if inline is None:
+        return "the same version in a registry"
+    if "@sha256:" in inline.image and settings["environment"]:
+        return "the same image, by digest" if True else ""
+    return "the same definition, built once in each workspace"
