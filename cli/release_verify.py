@@ -16,6 +16,7 @@ from problem import did_you_mean
 from project import project_name, project_root
 
 if TYPE_CHECKING:
+    from delivery.remote_records import RemoteRecords
     from delivery.verification import Verdict, Verifier
 
 
@@ -41,7 +42,7 @@ def verify_releases(options: argparse.Namespace) -> int:
     files = proof_files(root, _models(root, options.models))
     if not files:
         print("there are no proofs to check", file=sys.stderr)
-    verdicts = verify_files(root, files, verifier_of(root)) if files else []
+    verdicts = verify_files(root, files, verifier_of(root, remote_records(root))) if files else []
     if options.json:
         print(json.dumps([verdict.as_values() for verdict in verdicts], indent=2))
     else:
@@ -50,17 +51,19 @@ def verify_releases(options: argparse.Namespace) -> int:
     return ExitCode.DONE if all(verdict.valid for verdict in verdicts) else ExitCode.FAILED
 
 
-def verifier_of(root: Path) -> Verifier:
-    """The verifier of this clone and this shell."""
+def remote_records(root: Path) -> RemoteRecords:
+    """The records on the remote of this clone."""
     from delivery.remote_records import RemoteRecords
+
+    return RemoteRecords(root, os.environ)
+
+
+def verifier_of(root: Path, records: RemoteRecords) -> Verifier:
+    """The verifier of this clone and this shell."""
     from delivery.verification import Verifier
     from resource_manager.client import ArmClient
 
-    return Verifier(
-        files_of=RemoteRecords(root, os.environ).of,
-        project=project_name(root),
-        arm_host=ArmClient().base_url.partition("://")[2],
-    )
+    return Verifier(files_of=records.of, project=project_name(root), arm_host=ArmClient().base_url.partition("://")[2])
 
 
 def _models(root: Path, asked: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from delivery.stack_place import Files
 from delivery.verification import Verifier
 from models.errors import ModelError
 from models.proof import Proof, parse_proofs, proofs_text
+from models.references import registry_of
 from models.release_document import ReleaseDocument, parse
 from models.spec import DeploymentSpec
 from record_folders import FOLDER
@@ -201,7 +202,7 @@ def _bound_to_a_workspace(document: ReleaseDocument) -> list[str]:
     for part in ("model", "code", "environment"):
         named = document.settings.get(part)
         reference = named.get("reference") if isinstance(named, Mapping) else None
-        if isinstance(reference, str) and not reference.startswith("azureml://registries/"):
+        if isinstance(reference, str) and registry_of(reference) is None:
             found.append(
                 f"its {part} is {reference}, an asset of one workspace, which another workspace does not have or has "
                 "with other content. Use local files, or an asset of a registry (azureml://registries/...)"

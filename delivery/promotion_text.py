@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from delivery.promotion import Promotion
-from models.advice import is_pinned
 from models.proof import Proof
+from models.release_document import Environment
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@])")
 
@@ -90,7 +90,7 @@ def _differences(promotion: Promotion) -> Iterator[str]:
         yield "Environment variables: those of the release, in both stacks"
     networks = promotion.proven.network or "not known", promotion.target_network or "not known"
     yield f"Network: {networks[1]} (in {escaped(request.source)}: {networks[0]})"
-    yield f"Environment: {_environment(document.settings, document.environment)}"
+    yield f"Environment: {_environment(document.settings, document.environment, document.conda)}"
     yield "Files of model and code: the same, byte for byte"
 
 
@@ -112,12 +112,12 @@ def _names(values: Mapping[str, Any], settings: Mapping[str, Any]) -> set[str]:
     return set(given or ()) & set(declared or ())
 
 
-def _environment(settings: Mapping[str, Any], inline: Any) -> str:
-    """The image is the one part that two stacks may not share bit for bit."""
+def _environment(settings: Mapping[str, Any], inline: Environment | None, conda: str | None) -> str:
+    """The environment is the one part that two stacks may not share byte for byte."""
     if settings.get("environment") is None:
-        return "Azure's own for this kind of model"
+        return "the one that Azure chooses for this type of model"
     if inline is None:
         return "the same version in a registry"
-    if "@sha256:" in inline.image and settings["environment"]:
-        return "the same image, by digest" if True else ""
-    return "the same definition, built once in each workspace"
+    if "@sha256:" in inline.image and conda is None:
+        return "the same image, byte for byte"
+    return "the same definition, built once in each workspace, so not byte for byte"

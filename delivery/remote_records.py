@@ -59,15 +59,17 @@ class RemoteRecords:
                 f"rollouts from. Add it (git remote add {REMOTE} <address>)."
             )
         prefix = project.resolve().relative_to(Path(top).resolve()).as_posix()
-        self._prefix = "" if prefix == "." else f"{prefix}/"
-        self._git = Git(Path(top), variables)
+        self.prefix = "" if prefix == "." else f"{prefix}/"
+        """The project's folder from the top of the repository."""
+        self.git = Git(Path(top), variables)
+        """Works at the top of the repository."""
         self._variables = variables
         self._tips: dict[str, BranchTip] = {}
 
     @cached_property
     def source(self) -> BranchTip:
         """The source branch. Raises RecordsUnreachable."""
-        return self._fetched(source_branch(self._git, self._variables))
+        return self._fetched(source_branch(self.git, self._variables))
 
     def of(self, stack: str) -> BranchTip:
         """The branch that has the records of a stack. Raises RecordsUnreachable."""
@@ -76,12 +78,12 @@ class RemoteRecords:
     def _fetched(self, branch: str) -> BranchTip:
         if branch not in self._tips:
             try:
-                tip = Remote(self._git).fetch(branch, NETWORK_SECONDS)
+                tip = Remote(self.git).fetch(branch, NETWORK_SECONDS)
             except PushRefused as error:
                 raise RecordsUnreachable(str(error)) from error
             if tip is None:
                 raise RecordsUnreachable(
                     f"{REMOTE} has no branch {branch}, so the records of rollouts cannot be read. Push that branch."
                 )
-            self._tips[branch] = BranchTip(self._git, branch, tip, self._prefix)
+            self._tips[branch] = BranchTip(self.git, branch, tip, self.prefix)
         return self._tips[branch]
