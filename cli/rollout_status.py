@@ -9,7 +9,9 @@ import json
 from cli.rollout_screen import standard_screen
 from cli.rollout_site import Site, SystemClock, site_of
 from command_errors import CommandError
+from endpoint_state import LiveEndpoint
 from exit_codes import ExitCode
+from rollout.decision.drift import compare
 from rollout.record.journal import Journal
 from rollout.record.state import RolloutState
 from rollout.report.summary import sentence
@@ -81,6 +83,7 @@ def look(site: Site, journal: Journal, now: int) -> Seen:
     state = journal.state
     notes = [] if journal.broken is None else [journal.broken]
     live: Split | None = None
+    endpoint: LiveEndpoint | None = None
     try:
         endpoint = site.azure.endpoint()
         live = Split(traffic=endpoint.traffic, mirror=endpoint.mirror) if endpoint is not None else Split()
@@ -88,7 +91,10 @@ def look(site: Site, journal: Journal, now: int) -> Seen:
         notes.append(f"live weights are not known: {error}")
     declared: Split | None = None
     try:
-        declared = site.declared.read().split
+        read = site.declared.read()
+        declared = read.split
+        if not state.is_over:
+            notes += compare(endpoint, read, state).notes
     except CommandError as error:
         notes.append(str(error))
     return Seen(state=state, now=now, results=Weighing(state).results(state), declared=declared, live=live, notes=notes)

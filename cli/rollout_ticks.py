@@ -111,4 +111,5 @@ def seen_of(tick: Tick, site: Site, *, next_tick: int | None = None) -> Seen:
         declared=declared,
         live=None if changed else tick.evidence.live,
         next_tick=None if tick.state.is_over else next_tick,
+        notes=tick.evidence.notes,
     )

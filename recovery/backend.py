@@ -28,6 +28,9 @@ class Backend(Protocol):
     def remove_broken_files(self, project: str, stack: str) -> list[str]:
         """Remove the files that a dead update was writing, and return their names; only while no update runs."""
 
+    def last_update(self, project: str, stack: str) -> str | None:
+        """Return the name of the newest entry in the stack's history; None without one."""
+
 
 def backend_of(environment: Mapping[str, str]) -> Backend | None:
     """Return the backend that the environment names; None for a kind that is not read. Raises UsageError."""

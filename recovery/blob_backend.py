@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from command_errors import CommandError, UnavailableError
 from credentials.login import azure_credential
+from recovery.history import newest_update
 from recovery.locks import Lock, read_lock
 from state_backend import BlobPlace
 
@@ -56,6 +57,14 @@ class BlobBackend:
     def remove_broken_files(self, project: str, stack: str) -> list[str]:
         """Return nothing: an update leaves no incomplete blob."""
         return []
+
+    def last_update(self, project: str, stack: str) -> str | None:
+        """Return the name of the newest entry in the stack's history. Raises as `locks` does."""
+        prefix = f"{self.place.prefix}.pulumi/history/{project}/{stack}/"
+        with self._asking(write=False) as container:
+            return newest_update(
+                name.removeprefix(prefix) for name in container.list_blob_names(name_starts_with=prefix)
+            )
 
     @staticmethod
     def _lock(name: str, text: str) -> Lock:

@@ -1,4 +1,4 @@
-"""The locks of a stack as the rollout controller sees them (`rollout.ports.EngineLocks`), judged as in `locks`."""
+"""A stack's locks and history as the rollout controller sees them (`rollout.ports.EngineLocks`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from command_errors import CommandError
 from project import project_name
 from recovery.backend import backend_of
 from recovery.dead_update import Report, clear_backend
@@ -36,3 +37,11 @@ class StackLocks:
             return None
         locks = backend.locks(project_name(self.engine.project), self.engine.stack)
         return next((str(lock) for lock in locks if self.rule.owner(lock) is not Owner.DEAD), None)
+
+    def last_update(self) -> str | None:
+        """Return the name of the newest entry in the backend's history; None where it cannot be read."""
+        try:
+            backend = backend_of(self.engine.environment)
+            return backend.last_update(project_name(self.engine.project), self.engine.stack) if backend else None
+        except CommandError:
+            return None

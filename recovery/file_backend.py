@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery.history import newest_update
 from recovery.locks import Lock, read_lock
 
 
@@ -39,6 +40,10 @@ class FileBackend:
         for file in broken:
             file.unlink(missing_ok=True)
         return [file.name for file in broken]
+
+    def last_update(self, project: str, stack: str) -> str | None:
+        """Return the name of the newest entry in the stack's history; None without one."""
+        return newest_update(file.name for file in (self.folder / ".pulumi" / "history" / project / stack).glob("*"))
 
     def broken_files(self, project: str, stack: str) -> list[Path]:
         """Return incomplete attributes, and drafts that were never renamed; valid only while no update runs."""

@@ -167,13 +167,16 @@ class Engine(Protocol):
 
 
 class EngineLocks(Protocol):
-    """The locks that updates of the stack hold in the engine's backend."""
+    """The locks that updates of the stack hold in the engine's backend, and the names of those updates."""
 
     def remove_dead(self) -> bool:
         """Remove what a dead update left; whether there was anything. Raises WaitingError while an update may run."""
 
     def holder(self) -> str | None:
         """Who holds a lock and is not known to be dead; None if there is none, or the backend does not say."""
+
+    def last_update(self) -> str | None:
+        """What the backend's history calls the update that ended last; None if the backend does not say."""
 
 
 class Record(Protocol):

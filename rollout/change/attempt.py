@@ -162,7 +162,8 @@ class Attempt:
                 self.tools.say(f"the stack file declares other changes too: run `pulumi up --stack {stack}`.")
 
     def _append_applied(self, found: bool) -> None:
-        data = {"intent": self.intent.seq, "found": found, "update": None, "seconds": dict(self.seconds)}
+        update = None if found else self.tools.locks.last_update()  # what is found, an update before has set
+        data = {"intent": self.intent.seq, "found": found, "update": update, "seconds": dict(self.seconds)}
         self.record.append(Kind.APPLIED, data)
         self._append_ended()
 

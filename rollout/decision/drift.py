@@ -11,6 +11,7 @@ from rollout.decision.situation import Drift, DriftKind, Standing
 from rollout.ports import Declared
 from rollout.record.state import RolloutState
 from rollout.split import Split
+from rollout_config import plan_digest
 
 _BUSY = frozenset({"updating", "creating", "deleting"})
 
@@ -22,8 +23,8 @@ class Comparison:
     drift: tuple[Drift, ...] = ()
     canary_problem: str | None = None
     stable_problem: str | None = None
-    unknown: tuple[str, ...] = ()
-    """Deployments without weight that the stack file does not declare: noted, no drift."""
+    notes: tuple[str, ...] = ()
+    """What people should know and no decision rests on: an undeclared deployment, a plan that was edited."""
 
 
 def split_of(endpoint: LiveEndpoint) -> Split:
@@ -53,14 +54,15 @@ def compare(live: LiveEndpoint | None, declared: Declared, state: RolloutState) 
         gone = Drift(kind=DriftKind.ENDPOINT, text=f"the endpoint of {state.endpoint} is gone from Azure")
         return Comparison(drift=(gone,))
     return Comparison(
-        drift=(*_weights(live, declared, state), *_releases(live, state), *_pending(state)),
+        drift=(
+            *_weights(live, declared, state),
+            *_settings(live, state),
+            *_releases(live, state),
+            *_pending(state),
+        ),
         canary_problem=_canary_problem(live, state),
         stable_problem=_stable_problem(live, state),
-        unknown=tuple(
-            name
-            for name in sorted(live.deployments)
-            if declared.deployments and name not in declared.deployments and not split_of(live).carries(name)
-        ),
+        notes=(*_undeclared(live, declared), *_edited_plan(declared, state)),
     )
 
 
@@ -68,7 +70,7 @@ def _weights(live: LiveEndpoint, declared: Declared, state: RolloutState) -> Ite
     record, actual = state.weights, split_of(live)
     order = state.open_intent.order if state.open_intent else None
     known = {record} | ({order.start, order.to} if order else set())
-    who = f" (changed by {live.changed_by or 'an unknown client'}{f' at {live.changed_at}' if live.changed_at else ''})"
+    who = _author(live)
     if actual not in known:
         lost = actual.traffic == record.traffic and record.mirror and not actual.mirror
         text = (
@@ -86,6 +88,44 @@ def _weights(live: LiveEndpoint, declared: Declared, state: RolloutState) -> Ite
     if declared.stable is not None and declared.stable not in stables:
         text = f"the stack file says stable: {declared.stable}, the rollout expects {state.declared_stable}"
         yield Drift(kind=DriftKind.DECLARED, text=text, live=actual, declared=declared.split, record=record)
+
+
+def _settings(live: LiveEndpoint, state: RolloutState) -> Iterator[Drift]:
+    """The endpoint's auth mode and identities, which callers and deployments rest on. Azure ignores the case of ids."""
+    how = (
+        f"{_author(live)}. Put it back with `pulumi up --refresh --stack {state.stack}`, and the rollout goes on; or "
+        "roll back"
+    )
+    if state.auth_mode is not None and live.auth_mode.lower() != state.auth_mode.lower():
+        text = f"the endpoint's auth mode is {live.auth_mode}, at the start it was {state.auth_mode}{how}"
+        yield Drift(kind=DriftKind.SETTINGS, text=text, who=live.changed_by, when=live.changed_at)
+    if state.identity_ids is None:
+        return
+    now, then = ({one.lower(): one for one in ids} for ids in (live.identity_ids, state.identity_ids))
+    if now.keys() != then.keys():
+        names = [", ".join(sorted(one.rpartition("/")[2] for one in ids.values())) or "none" for ids in (now, then)]
+        text = f"the endpoint's identities are {names[0]}, at the start they were {names[1]}{how}"
+        yield Drift(kind=DriftKind.SETTINGS, text=text, who=live.changed_by, when=live.changed_at)
+
+
+def _undeclared(live: LiveEndpoint, declared: Declared) -> Iterator[str]:
+    for name in sorted(live.deployments):
+        if declared.deployments and name not in declared.deployments and not split_of(live).carries(name):
+            yield f"{name} is in Azure at 0 %, and the stack file does not declare it; the rollout leaves it alone"
+
+
+def _edited_plan(declared: Declared, state: RolloutState) -> Iterator[str]:
+    if declared.plan is not None and plan_digest(declared.plan) != plan_digest(state.plan):
+        yield (
+            "the stack file's plan differs from the frozen one, which goes on; `sluice rollout resume "
+            f"{state.endpoint} --stack {state.stack} --replan` takes the new one"
+        )
+
+
+def _author(live: LiveEndpoint) -> str:
+    return (
+        f" (changed by {live.changed_by or 'an unknown client'}{f' at {live.changed_at}' if live.changed_at else ''})"
+    )
 
 
 def _releases(live: LiveEndpoint, state: RolloutState) -> Iterator[Drift]:

@@ -23,6 +23,8 @@ class DriftKind(StrEnum):
     """A colour of the baseline has another release: the evidence is about one that is gone."""
     ENDPOINT = "endpoint"
     """The endpoint is gone."""
+    SETTINGS = "settings"
+    """The endpoint's auth mode or identity is another one than at the start."""
     PENDING = "pending"
     """The preview shows other changes of the stack."""
 
@@ -64,6 +66,8 @@ class Evidence:
     """The new colour is gone, failed or another release."""
     stable_problem: str | None = None
     """A colour of the baseline is gone or failed: no way back."""
+    notes: tuple[str, ...] = ()
+    """What people should know; no decision rests on it."""
     azure_problem: str | None = None
     """Azure could not be read."""
     metrics_problem: str | None = None

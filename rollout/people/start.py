@@ -55,7 +55,7 @@ def start(facts: StartFacts, request: StartRequest, *, now: int, grain: int, com
     """
     colour, reasons = chosen_colour(facts, request.to)
     reasons = [*reasons, *_refusals(facts, request, colour)]
-    if reasons or colour is None or facts.plan is None or facts.stable is None:
+    if reasons or colour is None or facts.plan is None or facts.stable is None or facts.live is None:
         raise StartRefused(facts.place.endpoint, facts.place.stack, reasons)
     plan = facts.plan
     concerned = {colour: 0, **facts.declared.traffic, **facts.declared.mirror}
@@ -77,6 +77,8 @@ def start(facts: StartFacts, request: StartRequest, *, now: int, grain: int, com
         "grain": grain,
         "settle": LEAST_SETTLE_INTERVALS * grain if plan.settle_seconds is None else plan.settle_seconds,
         "synthetic": plan.load is not None,
+        "auth_mode": facts.live.auth_mode,
+        "identities": sorted(facts.live.identity_ids),
         "allow_unproven": facts.colours[colour].provenance.allow_unproven,
     }
 

@@ -12,7 +12,8 @@ reserved            deployment, minimum, was; minimum null: the stable colour ne
 intent              what an Order is: from, to, direction, step, why, outcome, stable, evidence
 attempt             intent (its seq), reason: the engine or Azure did not finish it; it stays open
 withdrawn           intent (its seq), reason: nothing was changed
-applied             intent (its seq), found (Azure had it already), update (the engine's number, or null), seconds
+applied             intent (its seq), found (Azure had it already), update (its name in the backend's history, or null),
+                    seconds
 observed            step, shares {colour: fraction}, requests, chance (of a split at least as far off)
 evidence            intervals (list, `Interval.as_values`), results {gate: {verdict, ceiling, guard, versus}}
 verdict             gate, reason, value: a gate, the tripwire or the canary's health failed; the way back follows

@@ -60,6 +60,8 @@ def _started(event: Event) -> RolloutState:
         grain_seconds=data["grain"],
         settle_seconds=data["settle"],
         synthetic=bool(data.get("synthetic")),
+        auth_mode=data.get("auth_mode"),
+        identity_ids=frozenset(data["identities"]) if "identities" in data else None,
         weights=baseline,
         weights_since=at,
         clock_since=at,

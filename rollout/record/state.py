@@ -143,6 +143,10 @@ class RolloutState:
     grain_seconds: int
     settle_seconds: int
     synthetic: bool = False
+    auth_mode: str | None = None
+    """The endpoint's at the start; None where the record does not say."""
+    identity_ids: frozenset[str] | None = None
+    """ARM ids of the endpoint's user-assigned identities at the start; None where the record does not say."""
 
     phase: Phase = Phase.PREPARE
     step: int = -1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -253,6 +253,7 @@ class Controller:
         comparison, standing = Comparison(), None
         if azure_problem is None and not state.is_over:
             comparison = self._compared(live)
+            self._note_once(comparison.notes)
             standing = standing_of(state.open_intent, live) if state.open_intent is not None else None
         probing = state.phase is Phase.VERIFY and state.probes is not None
         reserving = state.phase is Phase.RESERVE and not state.floor_settled and state.plan.hold_stable
@@ -265,6 +266,7 @@ class Controller:
             drift=comparison.drift,
             canary_problem=comparison.canary_problem,
             stable_problem=comparison.stable_problem,
+            notes=comparison.notes,
             azure_problem=azure_problem,
             metrics_problem=reading.problem,
             split_problem=seen.problem(state.weights) if seen is not None else None,
@@ -285,6 +287,14 @@ class Controller:
             found = compare(live, Declared(split=state.weights, stable=state.declared_stable), state)
             unread = Drift(kind=DriftKind.DECLARED, text=str(error), record=state.weights)
             return replace(found, drift=(*found.drift, unread))
+
+    def _note_once(self, notes: Sequence[str]) -> None:
+        """What decides nothing is written down the first time that it is seen."""
+        if notes:
+            told = {event.data["text"] for event in self.journal.chain.events if event.kind is Kind.NOTED}
+            for text in notes:
+                if text not in told:
+                    self.journal.note(Kind.NOTED, {"what": "noticed", "text": text})
 
     def _live(self) -> tuple[LiveEndpoint | None, str | None]:
         try:

@@ -48,6 +48,7 @@ def status_values(seen: Seen) -> dict[str, Any]:
         ],
         "bake": {"seconds": bake_seconds(state, seen.now), "of": current.bake_seconds} if current else None,
         "metrics_behind": seen.now - state.read_until if state.intervals else None,
+        "notes": list(seen.notes),
         "next_tick": seen.next_tick,
         "next": next_command(state),
         "exit_code": int(exit_code_of(state)),

@@ -66,6 +66,9 @@ def test_a_good_colour_goes_to_100_percent_by_itself_and_becomes_stable(stack: S
     assert stack.engine.preview(refresh=True).is_empty
     assert events[-1]["kind"] == "ended"
     assert events[-1]["data"]["outcome"] == "done"
+    updates = [event["data"]["update"] for event in events if event["kind"] == "applied"]
+    assert all(update.startswith("dev-") for update in updates[:-1])
+    assert len(set(updates[:-1])) == len(green)
     assert "every step has passed" in done.stdout
     assert load.total.failed == 0
     status = status_of(stack)

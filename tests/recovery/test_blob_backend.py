@@ -99,6 +99,16 @@ def test_a_pipelines_old_lock_of_another_host_goes_and_a_young_one_is_waited_for
     assert "removed the lock of a dead update (runner@fv-az1, process 1" in said[0]
 
 
+def test_the_last_update_is_the_newest_entry_of_the_history(state: State) -> None:
+    locks = StackLocks(state.engine, lambda text: None)
+    assert locks.last_update() is None
+    for name in ("dev/dev-1795816057913497437", "dev/dev-1795816012763190790", "dev2/dev2-1895816012763190790"):
+        state.container.upload_blob(f"team/.pulumi/history/sluice/{name}.history.json", "{}")
+    assert locks.last_update() == "dev-1795816057913497437"
+    state.container.delete_container()
+    assert locks.last_update() is None
+
+
 def test_a_living_lock_of_this_host_keeps_the_others(state: State) -> None:
     state.lock("a", pid=1, host="fv-az1", user="runner", taken=TAKEN)
     state.lock("b", pid=os.getpid())

@@ -39,4 +39,14 @@ def test_a_living_lock_has_a_holder_and_stays(locks: StackLocks, tmp_path: Path)
 def test_another_backend_shows_no_locks(tmp_path: Path) -> None:
     engine = PulumiEngine(tmp_path, "dev", {"PULUMI_BACKEND_URL": "s3://state"})
     locks = StackLocks(engine, lambda text: None)
-    assert (locks.holder(), locks.remove_dead()) == (None, False)
+    assert (locks.holder(), locks.remove_dead(), locks.last_update()) == (None, False, None)
+
+
+def test_the_last_update_is_the_newest_entry_of_the_history(locks: StackLocks, tmp_path: Path) -> None:
+    assert locks.last_update() is None
+    history = tmp_path / ".pulumi" / "history" / "sluice" / "dev"
+    history.mkdir(parents=True)
+    for end in ("999", "1795816057913497437", "1795816012763190790"):
+        (history / f"dev-{end}.history.json").touch()
+        (history / f"dev-{end}.checkpoint.json").touch()
+    assert locks.last_update() == "dev-1795816057913497437"

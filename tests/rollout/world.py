@@ -79,6 +79,7 @@ class FakeAzure:
     updating_until: int = 0
     unreachable: bool = False
     changed_by: str = "sluice"
+    auth_mode: str = "key"
     glass: int = 0
 
     def __post_init__(self) -> None:
@@ -95,7 +96,7 @@ class FakeAzure:
         return LiveEndpoint(
             name=NAME,
             provisioning_state="Updating" if busy else self.state,
-            auth_mode="key",
+            auth_mode=self.auth_mode,
             traffic=self.split.traffic,
             mirror=self.split.mirror,
             deployments=dict(self.deployments),
@@ -247,6 +248,9 @@ class FakeLocks:
 
     def holder(self) -> str | None:
         return "bob's update" if self.clock.now() < self.until else None
+
+    def last_update(self) -> str | None:
+        return None
 
 
 @dataclass

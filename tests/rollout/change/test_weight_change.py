@@ -46,7 +46,9 @@ def test_a_step_forward_is_pushed_previewed_applied_and_read_twice(world: World)
         "rollout(fraud-detection): blue 90 %, green 10 % in prod",
     ]
     parts = {"read", "decide", "write", "publish", "preview", "up", "verify"}
-    assert world.record.chain.events[-1].data["seconds"].keys() == set(changed.seconds or ()) == parts
+    applied = world.record.chain.events[-1].data
+    assert applied["seconds"].keys() == set(changed.seconds or ()) == parts
+    assert applied["update"] == "prod-1795867200000000000"
     world.require_settled(TEN)
 
 

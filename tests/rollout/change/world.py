@@ -156,6 +156,9 @@ class Locks:
     def holder(self) -> str | None:
         return self.living
 
+    def last_update(self) -> str | None:
+        return "prod-1795867200000000000"
+
 
 @dataclass
 class Remote:

@@ -14,7 +14,7 @@ from rollout.decision.situation import DriftKind, Standing
 from rollout.ports import Declared
 from rollout.split import Split
 from tests.rollout.record.rollouts import BLUE
-from tests.rollout.states import state_of
+from tests.rollout.states import PLAN, state_of
 
 TENTH = Split(traffic={"blue": 90, "green": 10})
 MIRRORED = Split(traffic={"blue": 100}, mirror={"green": 20})
@@ -126,7 +126,45 @@ def test_instances_and_running_updates_of_deployments_are_no_drift() -> None:
 def test_an_undeclared_deployment_without_weight_is_noted() -> None:
     teal = LiveDeployment(name="teal", provisioning_state="Succeeded")
     found = compare(live(teal=teal), declared(), STATE)
-    assert (found.drift, found.unknown) == ((), ("teal",))
+    assert (found.drift, len(found.notes)) == ((), 1)
+    assert found.notes[0].startswith("teal is in Azure at 0 %, and the stack file does not declare it")
+
+
+def test_an_edited_plan_is_noted_and_changes_nothing() -> None:
+    edited = PLAN.model_copy(update={"on_incident": "rollback"})
+    assert compare(live(), replace(declared(), plan=PLAN), STATE) == compare(live(), declared(), STATE)
+    found = compare(live(), replace(declared(), plan=edited), STATE)
+    assert found.drift == ()
+    assert "the stack file's plan differs from the frozen one" in found.notes[0]
+    assert "sluice rollout resume fraud-detection --stack prod --replan" in found.notes[0]
+
+
+ID = "/subscriptions/0/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-one"
+KNOWN = replace(STATE, auth_mode="AADToken", identity_ids=frozenset({ID}))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"auth_mode": "Key"}, "the endpoint's auth mode is Key, at the start it was AADToken (changed by bob at "),
+        (
+            {"identity_ids": frozenset({f"{ID}-two"})},
+            "the endpoint's identities are id-one-two, at the start they were id-one (changed by bob at ",
+        ),
+        ({"identity_ids": frozenset()}, "the endpoint's identities are none, at the start they were id-one "),
+    ],
+)
+def test_another_auth_mode_or_identity_is_drift(change: dict[str, Any], text: str) -> None:
+    same = replace(live(), auth_mode="aadtoken", identity_ids=frozenset({ID.lower()}))
+    assert compare(same, declared(), KNOWN).drift == ()
+    (found,) = compare(replace(same, **change), declared(), KNOWN).drift
+    assert (found.kind, found.who) == (DriftKind.SETTINGS, "bob")
+    assert found.text.startswith(text)
+    assert "pulumi up --refresh --stack prod" in found.text
+
+
+def test_a_record_that_does_not_know_auth_mode_and_identity_compares_neither() -> None:
+    assert compare(replace(live(), auth_mode="Key", identity_ids=frozenset({ID})), declared(), STATE).drift == ()
 
 
 def test_an_endpoint_that_is_gone_is_drift_and_pending_changes_are() -> None:

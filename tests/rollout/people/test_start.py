@@ -108,6 +108,8 @@ def test_the_first_event_names_everything_that_the_record_needs_later() -> None:
         "grain": 60,
         "settle": 120,
         "synthetic": False,
+        "auth_mode": "key",
+        "identities": [],
         "allow_unproven": None,
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_errors import UsageError
+from endpoint_state import LiveDeployment
 from exit_codes import ExitCode
 from rollout.ports import Declared
 from rollout.record.event import Kind
@@ -76,3 +77,20 @@ def test_a_stack_file_that_cannot_be_read_stops_forward_steps_and_no_way_back(
     room.say(Kind.ROLLBACK_REQUESTED, by="ada", reason="no", outcome="rolled_back")
     room.to_the_end()
     assert room.azure.split == BLUE
+
+
+def test_what_decides_nothing_is_noted_once(room: Room) -> None:
+    room.azure.deployments["teal"] = LiveDeployment(name="teal", provisioning_state="Succeeded")
+    room.to_the_end()
+    assert room.state.phase is Phase.DONE
+    notes = [event.data["text"] for event in room.journal.chain.events if event.kind is Kind.NOTED]
+    assert len([text for text in notes if text.startswith("teal is in Azure at 0 %")]) == 1
+
+
+def test_another_auth_mode_holds_the_rollout_until_it_is_put_back(tmp_path: Path) -> None:
+    room = Room(tmp_path, auth_mode="aadtoken", identities=[])
+    tick = room.until(lambda tick: tick.state.held is not None)
+    assert tick.exit_code is ExitCode.USAGE
+    assert "the endpoint's auth mode is key, at the start it was aadtoken" in tick.text
+    room.azure.auth_mode = "aadtoken"
+    assert room.to_the_end().exit_code is ExitCode.DONE
