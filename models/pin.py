@@ -1,15 +1,16 @@
-"""Loads a pinned colour: the deployment that a release document describes, whatever `<colour>.yml` says.
+"""A pinned colour: the deployment that a release document describes, and the document of a deployment.
 
-It needs neither azure-ai-ml nor the files of model and code.
+To load one needs neither azure-ai-ml nor the files of model and code.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
 
-from models.release_document import Environment, Part, ReleaseDocument, read_in
+from models.content import file_digest, list_files
+from models.release_document import PARTS, Environment, FileEntry, Part, Place, ReleaseDocument, read_in
 from models.spec import (
     AssetKind,
     AssetReference,
@@ -18,6 +19,7 @@ from models.spec import (
     EnvironmentSpec,
     LocalAsset,
     content_of,
+    digest_of,
     with_release,
 )
 
@@ -50,25 +52,43 @@ def deployment_of(document: ReleaseDocument, folder: Path, name: str) -> Deploym
     )
 
 
-def settings_and_defaults(deployment: DeploymentSpec) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what a document says about a deployment: the content, and the rest, which the stack may override."""
+def document_of(deployment: DeploymentSpec, folder: Path, commit: str) -> ReleaseDocument:
+    """Return the document of a deployment whose files are on this machine; `folder` is the model's, made absolute.
+
+    `commit` is the one whose tree has these bytes. Raises ContentError for a file that cannot be read.
+    """
     settings = content_of(deployment)
-    defaults = {
-        "body": {key: value for key, value in deployment.body.items() if key not in settings["body"]},
-        "instance_type": deployment.instance_type,
-        "instance_count": deployment.instance_count,
-        "autoscale": asdict(deployment.autoscale) if deployment.autoscale else None,
-        "tags": dict(deployment.tags),
-    }
-    return settings, defaults
-
-
-def environment_of(deployment: DeploymentSpec) -> tuple[Environment | None, str | None]:
-    """Return a deployment's inline environment and its conda file, as a document has them."""
-    spec = deployment.environment
-    if not isinstance(spec, EnvironmentSpec):
-        return None, None
-    return Environment(image=spec.image, name=spec.name, inference_config=spec.inference_config), spec.conda_file
+    assets = {asset.kind.value: asset for asset in (deployment.model, deployment.code) if isinstance(asset, LocalAsset)}
+    inline = deployment.environment if isinstance(deployment.environment, EnvironmentSpec) else None
+    return ReleaseDocument(
+        model=folder.name,
+        content=digest_of(settings),
+        settings=settings,
+        conda=inline.conda_file if inline else None,
+        files=tuple(
+            FileEntry(path=relative, size=file.stat().st_size, sha256=file_digest(file), part=part)
+            for part in PARTS
+            if part in assets
+            for relative, file in list_files(assets[part].path)
+        ),
+        commit=commit,
+        places={
+            part: Place(name=assets[part].name, path=PurePath(os.path.relpath(assets[part].path, folder)).as_posix())
+            for part in PARTS
+            if part in assets
+        },
+        environment=Environment(image=inline.image, name=inline.name, inference_config=inline.inference_config)
+        if inline
+        else None,
+        defaults={
+            # What the content covers is not written twice; empty values are in here.
+            "body": {key: value for key, value in deployment.body.items() if key not in settings["body"]},
+            "instance_type": deployment.instance_type,
+            "instance_count": deployment.instance_count,
+            "autoscale": asdict(deployment.autoscale) if deployment.autoscale else None,
+            "tags": dict(deployment.tags),
+        },
+    )
 
 
 def _asset(document: ReleaseDocument, kind: AssetKind, folder: Path) -> LocalAsset | AssetReference | None:
