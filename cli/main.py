@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "invoke": ("cli.invoke", "send a request file to an endpoint"),
     "deployment-logs": ("cli.deployment_logs", "print the logs of a deployment"),
     "model": ("cli.model", "check the model files"),
-    "release": ("cli.release", "publish a model's files to a stack's workspace"),
+    "release": ("cli.release", "freeze, pin, publish and verify what a model serves"),
     "promote": ("cli.promote", "carry a proven release to the next stack's file, or open the pull request"),
     "rollout": ("cli.rollout", "take a new colour to 100 percent on evidence, or bring it back"),
     "ci": ("cli.ci", "what the pipelines run: check, preview, deliver, approve, roll back"),
