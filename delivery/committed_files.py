@@ -80,7 +80,7 @@ class CommittedFiles:
         mode, blob = found
         if mode == LINK_MODE:
             return (
-                "is a link in the repository, but a text file here. Set core.symlinks=true (git config core.symlinks "
+                "is a link in the repository, but a plain file here. Set core.symlinks=true (git config core.symlinks "
                 "true) and check it out again."
             )
         pointer = (

@@ -104,7 +104,7 @@ def test_a_link_that_leaves_the_repository_is_refused(code: Path, tmp_path: Path
     assert "models/shop/src/away/data.csv is a link that leaves the repository" in said
 
 
-def test_a_link_that_git_wrote_as_a_text_file_is_refused(code: Path) -> None:
+def test_a_link_that_git_wrote_as_a_plain_file_is_refused(code: Path) -> None:
     """With core.symlinks=false the file holds the path, and its bytes are exactly the blob of the link."""
     (code / "link.csv").symlink_to("sub/table.csv")
     commit_all(code)
@@ -112,7 +112,7 @@ def test_a_link_that_git_wrote_as_a_text_file_is_refused(code: Path) -> None:
     (code / "link.csv").unlink()
     git(code, "checkout", "--", ".")
     assert (code / "link.csv").read_text() == "sub/table.csv"
-    assert "models/shop/src/link.csv is a link in the repository, but a text file here" in refusal(code)
+    assert "models/shop/src/link.csv is a link in the repository, but a plain file here" in refusal(code)
 
 
 def test_the_first_file_is_named_and_the_others_are_counted(code: Path) -> None:
