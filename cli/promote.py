@@ -44,10 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def promote(options: argparse.Namespace) -> int:
     """Run `sluice promote`."""
     from cli.release_verify import remote_records, verifier_of
+    from delivery.checkout_files import CheckoutFiles
     from delivery.checkout_releases import CheckoutReleases
     from delivery.promotion import plan_promotion
     from delivery.promotion_branch import PromotionBranch
-    from delivery.promotion_files import CheckoutFiles
     from delivery.promotion_request import PromotionRequest
 
     root = project_root()

@@ -37,7 +37,7 @@ class Verdict:
 
     def as_values(self) -> dict[str, Any]:
         """The verdict as JSON values."""
-        named = {} if self.proof is None else {field.name: getattr(self.proof, field.name) for field in fields(Proof)}
+        named = {} if self.proof is None else self.proof.as_values()
         return {"file": self.file, "valid": self.valid, "reasons": list(self.reasons), **named}
 
 

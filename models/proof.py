@@ -62,10 +62,13 @@ class Proof:
         """The record, relative to the folder of the stack file."""
         return f"rollouts/{self.stack}/{self.endpoint}/{self.rollout}.jsonl"
 
+    def as_values(self) -> dict[str, Any]:
+        """The proof as JSON values."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def line(self) -> str:
         """The proof as canonical JSON (keys sorted, no spaces, ASCII), without the line's end."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.as_values(), sort_keys=True, separators=(",", ":"))
 
 
 def proofs_path(root: Path, model: str, content: str) -> Path:

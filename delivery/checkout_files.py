@@ -1,4 +1,4 @@
-"""The working tree as the base of a promotion: what is read, and what is written into it."""
+"""The project's folder in the checkout: read in place of a branch of origin, and written by a promotion."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from pathlib import Path
 
 from command_errors import UnavailableError, explain_system_error
 from models.atomic_write import replace_file
+from record_folders import FOLDER
 
 NEW_FILE_MODE = 0o644
+RECORD = ".jsonl"
 
 
 class CheckoutFiles:
-    """The project's folder `root`; `promotion.Base`."""
+    """The project's folder `root`; `promotion.Base` and `stack_place.Files`."""
+
+    branch = "this checkout"
+    tip = ""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -25,6 +30,11 @@ class CheckoutFiles:
             return None
         except OSError as error:
             raise UnavailableError(explain_system_error(error)) from error
+
+    def rollouts(self, stack: str) -> tuple[tuple[str, str], ...]:
+        """Id and endpoint of every rollout of a stack that has a record, oldest first."""
+        paths = (self._root / FOLDER / stack).glob(f"*/*{RECORD}")
+        return tuple(sorted((path.name.removesuffix(RECORD), path.parent.name) for path in paths))
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write files in this order, each in one step: a stack file comes last, when what it names is there."""
