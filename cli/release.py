@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.arguments import add_stack_argument
 from cli.progress import UploadProgress
+from cli.release_list import add_list_commands
 from cli.release_pin import add_pin_commands
 from cli.release_verify import add_verify_command
 from command_errors import UsageError
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stack_argument(command)
     command.set_defaults(run=publish_models)
     add_pin_commands(commands)
+    add_list_commands(commands)
     add_verify_command(commands)
 
 

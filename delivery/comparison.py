@@ -50,8 +50,16 @@ def differences(first: ReleaseDocument, second: ReleaseDocument) -> list[Differe
     return found
 
 
+def settings_of(document: ReleaseDocument) -> dict[str, str]:
+    """Return every setting by its dotted name, for people."""
+    return {name: str(_shown(name, value)) for name, value in sorted(_settings(document).items())}
+
+
 def _files(document: ReleaseDocument) -> dict[str, Any]:
-    return {f"{entry.part}/{entry.path}": f"{entry.sha256[:12]} ({entry.size:,} bytes)" for entry in document.files}
+    return {
+        f"{entry.part}/{entry.path}": f"{entry.sha256[:12]}, {entry.size:,} byte{'' if entry.size == 1 else 's'}"
+        for entry in document.files
+    }
 
 
 def _settings(document: ReleaseDocument) -> dict[str, Any]:

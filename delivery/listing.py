@@ -20,7 +20,7 @@ from models.proof import PROOFS_SUFFIX, SHORT, Proof, parse_proofs
 from record_folders import FOLDER
 from rollout.record.chain import read_lines
 from rollout.record.fold import fold
-from rollout.record.state import RolloutState
+from rollout.record.state import Phase, RolloutState
 from weights import nonzero, whole_percents
 
 ContentOf = Callable[[str, str], str | None]
@@ -45,6 +45,8 @@ class Row:
     by: str | None = None
     """Who started that rollout."""
     rollout: str | None = None
+    proven_here: bool = False
+    """That rollout took this colour to its weight, and ended well."""
     proofs: tuple[Proof, ...] = ()
     """The lines of proof of its content, which `sluice release verify --proofs` checks."""
     problem: str | None = None
@@ -58,6 +60,8 @@ class Row:
         if self.problem is not None:
             return "cannot be read"
         lines = [f"{one.stack} {one.rollout}{' (synthetic)' if one.synthetic else ''}" for one in self.proofs]
+        if self.proven_here and self.rollout is not None:
+            lines.append(f"rollout {self.rollout}")
         return "; ".join([*lines, *([f"none: {self.unproven}"] if self.unproven else [])]) or "none"
 
     def as_values(self) -> dict[str, Any]:
@@ -92,6 +96,7 @@ def rows_of(stack: str, files: Files, content_of: ContentOf) -> Iterator[Row]:
                 since=_time(state.weights_since) if told and state else None,
                 by=state.started_by if told and state else None,
                 rollout=state.id if told and state else None,
+                proven_here=bool(told and state and state.colour == colour and state.phase is Phase.DONE),
                 proofs=proofs,
                 problem=problem,
                 unproven=text_or_none(keys.get("allow_unproven")) if isinstance(keys, Mapping) else None,

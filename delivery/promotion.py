@@ -45,8 +45,8 @@ class Releases(Protocol):
     def content(self, colour: str) -> str:
         """Content digest of a colour that is not pinned. Raises ModelError."""
 
-    def freeze(self, colour: str, content: str) -> ReleaseDocument:
-        """The document of a content that a colour has. Raises ModelError or UsageError with every reason."""
+    def freeze(self, colour: str) -> ReleaseDocument:
+        """The document of a colour that every stack can share. Raises ModelError or UsageError with every reason."""
 
     def deployment(self, colour: str, pin: str | None) -> DeploymentSpec:
         """What a colour serves, pinned or not. Raises ModelError."""
@@ -185,7 +185,7 @@ def _document(
         if there is not None:
             document, text = parse(there.decode(errors="replace"), path, model=request.endpoint), None
         else:
-            document = releases.freeze(proven.colour, content)
+            document = releases.freeze(proven.colour)
             text = document.text()
     except (ModelError, UsageError) as error:
         reasons.append(str(error))

@@ -49,7 +49,7 @@ class ProvenRelease:
         stack, endpoint = request.source, request.endpoint
         files = verifier.files_of(stack)
         config = config_of(files.read(f"Pulumi.{stack}.yaml"))
-        serving = _serving(config, endpoint)
+        serving = serving_colours(config, endpoint)
         if not serving:
             raise PromotionRefused(
                 request, [f"no colour of {endpoint} has live weight in Pulumi.{stack}.yaml on {files.branch} of origin"]
@@ -95,8 +95,8 @@ class ProvenRelease:
         )
 
 
-def _serving(config: Mapping[str, Any], endpoint: str) -> list[str]:
-    """The colours with live weight, the one with most first."""
+def serving_colours(config: Mapping[str, Any], endpoint: str) -> list[str]:
+    """Return the colours with live weight, the one with most first."""
     traffic = section_of(config, "sluice:rollout", endpoint).get("traffic")
     weights = nonzero(whole_percents(traffic)) if isinstance(traffic, Mapping) else {}
     return sorted(weights, key=lambda colour: -weights[colour])

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from delivery.promotion import Promotion, plan_promotion
+from delivery.promotion_request import PromotionRequest
+from delivery.verification import Verifier
 from models.errors import ModelError
 from models.release_document import Environment, ReleaseDocument
 from models.spec import DeploymentSpec, digest_of, environment_digest
 from rollout_config import PlanSettings
-from tests.delivery.records import BLUE, done
-from tests.rollout.record.rollouts import PLAN, Story
+from tests.delivery.records import BLUE, HOST, ID, content_of, done
+from tests.rollout.record.rollouts import PLAN, T0, Story
 
 MODEL = "fraud-detection"
 REGISTRY = "azureml://registries/azureml/environments/sklearn/versions/3"
@@ -90,7 +93,7 @@ class FakeReleases:
             raise ModelError(f"there is no {colour}.yml")
         return self.contents[colour]
 
-    def freeze(self, colour: str, content: str) -> ReleaseDocument:
+    def freeze(self, colour: str) -> ReleaseDocument:
         self.asked.append(f"freeze {colour}")
         return self.frozen
 
@@ -106,3 +109,42 @@ def proven(release: ReleaseDocument = RELEASE, plan: PlanSettings = PLAN, **star
         "green": {"release": "a" * 16, "content": release.content},
     }
     return done(plan, colours=colours, **started)
+
+
+@dataclass
+class Tip:
+    """The tip of main, which has the records; `stack_place.Files` and `promotion.Base`."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    branch: str = "main"
+    tip: str = "f" * 40
+
+    def read(self, path: str) -> bytes | None:
+        return self.files.get(path)
+
+    def rollouts(self, stack: str) -> tuple[tuple[str, str], ...]:
+        parts = [path.split("/") for path in self.files if path.startswith(f"rollouts/{stack}/")]
+        return tuple(sorted((name.removesuffix(".jsonl"), endpoint) for _, _, endpoint, name in parts))
+
+
+def record(story: Story, rollout: str = ID, stack: str = "dev") -> dict[str, bytes]:
+    return {f"rollouts/{stack}/{MODEL}/{rollout}.jsonl": content_of(story)}
+
+
+def tip(*stories: dict[str, bytes], dev: str = DEV, prod: str = PROD) -> Tip:
+    files = {"Pulumi.dev.yaml": dev.encode(), "Pulumi.prod.yaml": prod.encode()}
+    for story in stories or (record(proven()),):
+        files |= story
+    return Tip(files)
+
+
+NOW = T0 + 10_000
+REQUEST = PromotionRequest(endpoint=MODEL, source="dev", target="prod")
+PROOFS = f"models/{MODEL}/releases/{RELEASE.short}.proofs.jsonl"
+
+
+def plan(
+    main: Tip, request: PromotionRequest = REQUEST, releases: FakeReleases | None = None, now: int = NOW
+) -> Promotion:
+    verifier = Verifier(files_of=lambda stack: main, project="sluice", arm_host=HOST)
+    return plan_promotion(request, main, releases or FakeReleases(), verifier, now=now)

@@ -50,9 +50,9 @@ def test_files_are_named_that_were_changed_added_or_removed() -> None:
     first = document({"score.py": "one", "old.py": "1"})
     second = document({"score.py": "other", "new.py": "22"})
     assert lines(first, second) == [
-        f"+ file code/new.py: {digest_of('22')[:12]} (2 bytes)",
-        f"- file code/old.py: {digest_of('1')[:12]} (1 bytes)",
-        f"~ file code/score.py: {digest_of('one')[:12]} (3 bytes) -> {digest_of('other')[:12]} (5 bytes)",
+        f"+ file code/new.py: {digest_of('22')[:12]}, 2 bytes",
+        f"- file code/old.py: {digest_of('1')[:12]}, 1 byte",
+        f"~ file code/score.py: {digest_of('one')[:12]}, 3 bytes -> {digest_of('other')[:12]}, 5 bytes",
     ]
 
 

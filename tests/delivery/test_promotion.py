@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,47 +18,25 @@ from models.release_document import ReleaseDocument
 from models.spec import AutoscaleSpec
 from rollout.record.event import Kind
 from rollout_config import PlanSettings
-from tests.delivery.promotions import DEV, MODEL, PROD, RELEASE, FakeReleases, document, proven, spec
+from tests.delivery.promotions import (
+    DEV,
+    MODEL,
+    NOW,
+    PROD,
+    PROOFS,
+    RELEASE,
+    REQUEST,
+    FakeReleases,
+    Tip,
+    document,
+    plan,
+    proven,
+    record,
+    spec,
+    tip,
+)
 from tests.delivery.records import HOST, ID, content_of, done, end
-from tests.rollout.record.rollouts import PLAN, T0, Story
-
-NOW = T0 + 10_000
-REQUEST = PromotionRequest(endpoint=MODEL, source="dev", target="prod")
-PROOFS = f"models/{MODEL}/releases/{RELEASE.short}.proofs.jsonl"
-
-
-@dataclass
-class Tip:
-    """The tip of main, which has the records; `stack_place.Files` and `promotion.Base`."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    branch: str = "main"
-    tip: str = "f" * 40
-
-    def read(self, path: str) -> bytes | None:
-        return self.files.get(path)
-
-    def rollouts(self, stack: str) -> tuple[tuple[str, str], ...]:
-        parts = [path.split("/") for path in self.files if path.startswith(f"rollouts/{stack}/")]
-        return tuple(sorted((name.removesuffix(".jsonl"), endpoint) for _, _, endpoint, name in parts))
-
-
-def record(story: Story, rollout: str = ID, stack: str = "dev") -> dict[str, bytes]:
-    return {f"rollouts/{stack}/{MODEL}/{rollout}.jsonl": content_of(story)}
-
-
-def tip(*stories: dict[str, bytes], dev: str = DEV, prod: str = PROD) -> Tip:
-    files = {"Pulumi.dev.yaml": dev.encode(), "Pulumi.prod.yaml": prod.encode()}
-    for story in stories or (record(proven()),):
-        files |= story
-    return Tip(files)
-
-
-def plan(
-    main: Tip, request: PromotionRequest = REQUEST, releases: FakeReleases | None = None, now: int = NOW
-) -> Promotion:
-    verifier = Verifier(files_of=lambda stack: main, project="sluice", arm_host=HOST)
-    return plan_promotion(request, main, releases or FakeReleases(), verifier, now=now)
+from tests.rollout.record.rollouts import PLAN, Story
 
 
 def refused(main: Tip, request: PromotionRequest = REQUEST, releases: FakeReleases | None = None) -> str:
