@@ -8,6 +8,7 @@ in once.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
@@ -23,12 +24,13 @@ from cli.release_verify import add_verify_command
 from command_errors import UsageError
 from exit_codes import ExitCode
 from project import project_root, stack_name
-from stacks.file import read_settings
+from stacks.file import file_among_stacks, read_settings, settings_of
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-    from models.publisher import Destination, Parcel, Publication
+    from delivery.release_bytes import OtherStack
+    from models.publisher import Destination, Publication
     from models.spec import Model
 
 
@@ -39,12 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "publish",
         help="upload model and code by content, write the release lock",
         description="Uploads the local files of models/MODEL to the storage of the stack's workspace, by content hash "
-        "and with your own identity, and records their addresses in release.lock.yml. Safe to repeat.",
+        "and with your own identity, and records their addresses in release.lock.yml. A pinned release takes its bytes "
+        "from the folder if they match, else from its commit, else from the storage of --from. Safe to repeat.",
     )
     command.add_argument("models", metavar="MODEL", nargs="*", help="folder below models/, e.g. fraud-detection")
     command.add_argument("--all", action="store_true", help="every model that the stack's file declares")
     command.add_argument(
         "--deployment", "-d", action="append", help="only this one (repeatable); default: all that the folder describes"
+    )
+    command.add_argument(
+        "--from", dest="other", metavar="STACK", help="stack whose storage has what neither folder nor commit has"
     )
     command.add_argument(
         "--json",
@@ -60,26 +66,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def publish_models(options: argparse.Namespace) -> int:
     """Run `sluice release publish`."""
+    from delivery.publication import parcel_of
+    from delivery.release_bytes import CommitTrees
     from models.publisher import as_values, publish, total_bytes
 
     logging.getLogger("azure").addHandler(logging.NullHandler())  # the errors contain its relevant warnings
     stack = stack_name(options.stack)
     folders, again = _asked(options, stack)
-    parcels = _parcels(_load(folders, options.deployment))
+    pins = _pins(stack, folders, options.deployment)
+    models = _load(folders, options.deployment, pins)
     publications: list[Publication] = []
-    if any(parcel.assets for parcel in parcels):
-        credential, destination = _find(stack)
-        names = ", ".join(parcel.lock.model for parcel in parcels if parcel.assets)
-        _say(f"publishing {names} to {destination.storage_account}/{destination.container} (stack {stack})")
-        with _container(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
-            publications = publish(
-                [parcel for parcel in parcels if parcel.assets],
-                stack,
-                destination,
-                container,
-                progress,
-                again=again,
-            )
+    with contextlib.ExitStack() as open_until_the_end:
+        trees = open_until_the_end.enter_context(CommitTrees(project_root()))
+        other = _other_stack(options.other, open_until_the_end)
+        parcels = [
+            parcel_of(folder, model, pins[folder], project_root(), trees, other) for folder, model in models.items()
+        ]
+        if any(parcel.assets for parcel in parcels):
+            credential, destination = _find(stack)
+            names = ", ".join(parcel.lock.model for parcel in parcels if parcel.assets)
+            _say(f"publishing {names} to {destination.storage_account}/{destination.container} (stack {stack})")
+            with _container(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
+                publications = publish(
+                    [parcel for parcel in parcels if parcel.assets],
+                    stack,
+                    destination,
+                    container,
+                    progress,
+                    again=again,
+                )
     done = {publication.lock.model: publication for publication in publications}
     results: list[dict[str, object]] = []
     for parcel in parcels:
@@ -110,23 +125,53 @@ def _asked(options: argparse.Namespace, stack: str) -> tuple[list[Path], str]:
     return model_folders(names), f"sluice release publish {what} --stack {stack}"
 
 
-def _load(folders: Sequence[Path], deployments: Sequence[str] | None) -> dict[Path, Model]:
+def _pins(stack: str, folders: Sequence[Path], deployments: Sequence[str] | None) -> dict[Path, dict[str, str]]:
+    """The releases that the stack file pins, by model and deployment."""
+    endpoints = settings_of(stack).endpoints
+    found: dict[Path, dict[str, str]] = {}
+    for folder in folders:
+        declared = endpoints[folder.name].deployments if folder.name in endpoints else {}
+        found[folder] = {
+            name: one.release
+            for name, one in declared.items()
+            if one.release is not None and (deployments is None or name in deployments)
+        }
+    return found
+
+
+def _load(
+    folders: Sequence[Path], deployments: Sequence[str] | None, pins: Mapping[Path, Mapping[str, str]]
+) -> dict[Path, Model]:
     """Return the models of these folders. Raises one error with all their problems."""
     from models.errors import ModelError
     from models.loader import list_deployments, load_models
 
-    loaded = load_models({folder: deployments or list_deployments(folder) for folder in folders})
+    asked = {folder: {**dict.fromkeys(deployments or list_deployments(folder)), **pins[folder]} for folder in folders}
+    loaded = load_models(asked)
     errors = [model for model in loaded.values() if isinstance(model, ModelError)]
     if errors:
         raise UsageError("\n".join(str(error) for error in errors))
     return {folder: model for folder, model in loaded.items() if not isinstance(model, ModelError)}
 
 
-def _parcels(models: Mapping[Path, Model]) -> list[Parcel]:
-    from models.publisher import Parcel, local_assets
-    from models.release_lock import read_lock
+def _other_stack(name: str | None, open_until_the_end: contextlib.ExitStack) -> OtherStack | None:
+    """The storage that `--from` names."""
+    if name is None:
+        return None
+    from azure.core.exceptions import ResourceNotFoundError
 
-    return [Parcel(lock=read_lock(folder), assets=local_assets(model)) for folder, model in models.items()]
+    from delivery.release_bytes import OtherStack
+
+    credential, destination = _find(name, file_among_stacks(name))
+    container = open_until_the_end.enter_context(_container(destination, credential))
+
+    def open_blob(blob: str) -> Any:
+        try:
+            return container.get_blob_client(blob).download_blob()
+        except ResourceNotFoundError:
+            return None
+
+    return OtherStack(stack=name, open=open_blob)
 
 
 def _summary(publication: Publication) -> str:
@@ -163,13 +208,13 @@ def model_folders(names: Sequence[str]) -> list[Path]:
     return [models / name for name in names]
 
 
-def _find(stack: str) -> tuple[TokenCredential, Destination]:
+def _find(stack: str, file: Path | None = None) -> tuple[TokenCredential, Destination]:
     from credentials.login import azure_credential
     from resource_manager.client import ArmClient
     from stacks.destination import find_destination
     from stacks.names import read_names, require_own_group
 
-    settings, names = read_names(stack)
+    settings, names = read_names(stack, file)
     credential = azure_credential()
     arm = ArmClient(credential)
     require_own_group(arm, settings, names)

@@ -34,7 +34,15 @@ def local_asset(kind: AssetKind, path: Path, asset_type: str) -> LocalAsset:
     if not files:
         raise ContentError(f"{path.name}/ holds no file that would be uploaded. Put the {kind} there")
     digest = asset_digest(kind, path.name, {relative: file_digest(file) for relative, file in files.items()})
-    return LocalAsset(kind=kind, path=path, name=path.name, digest=digest, asset_type=asset_type, files=tuple(files))
+    return LocalAsset(
+        kind=kind,
+        path=path,
+        name=path.name,
+        digest=digest,
+        asset_type=asset_type,
+        files=tuple(files),
+        is_file=not path.is_dir(),
+    )
 
 
 def list_files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -73,7 +73,11 @@ def document_of(deployment: DeploymentSpec, folder: Path, commit: str) -> Releas
         ),
         commit=commit,
         places={
-            part: Place(name=assets[part].name, path=PurePath(os.path.relpath(assets[part].path, folder)).as_posix())
+            part: Place(
+                name=assets[part].name,
+                path=PurePath(os.path.relpath(assets[part].path, folder)).as_posix(),
+                is_file=assets[part].is_file,
+            )
             for part in PARTS
             if part in assets
         },
@@ -106,6 +110,7 @@ def _asset(document: ReleaseDocument, kind: AssetKind, folder: Path) -> LocalAss
         digest=named["content"],
         asset_type=named["type"],
         files=tuple(entry.path for entry in document.files_of(part)),
+        is_file=place.is_file,
     )
 
 

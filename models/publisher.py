@@ -1,21 +1,23 @@
-"""Uploads models' local assets by content, each file once, and finally records each model in its release lock.
+"""Uploads models' assets by content, each file once, and finally records each model in its release lock.
 
 A blob's path contains the digest of its asset, so no upload ever replaces other content; a second run finds what the
-first one uploaded, wherever that was killed. Files of all models are uploaded in parallel. This module neither finds
-the storage account (stacks/destination.py) nor declares the assets (the Pulumi program).
+first one uploaded, wherever that was killed. Files of all models are uploaded in parallel, each is hashed while it is
+sent. This module neither finds the storage account (stacks/destination.py) nor declares the assets (the Pulumi
+program); where the bytes come from is a `Source` (models/asset_source.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from models.content import file_digest, list_files, local_asset
+from models.asset_source import Fingerprint, FolderSource, HashedStream, Source
+from models.content import ContentError
 from models.errors import PublishError
 from models.release_lock import PublishedAsset, ReleaseLock, StackRecord, model_uri, write_record
-from models.spec import AssetKind, LocalAsset, Model
+from models.spec import AssetKind, LocalAsset, Model, asset_digest
 from models.storage_errors import in_words
+from models.upload_progress import Parts, Progress, readable
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -57,16 +59,12 @@ class Parcel:
 
     lock: ReleaseLock
     assets: Sequence[LocalAsset]
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Where the bytes of an asset come from, by its digest; without an entry, from its own path."""
 
-
-class Progress(Protocol):
-    """Shows the progress of an upload; called from several threads."""
-
-    def say(self, line: str) -> None:
-        """Report one file."""
-
-    def advance(self, size: int) -> None:
-        """Count bytes that have arrived or existed already."""
+    def source_of(self, asset: LocalAsset) -> Source:
+        """Where the bytes of one of its assets come from."""
+        return self.sources.get(asset.digest) or FolderSource(asset)
 
 
 def local_assets(model: Model) -> list[LocalAsset]:
@@ -82,7 +80,7 @@ def local_assets(model: Model) -> list[LocalAsset]:
 
 def total_bytes(parcels: Iterable[Parcel]) -> int:
     """Return the size of all files, including those that exist already."""
-    return sum(upload.path.stat().st_size for upload in _uploads(parcels))
+    return sum(parcel.source_of(asset).total_bytes() for parcel in parcels for asset in parcel.assets)
 
 
 def publish(
@@ -99,16 +97,15 @@ def publish(
     `again` is the command to run after a failure. Raises PublishError or LockError after writing the locks of the other
     models.
     """
-    uploads = _uploads(parcels)
+    plans, errors = _planned(parcels, destination, again)
+    uploads = [upload for own in plans.values() for upload in own]
     sent, failure = _upload_all(uploads, container, progress)
     publications: list[Publication] = []
-    errors: list[PublishError] = [in_words(failure, destination, again)] if failure else []
+    if failure is not None:
+        errors.append(failure if isinstance(failure, PublishError) else in_words(failure, destination, again))
     for parcel in parcels:
-        own = [upload for upload in uploads if upload.model == parcel.lock.model]
-        if not all(upload in sent for upload in own):
-            continue
-        if changed := [error for asset in parcel.assets if (error := _change_of(asset))]:
-            errors += changed
+        own = plans.get(parcel.lock.model)
+        if own is None or not all(upload in sent for upload in own):
             continue
         record = record_of(parcel.lock.model, parcel.assets, destination)
         written, lock_changed = write_record(parcel.lock, stack, record)
@@ -132,20 +129,48 @@ def publish(
 class _Upload:
     """One file to upload."""
 
-    model: str
     asset: LocalAsset
+    source: Source
     blob: str
-    path: Path
+    file: Fingerprint
 
 
-def _uploads(parcels: Iterable[Parcel]) -> list[_Upload]:
-    """Return every file of every parcel."""
-    return [
-        _Upload(parcel.lock.model, asset, f"{blob_prefix(parcel.lock.model, asset)}/{relative}", path)
-        for parcel in parcels
-        for asset in parcel.assets
-        for relative, path in list_files(asset.path)
-    ]
+def _planned(
+    parcels: Iterable[Parcel], destination: Destination, again: str
+) -> tuple[dict[str, list[_Upload]], list[PublishError]]:
+    """Return every file of every parcel by its model, without the models that have changed since they were read."""
+    plans: dict[str, list[_Upload]] = {}
+    errors: list[PublishError] = []
+    for parcel in parcels:
+        try:
+            files = {asset.digest: parcel.source_of(asset).files() for asset in parcel.assets}
+        except (OSError, ContentError) as error:
+            errors.append(in_words(error, destination, again))
+            continue
+        if changed := [asset for asset in parcel.assets if _digest_of(asset, files[asset.digest]) != asset.digest]:
+            errors += [
+                PublishError(
+                    f"{asset.path} was changed while it was published; the release lock was not written. Run the "
+                    "command again"
+                )
+                for asset in changed
+            ]
+            continue
+        plans[parcel.lock.model] = [
+            _Upload(
+                asset,
+                parcel.source_of(asset),
+                f"{blob_prefix(parcel.lock.model, asset)}/{file.path}",
+                file,
+            )
+            for asset in parcel.assets
+            for file in files[asset.digest]
+        ]
+    return plans, errors
+
+
+def _digest_of(asset: LocalAsset, files: Iterable[Fingerprint]) -> str:
+    return asset_digest(asset.kind, asset.name, {file.path: file.sha256 for file in files})
 
 
 def _upload_all(
@@ -155,8 +180,8 @@ def _upload_all(
 
     After a failure no further upload begins: the same cause would stop the others.
     """
-    small = [upload for upload in uploads if upload.path.stat().st_size <= LARGE_BYTES]
-    large = [upload for upload in uploads if upload not in set(small)]
+    small = [upload for upload in uploads if upload.file.size <= LARGE_BYTES]
+    large = [upload for upload in uploads if upload.file.size > LARGE_BYTES]
     sent: dict[_Upload, int | None] = {}
     for group, at_once in ((small, SMALL_AT_ONCE), (large, LARGE_AT_ONCE)):
         with ThreadPoolExecutor(max_workers=at_once) as pool:
@@ -175,7 +200,7 @@ def _upload_all(
 def blob_prefix(model: str, asset: LocalAsset) -> str:
     """Return the folder of an asset's files in the container; a model file keeps its own name there."""
     prefix = f"sluice/{model}/{asset.digest}"
-    return f"{prefix}/{asset.name}" if asset.kind is AssetKind.MODEL and asset.path.is_dir() else prefix
+    return f"{prefix}/{asset.name}" if asset.kind is AssetKind.MODEL and not asset.is_file else prefix
 
 
 def record_of(model: str, assets: Iterable[LocalAsset], destination: Destination) -> StackRecord:
@@ -205,62 +230,47 @@ def _upload(container: "ContainerClient", upload: _Upload, progress: Progress) -
     """Upload one file unless it exists; return its size, or None if it existed."""
     from azure.core.exceptions import ResourceNotFoundError
 
-    asset, path = upload.asset, upload.path
-    digest, size = file_digest(path), path.stat().st_size
+    asset, file = upload.asset, upload.file
     client = container.get_blob_client(upload.blob)
-    label = f"{asset.kind} {asset.name} {asset.digest[:12]}: {path.name} ({_readable(size)})"
+    label = f"{asset.kind} {asset.name} {asset.digest[:12]}: {file.path.rpartition('/')[2]} ({readable(file.size)})"
     try:
         there = client.get_blob_properties()
-        if there.size == size and (there.metadata or {}).get(DIGEST_METADATA) == digest:
+        if there.size == file.size and (there.metadata or {}).get(DIGEST_METADATA) == file.sha256:
             progress.say(f"{label} is there")
-            progress.advance(size)
+            progress.advance(file.size)
             return None
     except ResourceNotFoundError as error:
         if getattr(error, "error_code", None) == "ContainerNotFound":
             raise
-    parts = _Parts(label, progress)
-    with path.open("rb") as stream:
+    parts = Parts(label, progress)
+    large = file.size > LARGE_BYTES
+    with upload.source.open(file.path) as opened:
+        stream = HashedStream(opened)
+        content: Any = stream if large else stream.read(file.size + 1)  # the client reads a stream; it names IO[bytes]
+        if not large and not stream.has_passed(file):
+            raise _changed(upload)
         # A blob becomes visible only when all of it has arrived, so a kill leaves either no blob or a complete one.
         client.upload_blob(
-            stream,
-            length=size,
+            content,
+            length=file.size,
             overwrite=True,
-            metadata={DIGEST_METADATA: digest},
-            progress_hook=parts if size > LARGE_BYTES else None,
-            max_concurrency=PARTS_AT_ONCE if size > LARGE_BYTES else 1,
+            metadata={DIGEST_METADATA: file.sha256},
+            progress_hook=parts if large else None,
+            max_concurrency=PARTS_AT_ONCE if large else 1,
         )
+        if not stream.has_passed(file):
+            client.delete_blob()
+            raise _changed(upload)
     progress.say(f"{label} is uploaded")
-    progress.advance(size - parts.seen)
-    return size
+    progress.advance(file.size - parts.seen)
+    return file.size
 
 
-def _change_of(asset: LocalAsset) -> PublishError | None:
-    """Return an error if the file changed during its upload; the blob would be stored under the wrong digest."""
-    now = local_asset(asset.kind, asset.path, asset.asset_type)
-    if now.digest == asset.digest:
-        return None
+def _changed(upload: _Upload) -> PublishError:
     return PublishError(
-        f"{asset.path} was changed while it was uploaded; the release lock was not written. Run the command again"
+        f"{upload.file.path} of {upload.asset.path} was changed while it was published; the release lock was not "
+        "written. Run the command again"
     )
-
-
-def _readable(size: int) -> str:
-    return f"{size / 1024:.0f} kB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
-
-
-class _Parts:
-    """Counts the parts of a large file, and reports each tenth of it."""
-
-    def __init__(self, label: str, progress: Progress) -> None:
-        self.label, self.progress, self.seen, self.tenth = label, progress, 0, 0
-
-    def __call__(self, current: int, total: int | None) -> None:
-        self.progress.advance(max(0, current - self.seen))
-        self.seen = max(self.seen, current)
-        tenth = current * 10 // total if total else 0
-        if tenth > self.tenth:
-            self.tenth = tenth
-            self.progress.say(f"{self.label}: {tenth * 10} %")
 
 
 def as_values(publication: Publication, stack: str) -> dict[str, object]:

@@ -50,6 +50,7 @@ class Place:
 
     name: str
     path: str  # relative to the model's folder, POSIX; may begin with ../
+    is_file: bool = False  # a single file; False: a folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +297,7 @@ def _document(values: Any) -> ReleaseDocument:
         ),
         commit=_text(values["commit"]),
         places={
-            _part(part): Place(name=_text(one["name"]), path=_text(one["path"]))
+            _part(part): Place(name=_text(one["name"]), path=_text(one["path"]), is_file=_flag(one["is_file"]))
             for part, one in values["places"].items()
         },
         environment=Environment(
@@ -319,6 +320,12 @@ def _text(value: Any) -> str:
 def _size(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"a size in bytes is expected, got {json.dumps(value)}")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false is expected, got {json.dumps(value)}")
     return value
 
 

@@ -38,6 +38,7 @@ class LocalAsset:
     digest: str  # sha256 hex of relative paths and bytes (for a model, also of its name)
     asset_type: str  # for a model: custom_model | mlflow_model | triton_model; for code: "code"
     files: tuple[str, ...]  # relative POSIX paths, sorted; for a single file its own name
+    is_file: bool = False  # a single file; False: a folder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,13 +56,7 @@ def read_settings(stack: str, file: Path | None = None) -> tuple["Settings", str
 
     `file` is the stack file, None for the one that the next `pulumi up` reads.
     """
-    from settings import parse_settings
-
-    config = _config(stack, file or stack_file_path(stack))
-    raw = {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
-    if LOCATION in config:
-        raw["location"] = config[LOCATION]
-    settings = parse_settings(raw, stack=stack, today=date.today())
+    settings, config = _settings(stack, file or stack_file_path(stack))
     named = [config.get(SUBSCRIPTION), *map(os.environ.get, SUBSCRIPTION_VARIABLES)]
     subscription = next((str(one) for one in named if one), None)
     if subscription is None:
@@ -71,6 +65,22 @@ def read_settings(stack: str, file: Path | None = None) -> tuple["Settings", str
             "Run `export ARM_SUBSCRIPTION_ID=$(az account show --query id --output tsv)`."
         )
     return settings, subscription
+
+
+def settings_of(stack: str) -> "Settings":
+    """Return a stack's settings, whatever its subscription. Raises UsageError and SettingsError."""
+    return _settings(stack, stack_file_path(stack))[0]
+
+
+def _settings(stack: str, file: Path) -> tuple["Settings", dict[str, Any]]:
+    """Return a stack's settings and all of its config."""
+    from settings import parse_settings
+
+    config = _config(stack, file)
+    raw = {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
+    if LOCATION in config:
+        raw["location"] = config[LOCATION]
+    return parse_settings(raw, stack=stack, today=date.today()), config
 
 
 def stack_file_error(stack: str) -> Exception | None:

@@ -15,7 +15,10 @@ from cli.main import main
 from cli.release import model_folders
 from command_errors import UsageError
 from models import azureml
+from models.loader import load_model
+from models.pin import document_of
 from models.publisher import Destination
+from models.release_document import write
 from models.release_lock import read_lock
 from tests.models.blob_server import BlobServer
 from tests.models.conftest import EXAMPLE
@@ -85,7 +88,7 @@ def project(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch)
     for name in ("SLUICE_RELEASE_LOCKS", "PULUMI_OPTION_CONFIG_FILE", "PULUMI_STACK"):
         monkeypatch.delenv(name, raising=False)
 
-    def find(stack: str) -> tuple[Any, Destination]:
+    def find(stack: str, file: Path | None = None) -> tuple[Any, Destination]:
         project.signed_in += 1
         return None, project.destination
 
@@ -123,6 +126,33 @@ def test_several_models_take_one_start_and_one_login(
     assert "release.lock.yml written; commit it" in out
     assert "publishing shop, fraud to stshop/store (stack dev)" in err
     assert "about.json (0 kB) is uploaded" in err  # no bar without a terminal: one line per file
+
+
+@STARTS_AZURE_AI_ML
+def test_a_pin_of_the_stack_file_is_published_in_place_of_what_the_folder_says(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project.root / "models" / "shop"
+    spec = load_model(folder, ["blue"]).deployments["blue"]
+    document = document_of(spec, folder, "c" * 40)
+    write(project.root, document)
+    for name in ("blue.yml", "green.yml", "amber.yml"):
+        (folder / name).unlink()
+    stack_file = project.root / "Pulumi.dev.yaml"
+    deployments = {"blue": {"release": document.short}}
+    stack_file.write_text(
+        stack_file.read_text().replace("shop: {}", f"shop: {json.dumps({'deployments': deployments})}")
+    )
+    assert main(["release", "publish", "shop", "--stack", "dev"]) == 0
+    assert "shop: 3 files were uploaded" in capsys.readouterr().out
+    assert len(read_lock(folder).stacks["dev"].assets) == 2
+
+    (folder / "src" / "score.py").write_text("# the next release\n")
+    project.server.blobs.clear()
+    assert main(["release", "publish", "shop", "--stack", "dev"]) == 2
+    error = capsys.readouterr().err
+    assert f"the bytes of score.py of release {document.short} are nowhere" in error
+    assert "Give --from STACK" in error
 
 
 @STARTS_AZURE_AI_ML

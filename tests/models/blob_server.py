@@ -61,6 +61,23 @@ class BlobServer:
             def do_PUT(self) -> None:
                 self._answer()
 
+            def do_GET(self) -> None:
+                path = unquote(urlsplit(self.path).path).removeprefix("/account/")
+                server.requests.append(f"GET {path}")
+                if path not in server.blobs:
+                    return self._send(404, {"x-ms-error-code": "BlobNotFound"})
+                content = server.blobs[path][0]
+                headers = {"Content-Range": f"bytes 0-{len(content) - 1}/{len(content)}", "ETag": '"1"', **DATED}
+                self._send(206, {**headers, "x-ms-blob-type": "BlockBlob"}, length=len(content))
+                self.wfile.write(content)
+                return None
+
+            def do_DELETE(self) -> None:
+                path = unquote(urlsplit(self.path).path).removeprefix("/account/")
+                server.requests.append(f"DELETE {path}")
+                del server.blobs[path]
+                self._send(202, DATED)
+
             def _answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 url = urlsplit(self.path)

@@ -42,7 +42,10 @@ def a_document(model: str = "shop", *, weights: bytes = b"weights", **changes: A
         "conda": "dependencies:\n- python=3.11\n",
         "files": files,
         "commit": COMMIT,
-        "places": {"model": Place(name="model.bin", path="model.bin"), "code": Place(name="src", path="src")},
+        "places": {
+            "model": Place(name="model.bin", path="model.bin", is_file=True),
+            "code": Place(name="src", path="src"),
+        },
         "environment": Environment(image=IMAGE, name=None, inference_config=None),
         "defaults": {
             "body": {"instanceType": "Standard_DS3_v2", "appInsightsEnabled": True},

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from azure.storage.blob import ContainerClient
 
-from models import publisher
+from models import asset_source, publisher
 from models.content import ContentError, local_asset
 from models.errors import NoUploadRightError, OutsideNetworkError, PublishError, StorageUnavailableError
-from models.publisher import Destination, Parcel, Progress, Publication, publish, total_bytes
+from models.publisher import Destination, Parcel, Publication, publish, total_bytes
 from models.release_lock import published, read_lock
 from models.spec import AssetKind, LocalAsset
+from models.upload_progress import Progress
 from tests.models.blob_server import BlobServer
 
 WORKSPACE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
@@ -138,7 +139,7 @@ def test_a_blob_whose_content_does_not_match_its_path_is_replaced(project: Proje
 def test_a_file_changed_during_its_upload_is_not_recorded(project: Project) -> None:
     before = project.assets
     (project.folder / "blue" / "model.bin").write_bytes(b"others!")
-    with pytest.raises(PublishError, match=r"was changed while it was uploaded; the release lock was not written"):
+    with pytest.raises(PublishError, match=r"was changed while it was published; the release lock was not written"):
         project.publish(before)
     assert not read_lock(project.folder).path.exists()
 
@@ -225,7 +226,7 @@ def test_what_fails_for_one_model_leaves_the_others_recorded(project: Project, s
     parcels = several(project, "one", "two", "three")
     changed = project.folder.with_name("two") / "src" / "score.py"
     changed.write_text("# saved during the upload")
-    with pytest.raises(PublishError, match="two/src was changed while it was uploaded"):
+    with pytest.raises(PublishError, match="two/src was changed while it was published"):
         publish_parcels(parcels, project.destination, project)
     recorded = [name for name in ("one", "two", "three") if read_lock(project.folder.with_name(name)).stacks]
     assert recorded == ["one", "three"]
@@ -243,6 +244,6 @@ def test_a_file_that_vanishes_is_named_and_no_traceback(project: Project, monkey
     def vanished(path: Path) -> str:
         raise ContentError(f"{path.name} cannot be read: No such file or directory. Fix its permissions")
 
-    monkeypatch.setattr(publisher, "file_digest", vanished)
+    monkeypatch.setattr(asset_source, "file_digest", vanished)
     with pytest.raises(PublishError, match=r"a file cannot be read: .*then run `sluice release publish shop"):
         project.publish()
