@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.errors import ReleaseError
-from models.release_document import check, document_path, parse, read, write
+from models.release_document import check, parse, read, write
 from tests.models.release_documents import a_document
 
 DOCUMENT = a_document()
@@ -26,7 +26,6 @@ def test_a_document_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert write(tmp_path, DOCUMENT)
     path = tmp_path / DOCUMENT.path
     assert path.relative_to(tmp_path).as_posix() == f"models/shop/releases/{DOCUMENT.content[:16]}.json"
-    assert path == document_path(tmp_path, "shop", DOCUMENT.content)
     for digits in (DOCUMENT.short, DOCUMENT.content[:40], DOCUMENT.content):
         assert read(tmp_path, "shop", digits) == DOCUMENT
     assert [entry.path for entry in DOCUMENT.files_of("code")] == ["score.py"]
