@@ -117,6 +117,11 @@ class ReleaseDocument:
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
 
+def document_path(root: Path, model: str, digits: str) -> Path:
+    """Return the file of a content; `root` is the project's folder, `digits` are 16 or more of the content digest."""
+    return root / "models" / model / RELEASES_FOLDER / f"{digits[:SHORT]}.json"
+
+
 def read(root: Path, model: str, digits: str) -> ReleaseDocument:
     """Return the document of a content; `root` is the project's folder, `digits` are 16 to 64 of the content digest.
 
