@@ -16,19 +16,20 @@ from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.version_aliases import omit_version_aliases
 from settings import load_settings
-from stack_config import Network
 
 omit_version_aliases()
 today = date.today()
 settings = load_settings(today)
 declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models", today=today)
-public = settings.network is Network.PUBLIC
+public = declaration.network.is_public
 
 platform = Platform(
     "platform",
     PlatformArgs(
         placement=declaration.placement,
-        enable_public_access=public,
+        network=declaration.network,
+        cloud=settings.cloud,
+        service_rules=declaration.service_rules,
         protect=declaration.protect,
         protect_vault=settings.protect,
         storage_redundancy=settings.storage.redundancy,

@@ -24,6 +24,7 @@ from config_values import (
 )
 from gate_config import FUNCTION_PATTERN, URL_PATTERN
 from naming import NAME_PATTERN
+from network_config import HOST_PATTERN, PORTS_PATTERN, RESOURCE_ID_PATTERN, VNET_ID_PATTERN, ZONE_ID_PATTERN
 from problem import Problem
 from stack_config import Settings
 
@@ -68,6 +69,13 @@ _PATTERNS = {
     RELEASE_PATTERN: "must be 16 to 64 hexadecimal digits in lower case, the content of a release document "
     "(models/<model>/releases/<16 hex>.json)",
     VARIABLE_PATTERN: "must be the name of an environment variable, not its value: letters, digits and underscores",
+    HOST_PATTERN: "must be a host name, such as pypi.org or *.pypi.org",
+    PORTS_PATTERN: "must be ports or ranges separated by commas, such as 443 or 8000-8010, or *",
+    RESOURCE_ID_PATTERN: "must be the ARM id of a resource, /subscriptions/<id>/resourceGroups/<group>/providers/...",
+    VNET_ID_PATTERN: "must be the ARM id of a virtual network (az network vnet show --query id)",
+    ZONE_ID_PATTERN: "must be the ARM id of a private DNS zone (az network private-dns zone show --query id)",
+    r"^privatelink\.[a-z0-9.-]+$": "must be the name of a private DNS zone, such as privatelink.azurecr.io",
+    r"^[A-Za-z][A-Za-z0-9.]*$": "must be a service tag of Azure, such as AzureFrontDoor.FirstParty",
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
     r"^\S(.*\S)?$": "must be a name without spaces at its ends",
 }
@@ -110,8 +118,8 @@ def _is_echo(detail: ErrorDetails) -> bool:
 
 
 def _key(path: list[int | str]) -> str:
-    if path == ["location"]:
-        return "azure-native:location"
+    if path in (["location"], ["cloud"]):
+        return {"location": "azure-native:location", "cloud": "azure-native:environment"}[str(path[0])]
     head, *rest = path or ["", ""]
     if ":" in str(head):
         return str(head)

@@ -22,6 +22,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 import fleet_config
 import gate_config
+import network_config
 import rollout_config
 import stack_config
 from fleet_config import FleetSettings
@@ -30,7 +31,7 @@ from stack_config import StackConfig
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The dialect that YAML language servers know best."""
 
-MODULES = (stack_config, rollout_config, gate_config, fleet_config)
+MODULES = (stack_config, network_config, rollout_config, gate_config, fleet_config)
 """Where the models are."""
 
 
@@ -51,6 +52,9 @@ class _EditorSchema(GenerateJsonSchema):
 def stack_file_schema() -> dict[str, Any]:
     """The schema of a whole stack file."""
     config, definitions = _described(StackConfig)
+    network = config["properties"]["network"]
+    modes = {"enum": [mode.value for mode in network_config.Network]}
+    config["properties"]["network"] = {"description": network.pop("description"), "anyOf": [modes, network]}
     keys = {f"sluice:{key}": schema for key, schema in config["properties"].items()}
     known = "|".join(key.removeprefix("sluice:") for key in keys)
     return {

@@ -133,6 +133,20 @@ class Names:
         return _cut(f"vnet-{self.base}", 64)
 
     @property
+    def nat_gateway(self) -> str:
+        """Up to 80 characters."""
+        return _cut(f"ng-{self.base}", 80)
+
+    @property
+    def nat_address(self) -> str:
+        """Of the NAT gateway's public address, up to 80 characters."""
+        return _cut(f"pip-{self.base}-nat", 80)
+
+    def peering(self, network_id: str) -> str:
+        """Up to 80 characters, unique in the network; the hash tells networks of one name apart."""
+        return _cut(f"peer-{network_id.rsplit('/', 1)[1]}", 73) + f"-{_hash(network_id.lower(), 6)}"
+
+    @property
     def image_build_compute(self) -> str:
         """Compute names are unique in the workspace only, 3 to 24 characters."""
         return "image-build"

@@ -10,23 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from network_config import Network
+from network_plan import ADDRESS_SPACE, ISOLATION, LAYOUT, MODES, NetworkPlan
 from problem import Problem
-from stack_config import Network, Redundancy, Settings
+from stack_config import Redundancy, Settings
 
 __all__ = [
-    "ADDRESS_SPACE",
-    "ISOLATION",
     "MAX_TAGS",
+    "NETWORK",
     "PROTECTED_RETENTION_DAYS",
     "RETENTION_DAYS",
     "PlatformRecord",
     "refused_changes",
 ]
 
-ADDRESS_SPACE = "10.90.0.0/22"
-"""Of a private stack's virtual network."""
-ISOLATION = "AllowInternetOutbound"
-"""Of a private workspace's managed network: deployments may fetch packages from the internet."""
 PROTECTED_RETENTION_DAYS = 90
 """Azure's maximum for a deleted vault: in a private stack."""
 RETENTION_DAYS = 7
@@ -63,15 +60,15 @@ _FIXED = (
         "that they were created in",
     ),
     _Fixed(
-        "sluice:address-space",
+        ADDRESS_SPACE,
         "the address space of the virtual network",
         "its subnets are in use by private endpoints",
         follows_network=True,
     ),
     _Fixed(
-        "sluice:isolation",
+        ISOLATION,
         "the isolation of the managed network",
-        "Azure cannot loosen a managed network",
+        "Azure cannot loosen a managed network, and whether it can tighten one is unclear in its documents",
         follows_network=True,
     ),
     _Fixed(
@@ -100,11 +97,11 @@ class PlatformRecord:
     endpoints: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: Settings, endpoints: Iterable[str]) -> PlatformRecord:
+    def of(cls, settings: Settings, network: NetworkPlan, endpoints: Iterable[str]) -> PlatformRecord:
         """What a stack declares now."""
         return cls(
             generation=settings.generation,
-            facts=facts(settings.network, settings.storage.redundancy),
+            facts=facts(network, settings.storage.redundancy),
             endpoints=tuple(sorted(endpoints)),
         )
 
@@ -115,7 +112,7 @@ class PlatformRecord:
         names = [name for tag, value in tags.items() if tag.startswith(ENDPOINTS) for name in value.split(",")]
         return cls(
             generation=int(generation) if generation.isdecimal() else None,
-            facts={fixed.tag: tags[fixed.tag] for fixed in _FIXED if fixed.tag in tags},
+            facts={tag: tags[tag] for tag in (*(fixed.tag for fixed in _FIXED), LAYOUT) if tag in tags},
             endpoints=tuple(sorted(filter(None, names))),
         )
 
@@ -132,16 +129,18 @@ class PlatformRecord:
         return {**generation, **self.facts, **packed}
 
 
-def facts(network: Network, redundancy: Redundancy) -> dict[str, str]:
+def facts(network: NetworkPlan, redundancy: Redundancy) -> dict[str, str]:
     """What cannot change under a stack with this network and storage, by tag."""
-    own = {NETWORK: network.value, "sluice:storage-redundancy": redundancy.value}
-    if network is Network.PUBLIC:
-        return {**own, "sluice:isolation": "Disabled", "sluice:vault-retention": str(RETENTION_DAYS)}
+    mode = Network.PUBLIC if network.is_public else Network.PRIVATE
+    own = {NETWORK: mode.value, "sluice:storage-redundancy": redundancy.value}
+    if network.is_public:
+        return {**own, ISOLATION: "Disabled", "sluice:vault-retention": str(RETENTION_DAYS)}
     return {
         **own,
-        "sluice:isolation": ISOLATION,
+        ISOLATION: MODES[network.isolation],
         "sluice:vault-retention": str(PROTECTED_RETENTION_DAYS),
-        "sluice:address-space": ADDRESS_SPACE,
+        ADDRESS_SPACE: network.address_space,
+        **({} if network.is_first_layout else {LAYOUT: network.layout}),
     }
 
 

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from config_errors import delay_problem, explain
 from config_values import DELAY_PATTERN, MAX_MIRROR_PERCENT
 from exit_codes import ExitCode
+from private_zones import PUBLIC
 from problem import Problem
 from skus import SkuError, check_sku
 from stack_config import Settings
@@ -30,8 +31,10 @@ __all__ = ["Settings", "SettingsError", "load_settings", "parse_settings"]
 
 NAMESPACE = "sluice"
 LOCATION = "azure-native:location"
+CLOUD, CLOUD_VARIABLE = "azure-native:environment", "ARM_ENVIRONMENT"
+"""Where azure-native looks for the cloud, in this order."""
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
-STRUCTURED = frozenset({"tags", "storage", "existing", "limits", "endpoints", "rollout"})
+STRUCTURED = frozenset({"network", "tags", "storage", "existing", "limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 ROLE_DELAY_VARIABLE = "SLUICE_ROLE_DELAY"
 """Environment variable that overrides `sluice:limits.role_delay`; 0s means no wait."""
@@ -58,10 +61,11 @@ def load_settings(today: date) -> Settings:
         namespace, _, key = full_key.partition(":")
         if full_key == LOCATION:
             raw["location"] = text
-        elif namespace == NAMESPACE:
+        elif namespace == NAMESPACE and key != "cloud":
             raw[key] = _structured(text) if key in STRUCTURED else text
-        elif _is_misspelt(namespace):
+        elif namespace == NAMESPACE or _is_misspelt(namespace):
             raw[full_key] = text
+    raw["cloud"] = CONFIG.get().get(CLOUD) or os.environ.get(CLOUD_VARIABLE) or PUBLIC
     return parse_settings(raw, stack=pulumi.get_stack(), today=today, role_delay=os.environ.get(ROLE_DELAY_VARIABLE))
 
 

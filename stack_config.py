@@ -8,7 +8,7 @@ here, as far as a JSON Schema can say them in the fields; rules between sections
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -40,14 +40,8 @@ from config_values import (
     seconds_of,
 )
 from naming import Names
+from network_config import Network, NetworkKey
 from rollout_config import RolloutSettings
-
-
-class Network(StrEnum):
-    """Who can reach the platform."""
-
-    PUBLIC = "public"
-    PRIVATE = "private"
 
 
 class Redundancy(StrEnum):
@@ -239,8 +233,8 @@ class StackConfig(Section):
 
     team: Team
     """Who owns the platform: part of names, tags and the cost view."""
-    network: Network
-    """public: reachable from the internet with authentication; private: from its virtual network only."""
+    network: NetworkKey
+    """Who can reach the platform: public, private, or a mapping with the mode and the layout of the network."""
     generation: Annotated[int, Field(ge=1, le=999)] = 1
     """From 2 on, part of the names that Azure keeps after a deletion; raise it to recreate a deleted stack at once."""
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)] = Field(default_factory=dict)
@@ -287,11 +281,13 @@ class Settings(StackConfig):
 
     stack: Annotated[str, StringConstraints(min_length=1)]
     location: Location
+    cloud: Literal["public", "usgovernment", "china"] = "public"
+    """Which Azure it is, as azure-native calls it."""
 
     @property
     def protect(self) -> bool:
         """Whether everything is protected against deletion, whatever it serves: in a private stack."""
-        return self.network is Network.PRIVATE
+        return self.network.mode is Network.PRIVATE
 
     def names(self, subscription_id: str) -> Names:
         """The stack's Azure names in a subscription."""

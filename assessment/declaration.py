@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from assessment.placement import Placement
 from endpoint_state import LiveDeployment, LiveEndpoint, Transition
 from models.spec import DeploymentSpec, Model
+from network_plan import NetworkPlan
 from stack_config import AutoscaleSettings
 
 __all__ = ["DIGEST_DIGITS", "DeploymentDeclaration", "EndpointDeclaration", "StackDeclaration"]
@@ -87,6 +88,10 @@ class StackDeclaration:
 
     placement: Placement
     """Where everything goes, and under which names and tags."""
+    network: NetworkPlan
+    """Who reaches the platform, and the layout of a private stack's network."""
+    service_rules: frozenset[str]
+    """Names of the outbound rules that Azure ML has added to the managed network of the workspace."""
     record_tags: Mapping[str, str]
     """Tags of the stack's identity that say what this update declares."""
     group_tags: Mapping[str, str]

@@ -30,10 +30,11 @@ from models.spec import (
     unknown_variables,
 )
 from naming import Names
+from network_config import Network
 from problem import Problem
 from rollout_config import RolloutSettings
 from skus import SkuError, check_sku, find_sku
-from stack_config import AutoscaleSettings, DeploymentSettings, EndpointSettings, Network, Settings
+from stack_config import AutoscaleSettings, DeploymentSettings, EndpointSettings, Settings
 from transitions import validate_transition
 
 __all__ = ["EndpointDraft", "check_without_files"]
@@ -171,7 +172,7 @@ class EndpointDraft:
         """Problems of the az ml files that depend on this stack or on the day."""
         endpoint = self.model.endpoint
         closed = endpoint.public_network_access == "Disabled" and endpoint.compute is None
-        if self.settings.network is Network.PUBLIC and closed:
+        if self.settings.network.mode is Network.PUBLIC and closed:
             yield Problem(
                 "public_network_access",
                 "public_network_access must not be disabled in a public stack, which has no private endpoint: no "
@@ -197,7 +198,10 @@ class EndpointDraft:
                     f"Write {MAX_INSTANCES} or less",
                     file=file,
                 )
-            if self.settings.network is Network.PRIVATE and spec.body.get("egressPublicNetworkAccess") == "Disabled":
+            if (
+                self.settings.network.mode is Network.PRIVATE
+                and spec.body.get("egressPublicNetworkAccess") == "Disabled"
+            ):
                 yield Problem(
                     "egress_public_network_access",
                     "egress_public_network_access must not be disabled in a private stack: that is the older network "

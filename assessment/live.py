@@ -17,8 +17,9 @@ from arm_id import ArmId
 from assessment.azure_reads import AzureReadError, Read, Resource, ask, require
 from endpoint_state import LiveEndpoint, LiveState, live_weights
 from naming import Names, endpoint_tags, endpoints_from_tags
+from network_plan import FIRST_PLAN, NetworkPlan
 from platform_record import PlatformRecord, facts
-from stack_config import Network, Redundancy
+from stack_config import Redundancy
 
 __all__ = [
     "AzureReadError",
@@ -51,6 +52,8 @@ class LiveStack:
     """Declared endpoints that exist, by name in Azure."""
     network_status: str | None = None
     """State of the workspace's managed network: Active when deployments can be created; None without such a network."""
+    outbound_rules: Mapping[str, str] = field(default_factory=dict)
+    """Category of each rule of the managed network, by name; `UserDefined` are those that somebody declared."""
     undeclared: tuple[LiveEndpoint, ...] = ()
     """Endpoints that an earlier update declared, that are still there, and that the stack file no longer has."""
     record: PlatformRecord | None = None
@@ -138,6 +141,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         known,
         workspace_guid=workspace["workspaceId"],
         network_status=_network_status(workspace),
+        outbound_rules=_outbound_rules(workspace),
         endpoints={name: endpoint for name, endpoint in endpoints.items() if name in declared},
         undeclared=tuple(endpoint for name, endpoint in endpoints.items() if name not in declared),
     )
@@ -153,7 +157,7 @@ def _record(group: Resource, workspace: Resource | None, identity: Resource | No
     known: Mapping[str, str] = {}
     if workspace is not None:
         closed = str(workspace.get("publicNetworkAccess") or "").lower() == "disabled"
-        known = facts(Network.PRIVATE if closed else Network.PUBLIC, Redundancy.LRS)
+        known = facts(FIRST_PLAN if closed else NetworkPlan(is_public=True), Redundancy.LRS)
     endpoints = tuple(endpoints_from_tags(group.get("tags") or {}))
     return PlatformRecord(generation=1, facts=known, endpoints=endpoints)
 
@@ -228,6 +232,11 @@ class Reads:
     def _add(self, resource_id: str, function: str, arguments: Mapping[str, str]) -> str:
         self.questions[resource_id] = Read(what=resource_id, function=f"azure-native:{function}", arguments=arguments)
         return resource_id
+
+
+def _outbound_rules(workspace: Resource) -> dict[str, str]:
+    rules = (workspace.get("managedNetwork") or {}).get("outboundRules") or {}
+    return {name: str((rule or {}).get("category") or "UserDefined") for name, rule in rules.items()}
 
 
 def _network_status(workspace: Resource) -> str | None:

@@ -7,6 +7,7 @@ even with `--skip-preview`. The checks of the whole stack are in `stack_problems
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,16 @@ import pulumi
 
 from assessment.declaration import StackDeclaration
 from assessment.endpoint import EndpointDraft, check_without_files
-from assessment.live import read_caller, read_stack
+from assessment.live import LiveStack, read_caller, read_stack
 from assessment.placement import Placement
 from assessment.problems import Refusal, collect, refusals_of
 from assessment.stack_problems import branch_problem, endpoint_names, former_names, meeting_problem, stack_problems
 from assessment.stack_warnings import stack_warnings
 from models.loader import load_models
 from models.spec import Model, with_variables
-from platform_record import PlatformRecord
+from network_plan import network_problems, plan_network
+from platform_record import NETWORK, PlatformRecord
+from private_zones import zone_names
 from stack_config import Settings
 from transitions import validate_removal
 
@@ -58,7 +61,9 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
     if taken := meeting_problem(settings, names, live):
         raise DeclarationError([taken], stack=settings.stack)
-    record = PlatformRecord.of(settings, declared_names)
+    network = plan_network(settings.network, _facts_before(settings, live))
+    problems += network_problems(network, zone_names(settings.cloud, network.storage_groups), stack=settings.stack)
+    record = PlatformRecord.of(settings, network, declared_names)
     problems += stack_problems(settings, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
     collect(problems, partial(validate_removal, removed, declared_names, stack=settings.stack))
@@ -83,12 +88,22 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     )
     return StackDeclaration(
         placement=placement,
+        network=network,
+        service_rules=frozenset(name for name in live.outbound_rules if name not in network.outbound),
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,
         role_delay_seconds=0 if live.workspace_exists else settings.limits.role_delay_seconds,
         protect=settings.protect or any(endpoint.protect for endpoint in endpoints),
         endpoints=tuple(endpoints),
     )
+
+
+def _facts_before(settings: Settings, live: LiveStack) -> Mapping[str, str] | None:
+    """What the stack that exists was created with; None for a new one and for one that gets another generation."""
+    record = live.record
+    if record is None or record.generation not in (None, settings.generation):
+        return None
+    return record.facts if record.facts.get(NETWORK) == settings.network.mode.value else None
 
 
 def _load(settings: Settings, models_folder: Path, problems: list[Refusal]) -> dict[str, Model]:

@@ -5,7 +5,7 @@ It knows whether the stack is public or private; the components it is made of kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -18,10 +18,12 @@ from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
 from components.key_vault import KeyVault, KeyVaultArgs
 from components.monitoring import Monitoring, MonitoringArgs
 from components.placement import AssociatedResources, EndpointHost, GroupPlacement, WorkspacePlacement
-from components.stack_outputs import WorkspaceOutputs
+from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
 from components.storage import Storage, StorageArgs
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
+from network_plan import NetworkPlan
+from private_zones import PUBLIC
 from stack_config import Redundancy
 
 __all__ = ["SUBSCRIPTION_TAG", "Platform", "PlatformArgs"]
@@ -37,10 +39,14 @@ class PlatformArgs:
     """*Required.* Names, region, tenant and tags."""
     protect_vault: bool
     """*Required.* Protect the vault, against purging too, which cannot be taken back."""
+    network: NetworkPlan
+    """*Required.* Who reaches the platform, and the layout of a private stack's network."""
+    cloud: str = PUBLIC
+    """*Optional.* Which Azure it is, as azure-native calls it; the public one by default."""
+    service_rules: Collection[str] = ()
+    """*Optional.* Names of the outbound rules that Azure ML has added to the managed network; none by default."""
     protect: bool = True
     """*Optional.* Protect group, stack identity and workspace against deletion; it does by default."""
-    enable_public_access: bool = False
-    """*Optional.* Whether it is reached from the internet; by default everything is behind private endpoints."""
     storage_redundancy: Redundancy = Redundancy.LRS
     """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
     role_delay_seconds: float = 0
@@ -63,7 +69,7 @@ class Platform(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Platform", name, {}, opts)
-        public = args.enable_public_access
+        public = args.network.is_public
         group = self._resource_group(name, args)
         placement = GroupPlacement.of(args.placement, name=group.name, id=group.id)
         self.after_identity = depend_on(self._stack_identity(name, args, group))
@@ -109,7 +115,8 @@ class Platform(pulumi.ComponentResource):
             WorkspaceArgs(
                 placement=placement,
                 associated=associated,
-                enable_public_access=public,
+                network=args.network,
+                service_rules=args.service_rules,
                 protect=args.protect,
                 role_delay_seconds=args.role_delay_seconds,
             ),
@@ -121,8 +128,9 @@ class Platform(pulumi.ComponentResource):
             associated=associated,
             log_analytics_id=monitoring.log_analytics_id,
         )
+        network: NetworkOutputs | None = None
         if not public:
-            self._add_private_access(name, workspace)
+            network = self._add_private_access(name, args, workspace)
         self.outputs = {
             "id": workspace.id,
             "name": workspace.workspace_name,
@@ -130,6 +138,8 @@ class Platform(pulumi.ComponentResource):
                 lambda workspace_id: f"https://ml.azure.com/home?wsid={workspace_id}&tid={placement.tenant_id}"
             ),
         }
+        if network is not None:
+            self.outputs["network"] = network
         self.register_outputs({"workspaceId": workspace.id})
 
     def _stack_identity(
@@ -169,7 +179,7 @@ class Platform(pulumi.ComponentResource):
             replace_on_changes=[f'tags["{SUBSCRIPTION_TAG}"]'],
         )
 
-    def _add_private_access(self, name: str, workspace: Workspace) -> None:
+    def _add_private_access(self, name: str, args: PlatformArgs, workspace: Workspace) -> NetworkOutputs:
         """Private endpoints for everything, and a cluster that builds images behind them."""
         # Imported here, because the SDK's network module takes longer to import than all others together and a public
         # stack does not need it.
@@ -179,6 +189,8 @@ class Platform(pulumi.ComponentResource):
             f"{name}-access",
             PrivateAccessArgs(
                 placement=self.host.placement,
+                network=args.network,
+                cloud=args.cloud,
                 associated=self.host.associated,
                 workspace_id=workspace.id,
                 workspace_identity=workspace.identity,
@@ -193,6 +205,7 @@ class Platform(pulumi.ComponentResource):
                 parent=self, depends_on=[access, workspace], transformations=[self.after_identity]
             ),
         )
+        return access.outputs
 
 
 def _subscription_tag(args: PlatformArgs) -> dict[str, str]:

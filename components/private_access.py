@@ -5,20 +5,24 @@ Deployments do not pass through here; they use the private endpoints that the ma
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 from pulumi_azure_native import network
 
+from arm_id import ArmId
 from components.identity import Grant, Identity
 from components.placement import AssociatedResources, GroupPlacement
-from components.private_network import ZONES, PrivateNetwork, PrivateNetworkArgs
+from components.private_network import PrivateNetwork, PrivateNetworkArgs
 from components.role_assignment import Role
+from components.stack_outputs import NetworkOutputs
+from network_plan import NetworkPlan
+from private_zones import GROUP_IDS, zones_of
 
 __all__ = ["PrivateAccess", "PrivateAccessArgs"]
 
-STORAGE_GROUPS = ("blob", "file", "queue", "table")
-"""Batch endpoints need queue and table."""
 READ_BY_WORKSPACE = ("blob", "file")
 """The workspace looks these private endpoints up when the account has no public address."""
 
@@ -29,6 +33,10 @@ class PrivateAccessArgs:
 
     placement: GroupPlacement
     """*Required.* Names, region and tags, and the group."""
+    network: NetworkPlan
+    """*Required.* Ranges, peerings, the way out, and whose DNS zones are used."""
+    cloud: str
+    """*Required.* Which Azure it is, as azure-native calls it; the names of zones depend on it."""
     associated: AssociatedResources
     """*Required.* Storage, vault and registry of the workspace."""
     workspace_id: pulumi.Input[str]
@@ -40,21 +48,31 @@ class PrivateAccessArgs:
 class PrivateAccess(pulumi.ComponentResource):
     """A virtual network from which everything of the stack is reached; depend on it to wait for the last endpoint."""
 
+    outputs: NetworkOutputs
+    """The stack's outputs for the network."""
+
     def __init__(self, name: str, args: PrivateAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:PrivateAccess", name, {}, opts)
         self._name = name
         self._args = args
+        groups = args.network.storage_groups
+        self._zones = zones_of(args.cloud, (*GROUP_IDS[:1], *groups, *GROUP_IDS[1:]))
         self._network = PrivateNetwork(
             name,
-            PrivateNetworkArgs(placement=args.placement),
+            PrivateNetworkArgs(
+                placement=args.placement,
+                network=args.network,
+                zones=[zone for zones in self._zones.values() for zone in zones],
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._latest: network.PrivateEndpoint | None = None
+        self._records: dict[str, pulumi.Output[Any]] = {}
         names = args.placement.names
         self._private_endpoint("workspace", args.workspace_id, "amlworkspace")
         self._private_endpoint("vault", args.associated.key_vault_id, "vault")
         self._private_endpoint("registry", args.associated.container_registry_id, "registry")
-        for group_id in STORAGE_GROUPS:
+        for group_id in groups:
             endpoint = self._private_endpoint(f"storage-{group_id}", args.associated.storage_account_id, group_id)
             if group_id in READ_BY_WORKSPACE:
                 reader = Grant(
@@ -64,6 +82,12 @@ class PrivateAccess(pulumi.ComponentResource):
                     scope_name=names.private_endpoint(f"storage-{group_id}"),
                 )
                 args.workspace_identity.grant(reader, prefix=name, parent=self)
+        self.outputs = {
+            "id": self._network.id,
+            "subnets": self._network.subnet_ids,
+            "peerings": {one: self._network.id.apply(_other_half(one)) for one in args.network.peer_with},
+            "records": self._records,
+        }
         self.register_outputs({})
 
     def _private_endpoint(self, purpose: str, target_id: pulumi.Input[str], group_id: str) -> network.PrivateEndpoint:
@@ -74,7 +98,7 @@ class PrivateAccess(pulumi.ComponentResource):
             private_endpoint_name=endpoint_name,
             resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
-            subnet=network.SubnetArgs(id=self._network.endpoint_subnet_id),
+            subnet=network.SubnetArgs(id=self._network.subnet_ids["endpoints"]),
             private_link_service_connections=[
                 network.PrivateLinkServiceConnectionArgs(
                     name=endpoint_name, private_link_service_id=target_id, group_ids=[group_id]
@@ -86,17 +110,37 @@ class PrivateAccess(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._latest] if self._latest else []),
         )
         self._latest = endpoint
+        if self._network.zone_ids:
+            self._write_records(purpose, endpoint, group_id)
+        else:
+            self._records[purpose] = endpoint.custom_dns_configs
+        return endpoint
+
+    def _write_records(self, purpose: str, endpoint: network.PrivateEndpoint, group_id: str) -> None:
         network.PrivateDnsZoneGroup(
             f"{self._name}-{purpose}-dns",
             private_dns_zone_group_name="default",
             private_endpoint_name=endpoint.name,
-            resource_group_name=args.placement.resource_group_name,
+            resource_group_name=self._args.placement.resource_group_name,
             private_dns_zone_configs=[
                 network.PrivateDnsZoneConfigArgs(
                     name=zone.replace(".", "-"), private_dns_zone_id=self._network.zone_ids[zone]
                 )
-                for zone in ZONES[group_id]
+                for zone in self._zones[group_id]
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return endpoint
+
+
+def _other_half(network_id: str) -> Callable[[str], str]:
+    """The command by which the owner of the other network connects it with ours, whose ARM id the result takes."""
+    other = ArmId.parse(network_id)
+
+    def command(ours: str) -> str:
+        return (
+            f"az network vnet peering create --subscription {other.subscription_id} --resource-group "
+            f"{other.resource_group} --vnet-name {other.name} --name {ours.rsplit('/', 1)[1]} --remote-vnet {ours} "
+            "--allow-vnet-access"
+        )
+
+    return command

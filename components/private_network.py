@@ -1,38 +1,21 @@
 """The client side of a private stack: a virtual network, its subnets, and the DNS zones of private addresses.
 
-The network that deployments run in is the workspace's own managed one, not this. Peering, gateways and firewalls are
-left to those who connect this network to others. Zone names are those of the Azure public cloud.
+The network that deployments run in is the workspace's own managed one, not this. Of a peering with another network,
+this is our half; gateways and firewalls are left to those who connect networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import network, privatedns
 
 from components.placement import GroupPlacement
-from platform_record import ADDRESS_SPACE
+from network_plan import NetworkPlan
 
-__all__ = ["ZONES", "PrivateNetwork", "PrivateNetworkArgs"]
-
-SUBNETS = {"endpoints": "10.90.0.0/24", "runners": "10.90.1.0/24"}
-"""`endpoints` holds private endpoints; `runners` is for what publishes and scores from inside (a CI agent, a jump
-host)."""
-
-ZONES: Mapping[str, tuple[str, ...]] = {
-    # Managed online endpoints have no private endpoint of their own: their scoring address is in the first zone.
-    "amlworkspace": ("privatelink.api.azureml.ms", "privatelink.notebooks.azure.net"),
-    "blob": ("privatelink.blob.core.windows.net",),
-    "file": ("privatelink.file.core.windows.net",),
-    "queue": ("privatelink.queue.core.windows.net",),
-    "table": ("privatelink.table.core.windows.net",),
-    # Not derived from the vault's public suffix, which is another name (vault.azure.net).
-    "vault": ("privatelink.vaultcore.azure.net",),
-    "registry": ("privatelink.azurecr.io",),
-}
-"""DNS zones by the group id of the private endpoint that fills them."""
+__all__ = ["PrivateNetwork", "PrivateNetworkArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +24,21 @@ class PrivateNetworkArgs:
 
     placement: GroupPlacement
     """*Required.* Names, region and tags, and the group."""
+    network: NetworkPlan
+    """*Required.* Ranges, peerings, the way out, and whose DNS zones are used."""
+    zones: Collection[str]
+    """*Required.* Names of the DNS zones that private endpoints need."""
 
 
 class PrivateNetwork(pulumi.ComponentResource):
     """A virtual network whose resolvers answer with private addresses."""
 
-    endpoint_subnet_id: pulumi.Output[str]
-    """ARM id of the subnet for private endpoints."""
-    zone_ids: Mapping[str, pulumi.Output[str]]
-    """ARM ids of the DNS zones by zone name."""
+    id: pulumi.Output[str]
+    """ARM id of the network."""
+    subnet_ids: Mapping[str, pulumi.Output[str]]
+    """ARM ids of its subnets: `endpoints` and `runners`."""
+    zone_ids: Mapping[str, pulumi.Input[str]]
+    """ARM ids of the DNS zones by zone name; empty where somebody else makes the records."""
 
     def __init__(self, name: str, args: PrivateNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:PrivateNetwork", name, {}, opts)
@@ -60,19 +49,72 @@ class PrivateNetwork(pulumi.ComponentResource):
             virtual_network_name=args.placement.names.virtual_network,
             resource_group_name=args.placement.resource_group_name,
             location=args.placement.location,
-            address_space=network.AddressSpaceArgs(address_prefixes=[ADDRESS_SPACE]),
+            address_space=network.AddressSpaceArgs(address_prefixes=[args.network.address_space]),
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        endpoints = self._subnet("endpoints", _endpoint_rules(), after=None)
+        endpoints = self._subnet("endpoints", args.network.endpoint_prefix, _endpoint_rules(), after=None)
         # Azure changes one subnet of a network at a time.
-        self._subnet("runners", _runner_rules(), after=endpoints)
-        self.endpoint_subnet_id = endpoints.id
-        self.zone_ids = {zone: self._zone(zone) for zones in ZONES.values() for zone in zones}
-        self.register_outputs({"endpointSubnetId": self.endpoint_subnet_id})
+        gateway = self._nat_gateway() if args.network.nat else None
+        runners = self._subnet("runners", args.network.runner_prefix, _runner_rules(), after=endpoints, gateway=gateway)
+        self._peer(runners)
+        self.id = self._network.id
+        self.subnet_ids = {"endpoints": endpoints.id, "runners": runners.id}
+        self.zone_ids = self._zones()
+        self.register_outputs({"endpointSubnetId": endpoints.id})
+
+    def _zones(self) -> Mapping[str, pulumi.Input[str]]:
+        plan = self._args.network
+        if not plan.has_records:
+            return {}
+        return plan.zone_ids if plan.zone_ids is not None else {zone: self._zone(zone) for zone in self._args.zones}
+
+    def _nat_gateway(self) -> network.NatGateway:
+        """The way out of the runners' subnet, with an address of its own."""
+        names, placement = self._args.placement.names, self._args.placement
+        address = network.PublicIPAddress(
+            f"{self._name}-nat-address",
+            public_ip_address_name=names.nat_address,
+            resource_group_name=placement.resource_group_name,
+            location=placement.location,
+            sku=network.PublicIPAddressSkuArgs(name="Standard"),
+            public_ip_allocation_method=network.IPAllocationMethod.STATIC,
+            tags=placement.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return network.NatGateway(
+            f"{self._name}-nat",
+            nat_gateway_name=names.nat_gateway,
+            resource_group_name=placement.resource_group_name,
+            location=placement.location,
+            sku=network.NatGatewaySkuArgs(name="Standard"),
+            public_ip_addresses=[network.SubResourceArgs(id=address.id)],
+            tags=placement.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _peer(self, last: pulumi.Resource) -> None:
+        """Our half of each peering, one after another; Azure connects them when the other half exists."""
+        for network_id in self._args.network.peer_with:
+            last = network.VirtualNetworkPeering(
+                f"{self._name}-{self._args.placement.names.peering(network_id)}",
+                virtual_network_peering_name=self._args.placement.names.peering(network_id),
+                virtual_network_name=self._network.name,
+                resource_group_name=self._args.placement.resource_group_name,
+                remote_virtual_network=network.SubResourceArgs(id=network_id),
+                allow_virtual_network_access=True,
+                allow_forwarded_traffic=True,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[last]),
+            )
 
     def _subnet(
-        self, purpose: str, rules: list[network.SecurityRuleArgs], *, after: pulumi.Resource | None
+        self,
+        purpose: str,
+        prefix: str,
+        rules: list[network.SecurityRuleArgs],
+        *,
+        after: pulumi.Resource | None,
+        gateway: network.NatGateway | None = None,
     ) -> network.Subnet:
         names = self._args.placement.names
         group = network.NetworkSecurityGroup(
@@ -89,7 +131,10 @@ class PrivateNetwork(pulumi.ComponentResource):
             subnet_name=names.subnet(purpose),
             virtual_network_name=self._network.name,
             resource_group_name=self._args.placement.resource_group_name,
-            address_prefix=SUBNETS[purpose],
+            address_prefix=prefix,
+            # Azure gives subnets of earlier API versions a way out of their own; one is enough, and it has an owner.
+            default_outbound_access=None if self._args.network.is_first_layout else False,
+            nat_gateway=network.SubResourceArgs(id=gateway.id) if gateway else None,
             network_security_group=network.NetworkSecurityGroupArgs(id=group.id),
             # Without it Azure lets private endpoints pass the group's rules unseen.
             private_endpoint_network_policies=network.VirtualNetworkPrivateEndpointNetworkPolicies.ENABLED,

@@ -6,12 +6,12 @@ endpoints when nothing is found under today's names (`assessment/live.py`). None
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
 
 import pulumi
 
-__all__ = ["DeploymentOutputs", "EndpointOutputs", "WorkspaceOutputs"]
+__all__ = ["DeploymentOutputs", "EndpointOutputs", "NetworkOutputs", "WorkspaceOutputs"]
 
 
 class DeploymentOutputs(TypedDict):
@@ -50,6 +50,19 @@ class EndpointOutputs(TypedDict):
     """The command that continues; null when there is nothing to do. `transitions.py` chooses it."""
 
 
+class NetworkOutputs(TypedDict):
+    """The virtual network of a private stack."""
+
+    id: pulumi.Output[str]
+    """ARM id."""
+    subnets: Mapping[str, pulumi.Output[str]]
+    """ARM ids of its subnets: `endpoints` and `runners`."""
+    peerings: Mapping[str, pulumi.Output[str]]
+    """By ARM id of the other network, the command that makes the other half of the peering."""
+    records: Mapping[str, pulumi.Output[Sequence[Mapping[str, object]]]]
+    """By private endpoint, the names and addresses to write into DNS, where this stack does not write them."""
+
+
 class WorkspaceOutputs(TypedDict):
     """The stack's workspace."""
 
@@ -59,3 +72,5 @@ class WorkspaceOutputs(TypedDict):
     """Name in Azure."""
     studio_url: pulumi.Output[str]
     """Its page in Azure ML studio."""
+    network: NotRequired[NetworkOutputs]
+    """Of a private stack."""

@@ -1,11 +1,11 @@
 """The Azure ML workspace: identity-based access to its storage, its own identity, and a managed network when private.
 
-It declares no compute (image_build.py) and no private endpoint (private_access.py). The managed network lets
-deployments reach the internet (conda and PyPI packages); approving single hosts needs a billed firewall.
+It declares no compute (image_build.py) and no private endpoint (private_access.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pulumi
@@ -14,7 +14,8 @@ from pulumi_azure_native import machinelearningservices as ml
 from components.identity import Grant, Identity, IdentityArgs
 from components.placement import AssociatedResources, GroupPlacement
 from components.role_assignment import Role
-from platform_record import ISOLATION
+from network_config import OutboundRule
+from network_plan import MODES, NetworkPlan
 
 __all__ = ["Workspace", "WorkspaceArgs"]
 
@@ -27,9 +28,11 @@ class WorkspaceArgs:
     """*Required.* Names, region and tags, and the group."""
     associated: AssociatedResources
     """*Required.* Storage, vault, registry and telemetry that it uses."""
-    enable_public_access: bool = False
-    """*Optional.* Whether it has a public address; by default it has none, and a managed network is provisioned with
-    it."""
+    network: NetworkPlan
+    """*Required.* Whether it has a public address, and what its deployments may reach. Without a public address, a
+    managed network is provisioned with it."""
+    service_rules: Collection[str] = ()
+    """*Optional.* Names of the outbound rules that Azure ML has added to the managed network; none by default."""
     protect: bool = True
     """*Optional.* The engine refuses to delete or replace it; it does by default."""
     role_delay_seconds: float = 0
@@ -49,7 +52,7 @@ class Workspace(pulumi.ComponentResource):
     def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Workspace", name, {}, opts)
         names = args.placement.names
-        public = args.enable_public_access
+        public = args.network.is_public
         self.identity = Identity(
             name,
             IdentityArgs(
@@ -81,7 +84,7 @@ class Workspace(pulumi.ComponentResource):
             public_network_access=(
                 ml.PublicNetworkAccessType.ENABLED if public else ml.PublicNetworkAccessType.DISABLED
             ),
-            managed_network=(None if public else ml.ManagedNetworkSettingsArgs(isolation_mode=ISOLATION)),
+            managed_network=None if public else _managed_network(args.network),
             # Azure provisions a managed network when it is first needed, but a deployment does not count as a need.
             provision_network_now=None if public else True,
             # The registry's own builder cannot reach a private registry. The cluster is declared after the workspace;
@@ -92,10 +95,7 @@ class Workspace(pulumi.ComponentResource):
                 parent=self,
                 protect=args.protect,
                 depends_on=[self.identity],
-                # Azure ML writes these; after a refresh the engine would want to remove them.
-                ignore_changes=(
-                    ["managedNetwork"] if public else ["managedNetwork.status", "managedNetwork.outboundRules"]
-                ),
+                ignore_changes=_written_by_azure(args),
                 custom_timeouts=pulumi.CustomTimeouts(create="90m", update="90m", delete="60m"),
             ),
         )
@@ -104,6 +104,51 @@ class Workspace(pulumi.ComponentResource):
         self.id = workspace.id
         self.workspace_name = workspace.name
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
+
+
+def _managed_network(network: NetworkPlan) -> ml.ManagedNetworkSettingsArgs:
+    """The network with the rules of the stack file alone: sending back the service's own is refused."""
+    rules = {name: _outbound_rule(rule) for name, rule in network.outbound.items()}
+    return ml.ManagedNetworkSettingsArgs(
+        isolation_mode=MODES[network.isolation], firewall_sku=network.firewall_sku, outbound_rules=rules or None
+    )
+
+
+def _outbound_rule(
+    rule: OutboundRule,
+) -> ml.FqdnOutboundRuleArgs | ml.PrivateEndpointOutboundRuleArgs | ml.ServiceTagOutboundRuleArgs:
+    if rule.fqdn is not None:
+        return ml.FqdnOutboundRuleArgs(type="FQDN", category="UserDefined", destination=rule.fqdn)
+    if rule.service_tag is not None:
+        return ml.ServiceTagOutboundRuleArgs(
+            type="ServiceTag",
+            category="UserDefined",
+            destination=ml.ServiceTagDestinationArgs(
+                service_tag=rule.service_tag,
+                protocol=rule.protocol,
+                port_ranges=rule.ports,
+                action=rule.action,
+                address_prefixes=list(rule.address_prefixes),
+            ),
+        )
+    return ml.PrivateEndpointOutboundRuleArgs(
+        type="PrivateEndpoint",
+        category="UserDefined",
+        destination=ml.PrivateEndpointDestinationArgs(
+            service_resource_id=rule.resource, subresource_target=rule.subresource, spark_enabled=rule.spark
+        ),
+    )
+
+
+def _written_by_azure(args: WorkspaceArgs) -> list[str]:
+    """What Azure ML writes into the workspace; after a refresh the engine would want to remove it."""
+    if args.network.is_public:
+        return ["managedNetwork"]
+    if not args.network.outbound:
+        return ["managedNetwork.status", "managedNetwork.outboundRules"]
+    rules = [f'managedNetwork.outboundRules["{name}"]' for name in sorted(args.service_rules)]
+    states = [f'managedNetwork.outboundRules["{name}"].status' for name in args.network.outbound]
+    return ["managedNetwork.status", *rules, *states]
 
 
 def _as_shown(resource_id: pulumi.Input[str]) -> pulumi.Output[str]:
@@ -130,7 +175,7 @@ def _grants(args: WorkspaceArgs) -> list[Grant]:
         ("registry-contributor", Role.CONTRIBUTOR, registry),
         ("insights-contributor", Role.CONTRIBUTOR, insights),
     ]
-    if not args.enable_public_access:
+    if not args.network.is_public:
         # On the group, because one of the connections to approve leads to the workspace, which does not exist yet.
         group = (args.placement.resource_group_id, names.resource_group)
         rights.append(("connection-approver", Role.NETWORK_CONNECTION_APPROVER, group))

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naming import MAX_ENDPOINT_NAME, NAME_PATTERN
+from network_plan import FIRST_PLAN, NetworkPlan, plan_network
 from platform_record import MAX_TAG_VALUE, PlatformRecord, facts, refused_changes
 from settings import parse_settings
-from stack_config import Network, Redundancy
+from stack_config import Redundancy
 
-PUBLIC = PlatformRecord(generation=1, facts=facts(Network.PUBLIC, Redundancy.LRS))
-PRIVATE = PlatformRecord(generation=1, facts=facts(Network.PRIVATE, Redundancy.LRS))
+PUBLIC = PlatformRecord(generation=1, facts=facts(NetworkPlan(is_public=True), Redundancy.LRS))
+PRIVATE = PlatformRecord(generation=1, facts=facts(FIRST_PLAN, Redundancy.LRS))
 
 names = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(
     lambda name: 3 <= len(name) <= MAX_ENDPOINT_NAME
@@ -28,17 +29,23 @@ def refused(before: PlatformRecord, now: PlatformRecord) -> list[str]:
 
 def test_a_private_stack_lists_all_that_cannot_change_under_it():
     settings = parse_settings(
-        {"team": "payments", "network": "private", "location": "westeurope", "generation": 3},
+        {
+            "team": "payments",
+            "network": {"mode": "private", "address_space": "10.1.0.0/22"},
+            "location": "westeurope",
+            "generation": 3,
+        },
         stack="prod",
         today=date(2026, 1, 1),
     )
-    assert PlatformRecord.of(settings, ["fraud-b", "fraud-a"]).tags() == {
+    assert PlatformRecord.of(settings, plan_network(settings.network, None), ["fraud-b", "fraud-a"]).tags() == {
         "sluice:generation": "3",
         "sluice:network": "private",
         "sluice:storage-redundancy": "lrs",
-        "sluice:isolation": "AllowInternetOutbound",
+        "sluice:isolation": "AllowOnlyApprovedOutbound",
+        "sluice:network-layout": "2",
         "sluice:vault-retention": "90",
-        "sluice:address-space": "10.90.0.0/22",
+        "sluice:address-space": "10.1.0.0/22",
         "sluice:endpoints-1": "fraud-a,fraud-b",
     }
 
@@ -77,7 +84,7 @@ def test_another_network_is_one_refusal_whatever_follows_from_it(before, now):
 
 
 def test_everything_that_may_not_change_is_refused_at_once():
-    other = PlatformRecord(generation=1, facts=facts(Network.PUBLIC, Redundancy.ZRS))
+    other = PlatformRecord(generation=1, facts=facts(NetworkPlan(is_public=True), Redundancy.ZRS))
     assert [problem.split(" must stay ")[0] for problem in refused(PRIVATE, other)] == [
         "sluice:network",
         "sluice:storage.redundancy",

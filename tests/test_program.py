@@ -175,7 +175,8 @@ def test_the_outputs_are_those_of_the_design(stack: Stack) -> None:
     stack.settle({"blue": 100})
     outputs = stack.up().outputs
     assert outputs.keys() == {"endpoints", "workspace"}
-    assert outputs["workspace"].keys() == {"id", "name", "studio_url"}
+    private = {"network"} if "mode" in str(stack.config["sluice:network"]) else set()
+    assert outputs["workspace"].keys() == {"id", "name", "studio_url"} | private
     assert outputs["endpoints"].keys() == {"fraud-detection"}
 
 

@@ -115,7 +115,12 @@ def problems(raw: dict[str, Any], stack: str = "prod") -> list[str]:
 
 def test_a_complete_config_is_read_as_written():
     read = parse_settings(COMPLETE, stack="prod", today=TODAY)
-    assert (read.stack, read.team, read.location, read.network) == ("prod", "payments", "westeurope", Network.PRIVATE)
+    assert (read.stack, read.team, read.location, read.network.mode) == (
+        "prod",
+        "payments",
+        "westeurope",
+        Network.PRIVATE,
+    )
     assert (read.limits.max_step, read.limits.max_mirror, read.limits.min_live_instances) == (25, 30, 3)
     assert (read.generation, read.tags) == (2, {"CostCenter": "4711", "contact.mail": "ml@example.org"})
     assert read.storage.redundancy is Redundancy.ZRS

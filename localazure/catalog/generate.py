@@ -37,7 +37,7 @@ _SCALARS: Mapping[object, Json] = {
 
 def snake(name: str) -> str:
     """`OnlineEndpoint` as the SDK names its module: `online_endpoint`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def sdk_module(token: str) -> ModuleType:

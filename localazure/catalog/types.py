@@ -159,6 +159,14 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         "generic",
         "location",
     ),
+    _type("network:PublicIPAddress", _NETWORK + "/publicIPAddresses/{publicIpAddressName}", "generic", "location"),
+    _type("network:NatGateway", _NETWORK + "/natGateways/{natGatewayName}", "generic", "location"),
+    _type(
+        "network:VirtualNetworkPeering",
+        _NETWORK + "/virtualNetworks/{virtualNetworkName}/virtualNetworkPeerings/{virtualNetworkPeeringName}",
+        "generic",
+        "location",
+    ),
     _type("network:PrivateEndpoint", _ENDPOINT, "generic", "location"),
     _type(
         "network:PrivateDnsZoneGroup",

@@ -10,8 +10,9 @@ import pytest
 
 from assessment.live import AzureReadError, LiveStack, read_caller, read_stack
 from endpoint_state import LiveDeployment, LiveEndpoint
+from network_plan import FIRST_PLAN, NetworkPlan
 from platform_record import PlatformRecord, facts
-from stack_config import Network, Redundancy
+from stack_config import Redundancy
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, FakeAzure, deploy
 
 GROUP = "azure-native:resources:getResourceGroup"
@@ -130,9 +131,9 @@ def test_once_the_stack_has_its_identity_the_groups_tags_do_not_count(stack: Fak
     assert live.record == PlatformRecord(generation=1, facts={"sluice:network": "public"}, endpoints=("older-dev",))
 
 
-@pytest.mark.parametrize(("public", "network"), [(True, Network.PUBLIC), (False, Network.PRIVATE)])
+@pytest.mark.parametrize(("public", "network"), [(True, NetworkPlan(is_public=True)), (False, FIRST_PLAN)])
 def test_of_a_stack_of_an_earlier_version_the_workspace_tells_the_network(
-    azure: FakeAzure, public: bool, network: Network
+    azure: FakeAzure, public: bool, network: NetworkPlan
 ) -> None:
     tags = {"sluice:endpoint:fraud-dev": "fraud"}
     azure.add_group(tags={**tags, "sluice:team": "payments"})

@@ -25,6 +25,7 @@ from models.spec import (
     content_digest,
     release_digest,
 )
+from network_plan import plan_network
 from platform_record import PlatformRecord
 from problem import Problem
 from settings import Settings, parse_settings
@@ -69,6 +70,10 @@ def model(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
 @pytest.fixture(autouse=True)
 def _locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLUICE_RELEASE_LOCKS", str(tmp_path))
+
+
+PRIVATE = {"mode": "private", "address_space": "10.1.0.0/22"}
+NETWORKS = {"public": "public", "private": PRIVATE}
 
 
 def config(
@@ -179,9 +184,9 @@ def test_what_is_declared_to_serve_is_protected_while_it_waits(azure: FakeAzure,
 @pytest.mark.usefixtures("model")
 @pytest.mark.parametrize("network", ["public", "private"])
 def test_in_a_private_stack_everything_is_protected_whatever_it_serves(azure: FakeAzure, network: str) -> None:
-    declaration = declare(azure, config({"blue": 0}, network=network))
+    declaration = declare(azure, config({"blue": 0}, network=NETWORKS[network]))
     assert {declaration.protect, *(endpoint.protect for endpoint in declaration.endpoints)} == {network == "private"}
-    assert declare(azure, config(network=network, endpoints={}, rollout={})).protect is (network == "private")
+    assert declare(azure, config(network=NETWORKS[network], endpoints={}, rollout={})).protect is (network == "private")
 
 
 def test_what_is_set_to_0_is_protected_no_longer_but_still_changed_in_place_only(live: FakeAzure) -> None:
@@ -325,12 +330,12 @@ def test_an_endpoint_that_serves_cannot_be_renamed(live: FakeAzure) -> None:
 
 def recorded(azure: FakeAzure, settings: Settings, *endpoints: str) -> None:
     """Record this as the stack's last declaration."""
-    azure.add_stack_identity(PlatformRecord.of(settings, endpoints).tags())
+    azure.add_stack_identity(PlatformRecord.of(settings, plan_network(settings.network, None), endpoints).tags())
 
 
 def test_what_cannot_change_under_a_stack_is_refused_together_with_everything_else(live: FakeAzure) -> None:
     recorded(live, config(), "fraud-dev")
-    changed = config({"blue": 90, "green": 10}, {"green": {}}, network="private", storage={"redundancy": "zrs"})
+    changed = config({"blue": 90, "green": 10}, {"green": {}}, network=PRIVATE, storage={"redundancy": "zrs"})
     network, storage, weight = refuse(live, changed)
     assert network.startswith('sluice:network must stay "public" while the stack exists, got "private"')
     assert storage.startswith('sluice:storage.redundancy must stay "lrs" while the stack exists, got "zrs"')
@@ -338,7 +343,7 @@ def test_what_cannot_change_under_a_stack_is_refused_together_with_everything_el
 
 
 def test_a_stack_of_an_earlier_version_keeps_its_network_too(live: FakeAzure) -> None:
-    (problem,) = refuse(live, config({"blue": 100}, network="private"))
+    (problem,) = refuse(live, config({"blue": 100}, network=PRIVATE))
     assert problem.startswith('sluice:network must stay "public" while the stack exists, got "private"')
 
 
@@ -353,7 +358,7 @@ def test_a_stack_of_an_earlier_version_goes_on_and_keeps_the_groups_tags_for_one
 
 def test_under_another_generation_everything_may_change_but_not_while_anything_serves(live: FakeAzure) -> None:
     recorded(live, config(), "fraud-dev")
-    changed = config(network="private", generation=2)
+    changed = config(network=PRIVATE, generation=2)
     (problem,) = refuse(live, changed)
     assert problem.startswith("sluice:generation must stay 1 while anything serves, got 2: ")
     assert f"{live.names.endpoint_id('fraud-dev')} has weights (blue=100)" in problem
@@ -397,7 +402,7 @@ def test_an_unreachable_endpoint_of_a_public_stack_is_refused(azure: FakeAzure, 
     model["fraud"] = model_of(deployment_spec("blue"), public_network_access="Disabled")
     (problem,) = refuse(azure, config({"blue": 100}))
     assert problem.startswith("models/fraud/endpoint.yml: public_network_access must not be disabled in a public stack")
-    assert declare(azure, config({"blue": 100}, network="private")).endpoints
+    assert declare(azure, config({"blue": 100}, network=PRIVATE)).endpoints
 
 
 def test_a_name_that_is_another_endpoints_default_is_refused(azure: FakeAzure, model: dict[str, Model]) -> None:
@@ -437,7 +442,7 @@ def test_the_older_network_of_single_deployments_is_refused_in_a_private_stack(
 ) -> None:
     body = {"endpointComputeType": "Managed", "egressPublicNetworkAccess": "Disabled"}
     model["fraud"] = model_of(deployment_spec("blue", body=body))
-    (problem,) = refuse(azure, config({"blue": 100}, network="private"))
+    (problem,) = refuse(azure, config({"blue": 100}, network=PRIVATE))
     assert problem.startswith("models/fraud/blue.yml: egress_public_network_access must not be disabled")
 
 

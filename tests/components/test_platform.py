@@ -13,7 +13,8 @@ from components.key_vault import KeyVaultArgs
 from components.online_endpoint import OnlineEndpointArgs
 from components.platform import SUBSCRIPTION_TAG, Platform, PlatformArgs
 from components.storage import StorageArgs
-from components.workspace import WorkspaceArgs
+from network_config import Network, NetworkSettings
+from network_plan import FIRST_PLAN, NetworkPlan, plan_network
 from stack_config import Redundancy
 from tests.components.conftest import placement_of
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, Deployment, FakeAzure, deploy
@@ -22,11 +23,17 @@ from tests.components.golden import assert_golden
 IDENTITY = "UserAssignedIdentity"
 
 
-def platform(azure: FakeAzure, placement: Placement, *, public: bool, **changes: Any) -> Deployment:
+PUBLIC = NetworkPlan(is_public=True)
+PRIVATE = plan_network(NetworkSettings(mode=Network.PRIVATE, address_space="10.1.0.0/22"), None)
+
+
+def platform(
+    azure: FakeAzure, placement: Placement, *, public: bool, network: NetworkPlan = PRIVATE, **changes: Any
+) -> Deployment:
     args = PlatformArgs(
         **{
             "placement": placement,
-            "enable_public_access": public,
+            "network": PUBLIC if public else network,
             "protect": not public,
             "protect_vault": not public,
             "group_tags": {"sluice:endpoint:fraud-dev": "fraud"},
@@ -57,15 +64,19 @@ def test_a_private_platform_is_this_tree(private: Deployment) -> None:
     assert_golden("platform-private", private.tree())
 
 
-def test_a_platform_is_private_and_protected_by_default() -> None:
+def test_a_private_platform_of_an_earlier_version_keeps_its_tree() -> None:
     placement = placement_of("dev")
     azure = FakeAzure(placement.names)
-    tags = {"group_tags": {"sluice:endpoint:fraud-dev": "fraud"}, "record_tags": {"sluice:network": "private"}}
-    args = PlatformArgs(placement=placement, protect_vault=True, **tags)
-    assert_golden("platform-private", deploy(lambda: Platform("platform", args), azure).tree())
+    assert_golden("platform-private-first", platform(azure, placement, public=False, network=FIRST_PLAN).tree())
 
 
-@pytest.mark.parametrize("args", [ContainerRegistryArgs, KeyVaultArgs, OnlineEndpointArgs, StorageArgs, WorkspaceArgs])
+def test_a_platform_is_protected_by_default() -> None:
+    placement = placement_of("dev")
+    args = PlatformArgs(placement=placement, network=PRIVATE, protect_vault=True)
+    assert args.protect is True
+
+
+@pytest.mark.parametrize("args", [ContainerRegistryArgs, KeyVaultArgs, OnlineEndpointArgs, StorageArgs])
 def test_each_component_is_closed_by_default(args: Any) -> None:
     (access,) = (field for field in fields(args) if field.name == "enable_public_access")
     assert access.default is False
@@ -135,7 +146,7 @@ def test_only_a_private_registry_is_premium(public: Deployment, private: Deploym
 
 def test_a_private_workspace_has_a_managed_network_that_is_provisioned_at_once(private: Deployment) -> None:
     workspace = private.one("Workspace", "platform-ml-workspace").inputs
-    assert workspace["managedNetwork"]["isolationMode"] == "AllowInternetOutbound"
+    assert workspace["managedNetwork"]["isolationMode"] == "AllowOnlyApprovedOutbound"
     assert workspace["provisionNetworkNow"] is True
 
 
@@ -172,8 +183,6 @@ def test_images_are_built_on_a_cluster_without_public_addresses_that_is_made_aft
         ("registry", ["registry"], ["privatelink.azurecr.io"]),
         ("storage-blob", ["blob"], ["privatelink.blob.core.windows.net"]),
         ("storage-file", ["file"], ["privatelink.file.core.windows.net"]),
-        ("storage-queue", ["queue"], ["privatelink.queue.core.windows.net"]),
-        ("storage-table", ["table"], ["privatelink.table.core.windows.net"]),
     ],
 )
 def test_a_private_endpoint_fills_its_zones(
@@ -190,7 +199,7 @@ def test_a_private_endpoint_fills_its_zones(
 def test_every_zone_answers_in_the_network(private: Deployment) -> None:
     linked = {link.inputs["privateZoneName"] for link in private.of_type("VirtualNetworkLink")}
     assert linked == {zone.inputs["privateZoneName"] for zone in private.of_type("PrivateZone")}
-    assert len(linked) == 8
+    assert len(linked) == 6
 
 
 def test_the_subnet_of_private_endpoints_lets_in_only_the_network(private: Deployment) -> None:
@@ -303,8 +312,8 @@ def test_private_endpoints_are_made_one_after_another(private: Deployment) -> No
     """A storage account refuses a second private endpoint while it connects the first."""
     endpoints = {one.urn: one for one in private.of_type("PrivateEndpoint")}
     waits_for = {urn: one.depends_on & endpoints.keys() for urn, one in endpoints.items()}
-    assert sorted(len(found) for found in waits_for.values()) == [0, 1, 1, 1, 1, 1, 1]
-    assert len({next(iter(found)) for found in waits_for.values() if found}) == 6, "two wait for the same one"
+    assert sorted(len(found) for found in waits_for.values()) == [0, 1, 1, 1, 1]
+    assert len({next(iter(found)) for found in waits_for.values() if found}) == 4, "two wait for the same one"
 
 
 def test_the_build_cluster_acts_as_an_identity_that_may_push_images_and_write_blobs_and_nothing_else(

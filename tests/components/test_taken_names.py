@@ -12,6 +12,7 @@ from assessment.placement import Placement
 from components import taken_names
 from components.platform import Platform, PlatformArgs
 from components.taken_names import explanation
+from network_plan import NetworkPlan
 from tests.components.engine import FakeAzure, deploy
 
 WORKSPACE = (
@@ -48,7 +49,7 @@ def test_the_hook_warns_about_creations_and_never_tries_again(
     monkeypatch.setattr(taken_names, "monitor_supports_feature", lambda feature: True)
     monkeypatch.setattr(pulumi.log, "error", said.append)
     monkeypatch.setattr(pulumi, "ErrorHook", lambda name, function: hooks.append(function))
-    args = PlatformArgs(placement=placement, enable_public_access=True, protect=False, protect_vault=False)
+    args = PlatformArgs(placement=placement, network=NetworkPlan(is_public=True), protect=False, protect_vault=False)
     deploy(lambda: Platform("platform", args), azure)
     (hook,) = hooks
     failed = {"urn": "u", "id": "", "name": "platform-ml-workspace", "type": "t"}

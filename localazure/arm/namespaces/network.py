@@ -1,7 +1,7 @@
 """Microsoft.Network: virtual networks, subnets, security groups, private DNS.
 
 References are checked, and a resource in use cannot be deleted. No packet is filtered: one machine cannot demonstrate
-isolation. Private endpoints are in `private_endpoints`.
+isolation. Private endpoints are in `private_endpoints`, what connects networks is in `network_connections`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
+from localazure.arm.namespaces.network_connections import PEERINGS
 from localazure.arm.namespaces.network_resource import NetworkResource, new_etag
 from localazure.arm.namespaces.private_endpoints import addresses_in
 from localazure.arm.reply import Request
@@ -36,6 +37,7 @@ class VirtualNetworks(NetworkResource):
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.subnets": "become resources of their own; present ones that the list leaves out are deleted",
     }
+    unkept: ClassVar[Mapping[str, str]] = {"properties.virtualNetworkPeerings": "resources of their own"}
     refused: ClassVar[Mapping[str, str]] = {
         "properties.addressSpace.addressPrefixes": "missing or empty",
         "properties.subnets": "one has no name; one that a private endpoint uses is left out or its range changed",
@@ -62,9 +64,10 @@ class VirtualNetworks(NetworkResource):
             _refuse_in_use(self.store, subnet)
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        defaults = {"enableDdosProtection": False, "virtualNetworkPeerings": []}
+        defaults = {"enableDdosProtection": False}
         properties = defaults | super().properties(request, existing)
         properties.pop("subnets", None)
+        properties.pop("virtualNetworkPeerings", None)
         return properties
 
     def complete_body(self, resource: Resource, request: Request) -> None:
@@ -86,7 +89,9 @@ class VirtualNetworks(NetworkResource):
 
     def read(self, resource: Resource, request: Request) -> dict[str, Any]:
         subnets = [subnet.body for subnet in self.store.children(resource.id, SUBNETS)]
-        return resource.body | {"properties": resource.properties | {"subnets": subnets}}
+        peerings = [peering.body for peering in self.store.children(resource.id, PEERINGS)]
+        shown = {"subnets": subnets, "virtualNetworkPeerings": peerings}
+        return resource.body | {"properties": resource.properties | shown}
 
 
 class Subnets(NetworkResource):
@@ -98,6 +103,7 @@ class Subnets(NetworkResource):
         "properties.addressPrefix": "missing together with addressPrefixes; different from before while a private "
         "endpoint uses the subnet",
         "properties.networkSecurityGroup": "names nothing that exists",
+        "properties.natGateway": "names nothing that exists",
     }
 
     tracked = False
@@ -107,6 +113,7 @@ class Subnets(NetworkResource):
         if not sent.get("addressPrefix") and not sent.get("addressPrefixes"):
             raise BadRequest("InvalidRequestFormat", "properties.addressPrefix of a subnet is required.")
         self.require(sent.get("networkSecurityGroup"), request)
+        self.require(sent.get("natGateway"), request)
         if existing is not None:
             _refuse_other_range(self.store, existing, sent)
 

@@ -16,6 +16,7 @@ ISOLATED = f"{PROVIDERS}/{ML}/isolated"
 ENDPOINT = f"{WORKSPACE}/onlineEndpoints/fraud-dev"
 BLUE = f"{ENDPOINT}/deployments/blue"
 NETWORK = "Microsoft.Network"
+HUB = f"{PROVIDERS}/{NETWORK}/virtualNetworks/hub"
 VNET = f"{PROVIDERS}/{NETWORK}/virtualNetworks/vnet1"
 HERE = {"location": "westeurope"}
 PROFILES = [{"name": "p", "capacity": {"minimum": "1", "default": "1", "maximum": "2"}, "rules": []}]
@@ -90,6 +91,12 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
         {"properties": {"addressPrefix": "10.0.0.0/24"}},
     ),
     f"{NETWORK}/networkSecurityGroups": (f"{PROVIDERS}/{NETWORK}/networkSecurityGroups/nsg1", HERE),
+    f"{NETWORK}/publicIPAddresses": (f"{PROVIDERS}/{NETWORK}/publicIPAddresses/pip2", HERE),
+    f"{NETWORK}/natGateways": (f"{PROVIDERS}/{NETWORK}/natGateways/ng2", HERE),
+    f"{NETWORK}/virtualNetworks/virtualNetworkPeerings": (
+        f"{PROVIDERS}/{NETWORK}/virtualNetworks/vnet1/virtualNetworkPeerings/hub",
+        {"properties": {"remoteVirtualNetwork": {"id": HUB}}},
+    ),
     f"{NETWORK}/privateEndpoints": (
         f"{PROVIDERS}/{NETWORK}/privateEndpoints/pe2",
         HERE | {"properties": {"subnet": {"id": f"{PROVIDERS}/{NETWORK}/virtualNetworks/vnet1/subnets/s1"}}},
@@ -121,6 +128,8 @@ def create_dependencies(arm: Any) -> None:
     arm.make_serving_endpoint()
     network = {"managedNetwork": {"isolationMode": "AllowOnlyApprovedOutbound"}}
     assert arm.put(ISOLATED, HERE | SYSTEM | {"properties": REFERENCES | network}).status == 202
+    hub = HERE | {"properties": {"addressSpace": {"addressPrefixes": ["10.200.0.0/16"]}}}
+    assert arm.put(HUB, hub).status in (200, 201)
     for arm_type in PARENTS:
         path, body = LEAST[arm_type]
         first = path.removesuffix("2") + "1" if path.endswith("2") else path.replace("nightly", "weekly")

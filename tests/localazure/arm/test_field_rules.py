@@ -73,7 +73,12 @@ def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str,
 @pytest.mark.proves(
     "Network/virtualNetworks", refuses=["properties.addressSpace.addressPrefixes", "properties.subnets"]
 )
-@pytest.mark.proves("virtualNetworks/subnets", refuses=["properties.addressPrefix", "properties.networkSecurityGroup"])
+@pytest.mark.proves(
+    "virtualNetworks/subnets",
+    refuses=["properties.addressPrefix", "properties.networkSecurityGroup", "properties.natGateway"],
+)
+@pytest.mark.proves("natGateways", refuses=["properties.publicIpAddresses"])
+@pytest.mark.proves("virtualNetworkPeerings", refuses=["properties.remoteVirtualNetwork"])
 @pytest.mark.proves("privateEndpoints", refuses=["properties.subnet", "properties.privateLinkServiceConnections"])
 @pytest.mark.proves("privateDnsZoneGroups", refuses=["properties.privateDnsZoneConfigs"])
 @pytest.mark.proves("privateDnsZones/virtualNetworkLinks", refuses=["properties.virtualNetwork"])
@@ -117,6 +122,10 @@ def changed(arm_type: str, field: str, value: Any, name: str = "") -> tuple[str,
         (VNETS, "properties.subnets", [{"properties": {}}], 400),
         (f"{VNETS}/subnets", "properties.addressPrefix", None, 400),
         (f"{VNETS}/subnets", "properties.networkSecurityGroup", {"id": GONE}, 400),
+        (f"{VNETS}/subnets", "properties.natGateway", {"id": GONE}, 400),
+        (f"{NETWORK}/natGateways", "properties.publicIpAddresses", [{"id": GONE}], 400),
+        (f"{VNETS}/virtualNetworkPeerings", "properties.remoteVirtualNetwork", None, 400),
+        (f"{VNETS}/virtualNetworkPeerings", "properties.remoteVirtualNetwork", {"id": GONE}, 400),
         (f"{NETWORK}/privateEndpoints", "properties.subnet", None, 400),
         (f"{NETWORK}/privateEndpoints", "properties.subnet", {"id": GONE}, 400),
         (

@@ -118,3 +118,28 @@ def test_isolation_is_never_loosened(arm, method, before, after):
     refused = arm.request(method, WORKSPACE, sent)
     assert (refused.status, refused.code) == (400, "BadRequest")
     assert arm.get(WORKSPACE).properties["managedNetwork"]["isolationMode"] == before
+
+
+APPROVED = {"isolationMode": "AllowOnlyApprovedOutbound"}
+PYPI = {"pypi": {"type": "FQDN", "destination": "pypi.org", "category": "UserDefined"}}
+
+
+@pytest.mark.proves("MachineLearningServices/workspaces", refuses=["properties.managedNetwork.outboundRules"])
+@pytest.mark.parametrize("mode", ["Disabled", "AllowInternetOutbound"])
+def test_a_host_name_needs_a_network_that_approves(arm, mode):
+    arm.make_workspace()
+    refused = arm.request(
+        "PATCH", WORKSPACE, {"properties": {"managedNetwork": {"isolationMode": mode, "outboundRules": PYPI}}}
+    )
+    assert (refused.status, refused.code) == (400, "BadRequest")
+    accepted = arm.request("PATCH", WORKSPACE, {"properties": {"managedNetwork": APPROVED | {"outboundRules": PYPI}}})
+    assert accepted.status in (200, 202)
+
+
+@pytest.mark.proves("MachineLearningServices/workspaces", refuses=["properties.managedNetwork.outboundRules"])
+def test_rules_of_the_service_are_not_sent_back(arm):
+    arm.make_workspace(managedNetwork=APPROVED)
+    rules = arm.get(WORKSPACE).properties["managedNetwork"]["outboundRules"]
+    assert {rule["category"] for rule in rules.values()} == {"Required"}
+    refused = arm.request("PATCH", WORKSPACE, {"properties": {"managedNetwork": APPROVED | {"outboundRules": rules}}})
+    assert (refused.status, refused.code) == (400, "BadRequest")

@@ -64,7 +64,6 @@ def test_virtual_networks(network):
     (inside,) = created.subnets
     assert (inside.name, inside.address_prefix, inside.provisioning_state) == ("inside", "10.0.1.0/24", "Succeeded")
     assert refused(lambda: networks.check_ip_address_availability(*here, ip_address="10.0.0.4")) == NOT_EMULATED
-    assert refused(lambda: network.virtual_network_peerings.list(*here)) == NOT_EMULATED
 
 
 @pytest.mark.proves("virtualNetworks/subnets", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
@@ -112,6 +111,73 @@ def test_network_security_groups(network):
     assert (shown.name, shown.access, shown.priority, shown.provisioning_state) == ("closed", "Deny", 100, "Succeeded")
     assert shown.id == f"{created.id}/securityRules/closed"
     assert refused(lambda: network.security_rules.list(*here)) == NOT_EMULATED
+
+
+@pytest.mark.proves("virtualNetworkPeerings", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("virtualNetworkPeerings", honours=["properties.remoteVirtualNetwork"], client="azure-mgmt")
+def test_peerings(network):
+    hub = NETWORK | {"properties": {"addressSpace": {"addressPrefixes": ["10.200.0.0/16"]}}}
+    spokes = {
+        name: done(network.virtual_networks.begin_create_or_update(GROUP, name, NETWORK)) for name in ("s1", "s2")
+    }
+    hub_id = done(network.virtual_networks.begin_create_or_update(GROUP, "hub", hub)).id
+    peerings, here = network.virtual_network_peerings, (GROUP, "s1", "to-hub")
+    created = live_through(
+        create=lambda body: peerings.begin_create_or_update(*here, body),
+        get=lambda: peerings.get(*here),
+        delete=lambda: peerings.begin_delete(*here),
+        lists=[lambda: peerings.list(GROUP, "s1")],
+        body={"properties": {"remoteVirtualNetwork": {"id": hub_id}}},
+    )
+    assert (created.peering_state, created.allow_virtual_network_access) == ("Initiated", True)
+    ours = {"properties": {"remoteVirtualNetwork": {"id": hub_id}}}
+    theirs = {"properties": {"remoteVirtualNetwork": {"id": spokes["s1"].id}}}
+    done(peerings.begin_create_or_update(*here, ours))
+    assert done(peerings.begin_create_or_update(GROUP, "hub", "to-s1", theirs)).peering_state == "Connected"
+    assert peerings.get(*here).peering_state == "Connected"
+    assert [one.name for one in network.virtual_networks.get(GROUP, "s1").virtual_network_peerings] == ["to-hub"]
+    overlapping = {"properties": {"remoteVirtualNetwork": {"id": spokes["s2"].id}}}
+    code = refused(lambda: peerings.begin_create_or_update(GROUP, "s1", "to-s2", overlapping))
+    assert code == (400, "VnetAddressSpacesOverlap")
+
+
+@pytest.mark.proves("publicIPAddresses", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("publicIPAddresses", refuses=["name"], client="azure-mgmt")
+@pytest.mark.proves("natGateways", drives=["get", "list", "PUT", "PATCH", "DELETE"], client="azure-mgmt")
+@pytest.mark.proves("natGateways", refuses=["name"], client="azure-mgmt")
+def test_a_nat_gateway_and_its_address(network):
+    addresses, gateways = network.public_ip_addresses, network.nat_gateways
+    static = {"sku": {"name": "Standard"}, "location": LOCATION, "properties": {"publicIPAllocationMethod": "Static"}}
+    created = live_through(
+        create=lambda body: addresses.begin_create_or_update(GROUP, "pip1", body),
+        get=lambda: addresses.get(GROUP, "pip1"),
+        update=lambda: addresses.update_tags(GROUP, "pip1", {"tags": TAGS}),
+        delete=lambda: addresses.begin_delete(GROUP, "pip1"),
+        lists=[addresses.list_all, lambda: addresses.list(GROUP)],
+        body=static,
+    )
+    assert created.ip_address.startswith("203.0.113.")
+    address = done(addresses.begin_create_or_update(GROUP, "pip1", static))
+    body = {
+        "sku": {"name": "Standard"},
+        "location": LOCATION,
+        "properties": {"publicIpAddresses": [{"id": address.id}]},
+    }
+    live_through(
+        create=lambda body: gateways.begin_create_or_update(GROUP, "ng1", body),
+        get=lambda: gateways.get(GROUP, "ng1"),
+        update=lambda: gateways.update_tags(GROUP, "ng1", {"tags": TAGS}),
+        delete=lambda: gateways.begin_delete(GROUP, "ng1"),
+        lists=[gateways.list_all, lambda: gateways.list(GROUP)],
+        body=body,
+    )
+    gateway = done(gateways.begin_create_or_update(GROUP, "ng1", body))
+    make_network(network, "vnet4")
+    subnet = {"properties": {"addressPrefix": "10.0.0.0/24", "natGateway": {"id": gateway.id}}}
+    done(network.subnets.begin_create_or_update(GROUP, "vnet4", "first", subnet))
+    assert [one.id.rsplit("/", 1)[1] for one in gateways.get(GROUP, "ng1").subnets] == ["first"]
+    assert refused(lambda: gateways.begin_delete(GROUP, "ng1")) == (400, "InUseNatGatewayCannotBeDeleted")
+    assert refused(lambda: addresses.begin_delete(GROUP, "pip1")) == (400, "PublicIPAddressCannotBeDeleted")
 
 
 @pytest.mark.proves("privateEndpoints", honours=["properties.privateLinkServiceConnections"], client="azure-mgmt")

@@ -141,11 +141,43 @@ vnet = network.VirtualNetwork(
     tags=tags,
     **parent,
 )
+address = network.PublicIPAddress(
+    "address",
+    public_ip_address_name="pip-every",
+    sku=network.PublicIPAddressSkuArgs(name="Standard"),
+    public_ip_allocation_method="Static",
+    tags=tags,
+    **parent,
+)
+gateway = network.NatGateway(
+    "gateway",
+    nat_gateway_name="ng-every",
+    sku=network.NatGatewaySkuArgs(name="Standard"),
+    public_ip_addresses=[network.SubResourceArgs(id=address.id)],
+    tags=tags,
+    **parent,
+)
+hub = network.VirtualNetwork(
+    "hub",
+    virtual_network_name="vnet-hub",
+    address_space=network.AddressSpaceArgs(address_prefixes=["10.200.0.0/16"]),
+    **parent,
+)
+network.VirtualNetworkPeering(
+    "peering",
+    virtual_network_peering_name="to-hub",
+    virtual_network_name=vnet.name,
+    remote_virtual_network=network.SubResourceArgs(id=hub.id),
+    allow_forwarded_traffic=True,
+    **parent,
+)
 subnet = network.Subnet(
     "subnet",
     subnet_name="snet-endpoints",
     virtual_network_name=vnet.name,
     address_prefix="10.0.1.0/24",
+    default_outbound_access=False,
+    nat_gateway=network.SubResourceArgs(id=gateway.id),
     network_security_group=network.NetworkSecurityGroupArgs(id=rules.id),
     private_endpoint_network_policies="Disabled",
     **parent,

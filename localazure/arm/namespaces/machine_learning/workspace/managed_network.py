@@ -16,6 +16,8 @@ from localazure.errors import BadRequest
 MODES = ("Disabled", "AllowInternetOutbound", "AllowOnlyApprovedOutbound")
 READY = "Active"
 REQUIRED = "Required"
+SERVICE_OWNED = (REQUIRED, "Recommended")
+"""Categories of rules that the service adds."""
 _KINDS = ("FQDN", "PrivateEndpoint", "ServiceTag")
 # Service tag, protocol, ports and the part of the rule's name after the tag; {region} is the workspace's.
 _REQUIRED_TAGS = (
@@ -101,12 +103,24 @@ def network_of(sent: Any, before: Mapping[str, Any] | None, new_id: str) -> dict
     if isinstance(sent, Mapping):
         rules = dict(network.get("outboundRules") or {})
         for name, rule in (sent.get("outboundRules") or {}).items():
-            if str((rule or {}).get("category")) != REQUIRED:  # clients send back the rules that they have read
-                rules[name] = complete_rule(rule, where=f"managedNetwork.outboundRules.{name}")
+            where = f"managedNetwork.outboundRules.{name}"
+            if str((rule or {}).get("category")) in SERVICE_OWNED:
+                # That Azure refuses them is known (azure-sdk-for-python#31663, #32643); the wording is ours.
+                raise BadRequest("BadRequest", f"{where} is a rule of the service and cannot be sent.")
+            rules[name] = complete_rule(rule, where=where)
         kept = ("status", "networkId", "outboundRules", "changeableIsolationModes")
         network |= {key: copy.deepcopy(value) for key, value in sent.items() if key not in kept and value is not None}
         if rules:
             network["outboundRules"] = rules
+    if network["isolationMode"] != "AllowOnlyApprovedOutbound":
+        for name, rule in (network.get("outboundRules") or {}).items():
+            if rule["category"] not in SERVICE_OWNED and rule["type"] != "PrivateEndpoint":
+                # The rule is documented (MicrosoftDocs/azure-ai-docs, how-to-managed-network); the wording is ours.
+                raise BadRequest(
+                    "BadRequest",
+                    f"managedNetwork.outboundRules.{name} of type {rule['type']} needs the isolation mode "
+                    f"AllowOnlyApprovedOutbound, got {network['isolationMode']}.",
+                )
     if network["isolationMode"] != "Disabled":
         network.setdefault("networkId", new_id)
         network.setdefault("status", {"status": "Inactive", "sparkReady": False})

@@ -67,6 +67,8 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         "properties.applicationInsights": "names nothing that exists",
         "properties.containerRegistry": "names nothing that exists",
         "properties.managedNetwork.isolationMode": "unknown, or less isolated than before",
+        "properties.managedNetwork.outboundRules": "a rule of the service; a host name or a service tag in another "
+        "mode than AllowOnlyApprovedOutbound",
     }
     unkept: ClassVar[Mapping[str, str]] = {
         "properties.discoveryUrl": "the service's own",
