@@ -62,7 +62,9 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     if taken := meeting_problem(settings, names, live):
         raise DeclarationError([taken], stack=settings.stack)
     network = plan_network(settings.network, _facts_before(settings, live))
-    problems += network_problems(network, zone_names(settings.cloud, network.storage_groups), stack=settings.stack)
+    if not _network_changes(settings, live):  # that is refused, and the rest of the section may not be written yet
+        zones = zone_names(settings.cloud, network.storage_groups)
+        problems += network_problems(network, zones, stack=settings.stack)
     record = PlatformRecord.of(settings, network, declared_names)
     problems += stack_problems(settings, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
@@ -96,6 +98,14 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
         protect=settings.protect or any(endpoint.protect for endpoint in endpoints),
         endpoints=tuple(endpoints),
     )
+
+
+def _network_changes(settings: Settings, live: LiveStack) -> bool:
+    """Whether a stack that exists is to become public or private without another generation."""
+    record = live.record
+    if record is None or record.generation not in (None, settings.generation):
+        return False
+    return record.facts.get(NETWORK, settings.network.mode.value) != settings.network.mode.value
 
 
 def _facts_before(settings: Settings, live: LiveStack) -> Mapping[str, str] | None:

@@ -12,6 +12,8 @@ from tests.integration.rehearsal import Azure, Stack
 
 pytestmark = pytest.mark.integration
 
+PRIVATE = {"mode": "private", "address_space": "10.90.0.0/22"}
+
 
 def platform(azure: Azure, name: str, **config: Any) -> Stack:
     """A stack without endpoints, up."""
@@ -47,7 +49,7 @@ def test_after_a_plain_destroy_the_error_names_the_line_by_which_the_stack_comes
 def test_another_network_and_redundancy_are_refused_together_and_come_with_the_next_generation(azure: Azure) -> None:
     stack = platform(azure, "open")
     before = resources(stack)
-    change(stack, network="private", storage={"redundancy": "zrs"})
+    change(stack, network=PRIVATE, storage={"redundancy": "zrs"})
     with pytest.raises(EngineRefused) as refused:
         stack.engine.preview()
     message = str(refused.value)
@@ -67,7 +69,7 @@ def test_another_network_and_redundancy_are_refused_together_and_come_with_the_n
 
 def test_a_private_stack_stays_private_and_no_resource_is_planned_to_go(azure: Azure) -> None:
     """Forty-two deletions were once planned without a warning."""
-    stack = platform(azure, "shut", network="private")
+    stack = platform(azure, "shut", network=PRIVATE)
     assert stack.engine.preview().is_empty
     change(stack, network="public")
     with pytest.raises(EngineRefused, match='sluice:network must stay "private" while the stack exists, got "public"'):
