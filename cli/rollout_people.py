@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cli.rollout_screen import Screen, standard_screen
-from cli.rollout_site import Site, SystemClock, site_of, tell
+from cli.rollout_site import Site, SystemClock, site_of, site_to_go_back, tell
 from cli.rollout_status import conclude
 from cli.rollout_ticks import SpokenJournal, Ticker
 from command_errors import CommandError
@@ -96,7 +96,7 @@ def run_rollback(options: argparse.Namespace) -> int:
     if options.to is not None:
         from cli.rollout_by_hand import set_weights
 
-        return set_weights(site_of(options), options)
+        return set_weights(site_to_go_back(options), options)
     return _come_back(options, Outcome.ROLLED_BACK)
 
 
@@ -106,11 +106,11 @@ def run_abort(options: argparse.Namespace) -> int:
 
 
 def _come_back(options: argparse.Namespace, outcome: Outcome, *, keep_weights: bool = False) -> int:
-    site, clock = site_of(options), SystemClock()
+    site, clock = site_to_go_back(options), SystemClock()
     with standard_screen(json=options.json) as screen:
         tick, journal = go_back(site, clock, options, screen, outcome, reason=options.reason, keep_weights=keep_weights)
     conclude(site, journal, clock, options)
-    if journal.unwritten is not None:
+    if journal.unwritten is not None or not tick.state.is_over:
         tell(tick.text)
     # It ended as asked, so it is no failure of this command.
     return ExitCode.DONE if tick.state.is_over else tick.exit_code

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from command_errors import UsageError
 from problem import did_you_mean
 from project import project_name, project_root, stack_name
-from stacks.file import stack_file_path, variables_of
+from stacks.file import stack_file_path, subscription_of_the_shell, variables_of
 from stacks.names import read_names
 
 if TYPE_CHECKING:
@@ -63,17 +63,35 @@ class Site:
     """One endpoint of one stack. `key` is the endpoint's key in the stack file.
 
     `file` is the stack file where a command works on several stacks; None: the one that the next `pulumi up` reads.
+    `content` is what it declares; for a way back it may be the error because of which that is not known.
     """
 
-    settings: Settings
-    names: Names
+    stack: str
     key: str
+    address: EndpointAddress
+    content: tuple[Settings, Names] | UsageError
     file: Path | None = None
 
     @property
-    def stack(self) -> str:
-        """The stack's name."""
-        return self.settings.stack
+    def is_declared(self) -> bool:
+        """Whether the stack file could be read."""
+        return not isinstance(self.content, UsageError)
+
+    @property
+    def settings(self) -> Settings:
+        """What the stack file declares. Raises UsageError if it cannot be read."""
+        return self._content[0]
+
+    @property
+    def names(self) -> Names:
+        """The stack's names in Azure. Raises UsageError if the stack file cannot be read."""
+        return self._content[1]
+
+    @property
+    def _content(self) -> tuple[Settings, Names]:
+        if isinstance(self.content, UsageError):
+            raise self.content
+        return self.content
 
     @property
     def place(self) -> str:
@@ -94,30 +112,21 @@ class Site:
         return PulumiEngine(project_root(), self.stack, environment)
 
     @property
-    def address(self) -> EndpointAddress:
-        """The endpoint as its callers see it."""
-        from endpoint_client.address import EndpointAddress
-
-        names = self.names
-        place = (names.subscription_id, names.resource_group, names.workspace, self.endpoint_name)
-        return EndpointAddress(*place, self.key, f"--stack {self.stack}")
-
-    @property
     def folder(self) -> Path:
         """Where its records are."""
         from rollout.record.chain import record_folder
 
         return record_folder(self.stack_file.parent, self.stack, self.key)
 
-    @cached_property
+    @property
     def endpoint_name(self) -> str:
         """Its name in Azure."""
-        return self.names.endpoint(self.key, self.settings.endpoints[self.key].name)
+        return self.address.name
 
     @property
     def endpoint_id(self) -> str:
         """Its ARM id."""
-        return self.names.endpoint_id(self.endpoint_name)
+        return self.address.id
 
     @property
     def owner(self) -> Owner:
@@ -128,8 +137,8 @@ class Site:
             project=project_name(project_root()),
             stack=self.stack,
             endpoint=self.key,
-            subscription=self.names.subscription_id,
-            workspace=self.names.workspace,
+            subscription=self.address.subscription_id,
+            workspace=self.address.workspace,
         )
 
     @cached_property
@@ -145,7 +154,7 @@ class Site:
         """The endpoint's metrics."""
         from rollout.sources.azure_monitor import ArmMetricsRoute, AzureMonitor
 
-        return AzureMonitor(self.endpoint_id, ArmMetricsRoute(self.azure.arm, self.names.subscription_id))
+        return AzureMonitor(self.endpoint_id, ArmMetricsRoute(self.azure.arm, self.address.subscription_id))
 
     @cached_property
     def declared(self) -> StackFile:
@@ -207,13 +216,65 @@ def site_at(stack: str, key: str, file: Path | None = None) -> Site:
         raise UsageError(
             f"stack {stack} declares no endpoint {key} (declared: {known}).{did_you_mean(key, settings.endpoints)}"
         )
-    return Site(settings, names, key, file)
+    return _site(settings, names, key, file)
 
 
 def sites_of(stack: str) -> list[Site]:
     """Every endpoint of a stack."""
     settings, names = read_names(stack)
-    return [Site(settings, names, key) for key in settings.endpoints]
+    return [_site(settings, names, key, None) for key in settings.endpoints]
+
+
+def _site(settings: Settings, names: Names, key: str, file: Path | None) -> Site:
+    name = names.endpoint(key, settings.endpoints[key].name)
+    return Site(settings.stack, key, _address(names.endpoint_id(name), settings.stack, key), (settings, names), file)
+
+
+def site_to_go_back(options: argparse.Namespace) -> Site:
+    """The endpoint that the command line names, also where the stack file is broken or does not declare it any more.
+
+    Then a record of it says where it is, else Azure does.
+    """
+    from settings import SettingsError
+
+    try:
+        return site_of(options)
+    except (SettingsError, UsageError) as error:
+        stack = stack_name(options.stack)
+        endpoint_id = _recorded_endpoint(stack, options.endpoint) or _live_endpoint(stack, options.endpoint)
+        if endpoint_id is None:
+            raise
+        tell(f"the stack file is left aside, and the way back goes on: {error}")
+        return Site(stack, options.endpoint, _address(endpoint_id, stack, options.endpoint), UsageError(str(error)))
+
+
+def _recorded_endpoint(stack: str, key: str) -> str | None:
+    """The ARM id of the endpoint in the newest of its records that begins well."""
+    from rollout.record.chain import Chain, record_files, record_folder
+
+    for path in reversed(record_files(record_folder(stack_file_path(stack).parent, stack, key))):
+        started = next((event.data for event in Chain(path).events), {})
+        if started.get("stack") == stack and started.get("endpoint") == key and started.get("endpoint_id"):
+            return str(started["endpoint_id"])
+    return None
+
+
+def _live_endpoint(stack: str, key: str) -> str | None:
+    """The ARM id of the endpoint in Azure; None if the subscription is not known."""
+    from resource_manager.client import ArmClient
+    from stacks.live_endpoint import find_endpoint_id
+
+    subscription = subscription_of_the_shell()
+    return None if subscription is None else find_endpoint_id(ArmClient(), subscription, stack, key)
+
+
+def _address(endpoint_id: str, stack: str, key: str) -> EndpointAddress:
+    from arm_id import ArmId
+    from endpoint_client.address import EndpointAddress
+
+    place = ArmId.parse(endpoint_id)
+    where = (place.subscription_id, place.resource_group, place.names["workspaces"], place.name)
+    return EndpointAddress(*where, key, f"--stack {stack}")
 
 
 def tell(text: str) -> None:

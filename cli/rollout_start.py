@@ -173,8 +173,9 @@ def _place(site: Site) -> Place:
         project=project_name(project_root()),
         stack=site.stack,
         endpoint=site.key,
-        workspace=site.names.workspace,
-        subscription=site.names.subscription_id,
+        workspace=site.address.workspace,
+        subscription=site.address.subscription_id,
+        endpoint_id=site.endpoint_id,
         arm_host=site.azure.arm.base_url.partition("://")[2],
     )
 

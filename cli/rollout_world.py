@@ -43,10 +43,11 @@ def controller_of(site: Site, clock: SystemClock, journal: Journal, options: arg
 
 def capacity_of(site: Site, clock: SystemClock) -> DeclaredCapacity:
     """The instances of the endpoint's colours."""
+    declared = site.settings.endpoints[site.key].deployments if site.is_declared else {}  # a way back needs no capacity
     return DeclaredCapacity(
         stack=site.stack,
         key=site.key,
-        bounds={name: _bounds(chosen) for name, chosen in site.settings.endpoints[site.key].deployments.items()},
+        bounds={name: _bounds(chosen) for name, chosen in declared.items()},
         monitor=site.monitor,
         azure=site.azure,
         now=clock.now,

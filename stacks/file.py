@@ -57,8 +57,7 @@ def read_settings(stack: str, file: Path | None = None) -> tuple["Settings", str
     `file` is the stack file, None for the one that the next `pulumi up` reads.
     """
     settings, config = _settings(stack, file or stack_file_path(stack))
-    named = [config.get(SUBSCRIPTION), *map(os.environ.get, SUBSCRIPTION_VARIABLES)]
-    subscription = next((str(one) for one in named if one), None)
+    subscription = str(config[SUBSCRIPTION]) if config.get(SUBSCRIPTION) else subscription_of_the_shell()
     if subscription is None:
         raise SubscriptionUnknown(
             f"the subscription is not known: neither {SUBSCRIPTION} nor ARM_SUBSCRIPTION_ID is set. "
@@ -81,6 +80,11 @@ def _settings(stack: str, file: Path) -> tuple["Settings", dict[str, Any]]:
     if LOCATION in config:
         raw["location"] = config[LOCATION]
     return parse_settings(raw, stack=stack, today=date.today()), config
+
+
+def subscription_of_the_shell() -> str | None:
+    """Return the subscription that the environment names, in the order in which azure-native looks."""
+    return next((found for name in SUBSCRIPTION_VARIABLES if (found := os.environ.get(name))), None)
 
 
 def stack_file_error(stack: str) -> Exception | None:

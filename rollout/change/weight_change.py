@@ -14,7 +14,7 @@ from rollout.change.break_glass import BreakGlass
 from rollout.change.forward import go_forward
 from rollout.change.tools import Tools
 from rollout.decision.order import Changed, Direction, Ending, Intent, Order
-from rollout.errors import EndpointBusy, EngineError, Overtaken, PushUnanswered
+from rollout.errors import EndpointBusy, EngineError, EngineRefused, Overtaken, PushUnanswered
 from rollout.ports import Record
 from rollout.record.event import Kind
 from rollout.record.lock import endpoint_lock
@@ -63,8 +63,11 @@ class WeightChange:
             self._tools.say(f"Azure has the weights already; they were not pushed: {error}")
         except CommandError as error:
             return attempt.left_open(str(error))
-        problem = self._followed(attempt)
-        return attempt.left_open(problem) if problem else attempt.finished(found=True)
+        try:
+            self._follow(attempt)
+        except (CommandError, EngineError) as error:
+            return attempt.left_open(str(error))
+        return attempt.finished(found=True)
 
     def withdraw(self, record: Record, intent: Intent, reason: str) -> Changed:
         """Put the file back to the weights of the record and append `withdrawn`. Azure still has `from`."""
@@ -93,13 +96,15 @@ class WeightChange:
         attempt = Attempt(self._tools, record, intent, closing)
         try:
             attempt.write()
-        except CommandError as error:
-            problem: str | None = str(error)
-        else:
-            problem = self._followed(attempt)
-        if problem is None:
-            return attempt.reconciled()
-        return Changed(ending=Ending.OPEN, reason=problem, exit_code=ExitCode.UNAVAILABLE, seconds=attempt.seconds)
+            self._follow(attempt)
+        except (CommandError, EngineError) as error:
+            state, to = record.state, intent.order.to.describe()
+            reason = (
+                f"Azure has {to}; the stack file and Pulumi's state have yet to follow: {error} Then finish it with "
+                f"`sluice rollout step {state.endpoint} --stack {state.stack}`."
+            )
+            return Changed(ending=Ending.OPEN, reason=reason, exit_code=_code_of(error), seconds=attempt.seconds)
+        return attempt.reconciled()
 
     def _alone(self, record: Record, change: Callable[[], Changed]) -> Changed:
         """Go forward while no other endpoint of the stack does: each would see the other's weights in its preview.
@@ -115,17 +120,18 @@ class WeightChange:
             reason = f"waits for the rollout of another endpoint, which is changing weights of stack {stack}"
             return Changed(ending=Ending.WITHDRAWN, reason=reason)
 
-    def _followed(self, attempt: Attempt) -> str | None:
-        """Let the engine's state follow Azure; return what is not as it must be afterwards."""
-        try:
-            with attempt.timed("up"):
-                self._tools.engine.up(refresh=True)
-            with attempt.timed("preview"):
-                preview = self._tools.engine.preview(only_endpoint=True)
-        except EngineError as error:
-            return str(error)
+    def _follow(self, attempt: Attempt) -> None:
+        """Let the engine's state follow Azure. Raises EngineError, UnavailableError for what is not so then."""
+        with attempt.timed("up"):
+            self._tools.engine.up(refresh=True)
+        with attempt.timed("preview"):
+            preview = self._tools.engine.preview(only_endpoint=True)
         if not preview.is_empty:
-            return f"the preview still shows {'; '.join(map(str, preview.changes))}."
+            raise UnavailableError(f"the preview still shows {'; '.join(map(str, preview.changes))}.")
         if not attempt.is_verified():
-            return f"Azure does not have {attempt.order.to.describe()}."
-        return None
+            raise UnavailableError(f"Azure does not have {attempt.order.to.describe()}.")
+
+
+def _code_of(error: CommandError | EngineError) -> ExitCode:
+    """A stack file that cannot be read, or that the program refuses, waits for a person; anything else for a tick."""
+    return ExitCode.USAGE if isinstance(error, UsageError | EngineRefused) else ExitCode.UNAVAILABLE

@@ -68,6 +68,8 @@ class Place:
     workspace: str
     subscription: str
     arm_host: str
+    endpoint_id: str
+    """Its ARM id."""
 
     def as_values(self) -> dict[str, str]:
         """The part of `started` that says where."""
@@ -78,6 +80,7 @@ class Place:
             "workspace": self.workspace,
             "subscription": self.subscription,
             "arm_host": self.arm_host,
+            "endpoint_id": self.endpoint_id,
         }
 
 

@@ -2,10 +2,11 @@
 
 What `data` holds, by kind (splits as `Split.as_values`, times as whole seconds since 1970):
 
-started             id, project, stack, endpoint (key), workspace, subscription, arm_host, commit, actor, colour,
-                    stable, colours {name: {release, content}} of the canary and of every colour with weight,
+started             id, project, stack, endpoint (key), workspace, subscription, arm_host, endpoint_id, commit, actor,
+                    colour, stable, colours {name: {release, content}} of the canary and of every colour with weight,
                     baseline (split), plan, plan_digest, grain (seconds of an interval), settle (seconds), synthetic,
-                    allow_unproven (the reason that the stack file gives, or null; absent in older records)
+                    auth_mode and identities (ARM ids) of the endpoint, allow_unproven (the reason that the stack file
+                    gives, or null); endpoint_id and these three are absent in older records
 probed              sent, start (when the first one was sent), disagreement (fraction, or null), problem (text, or null)
 verified            counted, settle (seconds), skipped (true where the plan says `verify: false`)
 reserved            deployment, minimum, was; minimum null: the stable colour needs no reserve

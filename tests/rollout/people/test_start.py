@@ -33,6 +33,7 @@ PLACE = Place(
     workspace="mlw-payments-prod",
     subscription="0000",
     arm_host="management.azure.com",
+    endpoint_id="/subscriptions/0000/fraud",
 )
 COLOURS = {
     name: Colour(release=f"{name}-release", content=f"{name}-content", instances=3) for name in ("blue", "green")
@@ -95,6 +96,7 @@ def test_the_first_event_names_everything_that_the_record_needs_later() -> None:
         "workspace": "mlw-payments-prod",
         "subscription": "0000",
         "arm_host": "management.azure.com",
+        "endpoint_id": "/subscriptions/0000/fraud",
         "commit": "abc",
         "actor": "ana",
         "run": "https://ci/7",
