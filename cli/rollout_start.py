@@ -23,6 +23,7 @@ from models.errors import ModelError
 from models.loader import load_model
 from models.spec import content_digest, release_digest, with_variables
 from project import project_name, project_root
+from rollout.change.neighbours import unexplained
 from rollout.errors import EngineRefused
 from rollout.evidence.intervals import Counts
 from rollout.people.actor import actor_of
@@ -101,7 +102,7 @@ def gather(site: Site, clock: SystemClock, to: str | None) -> StartFacts:
         past=past,
         broken=[chain.path.name for chain in chains if chain.broken is not None],
         last_hour=last_hour(site, clock.now()),
-        pending=_pending(site),
+        pending=_pending(site, clock),
     )
     colour, _ = chosen_colour(facts, to)
     return replace(facts, unfit=_unfit(site, clock, facts, colour)) if colour is not None else facts
@@ -212,10 +213,10 @@ def _least_instances(chosen: DeploymentSettings, of_the_file: int) -> int:
     return chosen.autoscale.min if chosen.autoscale else chosen.instances or of_the_file
 
 
-def _pending(site: Site) -> tuple[str, ...]:
-    """What an update would change now; a refusal of the program is one reason."""
+def _pending(site: Site, clock: SystemClock) -> tuple[str, ...]:
+    """What an update would change now, without open changes of other endpoints; a refusal of the program is one."""
     try:
-        return tuple(map(str, site.engine.preview().changes))
+        return tuple(map(str, unexplained(site.engine.preview().changes, site.folder, clock)))
     except EngineRefused as error:
         return (f"the program refuses to preview: {error}",)
 

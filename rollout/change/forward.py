@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from rollout.change.attempt import Attempt
+from rollout.change.neighbours import unexplained
 from rollout.decision.order import Changed, Ending
 from rollout.errors import EngineError, EngineRefused, Overtaken, PushUnanswered
 from rollout.events import Preview
+from rollout.record.chain import record_folder
 
 
 def go_forward(attempt: Attempt, *, refresh: bool) -> Changed:
@@ -17,7 +21,7 @@ def go_forward(attempt: Attempt, *, refresh: bool) -> Changed:
         return stopped
     try:
         with attempt.timed("preview"):
-            preview = attempt.tools.engine.preview()
+            preview = _without_neighbours(attempt, attempt.tools.engine.preview())
     except EngineRefused as error:
         return attempt.withdrawn(str(error), ExitCode.USAGE, ending=Ending.REFUSED)
     except EngineError as error:
@@ -52,6 +56,18 @@ def _declared(attempt: Attempt) -> Changed | None:
     except CommandError as error:
         return attempt.withdrawn(str(error), error.exit_code, publishes=False)
     return None
+
+
+def _without_neighbours(attempt: Attempt, preview: Preview) -> Preview:
+    """The preview without the open changes of other endpoints, which the update here does not take along."""
+    if preview.is_empty or preview.is_weights_update(attempt.tools.endpoint_name, attempt.order.to):
+        return preview
+    state, tools = attempt.record.state, attempt.tools
+    folder = record_folder(tools.stack_file.path.parent, state.stack, state.endpoint)
+    left = unexplained(preview.changes, folder, tools.clock)
+    if len(left) < len(preview.changes):
+        tools.say("the preview also shows an open change of another endpoint's rollout; this step goes on without it")
+    return replace(preview, changes=left)
 
 
 def _other_changes(attempt: Attempt, preview: Preview) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ def _started(event: Event) -> RolloutState:
         grain_seconds=data["grain"],
         settle_seconds=data["settle"],
         synthetic=bool(data.get("synthetic")),
+        endpoint_name=str(data["endpoint_id"]).rpartition("/")[2] if data.get("endpoint_id") else None,
         auth_mode=data.get("auth_mode"),
         identity_ids=frozenset(data["identities"]) if "identities" in data else None,
         weights=baseline,

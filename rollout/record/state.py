@@ -143,6 +143,8 @@ class RolloutState:
     grain_seconds: int
     settle_seconds: int
     synthetic: bool = False
+    endpoint_name: str | None = None
+    """In Azure; None where the record does not say."""
     auth_mode: str | None = None
     """The endpoint's at the start; None where the record does not say."""
     identity_ids: frozenset[str] | None = None

@@ -54,7 +54,7 @@ class Rollout:
         for name in ("id", "name", "type", "systemData"):
             endpoint.pop(name, None)
         identity = endpoint["identity"]
-        ids = dict.fromkeys(identity.get("userAssignedIdentities") or {}, {})
+        ids: dict[str, Any] = {one: {} for one in identity.get("userAssignedIdentities") or {}}
         endpoint["identity"] = {"type": identity["type"], "userAssignedIdentities": ids}
         for name in ("scoringUri", "swaggerUri", "provisioningState"):
             endpoint["properties"].pop(name, None)

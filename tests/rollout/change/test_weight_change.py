@@ -11,12 +11,14 @@ from exit_codes import ExitCode
 from rollout.decision.order import Direction, Ending, Order
 from rollout.decision.order import Outcome as RolloutOutcome
 from rollout.errors import EngineLocked, EngineRefused, EngineUnavailable, Overtaken, PushRefused, PushUnanswered
+from rollout.events import ENDPOINT_TYPE
 from rollout.ports import Message
+from rollout.record.chain import Chain
 from rollout.record.event import Kind
 from rollout.record.lock import endpoint_lock
 from rollout.split import Split
 from tests.rollout.change.world import BACK, CLOSING, FORWARD, STACK, TEN, Killed, World, failed, update
-from tests.rollout.record.rollouts import BLUE, GREEN
+from tests.rollout.record.rollouts import BLUE, GREEN, T0, started
 
 TARGET = ("urn:pulumi:prod::sluice::**azure-native:machinelearningservices:OnlineEndpoint::fraud-detection-endpoint",)
 
@@ -93,6 +95,33 @@ def test_a_preview_with_other_weights_is_withdrawn(world: World) -> None:
     world.engine.declared = lambda: Split(traffic={"blue": 50, "green": 50})
     changed = world.change.make(world.record, FORWARD, None)
     assert changed.pending == ("other weights than blue 90 %, green 10 %",)
+
+
+def credit_score(world: World, *, of: Split) -> None:
+    """Another endpoint of the stack, whose record has an open change, and what the preview shows of it."""
+    place = {"endpoint": "credit-score", "endpoint_id": "/subscriptions/0/onlineEndpoints/credit-score-prod-1"}
+    chain = Chain(world.folder / "rollouts/prod/credit-score/20261127T140000Z-green.jsonl")
+    chain.append(Kind.STARTED, {**started(), **place}, T0)
+    chain.append(Kind.INTENT, FORWARD.as_values(), T0)
+    inputs = {"endpointName": "credit-score-prod-1", "properties": {"traffic": dict(of.traffic)}}
+    world.engine.pending = (update(ENDPOINT_TYPE, "credit-score-endpoint", ("properties.traffic.green",), inputs),)
+
+
+def test_an_open_change_of_another_endpoint_stops_no_step_and_does_not_ride_along(world: World) -> None:
+    credit_score(world, of=TEN)
+    changed = world.change.make(world.record, FORWARD, None)
+    assert changed.ending is Ending.APPLIED
+    assert world.engine.calls[-1] == ("up", False, TARGET)
+    assert any("an open change of another endpoint's rollout" in said for said in world.said)
+    assert world.azure.split == TEN
+
+
+def test_weights_of_another_endpoint_that_no_record_explains_stop_a_step(world: World) -> None:
+    credit_score(world, of=GREEN)
+    changed = world.change.make(world.record, FORWARD, None)
+    assert changed.ending is Ending.WITHDRAWN
+    assert len(changed.pending) == 1
+    assert world.azure.split == BLUE
     assert world.azure.split == BLUE
 
 
