@@ -22,9 +22,8 @@ class Rig:
         self.asked = 0
         self.error: UnavailableError | None = None
         self.loads: list[Load] = []
-        site: Any = SimpleNamespace(azure=SimpleNamespace(arm=None), stack="dev", key="fraud-detection")
+        site: Any = SimpleNamespace(azure=SimpleNamespace(arm=None), address=None, key="fraud-detection")
         monkeypatch.setattr(rollout_load, "find_target", self._find)
-        monkeypatch.setattr(rollout_load, "endpoint_of", lambda stack, key: None)
         monkeypatch.setattr(rollout_load, "traffic_of", lambda folder: [json.dumps({}).encode()])
         monkeypatch.setattr(rollout_load, "time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(Load, "run", _no_requests)
