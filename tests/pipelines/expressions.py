@@ -36,7 +36,7 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
 
 
 def filled_in(text: str, names: Mapping[str, Any]) -> str:
-    """A text with the values of its `${{ }}`."""
+    """The text with the values of its `${{ }}`."""
     return _EMBEDDED.sub(lambda found: str(evaluate(found[1], names)), text)
 
 

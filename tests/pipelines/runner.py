@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(kw_only=True)
 class Job:
-    """One job of either system. `fill` puts values into a text; every step gets `variables` (of variable groups)."""
+    """One job of either system. `fill` completes the value of a variable; every step gets `variables`."""
 
     name: str
     steps: list[Step]
@@ -246,5 +246,5 @@ def azure_step(pipeline: str, step: Any) -> Step:
 
 
 def with_macros(text: str, names: Mapping[str, Any], macros: Mapping[str, str]) -> str:
-    """A text with the values of its `${{ }}` and `$(...)`; an unknown macro stays, as in Azure Pipelines."""
+    """The text with the values of its `${{ }}` and `$(...)`; an unknown macro stays, as in Azure Pipelines."""
     return re.sub(r"\$\(([\w.]+)\)", lambda found: macros.get(found[1], found[0]), filled_in(text, names))
