@@ -111,7 +111,7 @@ class Team:
         return found
 
     def _machine(self, folder: Path) -> dict[str, str]:
-        """The variables of a hosted runner in a network where this Azure is the only one. Git knows nobody there."""
+        """The variables of a hosted runner in a network where this Azure is the only one. Git has no user there."""
         (folder / "home").mkdir()
         kept = {name: value for name, value in self.azure.environment().items() if name not in HIDDEN}
         strange = ("GITHUB_", "GIT_", "PYTEST_", "TF_BUILD", "SYSTEM_", "BUILD_")
