@@ -2,13 +2,14 @@
 
 The tests of a file may share a server. A test on the real engine takes up to a minute and stands alone: a file of them
 would keep one worker busy after the others have ended. The longest are begun first. How long they took is in
-`tests/integration/seconds.json`, which `pytest tests/integration --record-seconds` writes; a test that is not there is
-begun before all others.
+`tests/integration/seconds.json`, which `pytest tests/integration --record-seconds` writes, in whole or by file; a test
+that is not there is taken for a middling one.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,12 @@ def recorded(path: Path = RECORDED) -> Mapping[str, float]:
 def sort_integration(items: list[pytest.Item], seconds: Mapping[str, float]) -> None:
     """Put what is integration at the end, and there the longest of tests/integration first."""
 
+    middling = statistics.median(seconds.values()) if seconds else 0.0
+
     def rank(item: pytest.Item) -> tuple[bool, bool, float]:
         slow = item.get_closest_marker("integration") is not None
         single = item.nodeid.startswith(FOLDER)
-        return slow, single, -seconds.get(item.nodeid, float("inf")) if single else 0.0
+        return slow, single, -seconds.get(item.nodeid, middling) if single else 0.0
 
     items.sort(key=rank)
 

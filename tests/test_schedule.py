@@ -21,12 +21,12 @@ def test_a_file_is_handed_out_whole_and_a_test_on_the_real_engine_alone() -> Non
     assert split(of_a_file, f"{FOLDER}test_change.py::test_b[y-1]") == f"{FOLDER}test_change.py::test_b[y-1]"
 
 
-def test_the_longest_tests_on_the_real_engine_begin_first_and_unknown_ones_before_them() -> None:
+def test_the_longest_tests_on_the_real_engine_begin_first_and_unknown_ones_are_middling() -> None:
     names = ("short", "long", "unknown")
     integration = [item(f"{FOLDER}test_a.py::{name}", integration=True) for name in names]
     items = [*integration, item("tests/test_b.py::engine", integration=True), item("tests/test_b.py::fast")]
     sort_integration(items, {f"{FOLDER}test_a.py::short": 1.0, f"{FOLDER}test_a.py::long": 60.0})
-    assert [one.nodeid.rpartition("::")[2] for one in items] == ["fast", "engine", "unknown", "long", "short"]
+    assert [one.nodeid.rpartition("::")[2] for one in items] == ["fast", "engine", "long", "unknown", "short"]
 
 
 def test_seconds_are_recorded_by_file(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ TICKS = 60
 class Point(Enum):
     """The moment, with its number in the table of crash points."""
 
+    BEFORE = "1 before the intent"
+    TORN = "2 in the line of the intent"
+    WRITTEN = "4 after the file, before the commit"
     PUSH = "5 in the push of the intent"
     PUSHED = "6 after the push"
     NOT_PUT = "7 before Azure gets the PUT"
@@ -52,8 +55,36 @@ class Crash:
     back: bool = False
 
     def __str__(self) -> str:
-        place = "fresh clone" if self.clone else "in place"
-        return f"{'back' if self.back else 'step'}, {self.point.value}, {self.victims.value}, {place}"
+        return ", ".join(self.facts().values())
+
+    def facts(self) -> dict[str, str]:
+        """What names it in the table."""
+        return {
+            "direction": "back" if self.back else "step",
+            "point": self.point.value,
+            "victims": self.victims.value,
+            "place": "fresh clone" if self.clone else "in place",
+        }
+
+
+GITS = {
+    Point.BEFORE: ("fetch", '"kind":"verified"'),
+    Point.TORN: ("fetch", '"kind":"verified"'),
+    Point.WRITTEN: ("commit-tree", '"direction":"forward"'),
+}
+"""Which command of the clone is held, and at which last line of the record."""
+CRASHES = [
+    Crash(point, victims, clone, back)
+    for back in (False, True)
+    for point in Point
+    for victims in Victims
+    for clone in (False, True)
+    if (point.is_of_the_engine or victims is Victims.CONTROLLER)
+    and not (victims is Victims.ENGINE and clone)
+    and not (back and point in (Point.BEFORE, Point.TORN, Point.WRITTEN, Point.PUSH, Point.PUSHED))
+    and not (clone and point is Point.TORN)
+]
+"""Without an engine only the controller can be killed; it goes on by itself if it lives; a way back awaits no push."""
 
 
 def survive(drill: Drill, crash: Crash) -> None:
@@ -70,6 +101,8 @@ def survive(drill: Drill, crash: Crash) -> None:
             drill.kill_engine()
         if crash.victims is not Victims.ENGINE:
             drill.kill_controller()
+        if crash.point is Point.TORN:
+            drill.tear_record()
     if crash.clone:
         drill.clone()
     if crash.victims is Victims.ENGINE:
@@ -100,6 +133,11 @@ def _moment(drill: Drill, crash: Crash) -> Iterator[Callable[[subprocess.Popen[s
         drill.origin.hold(*push)
         yield drill.origin.held
         drill.origin.let_go()
+        return
+    if crash.point in GITS:
+        drill.local_git.hold(*GITS[crash.point])
+        yield drill.local_git.held
+        drill.local_git.let_go()
         return
     with contextlib.ExitStack() as faults:
         if crash.point is Point.NOT_PUT:

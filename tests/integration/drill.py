@@ -1,7 +1,8 @@
 """A rollout on the real engine that a test holds, disturbs and kills: its stack lies in a clone of a bare repository.
 
-Two things hold it at a moment. A hook of the bare repository keeps a push waiting, before or after it took effect, by
-the last line of the record that is pushed. A fault of the local Azure keeps a request or an operation waiting.
+Three things hold it at a moment. A hook of the bare repository keeps a push waiting, before or after it took effect, by
+the last line of the record that is pushed. A fault of the local Azure keeps a request or an operation waiting. A `git`
+on PATH keeps a command of the clone waiting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -54,6 +56,47 @@ while read -r old new ref; do
   fi
 done
 """
+
+GIT = r"""#!/bin/sh
+for word in "$@"; do
+  if [ -e "{folder}/hold-$word" ]; then
+    last=$(cat "$2"/rollouts/*/*/*.jsonl 2>/dev/null | tail -n 1)
+    case "$last" in *"$(cat "{folder}/hold-$word")"*)
+      touch "{folder}/held"
+      while [ -e "{folder}/held" ]; do sleep 0.05; done ;;
+    esac
+  fi
+done
+exec "{git}" "$@"
+"""
+
+
+class HeldGit:
+    """The `git` of the controller, which holds a command while the last line of the record contains certain words."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder = folder
+        folder.mkdir()
+        wrapper = folder / "git"
+        wrapper.write_text(GIT.format(folder=folder, git=shutil.which("git", path=environment["PATH"])))
+        wrapper.chmod(0o755)
+        environment["PATH"] = f"{folder}{os.pathsep}{environment['PATH']}"
+
+    def hold(self, command: str, last: str) -> None:
+        """From now on, hold every run of a command of git, such as `fetch`."""
+        (self._folder / f"hold-{command}").write_text(last)
+
+    def held(self, process: subprocess.Popen[Any]) -> bool:
+        """Whether a command is held; False if the process ends before one is."""
+        held = self._folder / "held"
+        wait_until(lambda: held.exists() or process.poll() is not None, "neither is git held nor has it ended", 0.1)
+        return held.exists()
+
+    def let_go(self) -> None:
+        """Let the held command go on, and hold none any more."""
+        for mark in self._folder.glob("hold-*"):
+            mark.unlink()
+        (self._folder / "held").unlink(missing_ok=True)
 
 
 class Origin:
@@ -100,6 +143,7 @@ class Drill:
         identity.write_text("[user]\nname = Ada\nemail = ada@example.com\n")
         stack.environment |= {"GIT_CONFIG_GLOBAL": str(identity), "GIT_CONFIG_NOSYSTEM": "1"}
         self.origin = Origin(folder / "origin.git", stack.environment)
+        self.local_git = HeldGit(folder / "bin", stack.environment)
         stack.edit(lambda config: config["sluice:rollout"][MODEL].update(plan=plan))
         text = stack.file.read_text()
         first = self._cloned("first")
@@ -126,6 +170,12 @@ class Drill:
     def clone(self) -> None:
         """Go on from a fresh, shallow clone of what was pushed."""
         self._cloned(f"clone-{len(list(self.folder.glob('clone-*')))}", "--depth=1")
+
+    def tear_record(self) -> None:
+        """What a crash leaves that cuts off the record's last line."""
+        (record,) = (self.stack.file.parent / "rollouts").rglob("*.jsonl")
+        with record.open("a") as file:
+            file.write('{"at":"2026-11-28T14:0')
 
     # Processes
 
@@ -166,6 +216,7 @@ class Drill:
         self.stack.sluice("rollout", "step", MODEL, "--stack", self.stack.name, "--commit", "--push", expect=None)
 
     def close(self) -> None:
+        self.local_git.let_go()
         self.origin.let_go()
         for process in self.began:
             process.kill()

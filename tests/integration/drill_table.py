@@ -12,12 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
-from rollout.change.tools import endpoint_urn
+from tests.integration.crash_drill import CRASHES
 from tests.integration.drill import ENDPOINTS, Drill
-from tests.integration.rehearsal import MODEL, ROOT
+from tests.integration.rehearsal import ROOT
 
 RESULTS = ROOT / "build" / "drills.jsonl"
 ROWS: Mapping[str, int | None] = {"good": None, "bad from the start": 0, "bad at 50 %": 1, "bad after 100 %": 2}
@@ -97,39 +96,6 @@ def play(drill: Drill, row: str, fault: str, change: int) -> int:
     return drill.follow(process, at_step)
 
 
-# How long a way back takes
-
-
-def way_back_seconds(drill: Drill) -> dict[str, float]:
-    """From when the interval that decided could be read until Azure has the weights, in all and by part.
-
-    An interval can be read when it has ended for `settle`. The record's times are whole seconds, the parts are not.
-    """
-    events = drill.events()
-    settle = next(event["data"]["settle"] for event in events if event["kind"] == "verified")
-    back = next(event for event in events if event["kind"] == "intent" and event["data"]["direction"] == "back")
-    applied = next(event for event in events if event["data"].get("intent") == back["seq"])
-    assert applied["kind"] == "applied", applied
-    intervals = [one for event in events if event["seq"] < back["seq"] for one in event["data"].get("intervals", ())]
-    readable = intervals[-1]["start"] + intervals[-1]["seconds"] + settle
-    spent = {name: float(seconds) for name, seconds in applied["data"]["seconds"].items()}
-    return {"in all": seconds_of(applied) - readable, "until the verdict": seconds_of(back) - readable, **spent}
-
-
-def seconds_of(event: Mapping[str, Any]) -> float:
-    return datetime.fromisoformat(event["at"]).timestamp()
-
-
-def targeted_up_seconds(drill: Drill) -> float:
-    """One targeted update of the weights by hand, there and back: the mean."""
-    urn = endpoint_urn("sluice", drill.stack.name, MODEL)
-    started = time.monotonic()
-    for weights in ({"blue": 90, "green": 10}, {"blue": 100, "green": 0}):
-        drill.stack.weights(**weights)
-        drill.stack.engine.up(targets=[urn])
-    return (time.monotonic() - started) / 2
-
-
 # Lines
 
 
@@ -176,45 +142,38 @@ def line(**facts: Any) -> Iterator[dict[str, Any]]:
 
 def tables(lines: list[dict[str, Any]]) -> str:
     """The results as Markdown."""
-    return "\n".join([*_faults(lines), "", *_crashes(lines), "", *_times(lines), "", *_failures(lines)])
+    return "\n".join([*_faults(lines), "", *_crashes(lines), "", *_failures(lines)])
 
 
 def _faults(lines: list[dict[str, Any]]) -> Iterator[str]:
-    done = {(one["row"], one["fault"], one["change"]): one for one in lines if "row" in one}
+    done = {_drill_of(one): one for one in lines}
     yield "| green | fault | " + " | ".join(f"at {change}" for change in CHANGES) + " |"
     yield "| --- | --- | " + " | ".join("---" for _ in CHANGES) + " |"
     wanted = list(cells())
     for row in ROWS:
         for fault in FAULTS:
-            shown = [_cell((row, fault, change), done, wanted) for change in range(len(CHANGES))]
-            yield f"| {row} | {fault} | " + " | ".join(shown) + " |"
+            keys = [(row, fault, change) for change in range(len(CHANGES))]
+            yield f"| {row} | {fault} | " + " | ".join(_cell(done.get(key), key in wanted) for key in keys) + " |"
 
 
-def _cell(key: tuple[str, str, int], done: Mapping[Any, dict[str, Any]], wanted: list[tuple[str, str, int]]) -> str:
-    if key not in wanted:
+def _cell(one: Mapping[str, Any] | None, is_wanted: bool) -> str:
+    if not is_wanted:
         return ""
-    one = done.get(key)
     if one is None:
         return "not run"
-    return "FAILED" if "failed" in one else f"{one['outcome']}, {one['lost']} lost"
+    return "FAILED" if "failed" in one else f"{one.get('outcome', 'agreed')}, {one['lost']} lost"
 
 
 def _crashes(lines: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| change | killed at | who | goes on | result |"
-    yield "| --- | --- | --- | --- | --- |"
-    for one in lines:
-        if "point" in one:
-            result = "FAILED" if "failed" in one else f"agreed, {one['lost']} lost"
-            yield f"| {one['direction']} | {one['point']} | {one['victims']} | {one['place']} | {result} |"
-
-
-def _times(lines: list[dict[str, Any]]) -> Iterator[str]:
-    parts = ("in all", "until the verdict", "read", "decide", "write", "up", "verify", "targeted up")
-    yield "| green | " + " | ".join(parts) + " |"
-    yield "| --- | " + " | ".join("---" for _ in parts) + " |"
-    for one in lines:
-        if "seconds" in one:
-            yield f"| {one['row']} | " + " | ".join(f"{one['seconds'][part]:.2f}" for part in parts) + " |"
+    done = {_drill_of(one): one for one in lines}
+    wanted = [tuple(crash.facts().values()) for crash in CRASHES]
+    ends = list(dict.fromkeys(key[2:] for key in wanted))
+    yield "| change | killed at | " + " | ".join(f"{victims}, {place}" for victims, place in ends) + " |"
+    yield "| --- | --- | " + " | ".join("---" for _ in ends) + " |"
+    for place in dict.fromkeys(key[:2] for key in wanted):
+        keys = [(*place, *end) for end in ends]
+        shown = " | ".join(_cell(done.get(key), key in wanted) for key in keys)
+        yield f"| {' | '.join(place)} | {shown} |"
 
 
 def _failures(lines: list[dict[str, Any]]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from endpoint_client.load import Load
-from tests.integration.crash_drill import Crash, Point, Victims, survive
+from tests.integration.crash_drill import CRASHES, Crash, survive
 from tests.integration.drill import BLUE, GREEN, PLAN, Drill, callers, lost
 from tests.integration.drill_table import (
     ROWS,
@@ -18,8 +18,6 @@ from tests.integration.drill_table import (
     has_passed,
     line,
     play,
-    targeted_up_seconds,
-    way_back_seconds,
 )
 from tests.integration.rehearsal import Azure, Stack
 
@@ -27,36 +25,13 @@ pytestmark = pytest.mark.integration
 
 BEGAN = time.monotonic()
 LIMIT_SECONDS = 60 * float(os.environ.get("DRILL_MINUTES", "240"))
-GRAIN_SECONDS = 1
-SPARE_SECONDS = 3
-CRASHES = [
-    Crash(point, victims, clone, back)
-    for back in (False, True)
-    for point in Point
-    for victims in Victims
-    for clone in (False, True)
-    if (point.is_of_the_engine or victims is Victims.CONTROLLER)
-    and not (victims is Victims.ENGINE and clone)
-    and not (back and point in (Point.PUSH, Point.PUSHED))
-]
-"""Without an engine only the controller can be killed; it goes on by itself if it lives; a way back awaits no push."""
-
-
-def facts_of(crash: Crash) -> dict[str, str]:
-    """What names a kill in the table."""
-    return {
-        "direction": "back" if crash.back else "step",
-        "point": crash.point.value,
-        "victims": crash.victims.value,
-        "place": "fresh clone" if crash.clone else "in place",
-    }
 
 
 @pytest.fixture
 def is_due(request: pytest.FixtureRequest) -> None:
     """Skip what has passed before, and everything when the time is over."""
     parameters = request.node.callspec.params
-    if has_passed(**(facts_of(parameters["crash"]) if "crash" in parameters else parameters)):
+    if has_passed(**(parameters["crash"].facts() if "crash" in parameters else parameters)):
         pytest.skip("it has passed in an earlier run; AGAIN=1 forgets that")
     if time.monotonic() - BEGAN > LIMIT_SECONDS:
         pytest.skip("the time for drills is over")
@@ -78,7 +53,7 @@ def load(drill: Drill) -> Iterator[Load]:
 @pytest.mark.drill
 @pytest.mark.parametrize("crash", CRASHES, ids=str)
 def test_a_change_survives_a_kill(crash: Crash, drill: Drill, load: Load) -> None:
-    with line(**facts_of(crash)) as facts:
+    with line(**crash.facts()) as facts:
         survive(drill, crash)
         facts["lost"] = lost(load)
         assert facts["lost"] == 0
@@ -99,8 +74,3 @@ def test_a_rollout_ends_as_it_must(row: str, fault: str, change: int, drill: Dri
         assert (facts["outcome"], code) == (("done", 0) if good else ("rolled back", 1)), drill.said()[-400:]
         drill.require_agreed(GREEN if good else BLUE, over=True, scaled=scaled)
         assert facts["lost"] == 0, load.total.facts()
-        if fault == "none" and not good:
-            seconds = way_back_seconds(drill)
-            seconds["targeted up"] = targeted_up_seconds(drill)
-            facts["seconds"] = seconds
-            assert seconds["in all"] <= GRAIN_SECONDS + seconds["targeted up"] + SPARE_SECONDS

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.integration
 
 
 CRASHES = (
+    Crash(Point.TORN, Victims.CONTROLLER, clone=False),
+    Crash(Point.WRITTEN, Victims.CONTROLLER, clone=False),
     Crash(Point.PUSH, Victims.CONTROLLER, clone=False),
     Crash(Point.PUSHED, Victims.CONTROLLER, clone=True),
     Crash(Point.NOT_PUT, Victims.ENGINE, clone=False),
