@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack
+from contextlib import closing
 
 from cli.rollout_people import supersede
+from cli.rollout_rounds import Rounds, has_work
 from cli.rollout_screen import Screen, standard_screen
 from cli.rollout_site import Site, SystemClock, site_of, sites_of, tell
 from cli.rollout_start import begin
 from cli.rollout_status import conclude
 from cli.rollout_ticks import Ticker, seen_of
-from command_errors import CommandError, UsageError
+from command_errors import UsageError
 from exit_codes import ExitCode
 from project import stack_name
-from rollout.decision.order import Outcome
 from rollout.fleet.runner import worst
 from rollout.tick.controller import Tick
-from rollout.tick.runner import interrupts, is_last, pause_after, slept
+from rollout.tick.runner import interrupts, slept
 from rollout.views.next_command import next_command
 from rollout.views.status_values import status_values
 
@@ -65,7 +65,7 @@ def run_step(options: argparse.Namespace) -> int:
 
 
 def _step_all(options: argparse.Namespace, clock: SystemClock) -> int:
-    sites = [site for site in sites_of(stack_name(options.stack)) if _has_work(site, clock)]
+    sites = [site for site in sites_of(stack_name(options.stack)) if has_work(site, clock)]
     if not sites:
         tell(f"no rollout is under way in {stack_name(options.stack)}.")
     until = clock.now() + (options.seconds or 0)
@@ -85,39 +85,15 @@ def _tick_in_turn(
 ) -> list[tuple[ExitCode, Tick | None]]:
     """Tick each endpoint in turn, until none has anything to do or the time is over.
 
-    An error at one endpoint does not stop the others. Ctrl-C ends it after the tick that runs.
+    Ctrl-C ends it after the tick that runs.
     """
-    tickers: dict[str, Ticker] = {}
-    ends: dict[str, tuple[ExitCode, Tick | None]] = {}
-    with ExitStack() as ends_of_ticks, interrupts() as asked:
+    rounds = Rounds(clock, options, screen)
+    with closing(rounds), interrupts() as asked:
         while sites:
-            pauses = []
-            for site in sites:
-                try:
-                    if site.key not in tickers:
-                        tickers[site.key] = Ticker(site, clock, options, screen)
-                        ends_of_ticks.callback(tickers[site.key].close)
-                        ends_of_ticks.callback(tickers[site.key].leave)
-                    tick = tickers[site.key].tick()
-                    ends[site.key] = tick.exit_code, tick
-                    if not is_last(tick):
-                        pauses.append(pause_after(tick))
-                except CommandError as error:
-                    tell(f"{site.key}: {error}")
-                    ends[site.key] = error.exit_code, None
-            pause = min(pauses, default=None)
+            pause = rounds.tick(sites)
             if pause is None or asked.set or clock.now() + pause >= until or not slept(clock, pause, asked):
                 break
-    return [ends[site.key] for site in sites]
-
-
-def _has_work(site: Site, clock: SystemClock) -> bool:
-    """Whether a tick may do something: the last rollout is under way, or its old colour waits to be retired."""
-    if not site.chains():
-        return False
-    state = site.last_journal(clock).state
-    done = state.ended is not None and state.ended.outcome is Outcome.DONE
-    return not state.is_over or (done and not state.retired)
+    return [rounds.ends[site.key] for site in sites]
 
 
 def _tell(site: Site, tick: Tick) -> None:

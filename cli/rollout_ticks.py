@@ -65,12 +65,15 @@ class Ticker:
         options: argparse.Namespace,
         screen: Screen,
         journal: SpokenJournal | None = None,
+        *,
+        until: int | None = None,
     ) -> None:
+        """`until`: no change forward begins after that time (seconds since 1970)."""
         self.journal = journal or SpokenJournal(site.last_journal(clock).chain, clock, screen)
         self._site = site
         self._clock = clock
         self._screen = screen
-        self._controller = controller_of(site, clock, self.journal, options)
+        self._controller = controller_of(site, clock, self.journal, options, until=until)
         self._load = SyntheticLoad(site)
 
     def tick(self) -> Tick:

@@ -10,6 +10,7 @@ from cli.rollout_site import Site, SystemClock, tell
 from project import project_name, project_root
 from recovery.engine_locks import StackLocks
 from rollout.change.engine_lock import PatientEngine
+from rollout.change.punctual import Punctual
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
 from rollout.people.actor import actor_of
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from stack_config import DeploymentSettings
 
 
-def controller_of(site: Site, clock: SystemClock, journal: Journal, options: argparse.Namespace) -> Controller:
-    """The controller of one rollout."""
+def controller_of(
+    site: Site, clock: SystemClock, journal: Journal, options: argparse.Namespace, *, until: int | None = None
+) -> Controller:
+    """The controller of one rollout; no change forward begins after `until` (seconds since 1970)."""
     root = project_root()
     repository = site.repository(journal.chain.path, options, way_back=journal.state.back is not None)
+    change = _change(site, clock, repository)
     world = World(
         azure=site.azure,
         metrics=AzureMetrics(site.monitor, root, clock.sleep),
@@ -35,7 +39,7 @@ def controller_of(site: Site, clock: SystemClock, journal: Journal, options: arg
         capacity=capacity_of(site, clock),
         stack_file=site.declared,
         repository=repository,
-        change=_change(site, clock, repository),
+        change=change if until is None else Punctual(change, clock, until),
         clock=clock,
     )
     return Controller(journal, world, site.owner)

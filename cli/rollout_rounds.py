@@ -1,0 +1,74 @@
+"""Ticks of several endpoints in turn: `sluice rollout step --all`, and `sluice ci deliver`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from cli.rollout_screen import Screen
+from cli.rollout_site import Site, SystemClock, tell
+from cli.rollout_ticks import Ticker
+from command_errors import CommandError
+from exit_codes import ExitCode
+from rollout.decision.order import Outcome
+from rollout.tick.controller import Tick
+from rollout.tick.runner import is_last, pause_after
+
+
+class Rounds:
+    """Keeps one ticker for each endpoint, and how its last tick ended.
+
+    `until`: no change forward begins after that time (seconds since 1970).
+    """
+
+    def __init__(
+        self, clock: SystemClock, options: argparse.Namespace, screen: Screen, *, until: int | None = None
+    ) -> None:
+        self._clock = clock
+        self._options = options
+        self._screen = screen
+        self._until = until
+        self._tickers: dict[str, Ticker] = {}
+        self._open = ExitStack()
+        self.ends: dict[str, tuple[ExitCode, Tick | None]] = {}
+        """Exit code and tick of each endpoint; no tick: it was an error, which was told."""
+
+    def tick(self, sites: Sequence[Site]) -> int | None:
+        """Tick each endpoint once; return the seconds until the next round, None if none has anything to do.
+
+        An error at one endpoint does not stop the others.
+        """
+        pauses = []
+        for site in sites:
+            try:
+                tick = self._ticker(site).tick()
+                self.ends[site.key] = tick.exit_code, tick
+                if not is_last(tick):
+                    pauses.append(pause_after(tick))
+            except CommandError as error:
+                tell(f"{site.key}: {error}")
+                self.ends[site.key] = error.exit_code, None
+        return min(pauses, default=None)
+
+    def close(self) -> None:
+        """Push what the ticks wrote, and end loads and webhooks; a later tick opens them again."""
+        self._open.close()
+        self._tickers.clear()
+
+    def _ticker(self, site: Site) -> Ticker:
+        if site.key not in self._tickers:
+            ticker = Ticker(site, self._clock, self._options, self._screen, until=self._until)
+            self._tickers[site.key] = ticker
+            self._open.callback(ticker.close)
+            self._open.callback(ticker.leave)
+        return self._tickers[site.key]
+
+
+def has_work(site: Site, clock: SystemClock) -> bool:
+    """Whether a tick may do something: the last rollout is under way, or its old colour waits to be retired."""
+    if not site.chains():
+        return False
+    state = site.last_journal(clock).state
+    done = state.ended is not None and state.ended.outcome is Outcome.DONE
+    return not state.is_over or (done and not state.retired)
