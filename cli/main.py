@@ -77,6 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.FAILED
 
 
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line: for a command that runs another one."""
+    return _parser(words).parse_args(list(words))
+
+
 def _discard_output() -> None:
     """Point standard output at nothing, so that the interpreter does not fail on what is left in its buffer."""
     with contextlib.suppress(OSError, ValueError):

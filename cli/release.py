@@ -83,7 +83,7 @@ def publish_models(options: argparse.Namespace) -> int:
             parcel_of(folder, model, pins[folder], project_root(), trees, other) for folder, model in models.items()
         ]
         if any(parcel.assets for parcel in parcels):
-            credential, destination = _find(stack)
+            credential, destination = publishing_place(stack)
             names = ", ".join(parcel.lock.model for parcel in parcels if parcel.assets)
             _say(f"publishing {names} to {destination.storage_account}/{destination.container} (stack {stack})")
             with _container(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
@@ -162,7 +162,7 @@ def _other_stack(name: str | None, open_until_the_end: contextlib.ExitStack) -> 
 
     from delivery.release_bytes import OtherStack
 
-    credential, destination = _find(name, file_among_stacks(name))
+    credential, destination = publishing_place(name, file_among_stacks(name))
     container = open_until_the_end.enter_context(_container(destination, credential))
 
     def open_blob(blob: str) -> Any:
@@ -208,7 +208,8 @@ def model_folders(names: Sequence[str]) -> list[Path]:
     return [models / name for name in names]
 
 
-def _find(stack: str, file: Path | None = None) -> tuple[TokenCredential, Destination]:
+def publishing_place(stack: str, file: Path | None = None) -> tuple[TokenCredential, Destination]:
+    """Return the caller's login and the storage of a stack's workspace. Raises UsageError and UnavailableError."""
     from credentials.login import azure_credential
     from resource_manager.client import ArmClient
     from stacks.destination import find_destination

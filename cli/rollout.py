@@ -10,12 +10,10 @@ import importlib
 import re
 from typing import TYPE_CHECKING
 
-from cli.arguments import add_stack_argument
+from cli.arguments import add_stack_argument, duration
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +53,7 @@ def _add_runs(commands: Subparsers) -> None:
     step = _add(commands, "step", "rollout_run", "one tick, or ticks for a while", endpoint=False, writes=True)
     step.add_argument("endpoint", metavar="ENDPOINT", nargs="?", help="key in the stack file")
     step.add_argument("--all", action="store_true", help="every endpoint of the stack whose rollout is not over")
-    step.add_argument("--for", dest="seconds", type=_duration, metavar="TIME", help="go on for so long, such as 50m")
+    step.add_argument("--for", dest="seconds", type=duration, metavar="TIME", help="go on for so long, such as 50m")
     fleet = _add(
         commands,
         "fleet",
@@ -66,7 +64,7 @@ def _add_runs(commands: Subparsers) -> None:
         writes=True,
     )
     fleet.add_argument("file", metavar="FILE", help="its waves, in YAML")
-    fleet.add_argument("--for", dest="seconds", type=_duration, metavar="TIME", help="go on for so long, such as 50m")
+    fleet.add_argument("--for", dest="seconds", type=duration, metavar="TIME", help="go on for so long, such as 50m")
     fleet.add_argument("--status", action="store_true", help="show how far the waves are; change nothing")
 
 
@@ -141,13 +139,6 @@ def _rate(text: str) -> float:
     if not 0 < rate <= 10_000_000:
         raise argparse.ArgumentTypeError(f"must be requests a minute, more than 0, got {text!r}")
     return rate
-
-
-def _duration(text: str) -> int:
-    found = re.fullmatch(r"(\d+)([smh])", text)
-    if found is None or not int(found[1]):
-        raise argparse.ArgumentTypeError(f"must be a number and s, m or h, such as 50m, got {text!r}")
-    return int(found[1]) * UNITS[found[2]]
 
 
 def _weights(text: str) -> dict[str, int]:

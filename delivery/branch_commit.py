@@ -1,6 +1,6 @@
 """One commit of some files on top of a branch of origin, beside the working tree, pushed and never forced.
 
-Where another push was first, the commit is made again on the new tip: the caller's files are its own, so nothing of
+Where another push was first, a new commit is made on the new tip: the caller's files are its own, so nothing of
 others can be lost.
 """
 

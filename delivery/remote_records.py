@@ -5,7 +5,9 @@ A branch is fetched once; only its tip is read, so that a shallow clone, a squas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +42,17 @@ class BranchTip:
         names = self._names(f"{FOLDER}/{stack}", "-r")
         parts = [name.removesuffix(RECORD).split("/") for name in names if name.endswith(RECORD)]
         return tuple(sorted((part[1], part[0]) for part in parts if len(part) == 2))
+
+    @contextlib.contextmanager
+    def unpacked(self) -> Iterator[Path]:
+        """A temporary copy of the project's folder, without git."""
+        with tempfile.TemporaryDirectory(prefix="sluice-branch-") as name:
+            folder = Path(name).resolve()
+            index = folder / ".index"
+            self._git.run("read-tree", self.tip, index=index)
+            self._git.run("checkout-index", "--all", f"--prefix={folder}/", index=index)
+            index.unlink()
+            yield folder / self._prefix
 
     def _names(self, folder: str, *options: str) -> list[str]:
         listed = self._git.find("ls-tree", "--name-only", *options, f"{self.tip}:{self._prefix}{folder}")

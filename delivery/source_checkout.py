@@ -12,9 +12,11 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from command_errors import UsageError
+from delivery.branch_commit import push_files
 from delivery.deliver import Look
 from record_folders import FOLDER
 from rollout.declaration.yaml_nodes import FastLoader
+from rollout.ports import Message
 from rollout.repository.branch import branch_of
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.remote import REMOTE, Remote
@@ -47,6 +49,8 @@ class SourceCheckout:
         self._prefix = project.resolve().relative_to(self._git.folder)
         self._stack_file = stack_file
         self._recorded = recorded
+        self.folder = self._git.folder
+        """The top of the repository."""
         self.branch = branch_of(self._git, variables)
         self._seen: str | None = None
         self._config = ""
@@ -69,6 +73,14 @@ class SourceCheckout:
             return Look.PROGRAM
         moved = config != self._config or any(not self._is_kept_by_rollouts(path) for path in changed)
         return Look.MOVED if moved else Look.SAME
+
+    def keep(self, files: Iterable[Path], message: Message) -> bool:
+        """Commit these files on the branch and push; whether anything was new. Raises PushRefused, PushUnanswered."""
+        contents = {path.resolve().relative_to(self._git.folder).as_posix(): path.read_bytes() for path in files}
+        if push_files(self._git, self.branch, contents, message) is None:
+            return False
+        self._git.run("add", "--", *contents)  # the next look moves index and branch to the commit
+        return True
 
     def _follow(self, head: str, tip: str) -> None:
         """Move branch, index and files to the tip of the remote."""

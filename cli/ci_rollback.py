@@ -1,0 +1,21 @@
+"""`sluice ci rollback`: takes a rollout back from a pipeline, in an environment that only named branches may use."""
+
+from __future__ import annotations
+
+import argparse
+
+from cli.ci_world import PipelineWorld, say
+from cli.main import parsed
+from delivery.protection import require_branch_policy_for_a_way_back, rollback_environment
+from project import stack_name
+
+
+def run_rollback(options: argparse.Namespace) -> int:
+    """Run `sluice ci rollback`."""
+    world, stack = PipelineWorld.entered(), stack_name(options.stack)
+    if world.server is not None and world.run.server is not None:
+        name = rollback_environment(stack, world.run.server)
+        require_branch_policy_for_a_way_back(world.server, name, say)
+    words = ["rollout", "rollback", options.endpoint, "--stack", stack, "--push", "--reason", options.reason]
+    answer = parsed(words)
+    return int(answer.run(answer))

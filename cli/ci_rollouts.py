@@ -1,0 +1,178 @@
+"""`delivery.deliver.Rollouts` on the real endpoints of a stack: starts, ticks, approvals and promotions."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from cli.ci_world import PipelineWorld
+from cli.rollout_people import record_deed
+from cli.rollout_rounds import Rounds, has_work
+from cli.rollout_screen import Screen
+from cli.rollout_site import Site, SystemClock, sites_of, tell
+from cli.rollout_start import begin, declared_colours
+from delivery.approval_runs import dispatched, rejection, run_of, waiting_step
+from delivery.auto_start import Candidate, candidate
+from delivery.deliver import Ticked
+from delivery.promotion_memory import is_promoted, promoted
+from exit_codes import ExitCode
+from rollout.decision.acts import Wait
+from rollout.decision.order import Outcome
+from rollout.people import requests
+from rollout.people.start_facts import PastRollout
+from rollout.record.state import RolloutState
+from rollout.tick.runner import MOST_PAUSE_SECONDS
+
+
+class DeliveredRollouts:
+    """The rollouts of a stack's endpoints, as its files declare them now."""
+
+    def __init__(
+        self, world: PipelineWorld, stack: str, branch: str, clock: SystemClock, screen: Screen, until: int | None
+    ) -> None:
+        """`branch` is where runs that this one starts begin; no change forward begins after `until`."""
+        self._world = world
+        self._stack = stack
+        self._branch = branch
+        self._clock = clock
+        self._options = argparse.Namespace(
+            stack=stack, commit=True, push=True, json=False, to=None, again=False, supersede=False
+        )
+        self._rounds = Rounds(clock, self._options, screen, until=until)
+        self._parts: dict[str, tuple[ExitCode, str]] = {}
+        """What starts, approvals and promotions came to, where they did not simply succeed."""
+        self._known: list[Site] | None = None
+
+    @property
+    def _sites(self) -> list[Site]:
+        if self._known is None:
+            self._known = sites_of(self._stack)
+        return self._known
+
+    def reload(self) -> None:
+        """Read the stack file again: the checkout has moved."""
+        self._rounds.close()
+        self._known = None
+
+    def has_open_change(self) -> bool:
+        """Whether a change of weights was begun and neither finished nor withdrawn."""
+        states = [self._state(site) for site in self._sites]
+        return any(state and (state.open_intent is not None or state.broken_glass) for state in states)
+
+    def start_new(self) -> None:
+        """Start what `plan.start: auto` asks for."""
+        for site in self._sites:
+            self._attempt(f"{site.key}: start", partial(self._start, site))
+
+    def _start(self, site: Site) -> None:
+        plan = site.declared.read().plan
+        if plan is None or plan.start != "auto" or site.is_under_way(self._clock):
+            return
+        declared = site.declared.read()
+        found = candidate(
+            declared=declared.split,
+            colours=declared_colours(site),
+            past=[past for chain in site.chains() if (past := PastRollout.of(chain.events)) is not None],
+            live=site.azure.endpoint(),
+        )
+        if isinstance(found, Candidate):
+            options = argparse.Namespace(**{**vars(self._options), "to": found.colour})
+            journal = begin(site, self._clock, options)
+            tell(f"{site.key}: started {journal.state.id}")
+        elif found is not None:
+            self._parts[f"{site.key}: start"] = (ExitCode.WAITING, f"{site.key}: no rollout was started: {found}")
+            tell(f"{site.key}: no rollout was started: {found}")
+
+    def tick(self) -> Ticked:
+        """What people answered before, one tick of each rollout, what follows an end."""
+        sites = [site for site in self._sites if has_work(site, self._clock)]
+        for site in sites:
+            self._attempt(f"{site.key}: approval", partial(self._approval, site))
+        pause = self._rounds.tick(sites)
+        for site in sites:
+            self._attempt(f"{site.key}: approval", partial(self._approval, site))
+        for site in self._sites:
+            self._attempt(f"{site.key}: promotion", partial(self._promotion, site))
+        if pause is None and self.serves_canary():
+            pause = MOST_PAUSE_SECONDS  # it waits for a person; its gates still act
+        ticks = [tick for site in sites if (tick := self._rounds.ends[site.key][1]) is not None]
+        return Ticked(pause=pause, changed=any(not isinstance(tick.act, Wait) for tick in ticks))
+
+    def results(self) -> tuple[tuple[ExitCode, str], ...]:
+        """How the last tick, start, approval and promotion of each endpoint ended."""
+        ticks = [
+            (code, f"{key}: {tick.text}" if tick is not None else f"{key}: the tick failed; the log says why")
+            for key, (code, tick) in self._rounds.ends.items()
+        ]
+        return (*ticks, *self._parts.values())
+
+    def serves_canary(self) -> bool:
+        """Whether a rollout that is under way has given its new colour weight."""
+        states = [self._state(site) for site in self._sites]
+        return any(state is not None and not state.is_over and state.weights.carries(state.colour) for state in states)
+
+    def close(self) -> None:
+        """Push what the last ticks wrote."""
+        self._rounds.close()
+
+    def _approval(self, site: Site) -> None:
+        """Ask a reviewer about the step that waits, once; take a rejection into the record."""
+        journal = site.last_journal(self._clock)
+        state, step = journal.state, waiting_step(journal.state)
+        server = self._world.server
+        if step is None:
+            return
+        if server is None:
+            tell(f"{site.key}: step {step + 1} waits for `sluice rollout approve {site.place}`")
+            return
+        run = run_of(journal.chain.events, step)
+        if run is None:
+            inputs = {"stack": self._stack, "endpoint": site.key, "rollout": state.id, "step": str(step + 1)}
+            started = self._world.dispatch("approve", self._branch, inputs)
+            if started is not None:
+                deed = dispatched(state, step, started.id, started.url)
+                self._record(site, lambda _: deed)
+            return
+        found = rejection(server.approvals(run), "")
+        if found is not None:
+            person, comment = found
+            self._record(site, lambda now: requests.reject(now, person, comment or "rejected by the reviewer"))
+
+    def _promotion(self, site: Site) -> None:
+        """Open the pull request for the next stack after a rollout that ended well, once."""
+        journal = site.last_journal(self._clock) if site.chains() else None
+        if journal is None or not journal.state.is_over:
+            return
+        state = journal.state
+        target = state.plan.promote_to
+        done = state.ended is not None and state.ended.outcome is Outcome.DONE
+        if target is None or not done or is_promoted(journal.chain.events, target):
+            return
+        from cli.main import parsed
+
+        flag = "--open-pr" if self._world.server is not None else "--branch"
+        options = parsed(["promote", site.key, "--from", self._stack, "--to", target, flag])
+        options.run(options)
+        self._record(site, lambda _: promoted(state, target))
+
+    def _record(self, site: Site, speak: Callable[[RolloutState], Any]) -> None:
+        told = record_deed(site, self._clock, self._options, speak, site.last_journal(self._clock))
+        if told is not None:
+            tell(f"{site.key}: {told}")
+
+    def _state(self, site: Site) -> RolloutState | None:
+        return site.last_journal(self._clock).state if site.chains() else None
+
+    def _attempt(self, part: str, work: Callable[[], None]) -> None:
+        """Run one part; an error that the product expects is told, counts, and stops no other endpoint."""
+        self._parts.pop(part, None)
+        try:
+            work()
+        except Exception as error:
+            code = getattr(error, "exit_code", None)
+            if not isinstance(code, ExitCode):
+                raise
+            self._parts[part] = (code, f"{part}: {error}")
+            tell(f"{part}: {error}")

@@ -1,0 +1,197 @@
+"""`delivery.deliver.Stack` on the real stack: publish what is missing, update, and look for weights set by hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.rollout_site import ARM_WAIT_SECONDS, Site, SystemClock, sites_of, tell
+from command_errors import UsageError
+from delivery.preview import planned_locks
+from delivery.source_checkout import SourceCheckout
+from delivery.stray_weights import Sides, problems_of, state_splits
+from project import project_root
+from recovery.adoption import pending_operations
+from recovery.engine_locks import StackLocks
+from recovery.locks import LockRule
+from recovery.repair import recover
+from resource_manager.operations import ArmOperations
+from rollout.engine import PulumiEngine
+from rollout.ports import Message
+from rollout.split import Split
+
+if TYPE_CHECKING:
+    from models.spec import Model
+
+MOST_UPDATES = 5
+"""A new stack needs four: the platform, the deployments, the weights, and nothing."""
+WORKSPACE_API = "2025-12-01"
+
+
+@dataclass
+class DeliveredStack:
+    """One stack, as its files declare it now."""
+
+    stack: str
+    engine: PulumiEngine
+    clock: SystemClock
+    branch: SourceCheckout
+
+    def problems(self) -> tuple[str, ...]:
+        """Why no update may run now."""
+        states = state_splits(self.engine.export())
+        return tuple(
+            line for site in sites_of(self.stack) for line in problems_of(self._sides(site, states), self.stack)
+        )
+
+    def _sides(self, site: Site, states: dict[str, Split]) -> Sides:
+        live = site.azure.endpoint()
+        recorded = None
+        if site.is_under_way(self.clock):
+            state = site.last_journal(self.clock).state
+            recorded = state.weights if state.open_intent is None and not state.broken_glass else None
+        return Sides(
+            endpoint=site.key,
+            live=Split(traffic=live.traffic, mirror=live.mirror) if live is not None else None,
+            declared=site.declared.read().split,
+            state=states.get(site.endpoint_name),
+            recorded=recorded,
+        )
+
+    def deploy(self, may_begin: Callable[[], bool]) -> bool:
+        """Publish what is missing, and update until the preview is empty and the stack is settled."""
+        self._clear_dead_update()
+        for _ in range(MOST_UPDATES):
+            if not self._published(may_begin):
+                return False
+            tell(f"previewing {self.stack}")
+            preview = self.engine.preview()
+            if preview.is_empty:
+                self._require_settled()
+                return True
+            if not may_begin():
+                return False
+            changes = sum(change.custom for change in preview.changes)
+            tell(f"updating {self.stack}: {changes} {'resource changes' if changes == 1 else 'resources change'}")
+            self.engine.up()
+        raise UsageError(
+            f"{self.stack} still has changes after {MOST_UPDATES} updates, so something changes with each of them. Run "
+            f"`pulumi preview --diff --stack {self.stack}` and correct what it shows."
+        )
+
+    def _clear_dead_update(self) -> None:
+        """Repair what a killed update left. Raises WaitingError while an update may be running."""
+        StackLocks(self.engine, tell).remove_dead()
+        if pending_operations(self.engine.export()):
+            tell(f"an update of {self.stack} was killed: repairing its state")
+            arm = ArmOperations(tell, ARM_WAIT_SECONDS)
+            report = recover(self.engine, arm, wait_seconds=ARM_WAIT_SECONDS, rule=LockRule())
+            for text in report.left:
+                tell(f"left to do: {text}")
+
+    def _require_settled(self) -> None:
+        endpoints = self.engine.outputs().get("endpoints") or {}
+        waiting = [f"{key} (next: {found.get('next')})" for key, found in endpoints.items() if not found.get("settled")]
+        if waiting:
+            raise UsageError(
+                f"{self.stack} is not settled, and an update would change nothing: {'; '.join(waiting)}. A person has "
+                "to run that command."
+            )
+
+    def _published(self, may_begin: Callable[[], bool]) -> bool:
+        """Publish what the stack's lock lacks, and commit the lock; False if the time is over."""
+        sites = sites_of(self.stack)
+        names = missing_models(sites)
+        if not names or not workspace_exists(sites[0]):
+            return True
+        if not may_begin():
+            return False
+        from cli.main import parsed
+
+        words = ["release", "publish", *names, "--stack", self.stack]
+        options = parsed(words)
+        options.run(options)
+        locks = [lock for name in names if (lock := _lock_in(self.branch.folder, name)) is not None]
+        message = Message(subject=f"release({self.stack}): publish {', '.join(names)}")
+        if locks and self.branch.keep(locks, message):
+            tell(f"committed what was published to {self.branch.branch}")
+        return True
+
+
+def missing_models(sites: Sequence[Site]) -> list[str]:
+    """The models whose files are not all published to the stack, as its locks say; sorted. Raises UsageError."""
+    from models.publisher import local_assets
+    from models.release_lock import published, read_lock
+
+    workspace = sites[0].names.workspace_id if sites else None
+    return sorted(
+        folder.name
+        for folder, model in _models_of(sites).items()
+        if any(
+            published(read_lock(folder), sites[0].stack, asset, workspace_id=workspace) is None
+            for asset in local_assets(model)
+        )
+    )
+
+
+def plan_publication(stack: str, folder: Path) -> list[str]:
+    """Write the release locks below a folder as a delivery will have written them; return the models it publishes.
+
+    None are written if nothing is missing, or if the workspace does not exist yet: then the first update creates it.
+    """
+    from cli.release import publishing_place
+    from models.publisher import Parcel, local_assets
+    from models.release_lock import read_lock
+
+    sites = sites_of(stack)
+    missing = missing_models(sites)
+    if not missing or not workspace_exists(sites[0]):
+        return []
+    parcels = [
+        Parcel(lock=read_lock(path), assets=local_assets(model) if path.name in missing else [])
+        for path, model in _models_of(sites).items()
+    ]
+    planned_locks(folder, parcels, stack, publishing_place(stack)[1])
+    return missing
+
+
+def workspace_exists(site: Site) -> bool:
+    """Whether there is a place to publish to; the first update creates it."""
+    return site.azure.arm.get(site.names.workspace_id, WORKSPACE_API) is not None
+
+
+def _models_of(sites: Sequence[Site]) -> dict[Path, Model]:
+    from models.errors import ModelError
+    from models.loader import load_models
+
+    loaded = load_models(
+        {
+            project_root() / "models" / site.key: {
+                name: chosen.release for name, chosen in site.settings.endpoints[site.key].deployments.items()
+            }
+            for site in sites
+        }
+    )
+    errors = [model for model in loaded.values() if isinstance(model, ModelError)]
+    if errors:
+        raise UsageError("\n".join(map(str, errors)))
+    return {folder: model for folder, model in loaded.items() if not isinstance(model, ModelError)}
+
+
+def _lock_in(repository: Path, model: str) -> Path | None:
+    """The lock of a model, if it is in the repository: a rehearsal's is not."""
+    from models.release_lock import lock_path
+
+    path = lock_path(project_root() / "models" / model)
+    return path if path.is_file() and path.resolve().is_relative_to(repository.resolve()) else None
+
+
+def engine_of(stack: str) -> PulumiEngine:
+    """The engine of a stack in this shell. Raises UnavailableError if its backend is gone."""
+    from recovery.dead_update import require_backend
+
+    require_backend(os.environ)
+    return PulumiEngine(project_root(), stack)
