@@ -23,7 +23,7 @@ def problems_of(change: DeclaredChange) -> Iterator[Problem]:
     yield from _endpoint_problems(change)
     yield from _deployment_problems(change)
     yield from _weight_problems(change)
-    yield from _image_problems(change)
+    yield from _version_problems(change)
     yield from proof_problems(change)
 
 
@@ -212,8 +212,8 @@ def _stop_problems(change: DeclaredChange) -> Iterator[Problem]:
         )
 
 
-def _image_problems(change: DeclaredChange) -> Iterator[Problem]:
-    """With `require_pinned`, a deployment whose image names no version is not created and gets no more weight.
+def _version_problems(change: DeclaredChange) -> Iterator[Problem]:
+    """With `require_pinned`, what names no version of its image or of a package is not created and gets no more weight.
 
     A stable colour that exists may always get its weight back.
     """
@@ -224,10 +224,22 @@ def _image_problems(change: DeclaredChange) -> Iterator[Problem]:
         more = change.wanted.get(name, 0) > change.live_weights.get(name, 0)
         more = more or change.wanted_mirror.get(name, 0) > change.live_mirror.get(name, 0)
         way_back = name == change.stable and change.serves
-        if declared.unpinned_image is not None and (made or (more and not way_back)):
+        if not made and (way_back or not more):
+            continue
+        pin = declared.provenance.pin
+        file = f"models/{change.declared.key}/{f'releases/{pin[:16]}.json' if pin else f'{name}.yml'}"
+        if declared.unpinned_image is not None:
             yield Problem(
                 change.deployment_key(name),
                 f"must use an image with a version (sluice:limits.require_pinned), got "
-                f'"{declared.unpinned_image}" in models/{change.declared.key}/{name}.yml',
+                f'"{declared.unpinned_image}" in {file}',
                 "Use a dated tag or a digest (<image>@sha256:...).",
+            )
+        if declared.unpinned_packages:
+            lines = ", ".join(f'"{line}"' for line in declared.unpinned_packages)
+            yield Problem(
+                change.deployment_key(name),
+                f"must name an exact version in every line of its conda file (sluice:limits.require_pinned), "
+                f"got {lines} in the conda file of {file}",
+                "Write name==1.2.3, in conda and in pip lines.",
             )

@@ -144,13 +144,15 @@ class DeclaredDeployment:
     """A deployment as the stack file and its az ml YAML declare it.
 
     `release` is what its `sluice:release` tag will say; `instances` is the autoscale minimum, if there is autoscale;
-    `unpinned_image` is its container image, if that names no version.
+    `unpinned_image` is its container image, if that names no version; `unpinned_packages` are the lines of its conda
+    file that name no exact version.
     """
 
     release: str
     allow_live_change: bool = False
     instances: int = 1
     unpinned_image: str | None = None
+    unpinned_packages: tuple[str, ...] = ()
     provenance: Provenance = Provenance()
 
 

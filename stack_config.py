@@ -67,7 +67,8 @@ class Limits(Section):
     """How long an update that creates the workspace or an endpoint waits after it has assigned the roles, because they
     take minutes to take effect. SLUICE_ROLE_DELAY in the environment overrides it."""
     require_pinned: bool = False
-    """Refuse an image without a version (`latest` or no tag) on a deployment that is created or gets more weight."""
+    """Refuse an image without a version (`latest` or no tag), and conda or pip lines without an exact one, on a
+    deployment that is created or gets more weight."""
     require_proof: StackName | None = None
     """Stack in which a release must have been proven before a colour that is not the stable one gets more weight."""
 

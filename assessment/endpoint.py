@@ -18,7 +18,7 @@ from assessment.provenance import provenance_of
 from assessment.stack_warnings import registries_of
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveDeployment, LiveEndpoint, Transition
-from models.advice import unpinned_image
+from models.advice import unpinned_image, unpinned_packages
 from models.content import RELEASES_FOLDER
 from models.release_lock import read_lock, require_published
 from models.spec import (
@@ -146,6 +146,7 @@ class EndpointDraft:
                     allow_live_change=deployment.allow_live_change,
                     instances=_least_instances(self.model.deployments[name], deployment),
                     unpinned_image=unpinned_image(self.model.deployments[name]),
+                    unpinned_packages=unpinned_packages(self.model.deployments[name]),
                     provenance=provenance_of(self.folder, deployment),
                 )
                 for name, deployment in self._endpoint.deployments.items()

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from models.assets import is_python
+from models.package_versions import shown_lines, unpinned_lines
 from models.references import is_pinned, placeholder_in
 from models.spec import AssetReference, DeploymentSpec, EnvironmentSpec
 
@@ -27,6 +28,11 @@ def advice_on(deployment: DeploymentSpec) -> Iterator[str]:
                 f"environment.image is {environment.image!r}, which names no version: next month, the same release or "
                 "a rollback to it may run another image. Use a dated tag or a digest (<image>@sha256:...)."
             )
+        if lines := unpinned_lines(environment.conda_file):
+            yield (
+                f"environment.conda_file names no exact version in {shown_lines(lines)}: each workspace may build "
+                "another environment from it. Write name==1.2.3, in conda and in pip lines."
+            )
         if deployment.scoring_script is not None and environment.inference_config is None:
             yield from _on_server(deployment.scoring_script, environment.conda_file)
     for name, value in _strings(deployment):
@@ -38,6 +44,12 @@ def unpinned_image(deployment: DeploymentSpec) -> str | None:
     """Return the deployment's image if it names no version; None for a pinned one and for a registered environment."""
     environment = deployment.environment
     return environment.image if isinstance(environment, EnvironmentSpec) and not is_pinned(environment.image) else None
+
+
+def unpinned_packages(deployment: DeploymentSpec) -> tuple[str, ...]:
+    """Return the lines of the deployment's conda file that name no exact version; none for a registered environment."""
+    environment = deployment.environment
+    return tuple(unpinned_lines(environment.conda_file)) if isinstance(environment, EnvironmentSpec) else ()
 
 
 def _on_server(script: str, conda_file: str | None) -> Iterator[str]:

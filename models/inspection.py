@@ -1,14 +1,16 @@
 """An inspection of models: everything that is wrong with their files, and what could fail later, without a request."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from models.advice import advice_on
-from models.errors import ModelError
+from models.content import RELEASES_FOLDER
+from models.errors import ModelError, ReleaseError
 from models.folder import Survey
 from models.loader import load_models
+from models.release_document import read_in
 from models.spec import Model
 from skus import SkuError, check_sku, sku_warning
 
@@ -33,8 +35,10 @@ def inspect_models(asked: Mapping[Path, Survey], today: date) -> list[Inspection
             result = Inspection(model=folder.name, problems=[str(one) for one in model.problems])
         else:
             result = _inspect(folder, model, today)
-            if found.whole and not found.deployments:
+            if found.whole and not found.deployments and not _documents(folder):
                 result.warnings.append(f"{folder.name}: no YAML file beside endpoint.yml describes a deployment")
+        if found.whole:
+            result.problems.extend(_document_problems(folder))
         result.passed_over.update({f"{folder.name}/{name}": kind for name, kind in found.passed_over.items()})
         results.append(result)
     return results
@@ -50,6 +54,19 @@ def _inspect(folder: Path, model: Model, today: date) -> Inspection:
             _check_size(file, one.instance_type, result, today)
         result.warnings.extend(f"{file}: {line}" for line in advice_on(one))
     return result
+
+
+def _documents(folder: Path) -> list[Path]:
+    return sorted((folder / RELEASES_FOLDER).glob("*.json"))
+
+
+def _document_problems(folder: Path) -> Iterator[str]:
+    """What is wrong with the release documents of a model, whether a stack pins them or not."""
+    for path in _documents(folder):
+        try:
+            read_in(folder, path.stem)
+        except ReleaseError as error:
+            yield str(error)
 
 
 def _check_size(file: str, instance_type: str, result: Inspection, today: date) -> None:

@@ -20,6 +20,7 @@ from endpoint_state import (
     LiveDeployment,
     LiveEndpoint,
     LiveState,
+    Provenance,
     Transition,
 )
 from stack_config import Limits
@@ -320,6 +321,21 @@ def test_an_image_without_a_version_is_refused_where_it_would_start_or_get_more(
     (problem,) = refuse(state, wanted, require_pinned=True)
     assert problem.startswith(f"sluice:endpoints.fraud-detection.deployments.green {PINNED_RULE}green.yml.")
     accept(state, wanted)  # only if the stack file requests it
+
+
+def test_a_package_without_an_exact_version_is_refused_by_the_same_rule():
+    state = live({"blue": 100}, blue="Succeeded", green="Succeeded")
+    green = DeclaredDeployment(release="green", unpinned_packages=("python=3.11", "pip"))
+    (problem,) = refuse(state, declared({"blue": 90, "green": 10}, green=green), require_pinned=True)
+    assert problem == (
+        "sluice:endpoints.fraud-detection.deployments.green must name an exact version in every line of its conda file "
+        '(sluice:limits.require_pinned), got "python=3.11", "pip" in the conda file of '
+        "models/fraud-detection/green.yml. Write name==1.2.3, in conda and in pip lines."
+    )
+    accept(state, declared({"blue": 90, "green": 10}, green=green))
+    pinned = replace(green, provenance=Provenance(pin="0123456789abcdef0"))
+    (problem,) = refuse(state, declared({"blue": 90, "green": 10}, green=pinned), require_pinned=True)
+    assert "in the conda file of models/fraud-detection/releases/0123456789abcdef.json" in problem
 
 
 def test_an_image_without_a_version_may_stay_and_fall_and_be_the_way_back():

@@ -9,6 +9,8 @@ import pytest
 
 from cli.main import main
 from models import azureml
+from models.release_document import write
+from tests.models.release_documents import a_document
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "models" / "fraud-detection"
 
@@ -79,6 +81,23 @@ def test_what_would_fail_later_is_reported_by_the_check(model: Path, capsys: pyt
     (result,) = json.loads(capsys.readouterr().out)
     for piece in ("does not list azureml-inference-server-http", "'registry.example/x:latest', which names no version"):
         assert any(piece in warning for warning in result["warnings"])
+
+
+def test_a_broken_release_document_is_reported_and_one_is_enough_for_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    endpoint = {"identity": None, "properties": {"authMode": "Key"}, "tags": {}, "compute": None}
+    monkeypatch.setattr("models.azureml._run", lambda requests: [azureml.Loaded(result=endpoint) for _ in requests])
+    document = a_document()
+    write(tmp_path, document)
+    (tmp_path / "models" / "shop" / "endpoint.yml").write_text("auth_mode: key\n")
+    assert main(["model", "check", str(tmp_path / "models" / "shop")]) == 0
+    assert capsys.readouterr().out == "shop: good\n"
+    path = tmp_path / document.path
+    path.write_text(path.read_text().replace('"scoring_script": "score.py"', '"scoring_script": "other.py"'))
+    assert main(["model", "check", str(tmp_path / "models" / "shop")]) == 2
+    assert f"models/shop/releases/{document.short}.json is not a valid release document" in capsys.readouterr().out
 
 
 def test_a_file_of_another_kind_is_wrong_use(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

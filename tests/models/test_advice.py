@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.advice import advice_on, unpinned_image
+from models.advice import advice_on, unpinned_image, unpinned_packages
 from models.spec import AssetReference, EnvironmentSpec
 from tests.components.conftest import deployment_spec
 
@@ -13,7 +13,7 @@ PINNED = "registry.example/x:20250601.v1"
 
 
 def environment(**changes: Any) -> EnvironmentSpec:
-    conda = f"dependencies: [python, {{pip: ['{SERVER}==1.5.1']}}]"
+    conda = f"dependencies: [python==3.11.9, {{pip: ['{SERVER}==1.5.1']}}]"
     values = {"image": PINNED, "conda_file": conda, "name": None, "inference_config": None, "digest": "e" * 64}
     return EnvironmentSpec(**{**values, **changes})
 
@@ -49,9 +49,20 @@ def test_an_image_without_a_version_is_told(image: str) -> None:
     ],
 )
 def test_a_conda_file_without_the_inference_server_is_told(conda: str, told: bool) -> None:
-    lines = advice(environment=environment(conda_file=conda))
+    lines = [line for line in advice(environment=environment(conda_file=conda)) if "no exact version" not in line]
     assert bool(lines) is told
     assert all(f"does not list {SERVER}" in line for line in lines)
+
+
+def test_lines_without_an_exact_version_are_told_in_one_line() -> None:
+    conda = f"dependencies: [python=3.11, pip, {{pip: ['{SERVER}==1.5.1', pandas, numpy>=2, scipy]}}]"
+    (line,) = advice(environment=environment(conda_file=conda))
+    assert line.startswith(
+        'environment.conda_file names no exact version in "python=3.11", "pip", "pandas", "numpy>=2" and 1 more: '
+    )
+    spec = deployment_spec("blue", environment=environment(conda_file=conda))
+    assert unpinned_packages(spec) == ("python=3.11", "pip", "pandas", "numpy>=2", "scipy")
+    assert unpinned_packages(deployment_spec("blue", environment=AssetReference(reference="e:1"))) == ()
 
 
 @pytest.mark.parametrize(
