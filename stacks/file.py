@@ -151,7 +151,7 @@ def _decrypted(stack: str, path: Path, keys: list[str]) -> dict[str, Any]:
         raise UsageError(
             f"{path}: {', '.join(wanted)} is encrypted, and the Pulumi CLI cannot decrypt it: "
             f"{error.strip().removeprefix('error: ')}. Give it access to the stack's key, or write the value in plain "
-            "text (pulumi config set without --secret): under sluice: only values of environment variables can be secrets."
+            "text (pulumi config set without --secret): nothing under sluice: but an environment variable is a secret."
         )
     values = json.loads(answer.stdout)
     return {key: values[key].get("objectValue", values[key].get("value")) for key in wanted if key in values}
