@@ -76,7 +76,8 @@ class Team:
             document = yaml.safe_load(stack.file.read_text())
             plan = dict(PLAN)
             if name == "prod":
-                document["config"]["sluice:limits"].update(max_step=50)
+                # The example's conda file has `python=3.11` and `pip`, which are no exact versions.
+                document["config"]["sluice:limits"].update(max_step=50, require_pinned=False)
                 plan["steps"] = [{**STEPS[0], "approve": True}, STEPS[1]]
             document["config"]["sluice:rollout"][MODEL]["plan"] = plan
             (self.work / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
