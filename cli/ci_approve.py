@@ -27,7 +27,8 @@ def run_approve(options: argparse.Namespace) -> int:
     world, stack = PipelineWorld.entered(), stack_name(options.stack)
     state = _last_rollout(stack, options.endpoint)
     _require_asked(state, options)
-    os.environ.setdefault(SUBSCRIPTION_VARIABLE, state.subscription)  # this job has no login, and needs none
+    if not os.environ.get(SUBSCRIPTION_VARIABLE):  # this job has no login, and needs none
+        os.environ[SUBSCRIPTION_VARIABLE] = state.subscription
     answer = parsed(["rollout", "approve", options.endpoint, "--stack", stack, "--push"])
     code = int(answer.run(answer))
     run = world.dispatch("deliver", branch_of(Git(world.root), world.variables), {"stack": stack})

@@ -35,7 +35,8 @@ VIRTUAL_ENVIRONMENT = ".venv"
 
 def name_a_subscription() -> None:
     """Let names be computed where the shell knows no subscription, as in the check of a fork."""
-    os.environ.setdefault("ARM_SUBSCRIPTION_ID", SUBSCRIPTION_ID)
+    if not os.environ.get("ARM_SUBSCRIPTION_ID"):
+        os.environ["ARM_SUBSCRIPTION_ID"] = SUBSCRIPTION_ID
 
 
 def previewed_locally(root: Path, stack: str, target: BranchTip | None) -> Previewed:

@@ -58,11 +58,12 @@ def run_preview(options: argparse.Namespace) -> int:
         is_local=options.local,
     )
     report = without_values(report, secrets_in(world.variables))
-    _show(world, report, number, options.markdown)
+    show(world, report, number, options.markdown)
     return found.exit_code
 
 
-def _show(world: PipelineWorld, report: PreviewReport, number: int | None, file: str | None) -> None:
+def show(world: PipelineWorld, report: PreviewReport, number: int | None, file: str | None) -> None:
+    """Put a report where people read it: comment, summary of the job, file, standard output."""
     whole = world.hidden(comment(report, limit=SUMMARY_LIMIT))
     if file:
         Path(file).write_text(f"{report.marker}\n{whole}", encoding="utf-8")

@@ -41,7 +41,8 @@ class DeliveredStack:
     branch: SourceCheckout
 
     def problems(self) -> tuple[str, ...]:
-        """Why no update may run now."""
+        """Why no update may run now. Raises WaitingError while one is running."""
+        StackLocks(self.engine, tell).remove_dead()
         states = state_splits(self.engine.export())
         return tuple(
             line for site in sites_of(self.stack) for line in problems_of(self._sides(site, states), self.stack)
@@ -63,7 +64,7 @@ class DeliveredStack:
 
     def deploy(self, may_begin: Callable[[], bool]) -> bool:
         """Publish what is missing, and update until the preview is empty and the stack is settled."""
-        self._clear_dead_update()
+        self._repair_state()
         for _ in range(MOST_UPDATES):
             if not self._published(may_begin):
                 return False
@@ -82,9 +83,8 @@ class DeliveredStack:
             f"`pulumi preview --diff --stack {self.stack}` and correct what it shows."
         )
 
-    def _clear_dead_update(self) -> None:
-        """Repair what a killed update left. Raises WaitingError while an update may be running."""
-        StackLocks(self.engine, tell).remove_dead()
+    def _repair_state(self) -> None:
+        """Finish what an update that was killed has begun."""
         if pending_operations(self.engine.export()):
             tell(f"an update of {self.stack} was killed: repairing its state")
             arm = ArmOperations(tell, ARM_WAIT_SECONDS)
