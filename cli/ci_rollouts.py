@@ -13,14 +13,15 @@ from cli.rollout_rounds import Rounds, has_work
 from cli.rollout_screen import Screen
 from cli.rollout_site import Site, SystemClock, sites_of, tell
 from cli.rollout_start import begin, declared_colours
-from delivery.approval_runs import dispatched, rejection, run_of, waiting_step
+from delivery.approval_runs import waiting_step
+from delivery.approvals import Approvals
 from delivery.auto_start import Candidate, candidate
 from delivery.deliver import Ticked
 from delivery.promotion_memory import is_promoted, promoted
+from delivery.workflows import workflow
 from exit_codes import ExitCode
 from rollout.decision.acts import Wait
 from rollout.decision.order import Outcome
-from rollout.people import requests
 from rollout.people.start_facts import PastRollout
 from rollout.record.state import RolloutState
 from rollout.tick.runner import MOST_PAUSE_SECONDS
@@ -35,7 +36,8 @@ class DeliveredRollouts:
         """`branch` is where runs that this one starts begin; no change forward begins after `until`."""
         self._world = world
         self._stack = stack
-        self._branch = branch
+        workflow_name = workflow("approve", world.run.server)
+        self._approvals = Approvals(world.server, workflow_name, branch) if world.server is not None else None
         self._clock = clock
         self._options = argparse.Namespace(
             stack=stack, commit=True, push=True, json=False, to=None, again=False, supersede=False
@@ -89,10 +91,10 @@ class DeliveredRollouts:
         """What people answered before, one tick of each rollout, what follows an end."""
         sites = [site for site in self._sites if has_work(site, self._clock)]
         for site in sites:
-            self._attempt(f"{site.key}: approval", partial(self._approval, site))
+            self._attempt(f"{site.key}: review", partial(self._rejection, site))
         pause = self._rounds.tick(sites)
         for site in sites:
-            self._attempt(f"{site.key}: approval", partial(self._approval, site))
+            self._attempt(f"{site.key}: approval", partial(self._question, site))
         for site in self._sites:
             self._attempt(f"{site.key}: promotion", partial(self._promotion, site))
         if pause is None and self.serves_canary():
@@ -117,28 +119,24 @@ class DeliveredRollouts:
         """Push what the last ticks wrote."""
         self._rounds.close()
 
-    def _approval(self, site: Site) -> None:
-        """Ask a reviewer about the step that waits, once; take a rejection into the record."""
+    def _rejection(self, site: Site) -> None:
+        """Take a reviewer's no into the record."""
         journal = site.last_journal(self._clock)
-        state, step = journal.state, waiting_step(journal.state)
-        server = self._world.server
-        if step is None:
-            return
-        if server is None:
-            tell(f"{site.key}: step {step + 1} waits for `sluice rollout approve {site.place}`")
-            return
-        run = run_of(journal.chain.events, step)
-        if run is None:
-            inputs = {"stack": self._stack, "endpoint": site.key, "rollout": state.id, "step": str(step + 1)}
-            started = self._world.dispatch("approve", self._branch, inputs)
-            if started is not None:
-                deed = dispatched(state, step, started.id, started.url)
+        if self._approvals is not None:
+            deed = self._approvals.rejected(journal.chain.events, journal.state)
+            if deed is not None:
                 self._record(site, lambda _: deed)
+
+    def _question(self, site: Site) -> None:
+        """Ask a reviewer about the step that waits, once."""
+        journal = site.last_journal(self._clock)
+        if self._approvals is None:
+            if waiting_step(journal.state) is not None:
+                tell(f"{site.key}: waits for `sluice rollout approve {site.place}`")
             return
-        found = rejection(server.approvals(run), "")
-        if found is not None:
-            person, comment = found
-            self._record(site, lambda now: requests.reject(now, person, comment or "rejected by the reviewer"))
+        deed = self._approvals.asked(journal.chain.events, journal.state)
+        if deed is not None:
+            self._record(site, lambda _: deed)
 
     def _promotion(self, site: Site) -> None:
         """Open the pull request for the next stack after a rollout that ended well, once."""

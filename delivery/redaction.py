@@ -15,8 +15,10 @@ LEAST_LENGTH = 4
 
 
 def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of variables that hold a secret."""
-    return tuple(variables[name] for name in SECRET_VARIABLES if variables.get(name))
+    """Return the values of variables that hold a secret; also the header by which git signs in (git_access.py)."""
+    headers = [value for name, value in variables.items() if name.startswith("GIT_CONFIG_VALUE_")]
+    tokens = [value.split()[-1] for value in headers if value.upper().startswith("AUTHORIZATION: ")]
+    return (*(variables[name] for name in SECRET_VARIABLES if variables.get(name)), *tokens)
 
 
 def redacted(text: str, values: Iterable[str]) -> str:

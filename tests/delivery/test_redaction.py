@@ -13,3 +13,5 @@ def test_secrets_are_hidden_the_longest_first() -> None:
 def test_the_variables_of_a_pipeline_that_hold_secrets_are_known() -> None:
     variables = {"GITHUB_TOKEN": "ghs_1", "PULUMI_CONFIG_PASSPHRASE": "p4ss", "HOME": "/root", "ARM_CLIENT_SECRET": ""}
     assert set(secrets_in(variables)) == {"ghs_1", "p4ss"}
+    header = {"GIT_CONFIG_VALUE_0": "", "GIT_CONFIG_VALUE_1": "AUTHORIZATION: basic eDp0"}
+    assert secrets_in(header) == ("eDp0",)
