@@ -38,7 +38,7 @@ class Verdict:
     def as_values(self) -> dict[str, Any]:
         """The verdict as JSON values."""
         named = {} if self.proof is None else self.proof.as_values()
-        return {"file": self.file, "valid": self.valid, "reasons": list(self.reasons), **named}
+        return {"file": self.file, "equal": self.valid, "problems": list(self.reasons), **named}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import pytest
 from cli.main import main
 from delivery.rollout_proof import Place, proof_in
 from models.proof import Proof, append_proof
+from tests.delivery.promotions import RELEASE, document
 from tests.delivery.records import ID, content_of, done
 from tests.rollout.repository.clones import Checkout, Remote
 
@@ -40,7 +41,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
 
 def test_a_valid_proof_is_shown_with_what_it_says(clone: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["release", "verify", "--proofs"]) == 0
-    assert capsys.readouterr().out == f"valid    {MODEL} {'cd' * 8} in dev by {ID}: 3 of 1200 requests failed\n"
+    assert capsys.readouterr().out == f"valid      {MODEL} {'cd' * 8} in dev by {ID}: 3 of 1200 requests failed\n"
 
 
 def test_an_invalid_proof_ends_with_1_and_the_reason(clone: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,9 +49,9 @@ def test_an_invalid_proof_ends_with_1_and_the_reason(clone: Checkout, capsys: py
     clone.git("commit", "--quiet", "-m", "Remove the record")
     clone.git("push", "--quiet", "origin", "HEAD")
     assert main(["release", "verify", "--proofs", MODEL, "--json"]) == 1
-    (verdict,) = json.loads(capsys.readouterr().out)
-    assert (verdict["valid"], verdict["stack"], verdict["rollout"]) == (False, "dev", ID)
-    assert verdict["reasons"] == [f"there is no record rollouts/dev/{MODEL}/{ID}.jsonl on main of origin"]
+    (verdict,) = json.loads(capsys.readouterr().out)["proofs"]
+    assert (verdict["equal"], verdict["stack"], verdict["rollout"]) == (False, "dev", ID)
+    assert verdict["problems"] == [f"there is no record rollouts/dev/{MODEL}/{ID}.jsonl on main of origin"]
 
 
 def test_a_remote_that_does_not_answer_ends_with_4(clone: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,3 +73,28 @@ def test_without_proofs_there_is_nothing_to_check_and_no_remote_is_asked(
         file.unlink()
     assert main(["release", "verify", "--proofs"]) == 0
     assert capsys.readouterr().err == "there are no proofs to check\n"
+
+
+def test_without_an_option_every_document_of_the_checkout_is_checked(
+    clone: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["release", "verify"]) == 0
+    assert capsys.readouterr().err == "there are no release documents to check\n"
+    for release in (RELEASE, document()):
+        (clone.path / release.path).write_text(release.text())
+    assert main(["release", "verify"]) == 0
+    path = clone.path / RELEASE.path
+    path.write_text(path.read_text().replace("dev.example", "evil.example"))
+    capsys.readouterr()
+
+    assert main(["release", "verify"]) == 1
+    said = capsys.readouterr().out
+    assert f"ok         {document().path}" in said
+    assert f"DIFFERENT  {RELEASE.path} is not a valid release document" in said
+    assert main(["release", "verify", "--json"]) == 1
+    assert [one["equal"] for one in json.loads(capsys.readouterr().out)["documents"]].count(False) == 1
+
+
+def test_deep_is_about_a_stack(clone: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["release", "verify", "--deep"]) == 2
+    assert "Give --stack as well" in capsys.readouterr().err
