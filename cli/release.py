@@ -86,7 +86,7 @@ def publish_models(options: argparse.Namespace) -> int:
             credential, destination = publishing_place(stack)
             names = ", ".join(parcel.lock.model for parcel in parcels if parcel.assets)
             _say(f"publishing {names} to {destination.storage_account}/{destination.container} (stack {stack})")
-            with _container(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
+            with container_of(destination, credential) as container, UploadProgress(total_bytes(parcels)) as progress:
                 publications = publish(
                     [parcel for parcel in parcels if parcel.assets],
                     stack,
@@ -163,7 +163,7 @@ def _other_stack(name: str | None, open_until_the_end: contextlib.ExitStack) -> 
     from delivery.release_bytes import OtherStack
 
     credential, destination = publishing_place(name, file_among_stacks(name))
-    container = open_until_the_end.enter_context(_container(destination, credential))
+    container = open_until_the_end.enter_context(container_of(destination, credential))
 
     def open_blob(blob: str) -> Any:
         try:
@@ -222,7 +222,7 @@ def publishing_place(stack: str, file: Path | None = None) -> tuple[TokenCredent
     return credential, find_destination(arm, names.workspace_id, stack)
 
 
-def _container(destination: Destination, credential: TokenCredential) -> Any:
+def container_of(destination: Destination, credential: TokenCredential) -> Any:
     """Return the client of the datastore's container; its retries take seconds, because a person waits."""
     from azure.storage.blob import ContainerClient
 

@@ -42,7 +42,7 @@ def checks_of(stack: str, models: Collection[str] | None, *, deep: bool) -> Iter
 
     Raises UsageError for files or a stack that cannot be read, UnavailableError if storage or Azure does not answer.
     """
-    from cli.release import _container, _find
+    from cli.release import container_of, publishing_place
     from resource_manager.client import ArmClient
 
     settings, names = read_names(stack)
@@ -50,9 +50,9 @@ def checks_of(stack: str, models: Collection[str] | None, *, deep: bool) -> Iter
     declared = [one for key in keys for one in _declared(settings, names, key)]
     if not declared:
         return
-    credential, destination = _find(stack)
+    credential, destination = publishing_place(stack)
     azure = ArmResources(ArmClient(credential))
-    with _container(destination, credential) as container:
+    with container_of(destination, credential) as container:
         storage = BlobStorage(container, destination)
         for one in declared:
             lock = read_lock(project_root() / "models" / one.endpoint)

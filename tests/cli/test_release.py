@@ -94,9 +94,9 @@ def project(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch)
 
     run = azureml._run
     monkeypatch.setattr(azureml, "_run", lambda requests: project.starts.append(len(requests)) or run(requests))
-    monkeypatch.setattr(release, "_find", find)
+    monkeypatch.setattr(release, "publishing_place", find)
     monkeypatch.setattr(
-        release, "_container", lambda at, _: ContainerClient(at.blob_endpoint, at.container, retry_total=0)
+        release, "container_of", lambda at, _: ContainerClient(at.blob_endpoint, at.container, retry_total=0)
     )
     yield project
     server.close()

@@ -11,9 +11,9 @@ from tests.integration.rehearsal import MODEL, Azure, Stack
 
 OVERWRITE = """
 import sys
-from cli.release import _container, _find
-credential, destination = _find("dev")
-with _container(destination, credential) as container:
+from cli.release import container_of, publishing_place
+credential, destination = publishing_place("dev")
+with container_of(destination, credential) as container:
     blob = next(one.name for one in container.list_blobs("sluice/") if one.name.endswith("score.py"))
     client = container.get_blob_client(blob)
     was = client.get_blob_properties()
