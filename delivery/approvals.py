@@ -6,15 +6,21 @@ The run's own job writes a yes (`sluice ci approve`). A no ends that run before 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from delivery.approval_runs import dispatched, rejection, run_of, waiting_step
-from git_server.port import GitServer
+from git_server.port import GitServer, GitServerRefused, GitServerUnreachable
 from rollout.people import requests
 from rollout.people.requests import Deed
 from rollout.record.event import Event
 from rollout.record.state import RolloutState
 
+APPROVAL_SUFFIX = "-approval"
+"""What the name of the environment with the reviewers adds to the stack's."""
+WITHOUT_REVIEWERS = (
+    "Its environment has no reviewers, so this run will be refused: a person other than the one who started the "
+    "rollout has to dispatch the approval by hand."
+)
 WITHOUT_A_COMMENT = "rejected by the reviewer"
 
 
@@ -43,4 +49,13 @@ class Approvals:
             return None
         inputs = {"stack": state.stack, "endpoint": state.endpoint, "rollout": state.id, "step": str(step + 1)}
         run = self.server.dispatch(self.workflow, self.branch, inputs)
-        return dispatched(state, step, run.id, run.url)
+        deed = dispatched(state, step, run.id, run.url)
+        return deed if self._has_reviewers(state.stack) else replace(deed, told=f"{deed.told}. {WITHOUT_REVIEWERS}")
+
+    def _has_reviewers(self, stack: str) -> bool:
+        """Whether the run waits for a reviewer; where that cannot be read, it is not said."""
+        try:
+            environment = self.server.environment(f"{stack}{APPROVAL_SUFFIX}")
+        except (GitServerRefused, GitServerUnreachable):
+            return True
+        return environment is not None and environment.has_reviewers

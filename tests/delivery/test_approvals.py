@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from delivery.approvals import WITHOUT_A_COMMENT, Approvals
-from git_server.port import Approval
+from delivery.approvals import WITHOUT_A_COMMENT, WITHOUT_REVIEWERS, Approvals
+from git_server.port import Approval, Environment
 from rollout.record.event import Event, Kind
 from rollout.record.state import Hold, HoldKind, RolloutState
 from tests.git_server.memory import MemoryServer, refused
@@ -35,6 +35,20 @@ def test_the_question_names_stack_endpoint_rollout_and_step_and_is_asked_once() 
     assert server.runs == [("sluice-approve.yml", "main", inputs)]
     assert approvals(server).asked([asked(None), asked("1")], WAITING) is None
     assert len(server.runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("environments", "is_told"),
+    [
+        ({}, True),
+        ({"prod-approval": Environment(name="prod-approval", has_branch_policy=True, has_reviewers=False)}, True),
+        ({"prod-approval": Environment(name="prod-approval", has_branch_policy=True, has_reviewers=True)}, False),
+    ],
+)
+def test_an_environment_without_reviewers_is_told(environments: dict[str, Environment], is_told: bool) -> None:
+    deed = approvals(MemoryServer(environments=environments)).asked([asked(None)], WAITING)
+    assert deed is not None
+    assert deed.told.endswith(WITHOUT_REVIEWERS) is is_told
 
 
 def test_nothing_is_asked_while_no_step_waits() -> None:
