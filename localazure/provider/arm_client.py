@@ -25,6 +25,10 @@ OPERATION_SECONDS = 2 * 3600.0
 """The maximum duration of an operation in seconds, unless the resource sets `custom_timeouts`."""
 _SOCKET_SECONDS = 300.0
 _RETRIED = (408, 429, 500, 502, 503, 504)
+_REPEATED_CONFLICTS = (
+    "AnotherOperationInProgress",
+    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",  # pulumi/pulumi-azure-native#4421
+)
 _DEFAULT_TOKEN_SECONDS = 300.0
 
 Json = dict[str, Any]
@@ -222,7 +226,7 @@ class ArmClient:
             headers["Content-Type"] = "application/json; charset=utf-8"
         for delay in (*RETRY_SECONDS, None):
             answer = self._send(method, path, payload, headers)
-            conflict = answer.status == 409 and answer.error_code() == "AnotherOperationInProgress"
+            conflict = answer.status == 409 and answer.error_code() in _REPEATED_CONFLICTS
             if delay is None or not (answer.status in _RETRIED or conflict):
                 return answer
             self._wait(answer.retry_after(delay))
