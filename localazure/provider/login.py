@@ -1,7 +1,7 @@
 """How the stand-in logs in: as the shell's managed identity, or with a pipeline's token file, as azure-native does.
 
-azure-native takes the SDK's chain when ARM_USE_DEFAULT_AZURE_CREDENTIAL is true, and the chain takes a token file before
-the managed identity unless AZURE_TOKEN_CREDENTIALS says otherwise (read in azure-native 3.29 and azidentity 1.14).
+azure-native takes the SDK's chain when ARM_USE_DEFAULT_AZURE_CREDENTIAL is true, and the chain takes a token file
+before the managed identity unless AZURE_TOKEN_CREDENTIALS says otherwise (read in azure-native 3.29, azidentity 1.14).
 """
 
 import urllib.parse
