@@ -102,7 +102,7 @@ def test_a_branch_is_pushed_and_the_checkout_stays(clone: Checkout, capsys: Outp
 
 
 def test_files_that_the_commit_does_not_have_are_not_promoted(clone: Checkout, capsys: Output) -> None:
-    """The content is the proven one, but nobody else could check it out."""
+    """The content is the proven one, but no other clone could check it out."""
     script = next((clone.path / "models" / MODEL).rglob("score.py"))
     clone.git("rm", "--quiet", "--cached", str(script))
     clone.git("commit", "--quiet", "-m", "Remove the script")
