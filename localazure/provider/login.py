@@ -39,7 +39,7 @@ class ManagedIdentity:
 
 @dataclass(frozen=True)
 class TokenFile:
-    """A file with an ID token, read again for every token: whoever writes it replaces it before the token ends."""
+    """A file with an ID token, read again for every token: its writer replaces it before the token ends."""
 
     base_url: str
     file: Path
