@@ -321,12 +321,12 @@ def weights_that_were_set(events: list[dict[str, Any]]) -> list[dict[str, int]]:
 
 
 @contextlib.contextmanager
-def callers(stack: Stack, rate: float = RATE) -> Iterator[Load]:
+def callers(stack: Stack) -> Iterator[Load]:
     """Callers, who never pause."""
     uri, key = stack.target()
     server = stack.azure.home.require_server()
     bodies = read_bodies(ROOT / "models" / MODEL / "sample-request.json")
-    load = Load(uri.replace(server.https, server.http), bodies, key=key, rate=rate)
+    load = Load(uri.replace(server.https, server.http), bodies, key=key, rate=RATE)
     thread = threading.Thread(target=lambda: asyncio.run(load.run()), daemon=True)
     thread.start()
     try:

@@ -68,9 +68,12 @@ FAULTS: Mapping[str, Callable[[Drill, int], None]] = {
 
 
 def cells() -> Iterator[tuple[str, str, int]]:
-    """Row, fault and change of each drill, the plain rows first; a change that a row does not reach has none."""
+    """Row, fault and change of each drill, the plain rows and then the shortest ones first.
+
+    A change that a row does not reach has no drill.
+    """
     yield from ((row, "none", 0) for row in ROWS)
-    for row, bad_at in ROWS.items():
+    for row, bad_at in sorted(ROWS.items(), key=lambda item: BACK if item[1] is None else item[1]):
         for fault in list(FAULTS)[1:]:
             last = BACK if bad_at is None else bad_at + 1
             yield from ((row, fault, change) for change in range(last))
