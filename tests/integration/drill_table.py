@@ -54,7 +54,7 @@ FAULTS: Mapping[str, Callable[[Drill, int], None]] = {
     "none": lambda drill, after: None,
     "429": put_fault("429", count=2, retry_after_seconds=1),
     "409": put_fault("409"),
-    "500": put_fault("500", count=2),
+    "500": put_fault("500"),
     "lost answer": put_fault("lose-response"),
     "operation fails": put_fault("operation-fails"),
     "late traffic": late_traffic,
