@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,13 @@ def team(tmp_path: Path) -> Path:
     (root / ".gitattributes").write_text("models/** -text\n")
     commit_all(root)
     return root
+
+
+@pytest.fixture
+def other_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 def test_a_release_is_frozen_once(team: Path) -> None:
@@ -80,7 +89,11 @@ def test_a_colour_that_does_not_exist_is_the_loaders_error(team: Path) -> None:
         freeze(team, "fraud-detection", "gren")
 
 
-def test_a_clone_with_other_settings_of_git_has_the_same_digests_or_is_refused(team: Path, tmp_path: Path) -> None:
+def test_a_clone_on_another_machine_has_the_same_digests_or_is_refused(
+    team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_umask: None
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    monkeypatch.setenv("LC_ALL", "tr_TR.UTF-8")
     document = freeze(team, "fraud-detection", "green").document
     commit_all(team)
     for name, attributes in (("kept", True), ("converted", False)):

@@ -50,6 +50,27 @@ def test_every_change_of_content_is_another_digest(files: dict[str, str], tmp_pa
     assert digest(folder_with(tmp_path / "x", **files)) != digest(folder_with(tmp_path / "y", a="1", b="2"))
 
 
+def test_modes_do_not_count_and_a_link_counts_as_what_it_leads_to(tmp_path: Path) -> None:
+    plain = folder_with(tmp_path / "plain", a="1", b="2")
+    linked = folder_with(tmp_path / "linked", a="1")
+    (tmp_path / "elsewhere.py").write_text("2")
+    (linked / "b").symlink_to(tmp_path / "elsewhere.py")
+    assert digest(linked) == digest(plain)
+    (plain / "a").chmod(0o755)
+    assert digest(linked) == digest(plain)
+
+
+def test_a_carriage_return_counts_and_so_does_a_pointer_in_place_of_a_file(tmp_path: Path) -> None:
+    """Bytes are never normalised; freezing refuses what the commit does not have (delivery/committed_files.py)."""
+    contents = (b"a\nb\n", b"a\r\nb\r\n", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n")
+    found = set()
+    for number, each in enumerate(contents):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "a.py").write_bytes(each)
+        found.add(digest(tmp_path / str(number)))
+    assert len(found) == 3
+
+
 def test_a_models_name_is_part_of_it_because_it_is_mounted_under_that_name(tmp_path: Path) -> None:
     blue, green = folder_with(tmp_path / "blue", a="1"), folder_with(tmp_path / "green", a="1")
     assert digest(blue, AssetKind.MODEL) != digest(green, AssetKind.MODEL)

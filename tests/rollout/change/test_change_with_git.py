@@ -9,7 +9,6 @@ import pytest
 
 from exit_codes import ExitCode
 from rollout.decision.order import Ending
-from rollout.instances import DeploymentEdit
 from rollout.ports import Message
 from rollout.repository.clone import Clone
 from rollout.repository.working_tree import WorkingTree
@@ -30,9 +29,9 @@ class Steps:
     def sync(self) -> str | None:
         return self.clone.sync()
 
-    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
+    def publish(self, message: Message, *, patient: bool = True) -> None:
         self.world.step("push")
-        self.clone.publish(message, patient=patient, edit=edit)
+        self.clone.publish(message, patient=patient)
         self.world.step("pushed")
 
 
