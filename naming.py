@@ -193,6 +193,11 @@ class Names:
         """Autoscale settings are unique in the group; up to 260 characters."""
         return _cut(f"as-{endpoint}-{deployment}", 260)
 
+    def autoscale_id(self, endpoint: str, deployment: str) -> str:
+        """ARM id of a deployment's autoscale setting; `endpoint` is the endpoint's Azure name."""
+        name = self.autoscale(endpoint, deployment)
+        return f"{self.resource_group_id}/providers/Microsoft.Insights/autoscaleSettings/{name}"
+
     @property
     def resource_group_id(self) -> str:
         """ARM id of the group."""

@@ -116,6 +116,7 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
     """What no single section can know. Works on the raw values, so that it reports beside the models' errors."""
     endpoints = _mapping(raw.get("endpoints"))
     yield from _branches(raw, stack)
+    yield from _required_proof(raw, stack)
     yield from _endpoint_names(endpoints, stack)
     yield from _skus(endpoints, stack, today)
     yield from _rollouts(_mapping(raw.get("rollout")), endpoints, _max_mirror(raw), stack)
@@ -133,6 +134,13 @@ def _branches(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
             "needs sluice:branch, because it reads what the other stack's branch says was deployed",
             f"Set sluice:branch: sluice/{stack} in Pulumi.{stack}.yaml, and one in Pulumi.{raw['after']}.yaml.",
         )
+
+
+def _required_proof(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
+    """A stack that demanded its own proof could give no release its first weight, and so prove none."""
+    if _mapping(raw.get("limits")).get("require_proof") == stack:
+        what = f'must name another stack, which proves releases before this one, got "{stack}" itself'
+        yield Problem("sluice:limits.require_proof", what, f"Fix it in Pulumi.{stack}.yaml.")
 
 
 def _endpoint_names(endpoints: Mapping[str, object], stack: str) -> Iterator[Problem]:

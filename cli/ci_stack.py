@@ -105,7 +105,7 @@ class DeliveredStack:
         """Publish what the stack's lock lacks, and commit the lock; False if the time is over."""
         sites = sites_of(self.stack)
         names = missing_models(sites)
-        if not names or not workspace_exists(sites[0]):
+        if not names:
             return True
         if not may_begin():
             return False
@@ -122,16 +122,28 @@ class DeliveredStack:
 
 
 def missing_models(sites: Sequence[Site]) -> list[str]:
-    """The models whose files are not all published to the stack, as its locks say; sorted. Raises UsageError."""
+    """The models whose files are not all published to the stack's workspace, as its locks say; sorted.
+
+    None before the first update, which creates the workspace. Raises UsageError for files that cannot be read.
+    """
     from models.publisher import local_assets
     from models.release_lock import published, read_lock
 
-    workspace = sites[0].names.workspace_id if sites else None
+    guid = workspace_guid(sites[0]) if sites else None
+    if guid is None:
+        return []
     return sorted(
         folder.name
         for folder, model in _models_of(sites).items()
         if any(
-            published(read_lock(folder), sites[0].stack, asset, workspace_id=workspace) is None
+            published(
+                read_lock(folder),
+                sites[0].stack,
+                asset,
+                workspace_id=sites[0].names.workspace_id,
+                workspace_guid=guid or None,
+            )
+            is None
             for asset in local_assets(model)
         )
     )
@@ -140,7 +152,7 @@ def missing_models(sites: Sequence[Site]) -> list[str]:
 def plan_publication(stack: str, folder: Path) -> list[str]:
     """Write the release locks below a folder as a delivery will have written them; return the models it publishes.
 
-    None are written if nothing is missing, or if the workspace does not exist yet: then the first update creates it.
+    None are written if nothing is missing.
     """
     from cli.release import publishing_place
     from models.publisher import Parcel, local_assets
@@ -148,7 +160,7 @@ def plan_publication(stack: str, folder: Path) -> list[str]:
 
     sites = sites_of(stack)
     missing = missing_models(sites)
-    if not missing or not workspace_exists(sites[0]):
+    if not missing:
         return []
     parcels = [
         Parcel(lock=read_lock(path), assets=local_assets(model) if path.name in missing else [])
@@ -158,9 +170,13 @@ def plan_publication(stack: str, folder: Path) -> list[str]:
     return missing
 
 
-def workspace_exists(site: Site) -> bool:
-    """Whether there is a place to publish to; the first update creates it."""
-    return site.azure.arm.get(site.names.workspace_id, WORKSPACE_API) is not None
+def workspace_guid(site: Site) -> str | None:
+    """Azure ML's own id of the stack's workspace, which a workspace that is created again does not have; None: absent.
+
+    "" where Azure does not say it, so that what is published counts.
+    """
+    found = site.azure.arm.get(site.names.workspace_id, WORKSPACE_API)
+    return None if found is None else str((found.get("properties") or {}).get("workspaceId") or "")
 
 
 def _models_of(sites: Sequence[Site]) -> dict[Path, Model]:

@@ -113,6 +113,8 @@ def _server_flags(options: argparse.Namespace) -> list[str]:
     flags: list[str] = []
     for switch in REHEARSAL_SWITCHES:
         given = getattr(options, switch.name.removeprefix("--").replace("-", "_"))
+        if switch.name == "--oidc-issuer":  # the server runs in another folder
+            given = [f"{url}={Path(file).absolute()}" for url, _, file in (one.partition("=") for one in given) if file]
         flags += [f"{switch.name}={value}" for value in given] if switch.value else [switch.name] * bool(given)
     return flags
 

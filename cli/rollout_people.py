@@ -110,7 +110,7 @@ def _come_back(options: argparse.Namespace, outcome: Outcome, *, keep_weights: b
     with standard_screen(json=options.json) as screen:
         tick, journal = go_back(site, clock, options, screen, outcome, reason=options.reason, keep_weights=keep_weights)
     conclude(site, journal, clock, options)
-    if journal.unwritten is not None or not tick.state.is_over:
+    if journal.unwritten is not None or tick.state.reserved is not None or not tick.state.is_over:
         tell(tick.text)
     # It ended as asked, so it is no failure of this command.
     return ExitCode.DONE if tick.state.is_over else tick.exit_code

@@ -66,9 +66,9 @@ class Rounds:
 
 
 def has_work(site: Site, clock: SystemClock) -> bool:
-    """Whether a tick may do something: the last rollout is under way, or its old colour waits to be retired."""
+    """Whether a tick may do something: the last rollout is under way, its floor is raised, or its old colour waits."""
     if not site.chains():
         return False
     state = site.last_journal(clock).state
     done = state.ended is not None and state.ended.outcome is Outcome.DONE
-    return not state.is_over or (done and not state.retired)
+    return not state.is_over or state.reserved is not None or (done and not state.retired)

@@ -38,7 +38,7 @@ def run_run(options: argparse.Namespace) -> int:
         finally:
             ticker.close()
     conclude(site, ticker.journal, clock, options)
-    if not tick.state.is_over:
+    if not tick.state.is_over or tick.state.reserved is not None:
         tell(tick.text)
     return tick.exit_code
 

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from naming import Names
     from rollout.declaration.stack_file import StackFile
     from rollout.engine import PulumiEngine
+    from rollout.instances import DeploymentEdit
     from rollout.ports import Message, Repository
     from rollout.record.chain import Chain, Owner
     from rollout.record.journal import Journal
     from rollout.sources.azure_monitor import AzureMonitor
     from rollout.sources.live import ArmEndpoint
+    from rollout.sources.live_autoscale import ArmAutoscale
     from settings import Settings
 
 ARM_WAIT_SECONDS = 20 * 60.0
@@ -54,7 +56,7 @@ class NoCommits:
         """Nothing is fetched."""
         return None
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         """Nothing is committed."""
 
 
@@ -148,6 +150,13 @@ class Site:
         from rollout.sources.live import ArmEndpoint
 
         return ArmEndpoint(ArmOperations(tell, ARM_WAIT_SECONDS), self.endpoint_id)
+
+    @cached_property
+    def autoscale(self) -> ArmAutoscale:
+        """The autoscale settings of its deployments in Azure."""
+        from rollout.sources.live_autoscale import ArmAutoscale
+
+        return ArmAutoscale(self.azure.arm, lambda name: self.names.autoscale_id(self.endpoint_name, name))
 
     @cached_property
     def monitor(self) -> AzureMonitor:

@@ -156,16 +156,21 @@ def last_hour(site: Site, now: int) -> dict[str, Counts]:
 
 
 def _unfit(site: Site, clock: SystemClock, facts: StartFacts, colour: str) -> tuple[str, ...]:
-    """What the lint of the plan refuses, and a stable colour that autoscale could shrink."""
+    """What the lint of the plan refuses, and a floor of the stable colour that could not be raised."""
     if facts.plan is None:
         return ()
     found = check_plan(facts.plan, endpoint_facts(site, facts.declared, colour, grain=site.monitor.grain.seconds))
     for warning in found.warnings:
         tell(f"warning: {warning}")
     reasons = [str(problem) for problem in found.refusals]
-    capacity = capacity_of(site, clock)
-    if facts.plan.hold_stable and facts.stable is not None and (floor := capacity.floor(facts.stable)) is not None:
-        reasons.append(capacity.set_floor(floor).reason)
+    if facts.plan.hold_stable and facts.stable is not None and facts.live is not None:
+        try:
+            floor = capacity_of(site, clock).floor(facts.stable, facts.live)
+        except UsageError as error:
+            reasons.append(str(error))
+        else:
+            if floor is not None:
+                tell(f"{facts.stable} will keep at least {floor.minimum} instances until the end ({floor.describe()})")
     return tuple(reasons)
 
 

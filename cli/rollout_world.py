@@ -10,6 +10,7 @@ from cli.rollout_site import Site, SystemClock, tell
 from project import project_name, project_root
 from recovery.engine_locks import StackLocks
 from rollout.change.engine_lock import PatientEngine
+from rollout.change.instance_change import InstanceChange
 from rollout.change.punctual import Punctual
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
@@ -31,7 +32,8 @@ def controller_of(
     """The controller of one rollout; no change forward begins after `until` (seconds since 1970)."""
     root = project_root()
     repository = site.repository(journal.chain.path, options, way_back=journal.state.back is not None)
-    change = _change(site, clock, repository)
+    tools = _tools(site, clock, repository)
+    change = WeightChange(tools)
     world = World(
         azure=site.azure,
         metrics=AzureMetrics(site.monitor, root, clock.sleep),
@@ -40,6 +42,7 @@ def controller_of(
         stack_file=site.declared,
         repository=repository,
         change=change if until is None else Punctual(change, clock, until),
+        instances=InstanceChange(tools),
         clock=clock,
     )
     return Controller(journal, world, site.owner)
@@ -53,7 +56,8 @@ def capacity_of(site: Site, clock: SystemClock) -> DeclaredCapacity:
         key=site.key,
         bounds={name: _bounds(chosen) for name, chosen in declared.items()},
         monitor=site.monitor,
-        azure=site.azure,
+        stack_file=site.declared,
+        autoscale=site.autoscale,
         now=clock.now,
     )
 
@@ -62,22 +66,22 @@ def _bounds(chosen: DeploymentSettings) -> Bounds:
     scale = chosen.autoscale
     if scale is None:
         return Bounds(most=chosen.instances or 1)
-    return Bounds(most=scale.max, least=scale.min, requests_per_instance=scale.requests_per_instance_per_minute)
+    return Bounds(most=scale.max, requests_per_instance=scale.requests_per_instance_per_minute)
 
 
-def _change(site: Site, clock: SystemClock, repository: Repository) -> WeightChange:
+def _tools(site: Site, clock: SystemClock, repository: Repository) -> Tools:
     root = project_root()
     engine = site.engine
     locks = StackLocks(engine, tell)
-    tools = Tools(
+    return Tools(
         endpoint_name=site.endpoint_name,
         engine=PatientEngine(engine, locks, clock, endpoint_urn(project_name(root), site.stack, site.key), tell),
         locks=locks,
         azure=site.azure,
+        autoscale=site.autoscale,
         stack_file=site.declared,
         repository=repository,
         clock=clock,
         actor=actor_of(os.environ, root),
         say=tell,
     )
-    return WeightChange(tools)

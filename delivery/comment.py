@@ -38,7 +38,9 @@ def comment(report: PreviewReport, *, limit: int = LIMIT, elsewhere: str = "the 
 def _sections(report: PreviewReport) -> Iterator[Section]:
     reading = read_preview(report.preview) if report.preview is not None else Reading()
     title = f"### {code(report.stack)}: preview{' on a local Azure' if report.is_local else ''}"
-    yield Section(head=(title, "", sentence_of(report, reading)))
+    published = ", ".join(map(code, report.publishes))
+    first = f" The files of {published} are published first." if published else ""
+    yield Section(head=(title, "", sentence_of(report, reading) + first))
     yield from _weights(report, reading)
     yield from _listed("Proof", [*_proofs(report)])
     yield from _listed("Cost", [*_costs(report, reading)])

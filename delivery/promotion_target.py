@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from delivery.proven_release import network_of
 from models.release_document import ReleaseDocument
 from models.spec import DeploymentSpec
 from naming import MAX_ENDPOINT_NAME, NAME_PATTERN
@@ -58,7 +59,6 @@ class Target:
             return None
         rollouts = [_mapping(_mapping(one.get("sluice:rollout")).get(endpoint)) for one in weights]
         stable = next((one["stable"] for one in reversed(rollouts) if isinstance(one.get("stable"), str)), None)
-        network = config.get("sluice:network")
         return cls(
             stack=stack,
             endpoint=endpoint,
@@ -66,7 +66,7 @@ class Target:
             stable=stable,
             traffic=_highest(rollouts, "traffic"),
             mirror=_highest(rollouts, "mirror"),
-            network=network if isinstance(network, str) else None,
+            network=network_of(config),
             busy=busy,
         )
 

@@ -82,7 +82,7 @@ class ProvenRelease:
                 branch=files.branch,
                 tip=files.tip,
                 values=values if isinstance(values, Mapping) else {},
-                network=text_or_none(config.get("sluice:network")),
+                network=network_of(config),
             )
         serves = ", ".join(f"{colour} {digits[:16]}" for colour, digits in contents.items()) or ", ".join(serving)
         raise PromotionRefused(
@@ -112,6 +112,12 @@ def section_of(config: Mapping[str, Any], name: str, endpoint: str) -> Mapping[s
 def pin_of(values: Any) -> str | None:
     """Return the pin in a deployment's keys."""
     return text_or_none(values.get("release")) if isinstance(values, Mapping) else None
+
+
+def network_of(config: Mapping[str, Any]) -> str | None:
+    """Return `public` or `private`, which a stack file gives by itself or as the `mode` of its network."""
+    network = config.get("sluice:network")
+    return text_or_none(network.get("mode") if isinstance(network, Mapping) else network)
 
 
 def text_or_none(value: Any) -> str | None:

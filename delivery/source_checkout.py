@@ -114,7 +114,8 @@ class SourceCheckout:
         return [path.relative_to(prefix) for path in paths if prefix == PurePosixPath(".") or prefix in path.parents]
 
     def _is_kept_by_rollouts(self, path: PurePosixPath) -> bool:
-        return path.parts[0] == FOLDER or path.name == LOCK or str(path) == self._stack_file.name
+        """Records and locks; and stack files: `fingerprint` compares this stack's, the others are not its own."""
+        return path.parts[0] == FOLDER or path.name == LOCK or path.match("Pulumi.*.yaml")
 
     def _stack_config(self) -> Mapping[str, object]:
         try:

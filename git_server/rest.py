@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,18 +54,16 @@ class Rest:
         self._headers = {"Accept": "application/json", "User-Agent": "sluice", **headers}
         self._hints = hints
         self._server = server
-        self._pool = urllib3.PoolManager(
-            retries=urllib3.Retry(
-                total=ATTEMPTS - 1,
-                redirect=0,
-                backoff_factor=0.5,
-                status_forcelist=REPEATED_STATUSES,
-                allowed_methods=READING_METHODS,
-                raise_on_status=False,
-                raise_on_redirect=False,
-            ),
-            timeout=urllib3.Timeout(TIMEOUT_SECONDS),
+        retries = urllib3.Retry(
+            total=ATTEMPTS - 1,
+            redirect=0,
+            backoff_factor=0.5,
+            status_forcelist=REPEATED_STATUSES,
+            allowed_methods=READING_METHODS,
+            raise_on_status=False,
+            raise_on_redirect=False,
         )
+        self._pool = _pool(self._base_url, retries)
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """The JSON at a path. Raises GitServerRefused, GitServerUnreachable."""
@@ -145,6 +144,16 @@ class Rest:
                 "token is not sent there. Check the address of the API."
             )
         return link.removeprefix(self._base_url)
+
+
+def _pool(base_url: str, retries: urllib3.Retry) -> urllib3.PoolManager:
+    """The connections to a server: through the proxy that HTTPS_PROXY names, unless NO_PROXY lists the server."""
+    address = urlsplit(base_url)
+    proxy = urllib.request.getproxies().get(address.scheme)
+    timeout = urllib3.Timeout(TIMEOUT_SECONDS)
+    if proxy and not urllib.request.proxy_bypass(address.hostname or ""):
+        return urllib3.ProxyManager(proxy, retries=retries, timeout=timeout)
+    return urllib3.PoolManager(retries=retries, timeout=timeout)
 
 
 def message_in(data: bytes) -> str:

@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         vm_sizes=frozenset(size.lower() for size in parsed.vm_size),
         taken_endpoint_names=frozenset(name.lower() for name in parsed.taken_endpoint_name),
         role_delay=parsed.role_delay,
+        oidc_keys=dict(parsed.oidc_issuer),
         finest_grain=1 if parsed.metric_grain == "PT1S" else 60,
         name_last_writer=parsed.name_last_writer,
     )

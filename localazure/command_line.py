@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from localazure.arm.machine_learning_api import ServiceVersion
 from localazure.arm.quota import read_quota
 from localazure.arm.timing import PACES
+from localazure.federation import read_public_key
 from localazure.startup import HOST
 from localazure.switches import DEFAULT_PORT, MAX_SPEED, PORT, REHEARSAL_SWITCHES, Switch
 
@@ -34,7 +37,7 @@ def server_parser() -> argparse.ArgumentParser:
         if not switch.value:
             parser.add_argument(switch.name, action="store_true", help=switch.meaning)
         elif switch.repeatable:
-            type_ = _quota if switch.name == "--quota" else str
+            type_ = _REPEATED.get(switch.name, str)
             parser.add_argument(
                 switch.name, metavar=switch.value, action="append", default=[], type=type_, help=switch.meaning
             )
@@ -98,3 +101,16 @@ def _quota(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
     return text
+
+
+def _issuer(text: str) -> tuple[str, RSAPublicKey]:
+    url, _, file = text.partition("=")
+    if not url.startswith("https://") or not file:
+        raise argparse.ArgumentTypeError(f"must be URL=KEYFILE with a URL that begins with https://, got {text!r}")
+    try:
+        return url, read_public_key(Path(file))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+_REPEATED: dict[str, Callable[[str], Any]] = {"--quota": _quota, "--oidc-issuer": _issuer}

@@ -1,8 +1,9 @@
 """The local Azure's identity: subscription, tenant, caller; its tokens and its cloud metadata document.
 
 Tokens are JWTs signed with a secret of the installation (HS256), so that they look right to clients that read them; the
-control plane accepts any bearer token, because everyone who reaches the loopback address may do everything. There are
-no real accounts here. The data plane does check keys and tokens.
+control plane accepts any bearer token as the caller's, because everyone who reaches the loopback address may do
+everything. Only tokens of workload identities have fewer rights (`callers.py`). There are no real accounts here. The
+data plane does check keys and tokens.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ OTHER_SUFFIXES = {
     "synapseAnalytics": "dev.azuresynapse",
 }
 TOKEN_SECONDS = 24 * 3600
+WORKLOAD_TOKEN_SECONDS = 3600
+"""An access token of a workload identity; Azure's lasts 60 to 90 minutes (documented)."""
 
 
 def encode_token(claims: dict[str, Any], secret: str) -> str:
@@ -54,6 +57,12 @@ def encode_token(claims: dict[str, Any], secret: str) -> str:
 
 def decode_token(token: str, secret: str, now: float) -> dict[str, Any] | None:
     """The claims of a token that this secret signed and that has not expired, else None."""
+    claims = read_token(token, secret)
+    return claims if claims is not None and claims.get("exp", 0) > now else None
+
+
+def read_token(token: str, secret: str) -> dict[str, Any] | None:
+    """The claims of a token that this secret signed, expired or not, else None."""
     head, _, signature = token.rpartition(".")
     expected = _text(hmac.new(secret.encode(), head.encode(), hashlib.sha256).digest())
     if not hmac.compare_digest(signature.encode(), expected.encode()):
@@ -62,7 +71,7 @@ def decode_token(token: str, secret: str, now: float) -> dict[str, Any] | None:
         claims = json.loads(_bytes(head.rpartition(".")[2]))
     except ValueError:
         return None
-    return claims if isinstance(claims, dict) and claims.get("exp", 0) > now else None
+    return claims if isinstance(claims, dict) else None
 
 
 def caller_token(audience: str, base_url: str, secret: str, now: float) -> str:
@@ -102,6 +111,18 @@ def token_answer(scope: str, base_url: str, secret: str, now: float) -> dict[str
     audience = scope.split(" ")[0].removesuffix("/.default")
     seconds = TOKEN_SECONDS - 1
     token = caller_token(audience, base_url, secret, now)
+    return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+
+
+def workload_answer(
+    scope: str, client_id: str, object_id: str, base_url: str, secret: str, now: float
+) -> dict[str, Any]:
+    """Microsoft Entra ID's answer to a client assertion: a token of the identity that has the federated credential."""
+    own = {"appid": client_id, "idtyp": "app", "ver": "1.0", "oid": object_id, "sub": object_id}
+    claims = _claims(scope.split(" ")[0].removesuffix("/.default"), f"{base_url}/{TENANT_ID}/", now) | own
+    claims["exp"] = int(now) + WORKLOAD_TOKEN_SECONDS
+    seconds = WORKLOAD_TOKEN_SECONDS - 1
+    token = encode_token(claims, secret)
     return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
 
 

@@ -83,6 +83,13 @@ REHEARSAL_SWITCHES = (
         "endpoints and deployments name who changed them last, in systemData (recorded ones do not)",
     ),
     Switch(
+        "--oidc-issuer",
+        "accept ID tokens of this issuer, signed with the RSA key whose public half is in a PEM file, from managed "
+        "identities with a federated credential of it; may be repeated",
+        "URL=KEYFILE",
+        repeatable=True,
+    ),
+    Switch(
         "--role-delay",
         "a role assignment takes effect only this many seconds after it is created; in Azure it takes minutes",
         "SECONDS",

@@ -2,8 +2,8 @@
 
 One line of canonical JSON each, in `models/<model>/releases/<16 hex>.proofs.jsonl` beside the release document of that
 content. A line repeats what a rollout's record says, so that a reviewer and the program can read it offline; it proves
-nothing by itself. `delivery/verification.py` compares it with the record on the remote branch. This module reads and
-writes the lines; it knows neither records nor git.
+nothing by itself. `delivery/verification.py` compares it with the record on the remote branch. This module reads the
+lines and makes the text of a file; it knows neither records nor git.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from models.atomic_write import replace_file
 from models.content import RELEASES_FOLDER
 from models.errors import ProofError
 
@@ -130,24 +129,6 @@ def parse_proofs(text: str, where: str, *, content: str) -> tuple[Proof, ...]:
             "repository (git checkout), or remove these lines and run `sluice promote` again."
         )
     return tuple(proofs)
-
-
-def append_proof(root: Path, model: str, proof: Proof) -> bool:
-    """Add a proof to its file; True if it was not there yet.
-
-    Raises ProofError if the file is invalid or cannot be written.
-    """
-    known = read_proofs(root, model, proof.content)
-    if proof in known:
-        return False
-    path = proofs_path(root, model, proof.content)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, proofs_text((*known, proof)))
-        path.chmod(0o644)
-    except OSError as error:
-        raise ProofError(f"{path} cannot be written: {error}. Free space or fix its permissions.") from error
-    return True
 
 
 def proofs_text(proofs: Iterable[Proof]) -> str:

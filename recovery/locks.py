@@ -96,6 +96,8 @@ class LockRule:
                 f"A pipeline's lock counts as dead from {ends:%Y-%m-%d %H:%M:%S} UTC on: run this command again then."
             )
         look = f"Look there; if that update is dead, run `pulumi cancel --stack {stack}`, then this command again."
+        if self.dead_after_seconds is None and lock.user in self.ci_users:
+            return f"{look} For a pipeline's run that is gone, give --dead-after 165m, its time limit and 15 minutes."
         if self.dead_after_seconds is None:
             return look
         users = ", ".join(sorted(self.ci_users)) or "no user"

@@ -17,13 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from credentials.engine_login import engine_environment
-from rollout.errors import EngineFailed, EngineLocked, EngineRefused, EngineUnavailable
+from rollout.errors import EngineError, EngineFailed, EngineRefused, EngineUnavailable
 from rollout.events import Outcome, Preview, outcome_of, read_events
-
-STACK_NOT_FOUND = 6  # an exit code that the CLI guarantees (cmd/exit_codes.go)
-AUTHENTICATION_FAILED = 3
-# The CLI has no JSON for these two: it ends before the engine starts and prints one line of text.
-LOCKED_MARKS = ("currently locked by", "Another update is currently in progress")
+from rollout.startup_error import startup_error
 
 EventSink = Callable[[Mapping[str, Any]], None]
 
@@ -183,19 +179,9 @@ class PulumiEngine:
             f"{where} was refused, nothing changed:\n{text}", errors=outcome.errors, log=finished.stdout
         )
 
-    def _startup_error(self, operation: str, finished: Finished) -> Exception:
-        said = (finished.stderr.strip() or finished.stdout.strip()).removeprefix("error: ")
-        where = f"pulumi {operation} of stack {self.stack}"
-        if any(mark in said for mark in LOCKED_MARKS):
-            return EngineLocked(f"{where}: {said}\nIf that update died, run `sluice recover --stack {self.stack}`.")
-        if finished.returncode == STACK_NOT_FOUND:
-            fix = f"Create it with `pulumi stack init {self.stack}`, or check PULUMI_BACKEND_URL."
-            return EngineUnavailable(f"{where}: {said}\n{fix}")
-        if finished.returncode == AUTHENTICATION_FAILED:
-            return EngineUnavailable(f"{where}: {said}\nLog in with `pulumi login`.")
-        return EngineUnavailable(
-            f"{where} ended with exit code {finished.returncode}: {said or 'no message'}", log=said
-        )
+    def _startup_error(self, operation: str, finished: Finished) -> EngineError:
+        said = finished.returncode, finished.stdout, finished.stderr
+        return startup_error(self.stack, operation, *said, self.environment)
 
     def _run(self, arguments: Sequence[str], log: Path | None = None, on_event: EventSink | None = None) -> Finished:
         command = shutil.which("pulumi", path=self.environment.get("PATH"))

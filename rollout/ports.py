@@ -15,6 +15,7 @@ from endpoint_state import LiveEndpoint
 from rollout.decision.order import Changed, Intent, Order
 from rollout.events import Outcome, Preview
 from rollout.evidence.intervals import GateResult, Interval
+from rollout.instances import DeploymentEdit, Floor, Numbers
 from rollout.record.event import Event, Kind
 from rollout.record.state import RolloutState
 from rollout.split import Split
@@ -87,13 +88,11 @@ class Probes(Protocol):
         """Send 20 requests to `colour`, and the samples to both."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Floor:
-    """The stable colour's autoscale minimum, which must be raised while its weight falls."""
+class Autoscale(Protocol):
+    """The autoscale settings in Azure, through Resource Manager."""
 
-    deployment: str
-    minimum: int
-    was: int
+    def numbers(self, deployment: str) -> Numbers | None:
+        """Minimum, maximum and default of each profile of a deployment's setting, read now; None: it has no setting."""
 
 
 class Capacity(Protocol):
@@ -102,14 +101,11 @@ class Capacity(Protocol):
     def problem(self, split: Split) -> str | None:
         """Why the peak of the last day does not fit the instances that each colour may have; None if it fits."""
 
-    def floor(self, stable: str) -> Floor | None:
-        """What to raise before the first weight; None if the stable colour keeps its instances anyway."""
+    def floor(self, stable: str, live: LiveEndpoint) -> Floor | None:
+        """What to raise before the first weight; None if the stable colour keeps its instances anyway.
 
-    def set_floor(self, floor: Floor) -> Changed:
-        """One previewed update of the autoscale setting alone; at the end with `minimum` as it was."""
-
-    def retire(self, deployment: str, how: str) -> Changed:
-        """`scale_down` or `remove` a colour that has no weight."""
+        Raises UsageError if it cannot be raised in the stack file.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +115,8 @@ class Declared:
     split: Split
     stable: str | None = None
     plan: PlanSettings | None = None
-    deployments: frozenset[str] = field(default_factory=frozenset)
+    deployments: Mapping[str, Numbers] = field(default_factory=dict)
+    """The declared deployments, each with its instance counts."""
 
 
 class StackFile(Protocol):
@@ -130,6 +127,12 @@ class StackFile(Protocol):
 
     def write(self, split: Split, stable: str | None = None) -> None:
         """Change the weights, and `stable` unless None, in place; nothing else differs afterwards."""
+
+    def numbers(self, deployment: str) -> Numbers | None:
+        """The instance counts of a deployment; None if the file does not declare it."""
+
+    def apply(self, edit: DeploymentEdit) -> None:
+        """Edit one deployment; a file that is so already stays. Raises UsageError if another value is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +150,11 @@ class Repository(Protocol):
     def sync(self) -> str | None:
         """Fetch the branch; return the text of this rollout's record on the remote, None if there is none."""
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         """Commit stack file and record, and push. Raises `Overtaken`, `PushRefused` or `PushUnanswered`.
+
+        Of the stack file the weights are committed, and the `edit` of a deployment, which the file here may lack yet:
+        it gets it once the remote has it. An edit that does not fit the remote's file raises UsageError.
 
         On `Overtaken`, file and record are those of the remote again; on `PushRefused` the commit is undone, and both
         are as before the call. `patient=False` (a way back) gives up after 10 s and never touches the files, because
@@ -191,6 +197,32 @@ class Record(Protocol):
 
     def append(self, kind: Kind, data: Mapping[str, Any]) -> Event:
         """Write one event, synced to disk. Raises `RecordUnwritable`, except on the way back, which goes on without."""
+
+
+class InstanceChange(Protocol):
+    """Changes of instance counts and deployments, around the weights: each one previewed, targeted update.
+
+    Each method writes to the record what it is about to do and what was done, is safe to repeat after a crash at any
+    point, and overwrites no value that somebody else has edited.
+    """
+
+    def raise_floor(self, record: Record, floor: Floor, *, restore: bool = False) -> Changed:
+        """Raise the floor, or go on with it: `reserving`, push, file, preview, up, a reading, `reserved`.
+
+        With `restore`, over what somebody else has written: a person asked for it.
+        """
+
+    def give_back(self, record: Record, floor: Floor) -> Changed:
+        """Give the floor back, except what was edited since: push, file, preview, up, a reading, `returned`."""
+
+    def retire(self, record: Record, deployment: str, how: str) -> Changed:
+        """`scale_down` or `remove` a colour that has no weight: `retiring`, push, file, preview, up, `retired`.
+
+        A colour that has weight again, or another release, is kept, and `retired` says so.
+        """
+
+    def problem(self, floor: Floor) -> str | None:
+        """Why Azure does not hold the floor any more; None if it does."""
 
 
 class Change(Protocol):

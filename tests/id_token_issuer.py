@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 AUDIENCE = "api://AzureADTokenExchange"
+ISSUER = "https://token.actions.githubusercontent.com"
+"""What its tokens name as their issuer: that of GitHub, where nothing is asked."""
 SUBJECT = "repo:octo/models:environment:prod"
 REQUEST_TOKEN = "request-token"
 CONNECTION = "00000000-0000-4000-8000-0000000000aa"
@@ -47,13 +49,18 @@ class IdTokenIssuer:
 
     @property
     def url(self) -> str:
-        """What its tokens name as their issuer."""
+        """Where it listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def public_key(self) -> rsa.RSAPublicKey:
+        """The key by which its tokens are checked."""
+        return self._key.public_key()
+
     def write_public_key(self, file: Path) -> Path:
-        """Write the key by which its tokens are checked, as PEM."""
+        """Write that key as PEM."""
         encoding, kind = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        file.write_bytes(self._key.public_key().public_bytes(encoding, kind))
+        file.write_bytes(self.public_key.public_bytes(encoding, kind))
         return file
 
     def github(self) -> dict[str, str]:
@@ -74,7 +81,7 @@ class IdTokenIssuer:
     def mint(self, audience: str = AUDIENCE, **claims: Any) -> str:
         """A signed token; `claims` replace its own, and None removes one."""
         now = int(self.clock())
-        own = {"iss": self.url, "sub": self.subject, "aud": audience, "iat": now, "nbf": now, "jti": len(self.issued)}
+        own = {"iss": ISSUER, "sub": self.subject, "aud": audience, "iat": now, "nbf": now, "jti": len(self.issued)}
         whole = own | {"exp": int(now + self.seconds)} | claims
         token = jwt.encode({key: value for key, value in whole.items() if value is not None}, self._key, "RS256")
         self.issued.append(token)

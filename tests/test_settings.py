@@ -303,6 +303,11 @@ PLAN = "rollout.fraud-detection.plan"
         ),
         ("limits.require_proof", "org/dev", "sluice:limits.require_proof must be the name of a stack: letters"),
         ("limits.require_proof", True, "sluice:limits.require_proof must be a string, got true"),
+        (
+            "limits.require_proof",
+            "prod",
+            'sluice:limits.require_proof must name another stack, which proves releases before this one, got "prod" it',
+        ),
         (f"{GREEN}.sku", "Standard_NC6s_v3", f"{DEPLOYMENTS}.green.sku names the SKU Standard_NC6s_v3, which Azure re"),
         (
             f"{GREEN}.sku",

@@ -98,6 +98,9 @@ class Behaviour(ResourceBody):
     def removed(self, resource: Resource) -> None:
         """Side effects of a removed resource, in the same transaction; also called when a parent takes it along."""
 
+    async def before_answer(self, request: Request) -> None:
+        """What passes after a PUT, PATCH or DELETE has been carried out and before it is answered."""
+
     def restore(self) -> None:
         """After a start: tell the data plane what the store holds."""
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.long_running import LongRunning
@@ -25,6 +27,7 @@ from localazure.arm.scoring import Scoring
 from localazure.arm.soft_delete import SoftDeletions
 from localazure.arm.timing import PACES, Clock, Timing
 from localazure.batch.jobs import BatchJobs
+from localazure.callers import workload_of
 from localazure.errors import NotEmulated
 from localazure.monitor.metrics import Metrics
 from localazure.monitor.query import Distortion, undistorted
@@ -58,6 +61,8 @@ class Options:
     """Seconds until a role assignment takes effect."""
     finest_grain: int = 1
     """Seconds of the finest grain of metrics: 1, or 60 as in Azure."""
+    oidc_keys: Mapping[str, RSAPublicKey] = field(default_factory=dict)
+    """Issuers of ID tokens, and the keys that their tokens are signed with."""
     name_last_writer: bool = False
     """Endpoints and deployments have `systemData.lastModifiedBy`; recorded ones do not."""
 
@@ -176,7 +181,11 @@ class ControlPlane:
         """Whether a storage account's network rules let the caller through."""
         return not (self.options.outside_network and is_closed_to_public(account))
 
-    def caller_may_use_blobs(self, account: Resource, write: bool) -> bool:
+    def caller_may_use_blobs(self, account: Resource, write: bool, token: str) -> bool:
+        """Whether the roles of a bearer token permit it. Raises ExpiredToken for a workload identity's old one."""
+        workload = workload_of(token, self.token_secret, self.clock())
+        if workload is not None:
+            return self.roles.allows_blobs({workload.object_id}, account.id, write=write)
         if not self.options.caller_without_data_roles:
             return True
         return self.roles.allows_blobs({identity.CALLER_OBJECT_ID}, account.id, write=write)

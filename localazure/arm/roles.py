@@ -1,12 +1,13 @@
 """Identities and role assignments: the principals of a resource, and what they may read.
 
-Contains only the checks that decide whether a deployment starts or a blob may be accessed. Roles are known by their
-GUIDs; permissions inside role definitions, deny assignments, groups and conditions are not evaluated.
+Roles are known by their GUIDs. Here are the checks that decide whether a deployment starts or a blob may be accessed;
+what a role permits in Resource Manager is in `permissions`. Deny assignments, groups and conditions are not evaluated.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Set
 from typing import Any
 
 from localazure import identity
@@ -22,6 +23,11 @@ USER_ASSIGNED_TYPE = "microsoft.managedidentity/userassignedidentities"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+MONITORING_READER = "43d0d8ad-25c7-4714-9337-8ba259a9fe05"
+USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
+RBAC_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
 BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
 BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
@@ -31,9 +37,10 @@ ACR_PUSH = "8311e382-0749-4cb8-b61a-304f252e45ec"
 BUILT_IN_ROLES = {
     OWNER: "Owner",
     CONTRIBUTOR: "Contributor",
-    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
-    "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9": "User Access Administrator",
-    "f58310d9-a9f6-439a-9e8d-f62e7b41a168": "Role Based Access Control Administrator",
+    READER: "Reader",
+    MONITORING_READER: "Monitoring Reader",
+    USER_ACCESS_ADMINISTRATOR: "User Access Administrator",
+    RBAC_ADMINISTRATOR: "Role Based Access Control Administrator",
     ACR_PULL: "AcrPull",
     ACR_PUSH: "AcrPush",
     BLOB_DATA_OWNER: "Storage Blob Data Owner",
@@ -42,7 +49,7 @@ BUILT_IN_ROLES = {
     "69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
     "00482a5a-887f-4fb3-b363-3b7fe8e74483": "Key Vault Administrator",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
-    "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
+    DATA_SCIENTIST: "AzureML Data Scientist",
     "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
     "1823dd4f-9b8c-4ab6-ab4e-7397a3684615": "AzureML Registry User",
 }
@@ -122,16 +129,18 @@ class Roles:
 
     def allows(self, principal_ids: set[str], scope_id: str, roles: frozenset[str]) -> bool:
         """Whether one of the principals holds one of the roles on the scope or above it, for long enough."""
+        return any(role in roles for role in self.held(principal_ids, scope_id))
+
+    def held(self, principal_ids: Set[str], scope_id: str) -> Iterator[str]:
+        """The roles, by GUID, that one of the principals holds on the scope or above it, for long enough."""
         latest = self._clock() - self._delay
         for assignment in self._store.of_type("microsoft.authorization/roleassignments"):
             shown = assignment.properties
-            role = str(shown.get("roleDefinitionId", "")).rsplit("/", 1)[-1].lower()
             granted = float(assignment.private.get(GRANTED, 0))
-            if shown.get("principalId") in principal_ids and role in roles and granted <= latest:
+            if shown.get("principalId") in principal_ids and granted <= latest:
                 scope = str(shown.get("scope", "")).lower()
                 if is_within(scope_id.lower(), scope):
-                    return True
-        return False
+                    yield str(shown.get("roleDefinitionId", "")).rsplit("/", 1)[-1].lower()
 
     def allows_blobs(self, principal_ids: set[str], account_id: str, *, write: bool) -> bool:
         return self.allows(principal_ids, account_id, BLOB_WRITERS if write else BLOB_READERS)

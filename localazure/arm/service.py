@@ -24,10 +24,12 @@ from localazure.arm.body_check import check_body
 from localazure.arm.conditions import check_conditions
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.listing import page
+from localazure.arm.permissions import Permissions
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.resource_manager import full_path, route_table
-from localazure.arm.routes import compile_pattern
+from localazure.arm.routes import Route, compile_pattern
 from localazure.arm.timing import time_text
+from localazure.callers import ExpiredToken, Workload, bearer_token, workload_of
 from localazure.errors import ArmError, BadRequest, NotEmulated, NotFound, Unauthorized, machine_learning_body
 from localazure.relaxed_json import strict_json
 from localazure.requests import read_body, read_json
@@ -49,6 +51,7 @@ class ArmService:
     def __init__(self, plane: ControlPlane) -> None:
         self._plane = plane
         self._routes = route_table(plane)
+        self._permissions = Permissions(plane.roles)
         self._in_tenant = {one.shape.arm.lower(): one for one in plane.behaviours() if one.in_tenant}
 
     async def handle(self, http: web.Request) -> web.Response:
@@ -72,24 +75,42 @@ class ArmService:
         return machine_learning_body(error, location, time_text(self._plane.clock()))
 
     async def _answer(self, http: web.Request) -> Reply:
-        if not http.headers.get("Authorization"):
-            raise Unauthorized
+        workload = self._workload(http)
         api_version = _read_api_version(http.query)
         # Clients that are given an empty parent path write two slashes.
         segments = split_path(_SLASHES.sub("/", unquote(http.rel_url.raw_path, errors="strict")))
         body = _read_json(await read_body(http), segments) if http.method in ("PUT", "PATCH", "POST") else {}
         agent = http.headers.get("User-Agent", "")
         resource_id = ResourceId(_path_of(segments))
-        request = Request(http.method, resource_id, api_version, body, http.query, identity.CALLER_NAME, agent)
+        caller = workload.client_id if workload else identity.CALLER_NAME
+        request = Request(http.method, resource_id, api_version, body, http.query, caller, agent)
         found = self._routes.find(request)
         if _is_own(segments) and (found is None or found[0].is_own):
             check_own_version(api_version, self._plane.clock())
         in_subscription = segments[0].lower() == "subscriptions"
         if in_subscription and len(segments) > 1:
             _check_subscription(segments[1])
-        if found is None:
-            return await self._in_subscription(http, request) if in_subscription else self._of_tenant(request)
-        route, request = found
+        if workload is not None:
+            self._permissions.check(workload, request)
+        if found is not None:
+            reply = await self._routed(http, *found)
+        elif in_subscription:
+            reply = await self._in_subscription(http, request)
+        else:
+            reply = self._of_tenant(request)
+        return reply if workload is None else self._permissions.visible(workload, request, reply)
+
+    def _workload(self, http: web.Request) -> Workload | None:
+        """The workload identity that asks; None for the caller. Raises Unauthorized without a token in time."""
+        given = http.headers.get("Authorization")
+        if not given:
+            raise Unauthorized
+        try:
+            return workload_of(bearer_token(given), self._plane.token_secret, self._plane.clock())
+        except ExpiredToken:
+            raise ArmError("ExpiredAuthenticationToken", "The access token has expired.", status=401) from None
+
+    async def _routed(self, http: web.Request, route: Route, request: Request) -> Reply:
         reply = route.handler(request)
         if inspect.isawaitable(reply):
             reply = await reply
@@ -98,7 +119,7 @@ class ArmService:
     async def _in_subscription(self, http: web.Request, request: Request) -> Reply:
         """One resource, the list that a path which ends in a type asks for, or an action on a resource."""
         if request.id.type:
-            return self._resource(http, request)
+            return await self._resource(http, request)
         if request.method == "GET":
             return self._paged(http, self._list(request))
         target, _, action = request.id.text.rpartition("/")
@@ -124,7 +145,7 @@ class ArmService:
         )
         return behaviour
 
-    def _resource(self, http: web.Request, request: Request) -> Reply:
+    async def _resource(self, http: web.Request, request: Request) -> Reply:
         behaviour = self._behaviour(request.id.type, request.api_version, request.body.get("location"))
         if behaviour.tracked and not request.id.resource_group:
             _refuse(request.method, request.id.text)  # a resource outside of every group
@@ -138,7 +159,9 @@ class ArmService:
             check_body(behaviour.shape.arm, request.body)
         if "If-Match" in http.headers or "If-None-Match" in http.headers:
             check_conditions(http.headers, request, self._plane.store.get(request.id.text))
-        return writers[request.method](request)
+        reply = writers[request.method](request)
+        await behaviour.before_answer(request)
+        return reply
 
     def _list(self, request: Request) -> Reply:
         """GET of a path that ends in a type: children of a resource, or all of a type in a group or subscription."""

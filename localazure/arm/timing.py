@@ -57,12 +57,13 @@ class Timing:
         return {"x-ms-retry-after-ms": f"{float(self.poll_seconds) * 1000:.0f}"} if self.poll_seconds else {}
 
 
-FAST = Timing()
+FAST = Timing(durations={"federatedIdentityCredentials.put": 0.05})
 # Medians of the recordings, or the only recorded case.
 REAL = Timing(
     poll_seconds="",
     integer_poll_seconds="",
     durations={
+        "federatedIdentityCredentials.put": 2.0,  # not recorded
         "onlineEndpoints.put": 22.0,
         "onlineEndpoints.update": 15.0,
         "onlineEndpoints.delete": 12.0,

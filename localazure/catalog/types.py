@@ -124,6 +124,11 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         _GROUP + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}",
     ),
     _type(
+        "managedidentity:FederatedIdentityCredential",
+        _GROUP + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{resourceName}"
+        "/federatedIdentityCredentials/{federatedIdentityCredentialResourceName}",
+    ),
+    _type(
         "authorization:RoleAssignment",
         "/{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
     ),

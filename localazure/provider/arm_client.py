@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from localazure.provider.errors import CancelledError, PluginError, RefusedError, UnreachableError, arm_error
+from localazure.provider.login import Login, login_of
 
 PUT_POLL_SECONDS = 10.0
 DELETE_POLL_SECONDS = 30.0
@@ -25,6 +26,10 @@ OPERATION_SECONDS = 2 * 3600.0
 """The maximum duration of an operation in seconds, unless the resource sets `custom_timeouts`."""
 _SOCKET_SECONDS = 300.0
 _RETRIED = (408, 429, 500, 502, 503, 504)
+_REPEATED_CONFLICTS = (
+    "AnotherOperationInProgress",
+    "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity",  # pulumi/pulumi-azure-native#4421
+)
 _DEFAULT_TOKEN_SECONDS = 300.0
 
 Json = dict[str, Any]
@@ -69,7 +74,7 @@ class Surroundings:
     base_url: str
     ca_file: str | None
     identity_endpoint: str
-    identity_header: str
+    login: Login
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -82,8 +87,8 @@ class Surroundings:
                 'does not know where the local Azure is. Run `sluice local start` and `eval "$(sluice local env)"` in '
                 "this shell, or unset PULUMI_HOME to use the real azure-native."
             )
-        base, endpoint, header = (environment[name] for name in names)
-        return cls(base.rstrip("/"), environment.get("SSL_CERT_FILE") or None, endpoint, header)
+        base, endpoint = environment[names[0]].rstrip("/"), environment[names[1]]
+        return cls(base, environment.get("SSL_CERT_FILE") or None, endpoint, login_of(environment, base))
 
 
 class ArmClient:
@@ -108,21 +113,27 @@ class ArmClient:
             connection.close()
 
     def token(self, audience: str | None = None) -> str:
-        """A bearer token of the caller, from the local managed identity."""
+        """A bearer token of the caller."""
         audience = audience or f"{self._surroundings.base_url}/"
         with self._token_lock:
             token, expires = self._tokens.get(audience, ("", 0.0))
             if expires > time.time() + 60:
                 return token
-            query = urllib.parse.urlencode({"api-version": "2019-08-01", "resource": audience})
-            url = f"{self._surroundings.identity_endpoint}?{query}"
-            answer = self._send("GET", url, None, {"X-IDENTITY-HEADER": self._surroundings.identity_header})
+            method, url, payload, headers = self._surroundings.login.request(audience)
+            answer = self._send(method, url, payload, headers)
             if answer.status != 200:
-                raise arm_error(answer.status, answer.body)
+                raise self._login_error(answer)
             token = str(answer.json["access_token"])
-            expires = float(answer.json.get("expires_on", time.time() + _DEFAULT_TOKEN_SECONDS))
+            lasting = float(answer.json.get("expires_in", _DEFAULT_TOKEN_SECONDS))
+            expires = float(answer.json.get("expires_on", time.time() + lasting))
             self._tokens[audience] = (token, expires)
             return token
+
+    @staticmethod
+    def _login_error(answer: Answer) -> PluginError:
+        """The refusal of a token: Entra's text, or ARM's form of an error."""
+        said = answer.json.get("error_description")
+        return PluginError(f"no login: {said}") if isinstance(said, str) else arm_error(answer.status, answer.body)
 
     def get(self, path: str, api_version: str) -> Json:
         """Read the resource at a path."""
@@ -222,7 +233,7 @@ class ArmClient:
             headers["Content-Type"] = "application/json; charset=utf-8"
         for delay in (*RETRY_SECONDS, None):
             answer = self._send(method, path, payload, headers)
-            conflict = answer.status == 409 and answer.error_code() == "AnotherOperationInProgress"
+            conflict = answer.status == 409 and answer.error_code() in _REPEATED_CONFLICTS
             if delay is None or not (answer.status in _RETRIED or conflict):
                 return answer
             self._wait(answer.retry_after(delay))

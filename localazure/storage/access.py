@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from localazure.callers import ExpiredToken, bearer_token
 from localazure.resource import Resource
 from localazure.storage.accounts import Accounts
 from localazure.storage.errors import BlobError, not_emulated
@@ -48,8 +49,7 @@ class Access:
             challenge = f'Bearer authorization_uri={self._accounts.base_url}/ resource_id="https://storage.azure.com"'
             message = "Server failed to authenticate the request. See the www-authenticate header."
             raise BlobError(401, "NoAuthenticationInformation", message, {"WWW-Authenticate": challenge})
-        if not self._accounts.caller_may_use_blobs(target.account, write):
-            raise _mismatch()
+        self._check_roles(target, token, write=write)
 
     def check_source(self, request: web.Request, source: BlobAddress, query: dict[str, str]) -> None:
         """Raise BlobError unless the caller of a copy may read its source; `query` is that of the source's URL."""
@@ -58,7 +58,17 @@ class Access:
         elif "sig" in request.query:
             # A known code (REST reference, "Copy Blob"): a SAS of the target grants nothing on the source.
             raise BlobError(404, "CannotVerifyCopySource", "The specified resource does not exist.")
-        elif not self._accounts.caller_may_use_blobs(source.account, write=False):
+        else:
+            self._check_roles(source, bearer_token(request.headers.get("Authorization", "")), write=False)
+
+    def _check_roles(self, target: BlobAddress, token: str, *, write: bool) -> None:
+        try:
+            permitted = self._accounts.caller_may_use_blobs(target.account, write, token)
+        except ExpiredToken:
+            # A known code; which message comes with it is not verified.
+            message = "Server failed to authenticate the request. Lifetime validation failed. The token is expired."
+            raise BlobError(401, "InvalidAuthenticationInfo", message) from None
+        if not permitted:
             raise _mismatch()
 
 

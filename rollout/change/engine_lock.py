@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class PatientEngine:
-    """The engine, limited to one endpoint's URN, with the rules for locks."""
+    """The engine, limited to the URN of one resource, with the rules for locks."""
 
     def __init__(self, engine: Engine, locks: EngineLocks, clock: Clock, urn: str, say: Callable[[str], None]) -> None:
         self._engine = engine
@@ -30,13 +30,17 @@ class PatientEngine:
         self._targets: Sequence[str] = (urn,)
         self._say = say
 
-    def preview(self, *, only_endpoint: bool = False) -> Preview:
-        """Return what an update would change in the stack, or in the endpoint only."""
-        targets = self._targets if only_endpoint else ()
+    def limited_to(self, urn: str) -> PatientEngine:
+        """The same engine, limited to another resource."""
+        return PatientEngine(self._engine, self._locks, self._clock, urn, self._say)
+
+    def preview(self, *, only_target: bool = False) -> Preview:
+        """Return what an update would change in the stack, or in the resource only."""
+        targets = self._targets if only_target else ()
         return self._unlocked(lambda: self._engine.preview(targets=targets))
 
     def up(self, *, refresh: bool) -> Outcome:
-        """Update the endpoint only, without a preview; with `refresh`, its state is read from Azure first.
+        """Update the resource only, without a preview; with `refresh`, its state is read from Azure first.
 
         Raises EngineLocked after `WAIT_SECONDS`, and the other errors of the engine.
         """
@@ -50,8 +54,12 @@ class PatientEngine:
         """
         if not self.preview().is_empty:
             return False
-        self._unlocked(lambda: self._engine.up(skip_preview=True))
+        self.up_all()
         return True
+
+    def up_all(self) -> Outcome:
+        """Update the whole stack, whose preview the caller has looked at."""
+        return self._unlocked(lambda: self._engine.up(skip_preview=True))
 
     def _unlocked(self, operation: Callable[[], T]) -> T:
         deadline = self._clock.now() + WAIT_SECONDS

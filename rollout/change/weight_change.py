@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from command_errors import CommandError, UnavailableError, UsageError, WaitingError
 from exit_codes import ExitCode
-from record_folders import FOLDER
 from rollout.change.attempt import Attempt, opened
 from rollout.change.back import go_back
 from rollout.change.break_glass import BreakGlass
 from rollout.change.forward import go_forward
+from rollout.change.stack_turn import alone
 from rollout.change.tools import Tools
 from rollout.decision.order import Changed, Direction, Ending, Intent, Order
-from rollout.errors import EndpointBusy, EngineError, EngineRefused, Overtaken, PushUnanswered
+from rollout.errors import EngineError, EngineRefused, Overtaken, PushUnanswered
 from rollout.ports import Record
 from rollout.record.event import Kind
-from rollout.record.lock import endpoint_lock
 
-STACK_WAIT_SECONDS = 20
-"""Less than a `rollback` waits for the tick of its endpoint to end."""
 Closing = Mapping[str, Any] | None
 
 
@@ -39,14 +36,14 @@ class WeightChange:
         def forward() -> Changed:
             return go_forward(Attempt(self._tools, record, opened(record, order), closing, spent), refresh=refresh)
 
-        return self._alone(record, forward)
+        return alone(self._tools, record, forward)
 
     def resume(self, record: Record, intent: Intent, closing: Closing) -> Changed:
         """Carry out an open intent that Azure does not have: file, commit and push as far as missing, then up."""
         attempt = Attempt(self._tools, record, intent, closing)
         if intent.is_back:
             return go_back(attempt, refresh=True)
-        return self._alone(record, lambda: go_forward(attempt, refresh=True))
+        return alone(self._tools, record, lambda: go_forward(attempt, refresh=True))
 
     def confirm(self, record: Record, intent: Intent, closing: Closing) -> Changed:
         """Azure has `to`: file and commit as far as missing, targeted up with refresh, `applied {found: true}`."""
@@ -106,26 +103,12 @@ class WeightChange:
             return Changed(ending=Ending.OPEN, reason=reason, exit_code=_code_of(error), seconds=attempt.seconds)
         return attempt.reconciled()
 
-    def _alone(self, record: Record, change: Callable[[], Changed]) -> Changed:
-        """Go forward while no other endpoint of the stack does: each would see the other's weights in its preview.
-
-        If the other one takes long, nothing is written, and the next tick tries again.
-        """
-        tools, stack = self._tools, record.state.stack
-        folder = tools.stack_file.path.parent / FOLDER / stack
-        try:
-            with endpoint_lock(folder, tools.clock, wait_seconds=STACK_WAIT_SECONDS):
-                return change()
-        except EndpointBusy:
-            reason = f"waits for the rollout of another endpoint, which is changing weights of stack {stack}"
-            return Changed(ending=Ending.WITHDRAWN, reason=reason)
-
     def _follow(self, attempt: Attempt) -> None:
         """Let the engine's state follow Azure. Raises EngineError, UnavailableError for what is not so then."""
         with attempt.timed("up"):
             self._tools.engine.up(refresh=True)
         with attempt.timed("preview"):
-            preview = self._tools.engine.preview(only_endpoint=True)
+            preview = self._tools.engine.preview(only_target=True)
         if not preview.is_empty:
             raise UnavailableError(f"the preview still shows {'; '.join(map(str, preview.changes))}.")
         if not attempt.is_verified():

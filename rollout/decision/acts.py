@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rollout.decision.order import Intent, Order, Outcome
 from rollout.decision.situation import Drift
-from rollout.ports import Floor
+from rollout.instances import Floor
 from rollout.record.state import HoldKind
 
 
@@ -100,9 +100,30 @@ class Verified:
 
 @dataclass(frozen=True, kw_only=True)
 class Reserve:
-    """Raise or give back the stable colour's autoscale minimum; None: there is nothing to raise."""
+    """Raise the stable colour's autoscale minimum, or go on with it; None: there is nothing to raise."""
 
     floor: Floor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreFloor:
+    """Raise the floor again over what somebody else has written: a person asked for it."""
+
+    floor: Floor
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdoptFloor:
+    """Leave what somebody else has written, now and at the end; `floor` is what remains, None for nothing."""
+
+    floor: Floor | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GiveBack:
+    """The rollout has ended: the floor returns to what it was."""
+
+    floor: Floor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +156,9 @@ Act = (
     | Verify
     | Verified
     | Reserve
+    | RestoreFloor
+    | AdoptFloor
+    | GiveBack
     | End
     | Retire
 )

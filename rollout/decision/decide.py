@@ -11,15 +11,18 @@ from collections.abc import Callable
 
 from rollout.decision.acts import (
     Act,
+    AdoptFloor,
     AskApproval,
     BreakGlass,
     Confirm,
     End,
+    GiveBack,
     HoldFor,
     Move,
     Reconcile,
     Release,
     Reserve,
+    RestoreFloor,
     Resume,
     Retire,
     Verified,
@@ -28,12 +31,11 @@ from rollout.decision.acts import (
     Withdraw,
 )
 from rollout.decision.case import Case
-from rollout.decision.open_change import open_step, open_way_back
+from rollout.decision.open_change import MOST_ATTEMPTS, open_step, open_way_back
 from rollout.decision.order import Direction, Outcome
 from rollout.decision.settling import settle_of
 from rollout.decision.situation import DriftKind, Evidence, Standing
 from rollout.evidence.intervals import Verdict
-from rollout.ports import Floor
 from rollout.record.holds import step_with
 from rollout.record.state import Back, HoldKind, Phase, RolloutState
 from rollout.split import Split, split_at
@@ -72,8 +74,7 @@ def _after_the_end(case: Case) -> Act | None:
     if ended is None or not state.is_over:
         return None
     if state.reserved is not None:
-        was = state.reserved["was"]
-        return Reserve(floor=Floor(deployment=state.reserved["deployment"], minimum=was, was=was))
+        return GiveBack(floor=state.reserved)
     if ended.outcome is not Outcome.DONE or state.retired:
         return case.wait(f"it has ended: {ended.outcome}, {ended.reason}")
     until = ended.at + state.plan.rollback_window_seconds
@@ -124,7 +125,7 @@ def _azure_is_silent(case: Case) -> Act | None:
 def _drift(case: Case) -> Act | None:
     state, live = case.state, case.evidence.live
     kinds = {one.kind for one in case.evidence.drift}
-    if kinds and kinds <= _WEIGHTS and live is not None:
+    if kinds & _WEIGHTS and kinds <= _WEIGHTS | {DriftKind.FLOOR} and live is not None:
         if state.drift_answer == "restore":
             why = f"restored after drift: {case.evidence.drift[0].text}"
             return Move(order=case.order(state.weights, Direction.RESTORE, state.step, why))
@@ -132,6 +133,11 @@ def _drift(case: Case) -> Act | None:
         if state.drift_answer == "adopt" and step is not None:
             why = f"adopted after drift: {case.evidence.drift[0].text}"
             return Move(order=case.order(live, Direction.ADOPT, step, why))
+    if kinds == {DriftKind.FLOOR} and state.reserved is not None:
+        if state.drift_answer == "restore":
+            return RestoreFloor(floor=state.reserved)
+        if state.drift_answer == "adopt":
+            return AdoptFloor(floor=state.reserved.kept(case.evidence.numbers))
     if not kinds and state.drift_answer is not None:
         return Release(reason="there is no drift any more")
     return case.drifted()
@@ -182,8 +188,21 @@ def _prepare(case: Case) -> Act | None:
             )
         return case.wait(f"the metric shows {counted or 0} of {probes.sent} requests")
     if state.phase is Phase.RESERVE and not state.floor_settled:
-        return Reserve(floor=evidence.floor if case.plan.hold_stable else None)
+        return _reserve(case)
     return None
+
+
+def _reserve(case: Case) -> Act:
+    """Before the first weight; what was begun goes on."""
+    state, evidence = case.state, case.evidence
+    if state.reserve_failures >= MOST_ATTEMPTS:
+        reason = f"the floor of {state.stable} could not be raised {state.reserve_failures} times"
+        return HoldFor(kind=HoldKind.ENGINE, reason=reason)
+    if state.reserved is not None or not case.plan.hold_stable:
+        return Reserve(floor=state.reserved)
+    if evidence.floor_problem is not None:
+        return HoldFor(kind=HoldKind.INCONCLUSIVE, reason=evidence.floor_problem)
+    return Reserve(floor=evidence.floor)
 
 
 def _deadlines(case: Case) -> Act | None:
@@ -249,5 +268,5 @@ _RULES: tuple[Callable[[Case], Act | None], ...] = (
     _deadlines,
     _advance,
 )
-_WHILE_HELD = (Move, End, Resume, Confirm, Withdraw, BreakGlass, Reconcile, AskApproval)
+_WHILE_HELD = (Move, End, Resume, Confirm, Withdraw, BreakGlass, Reconcile, AskApproval, RestoreFloor, AdoptFloor)
 """Acts that need no release first: they end the hold, or replace it."""

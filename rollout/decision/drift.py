@@ -48,7 +48,8 @@ def standing_of(intent: Intent, live: LiveEndpoint | None) -> Standing:
 def compare(live: LiveEndpoint | None, declared: Declared, state: RolloutState) -> Comparison:
     """What differs between Azure, the stack file and the record.
 
-    While a change is open, its own weights are no drift. Instance counts belong to autoscale and are not compared.
+    While a change is open, its own weights are no drift. Instance counts in Azure belong to autoscale and are not
+    compared; the raised floor is, as the stack file declares it.
     """
     if live is None:
         gone = Drift(kind=DriftKind.ENDPOINT, text=f"the endpoint of {state.endpoint} is gone from Azure")
@@ -57,6 +58,7 @@ def compare(live: LiveEndpoint | None, declared: Declared, state: RolloutState) 
         drift=(
             *_weights(live, declared, state),
             *_settings(live, state),
+            *_floor(declared, state),
             *_releases(live, state),
             *_pending(state),
         ),
@@ -126,6 +128,16 @@ def _author(live: LiveEndpoint) -> str:
     return (
         f" (changed by {live.changed_by or 'an unknown client'}{f' at {live.changed_at}' if live.changed_at else ''})"
     )
+
+
+def _floor(declared: Declared, state: RolloutState) -> Iterator[Drift]:
+    """An edit of the raised floor. While it is being raised, the change itself looks at it."""
+    floor = state.reserved
+    if floor is None or not state.floor_settled:
+        return
+    for difference in floor.differences(declared.deployments.get(floor.deployment)):
+        text = f"the stack file was edited where the rollout holds {floor.deployment}'s floor: {difference}"
+        yield Drift(kind=DriftKind.FLOOR, text=text)
 
 
 def _releases(live: LiveEndpoint, state: RolloutState) -> Iterator[Drift]:

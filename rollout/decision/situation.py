@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rollout.evidence.intervals import GateResult
-from rollout.ports import Floor
+from rollout.instances import Floor, Numbers
 from rollout.split import Split
 
 
@@ -25,6 +25,8 @@ class DriftKind(StrEnum):
     """The endpoint is gone."""
     SETTINGS = "settings"
     """The endpoint's auth mode or identity is another one than at the start."""
+    FLOOR = "floor"
+    """The raised autoscale minimum in the stack file was edited."""
     PENDING = "pending"
     """The preview shows other changes of the stack."""
 
@@ -86,3 +88,7 @@ class Evidence:
     """How many of the probes of `verify` the metric shows."""
     floor: Floor | None = None
     """What to raise before the first weight."""
+    floor_problem: str | None = None
+    """Why it cannot be raised."""
+    numbers: Numbers | None = None
+    """The instance counts that the stack file declares for the colour whose floor is raised; None if it has none."""

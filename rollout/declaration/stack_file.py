@@ -1,4 +1,4 @@
-"""The stack file in use: an endpoint's declared weights, read and edited in place.
+"""The stack file in use: an endpoint's declared weights and instance counts, read and edited in place.
 
 An edit is one atomic rename of a file that was written and synchronized beside it, so a kill leaves the old file or
 the new one, and perhaps a draft, which the next edit removes. Rollouts of several endpoints share the file, so a lock
@@ -16,8 +16,10 @@ import yaml
 from pydantic import ValidationError
 
 from command_errors import UnavailableError, UsageError, explain_system_error
+from rollout.declaration.deployment_text import edit_deployment, numbers_in, read_numbers
 from rollout.declaration.stack_text import WeightLines, differ_in_weights_only, edit_lines, read_lines
 from rollout.declaration.yaml_nodes import FastLoader
+from rollout.instances import DeploymentEdit, Numbers
 from rollout.ports import Declared
 from rollout.split import Split
 from rollout_config import PlanSettings
@@ -41,7 +43,7 @@ class StackFile:
             split=lines.split,
             stable=lines.stable,
             plan=_plan(config["sluice:rollout"][self.key]),
-            deployments=frozenset(_deployments(config, self.key)),
+            deployments={name: dict(numbers_in(one)) for name, one in _deployments(config, self.key).items()},
         )
 
     def lines(self) -> WeightLines:
@@ -61,6 +63,19 @@ class StackFile:
         """Declare these weights. A colour without weight keeps its entry, as 0."""
         self.replace(lambda text: self.edited(text, split, stable))
 
+    def numbers(self, deployment: str) -> Numbers | None:
+        """Return the instance counts that are written at a deployment; None if it is not declared."""
+        return read_numbers(_without_mark(self.text())[1], self.key, deployment, str(self.path))
+
+    def with_edit(self, text: str, edit: DeploymentEdit) -> str:
+        """Return another version of the file after an edit of one deployment."""
+        mark, body = _without_mark(text)
+        return mark + edit_deployment(body, self.key, edit, str(self.path))
+
+    def apply(self, edit: DeploymentEdit) -> None:
+        """Edit one deployment; a file that is so already stays as it is."""
+        self.replace(lambda text: self.with_edit(text, edit))
+
     def replace(self, change: Callable[[str], str]) -> None:
         """Replace the file's text by what `change` makes of it, in one step that no other edit can interrupt."""
         target = self.path.resolve()  # a link stays a link
@@ -72,7 +87,7 @@ class StackFile:
                 if edited != text:
                     _replace(target, edited.encode(), _draft(target))
         except OSError as error:
-            raise UnavailableError(f"the weights were not written: {explain_system_error(error)}") from error
+            raise UnavailableError(f"{self.path} was not written: {explain_system_error(error)}") from error
 
     def differs_in_weights_only(self, one: str, other: str) -> bool:
         """Whether two versions of the file are equal, comments included, apart from this endpoint's lines."""
@@ -104,11 +119,11 @@ def _plan(section: Any) -> PlanSettings | None:
         return None
 
 
-def _deployments(config: Any, key: str) -> list[str]:
+def _deployments(config: Any, key: str) -> dict[str, Any]:
     try:
-        return list(config["sluice:endpoints"][key]["deployments"])
-    except (KeyError, TypeError):
-        return []
+        return dict(config["sluice:endpoints"][key]["deployments"])
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 def _without_mark(text: str) -> tuple[str, str]:

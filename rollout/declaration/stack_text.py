@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from command_errors import UsageError
-from rollout.declaration.yaml_nodes import NULL, STRING, FastLoader, as_scalar, count_references, end_of, plain_data
+from rollout.declaration.yaml_nodes import NULL, FastLoader, as_scalar, plain_data
+from rollout.declaration.yaml_text import Edit, YamlText, apply
 from rollout.split import Split
 from weights import is_whole_percent, nonzero
 
@@ -28,15 +29,6 @@ class WeightLines:
 
     split: Split
     stable: str | None = None
-
-
-@dataclass(frozen=True)
-class _Edit:
-    """One piece of the text, from `start` to `end`, and what replaces it."""
-
-    start: int
-    end: int
-    text: str
 
 
 def read_lines(text: str, key: str, where: str) -> WeightLines:
@@ -56,7 +48,7 @@ def edit_lines(text: str, key: str, where: str, to: Split, stable: str | None = 
         *document.edits_of("mirror", to.mirror),
         *(document.edits_of_stable(stable) if stable is not None else ()),
     ]
-    edited = _apply(text, edits)
+    edited = apply(text, edits)
     _prove(document, edited, WeightLines(split=to, stable=document.lines.stable if stable is None else stable))
     return edited
 
@@ -70,161 +62,77 @@ def differ_in_weights_only(one: str, other: str, key: str, where: str) -> bool:
     return first == second
 
 
-class _Document:
+class _Document(YamlText):
     """A stack file's nodes down to one endpoint's weights."""
 
     def __init__(self, text: str, key: str, where: str) -> None:
-        self.text = text
+        super().__init__(text, where)
         self.key = key
-        self.where = where
-        self.root = self._composed()
-        self._references = count_references(self.root)
         self.section = self._section()
         self.written: dict[str, dict[str, int]] = {}  # with zeros
         self.lines = self._lines()
 
-    def edits_of(self, name: str, weights: Mapping[str, int]) -> list[_Edit]:
+    def edits_of(self, name: str, weights: Mapping[str, int]) -> list[Edit]:
         """Return the edits that give these weights to the mapping `traffic` or `mirror`."""
         before = self.written[name]
         wanted = {colour: weights.get(colour, 0) for colour in before} | dict(weights)
         if wanted == before:
             return []
-        node = self._child(self.section, name)
+        node = self.child(self.section, name)
         if node is None or node.tag == NULL:
             return self._edits_of_absent(name, node, wanted) if nonzero(wanted) != nonzero(before) else []
         assert isinstance(node, yaml.MappingNode)
         place = f"{self._path}.{name}"
-        self._require_own(node, place)
+        self.require_own(node, place)
         edits, added = [], {}
         for colour, weight in wanted.items():
-            value = self._child(node, colour)
+            value = self.child(node, colour)
             if value is None:
                 if weight != before.get(colour, 0):
                     added[colour] = weight
             elif weight != before[colour]:
-                self._require_own(value, f"{place}.{colour}")
-                edits.append(self._replaced(value, str(weight)))
-        return edits + self._added(node, [f"{as_scalar(colour)}: {weight}" for colour, weight in added.items()])
+                self.require_own(value, f"{place}.{colour}")
+                edits.append(self.replaced(value, str(weight)))
+        return edits + self.added(node, [f"{as_scalar(colour)}: {weight}" for colour, weight in added.items()])
 
-    def edits_of_stable(self, stable: str) -> list[_Edit]:
+    def edits_of_stable(self, stable: str) -> list[Edit]:
         """Return the edits that make a colour the stable one."""
-        node = self._child(self.section, "stable")
+        node = self.child(self.section, "stable")
         if node is None:
-            return self._before_all(f"stable: {as_scalar(stable)}")
+            return self.before_all(self.section, f"stable: {as_scalar(stable)}")
         if node.value == stable:
             return []
-        self._require_own(node, f"{self._path}.stable")
-        return [self._replaced(node, as_scalar(stable))]
+        self.require_own(node, f"{self._path}.stable")
+        return [self.replaced(node, as_scalar(stable))]
 
     @property
     def _path(self) -> str:
         return f"sluice:rollout.{self.key}"
 
-    def _edits_of_absent(self, name: str, node: yaml.Node | None, weights: Mapping[str, int]) -> list[_Edit]:
+    def _edits_of_absent(self, name: str, node: yaml.Node | None, weights: Mapping[str, int]) -> list[Edit]:
         """Write a section that is absent or null, in flow style."""
         flow = "{" + ", ".join(f"{as_scalar(colour)}: {weight}" for colour, weight in weights.items()) + "}"
         if node is not None:
-            self._require_own(node, f"{self._path}.{name}")
-            edit = self._replaced(node, flow)
-            return [edit if edit.start < edit.end else _Edit(edit.start, edit.end, f" {flow}")]
-        traffic = self._child(self.section, "traffic")
-        if name == "mirror" and traffic is not None and traffic.tag != NULL and not self._is_shared(traffic):
-            return self._after(self.section, traffic, [f"{name}: {flow}"])
-        return self._before_all(f"{name}: {flow}")
-
-    def _added(self, node: yaml.MappingNode, entries: list[str]) -> list[_Edit]:
-        """Add entries at the end of a mapping, in the mapping's style."""
-        if not entries:
-            return []
-        if not node.value:  # {}, which has no other style
-            at = self.text.index("{", node.start_mark.index) + 1
-            return [_Edit(at, at, ", ".join(entries))]
-        return self._after(node, node.value[-1][1], entries)
-
-    def _after(self, mapping: yaml.MappingNode, value: yaml.Node, entries: list[str]) -> list[_Edit]:
-        """Add entries to a mapping behind the entry that has this value."""
-        end = end_of(value)
-        if mapping.flow_style:
-            return [_Edit(end, end, "".join(f", {entry}" for entry in entries))]
-        at = min(
-            (self.text.find(mark, end) for mark in ("\r", "\n") if mark in self.text[end:]), default=len(self.text)
-        )
-        return [_Edit(at, at, "".join(f"{self._line_end}{self._indent_of(mapping)}{entry}" for entry in entries))]
-
-    def _before_all(self, entry: str) -> list[_Edit]:
-        """Add an entry at the beginning of the endpoint's section, where no other value can be in the way."""
-        if not self.section.value:
-            return self._added(self.section, [entry])
-        start = self._start_of(self.section)
-        separator = ", " if self.section.flow_style else f"{self._line_end}{self._indent_of(self.section)}"
-        return [_Edit(start, start, f"{entry}{separator}")]
-
-    def _start_of(self, mapping: yaml.MappingNode) -> int:
-        """Return where the first entry of a mapping begins; its key may stand behind a question mark."""
-        start = int(mapping.value[0][0].start_mark.index)
-        before = self.text[:start].rstrip(" ")
-        return len(before) - 1 if before.endswith("?") else start
-
-    def _indent_of(self, mapping: yaml.MappingNode) -> str:
-        start = self._start_of(mapping)
-        line = max(self.text.rfind("\n", 0, start), self.text.rfind("\r", 0, start)) + 1
-        return " " * (start - line)
-
-    @property
-    def _line_end(self) -> str:
-        return "\r\n" if "\r\n" in self.text else "\n"
-
-    def _replaced(self, node: yaml.Node, value: str) -> _Edit:
-        """Replace a scalar; an anchor or a tag before it stays."""
-        start, end = node.start_mark.index, node.end_mark.index
-        while self.text[start:end][:1] in ("&", "!"):
-            word = self.text[start:end].split()[0]
-            start += len(word)
-            start += len(self.text[start:end]) - len(self.text[start:end].lstrip())
-        return _Edit(start, end, value)
+            self.require_own(node, f"{self._path}.{name}")
+            return [self.filled(node, flow)]
+        traffic = self.child(self.section, "traffic")
+        if name == "mirror" and traffic is not None and traffic.tag != NULL and not self.is_shared(traffic):
+            return self.after(self.section, traffic, [f"{name}: {flow}"])
+        return self.before_all(self.section, f"{name}: {flow}")
 
     # Reading
-
-    def _composed(self) -> yaml.MappingNode:
-        loader = FastLoader(self.text)
-        try:
-            root = loader.get_single_node()
-        except yaml.YAMLError as error:
-            raise UsageError(f"{self.where} cannot be read: {' '.join(str(error).split())}. Correct it.") from error
-        finally:
-            loader.dispose()
-        if not isinstance(root, yaml.MappingNode):
-            raise UsageError(f"{self.where} cannot be read: it must hold keys and values. Correct it.")
-        return root
 
     def _section(self) -> yaml.MappingNode:
         node, path = self.root, ""
         for name in (*ROLLOUT, self.key):
-            child = self._child(node, name)
+            child = self.child(node, name)
             if not isinstance(child, yaml.MappingNode):
                 raise UsageError(
                     f"{self.where} has no section {self._path} of its own. Add it, with stable, traffic and plan."
                 )
             node, path = child, f"{path}.{name}".removeprefix(".")
-            self._require_own(node, path.removeprefix("config."))
+            self.require_own(node, path.removeprefix("config."))
         return node
-
-    def _child(self, mapping: yaml.MappingNode, name: str) -> yaml.Node | None:
-        found = [value for key, value in mapping.value if key.tag == STRING and key.value == name]
-        if len(found) > 1:
-            line = found[1].start_mark.line + 1
-            raise UsageError(f"{self.where}, line {line}: the key {name!r} is written twice. Remove one.")
-        return found[0] if found else None
-
-    def _is_shared(self, node: yaml.Node) -> bool:
-        return self._references[id(node)] > 1
-
-    def _require_own(self, node: yaml.Node, place: str) -> None:
-        if self._is_shared(node):
-            raise UsageError(
-                f"{self.where}: {place} is an anchor with an alias (line {node.start_mark.line + 1}), so that its "
-                "change would change another place too. Write the value itself in each place."
-            )
 
     def _lines(self) -> WeightLines:
         loader = FastLoader("")
@@ -251,14 +159,6 @@ class _Document:
                 f"{weights!r}. Correct it."
             )
         return weights
-
-
-def _apply(text: str, edits: list[_Edit]) -> str:
-    pieces, at = [], 0
-    for edit in sorted(edits, key=lambda each: each.start):  # stable: of two at one place, the first stays first
-        pieces += [text[at : edit.start], edit.text]
-        at = edit.end
-    return "".join([*pieces, text[at:]])
 
 
 def _prove(before: _Document, edited: str, wanted: WeightLines) -> None:

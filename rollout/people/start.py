@@ -132,6 +132,12 @@ def _record_refusals(facts: StartFacts) -> Iterator[str]:
             f"the rollout {running.id} has not ended. Wait for it (`sluice rollout run {place.endpoint} --stack "
             f"{place.stack}`), or give --supersede, which rolls it back first."
         )
+    last = facts.past[-1] if facts.past else None
+    if last is not None and last.raised is not None and last.outcome is not None:
+        yield (
+            f"{last.id} has not given back the autoscale floor of {last.raised}. Let it (`sluice rollout step "
+            f"{place.endpoint} --stack {place.stack}`), so that this one begins from what was declared."
+        )
     for name in facts.broken:
         yield (
             f"the record {name} cannot be read, so it is not known which releases failed before. Restore it from the "

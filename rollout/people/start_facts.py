@@ -37,6 +37,8 @@ class PastRollout:
     colour: str
     contents: Mapping[str, str]
     outcome: str | None = None
+    raised: str | None = None
+    """The colour whose floor it raised and has not given back."""
 
     @classmethod
     def of(cls, events: Sequence[Event]) -> PastRollout | None:
@@ -44,12 +46,15 @@ class PastRollout:
         started = next((event.data for event in events if event.kind is Kind.STARTED), None)
         if started is None or started["colour"] not in started["colours"]:
             return None
+        floors = [event for event in events if event.kind in (Kind.RESERVING, Kind.RESERVED, Kind.RETURNED)]
+        raised = bool(floors) and floors[-1].kind is not Kind.RETURNED and bool(floors[-1].data.get("now"))
         ended = [event.data for event in events if event.kind is Kind.ENDED]
         return cls(
             id=str(started["id"]),
             colour=str(started["colour"]),
             contents={name: str(colour["content"]) for name, colour in started["colours"].items()},
             outcome=str(ended[-1]["outcome"]) if ended else None,
+            raised=str(floors[-1].data["deployment"]) if raised else None,
         )
 
     @property

@@ -9,7 +9,11 @@ started             id, project, stack, endpoint (key), workspace, subscription,
                     gives, or null); endpoint_id and these three are absent in older records
 probed              sent, start (when the first one was sent), disagreement (fraction, or null), problem (text, or null)
 verified            counted, settle (seconds), skipped (true where the plan says `verify: false`)
-reserved            deployment, minimum, was; minimum null: the stable colour needs no reserve
+reserving           deployment, minimum, was {path: number}, now {path: number}: written before the floor is raised
+reserved            deployment, minimum, was, now: it is raised; minimum null, no now: the stable colour needs no
+                    reserve. Said again with fewer numbers after drift that a person answered with "adopt"
+reserve_failed      reason: the floor was not raised, or not given back; it is tried again
+returned            deployment, values {path: number}, left (list of texts: what somebody else has edited)
 intent              what an Order is: from, to, direction, step, why, outcome, stable, evidence
 attempt             intent (its seq), reason: the engine or Azure did not finish it; it stays open
 withdrawn           intent (its seq), reason: nothing was changed
@@ -33,7 +37,8 @@ break_glass         by, why, weights (split): set through Azure, without the eng
 reconciled          file and state followed a break_glass; their preview is empty
 noted               what (one word), text: for people; decides nothing
 ended               outcome, reason, requests, errors, evidence {gate: {...}}, synthetic, evidence_skipped, approved_by
-retired             what ("kept", "scaled_down" or "removed"), deployment
+retiring            how ("scale_down" or "remove"), deployment: written before the stack file is edited
+retired             what ("kept", "scaled_down" or "removed"), deployment, reason (why it was kept; may lack)
 """
 
 from __future__ import annotations
@@ -58,7 +63,10 @@ class Kind(StrEnum):
     STARTED = "started"
     PROBED = "probed"
     VERIFIED = "verified"
+    RESERVING = "reserving"
     RESERVED = "reserved"
+    RESERVE_FAILED = "reserve_failed"
+    RETURNED = "returned"
     INTENT = "intent"
     ATTEMPT = "attempt"
     WITHDRAWN = "withdrawn"
@@ -81,6 +89,7 @@ class Kind(StrEnum):
     RECONCILED = "reconciled"
     NOTED = "noted"
     ENDED = "ended"
+    RETIRING = "retiring"
     RETIRED = "retired"
 
 

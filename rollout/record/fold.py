@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rollout.decision.order import Outcome
 from rollout.evidence.intervals import Interval
+from rollout.instances import Floor
 from rollout.record import holds, intents
 from rollout.record.event import Event, Kind, digest_of
 from rollout.record.state import Back, Ended, Phase, Probes, RolloutState, Span
@@ -111,10 +112,22 @@ def _verified(state: RolloutState, event: Event) -> RolloutState:
     return replace(state, phase=Phase.RESERVE, settle_seconds=event.data["settle"])
 
 
+def _reserving(state: RolloutState, event: Event) -> RolloutState:
+    return replace(state, reserved=Floor.from_values(event.data))
+
+
 def _reserved(state: RolloutState, event: Event) -> RolloutState:
-    data = event.data
-    raised = data["minimum"] is not None and data["minimum"] != data["was"]
-    return replace(state, floor_settled=True, reserved=dict(data) if raised else None)
+    raised = Floor.from_values(event.data) if event.data.get("now") else None
+    unheld = holds.released(state, event)  # also what a person said about a floor that was edited
+    return replace(unheld, floor_settled=True, reserved=raised, reserve_failures=0)
+
+
+def _reserve_failed(state: RolloutState, event: Event) -> RolloutState:
+    return replace(state, reserve_failures=state.reserve_failures + 1)
+
+
+def _returned(state: RolloutState, event: Event) -> RolloutState:
+    return replace(state, reserved=None, reserve_failures=0)
 
 
 def _ended(state: RolloutState, event: Event) -> RolloutState:
@@ -125,11 +138,16 @@ def _ended(state: RolloutState, event: Event) -> RolloutState:
         phase=Phase(outcome.value),
         back=None,
         paused=None,
+        reserve_failures=0,
     )
 
 
+def _retiring(state: RolloutState, event: Event) -> RolloutState:
+    return replace(state, retiring=event.data["how"])
+
+
 def _retired(state: RolloutState, event: Event) -> RolloutState:
-    return replace(state, retired=True)
+    return replace(state, retired=True, retiring=None)
 
 
 _ONLY_UNTIL_THE_END = frozenset(
@@ -140,7 +158,10 @@ _ONLY_UNTIL_THE_END = frozenset(
 _CHANGES: Mapping[Kind, Callable[[RolloutState, Event], RolloutState]] = {
     Kind.PROBED: _probed,
     Kind.VERIFIED: _verified,
+    Kind.RESERVING: _reserving,
     Kind.RESERVED: _reserved,
+    Kind.RESERVE_FAILED: _reserve_failed,
+    Kind.RETURNED: _returned,
     Kind.INTENT: intents.intent,
     Kind.ATTEMPT: intents.attempt,
     Kind.WITHDRAWN: intents.withdrawn,
@@ -162,5 +183,6 @@ _CHANGES: Mapping[Kind, Callable[[RolloutState, Event], RolloutState]] = {
     Kind.BREAK_GLASS: intents.break_glass,
     Kind.RECONCILED: intents.reconciled,
     Kind.ENDED: _ended,
+    Kind.RETIRING: _retiring,
     Kind.RETIRED: _retired,
 }

@@ -87,6 +87,7 @@ def _clocks_from(state: RolloutState, at: int) -> RolloutState:
         step_clock_since=at,
         waited_in_step=0,
         metrics_errors=0,
+        reserve_failures=0,
         pending=(),
         open_intent=intent,
     )

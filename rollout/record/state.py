@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 from rollout.decision.order import Intent, Outcome
 from rollout.evidence.intervals import Interval
+from rollout.instances import Floor
 from rollout.split import Split
 from rollout_config import PlanSettings, StepSettings
 
@@ -174,8 +175,10 @@ class RolloutState:
     probe_problem: str | None = None
     floor_settled: bool = False
     """The stable colour's autoscale minimum was looked at, and raised where necessary."""
-    reserved: Mapping[str, Any] | None = None
-    """`{"deployment": name, "minimum": now, "was": before}` while it is raised."""
+    reserved: Floor | None = None
+    """What is raised, or about to be: from before the edit of the stack file until it was given back."""
+    reserve_failures: int = 0
+    """How often in a row it could not be raised, or given back."""
     approved: Mapping[int, str] = field(default_factory=dict)
     """Who approved, by step."""
     approval_requested: frozenset[int] = frozenset()
@@ -203,6 +206,8 @@ class RolloutState:
     evidence_skipped: bool = False
     """A step was taken by `promote`."""
     ended: Ended | None = None
+    retiring: str | None = None
+    """How the old colour is being retired: from before the edit of the stack file until `retired`."""
     retired: bool = False
     last_at: int
     """Time of the last event."""

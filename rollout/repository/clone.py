@@ -18,6 +18,7 @@ from pathlib import Path
 from command_errors import UsageError
 from rollout.declaration.stack_file import StackFile
 from rollout.errors import Overtaken, PushUnanswered
+from rollout.instances import DeploymentEdit
 from rollout.ports import Message
 from rollout.repository.branch import branch_of, skips_checks
 from rollout.repository.clone_lock import clone_lock
@@ -81,27 +82,27 @@ class Clone:
             there = self._follow(tip)
         return None if there.record is None else there.record.decode()
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         """Commit stack file and record, and push. Raises Overtaken, PushRefused or PushUnanswered; see ports.
 
         Not `patient`, it runs beside an `up` that reads the same files: it leaves those of other commits for later.
         """
         deadline = time.monotonic() + (NETWORK_SECONDS * ATTEMPTS if patient else IMPATIENT_SECONDS)
         with self._locked(deadline):
-            self._publish(message, deadline, patient=patient)
+            self._publish(message, deadline, patient=patient, edit=edit)
 
-    def _publish(self, message: Message, deadline: float, *, patient: bool) -> None:
+    def _publish(self, message: Message, deadline: float, *, patient: bool, edit: DeploymentEdit | None) -> None:
         head = tip = self._git.text("rev-parse", "HEAD")
         self._tree.require_unstaged(head)
         seen = self._seen or self._files.content_at(head)
         for attempt in range(ATTEMPTS):
-            new = self._commit(tip, message)
+            new = self._commit(tip, message, edit)
             answer = self._remote.push(new, self.branch, _left(deadline)) if self._push else Answer.TAKEN
             if answer is Answer.TAKEN:
                 self._seen = self._files.content_at(new)
                 self._known.add(new)
                 if patient or tip == head:
-                    self._tree.move(head, new, self._say)
+                    self._tree.move(head, new, self._say, edit)
                     self._remember()
                 return
             if attempt:
@@ -109,7 +110,7 @@ class Clone:
             tip = self._fetch(_left(deadline)) or tip
             there = self._files.content_at(tip)
             if not there.same_as(seen):
-                if self._is_ours(there):  # an earlier push whose answer was lost
+                if self._is_ours(there) and self._files.has(there, edit):  # an earlier push whose answer was lost
                     self._follow(tip)
                     return
                 reason = self._overtaken_by(there, seen)
@@ -139,12 +140,12 @@ class Clone:
 
     # Commits
 
-    def _commit(self, parent: str, message: Message) -> str:
+    def _commit(self, parent: str, message: Message, edit: DeploymentEdit | None) -> str:
         """Return a commit of both files on `parent`; `parent` itself if it has them so."""
         with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
             index = Path(folder) / "index"
             self._git.run("read-tree", parent, index=index)
-            for path, content in self._files.written_on(self._files.content_at(parent)).items():
+            for path, content in self._files.written_on(self._files.content_at(parent), edit).items():
                 blob = self._git.run("hash-object", "-w", "--stdin", stdin=content).text
                 mode = (self._git.text("ls-tree", parent, "--", path) or "100644").split()[0]
                 self._git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", index=index)

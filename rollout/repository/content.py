@@ -8,6 +8,7 @@ from pathlib import Path
 from command_errors import UsageError
 from rollout.declaration.stack_file import StackFile
 from rollout.declaration.stack_text import WeightLines
+from rollout.instances import DeploymentEdit
 from rollout.repository.git import Git
 
 
@@ -47,6 +48,10 @@ class Files:
             self._contents[commit] = self._read(commit)
         return self._contents[commit]
 
+    def has(self, content: Content, edit: DeploymentEdit | None) -> bool:
+        """Whether the stack file of a commit is as the edit would make it."""
+        return edit is None or content.stack is None or self.stack.with_edit(content.stack, edit) == content.stack
+
     def staged_stack(self) -> str | None:
         """Return the stack file as the index has it."""
         return self._read("").stack
@@ -56,15 +61,18 @@ class Files:
         text = None if stack is None else stack.decode(errors="replace")
         return Content(stack=text, record=record, lines=self._lines(text))
 
-    def written_on(self, content: Content) -> dict[str, bytes]:
+    def written_on(self, content: Content, edit: DeploymentEdit | None = None) -> dict[str, bytes]:
         """Return both files as the next commit on `content` has them.
 
-        The stack file is the commit's own with the weights of the working tree, so that neither edits that a person has
-        not committed nor newer ones of others are lost or taken along.
+        The stack file is the commit's own with the weights of the working tree and the `edit`, so that neither edits
+        that a person has not committed nor newer ones of others are lost or taken along. Raises UsageError if the
+        commit's file has other values than the edit expects.
         """
         here = self.stack.lines()
         before = content.stack
         text = self.stack.text() if before is None else self.stack.edited(before, here.split, here.stable)
+        if edit is not None:
+            text = self.stack.with_edit(text, edit)
         found = {self.stack_path: text.encode()}
         if self.record.exists():
             found[self.record_path] = self.record.read_bytes()

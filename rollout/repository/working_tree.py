@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from command_errors import UsageError
+from rollout.instances import DeploymentEdit
 from rollout.repository.content import Content, Files
 from rollout.repository.git import Git
 
@@ -49,8 +50,8 @@ class WorkingTree:
                 "changed. Commit or stash them, then run this command again."
             )
 
-    def move(self, old: str, new: str, say: Callable[[str], None]) -> None:
-        """Move the branch from `old` to `new`, with every file in which they differ.
+    def move(self, old: str, new: str, say: Callable[[str], None], edit: DeploymentEdit | None = None) -> None:
+        """Move the branch from `old` to `new`, with every file in which they differ. `new` was made with the `edit`.
 
         The remote has `new` already, so where a person's edits are in the way, the files stay and that is said.
         """
@@ -58,7 +59,7 @@ class WorkingTree:
             return
         changed = self._git.text("diff-tree", "-r", "--name-only", "--no-renames", old, new).splitlines()
         try:
-            text = self._stack_after(self._files.content_at(old), self._files.content_at(new))
+            text = self._stack_after(self._files.content_at(old), self._files.content_at(new), edit)
         except UsageError as error:
             say(str(error))
             return
@@ -88,7 +89,7 @@ class WorkingTree:
         draft.write_bytes(there.record)
         draft.replace(self._files.record)
 
-    def _stack_after(self, old: Content, new: Content) -> str | None:
+    def _stack_after(self, old: Content, new: Content, edit: DeploymentEdit | None = None) -> str | None:
         """Return the stack file as it must be in the working tree after the move; None if it stays as it is.
 
         Weights here that no commit has yet stay, unless the other commit has new ones.
@@ -107,6 +108,8 @@ class WorkingTree:
             return wanted
         if stack.differs_in_weights_only(old.stack, new.stack):
             return stack.edited(here, lines.split, lines.stable)
+        if edit is not None and stack.differs_in_weights_only(stack.with_edit(old.stack, edit), new.stack):
+            return stack.with_edit(stack.edited(here, lines.split, lines.stable), edit)
         raise UsageError(
             f"{self._files.stack_path} has edits that are not committed, and it has newer ones on origin. Nothing was "
             "changed. Commit or stash yours, then run this command again."

@@ -10,9 +10,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from exit_codes import ExitCode
-from rollout.decision.order import Changed, Ending
-from rollout.ports import Azure, Floor
+from command_errors import UsageError
+from endpoint_state import LiveEndpoint
+from rollout.declaration.stack_file import StackFile
+from rollout.instances import Floor, floor_of, profiles_of
+from rollout.ports import Autoscale
 from rollout.sources.azure_monitor import AzureMonitor
 from rollout.split import Split
 
@@ -24,8 +26,6 @@ class Bounds:
     """How many instances a colour may have, and the requests a minute that each of them takes, as declared."""
 
     most: int
-    least: int | None = None
-    """Autoscale's minimum; None: the number is fixed."""
     requests_per_instance: int | None = None
     """None: not declared, so not known."""
 
@@ -38,7 +38,8 @@ class DeclaredCapacity:
     key: str
     bounds: Mapping[str, Bounds]
     monitor: AzureMonitor
-    azure: Azure
+    stack_file: StackFile
+    autoscale: Autoscale
     now: Callable[[], int]
 
     def problem(self, split: Split) -> str | None:
@@ -61,42 +62,32 @@ class DeclaredCapacity:
                 )
         return None
 
-    def floor(self, stable: str) -> Floor | None:
+    def floor(self, stable: str, live: LiveEndpoint) -> Floor | None:
         """What to raise before the first weight, because autoscale could remove instances while the weight falls.
 
-        None if the number of instances is fixed, or is autoscale's minimum already.
+        None if the number of instances is fixed, or no profile of autoscale goes below it. Raises UsageError if the
+        stack file cannot be edited so, and UnavailableError.
         """
-        bounds = self.bounds.get(stable)
-        if bounds is None or bounds.least is None:
+        numbers, colour = self.stack_file.numbers(stable), live.deployments.get(stable)
+        if numbers is None or colour is None or colour.instances is None:
             return None
-        endpoint = self.azure.endpoint()
-        live = endpoint.deployments.get(stable) if endpoint is not None else None
-        if live is None or live.instances is None or live.instances <= bounds.least:
+        if not list(profiles_of(numbers)):
+            self._require_no_other_autoscale(stable, colour.instances)
             return None
-        return Floor(deployment=stable, minimum=live.instances, was=bounds.least)
+        floor = floor_of(stable, numbers, colour.instances)
+        if floor is not None:
+            self.stack_file.with_edit(self.stack_file.text(), floor.raising)
+        return floor
 
-    def set_floor(self, floor: Floor) -> Changed:
-        """Say what to declare: this version does not edit autoscale itself, and changes nothing."""
-        return Changed(
-            ending=Ending.REFUSED,
-            reason=(
-                f"{floor.deployment} may lose instances while its weight falls. Set autoscale.min (and default) to "
-                f"{floor.minimum} in {self._place(floor.deployment)}, run `pulumi up --stack {self.stack}` and go on; "
-                f"after the rollout set it back to {floor.was}. Or set hold_stable: false in the plan."
-            ),
-            exit_code=ExitCode.USAGE,
-        )
-
-    def retire(self, deployment: str, how: str) -> Changed:
-        """Say what to declare: this version does not scale down or remove a colour itself, and changes nothing."""
-        return Changed(
-            ending=Ending.REFUSED,
-            reason=(
-                f"{deployment} has no weight any more and can be retired ({how.replace('_', ' ')}): change "
-                f"{self._place(deployment)} and run `pulumi up --stack {self.stack}`."
-            ),
-            exit_code=ExitCode.USAGE,
-        )
+    def _require_no_other_autoscale(self, stable: str, count: int) -> None:
+        """Raise UsageError if autoscale that the stack file does not declare could remove instances."""
+        found = self.autoscale.numbers(stable)
+        if found is not None and floor_of(stable, found, count) is not None:
+            raise UsageError(
+                f"{stable} may lose instances while its weight falls: it has {count}, and its autoscale, which the "
+                f"stack file does not declare, may go below. Declare autoscale in {self._place(stable)}, so that the "
+                "rollout can raise its minimum until the end, or set hold_stable: false in the plan."
+            )
 
     def _place(self, deployment: str) -> str:
         return f"sluice:endpoints.{self.key}.deployments.{deployment} of Pulumi.{self.stack}.yaml"

@@ -10,15 +10,18 @@ from command_errors import CommandError
 from exit_codes import ExitCode
 from rollout.decision.acts import (
     Act,
+    AdoptFloor,
     AskApproval,
     BreakGlass,
     Confirm,
     End,
+    GiveBack,
     HoldFor,
     Move,
     Reconcile,
     Release,
     Reserve,
+    RestoreFloor,
     Resume,
     Retire,
     Verified,
@@ -26,13 +29,16 @@ from rollout.decision.acts import (
     Wait,
     Withdraw,
 )
+from rollout.decision.open_change import MOST_ATTEMPTS
 from rollout.decision.order import Changed, Direction, Ending, Intent, Order
 from rollout.decision.situation import Drift, DriftKind
-from rollout.ports import Capacity, Change, Message, Probes, Repository
+from rollout.instances import Floor
+from rollout.ports import Change, InstanceChange, Message, Probes, Repository
 from rollout.record.event import Kind, digest_of
 from rollout.record.journal import Journal
 from rollout.record.state import HoldKind
 
+_FAILED = ExitCode.UNAVAILABLE
 Closing = Callable[[str, str], Mapping[str, Any]]
 
 
@@ -53,7 +59,7 @@ class Acting:
         change: Change,
         repository: Repository,
         probes: Probes,
-        capacity: Capacity,
+        instances: InstanceChange,
         closing: Closing,
         spent: Mapping[str, float] | None = None,
     ) -> None:
@@ -62,7 +68,7 @@ class Acting:
         self._change = change
         self._repository = repository
         self._probes = probes
-        self._capacity = capacity
+        self._instances = instances
         self._closing = closing
         self._spent = spent
 
@@ -86,8 +92,14 @@ class Acting:
                 return self._ask(act.step)
             case Verify() | Verified():
                 return self._verify(act, now)
-            case Reserve() | Retire():
-                return self._stable_capacity(act)
+            case Reserve() | RestoreFloor():
+                return self._reserve(act, unsynced)
+            case AdoptFloor():
+                return self._adopt(act.floor)
+            case GiveBack():
+                return self._give_back(act.floor, unsynced)
+            case Retire():
+                return self._retire(act, unsynced)
             case End():
                 closing = self._closing(act.outcome.value, act.reason)
                 self._journal.way_back = True
@@ -216,27 +228,67 @@ class Acting:
         journal.append(Kind.PROBED, data)
         return Done(probed.problem or f"{probed.sent} requests were sent straight to {state.colour}")
 
-    def _stable_capacity(self, act: Reserve | Retire) -> Done:
+    def _reserve(self, act: Reserve | RestoreFloor, unsynced: CommandError | None) -> Done:
         journal, state = self._journal, self._journal.state
-        if isinstance(act, Retire):
-            if act.how != "keep":
-                changed = self._capacity.retire(act.deployment, act.how)
-                if changed.ending is not Ending.APPLIED:
-                    return Done(changed.reason, changed.exit_code or ExitCode.UNAVAILABLE)
-            what = {"keep": "kept", "scale_down": "scaled_down", "remove": "removed"}[act.how]
-            journal.append(Kind.RETIRED, {"what": what, "deployment": act.deployment})
-            self._publish(f"{act.deployment} is {what.replace('_', ' ')}")
-            return Done(f"{act.deployment} is {what.replace('_', ' ')}")
-        floor = act.floor
-        if floor is None:
-            journal.append(Kind.RESERVED, {"deployment": state.stable, "minimum": None, "was": None})
+        if act.floor is None:
+            nothing = {"deployment": state.stable, "minimum": None, "was": None}
+            journal.append(Kind.RESERVED, nothing)
             return Done(f"{state.stable} keeps its instances")
-        changed = self._capacity.set_floor(floor)
-        if changed.ending is not Ending.APPLIED:
-            return Done(changed.reason, changed.exit_code or ExitCode.UNAVAILABLE)
-        data = {"deployment": floor.deployment, "minimum": floor.minimum, "was": floor.was}
-        journal.append(Kind.RESERVED, data)
-        return Done(f"{floor.deployment} has at least {floor.minimum} instances (before: {floor.was})")
+        if unsynced is not None:
+            return Done(f"no step forward: {unsynced}", unsynced.exit_code)
+        journal.require_written()
+        changed = self._instances.raise_floor(journal, act.floor, restore=isinstance(act, RestoreFloor))
+        if changed.ending is Ending.OPEN:
+            journal.note(Kind.RESERVE_FAILED, {"reason": changed.reason})
+        if changed.ending is Ending.APPLIED:
+            return Done(f"{act.floor.deployment} keeps at least {act.floor.minimum} instances ({act.floor.describe()})")
+        return self._unchanged(changed)
+
+    def _adopt(self, floor: Floor | None) -> Done:
+        """What somebody else has written stays, now and at the end."""
+        raised = self._journal.state.reserved
+        deployment = raised.deployment if raised is not None else self._journal.state.stable
+        nothing = {"deployment": deployment, "minimum": None, "was": None}
+        self._journal.append(Kind.RESERVED, nothing if floor is None else floor.as_values())
+        said = f"the edited instance counts of {deployment} stay, also at the end"
+        self._publish(said)
+        return Done(said)
+
+    def _give_back(self, floor: Floor, unsynced: CommandError | None) -> Done:
+        """The end does not wait for it; a failure is counted, so that a run does not try for ever."""
+        state = self._journal.state
+        if unsynced is None:
+            changed = self._instances.give_back(self._journal, floor)
+        else:
+            changed = Changed(ending=Ending.OPEN, reason=str(unsynced), exit_code=unsynced.exit_code)
+        if changed.ending is Ending.APPLIED:
+            return Done(changed.reason)
+        if changed.ending in (Ending.OPEN, Ending.REFUSED) and state.reserve_failures < MOST_ATTEMPTS:
+            self._journal.note(Kind.RESERVE_FAILED, {"reason": changed.reason})
+        done = self._unchanged(changed)
+        again = f"sluice rollout step {state.endpoint} --stack {state.stack}"
+        text = f"the floor of {floor.deployment} was not given back ({floor.describe()}): {done.text} Then: `{again}`."
+        return Done(text, done.exit_code)
+
+    def _retire(self, act: Retire, unsynced: CommandError | None) -> Done:
+        if act.how == "keep":
+            self._journal.append(Kind.RETIRED, {"what": "kept", "deployment": act.deployment})
+            self._publish(f"{act.deployment} is kept")
+            return Done(f"{act.deployment} is kept")
+        if unsynced is not None:
+            return Done(f"{act.deployment} is not retired yet: {unsynced}", unsynced.exit_code)
+        self._journal.require_written()
+        changed = self._instances.retire(self._journal, act.deployment, act.how)
+        return Done(changed.reason) if changed.ending is Ending.APPLIED else self._unchanged(changed)
+
+    def _unchanged(self, changed: Changed) -> Done:
+        """A change of instances that did not end as asked."""
+        if changed.ending is Ending.OVERTAKEN:
+            self._journal.refresh()
+        if changed.pending and not self._journal.state.is_over:
+            finding = Drift(kind=DriftKind.PENDING, text=", ".join(changed.pending))
+            return self._hold(HoldFor(kind=HoldKind.DRIFT, reason=changed.reason, drift=(finding,)))
+        return Done(changed.reason, changed.exit_code or (None if changed.ending is Ending.WITHDRAWN else _FAILED))
 
 
 def _finding(drift: Drift) -> dict[str, Any]:

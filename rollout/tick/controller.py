@@ -22,12 +22,14 @@ from rollout.decision.order import Direction
 from rollout.decision.situation import Drift, DriftKind, Evidence
 from rollout.errors import BrokenRecord
 from rollout.evidence.intervals import GateResult, Verdict
+from rollout.instances import Floor, Numbers
 from rollout.ports import (
     Azure,
     Capacity,
     Change,
     Clock,
     Declared,
+    InstanceChange,
     Message,
     Metrics,
     Probes,
@@ -36,7 +38,7 @@ from rollout.ports import (
     StackFile,
 )
 from rollout.record.chain import Owner
-from rollout.record.event import Kind
+from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
 from rollout.record.lock import endpoint_lock
 from rollout.record.state import HoldKind, Phase, RolloutState
@@ -60,6 +62,7 @@ class World:
     stack_file: StackFile
     repository: Repository
     change: Change
+    instances: InstanceChange
     clock: Clock
 
 
@@ -90,7 +93,23 @@ _EXIT_CODES: Mapping[HoldKind, ExitCode] = {
 }
 
 
-_OTHERS_NEED = frozenset({Kind.APPLIED, Kind.ENDED, Kind.RETIRED, Kind.APPROVAL_REQUESTED, Kind.BREAK_GLASS})
+_OTHERS_NEED = frozenset(
+    {
+        Kind.RESERVED,
+        Kind.APPLIED,
+        Kind.APPROVAL_REQUESTED,
+        Kind.BREAK_GLASS,
+        Kind.ENDED,
+        Kind.RETURNED,
+        Kind.RETIRED,
+    }
+)
+"""What a crash may have left unpushed; what is only about to be done pushes itself when it goes on."""
+
+
+def _is_needed(event: Event) -> bool:
+    """Whether other runners have to know it; of `reserved`, only that a floor was raised."""
+    return event.kind in _OTHERS_NEED and (event.kind is not Kind.RESERVED or bool(event.data.get("now")))
 
 
 def exit_code_of(state: RolloutState) -> ExitCode:
@@ -141,7 +160,7 @@ class Controller:
         if journal.broken is not None and not _is_back(act):
             raise BrokenRecord(journal.broken)
         spent = {"read": round(known - began, 3), "decide": round(time.monotonic() - known, 3)}
-        acting = Acting(journal, world.change, world.repository, world.probes, world.capacity, self._closing, spent)
+        acting = Acting(journal, world.change, world.repository, world.probes, world.instances, self._closing, spent)
         done = acting.do(act, now=now, unsynced=unsynced)
         return self._told(act, done.exit_code, done.text, evidence, reading, now)
 
@@ -175,7 +194,7 @@ class Controller:
     def _publish_rest(self, pushed: int) -> None:
         """Push what a controller wrote and did not push before it died; an open change pushes its own lines."""
         rest = self.journal.chain.events[pushed:]
-        if self.journal.state.open_intent is None and any(event.kind in _OTHERS_NEED for event in rest):
+        if self.journal.state.open_intent is None and any(map(_is_needed, rest)):
             self._publish(self.journal.state.weights.describe())
 
     def leave(self) -> None:
@@ -250,13 +269,13 @@ class Controller:
     def _evidence(self, reading: Reading, now: int) -> Evidence:
         state, world = self.journal.state, self._world
         live, azure_problem = self._live()
-        comparison, standing = Comparison(), None
+        comparison, standing, numbers = Comparison(), None, None
         if azure_problem is None and not state.is_over:
-            comparison = self._compared(live)
+            comparison, numbers = self._compared(live)
             self._note_once(comparison.notes)
             standing = standing_of(state.open_intent, live) if state.open_intent is not None else None
         probing = state.phase is Phase.VERIFY and state.probes is not None
-        reserving = state.phase is Phase.RESERVE and not state.floor_settled and state.plan.hold_stable
+        floor, floor_problem = self._floor(live)
         seen = observed(state)
         return Evidence(
             results=(*self._weighing.results(state), *reading.results),
@@ -275,18 +294,37 @@ class Controller:
             probes_counted=world.metrics.counted(state.colour, state.probes.start, now)
             if probing and state.probes is not None
             else None,
-            floor=world.capacity.floor(state.stable) if reserving else None,
+            floor=floor,
+            floor_problem=floor_problem,
+            numbers=numbers,
         )
 
-    def _compared(self, live: LiveEndpoint | None) -> Comparison:
-        """What differs from the record. A stack file that cannot be read is drift, which stops no way back."""
+    def _floor(self, live: LiveEndpoint | None) -> tuple[Floor | None, str | None]:
+        """What to raise before the first weight, or why that cannot be; looked at once, before anything is raised."""
+        state = self.journal.state
+        begun = state.floor_settled or state.reserved is not None
+        if live is None or begun or state.phase is not Phase.RESERVE or not state.plan.hold_stable:
+            return None, None
+        try:
+            return self._world.capacity.floor(state.stable, live), None
+        except CommandError as error:
+            return None, str(error)
+
+    def _compared(self, live: LiveEndpoint | None) -> tuple[Comparison, Numbers | None]:
+        """What differs from the record, and the declared counts of the colour whose floor is raised.
+
+        A stack file that cannot be read is drift, which stops no way back.
+        """
         state = self.journal.state
         try:
-            return compare(live, self._world.stack_file.read(), state)
+            declared = self._world.stack_file.read()
         except CommandError as error:
             found = compare(live, Declared(split=state.weights, stable=state.declared_stable), state)
+            others = (one for one in found.drift if one.kind is not DriftKind.FLOOR)
             unread = Drift(kind=DriftKind.DECLARED, text=str(error), record=state.weights)
-            return replace(found, drift=(*found.drift, unread))
+            return replace(found, drift=(*others, unread)), None
+        numbers = declared.deployments.get(state.reserved.deployment) if state.reserved is not None else None
+        return compare(live, declared, state), numbers
 
     def _note_once(self, notes: Sequence[str]) -> None:
         """What decides nothing is written down the first time that it is seen."""
@@ -303,8 +341,10 @@ class Controller:
             return None, str(error)
 
     def _capacity(self, move: Move) -> str | None:
+        reserved = self.journal.state.reserved
         try:
-            return self._world.capacity.problem(move.order.to)
+            lost = self._world.instances.problem(reserved) if reserved is not None else None
+            return lost or self._world.capacity.problem(move.order.to)
         except UnavailableError as error:
             return f"whether the instances suffice could not be read: {error}"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from exit_codes import ExitCode
 from rollout.decision.acts import Wait
+from rollout.decision.open_change import MOST_ATTEMPTS
 from rollout.ports import Clock
 from rollout.record.state import HoldKind, RolloutState
 from rollout.tick.controller import Controller, Tick
@@ -51,7 +52,8 @@ def is_last(tick: Tick) -> bool:
     """Whether another tick would find the same."""
     state = tick.state
     if state.is_over:
-        return state.reserved is None
+        refused = tick.exit_code in (ExitCode.USAGE, ExitCode.WAITING) or state.reserve_failures >= MOST_ATTEMPTS
+        return state.reserved is None or refused
     if state.held is None:
         return tick.exit_code in (ExitCode.USAGE, ExitCode.WAITING)
     return state.held.kind in NEEDS_A_PERSON or (tick.exit_code is not ExitCode.DONE and _is_late(state, tick.at))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from rollout.instances import describe
 from rollout.record.event import Event, Kind
 from rollout.split import Split
 
@@ -39,8 +40,12 @@ def _said(kind: Kind, data: Mapping[str, Any]) -> str:
             said = f"verify: {data['sent']} counted requests sent{_problem(data)}"
         case Kind.VERIFIED:
             said = "verify: skipped by the plan" if data.get("skipped") else _verified(data)
+        case Kind.RESERVING:
+            said = f"reserve: raising the floor of {data['deployment']} ({_numbers(data)})"
         case Kind.RESERVED:
             said = _reserved(data)
+        case Kind.RETURNED:
+            said = _returned(data)
         case Kind.INTENT:
             said = _intent(data)
         case Kind.APPLIED:
@@ -67,8 +72,10 @@ def _said(kind: Kind, data: Mapping[str, Any]) -> str:
             said = "reconciled: stack file and state follow Azure again"
         case Kind.ENDED:
             said = _ended(data)
+        case Kind.RETIRING:
+            said = f"retiring {data['deployment']}: {str(data['how']).replace('_', ' ')}"
         case Kind.RETIRED:
-            said = f"retired: {data['deployment']} {str(data['what']).replace('_', ' ')}"
+            said = f"retired: {data['deployment']} {str(data['what']).replace('_', ' ')}{reason}"
         case _:
             said = f"{str(kind).replace('_', ' ')}{by}{reason}"
     return said
@@ -96,7 +103,17 @@ def _verified(data: Mapping[str, Any]) -> str:
 def _reserved(data: Mapping[str, Any]) -> str:
     if data.get("minimum") is None:
         return "reserve: not needed"
-    return f"reserve: autoscale minimum of {data['deployment']} {data['was']} → {data['minimum']}"
+    return f"reserve: {data['deployment']} keeps at least {data['minimum']} instances ({_numbers(data)})"
+
+
+def _numbers(data: Mapping[str, Any]) -> str:
+    return describe(data["was"], data["now"])
+
+
+def _returned(data: Mapping[str, Any]) -> str:
+    given = ", ".join(f"{path} {number}" for path, number in data["values"].items())
+    left = f"; left as somebody else wrote it: {'; '.join(data['left'])}" if data["left"] else ""
+    return f"floor of {data['deployment']} given back: {given or 'nothing'}{left}"
 
 
 def _ended(data: Mapping[str, Any]) -> str:

@@ -23,9 +23,9 @@ _ALTERNATIVES = {
 
 def next_command(state: RolloutState) -> str | None:
     """The command that takes a rollout on, with its alternative; None: nothing is left to do."""
-    if state.is_over:
-        return None
     place = f"{state.endpoint} --stack {state.stack}"
+    if state.is_over:
+        return None if state.reserved is None else f"sluice rollout step {place}"
     if state.held is None:
         return f"sluice rollout run {place}"
     kind = state.held.kind

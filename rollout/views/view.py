@@ -214,6 +214,15 @@ def _footer(seen: Seen) -> Iterator[Row]:
     rollback = f"sluice rollout rollback {state.endpoint} --stack {state.stack}"
     if state.is_over and state.ended is not None:
         yield ((f" {_PHASES[state.phase]}: {state.ended.reason}", _ending_style(state)),)
+        if state.reserved is not None:
+            floor = state.reserved
+            yield (
+                (
+                    f" the floor of {floor.deployment} is not given back yet ({floor.describe()}) · next: ",
+                    "bold yellow",
+                ),
+                (next_command(state) or "", "bold"),
+            )
         closes = state.ended.at + state.plan.rollback_window_seconds
         if state.phase is Phase.DONE and not state.retired and seen.now <= closes:
             yield ((f" can be rolled back for {duration(closes - seen.now)}: {rollback}", "dim"),)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from assessment.provenance import provenance_of
 from endpoint_state import Provenance
-from models.proof import Proof, append_proof, proofs_path
+from models.proof import Proof, proofs_path
 from stack_config import DeploymentSettings
+from tests.models.proof_files import append_proof
 
 CONTENT = "ab" * 32
 PROOF = Proof(

@@ -15,6 +15,7 @@ from assessment.stack import DeclarationError, declare_stack
 from assessment.stack_problems import branch_problem
 from models.azureml import LibraryError
 from models.errors import ModelError, ModelFilesError
+from models.proof import Proof, proofs_path
 from models.release_lock import PublishedAsset, StackRecord, read_lock, write_record
 from models.spec import (
     AssetReference,
@@ -31,6 +32,7 @@ from problem import Problem
 from settings import Settings, parse_settings
 from tests.components.conftest import deployment_spec, model_of
 from tests.components.engine import FakeAzure, deploy
+from tests.models.proof_files import append_proof
 
 TODAY = date(2026, 1, 1)
 
@@ -681,3 +683,29 @@ def test_an_update_on_the_stacks_own_branch_is_not_refused(tmp_path: Path) -> No
     (tmp_path / "rollouts/dev/source.json").write_text("{}")
     assert branch_problem(settings, tmp_path) is None
     assert branch_problem(config(), tmp_path / "elsewhere") is None
+
+
+def test_with_require_proof_a_colour_gets_weight_only_with_a_line_of_proof_beside_its_document(
+    live: FakeAzure, model: dict[str, Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    live.add_deployment("fraud-dev", "green", tags={"sluice:release": release(model["fraud"], "green")})
+    content = "ab" * 32
+    limits = {"limits": {"require_proof": "test"}}
+    rising = config({"blue": 90, "green": 10}, {"green": {"release": content[:16]}}, **limits)
+    (said,) = refuse(live, rising)
+    assert said.startswith("sluice:rollout.fraud.traffic.green must not rise from 0 to 10 without a proof of test")
+    assert f"its release {content[:16]} is proven in no stack" in said
+
+    proof = Proof(
+        **{"stack": "test", "endpoint": "fraud", "rollout": "20261127T140000Z-green", "head": "1" * 64},
+        **{"content": content, "deployment": "2" * 16, "requests": 9, "errors": 0, "synthetic": False},
+    )
+    append_proof(tmp_path, "fraud", proof)
+    assert declare(live, rising).endpoints[0].transition.traffic == {"blue": 90, "green": 10}
+
+    proofs_path(tmp_path, "fraud", content).write_text("nonsense\n")
+    (said,) = refuse(live, rising)
+    assert "line 1 is not JSON" in said
+    back = config({"blue": 100, "green": 0}, {"green": {"release": content[:16]}}, **limits)
+    assert declare(live, back).endpoints[0].transition.traffic == {"blue": 100}

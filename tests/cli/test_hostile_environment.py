@@ -70,6 +70,15 @@ COMMANDS = [
     "rollout rollback fraud --stack dev --reason x",
     "rollout abort fraud --stack dev --reason x",
     "rollout step --all --stack dev",
+    "ci check",
+    "ci preview --stack dev",
+    "ci preview --stack dev --local",
+    "ci deliver --stack dev",
+    "ci deliver --stack dev --for 1m",
+    "ci approve fraud --stack dev",
+    "ci rollback fraud --stack dev --reason x",
+    "ci recover --stack dev",
+    "ci drift --stack dev",
     "demo",
 ]
 Patch = pytest.MonkeyPatch

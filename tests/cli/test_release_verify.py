@@ -9,9 +9,10 @@ import pytest
 
 from cli.main import main
 from delivery.rollout_proof import Place, proof_in
-from models.proof import Proof, append_proof
+from models.proof import Proof
 from tests.delivery.promotions import RELEASE, document
 from tests.delivery.records import ID, content_of, done
+from tests.models.proof_files import append_proof
 from tests.rollout.repository.clones import Checkout, Remote
 
 pytestmark = pytest.mark.slow

@@ -59,6 +59,11 @@ def test_the_first_sentence_says_what_a_merge_does(name: str, sentence: str) -> 
     assert first_sentence(comment(report(name))) == sentence
 
 
+def test_files_that_are_published_first_are_named() -> None:
+    sentence = first_sentence(comment(report("green", publishes=(MODEL,))))
+    assert sentence.endswith("nothing else changes. The files of fraud-detection are published first.")
+
+
 def test_an_empty_preview_says_so() -> None:
     text = comment(replace(report("green"), preview=Preview()))
     assert first_sentence(text) == "Nothing changes in dev."

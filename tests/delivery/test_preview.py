@@ -11,7 +11,7 @@ from delivery.preview import attempt, planned_locks, proofs_of, without_values
 from delivery.rollout_proof import NoProof
 from delivery.verification import Verdict, Verifier
 from exit_codes import ExitCode
-from models.proof import Proof, append_proof
+from models.proof import Proof
 from models.publisher import Destination, Parcel
 from models.release_lock import ReleaseLock, published, read_lock
 from models.spec import AssetKind, LocalAsset
@@ -19,6 +19,7 @@ from rollout.errors import EngineRefused
 from rollout.events import Preview
 from tests.delivery.recorded_previews import MODEL, report, settings
 from tests.delivery.test_comment import PROOF
+from tests.models.proof_files import append_proof
 
 
 class Files:

@@ -365,6 +365,11 @@ After the merge, a rollout gives it weight step by step: `sluice rollout run {MO
     )
 
 
+def test_the_text_names_the_mode_of_a_network_that_the_stack_file_describes() -> None:
+    prod = PROD.replace("network: private", "network: {mode: private, address_space: 10.1.0.0/22}")
+    assert "- Network: private (in dev: public)" in text_of(plan(tip(prod=prod)))
+
+
 def test_the_text_says_what_is_weaker_about_a_proof() -> None:
     load = PlanSettings.from_values({**PLAN.as_values(), "load": {"rpm": 120}})
     story = proven(plan=load, synthetic=True)

@@ -67,6 +67,7 @@ def test_the_first_look_deploys_and_the_next_one_finds_nothing(repository: Repos
         ({"docs/a.md": "more"}, Look.MOVED),
         ({"Pulumi.dev.yaml": STACK % (100, 0, "fraud")}, Look.MOVED),
         ({"rollouts/dev/e/1.jsonl": "{}\n"}, Look.SAME),
+        ({"Pulumi.prod.yaml": "config: {}\n"}, Look.SAME),
         ({"models/m/release.lock.yml": "model: m\n"}, Look.SAME),
         ({"models/m/src/score.py": "x = 1\n"}, Look.MOVED),
         ({"settings.py": "x = 1\n"}, Look.PROGRAM),

@@ -14,9 +14,10 @@ from delivery.remote_records import BranchTip, RemoteRecords
 from delivery.rollout_proof import Place, proof_in
 from delivery.stack_branch.source_document import SourceDocument
 from delivery.verification import Verdict, Verifier, proof_files, verify_files
-from models.proof import Proof, append_proof, proofs_path
+from models.proof import Proof, proofs_path
 from rollout.record.event import Kind
 from tests.delivery.records import CONTENT, HOST, ID, SUBSCRIPTION, content_of, done, end
+from tests.models.proof_files import append_proof
 from tests.rollout.record.rollouts import Story
 from tests.rollout.repository.clones import Checkout, Remote
 

@@ -181,3 +181,15 @@ def test_one_issue_is_opened_updated_and_closed(server: RestServer, github: GitH
 def test_a_missing_variable_is_named() -> None:
     with pytest.raises(UsageError, match="GITHUB_TOKEN is not set"):
         GitHub.from_variables({"GITHUB_REPOSITORY": "acme/models"})
+
+
+def test_a_proxy_of_the_environment_is_used_except_for_hosts_that_it_lists(
+    server: RestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    bare = {"name": "dev", "deployment_branch_policy": None, "protection_rules": []}
+    server.says("GET http://git.example/repos/acme/models/environments/dev", bare)
+    assert GitHub("acme/models", TOKEN, api_url="http://git.example").environment("dev") is not None
+    server.says("GET /repos/acme/models/environments/dev", bare)
+    assert GitHub("acme/models", TOKEN, api_url=server.url).environment("dev") is not None

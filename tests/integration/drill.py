@@ -204,12 +204,14 @@ class Drill:
 
     def kill_engine(self) -> None:
         """Kill -9 the CLI that updates this stack; the language host, the program and plugins end after it."""
-        marker = f"PULUMI_OPTION_CONFIG_FILE={self.stack.file}"
-        found = [pid for pid, command in processes_with(marker).items() if Path(command.split()[0]).name == "pulumi"]
+        found = self._engines()
         assert found, "no engine is under way"
         for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            _kill(pid)
+
+    def _engines(self) -> list[int]:
+        found = processes_with(f"PULUMI_OPTION_CONFIG_FILE={self.folder}")
+        return [pid for pid, command in found.items() if Path(command.split()[0]).name == "pulumi"]
 
     def step(self) -> None:
         """One tick, as a pipeline's command; how it ends, the record says."""
@@ -221,6 +223,9 @@ class Drill:
         for process in self.began:
             process.kill()
             process.wait()
+        for pid in self._engines():  # an update that outlived its controller would change the Azure of the next test
+            _kill(pid)
+        wait_until(lambda: not processes_with(str(self.folder)), "processes of a drill that do not end")
 
     # What is disturbed
 
@@ -306,6 +311,11 @@ class Drill:
             assert self.git("ls-remote", "origin", "refs/heads/main").split()[0] == self.git("rev-parse", "HEAD")
 
 
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def git(folder: Path, environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
         ["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
@@ -321,12 +331,12 @@ def weights_that_were_set(events: list[dict[str, Any]]) -> list[dict[str, int]]:
 
 
 @contextlib.contextmanager
-def callers(stack: Stack, rate: float = RATE) -> Iterator[Load]:
+def callers(stack: Stack) -> Iterator[Load]:
     """Callers, who never pause."""
     uri, key = stack.target()
     server = stack.azure.home.require_server()
     bodies = read_bodies(ROOT / "models" / MODEL / "sample-request.json")
-    load = Load(uri.replace(server.https, server.http), bodies, key=key, rate=rate)
+    load = Load(uri.replace(server.https, server.http), bodies, key=key, rate=RATE)
     thread = threading.Thread(target=lambda: asyncio.run(load.run()), daemon=True)
     thread.start()
     try:

@@ -54,7 +54,7 @@ FAULTS: Mapping[str, Callable[[Drill, int], None]] = {
     "none": lambda drill, after: None,
     "429": put_fault("429", count=2, retry_after_seconds=1),
     "409": put_fault("409"),
-    "500": put_fault("500", count=2),
+    "500": put_fault("500"),
     "lost answer": put_fault("lose-response"),
     "operation fails": put_fault("operation-fails"),
     "late traffic": late_traffic,
@@ -68,9 +68,12 @@ FAULTS: Mapping[str, Callable[[Drill, int], None]] = {
 
 
 def cells() -> Iterator[tuple[str, str, int]]:
-    """Row, fault and change of each drill, the plain rows first; a change that a row does not reach has none."""
+    """Row, fault and change of each drill, the plain rows and then the shortest ones first.
+
+    A change that a row does not reach has no drill.
+    """
     yield from ((row, "none", 0) for row in ROWS)
-    for row, bad_at in ROWS.items():
+    for row, bad_at in sorted(ROWS.items(), key=lambda item: BACK if item[1] is None else item[1]):
         for fault in list(FAULTS)[1:]:
             last = BACK if bad_at is None else bad_at + 1
             yield from ((row, fault, change) for change in range(last))

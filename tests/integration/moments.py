@@ -2,6 +2,7 @@
 
 import contextlib
 import subprocess
+import time
 from types import TracebackType
 from typing import Any
 
@@ -37,7 +38,8 @@ class Moment:
 
     def reached(self, process: "subprocess.Popen[Any]") -> bool:
         """Return whether Azure is held at the moment before the process that leads to it ends."""
-        for _ in range(int(HANGS / LOOK_SECONDS)):
+        deadline = time.monotonic() + HANGS
+        while time.monotonic() < deadline:
             ended = process.poll() is not None
             try:
                 wait_until_held(self._home, self._number, seconds=0 if ended else LOOK_SECONDS)

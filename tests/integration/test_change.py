@@ -18,12 +18,14 @@ from rollout.change.weight_change import WeightChange
 from rollout.decision.order import Changed, Direction, Ending, Order, Outcome
 from rollout.declaration.stack_file import StackFile
 from rollout.engine import PulumiEngine
+from rollout.instances import DeploymentEdit
 from rollout.people.actor import Actor
 from rollout.ports import Message
 from rollout.record.chain import Chain
 from rollout.record.event import Kind
 from rollout.record.journal import Journal
 from rollout.sources.live import ArmEndpoint
+from rollout.sources.live_autoscale import ArmAutoscale
 from rollout.split import Split
 from tests.integration.rehearsal import MODEL, Azure, Stack
 from tests.rollout.record.rollouts import started
@@ -54,7 +56,7 @@ class NoRepository:
     def sync(self) -> str | None:
         return None
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         """Nothing to do."""
 
 
@@ -81,6 +83,7 @@ class Rollout:
                 engine=PatientEngine(engine, locks, clock, urn, self.said.append),
                 locks=locks,
                 azure=ArmEndpoint(ArmOperations(self.said.append, 60), self.stack.endpoint_id),
+                autoscale=ArmAutoscale(ArmOperations(self.said.append, 60), self._setting_id),
                 stack_file=self.file,
                 repository=NoRepository(),
                 clock=clock,
@@ -88,6 +91,9 @@ class Rollout:
                 say=self.said.append,
             )
         )
+
+    def _setting_id(self, deployment: str) -> str:
+        return self.stack.names.autoscale_id(self.stack.names.endpoint(MODEL), deployment)
 
     def make(self, order: Order) -> Changed:
         return self.change.make(self.record, order, None)

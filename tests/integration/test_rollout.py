@@ -13,18 +13,11 @@ import pytest
 
 from endpoint_client.load import Load
 from rehearsal.faults import add_fault
-from tests.integration.drill import callers, weights_that_were_set
+from tests.integration.drill import PLAN, callers, weights_that_were_set
 from tests.integration.rehearsal import MODEL, SLUICE, Azure, Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
-
-PLAN = {
-    "steps": [{"weight": weight, "bake": "5s"} for weight in (10, 50, 100)],
-    "gates": {"error_rate": {"max": 0.02, "vs_stable": 1.5}},
-    "min_requests": 20,
-}
-RATE = 30.0
 
 
 @pytest.fixture
@@ -37,7 +30,7 @@ def stack(simulated_azure: Azure) -> Stack:
 
 @pytest.fixture
 def load(stack: Stack) -> Iterator[Load]:
-    with callers(stack, RATE) as load:
+    with callers(stack) as load:
         yield load
 
 

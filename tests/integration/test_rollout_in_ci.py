@@ -1,6 +1,5 @@
 """A rollout in pipelines, as docs/rollouts.md describes it: each run is a fresh clone, and the push is the lock."""
 
-import asyncio
 import http.server
 import json
 import subprocess
@@ -13,16 +12,16 @@ from typing import Any
 import pytest
 
 from endpoint_client.load import Load
-from endpoint_client.request_file import read_bodies
+from tests.integration.drill import callers
 from tests.integration.rehearsal import MODEL, ROOT, SLUICE, Azure, Stack, copy_project
 
 pytestmark = pytest.mark.integration
 
 PLAN = {
     "steps": [
-        {"weight": 10, "bake": "5s"},
-        {"weight": 50, "bake": "5s", "approve": True},
-        {"weight": 100, "bake": "5s"},
+        {"weight": 10, "bake": "4s"},
+        {"weight": 50, "bake": "4s", "approve": True},
+        {"weight": 100, "bake": "4s"},
     ],
     "gates": {"error_rate": {"max": 0.02, "vs_stable": 1.5}},
     "min_requests": 20,
@@ -63,17 +62,8 @@ def github() -> Iterator[str]:
 
 @pytest.fixture
 def load(simulated_azure: Azure) -> Iterator[Load]:
-    """Callers, who never pause."""
-    stack = Stack(simulated_azure, "dev")
-    uri, key = stack.target()
-    server = simulated_azure.home.require_server()
-    bodies = read_bodies(ROOT / "models" / MODEL / "sample-request.json")
-    load = Load(uri.replace(server.https, server.http), bodies, key=key, rate=30.0)
-    thread = threading.Thread(target=lambda: asyncio.run(load.run()), daemon=True)
-    thread.start()
-    yield load
-    load.stop()
-    thread.join()
+    with callers(Stack(simulated_azure, "dev")) as load:
+        yield load
 
 
 @dataclass

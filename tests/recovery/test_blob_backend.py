@@ -1,5 +1,6 @@
 """Locks in a container, read from the local Azure's blob service with the caller's own login."""
 
+import functools
 import os
 import uuid
 from collections.abc import Iterator
@@ -86,8 +87,8 @@ def test_a_pipelines_old_lock_of_another_host_goes_and_a_young_one_is_waited_for
     state.lock("a", pid=1, host="fv-az1", user="runner", taken=TAKEN)
     said: list[str] = []
     for minutes, gone in ((164, False), (166, True)):
-        now = TAKEN.timestamp() + minutes * 60
-        locks = StackLocks(state.engine, said.append, LockRule(165 * 60, now=lambda at=now: at))  # type: ignore[misc]
+        rule = LockRule(165 * 60, now=functools.partial(float, TAKEN.timestamp() + minutes * 60))
+        locks = StackLocks(state.engine, said.append, rule)
         if gone:
             assert locks.remove_dead()
         else:

@@ -83,7 +83,9 @@ def test_the_advice_says_when_a_pipelines_lock_dies_and_why_a_persons_does_not()
     said = after(0).advice(elsewhere("ann"), "dev")
     assert said.startswith("ann is not a user of pipelines (SLUICE_CI_USERS: AzDevOps, runner, vsts)")
     assert "pulumi cancel --stack dev" in said
-    assert after(0, dead_after=None).advice(elsewhere(), "dev").startswith("Look there; ")
+    assert after(0, dead_after=None).advice(elsewhere("ann"), "dev").startswith("Look there; ")
+    assert "--dead-after 165m" in after(0, dead_after=None).advice(elsewhere(), "dev")
+    assert "--dead-after" not in after(0, dead_after=None).advice(elsewhere("ann"), "dev")
 
 
 def test_a_lock_is_read_as_the_cli_writes_it() -> None:

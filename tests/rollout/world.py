@@ -6,24 +6,27 @@ rollout's design (the numbers are those of `tests/rollout/test_crashes.py`).
 
 from __future__ import annotations
 
+import copy
+import json
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from command_errors import UnavailableError, WaitingError
+from command_errors import UnavailableError, UsageError, WaitingError
 from endpoint_state import LiveDeployment, LiveEndpoint
 from rollout.change.engine_lock import PatientEngine
+from rollout.change.instance_change import InstanceChange
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
-from rollout.decision.order import Changed, Ending
 from rollout.errors import EngineFailed, EngineLocked, Overtaken
 from rollout.events import ENDPOINT_TYPE, Change, Outcome, Preview
 from rollout.evidence.intervals import Counts, Interval
+from rollout.instances import DeploymentEdit, Floor, Removal, floor_of
 from rollout.people.actor import Actor
-from rollout.ports import Declared, Floor, Message, Probed, Reading
+from rollout.ports import Declared, Message, Probed, Reading
 from rollout.record.chain import Chain, Owner
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
@@ -34,6 +37,7 @@ from rollout_config import PlanSettings
 from tests.rollout.record.rollouts import BLUE, PLAN, T0, started
 
 NAME = "fraud-detection-prod-0a1b2c"
+AUTOSCALE, DEPLOYMENT = "azure-native:monitor:AutoscaleSetting", "azure-native:machinelearningservices:OnlineDeployment"
 GRAIN, SETTLE, RPM = 60, 120, 600
 QUICK = PlanSettings.from_values(
     {
@@ -78,6 +82,8 @@ class FakeAzure:
     routing_lag: int = 0
     updating_until: int = 0
     unreachable: bool = False
+    autoscale: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The numbers of each autoscale setting."""
     changed_by: str = "sluice"
     auth_mode: str = "key"
     glass: int = 0
@@ -103,6 +109,11 @@ class FakeAzure:
             changed_by=self.changed_by,
             changed_at="2026-11-27T14:03:00Z",
         )
+
+    def numbers(self, deployment: str) -> dict[str, int] | None:
+        if self.unreachable:
+            raise UnavailableError("Azure did not answer")
+        return self.autoscale.get(deployment)
 
     def set_split(self, split: Split) -> None:
         self.glass += 1
@@ -179,9 +190,33 @@ class FakeFile:
     split: Split = BLUE
     stable: str | None = "blue"
     writes: list[Split] = field(default_factory=list)
+    deployments: dict[str, dict[str, int]] = field(default_factory=lambda: {"blue": {}, "green": {}})
 
     def read(self) -> Declared:
-        return Declared(split=self.split, stable=self.stable, deployments=frozenset({"blue", "green"}))
+        return Declared(split=self.split, stable=self.stable, deployments=self.deployments)
+
+    def numbers(self, deployment: str) -> dict[str, int] | None:
+        return self.deployments.get(deployment)
+
+    def text(self) -> str:
+        return json.dumps(self.deployments)
+
+    def with_edit(self, text: str, edit: DeploymentEdit) -> str:
+        deployments = json.loads(text)
+        if isinstance(edit, Removal):
+            deployments.pop(edit.deployment, None)
+            return json.dumps(deployments)
+        found = deployments[edit.deployment]
+        for path, number in edit.to.items():
+            if found.get(path) not in (number, edit.start[path]):
+                raise UsageError(f"{path} is {found.get(path)}, the rollout expects {edit.start[path]}")
+            found[path] = number
+        return json.dumps(deployments)
+
+    def apply(self, edit: DeploymentEdit) -> None:
+        self.point(24)
+        self.deployments = json.loads(self.with_edit(self.text(), edit))
+        self.point(25)
 
     def write(self, split: Split, stable: str | None = None) -> None:
         self.point(3)
@@ -197,6 +232,7 @@ class Remote:
     record: bytes = b""
     split: Split = BLUE
     stable: str | None = "blue"
+    deployments: str = ""
 
 
 @dataclass
@@ -216,7 +252,7 @@ class FakeRepository:
         self.base = self.remote.record
         return self.remote.record.decode() or None
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         with self.one_at_a_time:
             if not self.path.exists():
                 return
@@ -224,14 +260,17 @@ class FakeRepository:
                 if patient:
                     self.path.write_bytes(self.remote.record)
                     self.file.split, self.file.stable = self.remote.split, self.remote.stable
+                    self.file.deployments = json.loads(self.remote.deployments)
                     self.base = self.remote.record
                 raise Overtaken("another runner pushed this rollout's next event first")
             self.on_push()
-            self.point(5)
+            self.point(5 if edit is None else 22)
+            if edit is not None:
+                self.remote.deployments = self.file.with_edit(self.remote.deployments, edit)
             content = self.path.read_bytes()
             self.remote.record = self.base = content[: content.rfind(b"\n") + 1]
             self.remote.split, self.remote.stable = self.file.split, self.file.stable
-            self.point(6)
+            self.point(6 if edit is None else 23)
 
 
 @dataclass
@@ -265,47 +304,121 @@ class FakeEngine:
     ups: int = 0
     state: Split = BLUE
     """What it believes Azure has."""
+    deployments: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The instance counts in its state."""
+    protected: set[str] = field(default_factory=lambda: {"blue"})
 
     def preview(self, *, refresh: bool = False, targets: Sequence[str] = ()) -> Preview:
         if self.faults[:1] == ["pending"] and not targets:
             self.faults.pop(0)
-            return Preview(changes=(*self._changes(), change("azure-native:insights:MetricAlert", "alert", {})))
-        return Preview(changes=self._changes())
+            return Preview(changes=(*self._changes(targets), change("azure-native:insights:MetricAlert", "alert", {})))
+        return Preview(changes=self._changes(targets))
 
     def up(self, *, skip_preview: bool = True, refresh: bool = False, targets: Sequence[str] = ()) -> Outcome:
         self.ups += 1
         clock = self.azure.clock
         if self.locks.holder() is not None:
             raise EngineLocked("the stack is currently locked by 1 lock(s)")
-        self.point(7)
+        weights = not targets or any(ENDPOINT_TYPE in target for target in targets)
+        if weights:
+            self.point(7)
+        if not weights or not targets:
+            self.point(26)
         clock.time = max(clock.time, min(self.azure.updating_until, clock.time + 3600))
         clock.sleep(5)
         fault = self.faults.pop(0) if self.faults else None
         if fault == "locked":
             self.locks.until = clock.now() + 90
             raise EngineLocked("the stack is currently locked by 1 lock(s)")
-        if fault == "failed":
+        if fault == "failed" and weights:
             self.azure.state = "Failed"
         if fault in {"429", "409", "500", "failed"} or clock.now() < self.azure.updating_until:
             raise EngineFailed(f"the update failed: {fault or 409}")
-        if refresh:
+        if refresh and weights:
             self.state = self.azure.split
-        changes = self._changes()
-        if changes or self.azure.state == "Failed":
+        if refresh:
+            for name, numbers in self.azure.autoscale.items():
+                if name in self._declared(targets):
+                    self.deployments[name] = {**self.deployments[name], **numbers}
+        changes = self._changes(targets)
+        if weights and (self._weights() or self.azure.state == "Failed"):
             self.azure.state = "Succeeded"
             self.azure.put(self.file.split)
+        for each in changes:
+            self._make(each)
+        if not targets and not changes:
+            self.protected = set(self.file.split.traffic)
         if fault == "lost":
             self.azure.updating_until = clock.now() + 40
             raise EngineFailed("the connection was lost")
-        self.state = self.file.split
-        self.point(8)
+        if weights:
+            self.state = self.file.split
+        if weights:
+            self.point(8)
+        if not weights or not targets:
+            self.point(28)
+        self.deployments = {**self.deployments, **copy.deepcopy(self._declared(targets))}
+        for name in set(self.deployments) - set(self.file.deployments):
+            del self.deployments[name]
         return Outcome(done=changes)
 
-    def _changes(self) -> tuple[Change, ...]:
+    def _declared(self, targets: Sequence[str]) -> dict[str, dict[str, int]]:
+        found = self.file.deployments
+        return {name: found[name] for name in found if not targets or any(f"-{name}-" in target for target in targets)}
+
+    def _make(self, change: Change) -> None:
+        """What one change does in Azure. Autoscale acts at once: out to its minimum."""
+        name = next((one for one in ("blue", "green") if f"-{one}-" in f"{change.name}-"), "")
+        live = self.azure.deployments.get(name)
+        if change.type == AUTOSCALE and change.op == "update" and live is not None:
+            self.azure.autoscale[name] = scale_of(self.file.deployments[name])
+            least = self.azure.autoscale[name]["autoscale.min"]
+            self.azure.deployments[name] = replace(live, instances=max(live.instances or 0, least))
+        elif change.type == DEPLOYMENT and change.op == "update" and live is not None:
+            self.azure.deployments[name] = replace(live, instances=self.file.deployments[name]["instances"])
+        elif change.type == DEPLOYMENT and change.op == "delete":
+            if name in self.protected or self.azure.split.carries(name):
+                raise EngineFailed(f"{name} is protected")
+            self.azure.deployments.pop(name, None)
+        elif change.op == "delete":
+            self.azure.autoscale.pop(name, None)
+
+    def _changes(self, targets: Sequence[str]) -> tuple[Change, ...]:
+        """The changes, of the targets only if there are any, as the engine matches them."""
+        found = [*self._weights(), *self._instances()]
+        return tuple(one for one in found if not targets or any(target.endswith(f"::{one.name}") for target in targets))
+
+    def _instances(self) -> Iterator[Change]:
+        for name, before in self.deployments.items():
+            declared = self.file.deployments.get(name)
+            resource = f"fraud-detection-{name}"
+            if declared is None:
+                if "autoscale.min" in before:
+                    yield replace(change(AUTOSCALE, f"{resource}-autoscale-setting", {}), op="delete")
+                yield replace(change(DEPLOYMENT, f"{resource}-deployment", {}), op="delete")
+            elif "autoscale.min" in declared and scale_of(declared) != scale_of(before):
+                inputs, old = {"profiles": profiles_of(declared)}, {"profiles": profiles_of(before)}
+                made = change(AUTOSCALE, f"{resource}-autoscale-setting", inputs)
+                yield replace(made, old_inputs=old, diffs=("profiles[0].capacity.minimum",))
+            elif "autoscale.min" not in declared and declared.get("instances") != before.get("instances"):
+                made = change(DEPLOYMENT, f"{resource}-deployment", {"sku": {"capacity": declared["instances"]}})
+                yield replace(made, diffs=("sku.capacity",))
+
+    def _weights(self) -> tuple[Change, ...]:
         to = self.file.split
         properties = {"traffic": dict(to.traffic), "mirrorTraffic": dict(to.mirror)}
         inputs = {"endpointName": NAME, "properties": properties}
         return () if to == self.state else (change(ENDPOINT_TYPE, "fraud-detection-endpoint", inputs),)
+
+
+def scale_of(numbers: dict[str, int]) -> dict[str, int]:
+    return {path: number for path, number in numbers.items() if path.startswith("autoscale.")}
+
+
+def profiles_of(numbers: dict[str, int]) -> list[dict[str, Any]]:
+    """The one profile of an autoscale setting, as the engine has it."""
+    names = {"minimum": "min", "maximum": "max", "default": "default"}
+    return [{"name": "default", "capacity": {key: str(numbers[f"autoscale.{one}"]) for key, one in names.items()}}]
 
 
 def change(type_: str, name: str, inputs: Mapping[str, Any]) -> Change:
@@ -321,34 +434,30 @@ class PointedJournal(Journal):
         self.point = point
 
     def append(self, kind: Kind, data: Mapping[str, Any]) -> Event:
-        for number in {Kind.INTENT: (1, 2), Kind.APPLIED: (10,)}.get(kind, ()):
+        done = dict.fromkeys((Kind.RESERVED, Kind.RETURNED, Kind.RETIRED), (29,))
+        begun = dict.fromkeys((Kind.RESERVING, Kind.RETIRING), (20,))
+        for number in {Kind.INTENT: (1, 2), Kind.APPLIED: (10,), **begun, **done}.get(kind, ()):
             self.point(number)
         event = super().append(kind, data)
-        for number in {Kind.INTENT: (3,), Kind.APPLIED: (11,), Kind.BREAK_GLASS: (14,)}.get(kind, ()):
+        after = {**dict.fromkeys(begun, (21,)), **dict.fromkeys(done, (30,))}
+        for number in {Kind.INTENT: (3,), Kind.APPLIED: (11,), Kind.BREAK_GLASS: (14,), **after}.get(kind, ()):
             self.point(number)
         return event
 
 
 @dataclass
 class FakeCapacity:
+    file: FakeFile
     too_small: str | None = None
-    raised: list[Floor] = field(default_factory=list)
-    retired: list[tuple[str, str]] = field(default_factory=list)
-    wanted: Floor | None = None
+    no_floor: str | None = None
 
     def problem(self, split: Split) -> str | None:
         return self.too_small
 
-    def floor(self, stable: str) -> Floor | None:
-        return self.wanted
-
-    def set_floor(self, floor: Floor) -> Changed:
-        self.raised.append(floor)
-        return Changed(ending=Ending.APPLIED)
-
-    def retire(self, deployment: str, how: str) -> Changed:
-        self.retired.append((deployment, how))
-        return Changed(ending=Ending.APPLIED)
+    def floor(self, stable: str, live: LiveEndpoint) -> Floor | None:
+        if self.no_floor is not None:
+            raise UsageError(self.no_floor)
+        return floor_of(stable, self.file.deployments[stable], live.deployments[stable].instances or 0)
 
 
 @dataclass
@@ -376,6 +485,7 @@ class Room:
         azure: FakeAzure | None = None,
         remote: Remote | None = None,
         at: int = T0,
+        deployments: dict[str, dict[str, int]] | None = None,
         **start: Any,
     ) -> None:
         """`at`: when it was started; `start`: fields of its first event."""
@@ -384,12 +494,16 @@ class Room:
         self.metrics = FakeMetrics(self.azure, bad)
         self.path = folder / "rollouts" / "prod" / "fraud-detection" / "20261127T140000Z-green.jsonl"
         self.file = FakeFile(folder / "Pulumi.prod.yaml", self._point)
-        self.remote = remote or Remote()
+        if deployments is not None:
+            self.file.deployments = deployments
+            self.azure.autoscale = {name: scale_of(one) for name, one in deployments.items() if scale_of(one)}
+        self.remote = remote or Remote(deployments=self.file.text())
         self.repository = FakeRepository(self.remote, self.path, self.file, point=self._point)
         self.locks = FakeLocks(self.clock)
         self.engine = FakeEngine(self.azure, self.file, self.locks, self._point)
+        self.engine.deployments = copy.deepcopy(self.file.deployments)
         self.said: list[str] = []
-        self.capacity = FakeCapacity()
+        self.capacity = FakeCapacity(self.file)
         self.probes = FakeProbes(self.clock)
         self.crash_at: int | None = None
         self.ticks: list[Tick] = []
@@ -410,6 +524,7 @@ class Room:
             engine=PatientEngine(self.engine, self.locks, self.clock, urn, self.said.append),
             locks=self.locks,
             azure=self.azure,
+            autoscale=self.azure,
             stack_file=self.file,  # type: ignore[arg-type]  # in memory
             repository=self.repository,
             clock=self.clock,
@@ -424,6 +539,7 @@ class Room:
             stack_file=self.file,
             repository=self.repository,
             change=WeightChange(tools),
+            instances=InstanceChange(tools),
             clock=self.clock,
         )
         self.controller = Controller(self.journal, self.world, OWNER)
@@ -433,6 +549,7 @@ class Room:
         self.path.write_bytes(self.remote.record)
         self.repository.base = self.remote.record
         self.file.split, self.file.stable = self.remote.split, self.remote.stable
+        self.file.deployments = json.loads(self.remote.deployments)
         self.boot()
 
     @property
@@ -468,6 +585,8 @@ class Room:
         assert self.state.open_intent is None
         assert self.remote.record == self.path.read_bytes()
         assert self.remote.split == self.file.split
+        assert json.loads(self.remote.deployments) == self.file.deployments == self.engine.deployments
+        assert self.engine.preview().is_empty
         assert not self.journal.chain.broken
         assert self.state == Journal(Chain(self.path), self.clock).state
 

@@ -61,6 +61,10 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
         f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000001",
         {"properties": {"principalId": "p", "roleDefinitionId": ROLE}},
     ),
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": (
+        f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/uai1/federatedIdentityCredentials/github",
+        {"properties": {"issuer": "https://i", "subject": "s", "audiences": ["a"]}},
+    ),
     ML: (f"{PROVIDERS}/{ML}/ws2", HERE | SYSTEM | {"properties": REFERENCES}),
     f"{ML}/onlineEndpoints": (f"{WORKSPACE}/onlineEndpoints/other", HERE | {"properties": {"authMode": "Key"}}),
     f"{ML}/onlineEndpoints/deployments": (f"{ENDPOINT}/deployments/other", HERE | {"properties": MANAGED}),
@@ -120,6 +124,7 @@ PARENTS = (
     f"{NETWORK}/privateEndpoints",
     f"{NETWORK}/privateDnsZones",
     f"{ML}/batchEndpoints",
+    "Microsoft.ManagedIdentity/userAssignedIdentities",
 )
 
 

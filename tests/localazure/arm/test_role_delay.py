@@ -64,9 +64,9 @@ def test_the_right_of_the_caller_is_late_too(arm_with):
     arm.make_workspace()
     arm.grant(identity.CALLER_OBJECT_ID, STORAGE, BLOB_READER)
     account = arm.plane.store.get(STORAGE)
-    assert not arm.plane.caller_may_use_blobs(account, write=False)
+    assert not arm.plane.caller_may_use_blobs(account, write=False, token="")
     arm.now += 60
-    assert arm.plane.caller_may_use_blobs(account, write=False)
+    assert arm.plane.caller_may_use_blobs(account, write=False, token="")
 
 
 @pytest.mark.parametrize("given", ["-1", "soon", "3601", "nan"])

@@ -101,6 +101,16 @@ registry = containerregistry.Registry(
     **parent,
 )
 identity = managedidentity.UserAssignedIdentity("identity", resource_name_="id-every", **parent)
+for branch in ("main", "release"):  # at once, which Azure refuses and the provider repeats
+    managedidentity.FederatedIdentityCredential(
+        f"federated-{branch}",
+        federated_identity_credential_resource_name=f"github-{branch}",
+        resource_name_=identity.name,
+        issuer="https://token.actions.githubusercontent.com",
+        subject=f"repo:octo/models:ref:refs/heads/{branch}",
+        audiences=["api://AzureADTokenExchange"],
+        **parent,
+    )
 pull = f"/subscriptions/{caller.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
 for role, name, scope in (
     ("7f951dda-4ed3-4680-a7ca-43fe172d538d", "pull", registry.id),

@@ -13,6 +13,7 @@ import pytest
 from localazure.provider import install, servicer
 from localazure.provider.arm_client import ArmClient, Surroundings
 from localazure.provider.errors import UnreachableError, arm_error
+from localazure.provider.login import ManagedIdentity
 from localazure.provider.servicer import services
 from tests.localazure.provider.conftest import messages
 from tests.waiting import HANGS, wait_until
@@ -95,7 +96,7 @@ def test_a_plugin_whose_local_azure_is_down_says_how_to_start_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     base = f"http://127.0.0.1:{port}"
-    client = ArmClient(Surroundings(base, None, f"{base}/msi/token", "header"))
+    client = ArmClient(Surroundings(base, None, f"{base}/msi/token", ManagedIdentity(f"{base}/msi/token", "header")))
     with pytest.raises(UnreachableError, match=r"does not answer: .* Run `sluice local start`"):
         client.get("/subscriptions/s", "1")
 

@@ -9,6 +9,7 @@ import pytest
 
 from exit_codes import ExitCode
 from rollout.decision.order import Ending
+from rollout.instances import DeploymentEdit
 from rollout.ports import Message
 from rollout.repository.clone import Clone
 from rollout.repository.working_tree import WorkingTree
@@ -29,9 +30,9 @@ class Steps:
     def sync(self) -> str | None:
         return self.clone.sync()
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         self.world.step("push")
-        self.clone.publish(message, patient=patient)
+        self.clone.publish(message, patient=patient, edit=edit)
         self.world.step("pushed")
 
 

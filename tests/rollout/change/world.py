@@ -17,6 +17,7 @@ from rollout.decision.order import Outcome as RolloutOutcome
 from rollout.declaration.stack_file import StackFile
 from rollout.errors import EngineFailed
 from rollout.events import ENDPOINT_TYPE, Change, Outcome, Preview
+from rollout.instances import DeploymentEdit
 from rollout.people.actor import Actor
 from rollout.ports import Message, Repository
 from rollout.record.chain import Chain
@@ -83,6 +84,9 @@ class Azure:
             raise self.errors.pop(0)
         traffic, mirror = self.split.traffic, self.split.mirror
         return LiveEndpoint(name=NAME, provisioning_state=self.state, auth_mode="Key", traffic=traffic, mirror=mirror)
+
+    def numbers(self, deployment: str) -> dict[str, int] | None:
+        return None
 
     def set_split(self, split: Split) -> None:
         if self.put_errors:
@@ -239,6 +243,7 @@ class World:
                 engine=engine,
                 locks=self.locks,
                 azure=self.azure,
+                autoscale=self.azure,
                 stack_file=self.file,
                 repository=self.repository,
                 clock=self.clock,
@@ -259,7 +264,7 @@ class World:
     def sync(self) -> str | None:
         return self.remote.record.decode()
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         self.remote.patience.append(patient)
         if patient:
             self.step("push")

@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 
 from rollout.decision.acts import (
     Act,
+    AdoptFloor,
     AskApproval,
     BreakGlass,
     Confirm,
     End,
+    GiveBack,
     HoldFor,
     Move,
     Reconcile,
     Release,
     Reserve,
+    RestoreFloor,
     Resume,
     Retire,
     Verified,
@@ -31,7 +34,7 @@ from rollout.decision.decide import decide
 from rollout.decision.order import Direction, Intent, Order, Outcome
 from rollout.decision.situation import Drift, DriftKind, Evidence, Standing
 from rollout.evidence.intervals import GateResult, Verdict
-from rollout.ports import Floor
+from rollout.instances import Floor
 from rollout.record.state import Back, Ended, Hold, HoldKind, Phase, Probes, RolloutState
 from rollout.split import Split, split_at
 from rollout_config import PlanSettings
@@ -48,6 +51,7 @@ STEPS = PlanSettings.from_values(
     }
 )
 TENTH = split_at(BLUE, "green", STEPS.steps[1])
+FLOOR = Floor(deployment="blue", minimum=5, was={"autoscale.min": 3}, now={"autoscale.min": 5})
 ELSEWHERE = Split(traffic={"blue": 71, "green": 29})
 
 
@@ -260,12 +264,40 @@ def test_probes_that_fail_end_a_rollout_that_moved_nothing() -> None:
 
 
 def test_the_stable_colour_keeps_its_instances_until_the_end() -> None:
-    floor = Floor(deployment="blue", minimum=5, was=3)
     reserving = at_step(-1, floor_settled=False)
-    assert decided(reserving, floor=floor) == Reserve(floor=floor)
+    assert decided(reserving, floor=FLOOR) == Reserve(floor=FLOOR)
+    assert decided(reserving) == Reserve(floor=None)
     ended = Ended(at=NOON, outcome=Outcome.ROLLED_BACK, reason="")
-    over = at_step(-1, ended=ended, reserved={"deployment": "blue", "minimum": 5, "was": 3})
-    assert decided(over) == Reserve(floor=Floor(deployment="blue", minimum=3, was=3))
+    assert decided(at_step(-1, ended=ended, reserved=FLOOR)) == GiveBack(floor=FLOOR)
+
+
+def test_a_floor_that_was_begun_goes_on_whatever_autoscale_has_chosen_since() -> None:
+    begun = at_step(-1, floor_settled=False, reserved=FLOOR)
+    assert decided(begun) == Reserve(floor=FLOOR)
+    failing = replace(begun, reserve_failures=3)
+    held = decided(failing)
+    assert isinstance(held, HoldFor)
+    assert held.kind is HoldKind.ENGINE
+
+
+def test_a_floor_that_cannot_be_raised_holds_before_the_first_weight() -> None:
+    held = decided(at_step(-1, floor_settled=False), floor_problem="autoscale is an anchor with an alias")
+    assert held == HoldFor(kind=HoldKind.INCONCLUSIVE, reason="autoscale is an anchor with an alias")
+
+
+def test_an_edited_floor_is_drift_that_a_person_answers() -> None:
+    drift = (Drift(kind=DriftKind.FLOOR, text="the stack file was edited"),)
+    state = at_step(0, reserved=FLOOR)
+    held = decided(state, drift=drift)
+    assert isinstance(held, HoldFor)
+    assert held.kind is HoldKind.DRIFT
+    hold = Hold(kind=HoldKind.DRIFT, reason="", since=NOON)
+    restore = replace(state, drift_answer="restore", held=hold)
+    assert decided(restore, drift=drift) == RestoreFloor(floor=FLOOR)
+    adopt = replace(state, drift_answer="adopt", held=hold)
+    assert decided(adopt, drift=drift, numbers={"autoscale.min": 4}) == AdoptFloor(floor=None)
+    back = replace(state, back=Back(outcome=Outcome.ROLLED_BACK, why="no"))
+    assert isinstance(decided(back, drift=drift), Move)
 
 
 def test_after_the_window_the_old_colour_is_retired_once() -> None:

@@ -42,7 +42,7 @@ def live(split: Split = TENTH, state: str = "Succeeded", **deployments: Any) -> 
 
 
 def declared(split: Split = TENTH, stable: str | None = "blue", *names: str) -> Declared:
-    return Declared(split=split, stable=stable, deployments=frozenset(names or ("blue", "green")))
+    return Declared(split=split, stable=stable, deployments={name: {} for name in names or ("blue", "green")})
 
 
 def test_where_all_agree_nothing_differs() -> None:

@@ -347,3 +347,23 @@ def test_a_record_is_summed_up_by_its_first_and_its_last_event() -> None:
     assert done is not None
     assert (done.outcome, done.content) == ("done", "green-content")
     assert PastRollout.of([]) is None
+
+
+@pytest.mark.parametrize(("given_back", "refused"), [(False, True), (True, False)])
+def test_a_floor_that_the_last_rollout_has_not_given_back_comes_first(given_back: bool, refused: bool) -> None:
+    colours = {"amber": {"release": "r", "content": "amber-content"}}
+    floor = {"deployment": "blue", "minimum": 8, "was": {"autoscale.min": 3}, "now": {"autoscale.min": 8}}
+    told = [
+        (Kind.STARTED, {"id": "20261127T120000Z-amber", "colour": "amber", "colours": colours}),
+        (Kind.RESERVED, floor),
+        (Kind.ENDED, {"outcome": "rolled_back"}),
+        *([(Kind.RETURNED, {"deployment": "blue", "values": {}, "left": []})] if given_back else []),
+    ]
+    past = PastRollout.of([Event(seq=seq, at=NOON, kind=kind, data=data) for seq, (kind, data) in enumerate(told)])
+    assert past is not None
+    facts = replace(READY, past=[past])
+    if not refused:
+        start(facts, StartRequest(actor=Actor(name="ada")), now=NOON, grain=60, commit=None)
+        return
+    with pytest.raises(StartRefused, match="has not given back the autoscale floor of blue"):
+        start(facts, StartRequest(actor=Actor(name="ada")), now=NOON, grain=60, commit=None)

@@ -22,7 +22,10 @@ def whole_story() -> Story:
     story = Story()
     story.at(1, Kind.PROBED, sent=20, start=T0, disagreement=0.0, problem=None)
     story.at(2, Kind.VERIFIED, counted=20, settle=120, skipped=False)
-    story.at(3, Kind.RESERVED, deployment="blue", minimum=5, was=3)
+    floor = {"deployment": "blue", "minimum": 5, "was": {"autoscale.min": 3}, "now": {"autoscale.min": 5}}
+    story.at(3, Kind.RESERVING, **floor)
+    story.at(4, Kind.RESERVE_FAILED, reason="429")
+    story.at(5, Kind.RESERVED, **floor)
     story.move(10, 0, applied=20)
     story.at(90, Kind.EVIDENCE, intervals=[interval(0), interval(60)], results={})
     story.at(95, Kind.OBSERVED, step=0, shares={"green": 0.1}, requests=60, chance=0.9)
@@ -47,7 +50,7 @@ def whole_story() -> Story:
     story.at(410, Kind.BREAK_GLASS, by="sluice", why="the backend is locked", weights=BLUE.as_values())
     story.at(500, Kind.RECONCILED)
     story.at(501, Kind.ENDED, outcome="rolled_back", reason="green failed 9 of 31", requests=31, errors=9)
-    story.at(502, Kind.RESERVED, deployment="blue", minimum=3, was=3)
+    story.at(502, Kind.RETURNED, deployment="blue", values={"autoscale.min": 3}, left=[])
     return story
 
 
@@ -56,7 +59,7 @@ def after(story: Story, seconds: int) -> RolloutState:
 
 
 def test_every_kind_of_event_but_the_late_ones_is_in_the_story() -> None:
-    late = {Kind.REJECTED, Kind.ROLLBACK_REQUESTED, Kind.RETIRED}
+    late = {Kind.REJECTED, Kind.ROLLBACK_REQUESTED, Kind.RETIRING, Kind.RETIRED}
     assert {event.kind for event in whole_story().events} == set(Kind) - late
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from command_errors import UsageError
 from rollout.errors import Overtaken, PushRefused, PushUnanswered
+from rollout.instances import DeploymentEdit, Removal
 from rollout.ports import Message, Repository
 from rollout.repository.best_effort import BestEffort
 from tests.rollout.repository.clones import Remote
@@ -24,7 +25,7 @@ class Failing:
     def sync(self) -> str | None:
         raise self.error
 
-    def publish(self, message: Message, *, patient: bool = True) -> None:
+    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
         raise self.error
 
 
@@ -38,6 +39,17 @@ def test_what_fails_is_told_and_goes_on(error: Exception) -> None:
         f"the way back goes on; what others pushed is not known: {error}",
         f"the way back goes on; not pushed: {error}",
     ]
+
+
+def test_an_edit_of_a_deployment_is_no_part_of_the_way_back_and_is_not_swallowed() -> None:
+    def closed() -> Repository:
+        raise UsageError("no branch")
+
+    edit = Removal(deployment="blue")
+    with pytest.raises(PushRefused):
+        BestEffort(lambda: Failing(PushRefused("protected")), lambda text: None).publish(MESSAGE, edit=edit)
+    with pytest.raises(UsageError, match="the stack file cannot be committed: no branch"):
+        BestEffort(closed, lambda text: None).publish(MESSAGE, edit=edit)
 
 
 def test_a_clone_that_cannot_be_opened_commits_nothing(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Whether the instances suffice for a split, and whether the stable colour keeps its own."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from command_errors import UsageError
 from endpoint_state import LiveDeployment, LiveEndpoint
-from rollout.decision.order import Ending
-from rollout.ports import Floor
+from rollout.declaration.stack_file import StackFile
 from rollout.sources.azure_monitor import AzureMonitor
 from rollout.sources.capacity import Bounds, DeclaredCapacity
 from rollout.split import Split
@@ -26,34 +27,53 @@ class Monitor:
 
 
 @dataclass
-class Azure:
-    """An endpoint whose blue has so many instances."""
+class Autoscale:
+    """The settings in Azure."""
 
-    instances: int | None
+    found: dict[str, int] | None = None
 
-    def endpoint(self) -> LiveEndpoint | None:
-        blue = LiveDeployment(name="blue", provisioning_state="Succeeded", instances=self.instances)
-        return LiveEndpoint(name="e", provisioning_state="Succeeded", auth_mode="key", deployments={"blue": blue})
-
-    def set_split(self, split: Split) -> None:
-        raise AssertionError
+    def numbers(self, deployment: str) -> dict[str, int] | None:
+        return self.found
 
 
-SCALED = Bounds(most=4, least=2, requests_per_instance=600)
+SCALED = Bounds(most=4, requests_per_instance=600)
+STACK = """\
+config:
+  sluice:endpoints:
+    fraud-detection:
+      deployments:
+        blue: {autoscale: {min: 2, max: 4, default: 2}}
+        fixed: {instances: 3}
+        base: {autoscale: &base {min: 2, max: 4, default: 2}}
+        shared: {autoscale: *base}
+"""
 
 
-def capacity(peak: float = 1000, instances: int | None = 3, **bounds: Bounds) -> tuple[DeclaredCapacity, Monitor]:
+def capacity(
+    peak: float = 1000, folder: Path = Path(), found: dict[str, int] | None = None, **bounds: Bounds
+) -> tuple[DeclaredCapacity, Monitor]:
     monitor = Monitor(peak)
-    bounds = bounds or {"blue": SCALED, "green": SCALED}
     made: Any = DeclaredCapacity(
         stack="prod",
         key="fraud-detection",
-        bounds=bounds,
+        bounds=bounds or {"blue": SCALED, "green": SCALED},
         monitor=cast("AzureMonitor", monitor),
-        azure=Azure(instances),
+        stack_file=StackFile(folder / "Pulumi.prod.yaml", "fraud-detection"),
+        autoscale=Autoscale(found),
         now=lambda: 100_000,
     )
     return made, monitor
+
+
+def live(instances: int | None, name: str = "blue") -> LiveEndpoint:
+    blue = LiveDeployment(name=name, provisioning_state="Succeeded", instances=instances)
+    return LiveEndpoint(name="e", provisioning_state="Succeeded", auth_mode="key", deployments={name: blue})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.prod.yaml").write_text(STACK)
+    return tmp_path
 
 
 @pytest.mark.parametrize(("peak", "fits"), [(4800, True), (4801, False)])
@@ -79,26 +99,28 @@ def test_a_colour_whose_capacity_is_not_declared_is_not_judged() -> None:
     assert monitor.asked is None
 
 
-def test_a_stable_colour_above_its_minimum_needs_a_floor() -> None:
-    assert capacity(instances=3)[0].floor("blue") == Floor(deployment="blue", minimum=3, was=2)
+def test_a_stable_colour_above_its_minimum_needs_a_floor(folder: Path) -> None:
+    floor = capacity(folder=folder)[0].floor("blue", live(3))
+    assert floor is not None
+    assert (floor.deployment, floor.minimum) == ("blue", 3)
+    assert floor.now == {"autoscale.min": 3, "autoscale.default": 3}
 
 
 @pytest.mark.parametrize("instances", [2, None])
-def test_a_stable_colour_at_its_minimum_keeps_its_instances(instances: int | None) -> None:
-    assert capacity(instances=instances)[0].floor("blue") is None
+def test_a_stable_colour_at_its_minimum_keeps_its_instances(folder: Path, instances: int | None) -> None:
+    assert capacity(folder=folder)[0].floor("blue", live(instances)) is None
 
 
-def test_a_fixed_number_of_instances_needs_no_floor() -> None:
-    assert capacity(blue=Bounds(most=3))[0].floor("blue") is None
-    assert capacity()[0].floor("unknown") is None
+def test_a_fixed_number_of_instances_needs_no_floor(folder: Path) -> None:
+    declared, _ = capacity(folder=folder)
+    assert declared.floor("fixed", live(5, "fixed")) is None
+    assert declared.floor("unknown", live(5)) is None
 
 
-def test_what_a_person_has_to_declare_is_said_and_nothing_is_changed() -> None:
-    declared, _ = capacity()
-    raised = declared.set_floor(Floor(deployment="blue", minimum=3, was=2))
-    assert (raised.ending, raised.exit_code) == (Ending.REFUSED, 2)
-    assert "Set autoscale.min (and default) to 3" in raised.reason
-    assert "set it back to 2" in raised.reason
-    retired = declared.retire("blue", "scale_down")
-    assert (retired.ending, retired.exit_code) == (Ending.REFUSED, 2)
-    assert "can be retired (scale down)" in retired.reason
+def test_a_floor_that_the_stack_file_cannot_take_is_refused_before_the_start(folder: Path) -> None:
+    with pytest.raises(UsageError, match="is an anchor with an alias"):
+        capacity(folder=folder)[0].floor("shared", live(3, "shared"))
+    of_the_file = {"autoscale.min": 1, "autoscale.max": 5, "autoscale.default": 1}
+    with pytest.raises(UsageError, match=r"Declare autoscale in sluice:endpoints\.fraud-detection\.deployments\.fixed"):
+        capacity(folder=folder, found=of_the_file)[0].floor("fixed", live(3, "fixed"))
+    assert capacity(folder=folder, found=of_the_file)[0].floor("fixed", live(1, "fixed")) is None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rollout.change.instance_change import InstanceChange
 from rollout.change.weight_change import WeightChange
 from rollout.decision.acts import Wait
 from rollout.declaration.stack_file import StackFile
@@ -28,7 +29,7 @@ from tests.rollout.repository.clones import Remote
 from tests.rollout.sources.monitor_answers import definitions, metric, monitor_with
 from tests.rollout.sources.test_live import BLUE as DEPLOYMENT
 from tests.rollout.sources.test_live import ENDPOINT, ID, Arm
-from tests.rollout.world import GRAIN, OWNER, FakeCapacity, FakeClock, FakeProbes
+from tests.rollout.world import GRAIN, OWNER, FakeCapacity, FakeClock, FakeFile, FakeProbes
 
 pytestmark = pytest.mark.slow  # real git
 
@@ -128,10 +129,11 @@ def controller(tmp_path: Path, clock: FakeClock, counted: Counted, monkeypatch: 
         azure=ArmEndpoint(counted.arm, ID),  # type: ignore[arg-type]  # only reads
         metrics=AzureMetrics(monitor, tmp_path, clock.sleep),
         probes=FakeProbes(clock),
-        capacity=FakeCapacity(),
+        capacity=FakeCapacity(FakeFile(tmp_path / "Pulumi.prod.yaml")),
         stack_file=stack,
         repository=Clone(stack, record, push=True, environment=environment),
         change=WeightChange(None),  # type: ignore[arg-type]  # nothing is changed
+        instances=InstanceChange(None),  # type: ignore[arg-type]  # nothing is changed
         clock=clock,
     )
     return Controller(Journal(Chain(record), clock), world, OWNER)

@@ -39,9 +39,27 @@ BLUE, MIXED = {"traffic": {"blue": 100}, "mirror": {}}, {"traffic": {"blue": 90,
         (Kind.RESERVED, {"deployment": "blue", "minimum": None, "was": None}, "reserve: not needed"),
         (
             Kind.RESERVED,
-            {"deployment": "blue", "minimum": 5, "was": 3},
-            "reserve: autoscale minimum of blue 3 → 5",
+            {"deployment": "blue", "minimum": 5, "was": {"autoscale.min": 3}, "now": {"autoscale.min": 5}},
+            "reserve: blue keeps at least 5 instances (autoscale.min 3 → 5)",
         ),
+        (
+            Kind.RESERVING,
+            {"deployment": "blue", "minimum": 5, "was": {"autoscale.min": 3}, "now": {"autoscale.min": 5}},
+            "reserve: raising the floor of blue (autoscale.min 3 → 5)",
+        ),
+        (Kind.RESERVE_FAILED, {"reason": "429"}, "reserve failed: 429"),
+        (
+            Kind.RETURNED,
+            {"deployment": "blue", "values": {"autoscale.min": 3}, "left": []},
+            "floor of blue given back: autoscale.min 3",
+        ),
+        (
+            Kind.RETURNED,
+            {"deployment": "blue", "values": {}, "left": ["autoscale.min of blue stays 4 (before the rollout: 3)"]},
+            "floor of blue given back: nothing; left as somebody else wrote it: autoscale.min of blue stays 4 (before "
+            "the rollout: 3)",
+        ),
+        (Kind.RETIRING, {"how": "scale_down", "deployment": "blue"}, "retiring blue: scale down"),
         (
             Kind.INTENT,
             {"from": BLUE, "to": MIXED, "direction": "forward", "why": "step 1"},

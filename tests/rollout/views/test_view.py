@@ -8,6 +8,7 @@ import pytest
 from exit_codes import ExitCode
 from rollout.decision.order import Outcome
 from rollout.evidence.intervals import Counts, GateResult, Interval, Quantiles, Verdict
+from rollout.instances import Floor
 from rollout.record.state import Back, Ended, Hold, HoldKind, Phase, Span
 from rollout.split import Split
 from rollout.tick.controller import exit_code_of
@@ -152,3 +153,12 @@ def test_scripts_get_the_same_facts_as_values() -> None:
     assert values["evidence"][0]["versus"] == 0.12
     assert (values["metrics_behind"], values["bake"]) == (125, {"seconds": 300, "of": 300})
     assert (values["exit_code"], values["next"]) == (0, "sluice rollout run fraud-detection --stack prod")
+
+
+def test_a_floor_that_is_not_given_back_is_shown_with_the_command_that_does_it() -> None:
+    floor = Floor(deployment="blue", minimum=8, was={"autoscale.min": 3}, now={"autoscale.min": 8})
+    ended = Ended(at=NOON, outcome=Outcome.DONE, reason="every step has passed")
+    state = state_of(phase=Phase.DONE, ended=ended, reserved=floor)
+    shown = plain(picture(Seen(state=state, now=NOON + 60)))
+    assert "the floor of blue is not given back yet (autoscale.min 3 → 8)" in shown
+    assert "sluice rollout step fraud-detection --stack prod" in shown
