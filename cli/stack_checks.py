@@ -10,7 +10,7 @@ from assessment.declaration import DIGEST_DIGITS
 from command_errors import UsageError
 from delivery.blob_storage import BlobStorage
 from delivery.checkout_releases import CheckoutReleases
-from delivery.stack_verification import Check, Declared, verify_colour
+from delivery.stack_verification import Check, Declared, Layer, verify_colour
 from models.errors import ModelError
 from models.loader import load_model
 from models.release_document import read
@@ -47,7 +47,10 @@ def checks_of(stack: str, models: Collection[str] | None, *, deep: bool) -> Iter
 
     settings, names = read_names(stack)
     keys = [key for key in settings.endpoints if models is None or key in models]
-    declared = [one for key in keys for one in _declared(settings, names, key)]
+    broken = {key: list(_broken_documents(settings, key)) for key in keys}
+    for key in keys:
+        yield from broken[key]
+    declared = [one for key in keys for one in _declared(settings, names, key, {check.colour for check in broken[key]})]
     if not declared:
         return
     credential, destination = publishing_place(stack)
@@ -59,9 +62,19 @@ def checks_of(stack: str, models: Collection[str] | None, *, deep: bool) -> Iter
             yield from verify_colour(one, stack, lock, destination, storage, azure, deep=deep)
 
 
-def _declared(settings: Settings, names: Names, key: str) -> Iterator[Declared]:
+def _broken_documents(settings: Settings, key: str) -> Iterator[Check]:
+    """The pinned colours of an endpoint whose release document is missing or invalid."""
+    for name, chosen in settings.endpoints[key].deployments.items():
+        try:
+            if chosen.release is not None:
+                read(project_root(), key, chosen.release)
+        except ModelError as error:
+            yield Check(endpoint=key, colour=name, layer=Layer.DOCUMENT, found="", problems=(str(error),))
+
+
+def _declared(settings: Settings, names: Names, key: str, broken: Collection[str]) -> Iterator[Declared]:
     root: Path = project_root()
-    chosen = settings.endpoints[key].deployments
+    chosen = {name: one for name, one in settings.endpoints[key].deployments.items() if name not in broken}
     endpoint_id = names.endpoint_id(names.endpoint(key, settings.endpoints[key].name))
     try:
         loaded = load_model(root / "models" / key, {name: one.release for name, one in chosen.items()})

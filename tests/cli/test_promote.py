@@ -131,3 +131,15 @@ def test_an_origin_that_does_not_answer_ends_with_4(clone: Checkout) -> None:
     before = files(clone)
     assert promote() == 4
     assert files(clone) == before
+
+
+def test_a_pinned_colour_without_its_document_is_a_difference_that_needs_no_azure(
+    clone: Checkout, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARM_SUBSCRIPTION_ID", "00000000-0000-0000-0000-000000000001")
+    monkeypatch.delenv("PULUMI_OPTION_CONFIG_FILE", raising=False)
+    pinned = DEV.replace("blue: {instances: 1}, green: {", f'green: {{release: "{"0" * 16}", ')
+    (clone.path / "Pulumi.dev.yaml").write_text(pinned.replace("blue: 0, ", ""))
+    assert main(["release", "verify", "--stack", "dev"]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith(f"DIFFERENT  {MODEL} green document: there is no release document")
