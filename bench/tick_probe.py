@@ -9,17 +9,16 @@ import json
 import sys
 import time
 
-from cli.rollout_site import SystemClock, site_of
-from cli.rollout_world import controller_of
+from cli.rollout_session import site_of
+from rollout.session.adapters import controller_of
 
 
 def probe(endpoint: str, stack: str, ticks: int) -> dict[str, object]:
     """Seconds until the first tick could begin, of the first tick, and of each later one."""
     began = time.perf_counter()
     options = argparse.Namespace(endpoint=endpoint, stack=stack, commit=True, push=True)
-    clock = SystemClock()
     site = site_of(options)
-    controller = controller_of(site, clock, site.last_journal(clock), options)
+    clock, controller = site.session.clock, controller_of(site, site.last_journal())
     ready = time.perf_counter()
     first = controller.tick()
     done = time.perf_counter()

@@ -9,12 +9,14 @@ from cli.ci_rollouts import DeliveredRollouts
 from cli.ci_stack import DeliveredStack, engine_of
 from cli.ci_world import PipelineWorld, say
 from cli.rollout_screen import standard_screen
-from cli.rollout_site import SystemClock, sites_of
+from cli.rollout_session import new_session
 from delivery.deliver import Delivered, Delivery, Look
 from delivery.markdown import code, escaped
 from delivery.protection import require_branch_policy
 from delivery.source_checkout import SourceCheckout
 from project import stack_name
+from rollout.session.finding import sites_of
+from rollout.session.session import Session
 from rollout.split import Split
 from rollout.tick.runner import interrupts, slept
 from stacks.file import stack_file_path
@@ -53,16 +55,17 @@ class _Pipelines:
 
 def run_deliver(options: argparse.Namespace) -> int:
     """Run `sluice ci deliver`."""
-    world, clock, stack = PipelineWorld.entered(), SystemClock(), stack_name(options.stack)
+    world, stack, session = PipelineWorld.entered(), stack_name(options.stack), new_session(commit=True, push=True)
+    clock = session.clock
     if world.server is not None and world.run.server is not None:
         require_branch_policy(world.server, stack)
-    checkout = SourceCheckout(world.root, stack_file_path(stack), world.variables, lambda: recorded(stack, clock))
+    checkout = SourceCheckout(world.root, stack_file_path(stack), world.variables, lambda: recorded(session, stack))
     until = clock.now() + options.seconds if options.seconds is not None else None
     with standard_screen(json=False, live=False) as screen, interrupts() as asked:
-        rollouts = DeliveredRollouts(world, stack, checkout.branch, clock, screen, until)
+        rollouts = DeliveredRollouts(world, session, stack, checkout.branch, screen, until)
         delivery = Delivery(
             branch=_Branch(checkout, rollouts),
-            stack=DeliveredStack(stack, engine_of(stack), clock, checkout),
+            stack=DeliveredStack(session, stack, engine_of(stack), checkout),
             rollouts=rollouts,
             pipelines=_Pipelines(world, stack, checkout.branch),
             clock=clock,
@@ -85,11 +88,11 @@ def summary(stack: str, delivered: Delivered) -> str:
     return "\n".join([f"### Delivery to {code(stack)}: exit code {int(delivered.exit_code)}", "", *lines])
 
 
-def recorded(stack: str, clock: SystemClock) -> Mapping[str, tuple[Split, str | None]]:
+def recorded(session: Session, stack: str) -> Mapping[str, tuple[Split, str | None]]:
     """Weights and `stable` of each endpoint's last rollout."""
     found: dict[str, tuple[Split, str | None]] = {}
-    for site in sites_of(stack):
+    for site in sites_of(session, stack):
         if site.chains():
-            state = site.last_journal(clock).state
+            state = site.last_journal().state
             found[site.key] = (state.weights, state.declared_stable)
     return found

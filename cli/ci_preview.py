@@ -143,16 +143,16 @@ def _proofs(
     world: PipelineWorld, stack: str, found: Previewed, notes: list[str], *, local: bool
 ) -> tuple[ColourProof, ...]:
     from cli.release_verify import remote_records, verifier_of
-    from cli.rollout_site import sites_of
-    from cli.rollout_start import declared_colours
+    from cli.rollout_session import new_session
+    from rollout.session.finding import sites_of
 
     if found.preview is None or local:
         return ()
     try:
         contents = {
             (site.key, name): colour.content
-            for site in sites_of(stack)
-            for name, colour in declared_colours(site).items()
+            for site in sites_of(new_session(), stack)
+            for name, colour in site.colours().items()
         }
         verifier = verifier_of(world.root, remote_records(world.root))
         return proofs_of(world.root, found.preview, contents, verifier)

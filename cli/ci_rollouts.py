@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from cli.ci_world import PipelineWorld
-from cli.rollout_people import record_deed
-from cli.rollout_rounds import Rounds, has_work
 from cli.rollout_screen import Screen
-from cli.rollout_site import Site, SystemClock, sites_of, tell
-from cli.rollout_start import begin, declared_colours
+from cli.rollout_session import tell
 from delivery.approval_runs import waiting_step
 from delivery.approvals import Approvals
 from delivery.auto_start import Candidate, candidate
@@ -24,6 +20,12 @@ from rollout.decision.acts import Wait
 from rollout.decision.order import Outcome
 from rollout.people.start_facts import PastRollout
 from rollout.record.state import RolloutState
+from rollout.session.beginning import begin
+from rollout.session.deeds import record_deed
+from rollout.session.finding import sites_of
+from rollout.session.rounds import Rounds, has_work
+from rollout.session.session import Session
+from rollout.session.site import Site
 from rollout.tick.runner import MOST_PAUSE_SECONDS
 
 
@@ -31,18 +33,15 @@ class DeliveredRollouts:
     """The rollouts of a stack's endpoints, as its files declare them now."""
 
     def __init__(
-        self, world: PipelineWorld, stack: str, branch: str, clock: SystemClock, screen: Screen, until: int | None
+        self, world: PipelineWorld, session: Session, stack: str, branch: str, screen: Screen, until: int | None
     ) -> None:
         """`branch` is where runs that this one starts begin; no change forward begins after `until`."""
         self._world = world
         self._stack = stack
         workflow_name = workflow("approve", world.run.server)
         self._approvals = Approvals(world.server, workflow_name, branch) if world.server is not None else None
-        self._clock = clock
-        self._options = argparse.Namespace(
-            stack=stack, commit=True, push=True, json=False, to=None, again=False, supersede=False
-        )
-        self._rounds = Rounds(clock, self._options, screen, until=until)
+        self._session = session
+        self._rounds = Rounds(session, screen, until=until)
         self._parts: dict[str, tuple[ExitCode, str]] = {}
         """What starts, approvals and promotions came to, where they did not simply succeed."""
         self._known: list[Site] | None = None
@@ -50,7 +49,7 @@ class DeliveredRollouts:
     @property
     def _sites(self) -> list[Site]:
         if self._known is None:
-            self._known = sites_of(self._stack)
+            self._known = sites_of(self._session, self._stack)
         return self._known
 
     def reload(self) -> None:
@@ -70,18 +69,17 @@ class DeliveredRollouts:
 
     def _start(self, site: Site) -> None:
         plan = site.declared.read().plan
-        if plan is None or plan.start != "auto" or site.is_under_way(self._clock):
+        if plan is None or plan.start != "auto" or site.is_under_way():
             return
         declared = site.declared.read()
         found = candidate(
             declared=declared.split,
-            colours=declared_colours(site),
+            colours=site.colours(),
             past=[past for chain in site.chains() if (past := PastRollout.of(chain.events)) is not None],
             live=site.azure.endpoint(),
         )
         if isinstance(found, Candidate):
-            options = argparse.Namespace(**{**vars(self._options), "to": found.colour})
-            journal = begin(site, self._clock, options)
+            journal = begin(site, to=found.colour, again=False)
             tell(f"{site.key}: started {journal.state.id}")
         elif found is not None:
             self._parts[f"{site.key}: start"] = (ExitCode.WAITING, f"{site.key}: no rollout was started: {found}")
@@ -89,7 +87,7 @@ class DeliveredRollouts:
 
     def tick(self) -> Ticked:
         """What people answered before, one tick of each rollout, what follows an end."""
-        sites = [site for site in self._sites if has_work(site, self._clock)]
+        sites = [site for site in self._sites if has_work(site)]
         for site in sites:
             self._attempt(f"{site.key}: review", partial(self._rejection, site))
         pause = self._rounds.tick(sites)
@@ -121,7 +119,7 @@ class DeliveredRollouts:
 
     def _rejection(self, site: Site) -> None:
         """Take a reviewer's no into the record."""
-        journal = site.last_journal(self._clock)
+        journal = site.last_journal()
         if self._approvals is not None:
             deed = self._approvals.rejected(journal.chain.events, journal.state)
             if deed is not None:
@@ -129,7 +127,7 @@ class DeliveredRollouts:
 
     def _question(self, site: Site) -> None:
         """Ask a reviewer about the step that waits, once."""
-        journal = site.last_journal(self._clock)
+        journal = site.last_journal()
         if self._approvals is None:
             if waiting_step(journal.state) is not None:
                 tell(f"{site.key}: waits for `sluice rollout approve {site.place}`")
@@ -140,7 +138,7 @@ class DeliveredRollouts:
 
     def _promotion(self, site: Site) -> None:
         """Open the pull request for the next stack after a rollout that ended well, once."""
-        journal = site.last_journal(self._clock) if site.chains() else None
+        journal = site.last_journal() if site.chains() else None
         if journal is None or not journal.state.is_over:
             return
         state = journal.state
@@ -156,12 +154,12 @@ class DeliveredRollouts:
         self._record(site, lambda _: promoted(state, target))
 
     def _record(self, site: Site, speak: Callable[[RolloutState], Any]) -> None:
-        told = record_deed(site, self._clock, self._options, speak, site.last_journal(self._clock))
+        told = record_deed(site, speak, site.last_journal())
         if told is not None:
             tell(f"{site.key}: {told}")
 
     def _state(self, site: Site) -> RolloutState | None:
-        return site.last_journal(self._clock).state if site.chains() else None
+        return site.last_journal().state if site.chains() else None
 
     def _attempt(self, part: str, work: Callable[[], None]) -> None:
         """Run one part; an error that the product expects is told, counts, and stops no other endpoint."""

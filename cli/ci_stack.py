@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.rollout_site import ARM_WAIT_SECONDS, Site, SystemClock, sites_of, tell
+from cli.rollout_session import new_session, tell
 from command_errors import UsageError
 from delivery.preview import planned_locks
 from delivery.source_checkout import SourceCheckout
@@ -21,6 +21,9 @@ from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 from rollout.engine import PulumiEngine
 from rollout.ports import Message
+from rollout.session.finding import sites_of
+from rollout.session.session import Session
+from rollout.session.site import ARM_WAIT_SECONDS, Site
 from rollout.split import Split
 
 if TYPE_CHECKING:
@@ -35,9 +38,9 @@ WORKSPACE_API = "2025-12-01"
 class DeliveredStack:
     """One stack, as its files declare it now."""
 
+    session: Session
     stack: str
     engine: PulumiEngine
-    clock: SystemClock
     branch: SourceCheckout
 
     def problems(self) -> tuple[str, ...]:
@@ -45,14 +48,16 @@ class DeliveredStack:
         StackLocks(self.engine, tell).remove_dead()
         states = state_splits(self.engine.export())
         return tuple(
-            line for site in sites_of(self.stack) for line in problems_of(self._sides(site, states), self.stack)
+            line
+            for site in sites_of(self.session, self.stack)
+            for line in problems_of(self._sides(site, states), self.stack)
         )
 
     def _sides(self, site: Site, states: dict[str, Split]) -> Sides:
         live = site.azure.endpoint()
         recorded = None
-        if site.is_under_way(self.clock):
-            state = site.last_journal(self.clock).state
+        if site.is_under_way():
+            state = site.last_journal().state
             recorded = state.weights if state.open_intent is None and not state.broken_glass else None
         return Sides(
             endpoint=site.key,
@@ -103,7 +108,7 @@ class DeliveredStack:
 
     def _published(self, may_begin: Callable[[], bool]) -> bool:
         """Publish what the stack's lock lacks, and commit the lock; False if the time is over."""
-        sites = sites_of(self.stack)
+        sites = sites_of(self.session, self.stack)
         names = missing_models(sites)
         if not names:
             return True
@@ -158,7 +163,7 @@ def plan_publication(stack: str, folder: Path) -> list[str]:
     from models.publisher import Parcel, local_assets
     from models.release_lock import read_lock
 
-    sites = sites_of(stack)
+    sites = sites_of(new_session(), stack)
     missing = missing_models(sites)
     if not missing:
         return []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cli.rollout_site import tell
+from cli.rollout_session import tell
 from delivery.redaction import redacted, secrets_in
 from delivery.summary import write_summary
 from delivery.workflows import workflow

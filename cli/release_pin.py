@@ -62,7 +62,7 @@ def freeze_release(options: argparse.Namespace) -> int:
 
 def pin_release(options: argparse.Namespace) -> int:
     """Run `sluice release pin`."""
-    from cli.rollout_site import site_of
+    from cli.rollout_session import site_of
     from command_errors import UsageError
     from delivery.pinning import Request, pin
     from problem import did_you_mean

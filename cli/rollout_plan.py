@@ -6,14 +6,15 @@ import argparse
 import json
 from pathlib import Path
 
-from cli.rollout_site import Site, SystemClock, site_of, tell
-from cli.rollout_start import endpoint_facts, last_hour, new_colour
+from cli.rollout_session import site_of, tell
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from rollout.plan.endpoint_facts import AZURE_GRAIN_SECONDS, EndpointFacts
 from rollout.plan.lint import check_plan, render_findings
 from rollout.plan.power import power, render_power
 from rollout.plan.schedule import render_schedule, schedule
+from rollout.session.beginning import endpoint_facts, last_hour, new_colour
+from rollout.session.site import Site
 from rollout_config import PlanSettings, plan_digest
 
 
@@ -99,7 +100,7 @@ def _planned(site: Site, options: argparse.Namespace) -> tuple[PlanSettings, End
     try:
         grain = site.monitor.grain.seconds
         if rpm is None:
-            counts = last_hour(site, SystemClock().now()).values()
+            counts = last_hour(site).values()
             rpm = sum(one.requests for one in counts) / 60 or None
     except CommandError as error:
         tell(f"the metrics cannot be read, so Azure's interval is assumed: {error}")

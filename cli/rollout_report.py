@@ -6,19 +6,20 @@ import argparse
 import json
 from pathlib import Path
 
-from cli.rollout_site import Site, SystemClock, site_of, tell
+from cli.rollout_session import site_of, tell
 from command_errors import UnavailableError, UsageError, explain_system_error
 from exit_codes import ExitCode
 from rollout.record.journal import Journal
 from rollout.report.commits import commits_of
 from rollout.report.page import render
 from rollout.report.summary import sentence
+from rollout.session.site import Site
 
 
 def run_report(options: argparse.Namespace) -> int:
     """Run `sluice rollout report`. A broken record is reported up to the break."""
     site = site_of(options)
-    journal = _chosen(site, options.id) if options.id else site.last_journal(SystemClock())
+    journal = _chosen(site, options.id) if options.id else site.last_journal()
     record = journal.chain.path
     output = Path(options.output or f"{record.stem}.html")
     events = journal.chain.events[: journal.state.events]  # as far as they make sense
@@ -40,4 +41,4 @@ def _chosen(site: Site, rollout: str) -> Journal:
         raise UsageError(
             f"{site.key} has no rollout {rollout} in {site.stack} (known: {known}). Give --id one of these."
         )
-    return Journal(chains[rollout], SystemClock())
+    return Journal(chains[rollout], site.session.clock)

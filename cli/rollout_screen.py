@@ -54,9 +54,9 @@ class Screen:
         if self._live is not None:
             self._live.update(as_rich(rows), refresh=True)
 
-    def prefixed(self, prefix: str) -> Screen:
-        """A screen for one rollout among several: its lines go here behind a prefix, its own picture nowhere."""
-        return _Part(self, prefix)
+    def part(self, name: str) -> Screen:
+        """A screen for one rollout among several: its lines go here behind its name, its own picture nowhere."""
+        return _Part(self, f"{name}  ")
 
 
 class _Part(Screen):

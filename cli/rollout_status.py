@@ -7,47 +7,45 @@ import contextlib
 import json
 
 from cli.rollout_screen import standard_screen
-from cli.rollout_site import Site, SystemClock, site_of
-from command_errors import CommandError
-from endpoint_state import LiveEndpoint
+from cli.rollout_session import site_of
 from exit_codes import ExitCode
-from rollout.decision.drift import compare
 from rollout.record.journal import Journal
 from rollout.record.state import RolloutState
 from rollout.report.summary import sentence
-from rollout.split import Split
+from rollout.session.looking import look
+from rollout.session.site import Site
 from rollout.tick.controller import exit_code_of
 from rollout.tick.runner import LEAST_PAUSE_SECONDS, MOST_PAUSE_SECONDS
-from rollout.tick.weighing import Weighing
 from rollout.views.event_lines import line_of
 from rollout.views.status_values import status_values, summary_values
-from rollout.views.view import Seen, duration, picture, plain, requests_of
+from rollout.views.view import duration, picture, plain, requests_of
 
 
 def run_status(options: argparse.Namespace) -> int:
     """Run `sluice rollout status`."""
-    site, clock = site_of(options), SystemClock()
-    journal = site.last_journal(clock)
-    conclude(site, journal, clock, options)
+    site = site_of(options)
+    journal = site.last_journal()
+    conclude(site, journal, as_json=options.json)
     return exit_code_of(journal.state)
 
 
 def run_watch(options: argparse.Namespace) -> int:
     """Run `sluice rollout watch`; Ctrl-C ends it."""
-    site, clock = site_of(options), SystemClock()
-    journal = site.last_journal(clock)
+    site = site_of(options)
+    journal = site.last_journal()
     with standard_screen(json=options.json) as screen, contextlib.suppress(KeyboardInterrupt):
-        told, seen = 0, look(site, journal, clock.now())
+        told, seen = 0, look(site, journal)
         while True:
             for event in journal.chain.events[told:]:
                 if (line := line_of(event)) is not None:
                     screen.line(line)
             told = len(journal.chain.events)
-            seen = look(site, journal, clock.now())
+            seen = look(site, journal)
             screen.show(seen)
             if journal.state.is_over:
                 break
-            clock.sleep(min(max(journal.state.grain_seconds, LEAST_PAUSE_SECONDS), MOST_PAUSE_SECONDS))
+            pause = min(max(journal.state.grain_seconds, LEAST_PAUSE_SECONDS), MOST_PAUSE_SECONDS)
+            site.session.clock.sleep(pause)
             journal.refresh()
     if options.json:
         print(json.dumps(status_values(seen), indent=2))
@@ -56,7 +54,8 @@ def run_watch(options: argparse.Namespace) -> int:
 
 def run_history(options: argparse.Namespace) -> int:
     """Run `sluice rollout history`."""
-    site, clock = site_of(options), SystemClock()
+    site = site_of(options)
+    clock = site.session.clock
     states = [Journal(chain, clock).state for chain in site.chains()]
     if options.json:
         print(json.dumps([summary_values(state) for state in states], indent=2))
@@ -67,37 +66,20 @@ def run_history(options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def conclude(site: Site, journal: Journal, clock: SystemClock, options: argparse.Namespace) -> None:
+def conclude(site: Site, journal: Journal, *, as_json: bool) -> None:
     """Print where a rollout stands now, and, if it is over or on its way back, what became of it in one sentence."""
-    seen = look(site, journal, clock.now())
-    if options.json:
-        print(json.dumps(status_values(seen), indent=2))
+    seen = look(site, journal)
+    if as_json:
+        print_values(status_values(seen))
         return
     print(plain(picture(seen)))
     if journal.unwritten is None and (journal.state.is_over or journal.state.back is not None):
         print(sentence(journal.state))
 
 
-def look(site: Site, journal: Journal, now: int) -> Seen:
-    """The picture of a rollout without a tick: its record, the stack file, and Azure if it answers."""
-    state = journal.state
-    notes = [] if journal.broken is None else [journal.broken]
-    live: Split | None = None
-    endpoint: LiveEndpoint | None = None
-    try:
-        endpoint = site.azure.endpoint()
-        live = Split(traffic=endpoint.traffic, mirror=endpoint.mirror) if endpoint is not None else Split()
-    except CommandError as error:
-        notes.append(f"live weights are not known: {error}")
-    declared: Split | None = None
-    try:
-        read = site.declared.read()
-        declared = read.split
-        if not state.is_over:
-            notes += compare(endpoint, read, state).notes
-    except CommandError as error:
-        notes.append(str(error))
-    return Seen(state=state, now=now, results=Weighing(state).results(state), declared=declared, live=live, notes=notes)
+def print_values(values: object) -> None:
+    """Print facts for scripts."""
+    print(json.dumps(values, indent=2))
 
 
 def _history_line(state: RolloutState, now: int) -> str:

@@ -34,6 +34,14 @@ def status_values(seen: Seen) -> dict[str, Any]:
         if state.held
         else None,
         "paused": state.paused is not None,
+        "open_change": {
+            "to": state.open_intent.order.to.as_values(),
+            "direction": state.open_intent.order.direction.value,
+            "since": state.open_intent.at,
+            "failed_attempts": state.open_intent.attempts,
+        }
+        if state.open_intent
+        else None,
         "evidence": [
             {
                 "gate": result.gate,

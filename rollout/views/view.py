@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rollout.decision.order import Intent
 from rollout.evidence.error_rate import VERSUS_FAILS_AT
 from rollout.evidence.intervals import Counts, GateResult, Interval, Verdict
 from rollout.evidence.wording import odds, share
@@ -227,6 +228,8 @@ def _footer(seen: Seen) -> Iterator[Row]:
         if state.phase is Phase.DONE and not state.retired and seen.now <= closes:
             yield ((f" can be rolled back for {duration(closes - seen.now)}: {rollback}", "dim"),)
         return
+    if state.open_intent is not None:
+        yield ((f" {_open_change(state.open_intent, seen.now)}", "bold yellow"),)
     if state.held is not None:
         held = duration(seen.now - state.held.since)
         yield ((f" on hold for {held} ({state.held.kind}): {state.held.reason}", "bold yellow"),)
@@ -235,6 +238,14 @@ def _footer(seen: Seen) -> Iterator[Row]:
     command = next_command(state)
     if command is not None and (state.held is not None or seen.next_tick is None):  # else a command runs already
         yield ((f" next: {command}", "bold"),)
+
+
+def _open_change(intent: Intent, now: int) -> str:
+    """A change that was begun and is neither done nor withdrawn: the next tick finishes it."""
+    attempts = (
+        f", {intent.attempts} {'attempt' if intent.attempts == 1 else 'attempts'} failed" if intent.attempts else ""
+    )
+    return f"open change for {duration(now - intent.at)}: {intent.order.to.describe()}{attempts}"
 
 
 def _progress(state: RolloutState, now: int) -> Iterator[str]:

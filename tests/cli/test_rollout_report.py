@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from cli import main as command
-from cli.rollout_site import Site
 from rollout.record.chain import Owner
 from rollout.record.fold import fold
 from rollout.report.summary import sentence
+from rollout.session.site import Site
 from tests.rollout.report.records import FOLDER, read
 
 STACK_FILE = """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exit_codes import ExitCode
-from rollout.decision.order import Outcome
+from rollout.decision.order import Direction, Intent, Order, Outcome
 from rollout.evidence.intervals import Counts, GateResult, Interval, Quantiles, Verdict
 from rollout.instances import Floor
 from rollout.record.state import Back, Ended, Hold, HoldKind, Phase, Span
@@ -48,6 +48,14 @@ SEEN = Seen(state=LIVE, now=NOON + 425, results=RESULTS, declared=AT_25, live=AT
 def shown(**change: Any) -> list[str]:
     state = {name: change.pop(name) for name in list(change) if name in vars(LIVE)}
     return plain(picture(replace(SEEN, state=replace(LIVE, **state), **change))).splitlines()
+
+
+def test_an_open_change_is_shown_with_its_failed_attempts() -> None:
+    order = Order(start=AT_25, to=Split(traffic={"blue": 50, "green": 50}), direction=Direction.FORWARD, step=1, why="")
+    intent = Intent(seq=9, at=NOON + 305, order=order, attempts=2)
+    assert " open change for 2m: blue 50 %, green 50 %, 2 attempts failed" in shown(open_intent=intent)
+    values = status_values(replace(SEEN, state=replace(LIVE, open_intent=intent)))["open_change"]
+    assert (values["direction"], values["since"], values["failed_attempts"]) == ("forward", NOON + 305, 2)
 
 
 def test_a_step_that_bakes() -> None:

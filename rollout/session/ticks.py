@@ -1,24 +1,19 @@
-"""The ticks of a rollout from a command line: the controller with its real adapters, and what is printed meanwhile.
-
-On a terminal the picture of `rollout/views/view.py` is drawn live; elsewhere each change of state is one line.
-"""
+"""The ticks of a rollout in one command: the controller with its real adapters, its load, and who is told meanwhile."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from cli.rollout_load import SyntheticLoad
-from cli.rollout_screen import Screen
-from cli.rollout_site import Site, SystemClock, tell
-from cli.rollout_world import controller_of
 from command_errors import CommandError
 from rollout.record.chain import Chain
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
+from rollout.session.adapters import controller_of
+from rollout.session.load import SyntheticLoad
+from rollout.session.site import Site
 from rollout.split import Split
 from rollout.tick.controller import Tick
 from rollout.tick.runner import pause_after, run
@@ -27,14 +22,24 @@ from rollout.views.notify import Notifier
 from rollout.views.view import Seen
 
 
+class Screen(Protocol):
+    """Where a rollout is shown while it runs."""
+
+    def line(self, text: str) -> None:
+        """Show what happened, in one line."""
+
+    def show(self, seen: Seen, doing: str = "") -> None:
+        """Show where it stands; `doing` is what the last tick did."""
+
+
 class SpokenJournal(Journal):
     """A record whose events are told as they are written, by this command or by another one."""
 
-    def __init__(self, chain: Chain, clock: SystemClock, screen: Screen) -> None:
-        super().__init__(chain, clock)
+    def __init__(self, site: Site, chain: Chain, screen: Screen) -> None:
+        super().__init__(chain, site.session.clock)
         self._screen = screen
         self._told = len(chain.events)
-        self._notifier = Notifier(self.state.plan.notify, os.environ, tell)
+        self._notifier = Notifier(self.state.plan.notify, os.environ, site.session.say)
 
     def append(self, kind: Kind, data: Mapping[str, Any]) -> Event:
         """Write one event, and tell it."""
@@ -59,21 +64,13 @@ class Ticker:
     """The ticks of one rollout."""
 
     def __init__(
-        self,
-        site: Site,
-        clock: SystemClock,
-        options: argparse.Namespace,
-        screen: Screen,
-        journal: SpokenJournal | None = None,
-        *,
-        until: int | None = None,
+        self, site: Site, screen: Screen, journal: SpokenJournal | None = None, *, until: int | None = None
     ) -> None:
         """`until`: no change forward begins after that time (seconds since 1970)."""
-        self.journal = journal or SpokenJournal(site.last_journal(clock).chain, clock, screen)
+        self.journal = journal or SpokenJournal(site, site.last_journal().chain, screen)
         self._site = site
-        self._clock = clock
         self._screen = screen
-        self._controller = controller_of(site, clock, self.journal, options, until=until)
+        self._controller = controller_of(site, self.journal, until=until)
         self._load = SyntheticLoad(site)
 
     def tick(self) -> Tick:
@@ -84,7 +81,7 @@ class Ticker:
 
     def drive(self, *, seconds: int | None = None) -> Tick:
         """Tick until the rollout has ended or needs a person, at most for so long."""
-        return run(self._controller, self._clock, seconds=seconds, watch=self._show)
+        return run(self._controller, self._site.session.clock, seconds=seconds, watch=self._show)
 
     def leave(self) -> None:
         """After single ticks: push what they wrote, as the end of `drive` does."""

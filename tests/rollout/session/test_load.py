@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from cli import rollout_load
-from cli.rollout_load import RENEWAL_SECONDS, SyntheticLoad
 from command_errors import UnavailableError
 from endpoint_client.invocation import Target
 from endpoint_client.load import Load
 from rollout.record.state import Phase
+from rollout.session import load as rollout_load
+from rollout.session.load import RENEWAL_SECONDS, SyntheticLoad
 
 
 class Rig:

@@ -1,16 +1,16 @@
 """Where the endpoint of a command is, also when the stack file does not say it any more."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.rollout_site import site_of, site_to_go_back
 from command_errors import UsageError
 from resource_manager.client import ArmClient
 from rollout.record.chain import Chain, record_folder
 from rollout.record.event import Kind
+from rollout.session.finding import site_at, site_to_go_back
+from rollout.session.session import Session
 from settings import SettingsError
 from tests.rollout.record.rollouts import T0, started
 
@@ -27,7 +27,7 @@ config:
   sluice:endpoints: {fraud: {deployments: {blue: {}}}}
   sluice:rollout: {fraud: {stable: blue, traffic: {blue: 100}}}
 """
-OPTIONS = argparse.Namespace(stack="dev", endpoint="fraud")
+SESSION = Session(say=print, locks_of=lambda engine, say: pytest.fail("no locks"), colours_of=lambda *_: {})
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def record(file: Path, **change: Any) -> None:
 
 
 def test_a_good_stack_file_says_it(file: Path) -> None:
-    site = site_to_go_back(OPTIONS)
+    site = site_to_go_back(SESSION, "dev", "fraud")
     assert site.is_declared
-    assert site == site_of(OPTIONS)
+    assert site == site_at(SESSION, "dev", "fraud")
     assert site.address.word == "fraud"
 
 
@@ -55,10 +55,10 @@ def test_a_good_stack_file_says_it(file: Path) -> None:
 def test_with_a_broken_stack_file_the_record_says_it(file: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(text)
     record(file)
-    site = site_to_go_back(OPTIONS)
+    site = site_to_go_back(SESSION, "dev", "fraud")
     assert (site.endpoint_id, site.endpoint_name, site.is_declared) == (FRAUD, "fraud-dev-0a1b2c", False)
     assert site.address.subscription_id == SUBSCRIPTION
-    assert "the stack file is left aside, and the way back goes on: " in capsys.readouterr().err
+    assert "the stack file is left aside, and the way back goes on: " in capsys.readouterr().out
     with pytest.raises(UsageError):
         _ = site.settings
 
@@ -66,7 +66,7 @@ def test_with_a_broken_stack_file_the_record_says_it(file: Path, text: str, caps
 def test_an_endpoint_that_was_taken_out_of_the_stack_file_is_found(file: Path) -> None:
     file.write_text(STACK_FILE.replace("fraud:", "credit:"))
     record(file)
-    assert site_to_go_back(OPTIONS).endpoint_id == FRAUD
+    assert site_to_go_back(SESSION, "dev", "fraud").endpoint_id == FRAUD
 
 
 def listed(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -85,9 +85,9 @@ def test_without_a_record_azure_says_it(file: Path, monkeypatch: pytest.MonkeyPa
     file.write_text("config: [")
     record(file, stack="prod")  # of another stack: it says nothing
     listed(monkeypatch, "credit-dev-3d4e5f", "fraud-dev-0a1b2c")
-    assert site_to_go_back(OPTIONS).endpoint_id == FRAUD
+    assert site_to_go_back(SESSION, "dev", "fraud").endpoint_id == FRAUD
     listed(monkeypatch, "scores")
-    assert site_to_go_back(OPTIONS).endpoint_name == "scores"
+    assert site_to_go_back(SESSION, "dev", "fraud").endpoint_name == "scores"
 
 
 @pytest.mark.parametrize("names", [(), ("scores", "credit-dev-3d4e5f"), ("fraud-dev-1", "fraud-dev-2")])
@@ -97,7 +97,7 @@ def test_an_endpoint_that_azure_does_not_show_clearly_is_refused(
     file.write_text("config: [")
     listed(monkeypatch, *names)
     with pytest.raises(UsageError, match="endpoint fraud of stack dev was not found in subscription"):
-        site_to_go_back(OPTIONS)
+        site_to_go_back(SESSION, "dev", "fraud")
 
 
 def test_without_record_and_subscription_the_error_is_that_of_the_file(
@@ -107,4 +107,4 @@ def test_without_record_and_subscription_the_error_is_that_of_the_file(
     for name in ("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingsError, match="teem"):
-        site_to_go_back(OPTIONS)
+        site_to_go_back(SESSION, "dev", "fraud")

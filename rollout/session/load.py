@@ -19,7 +19,7 @@ from rollout.record.state import Phase, RolloutState
 from rollout.sources.samples import traffic_of
 
 if TYPE_CHECKING:
-    from cli.rollout_site import Site
+    from rollout.session.site import Site
 
 LOADED = frozenset({Phase.MIRROR, Phase.LIVE, Phase.BAKE})
 RENEWAL_SECONDS = 10 * 60

@@ -1,31 +1,25 @@
-"""The rollouts of one endpoint, as a command line finds them: its stack, its place in Azure, its records.
-
-One place chooses the adapters of `rollout.ports`; the modules of the single commands parse and print.
-"""
+"""One endpoint of one stack, as a command works on it: its stack file, its place in Azure, its records."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from command_errors import UsageError
-from problem import did_you_mean
-from project import project_name, project_root, stack_name
-from stacks.file import stack_file_path, subscription_of_the_shell, variables_of
-from stacks.names import read_names
+from project import project_name, project_root
+from rollout.session.session import NoCommits, Session
+from stacks.file import stack_file_path, variables_of
 
 if TYPE_CHECKING:
     from endpoint_client.address import EndpointAddress
     from naming import Names
     from rollout.declaration.stack_file import StackFile
     from rollout.engine import PulumiEngine
-    from rollout.instances import DeploymentEdit
-    from rollout.ports import Message, Repository
+    from rollout.people.start_facts import Colour
+    from rollout.ports import EngineLocks, Repository
     from rollout.record.chain import Chain, Owner
     from rollout.record.journal import Journal
     from rollout.sources.azure_monitor import AzureMonitor
@@ -37,37 +31,15 @@ ARM_WAIT_SECONDS = 20 * 60.0
 """How long one operation of Azure may take."""
 
 
-class SystemClock:
-    """`ports.Clock`."""
-
-    def now(self) -> int:
-        """Seconds since 1970."""
-        return int(time.time())
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; Ctrl-C raises KeyboardInterrupt."""
-        time.sleep(seconds)
-
-
-class NoCommits:
-    """`ports.Repository` of a command without --commit."""
-
-    def sync(self) -> str | None:
-        """Nothing is fetched."""
-        return None
-
-    def publish(self, message: Message, *, patient: bool = True, edit: DeploymentEdit | None = None) -> None:
-        """Nothing is committed."""
-
-
 @dataclass(frozen=True)
 class Site:
-    """One endpoint of one stack. `key` is the endpoint's key in the stack file.
+    """One endpoint. `key` is its key in the stack file.
 
     `file` is the stack file where a command works on several stacks; None: the one that the next `pulumi up` reads.
     `content` is what it declares; for a way back it may be the error because of which that is not known.
     """
 
+    session: Session
     stack: str
     key: str
     address: EndpointAddress
@@ -94,6 +66,10 @@ class Site:
         if isinstance(self.content, UsageError):
             raise self.content
         return self.content
+
+    def colours(self) -> Mapping[str, Colour]:
+        """Its declared colours with their digests. Raises UsageError for files that cannot be read."""
+        return self.session.colours_of(self.key, self.settings.endpoints[self.key].deployments)
 
     @property
     def place(self) -> str:
@@ -149,7 +125,7 @@ class Site:
         from resource_manager.operations import ArmOperations
         from rollout.sources.live import ArmEndpoint
 
-        return ArmEndpoint(ArmOperations(tell, ARM_WAIT_SECONDS), self.endpoint_id)
+        return ArmEndpoint(ArmOperations(self.session.say, ARM_WAIT_SECONDS), self.endpoint_id)
 
     @cached_property
     def autoscale(self) -> ArmAutoscale:
@@ -172,22 +148,28 @@ class Site:
 
         return StackFile(self.stack_file, self.key)
 
-    def repository(self, record: Path, options: argparse.Namespace, *, way_back: bool = False) -> Repository:
-        """The clone that takes commits of stack file and record; without --commit it does nothing.
+    @cached_property
+    def locks(self) -> EngineLocks:
+        """The locks and the history of the stack in the engine's backend."""
+        return self.session.locks_of(self.engine, self.session.say)
+
+    def repository(self, record: Path, *, way_back: bool = False) -> Repository:
+        """The clone that takes commits of stack file and record; it does nothing where the command commits nothing.
 
         On a way back, what git or origin refuses is told and stops nothing.
         """
-        if not (options.commit or options.push):
+        session = self.session
+        if not (session.commit or session.push):
             return NoCommits()
         from rollout.repository.best_effort import BestEffort
         from rollout.repository.clone import Clone
 
         def opened() -> Repository:
-            return Clone(self.declared, record, push=options.push, say=tell)
+            return Clone(self.declared, record, push=session.push, say=session.say)
 
-        return BestEffort(opened, tell) if way_back else opened()
+        return BestEffort(opened, session.say) if way_back else opened()
 
-    def last_journal(self, clock: SystemClock) -> Journal:
+    def last_journal(self) -> Journal:
         """Its last record. Raises UsageError if there is none."""
         from rollout.record.journal import Journal
 
@@ -196,11 +178,11 @@ class Site:
             raise UsageError(
                 f"{self.key} has had no rollout in {self.stack}. Start one with `sluice rollout run {self.place}`."
             )
-        return Journal(chains[-1], clock)
+        return Journal(chains[-1], self.session.clock)
 
-    def is_under_way(self, clock: SystemClock) -> bool:
+    def is_under_way(self) -> bool:
         """Whether its last rollout has not ended."""
-        return bool(self.chains()) and not self.last_journal(clock).state.is_over
+        return bool(self.chains()) and not self.last_journal().state.is_over
 
     def chains(self) -> list[Chain]:
         """Its records, oldest first. Raises ForeignRecord if one belongs to another endpoint or stack."""
@@ -210,82 +192,3 @@ class Site:
         for chain in chains:
             chain.require_owner(self.owner)
         return chains
-
-
-def site_of(options: argparse.Namespace) -> Site:
-    """The endpoint that the command line names. Raises UsageError with the endpoints that there are."""
-    return site_at(stack_name(options.stack), options.endpoint)
-
-
-def site_at(stack: str, key: str, file: Path | None = None) -> Site:
-    """One endpoint of a stack. Raises UsageError with the endpoints that there are."""
-    settings, names = read_names(stack, file)
-    if key not in settings.endpoints:
-        known = ", ".join(settings.endpoints) or "none"
-        raise UsageError(
-            f"stack {stack} declares no endpoint {key} (declared: {known}).{did_you_mean(key, settings.endpoints)}"
-        )
-    return _site(settings, names, key, file)
-
-
-def sites_of(stack: str) -> list[Site]:
-    """Every endpoint of a stack."""
-    settings, names = read_names(stack)
-    return [_site(settings, names, key, None) for key in settings.endpoints]
-
-
-def _site(settings: Settings, names: Names, key: str, file: Path | None) -> Site:
-    name = names.endpoint(key, settings.endpoints[key].name)
-    return Site(settings.stack, key, _address(names.endpoint_id(name), settings.stack, key), (settings, names), file)
-
-
-def site_to_go_back(options: argparse.Namespace) -> Site:
-    """The endpoint that the command line names, also where the stack file is broken or does not declare it any more.
-
-    Then a record of it says where it is, else Azure does.
-    """
-    from settings import SettingsError
-
-    try:
-        return site_of(options)
-    except (SettingsError, UsageError) as error:
-        stack = stack_name(options.stack)
-        endpoint_id = _recorded_endpoint(stack, options.endpoint) or _live_endpoint(stack, options.endpoint)
-        if endpoint_id is None:
-            raise
-        tell(f"the stack file is left aside, and the way back goes on: {error}")
-        return Site(stack, options.endpoint, _address(endpoint_id, stack, options.endpoint), UsageError(str(error)))
-
-
-def _recorded_endpoint(stack: str, key: str) -> str | None:
-    """The ARM id of the endpoint in the newest of its records that begins well."""
-    from rollout.record.chain import Chain, record_files, record_folder
-
-    for path in reversed(record_files(record_folder(stack_file_path(stack).parent, stack, key))):
-        started = next((event.data for event in Chain(path).events), {})
-        if started.get("stack") == stack and started.get("endpoint") == key and started.get("endpoint_id"):
-            return str(started["endpoint_id"])
-    return None
-
-
-def _live_endpoint(stack: str, key: str) -> str | None:
-    """The ARM id of the endpoint in Azure; None if the subscription is not known."""
-    from resource_manager.client import ArmClient
-    from stacks.live_endpoint import find_endpoint_id
-
-    subscription = subscription_of_the_shell()
-    return None if subscription is None else find_endpoint_id(ArmClient(), subscription, stack, key)
-
-
-def _address(endpoint_id: str, stack: str, key: str) -> EndpointAddress:
-    from arm_id import ArmId
-    from endpoint_client.address import EndpointAddress
-
-    place = ArmId.parse(endpoint_id)
-    where = (place.subscription_id, place.resource_group, place.names["workspaces"], place.name)
-    return EndpointAddress(*where, key, f"--stack {stack}")
-
-
-def tell(text: str) -> None:
-    """Print one line for people; standard output is for JSON."""
-    print(text, file=sys.stderr, flush=True)

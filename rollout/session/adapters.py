@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from typing import TYPE_CHECKING
 
-from cli.rollout_site import Site, SystemClock, tell
 from project import project_name, project_root
-from recovery.engine_locks import StackLocks
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.instance_change import InstanceChange
 from rollout.change.punctual import Punctual
@@ -16,6 +13,7 @@ from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
 from rollout.people.actor import actor_of
 from rollout.record.journal import Journal
+from rollout.session.site import Site
 from rollout.sources.capacity import Bounds, DeclaredCapacity
 from rollout.sources.metrics import AzureMetrics
 from rollout.sources.verify import DirectProbes
@@ -26,19 +24,17 @@ if TYPE_CHECKING:
     from stack_config import DeploymentSettings
 
 
-def controller_of(
-    site: Site, clock: SystemClock, journal: Journal, options: argparse.Namespace, *, until: int | None = None
-) -> Controller:
+def controller_of(site: Site, journal: Journal, *, until: int | None = None) -> Controller:
     """The controller of one rollout; no change forward begins after `until` (seconds since 1970)."""
-    root = project_root()
-    repository = site.repository(journal.chain.path, options, way_back=journal.state.back is not None)
-    tools = _tools(site, clock, repository)
+    root, clock = project_root(), site.session.clock
+    repository = site.repository(journal.chain.path, way_back=journal.state.back is not None)
+    tools = _tools(site, repository)
     change = WeightChange(tools)
     world = World(
         azure=site.azure,
         metrics=AzureMetrics(site.monitor, root, clock.sleep),
         probes=DirectProbes(site.azure.arm, site.address, root / "models" / site.key, clock.now),
-        capacity=capacity_of(site, clock),
+        capacity=capacity_of(site),
         stack_file=site.declared,
         repository=repository,
         change=change if until is None else Punctual(change, clock, until),
@@ -48,7 +44,7 @@ def controller_of(
     return Controller(journal, world, site.owner)
 
 
-def capacity_of(site: Site, clock: SystemClock) -> DeclaredCapacity:
+def capacity_of(site: Site) -> DeclaredCapacity:
     """The instances of the endpoint's colours."""
     declared = site.settings.endpoints[site.key].deployments if site.is_declared else {}  # a way back needs no capacity
     return DeclaredCapacity(
@@ -58,7 +54,7 @@ def capacity_of(site: Site, clock: SystemClock) -> DeclaredCapacity:
         monitor=site.monitor,
         stack_file=site.declared,
         autoscale=site.autoscale,
-        now=clock.now,
+        now=site.session.clock.now,
     )
 
 
@@ -69,19 +65,23 @@ def _bounds(chosen: DeploymentSettings) -> Bounds:
     return Bounds(most=scale.max, requests_per_instance=scale.requests_per_instance_per_minute)
 
 
-def _tools(site: Site, clock: SystemClock, repository: Repository) -> Tools:
-    root = project_root()
-    engine = site.engine
-    locks = StackLocks(engine, tell)
+def _tools(site: Site, repository: Repository) -> Tools:
+    root, session = project_root(), site.session
     return Tools(
         endpoint_name=site.endpoint_name,
-        engine=PatientEngine(engine, locks, clock, endpoint_urn(project_name(root), site.stack, site.key), tell),
-        locks=locks,
+        engine=patient_engine(site),
+        locks=site.locks,
         azure=site.azure,
         autoscale=site.autoscale,
         stack_file=site.declared,
         repository=repository,
-        clock=clock,
+        clock=session.clock,
         actor=actor_of(os.environ, root),
-        say=tell,
+        say=session.say,
     )
+
+
+def patient_engine(site: Site) -> PatientEngine:
+    """The engine, limited to the endpoint."""
+    urn = endpoint_urn(project_name(project_root()), site.stack, site.key)
+    return PatientEngine(site.engine, site.locks, site.session.clock, urn, site.session.say)
