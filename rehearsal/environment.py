@@ -65,6 +65,9 @@ REMOVED = (
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_TENANT_ID",
+    "AZURESUBSCRIPTION_CLIENT_ID",  # what a step of a service connection in Azure Pipelines logs in with
+    "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID",
+    "AZURESUBSCRIPTION_TENANT_ID",
     "AZURE_USERNAME",
     "AZURE_PASSWORD",
     "AZURE_AUTHORITY_HOST",
@@ -79,11 +82,14 @@ REMOVED = (
     "ARM_ENVIRONMENT",
     "ARM_OIDC_TOKEN",
     "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_USE_DEFAULT_AZURE_CREDENTIAL",
     "ARM_USE_OIDC",
     "AZUREML_DEV_URL_MFE",
     "AZURE_CLOUD_NAME",  # az: overrides the cloud of its configuration
     "AZURE_STORAGE_ACCOUNT",  # az storage: these name an account of the real Azure, or hold its key
     "AZURE_STORAGE_ACCOUNT_URL",
+    "AZURE_STORAGE_DOMAIN",  # these two: gocloud.dev, for a backend azblob://
+    "AZURE_STORAGE_PROTOCOL",
     "AZURE_STORAGE_SERVICE_ENDPOINT",
     "AZURE_STORAGE_KEY",
     "AZURE_STORAGE_CONNECTION_STRING",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from command_errors import UnavailableError
+from credentials.workload import workload_of
 from rehearsal import environment as module
 from rehearsal.environment import (
     EXPORTED,
@@ -77,6 +78,29 @@ def test_unset_gives_the_shell_back_as_it_was(home: LocalHome) -> None:
     during = evaluated(lines, before)
     assert "AZURE_CLIENT_SECRET" not in during
     assert evaluated(unset_lines(during), during) == before
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": "https://host/token?v=1",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
+            "AZURE_CLIENT_ID": "real",
+            "AZURE_TENANT_ID": "real",
+        },
+        {
+            "SYSTEM_OIDCREQUESTURI": "https://host/oidctoken",
+            "SYSTEM_ACCESSTOKEN": "t",
+            "AZURESUBSCRIPTION_CLIENT_ID": "real",
+            "AZURESUBSCRIPTION_TENANT_ID": "real",
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "real",
+        },
+    ],
+)
+def test_a_rehearsal_in_a_pipelines_job_does_not_log_in_as_the_pipeline(home: LocalHome, job: dict[str, str]) -> None:
+    assert workload_of(job) is not None
+    assert workload_of(local_environment(home).applied_to(job)) is None
 
 
 def test_unset_leaves_a_shell_alone_that_was_never_set_up_or_was_given_back(home: LocalHome) -> None:
