@@ -1,6 +1,6 @@
 """The parts that every change of instances goes through: push, file, preview, up, a reading of Azure, the record.
 
-After a kill the record says what was begun, and each part finds out by itself whether it was done (ADR 33).
+After a kill the record says what was begun, and each part finds out by itself whether it was done (ADR 36).
 """
 
 from __future__ import annotations

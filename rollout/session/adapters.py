@@ -17,7 +17,8 @@ from rollout.session.site import Site
 from rollout.sources.capacity import Bounds, DeclaredCapacity
 from rollout.sources.metrics import AzureMetrics
 from rollout.sources.verify import DirectProbes
-from rollout.tick.controller import Controller, World
+from rollout.tick.controller import Controller
+from rollout.tick.world import World
 
 if TYPE_CHECKING:
     from rollout.ports import Repository

@@ -8,62 +8,33 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from command_errors import CommandError, UnavailableError
-from endpoint_state import LiveEndpoint
 from exit_codes import ExitCode
 from rollout.decision.acts import Act, BreakGlass, Confirm, Move, Reconcile, Resume, Wait
 from rollout.decision.decide import METRICS_ERRORS, decide
-from rollout.decision.drift import Comparison, compare, split_of, standing_of
 from rollout.decision.order import Direction
-from rollout.decision.situation import Drift, DriftKind, Evidence
+from rollout.decision.situation import Evidence
 from rollout.errors import BrokenRecord
 from rollout.evidence.intervals import GateResult, Verdict
-from rollout.instances import Floor, Numbers
-from rollout.ports import (
-    Azure,
-    Capacity,
-    Change,
-    Clock,
-    Declared,
-    InstanceChange,
-    Message,
-    Metrics,
-    Probes,
-    Reading,
-    Repository,
-    StackFile,
-)
+from rollout.ports import Message, Reading
 from rollout.record.chain import Owner
 from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
 from rollout.record.lock import endpoint_lock
 from rollout.record.state import HoldKind, Phase, RolloutState
 from rollout.tick.acting import Acting
-from rollout.tick.weighing import Weighing, observed, tripped
+from rollout.tick.survey import Survey
+from rollout.tick.weighing import Weighing, observed
+from rollout.tick.world import World
 
 LEAVE_SECONDS = 10 * 60
 """A runner that leaves pushes what it wrote if the remote's last event is older."""
 UNWATCHED_SECONDS = 15 * 60
 """After so long without an event, the record notes that nothing watched the rollout."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """Everything outside: Azure, metrics, files, git, engine, time."""
-
-    azure: Azure
-    metrics: Metrics
-    probes: Probes
-    capacity: Capacity
-    stack_file: StackFile
-    repository: Repository
-    change: Change
-    instances: InstanceChange
-    clock: Clock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +98,7 @@ class Controller:
         self._world = world
         self._owner = owner
         self._weighing = Weighing(journal.state)
+        self._survey = Survey(journal, world, self._weighing)
         self._watched = False
 
     def tick(self) -> Tick:
@@ -151,11 +123,11 @@ class Controller:
         began = time.monotonic()
         unsynced = self._sync()
         reading = self._read(now)
-        evidence = self._evidence(reading, now)
+        evidence = self._survey.evidence(reading, now)
         known = time.monotonic()
         act = decide(journal.state.plan, journal.state, evidence, now)
         if isinstance(act, Move) and act.order.direction is Direction.FORWARD and act.order.outcome is None:
-            evidence = replace(evidence, capacity_problem=self._capacity(act))
+            evidence = replace(evidence, capacity_problem=self._survey.capacity(act))
             act = decide(journal.state.plan, journal.state, evidence, now)
         if journal.broken is not None and not _is_back(act):
             raise BrokenRecord(journal.broken)
@@ -265,88 +237,6 @@ class Controller:
             return
         data = {"step": state.step, "shares": seen.shares, "requests": seen.requests, "chance": seen.chance}
         self.journal.note(Kind.OBSERVED, data)
-
-    def _evidence(self, reading: Reading, now: int) -> Evidence:
-        state, world = self.journal.state, self._world
-        live, azure_problem = self._live()
-        comparison, standing, numbers = Comparison(), None, None
-        if azure_problem is None and not state.is_over:
-            comparison, numbers = self._compared(live)
-            self._note_once(comparison.notes)
-            standing = standing_of(state.open_intent, live) if state.open_intent is not None else None
-        probing = state.phase is Phase.VERIFY and state.probes is not None
-        floor, floor_problem = self._floor(live)
-        seen = observed(state)
-        return Evidence(
-            results=(*self._weighing.results(state), *reading.results),
-            tripwire=tripped(state, reading.young),
-            live=split_of(live) if live is not None else None,
-            standing=standing,
-            drift=comparison.drift,
-            canary_problem=comparison.canary_problem,
-            stable_problem=comparison.stable_problem,
-            notes=comparison.notes,
-            azure_problem=azure_problem,
-            metrics_problem=reading.problem,
-            split_problem=seen.problem(state.weights) if seen is not None else None,
-            settled_until=state.read_until,
-            requests_in_step=self._weighing.requests_in_step(state),
-            probes_counted=world.metrics.counted(state.colour, state.probes.start, now)
-            if probing and state.probes is not None
-            else None,
-            floor=floor,
-            floor_problem=floor_problem,
-            numbers=numbers,
-        )
-
-    def _floor(self, live: LiveEndpoint | None) -> tuple[Floor | None, str | None]:
-        """What to raise before the first weight, or why that cannot be; looked at once, before anything is raised."""
-        state = self.journal.state
-        begun = state.floor_settled or state.reserved is not None
-        if live is None or begun or state.phase is not Phase.RESERVE or not state.plan.hold_stable:
-            return None, None
-        try:
-            return self._world.capacity.floor(state.stable, live), None
-        except CommandError as error:
-            return None, str(error)
-
-    def _compared(self, live: LiveEndpoint | None) -> tuple[Comparison, Numbers | None]:
-        """What differs from the record, and the declared counts of the colour whose floor is raised.
-
-        A stack file that cannot be read is drift, which stops no way back.
-        """
-        state = self.journal.state
-        try:
-            declared = self._world.stack_file.read()
-        except CommandError as error:
-            found = compare(live, Declared(split=state.weights, stable=state.declared_stable), state)
-            others = (one for one in found.drift if one.kind is not DriftKind.FLOOR)
-            unread = Drift(kind=DriftKind.DECLARED, text=str(error), record=state.weights)
-            return replace(found, drift=(*others, unread)), None
-        numbers = declared.deployments.get(state.reserved.deployment) if state.reserved is not None else None
-        return compare(live, declared, state), numbers
-
-    def _note_once(self, notes: Sequence[str]) -> None:
-        """What decides nothing is written down the first time that it is seen."""
-        if notes:
-            told = {event.data["text"] for event in self.journal.chain.events if event.kind is Kind.NOTED}
-            for text in notes:
-                if text not in told:
-                    self.journal.note(Kind.NOTED, {"what": "noticed", "text": text})
-
-    def _live(self) -> tuple[LiveEndpoint | None, str | None]:
-        try:
-            return self._world.azure.endpoint(), None
-        except UnavailableError as error:
-            return None, str(error)
-
-    def _capacity(self, move: Move) -> str | None:
-        reserved = self.journal.state.reserved
-        try:
-            lost = self._world.instances.problem(reserved) if reserved is not None else None
-            return lost or self._world.capacity.problem(move.order.to)
-        except UnavailableError as error:
-            return f"whether the instances suffice could not be read: {error}"
 
     def _closing(self, outcome: str, reason: str) -> dict[str, Any]:
         """The data of `ended`."""

@@ -32,7 +32,8 @@ from rollout.record.event import Event, Kind
 from rollout.record.journal import Journal
 from rollout.record.state import RolloutState
 from rollout.split import Split
-from rollout.tick.controller import Controller, Tick, World
+from rollout.tick.controller import Controller, Tick
+from rollout.tick.world import World
 from rollout_config import PlanSettings
 from tests.rollout.record.rollouts import BLUE, PLAN, T0, started
 

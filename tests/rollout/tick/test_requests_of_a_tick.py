@@ -22,7 +22,8 @@ from rollout.record.journal import Journal
 from rollout.repository.clone import Clone
 from rollout.sources.live import ArmEndpoint
 from rollout.sources.metrics import AzureMetrics
-from rollout.tick.controller import Controller, World
+from rollout.tick.controller import Controller
+from rollout.tick.world import World
 from rollout_config import PlanSettings
 from tests.rollout.record.rollouts import PLAN, T0, Story, write
 from tests.rollout.repository.clones import Remote
