@@ -91,7 +91,7 @@ def _report(options: argparse.Namespace, promotion: Promotion, published: Publis
     if options.json:
         print(json.dumps(_values(promotion, published), indent=2))
         return
-    print(text_of(promotion), end="")
+    print(text_of(promotion, str), end="")
     print(f"\n{_what_was_done(promotion, published)}", file=sys.stderr)
 
 

@@ -119,7 +119,7 @@ def show_release(options: argparse.Namespace) -> int:
         print(f"  {name}: {value}")
     print("proofs (sluice release verify --proofs checks them):" if proofs else "proofs: none")
     for proof in proofs:
-        print(f"  {proof.stack} {proof.rollout}: {facts_of(proof)}")
+        print(f"  {proof.stack} {proof.rollout}: {facts_of(proof, str)}")
     return ExitCode.DONE
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rollout.errors import PushUnanswered
@@ -34,7 +34,7 @@ def push_files(git: Git, branch: str, files: Mapping[str, bytes], message: Messa
         tip = remote.fetch(branch, NETWORK_SECONDS)
         if tip is None:
             break
-        commit = _commit(git, tip, branch, files, message)
+        commit = commit_of(git, files, message, branch=branch, base=tip)
         if commit is None:
             return None
         if remote.push(commit, branch, NETWORK_SECONDS) is Answer.TAKEN:
@@ -45,17 +45,24 @@ def push_files(git: Git, branch: str, files: Mapping[str, bytes], message: Messa
     )
 
 
-def _commit(git: Git, parent: str, branch: str, files: Mapping[str, bytes], message: Message) -> str | None:
+def commit_of(
+    git: Git, files: Mapping[str, bytes], message: Message, *, branch: str, base: str, parents: Sequence[str] = ()
+) -> str | None:
+    """Return a commit for `branch` with the files of the commit `base` and these; None if `base` has them so.
+
+    `parents` are its parents if they are others than `base`.
+    """
     with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
         index = Path(folder) / "index"
-        git.run("read-tree", parent, index=index)
+        git.run("read-tree", base, index=index)
         for path, content in files.items():
             blob = git.run("hash-object", "-w", "--stdin", stdin=content).text
-            mode = (git.text("ls-tree", parent, "--", path) or "100644").split()[0]
+            mode = (git.text("ls-tree", base, "--", path) or "100644").split()[0]
             git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", index=index)
         tree = git.run("write-tree", index=index).text
-    if tree == git.text("rev-parse", f"{parent}^{{tree}}"):
+    if tree == git.text("rev-parse", f"{base}^{{tree}}"):
         return None
     sign = ["-S"] if git.find("config", "--type=bool", "commit.gpgsign") == "true" else []
     text = message_text(message, skip_checks=skips_checks(branch)).encode()
-    return git.run("commit-tree", tree, "-p", parent, *sign, "-F", "-", stdin=text).text
+    flags = [flag for parent in parents or (base,) for flag in ("-p", parent)]
+    return git.run("commit-tree", tree, *flags, *sign, "-F", "-", stdin=text).text

@@ -6,13 +6,12 @@ that waits there stays as it is, with what reviewers have added; one that was me
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from command_errors import UsageError, WaitingError
+from delivery.branch_commit import commit_of
 from delivery.promotion import Base, Promotion
 from delivery.promotion_request import PromotionRequest
 from delivery.promotion_text import text_of, title_of
@@ -20,7 +19,6 @@ from delivery.record_branch import RecordsUnreachable
 from delivery.remote_records import BranchTip, RemoteRecords
 from git_server.port import GitServer, PullRequest
 from rollout.ports import Message
-from rollout.repository.clone import message_text
 from rollout.repository.git import NETWORK_SECONDS
 from rollout.repository.push import Answer
 from rollout.repository.remote import Remote
@@ -75,7 +73,7 @@ class PromotionBranch:
                 return Published(promotion=promotion, branch=None, pushed=False)
             name = branch_name(promotion.request, promotion.document.content)
             opened = self._server.pull_request(name) if self._server else None
-            commit, promotion = self._commit(promotion, source, self._tip(name), opened)
+            commit, promotion = self._commit(promotion, name, source, opened)
             if commit is None or self._remote.push(commit, name, NETWORK_SECONDS) is Answer.TAKEN:
                 pushed = commit is not None
                 if self._server and (pushed or opened is None):
@@ -88,44 +86,35 @@ class PromotionBranch:
         )
 
     def _commit(
-        self, promotion: Promotion, source: BranchTip, there: BranchTip | None, opened: PullRequest | None
+        self, promotion: Promotion, name: str, source: BranchTip, opened: PullRequest | None
     ) -> tuple[str | None, Promotion]:
         """Return the commit to push, None if the branch has the promotion, and the promotion as the branch has it."""
+        there = self._tip(name)
         if there is None:
-            return self._commit_on(promotion, [source.tip]), promotion
+            return self._commit_on(promotion, source.tip, name), promotion
         merged = self._git.holds("merge-base", "--is-ancestor", there.tip, source.tip)
         waits = not merged and (self._server is None or opened is not None)
         if waits:
             pending = self._plan(there)
-            return (self._commit_on(pending, [there.tip]) if pending.files else None), pending
+            return (self._commit_on(pending, there.tip, name) if pending.files else None), pending
         # The source branch does not have what was merged from here, or a pull request was closed: from its tip again.
-        commit = self._commit_on(promotion, [source.tip] if merged else [there.tip, source.tip], on=source.tip)
+        commit = self._commit_on(promotion, source.tip, name, [source.tip] if merged else [there.tip, source.tip])
         up_to_date = self._tree(commit) == self._tree(there.tip) and source.tip in self._parents(there.tip)
         return (None if up_to_date else commit), promotion
 
-    def _commit_on(self, promotion: Promotion, parents: Sequence[str], *, on: str | None = None) -> str:
-        """Return a commit of the promotion's files on the tree of `on`, else of the first parent."""
+    def _commit_on(self, promotion: Promotion, base: str, branch: str, parents: Sequence[str] = ()) -> str:
+        """Return a commit of the promotion's files on the tree of `base`."""
         self._require_committer()
-        base = on or parents[0]
-        with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
-            index = Path(folder) / "index"
-            self._git.run("read-tree", base, index=index)
-            for name, text in promotion.files.items():
-                path = f"{self._prefix}{name}"
-                blob = self._git.run("hash-object", "-w", "--stdin", stdin=text.encode()).text
-                mode = (self._git.text("ls-tree", base, "--", path) or "100644").split()[0]
-                self._git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", index=index)
-            tree = self._git.run("write-tree", index=index).text
         proof = promotion.proven.proof
         message = Message(
             subject=title_of(promotion),
             body=f"{proof.stack} proved it in {proof.rollout}.",
             trailers={"Proof": f"{proof.record_path} {proof.head}", "Content": proof.content},
         )
-        sign = ["-S"] if self._git.find("config", "--type=bool", "commit.gpgsign") == "true" else []
-        flags = [flag for parent in parents for flag in ("-p", parent)]
-        words = message_text(message, skip_checks=False).encode()
-        return self._git.run("commit-tree", tree, *flags, *sign, "-F", "-", stdin=words).text
+        files = {f"{self._prefix}{name}": text.encode() for name, text in promotion.files.items()}
+        commit = commit_of(self._git, files, message, branch=branch, base=base, parents=parents)
+        assert commit is not None  # the files of a promotion are those that differ
+        return commit
 
     def _tree(self, commit: str) -> str:
         return self._git.text("rev-parse", f"{commit}^{{tree}}")

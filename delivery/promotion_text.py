@@ -1,21 +1,22 @@
 """What a reviewer reads about a promotion: what was proven, where, by which record, and what differs. Pure.
 
-Markdown that also reads well in a terminal. Names come from files that people write, so they are escaped; the value of
-an environment variable is never shown.
+Markdown that also reads well in a terminal. Names come from files that people write, so they are escaped for a git
+server. The value of an environment variable is never shown.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from delivery.markdown import escaped
 from delivery.promotion import Promotion
 from models.proof import Proof
 from models.release_document import Environment
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@])")
+Shown = Callable[[str], str]
+"""Writes a name: `markdown.escaped` for a git server, `str` for a terminal."""
 
 
 def title_of(promotion: Promotion) -> str:
@@ -24,21 +25,21 @@ def title_of(promotion: Promotion) -> str:
     return f"Promote {request.endpoint} {promotion.document.short} to {request.target} as {promotion.colour}"
 
 
-def text_of(promotion: Promotion) -> str:
+def text_of(promotion: Promotion, shown: Shown = escaped) -> str:
     """The description of the pull request."""
     request, proof = promotion.request, promotion.proven.proof
     lines = [
-        f"**{escaped(promotion.colour)} enters {escaped(request.endpoint)} in {escaped(request.target)} at 0 %.** "
-        f"It is the release `{proof.short}`, which serves in {escaped(request.source)} as "
-        f"{escaped(promotion.proven.colour)}. Nothing else changes.",
+        f"**{shown(promotion.colour)} enters {shown(request.endpoint)} in {shown(request.target)} at 0 %.** "
+        f"It is the release `{proof.short}`, which serves in {shown(request.source)} as "
+        f"{shown(promotion.proven.colour)}. Nothing else changes.",
         "",
         "### Proof",
         "",
-        *(f"- {line}" for line in _proof_lines(promotion)),
+        *(f"- {line}" for line in _proof_lines(promotion, shown)),
         "",
-        f"### What differs in {escaped(request.target)}",
+        f"### What differs in {shown(request.target)}",
         "",
-        *(f"- {line}" for line in _differences(promotion)),
+        *(f"- {line}" for line in _differences(promotion, shown)),
         "",
         f"After the merge, a rollout gives it weight step by step: `sluice rollout run {request.endpoint} --stack "
         f"{request.target}`.",
@@ -46,50 +47,44 @@ def text_of(promotion: Promotion) -> str:
     return "\n".join(lines) + "\n"
 
 
-def facts_of(proof: Proof) -> str:
+def facts_of(proof: Proof, shown: Shown = escaped) -> str:
     """Counts, load, gates and approvers of a proof in one sentence, for text and lists."""
     rate = f" ({proof.errors / proof.requests:.2%})" if proof.requests else ""
     load = "sent by the rollout itself (synthetic)" if proof.synthetic else "from real callers"
-    skipped = ", ".join(map(escaped, proof.skipped_gates))
+    skipped = ", ".join(map(shown, proof.skipped_gates))
     gates = f"a person skipped the evidence of {skipped}" if skipped else "no gate was skipped"
-    approvers = ", ".join(map(escaped, proof.approvers))
+    approvers = ", ".join(map(shown, proof.approvers))
     approved = f"approved by {approvers}" if approvers else "no step asked for an approval"
     return f"{proof.errors:,} of {proof.requests:,} requests failed{rate}, {load}; {gates}; {approved}"
 
 
-def escaped(name: str) -> str:
-    """A name in which Markdown and a git server's mentions mean nothing."""
-    return _SPECIAL.sub(r"\\\1", " ".join(name.split()))
-
-
-def _proof_lines(promotion: Promotion) -> Iterator[str]:
+def _proof_lines(promotion: Promotion, shown: Shown) -> Iterator[str]:
     proven, proof = promotion.proven, promotion.proven.proof
     ended = datetime.fromtimestamp(proven.ended_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    yield f"Rollout `{proof.rollout}` in {escaped(proof.stack)}, ended well at {ended}"
-    yield facts_of(proof)
-    yield f"Record `{proof.record_path}`, verified on {escaped(proven.branch)} at `{proven.tip[:12]}`"
+    yield f"Rollout `{proof.rollout}` in {shown(proof.stack)}, ended well at {ended}"
+    yield facts_of(proof, shown)
+    yield f"Record `{proof.record_path}`, verified on {shown(proven.branch)} at `{proven.tip[:12]}`"
     yield f"Content `{proof.content}`, document `{promotion.document.path}` (commit `{promotion.document.commit[:12]}`)"
 
 
-def _differences(promotion: Promotion) -> Iterator[str]:
+def _differences(promotion: Promotion, shown: Shown) -> Iterator[str]:
     request, document = promotion.request, promotion.document
     source, target = promotion.proven.values, promotion.target_values
     before, after = (_size(values, document.defaults) for values in (source, target))
-    yield f"Size: {after} (in {escaped(request.source)}: {before})" if before != after else f"Size: the same, {after}"
+    yield f"Size: {after} (in {shown(request.source)}: {before})" if before != after else f"Size: the same, {after}"
     overridden = {
         request.source: sorted(_names(source, document.settings)),
         request.target: sorted(_names(target, document.settings)),
     }
     if any(overridden.values()):
         said = "; ".join(
-            f"{escaped(stack)} overrides {', '.join(map(escaped, names)) or 'none'}"
-            for stack, names in overridden.items()
+            f"{shown(stack)} overrides {', '.join(map(shown, names)) or 'none'}" for stack, names in overridden.items()
         )
         yield f"Environment variables: {said}"
     else:
         yield "Environment variables: those of the release, in both stacks"
     networks = promotion.proven.network or "not known", promotion.target_network or "not known"
-    yield f"Network: {networks[1]} (in {escaped(request.source)}: {networks[0]})"
+    yield f"Network: {networks[1]} (in {shown(request.source)}: {networks[0]})"
     yield f"Environment: {_environment(document.settings, document.environment, document.conda)}"
     yield "Files of model and code: the same, byte for byte"
 

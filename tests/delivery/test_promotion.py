@@ -378,7 +378,7 @@ def test_the_text_says_what_is_weaker_about_a_proof() -> None:
     end(story, 1400, requests=0, errors=0)
     text = text_of(plan(tip(record(story))))
     assert "0 of 0 requests failed, sent by the rollout itself (synthetic)" in text
-    assert "a person skipped the evidence of error\\_rate" in text
+    assert "a person skipped the evidence of error&#95;rate" in text
 
 
 @pytest.mark.parametrize(
@@ -395,5 +395,6 @@ def test_the_text_says_whether_the_environment_is_the_same_bytes(release: Releas
 
 def test_names_cannot_write_markdown_or_mention_anyone() -> None:
     story = proven(approver="@everyone [x](http://evil)")
-    text = text_of(plan(tip(record(story))))
-    assert "\\@everyone \\[x\\](http://evil)" in text
+    promotion = plan(tip(record(story)))
+    assert "approved by &#64;<!-- -->everyone &#91;x&#93;&#40;http://evil&#41;" in text_of(promotion)
+    assert "approved by @everyone [x](http://evil)" in text_of(promotion, str)
