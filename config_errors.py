@@ -204,7 +204,7 @@ def _known_keys(path: list[int | str], outermost: type[BaseModel]) -> list[str]:
         # A name that the user chose is no field, and neither is one that only looks like a field.
         field = model.model_fields.get(part)
         model = (_model_in(field.annotation) if field else None) or model
-    hidden = ("stack", "location") if model is Settings else ()
+    hidden = ("stack", "location", "cloud") if model is Settings else ()
     return [name for name in model.model_fields if name not in hidden]
 
 

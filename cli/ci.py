@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     subparsers = parser.add_subparsers(dest="ci_command", metavar="COMMAND", required=True)
     _add(subparsers, "check", "check a pull request without a cloud; print the stacks that it touches as JSON")
     _add_preview(subparsers)
+    add_stack_argument(_add(subparsers, "sync", "let a stack's own branch take over what the source branch has"))
     _add_deliver(subparsers)
     _add_people(subparsers)
     _add_repairs(subparsers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from cli.ci_branch import enter_own_branch
 from cli.ci_world import PipelineWorld, say
 from cli.main import parsed
 from command_errors import UsageError
@@ -25,13 +26,15 @@ SUBSCRIPTION_VARIABLE = "ARM_SUBSCRIPTION_ID"
 def run_approve(options: argparse.Namespace) -> int:
     """Run `sluice ci approve`."""
     world, stack = PipelineWorld.entered(), stack_name(options.stack)
+    own = enter_own_branch(world, stack)
     state = _last_rollout(stack, options.endpoint)
     _require_asked(state, options)
     if not os.environ.get(SUBSCRIPTION_VARIABLE):  # this job has no login, and needs none
         os.environ[SUBSCRIPTION_VARIABLE] = state.subscription
     answer = parsed(["rollout", "approve", options.endpoint, "--stack", stack, "--push"])
     code = int(answer.run(answer))
-    run = world.dispatch("deliver", branch_of(Git(world.root), world.variables), {"stack": stack})
+    source = own.source_branch if own is not None else branch_of(Git(world.root), world.variables)
+    run = world.dispatch("deliver", source, {"stack": stack})
     say(f"started the next delivery: {run.url or run.id}" if run else f"next: sluice ci deliver --stack {stack}")
     return code
 

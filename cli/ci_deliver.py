@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from cli.ci_branch import OwnBranch, own_branch
 from cli.ci_rollouts import DeliveredRollouts
 from cli.ci_stack import DeliveredStack, engine_of
 from cli.ci_world import PipelineWorld, say
@@ -15,6 +16,7 @@ from delivery.markdown import code, escaped
 from delivery.protection import require_branch_policy
 from delivery.source_checkout import SourceCheckout
 from project import stack_name
+from rollout.declaration.stack_text import WeightLines
 from rollout.session.finding import sites_of
 from rollout.session.session import Session
 from rollout.split import Split
@@ -25,16 +27,38 @@ from stacks.file import stack_file_path
 class _Branch:
     """The checkout; after a move, the rollouts read the stack file again."""
 
-    def __init__(self, checkout: SourceCheckout, rollouts: DeliveredRollouts) -> None:
+    def __init__(self, checkout: SourceCheckout, rollouts: DeliveredRollouts, own: OwnBranch | None) -> None:
         self._checkout = checkout
         self._rollouts = rollouts
+        self._own = own
 
     def look(self) -> Look:
-        """Fetch the branch, and let the checkout follow."""
+        """Fetch the branch, and let the checkout follow; the stack's own branch follows the source branch first."""
+        if self._own is not None:
+            self._own.sync()
         found = self._checkout.look()
         if found is Look.MOVED:
             self._rollouts.reload()
         return found
+
+
+class _Stack:
+    """The stack; a branch of its own says what was deployed."""
+
+    def __init__(self, stack: DeliveredStack, own: OwnBranch | None) -> None:
+        self._stack = stack
+        self._own = own
+
+    def problems(self) -> tuple[str, ...]:
+        """Why no update may run now."""
+        return self._stack.problems()
+
+    def deploy(self, may_begin: Callable[[], bool]) -> bool:
+        """Publish and update; then the branch's commit is deployed."""
+        is_done = self._stack.deploy(may_begin)
+        if is_done and self._own is not None:
+            self._own.mark_deployed()
+        return is_done
 
 
 class _Pipelines:
@@ -59,21 +83,28 @@ def run_deliver(options: argparse.Namespace) -> int:
     clock = session.clock
     if world.server is not None and world.run.server is not None:
         require_branch_policy(world.server, stack)
+    own = own_branch(world, stack)
+    if own is not None:
+        own.sync()
+        own.enter()
     checkout = SourceCheckout(world.root, stack_file_path(stack), world.variables, lambda: recorded(session, stack))
+    source = own.source_branch if own is not None else checkout.branch
     until = clock.now() + options.seconds if options.seconds is not None else None
     with standard_screen(json=False, live=False) as screen, interrupts() as asked:
-        rollouts = DeliveredRollouts(world, session, stack, checkout.branch, screen, until)
+        rollouts = DeliveredRollouts(world, session, stack, source, screen, until)
         delivery = Delivery(
-            branch=_Branch(checkout, rollouts),
-            stack=DeliveredStack(session, stack, engine_of(stack), checkout),
+            branch=_Branch(checkout, rollouts, own),
+            stack=_Stack(DeliveredStack(session, stack, engine_of(stack), checkout), own),
             rollouts=rollouts,
-            pipelines=_Pipelines(world, stack, checkout.branch),
+            pipelines=_Pipelines(world, stack, source),
             clock=clock,
             say=say,
             is_interrupted=lambda: asked.set,
             sleep=lambda seconds: slept(clock, seconds, asked),
         )
         delivered = delivery.run(options.seconds)
+        if own is not None:
+            own.propose(lambda: ended_weights(session, stack))
     for line in delivered.lines:
         print(world.hidden(line))
     world.summarize(summary(stack, delivered))
@@ -86,6 +117,15 @@ def summary(stack: str, delivered: Delivered) -> str:
         "- The stack is as declared; no rollout is under way."
     ]
     return "\n".join([f"### Delivery to {code(stack)}: exit code {int(delivered.exit_code)}", "", *lines])
+
+
+def ended_weights(session: Session, stack: str) -> dict[str, WeightLines]:
+    """The lines of each endpoint whose last rollout has ended, as it left them."""
+    found = {}
+    for site in sites_of(session, stack):
+        if site.chains() and (state := site.last_journal().state).is_over:
+            found[site.key] = WeightLines(split=state.weights, stable=state.declared_stable)
+    return found
 
 
 def recorded(session: Session, stack: str) -> Mapping[str, tuple[Split, str | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from cli.ci_branch import enter_own_branch
 from cli.ci_stack import engine_of
 from cli.ci_world import PipelineWorld, say
 from delivery.drift import CLEAN, drift_marker, drift_text, title_of
@@ -16,6 +17,7 @@ from rollout.people.actor import actor_of
 def run_drift(options: argparse.Namespace) -> int:
     """Run `sluice ci drift`: exit code 0 clean, 1 different, as everywhere 2 and 4."""
     world, stack = PipelineWorld.entered(), stack_name(options.stack)
+    enter_own_branch(world, stack)
     preview = engine_of(stack).preview(refresh=True)
     marker = drift_marker(project_name(world.root), stack)
     text = drift_text(stack, preview, actor_of(world.variables, world.root).run)

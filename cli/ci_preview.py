@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.ci_branch import own_branch
 from cli.ci_stack import plan_publication
 from cli.ci_world import PipelineWorld, say
 from command_errors import CommandError, UsageError
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 def run_preview(options: argparse.Namespace) -> int:
     """Run `sluice ci preview`."""
     world, stack = PipelineWorld.entered(), stack_name(options.stack)
+    own = own_branch(world, stack) if not options.local else None
+    if own is None:
+        return _preview(world, stack, options)
+    with own.merged() as merged:
+        return _preview(merged, stack, options)
+
+
+def _preview(world: PipelineWorld, stack: str, options: argparse.Namespace) -> int:
     number = _pull_request(world) if options.comment else None
     notes: list[str] = []
     target = _target(world, notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from cli.ci_branch import enter_own_branch
 from cli.ci_world import PipelineWorld, say
 from cli.main import parsed
 from delivery.protection import require_branch_policy_for_a_way_back, rollback_environment
@@ -16,6 +17,7 @@ def run_rollback(options: argparse.Namespace) -> int:
     if world.server is not None and world.run.server is not None:
         name = rollback_environment(stack, world.run.server)
         require_branch_policy_for_a_way_back(world.server, name, say)
+    enter_own_branch(world, stack)
     words = ["rollout", "rollback", options.endpoint, "--stack", stack, "--push", "--reason", options.reason]
     answer = parsed(words)
     return int(answer.run(answer))

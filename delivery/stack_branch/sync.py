@@ -81,6 +81,13 @@ class StackBranch:
             "changed. Run this command again."
         )
 
+    def commit_of(self, source: str) -> str:
+        """Return what a sync of a commit of the source branch would push. Raises UsageError as it does."""
+        tip = self._fetch(self._place.stack_branch)
+        tree = self._tree.build(Branches(source=source, branch=tip), self._document(source))
+        self._require_runnable(tree)
+        return self._commit(tree, tip, f"preview({self._place.stack}): {source[:12]}")
+
     def mark_deployed(self) -> Synced:
         """Note on the branch that an update deployed its source commit."""
         for attempt in range(ATTEMPTS):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,50 +10,13 @@ import pytest
 
 from command_errors import UsageError, WaitingError
 from delivery.stack_branch.source_document import parse
-from delivery.stack_branch.sync import Place, StackBranch
 from rollout.errors import PushRefused
 from rollout.record.event import Kind
-from rollout.repository.git import Git
+from tests.delivery.stack_branch.branches import BY_HAND, CANARY, NAME, NOON, PLACE, STACK, branch_in, on_branch
 from tests.rollout.record.rollouts import Story
-from tests.rollout.repository.clones import Checkout, Remote
+from tests.rollout.repository.clones import Remote
 
 pytestmark = pytest.mark.slow
-PLACE = Place(
-    stack="prod",
-    source_branch="main",
-    stack_branch="sluice/prod",
-    subscription="00000000-0000-0000-0000-000000000001",
-    arm_host="management.azure.com",
-)
-STACK = """\
-# prod
-config:
-  sluice:rollout:
-    fraud-detection: {stable: blue, traffic: {blue: 100}}  # moved by the controller
-"""
-CANARY = STACK.replace("{blue: 100}", "{blue: 90, green: 10}")
-BY_HAND = STACK.replace("{blue: 100}", "{blue: 50, green: 50}")
-NOON = 1795780800
-NAME = "rollouts/prod/fraud-detection/20261127T140000Z-green.jsonl"
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Remote:
-    remote = Remote(tmp_path, STACK)
-    seed = remote.checkout("workflows")
-    (seed.path / ".github").mkdir()
-    seed.commit(".github/deliver.yml", "on: push\n")
-    return remote
-
-
-def branch_in(
-    checkout: Checkout, place: Place = PLACE, check: Callable[[Path], None] = lambda folder: None, now: int = NOON
-) -> StackBranch:
-    return StackBranch(Git(checkout.path, checkout.environment), place, check, lambda: now)
-
-
-def on_branch(remote: Remote, path: str) -> str:
-    return remote.git("show", f"sluice/prod:{path}")
 
 
 def step(remote: Remote, stack_file: str = CANARY, *, ended: bool = False) -> None:

@@ -1,0 +1,26 @@
+"""`sluice ci sync`: the stack's own branch takes over what the source branch has."""
+
+from __future__ import annotations
+
+import argparse
+
+from cli.ci_branch import own_branch
+from cli.ci_world import PipelineWorld, say
+from command_errors import UsageError
+from delivery.record_branch import BRANCH
+from exit_codes import ExitCode
+from project import stack_name
+
+
+def run_sync(options: argparse.Namespace) -> int:
+    """Run `sluice ci sync`."""
+    world, stack = PipelineWorld.entered(), stack_name(options.stack)
+    own = own_branch(world, stack)
+    if own is None:
+        raise UsageError(
+            f"{stack} has no branch of its own: Pulumi.{stack}.yaml sets no {BRANCH}. Its records and weights are on "
+            f"the source branch. Set {BRANCH}: sluice/{stack}, or leave out this command."
+        )
+    own.sync()
+    say(f"{own.name} is up to date")
+    return ExitCode.DONE
