@@ -50,6 +50,7 @@ class BlobState:
         self.azure.request("PUT", GROUP, {"location": "westeurope"}, "2021-04-01")
         body = {"location": "westeurope", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
         assert self.azure.request("PUT", STORAGE, body, "2023-01-01")[0] == 200
+        self.updates: list[HeldUpdate] = []
         self.domain = self.azure.url.removeprefix("https://")
         self.roles: dict[str, str] = {}
         self.grant(WRITER)
@@ -80,7 +81,14 @@ class BlobState:
             "AZURE_STORAGE_ACCOUNT": ACCOUNT,
             "AZURE_STORAGE_DOMAIN": self.domain,
         }
-        return Runner(clone, environment)
+        return Runner(clone, environment, self.updates)
+
+    def stop(self) -> None:
+        """End what a failed test left in its middle, and the local Azure."""
+        for update in self.updates:
+            if update.process.poll() is None:
+                update.kill()
+        self.azure.stop()
 
     def locks(self, stack: str) -> list[str]:
         """The names of the stack's locks."""
@@ -104,8 +112,9 @@ class BlobState:
 class Runner:
     """One clone, with the variables of its shell."""
 
-    def __init__(self, clone: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, clone: Path, environment: Mapping[str, str], updates: "list[HeldUpdate]") -> None:
         self.clone = clone
+        self._updates = updates
         self.environment = dict(environment)
 
     def engine(self, stack: str) -> PulumiEngine:
@@ -135,7 +144,9 @@ class Runner:
 
     def held_up(self, stack: str) -> "HeldUpdate":
         """Start an update and wait until it is in its middle, where it has the lock."""
-        return HeldUpdate(self, stack)
+        self._updates.append(HeldUpdate(self, stack))
+        self._updates[-1].wait()
+        return self._updates[-1]
 
 
 class HeldUpdate:
@@ -153,7 +164,10 @@ class HeldUpdate:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(lambda: self._gate.with_name("gate.reached").exists(), "the update is in its middle")
+
+    def wait(self) -> None:
+        """Return when it is in its middle."""
+        wait_until(lambda: self._gate.with_name("gate.reached").exists(), "the update is not in its middle")
 
     @property
     def owner(self) -> str:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlobState]:
     found = BlobState(tmp_path_factory.mktemp("blob-state"))
     yield found
-    found.azure.stop()
+    found.stop()
 
 
 def test_a_stack_lives_in_the_container_and_every_clone_sees_it(state: BlobState) -> None:
