@@ -29,3 +29,17 @@ def azure_credential(environment: Mapping[str, str] | None = None) -> TokenCrede
     return ClientAssertionCredential(
         workload.tenant_id, workload.client_id, workload.id_tokens.fetch, disable_instance_discovery=undiscovered
     )
+
+
+def login_fix(environment: Mapping[str, str], said: str) -> str:
+    """Return what to do about a refused login, given what Entra or the library said."""
+    if workload_of(environment) is None:
+        return "Run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET."
+    fixes = {
+        "AADSTS700024": "The ID token had ended: check the clock of the runner.",
+        "AADSTS700016": "Check AZURE_CLIENT_ID and AZURE_TENANT_ID.",
+        "AADSTS70021": "Give the identity AZURE_CLIENT_ID a federated credential with exactly this issuer, subject and "
+        "audience, capital letters too.",
+    }
+    known = next((fix for code, fix in fixes.items() if code in said), "")
+    return known or "Check AZURE_CLIENT_ID, AZURE_TENANT_ID and the identity's federated credentials (docs/state.md)."

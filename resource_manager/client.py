@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from command_errors import CommandError, UnavailableError, UsageError
-from credentials.login import azure_credential
+from credentials.login import azure_credential, login_fix
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
@@ -89,10 +89,8 @@ class ArmClient:
             return self._credential.get_token(f"{audience}/.default")
         except (AzureError, OSError, ValueError) as error:  # a login helper may print anything
             said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise UnavailableError(
-                f"no login for {audience}: {said.rstrip('.')}. Run `az login`, or set AZURE_CLIENT_ID, "
-                "AZURE_TENANT_ID and AZURE_CLIENT_SECRET."
-            ) from error
+            fix = login_fix(os.environ, said)
+            raise UnavailableError(f"no login for {audience}: {said.rstrip('.')}. {fix}") from error
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """Return the resource, or None if it does not exist; anything else is an error."""

@@ -3,7 +3,7 @@
 import pytest
 
 from command_errors import UsageError
-from credentials.login import azure_credential
+from credentials.login import azure_credential, login_fix
 from credentials.workload import OTHER_LOGINS, workload_of
 
 GITHUB = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://host/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"}
@@ -41,3 +41,18 @@ def test_half_of_an_identity_is_an_error_that_names_the_other_half(name):
     (other,) = NAMED.keys() - {name}
     with pytest.raises(UsageError, match=f"{other} is not set"):
         workload_of(GITHUB | {name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "said", "fix"),
+    [
+        ({}, "AADSTS700213: No matching", "az login"),
+        (GITHUB | NAMED, "AADSTS700213: No matching", "exactly this issuer, subject and audience"),
+        (GITHUB | NAMED, "AADSTS7002138: No matching", "capital letters too"),
+        (GITHUB | NAMED, "AADSTS700024: not within", "clock of the runner"),
+        (GITHUB | NAMED, "AADSTS700016: not found", "AZURE_TENANT_ID"),
+        (GITHUB | NAMED, "no connection", "docs/state.md"),
+    ],
+)
+def test_the_fix_of_a_refused_login_is_that_of_its_place(environment, said, fix):
+    assert fix in login_fix(environment, said)
