@@ -109,6 +109,9 @@ def test_a_bot_cannot_approve(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert run("approve fraud") == 2
+    assert "SYSTEM_ACCESSTOKEN" in capsys.readouterr().err, "without the token, no review can be read"
+    monkeypatch.setattr("rollout.people.actor.read_run_reviews", lambda variables: ())
+    assert run("approve fraud") == 2
     assert "which is a bot" in capsys.readouterr().err
     monkeypatch.setenv("BUILD_REQUESTEDFOR", "Bo")
     assert run("approve fraud") == 0
