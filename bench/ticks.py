@@ -23,7 +23,7 @@ from rollout.record.event import Kind
 
 ENDPOINTS = (1, 100, 1000)
 DELAYS_MS = (0, 300)
-MOST_AT_ONCE = 100
+MOST_AT_ONCE = 20
 """Of how many rollouts a round of `step --all` is timed."""
 TICKS_PER_RUN = 4
 PLAN = {
