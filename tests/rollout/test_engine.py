@@ -11,6 +11,7 @@ import pytest
 
 from rollout.engine import ImportedResource, PulumiEngine, import_document
 from rollout.errors import EngineFailed, EngineLocked, EngineRefused, EngineUnavailable
+from tests.id_token_issuer import IdTokenIssuer
 from tests.waiting import HANGS
 
 PLAY = """#!{python}
@@ -91,6 +92,28 @@ def test_a_missing_stack_is_unavailable_with_the_way_out(stage: Stage) -> None:
 def test_an_end_without_any_message_is_reported_with_its_code(stage: Stage) -> None:
     with pytest.raises(EngineUnavailable, match="exit code 137: no message"):
         stage.says(code=137).up()
+
+
+SHOW_LOGIN = """#!{python}
+import json, os
+file = os.environ["AZURE_FEDERATED_TOKEN_FILE"]
+mode = oct(os.stat(file).st_mode & 0o777)
+print(json.dumps({{"file": file, "mode": mode, "token": open(file).read()}}))
+"""
+
+
+def test_in_a_pipeline_the_cli_finds_a_fresh_token_that_ends_with_it(tmp_path: Path) -> None:
+    command = tmp_path / "pulumi"
+    command.write_text(SHOW_LOGIN.format(python=sys.executable))
+    command.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    with IdTokenIssuer() as issuer:
+        names = {"AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": "tenant", "PATH": path}
+        engine = PulumiEngine(tmp_path, "dev", issuer.github() | names)
+        seen = [engine.outputs(), engine.outputs()]
+    assert [one["token"] for one in seen] == issuer.issued
+    assert {one["mode"] for one in seen} == {"0o600"}
+    assert not any(Path(str(one["file"])).exists() for one in seen)
 
 
 def test_no_command_on_path_is_unavailable(tmp_path: Path) -> None:
