@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fleet_config import FleetRollout, FleetSettings, Wave
+from rollout.decision.open_change import MOST_ATTEMPTS
 from rollout.decision.order import Outcome
 from rollout.record.state import RolloutState
 from rollout.split import Split
@@ -57,6 +58,12 @@ class Standing:
     """The colour to start, for WAITING."""
     state: RolloutState | None = None
     """Of its last record, if that is about the same release."""
+
+    @property
+    def owes_a_floor(self) -> bool:
+        """Whether it has ended, and has yet to give back the stable colour's floor; it is tried three times."""
+        state = self.state
+        return state is not None and state.reserved is not None and state.reserve_failures < MOST_ATTEMPTS
 
     @property
     def ended_at(self) -> int:
@@ -119,8 +126,13 @@ class FleetState:
 
     @property
     def under_way(self) -> tuple[Standing, ...]:
-        """The rollouts that a tick takes on; a failure elsewhere does not stop them."""
+        """The rollouts that have not ended; a failure elsewhere does not stop them."""
         return tuple(one for one in self.standings if one.progress is Progress.UNDER_WAY)
+
+    @property
+    def to_tick(self) -> tuple[Standing, ...]:
+        """The rollouts that a tick takes on: those under way, and those that have a floor to give back."""
+        return tuple(one for one in self.standings if one.progress is Progress.UNDER_WAY or one.owes_a_floor)
 
     def blocked(self, now: int) -> tuple[Standing, ...]:
         """What stands in the way of the present wave."""

@@ -107,7 +107,7 @@ class Fleet:
             if self._clock.now() - self._read_at >= MOST_PAUSE_SECONDS:
                 self._read()
             started = self._start()
-            pauses = [pause for one in self._state.under_way if (pause := self._tick(one)) is not None]
+            pauses = [pause for one in self._state.to_tick if (pause := self._tick(one)) is not None]
             watch(self._view())
             now = self._clock.now()
             baked_at = self._state.bakes_until(now)

@@ -40,6 +40,8 @@ class RoomMember:
         self.azure = FakeAzure(clock)
         self.contents = {"blue": "cb", "green": "cg"}
         self.bad: BadWhen = good
+        self.plan = SHORT
+        self.deployments: dict[str, dict[str, int]] | None = None
         self.refuses: CommandError | None = None
         self.fails: CommandError | None = None
         self.room: Room | None = None
@@ -59,8 +61,8 @@ class RoomMember:
             raise self.refuses
         colours = {name: {"release": f"{name[0]}1", "content": content} for name, content in self.contents.items()}
         clock = self.azure.clock
-        start = {"colour": colour, "colours": colours}
-        self.room = Room(self.folder, plan=SHORT, azure=self.azure, bad=self.bad, at=clock.now(), **start)
+        start = {"colour": colour, "colours": colours, "deployments": self.deployments}
+        self.room = Room(self.folder, plan=self.plan, azure=self.azure, bad=self.bad, at=clock.now(), **start)
         self.room.metrics.rpm = 100
 
     def tick(self) -> Tick:

@@ -9,6 +9,7 @@ import pytest
 from fleet_config import FleetRollout
 from rollout.decision.order import Outcome
 from rollout.fleet.progress import FleetState, Found, Progress, progress_of, standing_of
+from rollout.instances import Floor
 from rollout.record.state import Back, Ended, Hold, HoldKind, Phase, RolloutState
 from rollout.split import Split
 from tests.rollout.fleet.members import BLUE, fleet_of, wave
@@ -162,3 +163,13 @@ def test_the_bake_of_the_last_wave_holds_nothing_up() -> None:
         a=done(NOON), b=done(NOON), c=done(NOON), d=Found(declared=BLUE, contents=CONTENTS, rollouts=[held])
     )
     assert not waiting.is_over(NOON + 900)
+
+
+def test_a_rollout_that_has_a_floor_to_give_back_is_ticked_three_times_more() -> None:
+    floor = Floor(deployment="blue", minimum=3, was={"autoscale.min": 1}, now={"autoscale.min": 3})
+    back = Found(declared=BLUE, contents=CONTENTS, rollouts=[ended(Outcome.ROLLED_BACK, reserved=floor)])
+    assert names(state(a=back).to_tick) == ["a"]
+    tried = Found(
+        declared=BLUE, contents=CONTENTS, rollouts=[ended(Outcome.ROLLED_BACK, reserved=floor, reserve_failures=3)]
+    )
+    assert names(state(a=tried).to_tick) == []

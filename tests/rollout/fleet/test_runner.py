@@ -12,7 +12,7 @@ from rollout.fleet.progress import Progress
 from rollout.fleet.runner import FleetView
 from rollout.record.event import Kind
 from rollout.split import Split
-from tests.rollout.fleet.members import BLUE, Members, fleet_of, wave
+from tests.rollout.fleet.members import BLUE, SHORT, Members, fleet_of, wave
 from tests.rollout.world import Killed
 
 GREEN = Split(traffic={"green": 100})
@@ -158,3 +158,19 @@ def test_a_rollback_of_the_pilot_while_it_bakes_stops_the_fleet(members: Members
     assert view.exit_code is ExitCode.FAILED
     assert set(splits(members).values()) == {BLUE}
     assert members["neu"].starts == 0
+
+
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_a_fleet_gives_back_the_floor_of_every_rollout_that_has_ended(members: Members, is_bad: bool) -> None:
+    declared = {"autoscale.min": 1, "autoscale.max": 9, "autoscale.default": 1}
+    member = members["weu"]
+    member.plan = SHORT.model_copy(update={"hold_stable": True})
+    member.deployments = {"blue": dict(declared), "green": {}}
+    member.bad = bad if is_bad else member.bad
+    view = members.fleet().drive()
+    assert view.exit_code is (ExitCode.FAILED if is_bad else ExitCode.DONE)
+    assert member.room is not None
+    kinds = [event.kind for event in member.room.journal.chain.events]
+    assert (kinds.count(Kind.RESERVED), kinds.count(Kind.RETURNED)) == (1, 1)
+    assert member.room.file.deployments["blue"] == declared
+    assert view.state.to_tick == ()
