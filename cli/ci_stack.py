@@ -16,7 +16,7 @@ from delivery.stray_weights import Sides, problems_of, state_splits
 from project import project_root
 from recovery.adoption import pending_operations
 from recovery.engine_locks import StackLocks
-from recovery.locks import LockRule
+from recovery.locks import DELIVERY_DEAD_AFTER_SECONDS, LockRule
 from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 from rollout.engine import PulumiEngine
@@ -45,13 +45,18 @@ class DeliveredStack:
 
     def problems(self) -> tuple[str, ...]:
         """Why no update may run now. Raises WaitingError while one is running."""
-        StackLocks(self.engine, tell).remove_dead()
+        StackLocks(self.engine, tell, self._lock_rule()).remove_dead()
         states = state_splits(self.engine.export())
         return tuple(
             line
             for site in sites_of(self.session, self.stack)
             for line in problems_of(self._sides(site, states), self.stack)
         )
+
+    @staticmethod
+    def _lock_rule() -> LockRule:
+        """A runner that is gone left its lock on a host that no later run has; no job lasts longer than the limit."""
+        return LockRule.of(os.environ, DELIVERY_DEAD_AFTER_SECONDS)
 
     def _sides(self, site: Site, states: dict[str, Split]) -> Sides:
         live = site.azure.endpoint()
@@ -93,7 +98,7 @@ class DeliveredStack:
         if pending_operations(self.engine.export()):
             tell(f"an update of {self.stack} was killed: repairing its state")
             arm = ArmOperations(tell, ARM_WAIT_SECONDS)
-            report = recover(self.engine, arm, wait_seconds=ARM_WAIT_SECONDS, rule=LockRule())
+            report = recover(self.engine, arm, wait_seconds=ARM_WAIT_SECONDS, rule=self._lock_rule())
             for text in report.left:
                 tell(f"left to do: {text}")
 

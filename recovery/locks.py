@@ -18,6 +18,9 @@ CI_USERS_VARIABLE = "SLUICE_CI_USERS"
 CI_USERS = "runner,vsts,AzDevOps"
 """The users of GitHub's runners and of Azure DevOps' hosted and scale set agents."""
 
+DELIVERY_DEAD_AFTER_SECONDS = 165 * 60
+"""The time limit of the longest job of the pipelines, 150 minutes, and 15 more."""
+
 
 class Owner(StrEnum):
     """Whether the process that wrote a lock still runs."""
