@@ -11,7 +11,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 WORKFLOWS := .github/workflows/*.yml pipelines/github/*.yml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit check format bench bench-gates drills schema lock
+.PHONY: help setup demo test unit check format bench bench-gates drills stories schema lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ drills: setup ## the whole table of rollout drills on the real engine: hours; MI
 	@$(if $(AGAIN),rm -f build/drills.jsonl)
 	@DRILL_MINUTES=$(or $(MINUTES),240) $(PYTEST) -n auto --dist load --maxschedchunk 1 -m drill tests/integration/test_drill_table.py; \
 	  ended=$$?; $(BIN)/python -m tests.integration.drill_table && exit $$ended
+
+stories: setup ## all stories of delivery, on both git servers; their output becomes docs/delivery-story.md; about half an hour
+	@rm -rf build/stories
+	@SLUICE_STORIES=$(CURDIR)/build/stories $(PYTEST) -m "integration or story or slow" tests/pipelines/test_stories.py tests/pipelines/test_refusals.py && \
+	  $(BIN)/python -m tests.pipelines.narrative build/stories
 
 schema: setup ## write docs/stack-config.schema.json and docs/fleet.schema.json from their models
 	@$(BIN)/python -m config_schema > docs/.stack-config.schema.json

@@ -94,8 +94,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "drill" not in config.option.markexpr:  # the whole table takes hours
-        items[:] = [item for item in items if item.get_closest_marker("drill") is None]
+    for marker in ("drill", "story"):  # the whole table takes hours, the other stories minutes
+        if marker not in config.option.markexpr:
+            items[:] = [item for item in items if item.get_closest_marker(marker) is None]
     if config.option.order is not None:
         shuffle(items, random.Random(int(config.option.order)))
     sort_integration(items, recorded() if config.option.order is None else {})

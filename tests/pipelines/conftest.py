@@ -17,7 +17,7 @@ def both_stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
 
 
 @pytest.fixture
-def team(both_stacks: Settled, tmp_path: Path) -> Iterator[Callable[..., Team]]:
+def team(both_stacks: Settled, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Team]]:
     """Makes a team on a git server."""
     made: list[Team] = []
 
@@ -27,4 +27,5 @@ def team(both_stacks: Settled, tmp_path: Path) -> Iterator[Callable[..., Team]]:
 
     yield make
     for each in made:
+        each.narrative.save(request.node.name)
         each.close()

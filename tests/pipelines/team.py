@@ -4,19 +4,25 @@ It does what people do: change a stack file, open and merge pull requests, answe
 the pipelines, as `sluice ci init` has written them.
 """
 
+import hashlib
 import json
+import os
 import subprocess
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
+from cache_folder import cache_folder
 from localazure.identity import SUBSCRIPTION_ID
 from rehearsal.environment import without_guards
 from rehearsal.faults import add_fault
 from tests.integration.rehearsal import MODEL, ROOT, SLUICE, Azure, Stack, copy_project
+from tests.pipelines.narrative import Narrative
 from tests.pipelines.repository import git
 from tests.pipelines.runner import Ended, Runner
 from tests.pipelines.server import Environment, PullRequest, Run, Server, System
@@ -24,13 +30,15 @@ from tests.pipelines.wire import serve
 from toolchain import cli_environment
 
 STACKS = ("dev", "prod")
+Edit = Callable[[Path], None]
+"""A change of the files of a clone."""
 PEOPLE = {"ana": "ana@acme.example", "bo": "bo@acme.example"}
 HIDDEN = (
     *("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE"),
     *("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID", "SLUICE_RELEASE_LOCKS"),
 )
 """What a shell of the local Azure has, and a hosted runner has not: the pipelines set it themselves."""
-STEPS = [{"weight": 50, "bake": "4s"}, {"weight": 100, "bake": "4s"}]
+STEPS = [{"weight": 100, "bake": "4s"}]
 PLAN = {
     "steps": STEPS,
     "gates": {"error_rate": {"max": 0.05, "vs_stable": 1.5}},
@@ -40,28 +48,43 @@ PLAN = {
 }
 
 
+class BlueOnly(Stack):
+    """A stack to which only what serves is published: the pipelines publish what comes."""
+
+    def publish(self, *deployments: str) -> None:
+        """`sluice release publish` of blue."""
+        super().publish(*(deployments or ("blue",)))
+
+
 def settle_team(azure: Azure) -> None:
     """Both stacks as a platform engineer leaves them: blue at 100 %."""
     for name in STACKS:
-        Stack(azure, name, like=name).settle()
+        BlueOnly(azure, name, like=name).settle()
 
 
 class Team:
-    """The people of one repository."""
+    """The people of one repository. Without an Azure, the pipelines can do what needs none: checks and refusals."""
 
-    def __init__(self, azure: Azure, system: System, folder: Path, *, stack_branches: bool = False) -> None:
-        self.azure = azure
-        self.stacks = {name: Stack(azure, name, like=name) for name in STACKS}
+    def __init__(self, azure: Azure | None, system: System, folder: Path, *, stack_branches: bool = False) -> None:
+        self._azure = azure
+        self.stacks = {name: Stack(azure, name, like=name) for name in STACKS} if azure else {}
         self._resources = ExitStack()
+        self.narrative = Narrative()
         self.work = copy_project(folder / "person")
         self._begin(system, stack_branches=stack_branches)
         git(folder, "clone", "-q", "--bare", str(self.work), str(folder / "origin.git"))
         git(self.work, "remote", "add", "origin", str(folder / "origin.git"))
         self.server = self._resources.enter_context(serve(Server(system, folder / "origin.git")))
-        self.server.environments = self._environments()
+        self.server.environments = self._environments(folder)
         (folder / "runs").mkdir()
         self.machine = self._machine(folder)
         self.runner = Runner(self.server, folder / "runs", self.machine)
+
+    @property
+    def azure(self) -> Azure:
+        """The local Azure."""
+        assert self._azure, "this team has no Azure"
+        return self._azure
 
     def close(self) -> None:
         """Stop the git server."""
@@ -70,15 +93,17 @@ class Team:
     def _begin(self, system: System, *, stack_branches: bool) -> None:
         (self.work / ".gitignore").write_text((ROOT / ".gitignore").read_text() + ".venv\n")
         (self.work / ".gitattributes").write_text("models/** -text\n")
-        lock = self.azure.folder / "locks" / MODEL / "release.lock.yml"
-        (self.work / "models" / MODEL / lock.name).write_text(lock.read_text())
-        for name, stack in self.stacks.items():
-            document = yaml.safe_load(stack.file.read_text())
+        if self._azure:
+            lock = self._azure.folder / "locks" / MODEL / "release.lock.yml"
+            (self.work / "models" / MODEL / lock.name).write_text(lock.read_text())
+        for name in STACKS:
+            file = self.stacks[name].file if self._azure else ROOT / f"Pulumi.{name}.yaml"
+            document = yaml.safe_load(file.read_text())
             plan = dict(PLAN)
             if name == "prod":
                 # The example's conda file has `python=3.11` and `pip`, which are no exact versions.
-                document["config"]["sluice:limits"].update(max_step=50, require_pinned=False)
-                plan["steps"] = [{**STEPS[0], "approve": True}, STEPS[1]]
+                document["config"]["sluice:limits"].update(max_step=100, require_pinned=False)
+                plan["steps"] = [{**STEPS[0], "approve": True}]
             document["config"]["sluice:rollout"][MODEL]["plan"] = plan
             (self.work / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
         git(self.work, "init", "-q", "-b", "main")
@@ -99,9 +124,12 @@ class Team:
         assert done.returncode == 0, done.stderr
         self._commit("ana", "The pipelines")
 
-    def _environments(self) -> dict[str, Environment]:
+    def _environments(self, folder: Path) -> dict[str, Environment]:
         azure = {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION_ID, "ARM_SUBSCRIPTION_ID": SUBSCRIPTION_ID}
-        variables = {**azure, "PULUMI_BACKEND_URL": f"file://{self.azure.folder / 'state'}"}
+        variables = {
+            **azure,
+            "PULUMI_BACKEND_URL": f"file://{(self._azure.folder if self._azure else folder) / 'state'}",
+        }
         secrets = {"PULUMI_CONFIG_PASSPHRASE": ""}
         found = {}
         for stack in STACKS:
@@ -114,21 +142,21 @@ class Team:
     def _machine(self, folder: Path) -> dict[str, str]:
         """The variables of a hosted runner in a network where this Azure is the only one. Git has no user there."""
         (folder / "home").mkdir()
-        kept = {name: value for name, value in self.azure.environment().items() if name not in HIDDEN}
+        shell = {**os.environ, "XDG_CACHE_HOME": str(cache_folder(os.environ).parent)}
+        given = self._azure.environment() if self._azure else shell
+        kept = {name: value for name, value in given.items() if name not in HIDDEN}
         strange = ("GITHUB_", "GIT_", "PYTEST_", "TF_BUILD", "SYSTEM_", "BUILD_")
         kept = {name: value for name, value in kept.items() if not name.startswith(strange)}
         kept["PATH"] = cli_environment({**kept, "PATH": without_guards(kept["PATH"])})["PATH"]
         return {**kept, "HOME": str(folder / "home"), "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 
     def _commit(self, author: str, message: str) -> None:
-        who = {f"GIT_{role}_NAME": author for role in ("AUTHOR", "COMMITTER")}
-        who |= {f"GIT_{role}_EMAIL": PEOPLE[author] for role in ("AUTHOR", "COMMITTER")}
         git(self.work, "add", "-A")
-        git(self.work, "commit", "-qm", message, environment=who)
+        git(self.work, "commit", "-qm", message, environment=self.identity(author))
 
     # What people do
 
-    def change(self, branch: str, message: str, edit: Callable[[Path], None], *, author: str = "ana") -> None:
+    def change(self, branch: str, message: str, edit: Edit, *, author: str = "ana") -> None:
         """Commit a change on a branch that starts at main, and push it."""
         git(self.work, "fetch", "-q", "origin")
         git(self.work, "checkout", "-q", "-B", branch, "origin/main")
@@ -136,7 +164,7 @@ class Team:
         self._commit(author, message)
         git(self.work, "push", "-qf", "origin", f"HEAD:refs/heads/{branch}")
 
-    def stack_file(self, stack: str, edit: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    def stack_file(self, stack: str, edit: Callable[[dict[str, Any]], None]) -> Edit:
         """A change of a stack file's `config`."""
 
         def change(work: Path) -> None:
@@ -147,42 +175,104 @@ class Team:
 
         return change
 
-    def adds_green(self, stack: str = "dev") -> Callable[[Path], None]:
+    def adds_green(self, stack: str = "dev", **settings: Any) -> Edit:
         """The new model: a colour at 0 %."""
-        colours = ("sluice:endpoints", MODEL, "deployments")
+        wanted = {"instances": 1, **settings}
         return self.stack_file(
-            stack, lambda config: config[colours[0]][colours[1]][colours[2]].update(green={"instances": 1})
+            stack, lambda config: config["sluice:endpoints"][MODEL]["deployments"].update(green=wanted)
         )
 
-    def propose(self, branch: str, title: str, edit: Callable[[Path], None], *, fork: bool = False) -> PullRequest:
+    def in_two_steps(self, stack: str, bake: str = "4s") -> Edit:
+        """A plan whose first step gives the new colour half of the requests."""
+        steps = [{"weight": weight, "bake": bake} for weight in (50, 100)]
+        return self.stack_file(stack, lambda config: config["sluice:rollout"][MODEL]["plan"].update(steps=steps))
+
+    def propose(self, branch: str, title: str, edit: Edit, *, fork: bool = False) -> PullRequest:
         """Open a pull request with one change."""
         self.change(branch, title, edit)
-        return self.server.open(branch, title, author="ana", fork=fork)
+        request = self.server.open(branch, title, author="ana", fork=fork)
+        self.narrative.tell(f"ana opens pull request {request.number}: {title}")
+        return request
 
     def checks(self, request: PullRequest) -> dict[str, Ended]:
         """Run the checks and previews of a pull request."""
-        return by_job(self.runner.run(self.server.pull_request_event(request)))
+        ended = self.runner.run(self.server.pull_request_event(request))
+        self._told(f"pull request {request.number} is checked", ended)
+        return by_job(ended)
 
     def merges(self, request: PullRequest) -> list[Ended]:
-        """Merge a pull request, and run what that starts."""
+        """Merge a pull request, and run what that starts, to the end."""
+        return [*self.merges_only(request), *self.goes_on()]
+
+    def merges_only(self, request: PullRequest) -> list[Ended]:
+        """Merge a pull request, and run what that starts, without what it dispatches."""
         ended = self.runner.run(self.server.merge(request, by="bo"))
-        return [*ended, *self.runner.work()]
+        self._told(f"bo merges pull request {request.number}: {request.title}", ended)
+        return ended
+
+    def goes_on(self) -> list[Ended]:
+        """Run what was dispatched and answered."""
+        ended = self.runner.work()
+        if ended:
+            self._told("what was dispatched runs", ended)
+        return ended
+
+    def _told(self, happened: str, ended: list[Ended]) -> None:
+        self.narrative.tell(happened)
+        self.narrative.jobs(ended)
+        for stack in self.stacks:
+            self.narrative.tell(f"{stack} serves {shown(self.traffic(stack))}")
+
+    def in_background(self, work: Callable[[], list[Ended]]) -> Callable[[], list[Ended]]:
+        """Begin something; the result waits for its end."""
+        found: list[Ended] = []
+        thread = threading.Thread(target=lambda: found.extend(work()), daemon=True)
+        thread.start()
+
+        def ended() -> list[Ended]:
+            thread.join()
+            return found
+
+        return ended
 
     def hour(self) -> list[Ended]:
         """The hourly run, and what it starts."""
         ended = self.runner.run(self.server.schedule("sluice-deliver"))
-        return [*ended, *self.runner.work()]
+        self._told("an hour has passed", ended)
+        return [*ended, *self.goes_on()]
 
     def approves(self, run: Run, state: Any = "approved") -> list[Ended]:
         """Answer a run that waits for a reviewer, and run what that starts."""
         self.server.review(run, state, by=self.account("bo"))
-        return self.runner.work()
+        self.narrative.tell(f"bo answers run {run.id}: {state}")
+        return self.goes_on()
 
     def account(self, person: str) -> str:
         """How the git server names a person."""
         return person if self.server.system == "github" else PEOPLE[person]
 
+    def sluice(self, *words: str, ref: str = "main") -> "subprocess.CompletedProcess[str]":
+        """Run `sluice` in a fresh clone, with the variables of the dev stack's environment."""
+        clone = self.work.parent / f"clone-{len(list(self.work.parent.iterdir()))}"
+        git(self.work.parent, "clone", "-q", "--depth=1", "--branch", ref, f"file://{self.server.origin}", str(clone))
+        (clone / ".venv").symlink_to(ROOT / ".venv")
+        given = self.server.environments["dev"]
+        variables = {**self.machine, **given.variables, **given.secrets, **self.identity("ana")}
+        command = [str(SLUICE), *words]
+        return subprocess.run(command, cwd=clone, env=variables, capture_output=True, text=True)
+
+    def identity(self, person: str) -> dict[str, str]:
+        """Who commits."""
+        parts = {"NAME": person, "EMAIL": PEOPLE[person]}
+        return {f"GIT_{role}_{part}": said for role in ("AUTHOR", "COMMITTER") for part, said in parts.items()}
+
     # What is there
+
+    def comments(self, request: PullRequest) -> list[str]:
+        """The comments on a pull request."""
+        if self.server.system == "github":
+            return [comment["body"] for comment in request.comments]
+        return [thread["comments"][0]["content"] for thread in request.comments]
 
     def traffic(self, stack: str) -> dict[str, int]:
         """The live weights of a stack."""
@@ -198,10 +288,55 @@ class Team:
         records = sorted(path for path in listed if path.endswith(".jsonl"))
         return [json.loads(line) for line in self.server.file(records[-1], branch).splitlines()] if records else []
 
+    def documented(self, stack: str, colour: str) -> dict[str, str]:
+        """The files of the release document that a stack pins for a colour: SHA-256 by part and path."""
+        config = yaml.safe_load(self.server.file(f"Pulumi.{stack}.yaml"))["config"]
+        release = config["sluice:endpoints"][MODEL]["deployments"][colour]["release"]
+        document = json.loads(self.server.file(f"models/{MODEL}/releases/{release[:16]}.json"))
+        return {f"{file['part']}/{file['path']}": file["sha256"] for file in document["files"]}
+
+    def served(self, stack: str, colour: str) -> dict[str, str]:
+        """The files behind the assets of a live deployment, as they are in the stack's storage."""
+        deployment = self.stacks[stack].live_deployments()[colour]["properties"]
+        found = {}
+        for part, asset in (("model", deployment["model"]), ("code", deployment["codeConfiguration"]["codeId"])):
+            properties = self.azure.get(asset)["properties"]
+            address = properties.get("modelUri") or properties["codeUri"]
+            folder = self._blobs(stack, address)
+            found |= {
+                f"{part}/{file.relative_to(folder)}": hashlib.sha256(file.read_bytes()).hexdigest()
+                for file in folder.rglob("*")
+                if file.is_file()
+            }
+        return found
+
+    def _blobs(self, stack: str, address: str) -> Path:
+        """The folder in which the local Azure keeps the blobs below an address of a stack."""
+        parts = urlsplit(address).path.strip("/").split("/")
+        root = self.azure.home.path / "blobs" / self.stacks[stack].names.storage_account
+        found = [path for start in range(len(parts)) for path in root.glob(f"*/{'/'.join(parts[start:])}")]
+        assert found, f"no blobs at {address}"
+        return found[0]
+
     def breaks(self, stack: str, colour: str, share: int = 40) -> None:
         """Let a colour answer with errors from now on."""
         name = f"{self.stacks[stack].names.endpoint(MODEL)}/{colour}"
         add_fault(self.azure.home, kind="errors", name=name, share_percent=share)
+
+
+def shown(traffic: Mapping[str, int]) -> str:
+    """Weights for people."""
+    return ", ".join(f"{colour} {weight} %" for colour, weight in sorted(traffic.items())) or "nothing"
+
+
+def both(*edits: Edit) -> Edit:
+    """Several changes in one."""
+
+    def change(work: Path) -> None:
+        for edit in edits:
+            edit(work)
+
+    return change
 
 
 def by_job(ended: list[Ended]) -> dict[str, Ended]:

@@ -1,0 +1,69 @@
+"""Stories that end before Azure is asked: the pipelines refuse, and change nothing. No engine, no cloud."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pipelines.repository import git
+from tests.pipelines.server import System
+from tests.pipelines.team import MODEL, Team, told
+
+pytestmark = pytest.mark.slow
+RECORD = f"rollouts/dev/{MODEL}/20260101T000000Z-green.jsonl"
+
+
+@pytest.fixture(params=["github", "azure-devops"])
+def ours(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Team]:
+    """A team without an Azure, on each git server."""
+    system: System = request.param
+    made = Team(None, system, tmp_path)
+    yield made
+    made.narrative.save(request.node.name)
+    made.close()
+
+
+def checked(team: Team, title: str, edit: Callable[[Path], None]) -> Any:
+    """The check of a pull request; previews would need an Azure."""
+    event = team.server.pull_request_event(team.propose("x", title, edit))
+    event.pipeline = "sluice-check"
+    (ended,) = team.runner.run(event)
+    team.narrative.jobs([ended])
+    return ended
+
+
+def test_an_environment_without_protection_delivers_and_rolls_back_nothing(ours: Team) -> None:
+    for environment in ours.server.environments.values():
+        environment.branch_policy = False
+    main = ours.server.tip("main")
+    delivered = ours.merges(ours.propose("better-model", "A better model", ours.adds_green()))
+    assert [ended.code for ended in delivered] == [2, 2], told(delivered)
+    assert all("lets every branch deploy" in ended.output for ended in delivered), told(delivered)
+    ours.server.dispatch("sluice-rollback", by="bo", stack="dev", endpoint=MODEL, reason="a customer calls")
+    rolled_back = ours.goes_on()
+    assert [ended.code for ended in rolled_back] == [2], told(rolled_back)
+    assert git(ours.server.origin, "rev-list", "--count", f"{main}..main").strip() == "1", "only the merge"
+
+
+def test_a_record_in_a_pull_request_is_refused_and_a_new_colour_is_not(ours: Team) -> None:
+    def forge(work: Path) -> None:
+        (work / RECORD).parent.mkdir(parents=True)
+        (work / RECORD).write_text('{"kind": "started"}\n')
+
+    forged = checked(ours, "Everything is proven", forge)
+    assert forged.code == 2, forged.output
+    assert f"{RECORD}: only pipelines write below rollouts/" in forged.output
+    honest = checked(ours, "A better model", ours.adds_green())
+    assert honest.code == 0, honest.output
+    assert '"dev"' in honest.output
+
+
+def test_a_key_that_a_merge_has_doubled_is_refused(ours: Team) -> None:
+    def double(work: Path) -> None:
+        file = work / "Pulumi.prod.yaml"
+        file.write_text(file.read_text() + "  sluice:team: payments\n")
+
+    refused = checked(ours, "Two promotions at once", double)
+    assert refused.code == 2, refused.output
+    assert "sluice:team" in refused.output

@@ -1,0 +1,147 @@
+"""Stories of delivery, on both git servers: pipelines as written, the real engine, a local Azure.
+
+`make test` runs the first one on each server, and those of `test_refusals.py`; `make stories` runs all of them.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.pipelines.repository import git
+from tests.pipelines.team import MODEL, Team, both, by_job, told
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+MakeTeam = Callable[..., Team]
+REASON = "a customer is waiting for this fix"
+SYSTEMS = pytest.mark.parametrize("system", ["github", "azure-devops"])
+
+
+@SYSTEMS
+def test_a_better_model_is_proven_in_dev_promoted_approved_and_serves_in_prod(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    request = ours.propose("better-model", "A better model", ours.adds_green())
+    checks = ours.checks(request)
+    assert [ended.code for ended in checks.values()] == [0] * len(checks), told(list(checks.values()))
+    assert len(checks) == 3, checks.keys()
+    assert len(request.comments) == 2
+
+    delivered = ours.merges(request)
+    assert ours.traffic("dev") == {"green": 100}, told(delivered)
+    assert ours.traffic("prod") == {"blue": 100}
+    promotion = ours.promotion()
+    assert promotion is not None, told(delivered)
+
+    checks = ours.checks(promotion)
+    assert [ended.code for ended in checks.values()] == [0] * len(checks), told(list(checks.values()))
+    delivered = ours.merges(promotion)
+    (run,) = ours.server.waiting()
+    assert ours.traffic("prod") == {"blue": 100}, told(delivered)
+    delivered = ours.approves(run)
+    assert ours.traffic("prod") == {"green": 100}, told(delivered)
+    (approved,) = [event["data"] for event in ours.events("prod") if event["kind"] == "approved"]
+    assert (approved["by"], approved["unreviewed"]) == (ours.account("bo"), False)
+    assert ours.served("prod", "green") == ours.documented("prod", "green")
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_bad_model_goes_back_and_is_not_promoted(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    ours.breaks("dev", "green")
+    delivered = ours.merges(ours.propose("worse-model", "A worse model", ours.adds_green()))
+    assert ours.traffic("dev") == {"blue": 100}, told(delivered)
+    ended = ours.events("dev")[-1]
+    assert (ended["kind"], ended["data"]["outcome"]) == ("ended", "rolled_back"), told(delivered)
+    assert by_job(delivered)["deliver-dev" if system == "github" else "deliver_dev"].code == 1, told(delivered)
+    assert ours.promotion() is None
+    refused = ours.sluice("promote", MODEL, "--from", "dev", "--to", "prod", "--colour", "green")
+    assert refused.returncode in (1, 2), refused.stdout + refused.stderr
+
+    again = ours.hour()
+    assert ours.traffic("dev") == {"blue": 100}, told(again)
+    assert ours.events("dev")[-1] == ended, "a content that has a record is not started again"
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_reviewer_says_no_and_prod_goes_back(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    hotfix = ours.propose("hotfix", "Green at once", ours.adds_green("prod", instances=3, allow_unproven=REASON))
+    ours.checks(hotfix)
+    (comment,) = [text for text in ours.comments(hotfix) if "prod" in text.partition("\n")[0]]
+    assert REASON in comment
+    delivered = ours.merges(hotfix)
+    (run,) = ours.server.waiting()
+    ours.approves(run, "rejected")
+    delivered = ours.hour()
+    assert ours.traffic("prod") == {"blue": 100}, told(delivered)
+    (rejected,) = [event["data"] for event in ours.events("prod") if event["kind"] == "rejected"]
+    assert rejected["by"] == ours.account("bo")
+    assert ours.events("prod")[-1]["data"]["outcome"] != "done"
+    assert ours.server.waiting() == []
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_pull_request_of_a_fork_gets_no_identity_and_no_comment(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    for environment in ours.server.environments.values():
+        environment.secrets["PULUMI_CONFIG_PASSPHRASE"] = "must stay here"
+    request = ours.propose("from-a-fork", "Green from outside", ours.adds_green(), fork=True)
+    checks = ours.checks(request)
+    assert {ended.pipeline for ended in checks.values()} == {"sluice-check", "sluice-preview-fork"}
+    assert [ended.code for ended in checks.values()] == [0] * 3, told(list(checks.values()))
+    assert request.comments == []
+    assert not [ended for ended in checks.values() if "must stay here" in ended.output + ended.summary]
+    assert "green" in checks["preview-dev" if system == "github" else "preview_dev"].output
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_runner_is_killed_while_a_rollout_ticks_and_the_next_one_finishes(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    edit = both(ours.adds_green(), ours.in_two_steps("dev"))
+    request = ours.propose("better-model", "A better model", edit)
+    killed = ours.in_background(lambda: ours.merges_only(request))
+    wait_until(lambda: ours.traffic("dev").get("green") == 50, "half of the requests")
+    assert ours.runner.process is not None
+    os.killpg(ours.runner.process.pid, signal.SIGKILL)
+    assert -signal.SIGKILL in [ended.code for ended in killed()]
+    delivered = ours.hour()
+    assert ours.traffic("dev") == {"green": 100}, told(delivered)
+    assert ours.events("dev")[-1]["data"]["outcome"] == "done"
+    assert ours.promotion() is not None
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_rollback_does_not_wait_for_a_delivery(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    edit = both(ours.adds_green(), ours.in_two_steps("dev", "10m"))
+    delivery = ours.in_background(lambda: ours.merges_only(ours.propose("better-model", "A better model", edit)))
+    wait_until(lambda: ours.traffic("dev").get("green") == 50, "half of the requests")
+    ours.server.dispatch(
+        "sluice-rollback", by=ours.account("bo"), stack="dev", endpoint=MODEL, reason="a customer calls"
+    )
+    rolled_back = ours.runner.work()
+    assert [ended.code for ended in rolled_back if ended.pipeline == "sluice-rollback"] == [0], told(rolled_back)
+    assert ours.traffic("dev") == {"blue": 100}
+    delivered = delivery()
+    assert ours.traffic("dev") == {"blue": 100}, told(delivered)
+    ended = ours.events("dev")[-1]["data"]
+    assert (ended["outcome"], ended["reason"]) == ("rolled_back", "a customer calls"), told(delivered)
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_main_is_squashed_and_rewritten_and_a_proof_stays_valid(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    ours.merges(ours.propose("better-model", "A better model", ours.adds_green()))
+    tree = git(ours.server.origin, "rev-parse", "main^{tree}").strip()
+    alone = git(ours.server.origin, "commit-tree", tree, "-m", "everything", environment=ours.identity("bo")).strip()
+    git(ours.server.origin, "update-ref", "refs/heads/main", alone)
+    done = ours.sluice("release", "verify", "--proofs", ref=str(ours.promotion().branch))
+    assert done.returncode == 0, done.stdout + done.stderr
