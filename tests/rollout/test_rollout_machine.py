@@ -36,16 +36,22 @@ PLAN = PlanSettings.from_values(
         "gates": {"error_rate": {"max": 0.02}},
     }
 )
+SCALED = {"autoscale.min": 3, "autoscale.max": 10, "autoscale.default": 3}
 ALLOWED = [BLUE, *(split_at(BLUE, "green", step) for step in PLAN.steps)]
 
 
 class Trouble(RuleBasedStateMachine):
     """One rollout in a world where everything fails now and then."""
 
-    @initialize(late=st.sampled_from([0, 0, 45]))
-    def begin(self, late: int) -> None:
+    @initialize(late=st.sampled_from([0, 0, 45]), floor=st.booleans())
+    def begin(self, late: int, floor: bool) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.room = Room(Path(self.folder.name), plan=PLAN)
+        plan = PLAN.model_copy(update={"hold_stable": floor})
+        deployments = {"blue": dict(SCALED), "green": {"instances": 3}}
+        self.room = Room(Path(self.folder.name), plan=plan, deployments=deployments)
+        blue = self.room.azure.deployments["blue"]
+        self.room.azure.deployments["blue"] = replace(blue, instances=8)
+        self.floor = 8 if floor else 3
         self.room.azure.routing_lag = late
         self.crashed = False
 
@@ -96,7 +102,7 @@ class Trouble(RuleBasedStateMachine):
     def azure_is_silent(self, silent: bool) -> None:
         self.room.azure.unreachable = silent
 
-    @rule(point=st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14]))
+    @rule(point=st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30]))
     def will_be_killed(self, point: int) -> None:
         self.room.crash_at = point
 
@@ -188,6 +194,8 @@ class Trouble(RuleBasedStateMachine):
                 promoted = True
             elif event.kind is Kind.APPROVED:
                 asked.add(data["step"])
+        if step >= 0 and not journal.state.is_over:
+            assert self.room.azure.autoscale["blue"]["autoscale.min"] == self.floor, "the stable colour keeps its floor"
         starts = [interval.start for interval in journal.state.intervals]
         assert starts == sorted(set(starts)), "every interval once, in order"
 
@@ -203,7 +211,7 @@ class Trouble(RuleBasedStateMachine):
         room.boot()
         for _ in range(300):
             tick = room.tick()
-            if tick.state.is_over:
+            if tick.state.is_over and tick.state.reserved is None:
                 break
             held = tick.state.held
             if held is not None:
@@ -219,6 +227,7 @@ class Trouble(RuleBasedStateMachine):
         self.keeps_the_rules()
         done = room.state.phase is Phase.DONE
         assert room.azure.split == (GREEN if done else BLUE) or room.state.ended is None
+        assert room.azure.autoscale["blue"] == room.file.deployments["blue"] == SCALED
         room.assert_agreed()
 
 
