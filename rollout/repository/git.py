@@ -1,7 +1,6 @@
 """The `git` command: run without a terminal, in English, with a deadline; its refusals become errors with its words.
 
-It never asks a question. What a caller's shell or a git hook has set (GIT_DIR, GIT_INDEX_FILE) does not reach it. In a
-pipeline it logs in with the job's token (`credentials/git_login.py`).
+It never asks a question. What a caller's shell or a git hook has set (GIT_DIR, GIT_INDEX_FILE) does not reach it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from command_errors import UnavailableError, UsageError
-from credentials.git_login import git_variables
 from rollout.errors import PushRefused, PushUnanswered
 
 NETWORK_SECONDS = 60.0
@@ -69,8 +67,7 @@ class Git:
         self.folder = folder
         given = os.environ if environment is None else environment
         kept = {name: value for name, value in given.items() if name not in FOREIGN}
-        login = git_variables(kept)
-        self._environment = {**kept, **login, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "LANGUAGE": "C"}
+        self._environment = {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "LANGUAGE": "C"}
 
     def ask(
         self, *arguments: str, stdin: bytes = b"", index: Path | None = None, seconds: float | None = None
