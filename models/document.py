@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 MAX_DEPTH = 30  # a deployment's file has four levels
-MAX_VALUES = 20_000  # a deployment's file has about thirty values
+MAX_VALUES = 200_000  # a deployment's file has about thirty values, a stack file about thirty for each endpoint
 
 
 class DocumentError(ValueError):

@@ -33,10 +33,19 @@ class StackFile:
     def __init__(self, path: Path, key: str) -> None:
         self.path = path
         self.key = key
+        self._known: tuple[str, Declared] | None = None
 
     def read(self) -> Declared:
-        """Return what the file declares for the endpoint. An invalid plan counts as none: a preview refuses it."""
+        """Return what the file declares for the endpoint. An invalid plan counts as none: a preview refuses it.
+
+        Each tick reads it, and with a thousand endpoints parsing takes seconds: the same text is parsed once.
+        """
         text = self.text()
+        if self._known is None or self._known[0] != text:
+            self._known = text, self._declared(text)
+        return self._known[1]
+
+    def _declared(self, text: str) -> Declared:
         lines = self.lines_of(text)
         config = yaml.load(_without_mark(text)[1], Loader=FastLoader)["config"]
         return Declared(

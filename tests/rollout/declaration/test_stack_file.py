@@ -37,6 +37,13 @@ def test_weights_are_written_and_read_back(file: StackFile) -> None:
     assert file.path.read_text() == TEXT.replace("blue: 100}}\n    churn", "blue: 90, green: 10}}\n    churn")
 
 
+def test_the_same_text_is_parsed_once_and_another_one_again(file: StackFile) -> None:
+    first = file.read()
+    assert file.read() is first
+    file.path.write_text(TEXT.replace("blue: 100", "blue: 60, green: 40"))
+    assert file.read().split == Split(traffic={"blue": 60, "green": 40})
+
+
 def test_plan_and_deployments_are_read_too(file: StackFile) -> None:
     assert (file.read().plan, file.read().deployments) == (None, {})
     endpoints = "  sluice:endpoints: {fraud: {deployments: {blue: {}, green: {}}}}\n"
