@@ -150,6 +150,23 @@ def test_a_large_file_reports_progress(project: Project, server: BlobServer, mon
     assert any(line.endswith("model.bin (0 kB): 100 %") for line in project.lines)
 
 
+@pytest.mark.parametrize("size", [10_240, 10_241, 1])
+def test_a_file_that_is_sent_in_parts_is_hashed_and_arrives_whole(
+    size: int, project: Project, server: BlobServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client sends parts side by side; it must read them in order all the same."""
+    monkeypatch.setattr(publisher, "LARGE_BYTES", 0)
+    content = bytes(number * 7 % 251 for number in range(size))
+    (project.folder / "blue" / "model.bin").write_bytes(content)
+    asset = local_asset(AssetKind.MODEL, project.folder / "blue", "custom_model")
+    parcel = Parcel(lock=read_lock(project.folder), assets=[asset])
+    parts = {"max_single_put_size": 1000, "max_block_size": 1000}
+    with ContainerClient(server.address, "store", retry_total=0, **parts) as client:
+        publish([parcel], "dev", project.destination, client, project, again="sluice release publish shop")
+    assert server.blobs[f"store/sluice/shop/{asset.digest}/blue/model.bin"][0] == content
+    assert bool(server.blocks) is (size > 1000)
+
+
 def test_no_right_to_upload_names_the_role_and_the_command(project: Project, server: BlobServer) -> None:
     server.fail(403, "AuthorizationPermissionMismatch")
     with pytest.raises(NoUploadRightError) as caught:
