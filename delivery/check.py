@@ -113,10 +113,12 @@ def _stack_settings(root: Path, checked: Checked, today: date) -> dict[str, Sett
         if not isinstance(config, Mapping):
             checked.problems.append(f"{path.name}: `config` must be a mapping of keys to values. Correct it.")
             continue
-        raw = {str(key).removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)}
-        if secret := [key for key, value in raw.items() if isinstance(value, Mapping) and set(value) == {"secure"}]:
+        own = {str(key).removeprefix(PREFIX): value for key, value in config.items() if str(key).startswith(PREFIX)}
+        if secret := [key for key, value in own.items() if _is_secret(value)]:
             checked.notes.append(f"{path.name}: {', '.join(secret)} is encrypted, so the rest is not checked here.")
             continue
+        # The value of an environment variable may be encrypted by itself; that it is a string is all that is checked.
+        raw = {key: _with_secrets_hidden(value) for key, value in own.items()}
         if LOCATION in config:
             raw["location"] = config[LOCATION]
         try:
@@ -124,6 +126,19 @@ def _stack_settings(root: Path, checked: Checked, today: date) -> dict[str, Sett
         except SettingsError as error:
             checked.problems += [str(problem) for problem in error.problems]
     return found
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"secure"}
+
+
+def _with_secrets_hidden(value: object) -> object:
+    """A value of the stack file with a string in place of each encrypted one, which only the Pulumi CLI can read."""
+    if _is_secret(value):
+        return "(encrypted)"
+    if isinstance(value, Mapping):
+        return {key: _with_secrets_hidden(one) for key, one in value.items()}
+    return [_with_secrets_hidden(one) for one in value] if isinstance(value, list) else value
 
 
 def _documents(root: Path) -> Iterator[str]:

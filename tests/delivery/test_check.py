@@ -118,6 +118,18 @@ def test_every_problem_is_listed_at_once(project: Project) -> None:
     assert "1.jsonl" not in problems, "what the pipelines pushed since is no change of this pull request"
 
 
+def test_an_encrypted_value_of_a_variable_hides_nothing_else(project: Project) -> None:
+    """`pulumi config set --secret --path` writes it so; a job without the stack's key cannot read it."""
+    document = yaml.safe_load((project.work / "Pulumi.dev.yaml").read_text())
+    deployments = document["config"]["sluice:endpoints"]["fraud-detection"]["deployments"]
+    variables = {"OMP_NUM_THREADS": {"secure": "v1:abc:def"}}
+    deployments["blue"] = {"environment_variables": variables, "instance": 3}
+    project.write({"Pulumi.dev.yaml": yaml.safe_dump(document)})
+    (problem,) = project.check().problems
+    assert "blue.instance is not a known key" in problem
+    assert "abc" not in problem
+
+
 def test_a_laptop_compares_with_the_point_at_which_the_branch_left(project: Project) -> None:
     project.write({"docs/x.md": "x"})
     git(project.work, "checkout", "-q", "main")
