@@ -123,6 +123,16 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
 
 
 def _branches(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
+    if raw.get("branch") is not None:
+        for key, rollout in _mapping(raw.get("rollout")).items():
+            retire = _mapping(_mapping(rollout).get("plan")).get("retire", "keep")
+            if retire in ("scale_down", "remove"):
+                yield Problem(
+                    f"sluice:rollout.{key}.plan.retire",
+                    f'must be keep with sluice:branch, got "{retire}": the next sync would bring the old colour back '
+                    "from the source branch",
+                    f"Set retire: keep in Pulumi.{stack}.yaml, and remove the old colour by a pull request.",
+                )
     if raw.get("after") is None:
         return
     if raw["after"] == stack:

@@ -664,3 +664,12 @@ def test_every_pattern_of_a_value_has_a_sentence():
     patterns = {rule.pattern for kind in kinds for rule in kind.__metadata__ if getattr(rule, "pattern", None)}
     assert len(patterns) > 5
     assert patterns <= config_errors._PATTERNS.keys()
+
+
+def test_with_a_branch_of_its_own_a_stack_keeps_the_old_colour() -> None:
+    raw = config(f"{PLAN}.retire", "remove")
+    assert parse_settings(raw, stack="prod", today=TODAY)
+    (problem,) = problems(raw | {"branch": "sluice/prod"})
+    assert problem.startswith(
+        'sluice:rollout.fraud-detection.plan.retire must be keep with sluice:branch, got "remove"'
+    )

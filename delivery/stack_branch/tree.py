@@ -17,6 +17,7 @@ from command_errors import UsageError
 from delivery.stack_branch.source_document import SourceDocument, parse, path_of
 from delivery.stack_branch.weights import Conflict, Sides, describe, merged
 from record_folders import FOLDER
+from rollout.declaration.deployment_text import edit_deployment
 from rollout.declaration.stack_text import WeightLines, edit_lines, read_lines
 from rollout.declaration.yaml_nodes import FastLoader
 from rollout.record.chain import read_lines as read_record
@@ -89,16 +90,27 @@ class StackTree:
                     f"{describe(conflict.branch)}"
                 )
                 continue
-            if lines is not None and key in theirs:
-                text = edit_lines(text, key, self._stack_path, lines.split, lines.stable)
+            if lines is None or key not in theirs:
+                continue
+            text = edit_lines(text, key, self._stack_path, lines.split, lines.stable)
+            try:
+                text = self._with_floor(text, key, states.get(key, []))
+            except UsageError as error:
+                conflicts.append(str(error))
         if conflicts:
             raise UsageError(
-                f"weights were changed in {self._stack_path} while a rollout is under way. Nothing was pushed.\n  "
+                f"lines that a rollout moves were changed in {self._stack_path} while it is under way. Nothing was "
+                "pushed.\n  "
                 + "\n  ".join(conflicts)
                 + "\nTake the change on the source branch back, or end the rollout first "
                 f"(`sluice rollout rollback ENDPOINT --stack {self._stack}`)."
             )
         return text
+
+    def _with_floor(self, text: str, key: str, rollouts: list[RolloutState]) -> str:
+        """Carry the raised autoscale minimum of the last rollout. Raises UsageError where a person has edited it."""
+        floor = rollouts[-1].reserved if rollouts else None
+        return edit_deployment(text, key, floor.raising, self._stack_path) if floor else text
 
     def _states(self, commit: str | None) -> dict[str, list[RolloutState]]:
         """The rollouts of each endpoint that the branch has records of, oldest first. A broken one counts as far as

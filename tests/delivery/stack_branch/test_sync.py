@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,10 +21,14 @@ from tests.rollout.repository.clones import Remote
 pytestmark = pytest.mark.slow
 
 
-def step(remote: Remote, stack_file: str = CANARY, *, ended: bool = False) -> None:
+def step(
+    remote: Remote, stack_file: str = CANARY, *, ended: bool = False, floor: Mapping[str, Any] | None = None
+) -> None:
     """What the controller pushes to the stack's branch: a record, and its weights."""
     runner = remote.checkout("runner", "--branch=sluice/prod")
     story = Story()
+    if floor:
+        story.at(0, Kind.RESERVED, **floor)
     story.move(0, 0, applied=5)
     if ended:
         story.move(60, -1, applied=5)
@@ -87,6 +93,25 @@ def test_a_person_changes_weights_when_no_rollout_is_open(remote: Remote) -> Non
     remote.checkout("person").commit("Pulumi.prod.yaml", BY_HAND)
     branch_in(clone).sync()
     assert on_branch(remote, "Pulumi.prod.yaml") == BY_HAND.strip()
+
+
+def test_a_raised_floor_is_carried_and_an_edit_of_it_is_asked_about(remote: Remote) -> None:
+    blue = "{autoscale: {min: 3, max: 9, default: 3}}"
+    scaled = STACK + f"  sluice:endpoints: {{fraud-detection: {{deployments: {{blue: {blue}}}}}}}\n"
+    person = remote.checkout("person")
+    person.commit("Pulumi.prod.yaml", scaled)
+    clone = remote.checkout("ci")
+    branch_in(clone).sync()
+    was, now = ({"autoscale.min": count, "autoscale.default": count} for count in (3, 5))
+    floor = {"deployment": "blue", "minimum": 5, "was": was, "now": now}
+    step(remote, scaled.replace("min: 3", "min: 5").replace("default: 3", "default: 5"), floor=floor)
+    person.commit("README.md", "newer\n")
+    branch_in(clone).sync()
+    assert "min: 5, max: 9, default: 5" in on_branch(remote, "Pulumi.prod.yaml")
+    assert on_branch(remote, "README.md") == "newer"
+    person.commit("Pulumi.prod.yaml", scaled.replace("min: 3", "min: 4"))
+    with pytest.raises(UsageError, match=r"(?s)lines that a rollout moves were changed.*autoscale.min"):
+        branch_in(clone).sync()
 
 
 def test_the_weights_that_a_rollout_left_come_back_by_a_record_pull_request(remote: Remote) -> None:
