@@ -167,7 +167,7 @@ class Fleet:
         return started
 
     def _tick(self, one: Standing) -> int | None:
-        """Tick a rollout; seconds until its next tick, None if it waits for a person or has ended."""
+        """Tick a rollout; seconds until its next tick, None if another one would find the same."""
         rollout = one.rollout
         try:
             tick = self._members[rollout].tick()
@@ -185,9 +185,7 @@ class Fleet:
         )
         if tick.state.is_over:
             self._find(rollout, self._members[rollout])
-        if is_last(tick):
-            return 0 if self._standing(rollout).progress is Progress.DONE else None
-        return pause_after(tick)
+        return None if is_last(tick) else pause_after(tick)
 
     def _standing(self, rollout: FleetRollout) -> Standing:
         return next(one for one in self._state.standings if one.rollout == rollout)

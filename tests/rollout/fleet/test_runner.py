@@ -8,12 +8,20 @@ import pytest
 
 from command_errors import UnavailableError, UsageError
 from exit_codes import ExitCode
-from rollout.fleet.progress import Progress
-from rollout.fleet.runner import FleetView
+from rollout.decision.acts import Wait
+from rollout.decision.order import Outcome
+from rollout.decision.situation import Evidence
+from rollout.fleet.progress import Found, Progress
+from rollout.fleet.runner import Fleet, FleetView
+from rollout.instances import Floor
+from rollout.ports import Reading
 from rollout.record.event import Kind
+from rollout.record.state import Ended, Phase
 from rollout.split import Split
+from rollout.tick.controller import Tick
 from tests.rollout.fleet.members import BLUE, SHORT, Members, fleet_of, wave
-from tests.rollout.world import Killed
+from tests.rollout.states import NOON, state_of
+from tests.rollout.world import FakeClock, Killed
 
 GREEN = Split(traffic={"green": 100})
 WAVES = fleet_of(wave("pilot", "weu", bake="10m"), wave("europe", "neu", "swc"), wave("world", "eus"))
@@ -174,3 +182,38 @@ def test_a_fleet_gives_back_the_floor_of_every_rollout_that_has_ended(members: M
     assert (kinds.count(Kind.RESERVED), kinds.count(Kind.RETURNED)) == (1, 1)
     assert member.room.file.deployments["blue"] == declared
     assert view.state.to_tick == ()
+
+
+class Refused:
+    """A member whose rollout is done, and whose floor cannot be given back: the stack file is broken."""
+
+    def __init__(self) -> None:
+        floor = Floor(deployment="blue", minimum=3, was={"autoscale.min": 1}, now={"autoscale.min": 3})
+        how = Ended(at=NOON, outcome=Outcome.DONE, reason="every step has passed")
+        self.state = state_of(ended=how, phase=Phase.DONE, reserved=floor)
+        self.ticks = 0
+
+    def find(self, *, synced: bool = False) -> Found:
+        return Found(declared=GREEN, contents={"green": "green-content"}, rollouts=[self.state])
+
+    def start(self, colour: str) -> None:
+        raise AssertionError(f"{colour} was started before")
+
+    def tick(self) -> Tick:
+        self.ticks += 1
+        assert self.ticks < 10, "it goes on for ever"
+        evidence, reading = Evidence(settled_until=NOON), Reading(settled_until=NOON)
+        act, code = Wait(until=NOON, reason="broken"), ExitCode.USAGE
+        return Tick(
+            at=NOON, act=act, state=self.state, evidence=evidence, reading=reading, exit_code=code, text="broken"
+        )
+
+    def leave(self) -> None:
+        """Nothing is open."""
+
+
+def test_what_only_a_person_can_give_back_ends_the_run() -> None:
+    settings = fleet_of(wave("pilot", "weu"))
+    refused = Refused()
+    view = Fleet(settings, {settings.rollouts[0]: refused}, FakeClock(NOON)).drive()
+    assert (view.exit_code, refused.ticks) == (ExitCode.USAGE, 1)
