@@ -16,6 +16,8 @@ from tests.pipelines.runner import Ended
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER_VARIABLE = "SLUICE_STORIES"
 PAGE = ROOT / "docs" / "delivery-story.md"
+FIRST = "a_better_model"
+"""The story that the page begins with."""
 HEAD = """# Stories of delivery
 
 What `make stories` prints: the pipelines as `sluice ci init` writes them, run by `tests/pipelines/runner.py` in
@@ -50,6 +52,18 @@ class Narrative:
             if each.output.strip():
                 self.lines += ["", "  ```text", *(f"  {line}" for line in without_noise(each.output)), "  ```", ""]
 
+    def comment(self, text: str) -> None:
+        """A comment on a pull request."""
+        self.lines += [
+            "",
+            "  <details><summary>the comment</summary>",
+            "",
+            *without_noise(text),
+            "",
+            "  </details>",
+            "",
+        ]
+
     def save(self, name: str) -> None:
         """Keep the story for the page, if one is wanted. `name` is the test's, such as `test_a_fork[github]`."""
         folder = os.environ.get(FOLDER_VARIABLE)
@@ -69,7 +83,7 @@ def without_noise(text: str) -> list[str]:
 def page(folder: Path) -> str:
     """The page of the stories in a folder."""
     parts = []
-    for path in sorted(folder.glob("*.md")):
+    for path in sorted(folder.glob("*.md"), key=lambda path: (FIRST not in path.name, path.name)):
         name, _, system = path.stem.removeprefix("test_").rstrip(".").partition(".")
         parts.append(f"## {name.replace('_', ' ').capitalize()} ({system})\n\n{path.read_text(encoding='utf-8')}")
     return HEAD + "\n".join(parts)

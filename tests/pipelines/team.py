@@ -198,6 +198,8 @@ class Team:
         """Run the checks and previews of a pull request."""
         ended = self.runner.run(self.server.pull_request_event(request))
         self._told(f"pull request {request.number} is checked", ended)
+        for text in self.comments(request):
+            self.narrative.comment(text)
         return by_job(ended)
 
     def merges(self, request: PullRequest) -> list[Ended]:
