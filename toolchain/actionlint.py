@@ -19,6 +19,7 @@ from toolchain.selection import HERE
 from toolchain.versions import Version, of_program, show
 
 VERSION: Version = (1, 7, 12)  # also in actionlint/go.mod
+MINIMUM_GO: Version = (1, 25, 0)  # the version that its module declares
 PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 PROGRAM = f"actionlint {show(VERSION)}"
 INSTALL_YOURSELF = f"install {PROGRAM} yourself (https://github.com/rhysd/actionlint) and put it on PATH"
@@ -46,7 +47,7 @@ def ensure_actionlint(environment: Mapping[str, str]) -> Path:
 
 
 def _build(target: Path, environment: Mapping[str, str]) -> None:
-    go = find_go(environment, program=PROGRAM, otherwise=INSTALL_YOURSELF)
+    go = find_go(environment, program=PROGRAM, minimum=MINIMUM_GO, otherwise=INSTALL_YOURSELF)
     module = target / "module"
     shutil.copytree(HERE / "actionlint", module)
     say(f"building {PROGRAM} with Go: seconds, once per machine")

@@ -55,16 +55,22 @@ def go_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**environment, **settings}
 
 
-def find_go(environment: Mapping[str, str], *, program: str = PROGRAM, otherwise: str = INSTALL_YOURSELF) -> str:
+def find_go(
+    environment: Mapping[str, str],
+    *,
+    program: str = PROGRAM,
+    minimum: Version = MINIMUM_GO,
+    otherwise: str = INSTALL_YOURSELF,
+) -> str:
     """Return the `go` on PATH (or in its usual folder), if it is recent enough."""
-    install = f"install Go {show(MINIMUM_GO)} or later (https://go.dev/dl) and put it on PATH, or {otherwise}"
+    install = f"install Go {show(minimum)} or later (https://go.dev/dl) and put it on PATH, or {otherwise}"
     go = shutil.which("go", path=environment.get("PATH")) or shutil.which("go", path="/usr/local/go/bin")
     if go is None:
         raise ToolchainError(f"building {program} needs Go, and there is no `go` on PATH", install)
     version = of_program([go, "env", "GOVERSION"], {**environment, "GOTOOLCHAIN": "local"})
-    if version is None or version < MINIMUM_GO:
+    if version is None or version < minimum:
         known = show(version) if version else "of unknown version"
-        raise ToolchainError(f"building {program} needs Go {show(MINIMUM_GO)}; {go} is too old ({known})", install)
+        raise ToolchainError(f"building {program} needs Go {show(minimum)}; {go} is too old ({known})", install)
     return go
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.actionlint import VERSION, ensure_actionlint
+from toolchain.actionlint import MINIMUM_GO, VERSION, ensure_actionlint
 from toolchain.console import ToolchainError
 from toolchain.selection import HERE
 from toolchain.versions import show
@@ -48,6 +48,15 @@ def test_a_failed_build_leaves_nothing_and_says_what_to_do(
     assert not list(tmp_path.glob("cache/**/1.7.12"))
 
 
+def test_a_go_that_is_too_old_is_reported(bare_machine: dict[str, str], make_program: MakeProgram) -> None:
+    make_program("go", "echo go1.24.9")
+    with pytest.raises(
+        ToolchainError, match=r"building actionlint 1\.7\.12 needs Go 1\.25\.0; .* too old \(1\.24\.9\)"
+    ):
+        ensure_actionlint(bare_machine)
+
+
 def test_the_module_pins_the_version() -> None:
+    assert f"go {show(MINIMUM_GO)}\n" in (HERE / "actionlint" / "go.mod").read_text()
     assert f"rhysd/actionlint v{show(VERSION)}\n" in (HERE / "actionlint" / "go.mod").read_text()
     assert f"rhysd/actionlint v{show(VERSION)} h1:" in (HERE / "actionlint" / "go.sum").read_text()
