@@ -67,3 +67,13 @@ def test_a_key_that_a_merge_has_doubled_is_refused(ours: Team) -> None:
     refused = checked(ours, "Two promotions at once", double)
     assert refused.code == 2, refused.output
     assert "sluice:team" in refused.output
+
+
+def test_a_fork_starts_no_job_that_has_an_identity(ours: Team) -> None:
+    request = ours.propose("from-a-fork", "Green from outside", ours.adds_green(), fork=True)
+    event = ours.server.pull_request_event(request)
+    event.pipeline = "sluice-preview"
+    assert ours.runner.run(event) == []
+    request.fork = False
+    event.pipeline = "sluice-preview-fork"
+    assert ours.runner.run(event) == []

@@ -1,6 +1,7 @@
 """Stories of delivery, on both git servers: pipelines as written, the real engine, a local Azure.
 
-`make test` runs the first one on each server, and those of `test_refusals.py`; `make stories` runs all of them.
+`make test` runs the first one on each server, and those of `test_refusals.py` and `test_approvals.py`; `make stories`
+runs all of them.
 """
 
 import os
