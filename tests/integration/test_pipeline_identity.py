@@ -35,7 +35,7 @@ class Pipeline:
         (folder / "__main__.py").write_text(PROGRAM)
         azure.request("PUT", GROUP, {"location": "westeurope"}, "2021-04-01")
         self.shell = azure.environment() | {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}"}
-        PulumiEngine(folder, "dev", self.shell)._checked("stack", "init", "dev")
+        PulumiEngine(folder, "dev", self.shell)._checked("stack", "init")
 
     def identity(self, environment: str, role: str) -> dict[str, str]:
         """Make an identity for the jobs of an environment, by ARM; returns the variables of such a job."""
