@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.drill import callers
+from tests.integration.drill import PLAN, callers
 from tests.integration.rehearsal import MODEL, SLUICE, Azure, Stack
-from tests.integration.test_rollout import PLAN, RATE, record_of
+from tests.integration.test_rollout import record_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -95,7 +95,7 @@ def test_the_stable_colour_keeps_its_instances_and_is_removed_after_the_window(s
     scale_out(stack, 3)
     declared = numbers(stack)
     assert stack.engine.preview().is_empty
-    with callers(stack, RATE) as load:
+    with callers(stack) as load:
         seen = watch(stack)
         kinds = [event["kind"] for event in record_of(stack)]
         order = ["reserving", "reserved", "intent", "ended", "returned"]
