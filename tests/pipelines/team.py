@@ -38,7 +38,7 @@ HIDDEN = (
     *("ARM_SUBSCRIPTION_ID", "AZURE_SUBSCRIPTION_ID", "SLUICE_RELEASE_LOCKS"),
 )
 """What a shell of the local Azure has, and a hosted runner has not: the pipelines set it themselves."""
-STEPS = [{"weight": 100, "bake": "4s"}]
+STEPS = [{"weight": 50, "bake": "4s"}, {"weight": 100, "bake": "4s"}]
 PLAN = {
     "steps": STEPS,
     "gates": {"error_rate": {"max": 0.05, "vs_stable": 1.5}},
@@ -102,8 +102,8 @@ class Team:
             plan = dict(PLAN)
             if name == "prod":
                 # The example's conda file has `python=3.11` and `pip`, which are no exact versions.
-                document["config"]["sluice:limits"].update(max_step=100, require_pinned=False)
-                plan["steps"] = [{**STEPS[0], "approve": True}]
+                document["config"]["sluice:limits"].update(max_step=50, require_pinned=False)
+                plan["steps"] = [{**STEPS[0], "approve": True}, *STEPS[1:]]
             document["config"]["sluice:rollout"][MODEL]["plan"] = plan
             (self.work / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
         git(self.work, "init", "-q", "-b", "main")
@@ -182,9 +182,9 @@ class Team:
             stack, lambda config: config["sluice:endpoints"][MODEL]["deployments"].update(green=wanted)
         )
 
-    def in_two_steps(self, stack: str, bake: str = "4s") -> Edit:
-        """A plan whose first step gives the new colour half of the requests."""
-        steps = [{"weight": weight, "bake": bake} for weight in (50, 100)]
+    def bakes(self, stack: str, time: str) -> Edit:
+        """Another bake of every step."""
+        steps = [{**step, "bake": time} for step in STEPS]
         return self.stack_file(stack, lambda config: config["sluice:rollout"][MODEL]["plan"].update(steps=steps))
 
     def propose(self, branch: str, title: str, edit: Edit, *, fork: bool = False) -> PullRequest:

@@ -29,9 +29,9 @@ def test_preview_and_up_of_a_clone_change_nothing_and_leave_the_clone_clean(
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{ours.server.origin}", str(clone))
     (clone / ".venv").symlink_to(ROOT / ".venv")
-    before = ours.stacks["dev"].snapshot()
+    _, *before = ours.stacks["dev"].snapshot()
     for words in (("preview", "--expect-no-changes"), ("up", "--yes", "--skip-preview", "--expect-no-changes")):
         done = pulumi(ours, clone, *words)
         assert done.returncode == 0, done.stdout + done.stderr
-    assert ours.stacks["dev"].snapshot() == before
+    assert list(ours.stacks["dev"].snapshot()[1:]) == before, "an update changed Azure"
     assert git(clone, "status", "--porcelain") == ""

@@ -104,8 +104,7 @@ def test_a_pull_request_of_a_fork_gets_no_identity_and_no_comment(team: MakeTeam
 @pytest.mark.story
 def test_a_runner_is_killed_while_a_rollout_ticks_and_the_next_one_finishes(team: MakeTeam, system: str) -> None:
     ours = team(system)
-    edit = both(ours.adds_green(), ours.in_two_steps("dev"))
-    request = ours.propose("better-model", "A better model", edit)
+    request = ours.propose("better-model", "A better model", ours.adds_green())
     killed = ours.in_background(lambda: ours.merges_only(request))
     wait_until(lambda: ours.traffic("dev").get("green") == 50, "half of the requests")
     assert ours.runner.process is not None
@@ -121,7 +120,7 @@ def test_a_runner_is_killed_while_a_rollout_ticks_and_the_next_one_finishes(team
 @pytest.mark.story
 def test_a_rollback_does_not_wait_for_a_delivery(team: MakeTeam, system: str) -> None:
     ours = team(system)
-    edit = both(ours.adds_green(), ours.in_two_steps("dev", "10m"))
+    edit = both(ours.adds_green(), ours.bakes("dev", "10m"))
     delivery = ours.in_background(lambda: ours.merges_only(ours.propose("better-model", "A better model", edit)))
     wait_until(lambda: ours.traffic("dev").get("green") == 50, "half of the requests")
     ours.server.dispatch(
