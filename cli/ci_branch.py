@@ -13,7 +13,7 @@ from functools import cached_property
 from cli.ci_world import PipelineWorld, say
 from command_errors import UsageError
 from delivery.commit_tree import commit_tree
-from delivery.record_branch import BRANCH, config_of
+from delivery.record_branch import BRANCH, TARGETS, config_of, source_branch
 from delivery.stack_branch.checkout import move_to, tip_of
 from delivery.stack_branch.record_request import RecordRequest
 from delivery.stack_branch.runnable import require_runnable
@@ -43,7 +43,9 @@ class OwnBranch:
 
     @cached_property
     def source_branch(self) -> str:
-        """Where people merge: what is checked out, or what the stack's branch says it carries."""
+        """Where people merge: a pull request's target, what the stack's branch says it carries, or what is checked out."""
+        if any(self.world.variables.get(name) for name in TARGETS):
+            return source_branch(self._git, self.world.variables)
         current = branch_of(self._git, self.world.variables)
         document = read(self.world.root, self.stack) if current == self.name else None
         return document.branch if document else current
