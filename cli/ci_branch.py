@@ -43,7 +43,7 @@ class OwnBranch:
 
     @cached_property
     def source_branch(self) -> str:
-        """Where people merge: a pull request's target, what the stack's branch says it carries, or what is checked out."""
+        """Where people merge: a pull request's target, what the stack's branch carries, or what is checked out."""
         if any(self.world.variables.get(name) for name in TARGETS):
             return source_branch(self._git, self.world.variables)
         current = branch_of(self._git, self.world.variables)

@@ -181,11 +181,11 @@ def _summary(publication: Publication) -> str:
 
 
 def _lock_state(publication: Publication) -> str:
-    """Describe what happened to the lock; one outside the model's folder (a rehearsal's) must not be committed."""
+    """Describe what happened to the lock; one outside the repository (a rehearsal's) must not be committed."""
     from models.release_lock import LOCKS_VARIABLE
 
     lock = publication.lock
-    if lock.path.is_relative_to(project_root().resolve() / "models"):
+    if lock.path.is_relative_to(project_root().resolve()):
         return f"{lock.path.name} {'written; commit it' if publication.lock_changed else 'unchanged'} ({lock.path})"
     state = "written" if publication.lock_changed else "unchanged"
     return f"{lock.path.name} {state} outside the repository, because {LOCKS_VARIABLE} is set ({lock.path})"
