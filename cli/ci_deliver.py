@@ -45,8 +45,9 @@ class _Branch:
 class _Stack:
     """The stack; a branch of its own says what was deployed."""
 
-    def __init__(self, stack: DeliveredStack, own: OwnBranch | None) -> None:
+    def __init__(self, stack: DeliveredStack, checkout: SourceCheckout, own: OwnBranch | None) -> None:
         self._stack = stack
+        self._checkout = checkout
         self._own = own
 
     def problems(self) -> tuple[str, ...]:
@@ -58,6 +59,7 @@ class _Stack:
         is_done = self._stack.deploy(may_begin)
         if is_done and self._own is not None:
             self._own.mark_deployed()
+            self._checkout.catch_up()
         return is_done
 
 
@@ -94,7 +96,7 @@ def run_deliver(options: argparse.Namespace) -> int:
         rollouts = DeliveredRollouts(world, session, stack, source, screen, until)
         delivery = Delivery(
             branch=_Branch(checkout, rollouts, own),
-            stack=_Stack(DeliveredStack(session, stack, engine_of(stack), checkout), own),
+            stack=_Stack(DeliveredStack(session, stack, engine_of(stack), checkout), checkout, own),
             rollouts=rollouts,
             pipelines=_Pipelines(world, stack, source),
             clock=clock,

@@ -185,7 +185,7 @@ def _lock_state(publication: Publication) -> str:
     from models.release_lock import LOCKS_VARIABLE
 
     lock = publication.lock
-    if lock.path.is_relative_to(project_root().resolve()):
+    if not os.environ.get(LOCKS_VARIABLE):
         return f"{lock.path.name} {'written; commit it' if publication.lock_changed else 'unchanged'} ({lock.path})"
     state = "written" if publication.lock_changed else "unchanged"
     return f"{lock.path.name} {state} outside the repository, because {LOCKS_VARIABLE} is set ({lock.path})"

@@ -60,12 +60,7 @@ class SourceCheckout:
 
         Raises UsageError if edits or commits of a person are in the way, PushUnanswered without a remote.
         """
-        head = self._git.text("rev-parse", "HEAD")
-        tip = self._remote.fetch(self.branch, NETWORK_SECONDS)
-        if tip is None:
-            raise UsageError(f"{REMOTE} has no branch {self.branch}. Push it, or check out the branch to deliver.")
-        if head != tip:
-            self._follow(head, tip)
+        head, tip = self.catch_up()
         before, self._seen = self._seen or head, tip
         changed = self._changed(before, tip)
         config, self._config = self._config, fingerprint(self._stack_config(), self._recorded())
@@ -74,12 +69,26 @@ class SourceCheckout:
         moved = config != self._config or any(not self._is_kept_by_rollouts(path) for path in changed)
         return Look.MOVED if moved else Look.SAME
 
+    def catch_up(self) -> tuple[str, str]:
+        """Fetch the branch, and let the checkout follow; the commit that was checked out, and the one that is now.
+
+        The next look still finds what this has taken over. Raises as `look` does.
+        """
+        head = self._git.text("rev-parse", "HEAD")
+        tip = self._remote.fetch(self.branch, NETWORK_SECONDS)
+        if tip is None:
+            raise UsageError(f"{REMOTE} has no branch {self.branch}. Push it, or check out the branch to deliver.")
+        if head != tip:
+            self._follow(head, tip)
+        return head, tip
+
     def keep(self, files: Iterable[Path], message: Message) -> bool:
         """Commit these files on the branch and push; whether anything was new. Raises PushRefused, PushUnanswered."""
         contents = {path.resolve().relative_to(self._git.folder).as_posix(): path.read_bytes() for path in files}
         if push_files(self._git, self.branch, contents, message) is None:
             return False
-        self._git.run("add", "--", *contents)  # the next look moves index and branch to the commit
+        self._git.run("add", "--", *contents)
+        self.catch_up()
         return True
 
     def _follow(self, head: str, tip: str) -> None:
