@@ -264,7 +264,7 @@ def test_a_workspace_is_changed_by_patch(arm):
 @pytest.mark.proves("MachineLearningServices/workspaces", honours=["properties.managedNetwork.outboundRules"])
 def test_outbound_rules_of_a_patch_are_added_to_the_others(arm):
     rule = {"type": "FQDN", "destination": "example.org"}
-    arm.make_workspace(managedNetwork={"isolationMode": "AllowInternetOutbound", "outboundRules": {"one": rule}})
+    arm.make_workspace(managedNetwork={"isolationMode": "AllowOnlyApprovedOutbound", "outboundRules": {"one": rule}})
     sent = {"properties": {"managedNetwork": {"outboundRules": {"two": rule}}}}
     assert arm.request("PATCH", WORKSPACE, sent).status == 202
     arm.settle()
