@@ -19,6 +19,7 @@ from models.folder import survey
 from models.inspection import inspect_models
 from models.loader import load_models
 from models.release_document import read as read_release
+from problem import did_you_mean
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.remote import Remote
 from settings import SettingsError, parse_settings
@@ -56,6 +57,7 @@ def check(root: Path, records: RemoteRecords, verifier: Callable[[], Verifier], 
     checked = Checked(models=change.models)
     settings = _stack_settings(root, checked, today)
     checked.stacks = change.stacks({stack: found.endpoints if found else () for stack, found in settings.items()})
+    checked.problems += _unknown_stacks(settings)
     checked.problems += change.document_problems()
     checked.problems += _documents(root)
     checked.problems += _models(root, change, settings, today)
@@ -126,6 +128,20 @@ def _stack_settings(root: Path, checked: Checked, today: date) -> dict[str, Sett
         except SettingsError as error:
             checked.problems += [str(problem) for problem in error.problems]
     return found
+
+
+def _unknown_stacks(settings: Mapping[str, Settings | None]) -> Iterator[str]:
+    """Stacks that a stack file names and that have no file."""
+    known = ", ".join(settings) or "none"
+    for stack, found in settings.items():
+        if found is None:
+            continue
+        for key, other in (("sluice:limits.require_proof", found.limits.require_proof), ("sluice:after", found.after)):
+            if other is not None and other not in settings:
+                yield (
+                    f"{key} of Pulumi.{stack}.yaml must name a stack of this repository (known: {known}), got "
+                    f'"{other}".{did_you_mean(other, settings)} Correct it, or add Pulumi.{other}.yaml.'
+                )
 
 
 def _is_secret(value: object) -> bool:

@@ -138,3 +138,11 @@ def test_a_laptop_compares_with_the_point_at_which_the_branch_left(project: Proj
     git(project.work, "checkout", "-q", "change")
     change = changes_of(project.work, RemoteRecords(project.work, {"GITHUB_BASE_REF": "main"}))
     assert [str(file.path) for file in change.files] == ["docs/x.md"]
+
+
+def test_a_stack_file_names_stacks_of_this_repository(project: Project) -> None:
+    text = (project.work / "Pulumi.prod.yaml").read_text()
+    project.write({"Pulumi.prod.yaml": text.replace("max_step: 25", "max_step: 25, require_proof: dew")})
+    (problem,) = project.check().problems
+    assert problem.startswith("sluice:limits.require_proof of Pulumi.prod.yaml must name a stack of this repository")
+    assert 'got "dew". Did you mean dev?' in problem
