@@ -55,9 +55,9 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def end_of(node: yaml.Node) -> int:
-    """Return where a value ends: a mapping in block style ends with its last value, before comments that follow."""
-    while isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        node = node.value[-1][1]
+    """Return where a value ends: in block style with its last value or item, before comments that follow."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        node = node.value[-1][1] if isinstance(node, yaml.MappingNode) else node.value[-1]
     return int(node.end_mark.index)
 
 

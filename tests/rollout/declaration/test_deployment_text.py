@@ -135,6 +135,11 @@ def test_a_removed_deployment_takes_its_lines_and_its_weight_along() -> None:
         ("{a: {}, blue: {}, green: {}}", "{a: {}, green: {}}"),
         ("\n        green: {}\n        blue:\n          instances: 2", "\n        green: {}"),
         ("\n        blue:\n          instances: 2\n\n        green: {}", "\n\n        green: {}"),
+        (
+            "\n        blue:\n          autoscale:\n            schedules:\n            - name: night\n"
+            "              days:\n              - Monday\n        green: {}",
+            "\n        green: {}",
+        ),
     ],
 )
 def test_a_deployment_is_removed_in_every_style(before: str, after: str) -> None:
