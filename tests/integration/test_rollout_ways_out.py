@@ -95,7 +95,7 @@ def test_the_controllers_own_load_is_evidence_and_drift_is_put_back(at_ten: Roll
 def test_a_rollback_needs_no_stack_file_that_can_be_read(at_ten: Rollout) -> None:
     stack = at_ten.stack
     good = stack.file.read_text()
-    stack.file.write_text(f"{good}\n  <<<<<<< ours\n")
+    stack.file.write_text(f"<<<<<<< ours\n{good}")
     said = at_ten.sluice("rollback", "--reason", "the file is broken", expect=2)
     assert stack.live_traffic() == BLUE
     assert "the stack file is left aside, and the way back goes on" in said
