@@ -105,7 +105,7 @@ def regions(simulated_azure: Azure, tmp_path: Path) -> Iterator[Regions]:
     regions = Regions(simulated_azure, tmp_path)
     with contextlib.ExitStack() as load:
         for stack in regions.stacks:
-            load.enter_context(callers(stack, 30.0))
+            load.enter_context(callers(stack))
         yield regions
 
 
