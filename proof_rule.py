@@ -1,7 +1,7 @@
 """`sluice:limits.require_proof`: a colour gets more weight only if another stack has proven its release.
 
 Pure and offline: what counts is the line of proof beside the release document. Whether the record says the same, the
-pipelines verify on the remote branch (`delivery/verification.py`). Always allowed are every decrease, the stable
+pipelines verify on the remote branch (`delivery/proofs/verification.py`). Always allowed are every decrease, the stable
 colour, the first colour of an endpoint without weight (no rollout could have proven it), and `allow_unproven`.
 """
 

@@ -9,7 +9,7 @@ from cli.ci_branch import enter_own_branch
 from cli.ci_world import PipelineWorld, say
 from cli.main import parsed
 from command_errors import UsageError
-from delivery.approval_runs import waiting_step
+from delivery.run.approval_runs import waiting_step
 from project import stack_name
 from record_folders import FOLDER
 from rollout.record.chain import Chain, record_files

@@ -12,8 +12,8 @@ from functools import cached_property
 
 from cli.ci_world import PipelineWorld, say
 from command_errors import UsageError
-from delivery.commit_tree import commit_tree
-from delivery.record_branch import BRANCH, TARGETS, config_of, source_branch
+from delivery.proofs.record_branch import BRANCH, TARGETS, config_of, source_branch
+from delivery.releases.commit_tree import commit_tree
 from delivery.stack_branch.checkout import move_to, tip_of
 from delivery.stack_branch.record_request import RecordRequest
 from delivery.stack_branch.runnable import require_runnable

@@ -8,8 +8,8 @@ from datetime import date
 
 from cli.ci_world import PipelineWorld, say
 from cli.release_verify import remote_records, verifier_of
-from delivery.check import check
-from delivery.markdown import escaped
+from delivery.pull_request.check import check
+from delivery.pull_request.markdown import escaped
 
 
 def run_check(options: argparse.Namespace) -> int:

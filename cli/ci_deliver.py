@@ -1,4 +1,4 @@
-"""`sluice ci deliver`: `delivery/deliver.py` on the real branch, stack, rollouts and pipelines."""
+"""`sluice ci deliver`: `delivery/run/deliver.py` on the real branch, stack, rollouts and pipelines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from cli.ci_stack import DeliveredStack, engine_of
 from cli.ci_world import PipelineWorld, say
 from cli.rollout_screen import standard_screen
 from cli.rollout_session import new_session
-from delivery.deliver import Delivered, Delivery, Look
-from delivery.markdown import code, escaped
-from delivery.protection import require_branch_policy
-from delivery.source_checkout import SourceCheckout
+from delivery.pull_request.markdown import code, escaped
+from delivery.run.deliver import Delivered, Delivery, Look
+from delivery.run.protection import require_branch_policy
+from delivery.run.source_checkout import SourceCheckout
 from project import stack_name
 from rollout.declaration.stack_text import WeightLines
 from rollout.session.finding import sites_of

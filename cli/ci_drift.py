@@ -7,7 +7,7 @@ import argparse
 from cli.ci_branch import enter_own_branch
 from cli.ci_stack import engine_of
 from cli.ci_world import PipelineWorld, say
-from delivery.drift import CLEAN, drift_marker, drift_text, title_of
+from delivery.run.drift import CLEAN, drift_marker, drift_text, title_of
 from exit_codes import ExitCode
 from git_server.port import GitServerRefused, GitServerUnreachable
 from project import project_name, stack_name

@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from delivery.pipeline_files import SYSTEMS
-from delivery.pipeline_init import differences_of, plan_of, repository_of, require_repository, stacks_of, write
-from delivery.pipeline_setup import Team, as_text, setup
+from delivery.pipelines.pipeline_files import SYSTEMS
+from delivery.pipelines.pipeline_init import (
+    differences_of,
+    plan_of,
+    repository_of,
+    require_repository,
+    stacks_of,
+    write,
+)
+from delivery.pipelines.pipeline_setup import Team, as_text, setup
 from exit_codes import ExitCode
 from project import project_root
 

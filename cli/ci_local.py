@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from cli.ci_world import say
 from command_errors import CommandError
-from delivery.preview import Previewed, attempt
+from delivery.pull_request.preview import Previewed, attempt
 from localazure.identity import SUBSCRIPTION_ID
 from rehearsal.environment import local_environment
 from rehearsal.home import LocalHome
@@ -26,7 +26,7 @@ from rollout.engine import PulumiEngine
 from rollout.events import Preview
 
 if TYPE_CHECKING:
-    from delivery.remote_records import BranchTip
+    from delivery.proofs.remote_records import BranchTip
 
 FLAGS = ("--compute", "simulated")
 MOST_UPDATES = 5

@@ -12,11 +12,11 @@ from cli.ci_branch import own_branch
 from cli.ci_stack import plan_publication
 from cli.ci_world import PipelineWorld, say
 from command_errors import CommandError, UsageError
-from delivery.comment import SUMMARY_LIMIT, comment
-from delivery.markdown import escaped
-from delivery.preview import Previewed, attempt, proofs_of, without_values
-from delivery.preview_report import ColourProof, PreviewReport
-from delivery.redaction import secrets_in
+from delivery.pull_request.comment import SUMMARY_LIMIT, comment
+from delivery.pull_request.markdown import escaped
+from delivery.pull_request.preview import Previewed, attempt, proofs_of, without_values
+from delivery.pull_request.preview_report import ColourProof, PreviewReport
+from delivery.pull_request.redaction import secrets_in
 from git_server.port import GitServerRefused, GitServerUnreachable
 from models.release_lock import LOCKS_VARIABLE
 from project import project_name, stack_name
@@ -26,7 +26,7 @@ from rollout.repository.git import Git
 from stacks.file import read_settings
 
 if TYPE_CHECKING:
-    from delivery.remote_records import BranchTip
+    from delivery.proofs.remote_records import BranchTip
     from stack_config import Settings
 
 
@@ -100,7 +100,7 @@ def _pull_request(world: PipelineWorld) -> int:
 
 def _target(world: PipelineWorld, notes: list[str]) -> BranchTip | None:
     """The branch that the change goes into; without it, what the change does by hand is not known."""
-    from delivery.remote_records import RemoteRecords
+    from delivery.proofs.remote_records import RemoteRecords
 
     try:
         return RemoteRecords(world.root, world.variables).source

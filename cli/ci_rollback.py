@@ -7,7 +7,7 @@ import argparse
 from cli.ci_branch import enter_own_branch
 from cli.ci_world import PipelineWorld, say
 from cli.main import parsed
-from delivery.protection import require_branch_policy_for_a_way_back, rollback_environment
+from delivery.run.protection import require_branch_policy_for_a_way_back, rollback_environment
 from project import stack_name
 
 

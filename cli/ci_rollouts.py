@@ -1,4 +1,4 @@
-"""`delivery.deliver.Rollouts` on the real endpoints of a stack: starts, ticks, approvals and promotions."""
+"""`delivery.run.deliver.Rollouts` on the real endpoints of a stack: starts, ticks, approvals and promotions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from cli.ci_world import PipelineWorld
 from cli.rollout_screen import Screen
 from cli.rollout_session import tell
-from delivery.approval_runs import waiting_step
-from delivery.approvals import Approvals
-from delivery.auto_start import Candidate, candidate
-from delivery.deliver import Ticked
-from delivery.promotion_memory import is_promoted, promoted
-from delivery.workflows import workflow
+from delivery.promotion.promotion_memory import is_promoted, promoted
+from delivery.run.approval_runs import waiting_step
+from delivery.run.approvals import Approvals
+from delivery.run.auto_start import Candidate, candidate
+from delivery.run.deliver import Ticked
+from delivery.run.workflows import workflow
 from exit_codes import ExitCode
 from rollout.decision.acts import Wait
 from rollout.decision.order import Outcome

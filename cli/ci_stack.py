@@ -1,4 +1,4 @@
-"""`delivery.deliver.Stack` on the real stack: publish what is missing, update, and look for weights set by hand."""
+"""`delivery.run.deliver.Stack` on the real stack: publish what is missing, update, and look for weights set by hand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from cli.rollout_session import new_session, tell
 from command_errors import UsageError
-from delivery.preview import planned_locks
-from delivery.source_checkout import SourceCheckout
-from delivery.stray_weights import Sides, problems_of, state_splits
+from delivery.pull_request.preview import planned_locks
+from delivery.run.source_checkout import SourceCheckout
+from delivery.run.stray_weights import Sides, problems_of, state_splits
 from project import project_root
 from recovery.adoption import pending_operations
 from recovery.engine_locks import StackLocks

@@ -7,7 +7,7 @@ import argparse
 from cli.ci_branch import own_branch
 from cli.ci_world import PipelineWorld, say
 from command_errors import UsageError
-from delivery.record_branch import BRANCH
+from delivery.proofs.record_branch import BRANCH
 from exit_codes import ExitCode
 from project import stack_name
 

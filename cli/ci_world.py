@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from cli.rollout_session import tell
-from delivery.redaction import redacted, secrets_in
-from delivery.summary import write_summary
-from delivery.workflows import workflow
+from delivery.pull_request.redaction import redacted, secrets_in
+from delivery.pull_request.summary import write_summary
+from delivery.run.workflows import workflow
 from git_server.git_access import git_variables
 from git_server.pipeline_run import PipelineRun, pipeline_run
 from git_server.port import GitServer, Run

@@ -15,8 +15,8 @@ from exit_codes import ExitCode
 from project import project_root
 
 if TYPE_CHECKING:
-    from delivery.promotion import Promotion
-    from delivery.promotion_branch import Published
+    from delivery.promotion.promote import Promotion
+    from delivery.promotion.promotion_branch import Published
     from git_server.port import GitServer
 
 
@@ -44,11 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def promote(options: argparse.Namespace) -> int:
     """Run `sluice promote`."""
     from cli.release_verify import remote_records, verifier_of
-    from delivery.checkout_files import CheckoutFiles
-    from delivery.checkout_releases import CheckoutReleases
-    from delivery.promotion import plan_promotion
-    from delivery.promotion_branch import PromotionBranch
-    from delivery.promotion_request import PromotionRequest
+    from delivery.promotion.promote import plan_promotion
+    from delivery.promotion.promotion_branch import PromotionBranch
+    from delivery.promotion.promotion_request import PromotionRequest
+    from delivery.releases.checkout_files import CheckoutFiles
+    from delivery.releases.checkout_releases import CheckoutReleases
 
     root = project_root()
     clone = remote_records(root)
@@ -86,7 +86,7 @@ def _server() -> GitServer:
 
 
 def _report(options: argparse.Namespace, promotion: Promotion, published: Published | None) -> None:
-    from delivery.promotion_text import text_of
+    from delivery.promotion.promotion_text import text_of
 
     if options.json:
         print(json.dumps(_values(promotion, published), indent=2))
@@ -112,7 +112,7 @@ def _what_was_done(promotion: Promotion, published: Published | None) -> str:
 
 
 def _values(promotion: Promotion, published: Published | None) -> dict[str, Any]:
-    from delivery.promotion_text import text_of, title_of
+    from delivery.promotion.promotion_text import text_of, title_of
 
     request, proof = promotion.request, promotion.proven.proof
     opened = published.pull_request if published else None

@@ -30,7 +30,7 @@ from stacks.file import file_among_stacks, read_settings, settings_of
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-    from delivery.release_bytes import OtherStack
+    from delivery.releases.release_bytes import OtherStack
     from models.publisher import Destination, Publication
     from models.spec import Model
 
@@ -67,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def publish_models(options: argparse.Namespace) -> int:
     """Run `sluice release publish`."""
-    from delivery.publication import parcel_of
-    from delivery.release_bytes import CommitTrees
+    from delivery.releases.publication import parcel_of
+    from delivery.releases.release_bytes import CommitTrees
     from models.publisher import as_values, publish, total_bytes
 
     logging.getLogger("azure").addHandler(logging.NullHandler())  # the errors contain its relevant warnings
@@ -161,7 +161,7 @@ def _other_stack(name: str | None, open_until_the_end: contextlib.ExitStack) -> 
         return None
     from azure.core.exceptions import ResourceNotFoundError
 
-    from delivery.release_bytes import OtherStack
+    from delivery.releases.release_bytes import OtherStack
 
     credential, destination = publishing_place(name, file_among_stacks(name))
     container = open_until_the_end.enter_context(container_of(destination, credential))

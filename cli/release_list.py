@@ -16,9 +16,9 @@ from problem import did_you_mean
 from project import project_root
 
 if TYPE_CHECKING:
-    from delivery.comparison import Difference
-    from delivery.listing import Row
-    from delivery.stack_place import Files
+    from delivery.proofs.stack_place import Files
+    from delivery.releases.comparison import Difference
+    from delivery.releases.listing import Row
     from models.release_document import ReleaseDocument
 
 HEADINGS = ("STACK", "ENDPOINT", "COLOUR", "WEIGHT", "CONTENT", "SINCE", "BY", "PROOF")
@@ -67,8 +67,8 @@ def _add_common_arguments(command: argparse.ArgumentParser) -> None:
 
 def list_releases(options: argparse.Namespace) -> int:
     """Run `sluice release list`."""
-    from delivery.checkout_releases import CheckoutReleases
-    from delivery.listing import rows_of
+    from delivery.releases.checkout_releases import CheckoutReleases
+    from delivery.releases.listing import rows_of
     from models.errors import ModelError
 
     root = project_root()
@@ -95,8 +95,8 @@ def list_releases(options: argparse.Namespace) -> int:
 def show_release(options: argparse.Namespace) -> int:
     """Run `sluice release show`."""
     from cli.release import model_folders
-    from delivery.comparison import settings_of
-    from delivery.promotion_text import facts_of
+    from delivery.promotion.promotion_text import facts_of
+    from delivery.releases.comparison import settings_of
     from models.proof import read_proofs
     from models.release_document import read
 
@@ -144,8 +144,8 @@ def diff_releases(options: argparse.Namespace) -> int:
 
 
 def _diff_stacks(root: Path, options: argparse.Namespace) -> int:
-    from delivery.checkout_releases import CheckoutReleases
-    from delivery.served_releases import served_releases
+    from delivery.releases.checkout_releases import CheckoutReleases
+    from delivery.releases.served_releases import served_releases
 
     files_of = _files_of(root, here=options.here)
     first, second = (
@@ -169,7 +169,7 @@ def _report(
     options: argparse.Namespace, pairs: dict[str, tuple[ReleaseDocument, ReleaseDocument]], notes: dict[str, str]
 ) -> int:
     """Print the differences of each pair; `notes` are endpoints that only one side has."""
-    from delivery.comparison import differences
+    from delivery.releases.comparison import differences
 
     found = {name: differences(*pair) for name, pair in pairs.items()}
     equal = not notes and all(first.content == second.content for first, second in pairs.values())
@@ -196,7 +196,7 @@ def _pair_values(first: ReleaseDocument, second: ReleaseDocument, found: Sequenc
 def _files_of(root: Path, *, here: bool) -> Callable[[str], Files]:
     """Where a stack's file and records are read: the branch of origin that keeps them, or this checkout."""
     from cli.release_verify import remote_records
-    from delivery.checkout_files import CheckoutFiles
+    from delivery.releases.checkout_files import CheckoutFiles
     from stacks.file import stack_file_path
 
     if here:  # in a rehearsal, beside its copy of the stack file
@@ -242,9 +242,9 @@ def _document(root: Path, digits: str) -> ReleaseDocument:
 
 def _pins(root: Path, document: ReleaseDocument) -> list[str]:
     """Stacks and colours of this checkout that are pinned to a document."""
-    from delivery.promotion_target import is_pin_of
-    from delivery.proven_release import pin_of, section_of
-    from delivery.record_branch import config_of
+    from delivery.promotion.promotion_target import is_pin_of
+    from delivery.proofs.proven_release import pin_of, section_of
+    from delivery.proofs.record_branch import config_of
 
     found = []
     for stack in _stacks(root):

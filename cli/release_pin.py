@@ -12,8 +12,8 @@ from exit_codes import ExitCode
 from project import project_root
 
 if TYPE_CHECKING:
-    from delivery.freeze import Frozen
-    from delivery.pinning import Pinned
+    from delivery.releases.freeze import Frozen
+    from delivery.releases.pinning import Pinned
 
 
 def add_pin_commands(commands: Any) -> None:
@@ -46,7 +46,7 @@ def add_pin_commands(commands: Any) -> None:
 def freeze_release(options: argparse.Namespace) -> int:
     """Run `sluice release freeze`."""
     from cli.release import model_folders
-    from delivery.freeze import freeze
+    from delivery.releases.freeze import freeze
 
     model_folders([options.model])
     frozen = freeze(project_root(), options.model, options.colour)
@@ -64,7 +64,7 @@ def pin_release(options: argparse.Namespace) -> int:
     """Run `sluice release pin`."""
     from cli.rollout_session import site_of
     from command_errors import UsageError
-    from delivery.pinning import Request, pin
+    from delivery.releases.pinning import Request, pin
     from problem import did_you_mean
 
     site = site_of(options)

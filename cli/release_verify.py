@@ -16,9 +16,9 @@ from problem import did_you_mean
 from project import project_name, project_root
 
 if TYPE_CHECKING:
-    from delivery.remote_records import RemoteRecords
-    from delivery.stack_verification import Check
-    from delivery.verification import Verdict, Verifier
+    from delivery.proofs.remote_records import RemoteRecords
+    from delivery.proofs.stack_verification import Check
+    from delivery.proofs.verification import Verdict, Verifier
 
 
 def add_verify_command(commands: Any) -> None:
@@ -79,7 +79,7 @@ def _verify_documents(root: Path, models: Sequence[str], *, told: bool) -> list[
 
 
 def _verify_proofs(root: Path, models: Sequence[str], *, told: bool) -> list[Mapping[str, Any]]:
-    from delivery.verification import proof_files, verify_files
+    from delivery.proofs.verification import proof_files, verify_files
 
     files = proof_files(root, models)
     if not files:
@@ -114,14 +114,14 @@ def _tell(check: Check) -> None:
 
 def remote_records(root: Path) -> RemoteRecords:
     """The records on the remote of this clone."""
-    from delivery.remote_records import RemoteRecords
+    from delivery.proofs.remote_records import RemoteRecords
 
     return RemoteRecords(root, os.environ)
 
 
 def verifier_of(root: Path, records: RemoteRecords) -> Verifier:
     """The verifier of this clone and this shell."""
-    from delivery.verification import Verifier
+    from delivery.proofs.verification import Verifier
     from resource_manager.client import ArmClient
 
     return Verifier(files_of=records.of, project=project_name(root), arm_host=ArmClient().base_url.partition("://")[2])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from assessment.declaration import DIGEST_DIGITS
 from command_errors import UsageError
-from delivery.blob_storage import BlobStorage
-from delivery.checkout_releases import CheckoutReleases
-from delivery.stack_verification import Check, Declared, Layer, verify_colour
+from delivery.proofs.stack_verification import Check, Declared, Layer, verify_colour
+from delivery.releases.blob_storage import BlobStorage
+from delivery.releases.checkout_releases import CheckoutReleases
 from models.errors import ModelError
 from models.loader import load_model
 from models.release_document import read

@@ -2,8 +2,8 @@
 
 One line of canonical JSON each, in `models/<model>/releases/<16 hex>.proofs.jsonl` beside the release document of that
 content. A line repeats what a rollout's record says, so that a reviewer and the program can read it offline; it proves
-nothing by itself. `delivery/verification.py` compares it with the record on the remote branch. This module reads the
-lines and makes the text of a file; it knows neither records nor git.
+nothing by itself. `delivery/proofs/verification.py` compares it with the record on the remote branch. This module
+reads the lines and makes the text of a file; it knows neither records nor git.
 """
 
 from __future__ import annotations

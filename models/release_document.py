@@ -3,7 +3,7 @@
 `models/<model>/releases/<16 hex>.json` is named after the digest of its content. The digests of model, code and
 environment in that content follow from the file lists and the environment beside it, so an edit of any of them is
 found without the files. A document is never changed. This module reads and writes documents; `models/pin.py` makes a
-deployment of one, `delivery/freeze.py` makes one of a folder.
+deployment of one, `delivery/releases/freeze.py` makes one of a folder.
 """
 
 from __future__ import annotations

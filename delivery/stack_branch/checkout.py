@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from command_errors import UsageError
-from delivery.source_checkout import is_program
+from delivery.run.source_checkout import is_program
 from rollout.repository.git import Git
 from rollout.repository.remote import REMOTE, Remote
 

@@ -11,7 +11,7 @@ from cli import ci_drift
 from cli.ci_preview import show
 from cli.ci_world import PipelineWorld
 from cli.main import main
-from delivery.drift import drift_marker
+from delivery.run.drift import drift_marker
 from git_server.port import GitServerUnreachable
 from rollout.events import Change, Preview
 from tests.delivery.recorded_previews import report

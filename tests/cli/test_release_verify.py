@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
-from delivery.rollout_proof import Place, proof_in
+from delivery.proofs.rollout_proof import Place, proof_in
 from models.proof import Proof
 from tests.delivery.promotions import RELEASE, document
 from tests.delivery.records import ID, content_of, done

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.promotion import Promotion, plan_promotion
-from delivery.promotion_request import PromotionRequest
-from delivery.verification import Verifier
+from delivery.promotion.promote import Promotion, plan_promotion
+from delivery.promotion.promotion_request import PromotionRequest
+from delivery.proofs.verification import Verifier
 from models.errors import ModelError
 from models.release_document import Environment, ReleaseDocument
 from models.spec import DeploymentSpec, digest_of, environment_digest

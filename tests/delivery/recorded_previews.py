@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from delivery.preview_report import PreviewReport, refusals_in
+from delivery.pull_request.preview_report import PreviewReport, refusals_in
 from rollout.events import Preview, outcome_of, read_events
 from settings import parse_settings
 from stack_config import Settings

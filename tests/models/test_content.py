@@ -61,7 +61,7 @@ def test_modes_do_not_count_and_a_link_counts_as_what_it_leads_to(tmp_path: Path
 
 
 def test_a_carriage_return_counts_and_so_does_a_pointer_in_place_of_a_file(tmp_path: Path) -> None:
-    """Bytes are never normalised; freezing refuses what the commit does not have (delivery/committed_files.py)."""
+    """Bytes are never normalised; freezing refuses what the commit does not have (`committed_files.py`)."""
     contents = (b"a\nb\n", b"a\r\nb\r\n", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n")
     found = set()
     for number, each in enumerate(contents):

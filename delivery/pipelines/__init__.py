@@ -1,0 +1,1 @@
+"""The pipelines of a team, as `sluice ci init` writes them."""

@@ -1,0 +1,1 @@
+"""Releases: frozen, pinned, published, listed and compared."""
