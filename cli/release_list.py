@@ -135,7 +135,8 @@ def diff_releases(options: argparse.Namespace) -> int:
         wrong = [repr(name) for name in names if name not in [*stacks, *documents]]
         known = ", ".join(_stacks(root)) or "none"
         raise UsageError(
-            f"{' and '.join(wrong)} must be a stack (there are: {known}) or 16 to 64 hexadecimal digits of a content."
+            f"{' and '.join(wrong)} must be a stack (there are: {known}) or 16 to 64 hexadecimal digits of a content. "
+            "Run `sluice release list` to see both."
             if wrong
             else "a stack and a content cannot be compared. Name two stacks, or the contents of two release documents."
         )

@@ -165,7 +165,7 @@ class _Reader:
         if not paths:
             if any((self.folder / f"{name}{suffix}").is_symlink() for suffix in SUFFIXES):
                 what = "the file is a link to something that does not exist or is not a file"
-                self.report(label, Problem(where="", what=what, fix="Put the file in its place"))
+                self.report(label, Problem(where="", what=what, fix="Delete the link and restore the file"))
                 return None
             if any((self.folder / f"{name}{suffix}").exists() for suffix in SUFFIXES):
                 what = "this is a folder or something else that is not a file"

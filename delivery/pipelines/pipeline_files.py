@@ -55,7 +55,7 @@ def require_stack_names(stacks: Sequence[str]) -> None:
     if wrong or len(set(stacks)) != len(stacks) or not stacks:
         raise UsageError(
             f"the pipelines need one or more different stacks, each of lower-case letters, digits and hyphens, got "
-            f"{', '.join(stacks) or 'none'}. Name them in the order of promotion: --stacks dev,prod."
+            f"{', '.join(stacks) or 'none'}. Give them in the order of promotion: --stacks dev,prod."
         )
 
 

@@ -12,6 +12,7 @@ from command_errors import UsageError
 from delivery.pipelines.pipeline_files import Difference, System, differences, pipeline_files, require_stack_names
 from delivery.pipelines.stack_keys import Addition, wanted_keys, with_keys
 from models.atomic_write import replace_file
+from models.document import DocumentError, read_document
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "pipelines"
 _STACK_FILE = re.compile(r"Pulumi\.([^.]+)\.yaml")
@@ -80,8 +81,8 @@ def stacks_of(root: Path, asked: str | None) -> tuple[str, ...]:
     missing = [name for name in stacks if not (root / f"Pulumi.{name}.yaml").is_file()]
     if missing:
         raise UsageError(
-            f"there is no stack file for {', '.join(missing)}. Create Pulumi.{missing[0]}.yaml, or name other stacks "
-            "with --stacks."
+            f"there is no stack file for {', '.join(missing)}. Create the file Pulumi.{missing[0]}.yaml, or give "
+            "other stacks with --stacks."
         )
     return stacks
 
@@ -108,7 +109,12 @@ def require_repository(system: System, repository: str) -> str:
 
 
 def _text_of(file: Path) -> str:
+    """The text of a stack file that Pulumi could read."""
     try:
-        return file.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}. Restore it from the repository.") from error
+        config = read_document(file).content.get("config")
+        text = file.read_bytes().decode()
+    except (DocumentError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}. Correct it, or restore it from the repository.") from error
+    if not (config is None or isinstance(config, dict)):
+        raise UsageError(f"{file}: `config` must be a mapping of keys to values. Correct it.")
+    return text

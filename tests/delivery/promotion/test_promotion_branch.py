@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from command_errors import WaitingError
-from delivery import promotion_branch
+from delivery.promotion import promotion_branch
 from delivery.promotion.promote import plan_promotion
 from delivery.promotion.promotion_branch import PromotionBranch, Published
 from delivery.promotion.promotion_request import PromotionRequest
