@@ -63,7 +63,9 @@ class CommittedFiles:
             if not way.is_symlink():
                 continue
             if not way.resolve().is_relative_to(self.top):
-                return f"is a link that leaves the repository (to {way.resolve()}). Delete the link and restore the file."
+                return (
+                    f"is a link that leaves the repository (to {way.resolve()}). Delete the link and restore the file."
+                )
             mode, blob = self._tree.get(self._name(way), ("", ""))
             if mode != LINK_MODE:
                 return f"is a link that is not in the commit {self.commit[:12]}. {COMMIT_IT}"
