@@ -456,8 +456,8 @@ def test_a_link_to_nothing_and_a_pipe_in_place_of_a_file_are_named(tmp_path: Pat
     with pytest.raises(ModelError) as refused:
         load_model(folder, ["blue", "pipe"])
     assert [str(problem) for problem in refused.value.problems] == [
-        "shop/blue.yml: the file is a link to something that does not exist or is not a file. Put the file in its "
-        "place.",
+        "shop/blue.yml: the file is a link to something that does not exist or is not a file. Delete the link "
+        "and restore the file.",
         "shop/pipe.yml: this is a folder or something else that is not a file. Replace it with pipe.yml in az "
         "ml's format.",
     ]
