@@ -185,7 +185,9 @@ class Team:
     def bakes(self, stack: str, time: str) -> Edit:
         """Another bake of every step."""
         steps = [{**step, "bake": time} for step in STEPS]
-        return self.stack_file(stack, lambda config: config["sluice:rollout"][MODEL]["plan"].update(steps=steps))
+        return self.stack_file(
+            stack, lambda config: config["sluice:rollout"][MODEL]["plan"].update(steps=steps, step_deadline="1h")
+        )
 
     def propose(self, branch: str, title: str, edit: Edit, *, fork: bool = False) -> PullRequest:
         """Open a pull request with one change."""
