@@ -132,7 +132,8 @@ def test_a_rollback_does_not_wait_for_a_delivery(team: MakeTeam, system: str) ->
     delivered = delivery()
     assert ours.traffic("dev") == {"blue": 100}, told(delivered)
     ended = ours.events("dev")[-1]["data"]
-    assert (ended["outcome"], ended["reason"]) == ("rolled_back", "a customer calls"), told(delivered)
+    assert ended["outcome"] == "rolled_back", told(delivered)
+    assert ended["reason"].endswith(": a customer calls"), ended
 
 
 @SYSTEMS
