@@ -238,7 +238,7 @@ def test_destroy_leaves_nothing(own: Project) -> None:
     output = project.pulumi("destroy", "--yes", "--skip-preview")
     assert re.search(r"\d+ deleted", output)
     assert json.loads(project.pulumi("stack", "export"))["deployment"].get("resources", []) == []
-    assert project.changes() == {"create": 31}
+    assert project.changes().keys() == {"create"}
 
 
 def children(pid: int) -> list[int]:
