@@ -102,10 +102,20 @@ class Runs:
         )
         said = done.stdout + done.stderr
         assert done.returncode == expect, said
-        changed = git(clone, "status", "--porcelain").splitlines()
-        assert [line for line in changed if " rollouts/" not in line] == [], said
+        self.require_nothing_lost(clone, said)
         assert "ghs_secret" not in said + self.summary
         return said
+
+    def require_nothing_lost(self, clone: Path, said: str) -> None:
+        """Everything is committed, but for evidence: it is pushed every ten minutes, and read again from Azure."""
+        for line in git(clone, "status", "--porcelain").splitlines():
+            path = line.removeprefix(" M ")
+            assert path.startswith("rollouts/"), f"{line}\n{said}"
+            committed = git(clone, "show", f"HEAD:{path}")
+            now = (clone / path).read_text()
+            assert now.startswith(committed), f"{line}\n{said}"
+            kinds = {json.loads(event)["kind"] for event in now.removeprefix(committed).splitlines()}
+            assert kinds <= {"evidence", "observed", "metrics_error", "held", "released"}, f"{kinds}\n{said}"
 
     @property
     def summary(self) -> str:
