@@ -1,4 +1,4 @@
-"""What each worker of `make test` gets: a file at once, but of tests/integration one test after another.
+"""What each worker of `make test` gets: a file at once, but of tests/integration and the stories one test at a time.
 
 The tests of a file may share a server. A test on the real engine takes up to a minute and stands alone: a file of them
 would keep one worker busy after the others have ended. The longest are begun first. How long they took is in
@@ -19,18 +19,20 @@ from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "tests/integration/"
+SINGLY = (FOLDER, "tests/pipelines/test_stories.py", "tests/pipelines/test_stack_branches.py")
+"""Where each test stands alone."""
 RECORDED = ROOT / FOLDER / "seconds.json"
 
 
 class Schedule(LoadFileScheduling):
-    """Hands out files, and single tests of tests/integration."""
+    """Hands out files, and single tests of those in `SINGLY`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid.startswith(FOLDER) else str(super()._split_scope(nodeid))
+        return nodeid if nodeid.startswith(SINGLY) else str(super()._split_scope(nodeid))
 
 
 class Stopwatch:
-    """The plugin that records how long the tests of tests/integration take."""
+    """The plugin that records how long those tests take."""
 
     def __init__(self, recorded: Path = RECORDED) -> None:
         self._recorded = recorded
@@ -38,7 +40,7 @@ class Stopwatch:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note one test."""
-        if report.when == "call" and report.passed and report.nodeid.startswith(FOLDER):
+        if report.when == "call" and report.passed and report.nodeid.startswith(SINGLY):
             self._seconds[report.nodeid] = report.duration
 
     def pytest_sessionfinish(self) -> None:
@@ -56,13 +58,13 @@ def recorded(path: Path = RECORDED) -> Mapping[str, float]:
 
 
 def sort_integration(items: list[pytest.Item], seconds: Mapping[str, float]) -> None:
-    """Put what is integration at the end, and there the longest of tests/integration first."""
+    """Put what is integration at the end, and there the longest of those in `SINGLY` first."""
 
     middling = statistics.median(seconds.values()) if seconds else 0.0
 
     def rank(item: pytest.Item) -> tuple[bool, bool, float]:
         slow = item.get_closest_marker("integration") is not None
-        single = item.nodeid.startswith(FOLDER)
+        single = item.nodeid.startswith(SINGLY)
         return slow, single, -seconds.get(item.nodeid, middling) if single else 0.0
 
     items.sort(key=rank)
