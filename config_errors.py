@@ -69,7 +69,7 @@ _PATTERNS = {
     RELEASE_PATTERN: "must be 16 to 64 hexadecimal digits in lower case, the content of a release document "
     "(models/<model>/releases/<16 hex>.json)",
     VARIABLE_PATTERN: "must be the name of an environment variable, not its value: letters, digits and underscores",
-    HOST_PATTERN: "must be a host name, such as pypi.org or *.pypi.org",
+    HOST_PATTERN: "must be a host name, such as scores.example.org or *.example.org",
     PORTS_PATTERN: "must be ports or ranges separated by commas, such as 443 or 8000-8010, or *",
     RESOURCE_ID_PATTERN: "must be the ARM id of a resource, /subscriptions/<id>/resourceGroups/<group>/providers/...",
     VNET_ID_PATTERN: "must be the ARM id of a virtual network (az network vnet show --query id)",

@@ -91,10 +91,10 @@ def test_a_space_that_is_too_small_for_quarters_needs_both_prefixes() -> None:
 
 
 def test_rules_for_hosts_and_service_tags_need_a_network_that_approves() -> None:
-    rules = {"pypi": {"fqdn": "*.pypi.org"}, "front": {"service_tag": "AzureFrontDoor.FirstParty"}}
+    rules = {"scores": {"fqdn": "*.example.org"}, "front": {"service_tag": "AzureFrontDoor.FirstParty"}}
     assert wrong(private(address_space=SPACE, outbound=rules, firewall_sku="Basic")) == []
     host, tag, firewall = wrong(private(FIRST, outbound=rules, firewall_sku="Basic"))
-    assert host.startswith("sluice:network.outbound.pypi must not have fqdn with isolation: internet")
+    assert host.startswith("sluice:network.outbound.scores must not have fqdn with isolation: internet")
     assert tag.startswith("sluice:network.outbound.front must not have service_tag with isolation: internet")
     assert firewall.startswith("sluice:network.firewall_sku needs isolation: approved")
     blob = {"resource": f"{HUB.replace('privateDnsZones', 'x')}/y", "subresource": "blob"}
@@ -134,7 +134,10 @@ def test_somebody_else_makes_the_records() -> None:
             {"mode": "private", "outbound": {"x": {}}},
             "sluice:network.outbound.x must have exactly one of fqdn, ser",
         ),
-        ({"mode": "private", "outbound": {"x": {"fqdn": "pypi.org", "ports": "80"}}}, "must not have ports in a rule"),
+        (
+            {"mode": "private", "outbound": {"x": {"fqdn": "scores.example.org", "ports": "80"}}},
+            "must not have ports in a rule",
+        ),
         ({"mode": "private", "outbound": {"x": {"resource": f"{HUB}/z"}}}, "needs subresource, such as blob"),
         ({"mode": "private", "peer_with": ["hub"]}, "sluice:network.peer_with[0] must be the ARM id of a virtual net"),
         (

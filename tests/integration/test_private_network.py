@@ -39,7 +39,7 @@ def test_a_stack_uses_the_network_of_a_hub_and_reaches_only_what_is_approved(sim
     network: dict[str, Any] = {
         **{"mode": "private", "address_space": "10.7.0.0/22", "nat": True, "peer_with": [hub], "dns": zones},
         "firewall_sku": "Basic",
-        "outbound": {"pypi": {"fqdn": "*.pypi.org"}, "front": {"service_tag": "AzureFrontDoor.FirstParty"}},
+        "outbound": {"scores": {"fqdn": "*.example.org"}, "front": {"service_tag": "AzureFrontDoor.FirstParty"}},
     }
     stack.edit(lambda config: config.update({"sluice:network": network}))
     stack.settle()
@@ -48,14 +48,14 @@ def test_a_stack_uses_the_network_of_a_hub_and_reaches_only_what_is_approved(sim
     assert not [one for one in resources if one["type"] == "azure-native:privatedns:PrivateZone"]
     shown = simulated_azure.get(stack.names.workspace_id)["properties"]["managedNetwork"]
     assert (shown["isolationMode"], shown["firewallSku"]) == ("AllowOnlyApprovedOutbound", "Basic")
-    assert shown["outboundRules"]["pypi"]["destination"] == "*.pypi.org"
+    assert shown["outboundRules"]["scores"]["destination"] == "*.example.org"
     stack.engine.refresh()
     assert stack.engine.preview().is_empty
-    network["outbound"]["conda"] = {"fqdn": "conda.anaconda.org"}
+    network["outbound"]["packages"] = {"fqdn": "packages.example.org"}
     stack.edit(lambda config: config.update({"sluice:network": network}))
     preview = stack.engine.preview()
     assert [change.name for change in preview.changes] == ["platform-ml-workspace"], list(map(str, preview.changes))
     stack.engine.up()
     rules = simulated_azure.get(stack.names.workspace_id)["properties"]["managedNetwork"]["outboundRules"]
-    assert {"pypi", "front", "conda"} < rules.keys()
+    assert {"scores", "front", "packages"} < rules.keys()
     assert stack.live_traffic() == {"blue": 100}

@@ -121,7 +121,7 @@ def test_isolation_is_never_loosened(arm, method, before, after):
 
 
 APPROVED = {"isolationMode": "AllowOnlyApprovedOutbound"}
-PYPI = {"pypi": {"type": "FQDN", "destination": "pypi.org", "category": "UserDefined"}}
+HOST = {"scores": {"type": "FQDN", "destination": "scores.example.org", "category": "UserDefined"}}
 
 
 @pytest.mark.proves("MachineLearningServices/workspaces", refuses=["properties.managedNetwork.outboundRules"])
@@ -129,10 +129,10 @@ PYPI = {"pypi": {"type": "FQDN", "destination": "pypi.org", "category": "UserDef
 def test_a_host_name_needs_a_network_that_approves(arm, mode):
     arm.make_workspace()
     refused = arm.request(
-        "PATCH", WORKSPACE, {"properties": {"managedNetwork": {"isolationMode": mode, "outboundRules": PYPI}}}
+        "PATCH", WORKSPACE, {"properties": {"managedNetwork": {"isolationMode": mode, "outboundRules": HOST}}}
     )
     assert (refused.status, refused.code) == (400, "BadRequest")
-    accepted = arm.request("PATCH", WORKSPACE, {"properties": {"managedNetwork": APPROVED | {"outboundRules": PYPI}}})
+    accepted = arm.request("PATCH", WORKSPACE, {"properties": {"managedNetwork": APPROVED | {"outboundRules": HOST}}})
     assert accepted.status in (200, 202)
 
 
