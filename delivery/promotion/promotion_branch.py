@@ -6,25 +6,24 @@ that waits there stays as it is, with what reviewers have added; one that was me
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from command_errors import UsageError, WaitingError
+from command_errors import UsageError
 from delivery.promotion.promote import Base, Promotion
 from delivery.promotion.promotion_request import PromotionRequest
 from delivery.promotion.promotion_text import text_of, title_of
 from delivery.proofs.record_branch import RecordsUnreachable
 from delivery.proofs.remote_records import BranchTip, RemoteRecords
-from delivery.run.branch_commit import commit_of
 from git_server.port import GitServer, PullRequest
 from rollout.ports import Message
+from rollout.repository.attempts import always_overtaken, attempts
+from rollout.repository.commit import commit_of
 from rollout.repository.git import NETWORK_SECONDS
 from rollout.repository.push import Answer
 from rollout.repository.remote import Remote
+from rollout.repository.tree import tree_of, tree_with
 
-ATTEMPTS = 5
-PAUSE_SECONDS = 0.3
 DIGITS = 8
 """So many digits of the content are in the branch's name."""
 
@@ -63,8 +62,7 @@ class PromotionBranch:
         Raises PromotionRefused, PushRefused, PushUnanswered, RecordsUnreachable, and WaitingError if other pushes were
         first each time.
         """
-        for attempt in range(ATTEMPTS):
-            time.sleep(PAUSE_SECONDS * attempt)
+        for _ in attempts():
             source = self._tip(self._source)
             if source is None:
                 raise RecordsUnreachable(f"origin has no branch {self._source} any more. Push that branch.")
@@ -80,10 +78,7 @@ class PromotionBranch:
                     title, text = title_of(promotion), text_of(promotion)
                     opened = self._server.open_or_update_pull_request(name, self._source, title, text)
                 return Published(promotion=promotion, branch=name, pushed=pushed, pull_request=opened)
-        raise WaitingError(
-            f"other pushes to {name} came first, {ATTEMPTS} times in a row. Nothing was changed. Run this command "
-            "again."
-        )
+        raise always_overtaken(name)
 
     def _commit(
         self, promotion: Promotion, name: str, source: BranchTip, opened: PullRequest | None
@@ -99,7 +94,9 @@ class PromotionBranch:
             return (self._commit_on(pending, there.tip, name) if pending.files else None), pending
         # The source branch does not have what was merged from here, or a pull request was closed: from its tip again.
         commit = self._commit_on(promotion, source.tip, name, [source.tip] if merged else [there.tip, source.tip])
-        up_to_date = self._tree(commit) == self._tree(there.tip) and source.tip in self._parents(there.tip)
+        up_to_date = tree_of(self._git, commit) == tree_of(self._git, there.tip) and source.tip in self._parents(
+            there.tip
+        )
         return (None if up_to_date else commit), promotion
 
     def _commit_on(self, promotion: Promotion, base: str, branch: str, parents: Sequence[str] = ()) -> str:
@@ -112,12 +109,8 @@ class PromotionBranch:
             trailers={"Proof": f"{proof.record_path} {proof.head}", "Content": proof.content},
         )
         files = {f"{self._prefix}{name}": text.encode() for name, text in promotion.files.items()}
-        commit = commit_of(self._git, files, message, branch=branch, base=base, parents=parents)
-        assert commit is not None  # the files of a promotion are those that differ
-        return commit
-
-    def _tree(self, commit: str) -> str:
-        return self._git.text("rev-parse", f"{commit}^{{tree}}")
+        tree = tree_with(self._git, base, files)
+        return commit_of(self._git, tree, message, branch=branch, parents=parents or [base])
 
     def _parents(self, commit: str) -> list[str]:
         """The parents that the commit itself names: a shallow clone has none of them."""

@@ -6,7 +6,6 @@ A branch is fetched once; only its tip is read, so that a shallow clone, a squas
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from record_folders import FOLDER
 from rollout.errors import PushRefused
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.remote import REMOTE, Remote
+from rollout.repository.tree import unpacked
 
 RECORD = ".jsonl"
 
@@ -34,8 +34,7 @@ class BranchTip:
 
     def read(self, path: str) -> bytes | None:
         """Return the content of a file; None if there is none."""
-        said = self._git.ask("cat-file", "blob", f"{self.tip}:{self._prefix}{path}")
-        return said.stdout if said and said.returncode == 0 else None
+        return self._git.blob(self.tip, f"{self._prefix}{path}")
 
     def rollouts(self, stack: str) -> tuple[tuple[str, str], ...]:
         """Return id and endpoint of every rollout of a stack that has a record, oldest first."""
@@ -46,12 +45,7 @@ class BranchTip:
     @contextlib.contextmanager
     def unpacked(self) -> Iterator[Path]:
         """A temporary copy of the project's folder, without git."""
-        with tempfile.TemporaryDirectory(prefix="sluice-branch-") as name:
-            folder = Path(name).resolve()
-            index = folder / ".index"
-            self._git.run("read-tree", self.tip, index=index)
-            self._git.run("checkout-index", "--all", f"--prefix={folder}/", index=index)
-            index.unlink()
+        with unpacked(self._git, self.tip) as folder:
             yield folder / self._prefix
 
     def _names(self, folder: str, *options: str) -> list[str]:

@@ -5,23 +5,19 @@ Nothing depends on its being merged: the stack's branch has the weights. It keep
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Mapping
-from pathlib import Path
 
-from command_errors import WaitingError
+from command_errors import UsageError
 from delivery.stack_branch.weights import describe
 from git_server.port import GitServer, PullRequest
 from rollout.declaration.stack_text import WeightLines, edit_lines, read_lines
 from rollout.ports import Message
-from rollout.repository.clone import message_text
+from rollout.repository.attempts import always_overtaken, attempts
+from rollout.repository.commit import commit_of
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.push import Answer
 from rollout.repository.remote import Remote
-
-ATTEMPTS = 5
-PAUSE_SECONDS = 0.3
+from rollout.repository.tree import tree_of, tree_with
 
 
 class RecordRequest:
@@ -41,25 +37,23 @@ class RecordRequest:
 
         None if the source branch has these weights, or without a server. Raises PushRefused and PushUnanswered.
         """
-        for attempt in range(ATTEMPTS):
-            time.sleep(PAUSE_SECONDS * attempt)
+        for _ in attempts():
             source = self._remote.fetch(self._source, NETWORK_SECONDS)
             there = self._remote.fetch(self.branch, NETWORK_SECONDS)
-            text = self._git.find("show", f"{source}:{self._file}") if source else None
-            if source is None or text is None:
+            blob = self._git.blob(source, self._file) if source else None
+            if source is None or blob is None:
                 return None
-            text += "\n"
+            text = blob.decode(errors="replace")
             changed = {key: lines for key, lines in left.items() if self._lines(text, key) not in (lines, None)}
             if not changed:
                 return None
-            tree = self._tree(source, self._edited(text, changed))
-            parents = [parent for parent in (there, source) if parent]
-            if there and tree == self._git.text("rev-parse", f"{there}^{{tree}}"):
+            tree = tree_with(self._git, source, {self._file: self._edited(text, changed).encode()})
+            if there and tree == tree_of(self._git, there):
                 return self._request(changed)
-            commit = self._commit(tree, parents, changed)
+            commit = self._commit(tree, [parent for parent in (there, source) if parent], changed)
             if self._remote.push(commit, self.branch, NETWORK_SECONDS) is Answer.TAKEN:
                 return self._request(changed)
-        raise WaitingError(f"other pushes to {self.branch} came first, {ATTEMPTS} times in a row. Run this again.")
+        raise always_overtaken(self.branch)
 
     def _request(self, changed: Mapping[str, WeightLines]) -> PullRequest | None:
         if self._server is None:
@@ -77,8 +71,6 @@ class RecordRequest:
 
     def _lines(self, text: str, key: str) -> WeightLines | None:
         """The endpoint's lines on the source branch; None if it has none."""
-        from command_errors import UsageError
-
         try:
             return read_lines(text.removeprefix("\ufeff"), key, self._file)
         except UsageError:
@@ -89,18 +81,7 @@ class RecordRequest:
             text = edit_lines(text, key, self._file, lines.split, lines.stable)
         return text
 
-    def _tree(self, source: str, text: str) -> str:
-        with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
-            index = Path(folder) / "index"
-            self._git.run("read-tree", source, index=index)
-            blob = self._git.run("hash-object", "-w", "--stdin", stdin=text.encode()).text
-            mode = self._git.text("ls-tree", source, "--", self._file).split()[0]
-            self._git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{self._file}", index=index)
-            return self._git.run("write-tree", index=index).text
-
     def _commit(self, tree: str, parents: list[str], changed: Mapping[str, WeightLines]) -> str:
         body = "; ".join(f"{key}: {describe(lines)}" for key, lines in changed.items())
-        text = message_text(Message(subject=self._title, body=body), skip_checks=False).encode()
-        sign = ["-S"] if self._git.find("config", "--type=bool", "commit.gpgsign") == "true" else []
-        flags = [flag for parent in parents for flag in ("-p", parent)]
-        return self._git.run("commit-tree", tree, *flags, *sign, "-F", "-", stdin=text).text
+        message = Message(subject=self._title, body=body)
+        return commit_of(self._git, tree, message, branch=self.branch, parents=parents)

@@ -6,10 +6,7 @@ A push is never forced. Where another runner pushes at the same moment, the tree
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +14,12 @@ from command_errors import UsageError, WaitingError
 from delivery.stack_branch.source_document import SourceDocument
 from delivery.stack_branch.tree import Branches, StackTree
 from rollout.ports import Message
-from rollout.repository.clone import message_text
+from rollout.repository.attempts import always_overtaken, attempts
+from rollout.repository.commit import commit_of
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.push import Answer
 from rollout.repository.remote import Remote
-
-ATTEMPTS = 5
-PAUSE_SECONDS = 0.3
+from rollout.repository.tree import tree_of, unpacked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +61,17 @@ class StackBranch:
 
         WaitingError: other runners were faster each time, or the stack that goes before this one has deployed nothing.
         """
-        for attempt in range(ATTEMPTS):
-            time.sleep(PAUSE_SECONDS * attempt)
+        for _ in attempts():
             branches = Branches(source=self._source(), branch=self._fetch(self._place.stack_branch))
             tree = self._tree.build(branches, self._document(branches.source))
-            if branches.branch and tree == self._git.text("rev-parse", f"{branches.branch}^{{tree}}"):
+            if branches.branch and tree == tree_of(self._git, branches.branch):
                 return self._synced(branches.branch, is_new=False)
             self._require_runnable(tree)
             subject = f"sync({self._place.stack}): {self._place.source_branch} at {branches.source[:12]}"
             commit = self._commit(tree, branches.branch, subject)
             if self._remote.push(commit, self._place.stack_branch, NETWORK_SECONDS) is Answer.TAKEN:
                 return self._synced(commit, is_new=True)
-        raise WaitingError(
-            f"other runners pushed to {self._place.stack_branch} first, {ATTEMPTS} times in a row. Nothing was "
-            "changed. Run this command again."
-        )
+        raise always_overtaken(self._place.stack_branch)
 
     def commit_of(self, source: str) -> str:
         """Return what a sync of a commit of the source branch would push. Raises UsageError as it does."""
@@ -90,8 +82,7 @@ class StackBranch:
 
     def mark_deployed(self) -> Synced:
         """Note on the branch that an update deployed its source commit."""
-        for attempt in range(ATTEMPTS):
-            time.sleep(PAUSE_SECONDS * attempt)
+        for _ in attempts():
             tip = self._fetch(self._place.stack_branch)
             document = self._tree.document_at(tip)
             if tip is None or document is None:
@@ -102,7 +93,7 @@ class StackBranch:
             commit = self._commit(tree, tip, f"sync({self._place.stack}): {document.commit[:12]} is deployed")
             if self._remote.push(commit, self._place.stack_branch, NETWORK_SECONDS) is Answer.TAKEN:
                 return self._synced(commit, is_new=True)
-        raise WaitingError(f"other runners pushed to {self._place.stack_branch} first. Run this command again.")
+        raise always_overtaken(self._place.stack_branch)
 
     # The commits of a sync
 
@@ -139,10 +130,8 @@ class StackBranch:
         return self._remote.fetch(branch, NETWORK_SECONDS)
 
     def _commit(self, tree: str, parent: str | None, subject: str) -> str:
-        text = message_text(Message(subject=subject), skip_checks=True).encode()
-        sign = ["-S"] if self._git.find("config", "--type=bool", "commit.gpgsign") == "true" else []
-        parents = ["-p", parent] if parent else []
-        return self._git.run("commit-tree", tree, *parents, *sign, "-F", "-", stdin=text).text
+        parents = [parent] if parent else []
+        return commit_of(self._git, tree, Message(subject=subject), branch=self._place.stack_branch, parents=parents)
 
     def _require_runnable(self, tree: str) -> None:
         with unpacked(self._git, tree) as folder:
@@ -152,15 +141,3 @@ class StackBranch:
         document = self._tree.document_at(tip)
         assert document is not None
         return Synced(tip=tip, document=document, is_new=is_new)
-
-
-@contextlib.contextmanager
-def unpacked(git: Git, tree: str) -> Iterator[Path]:
-    """A temporary folder with the files of a tree."""
-    with tempfile.TemporaryDirectory(prefix="sluice-tree-") as name:
-        folder = Path(name)
-        index = folder / ".index"
-        git.run("read-tree", tree, index=index)
-        git.run("checkout-index", "--all", f"--prefix={folder}/", index=index)
-        index.unlink()
-        yield folder

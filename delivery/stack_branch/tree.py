@@ -6,10 +6,8 @@ It is the source commit's tree without `.github/` (a GitHub token may not push w
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import yaml
 
@@ -24,6 +22,7 @@ from rollout.record.chain import read_lines as read_record
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState
 from rollout.repository.git import Git
+from rollout.repository.tree import index_of, put, tree_with
 
 LEFT_OUT = (".github",)
 
@@ -48,7 +47,7 @@ class StackTree:
 
     def document_at(self, commit: str | None) -> SourceDocument | None:
         """The `source.json` of a commit of the stack's branch."""
-        text = self._blob(commit, path_of(self._stack)) if commit else None
+        text = self._git.blob(commit, path_of(self._stack)) if commit else None
         return parse(text.decode(errors="replace"), f"{path_of(self._stack)} of {commit}") if text is not None else None
 
     def build(self, branches: Branches, document: SourceDocument) -> str:
@@ -67,17 +66,13 @@ class StackTree:
 
     def with_document(self, commit: str, document: SourceDocument) -> str:
         """Return the id of a commit's tree with another `source.json`."""
-        with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
-            index = Path(folder) / "index"
-            self._git.run("read-tree", commit, index=index)
-            self._put(index, commit, path_of(self._stack), document.text())
-            return self._git.run("write-tree", index=index).text
+        return tree_with(self._git, commit, {path_of(self._stack): document.text().encode()})
 
     # Weights
 
     def _merged_text(self, source: str, branches: Branches, before: SourceDocument | None) -> str:
         theirs = _lines_of(source, self._stack_path)
-        branch = self._blob(branches.branch, self._stack_path) if branches.branch else None
+        branch = self._git.blob(branches.branch, self._stack_path) if branches.branch else None
         ours = _lines_of(branch.decode(errors="replace"), self._stack_path) if branch is not None else {}
         states = self._states(branches.branch)
         text, conflicts = source, []
@@ -121,7 +116,7 @@ class StackTree:
         for path in sorted((listed or "").splitlines()):
             parts = path.split("/")
             if commit and len(parts) == 4 and path.endswith(".jsonl"):
-                events = read_record(self._blob(commit, path) or b"", parts[3]).events
+                events = read_record(self._git.blob(commit, path) or b"", parts[3]).events
                 if events:
                     found.setdefault(parts[2], []).append(fold(events))
         return found
@@ -129,7 +124,7 @@ class StackTree:
     # Objects
 
     def _stack_file(self, commit: str) -> str:
-        blob = self._blob(commit, self._stack_path)
+        blob = self._git.blob(commit, self._stack_path)
         if blob is None:
             raise UsageError(
                 f"the source branch has no {self._stack_path} at {commit[:12]}. Add it there, or give another --stack."
@@ -137,26 +132,14 @@ class StackTree:
         return blob.decode(errors="replace")
 
     def _tree(self, branches: Branches, files: Mapping[str, str]) -> str:
-        with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
-            index = Path(folder) / "index"
-            self._git.run("read-tree", branches.source, index=index)
+        with index_of(self._git, branches.source) as index:
             gone = (*LEFT_OUT, self._records)
             self._git.run("rm", "-r", "--force", "--cached", "--quiet", "--ignore-unmatch", "--", *gone, index=index)
             if branches.branch and self._git.holds("cat-file", "-e", f"{branches.branch}:{self._records}"):
                 place = f"--prefix={self._records}/"
                 self._git.run("read-tree", place, f"{branches.branch}:{self._records}", index=index)
-            for path, text in files.items():
-                self._put(index, branches.source, path, text)
+            put(self._git, index, branches.source, {path: text.encode() for path, text in files.items()})
             return self._git.run("write-tree", index=index).text
-
-    def _put(self, index: Path, commit: str, path: str, text: str) -> None:
-        blob = self._git.run("hash-object", "-w", "--stdin", stdin=text.encode()).text
-        mode = (self._git.text("ls-tree", commit, "--", path) or "100644").split()[0]
-        self._git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", index=index)
-
-    def _blob(self, commit: str, path: str) -> bytes | None:
-        said = self._git.ask("cat-file", "blob", f"{commit}:{path}")
-        return said.stdout if said and said.returncode == 0 else None
 
 
 def _sides(

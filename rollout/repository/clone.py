@@ -9,7 +9,6 @@ do not run, because they check what a person commits; `git push` runs its own.
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,18 +19,19 @@ from rollout.declaration.stack_file import StackFile
 from rollout.errors import Overtaken, PushUnanswered
 from rollout.instances import DeploymentEdit
 from rollout.ports import Message
-from rollout.repository.branch import branch_of, skips_checks
+from rollout.repository.attempts import ATTEMPTS, PAUSE_SECONDS
+from rollout.repository.branch import branch_of
 from rollout.repository.clone_lock import clone_lock
+from rollout.repository.commit import commit_of
 from rollout.repository.content import Content, Files
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.push import Answer
 from rollout.repository.remote import REMOTE, Remote
+from rollout.repository.tree import tree_of, tree_with
 from rollout.repository.working_tree import WorkingTree
 
-ATTEMPTS = 5
 IMPATIENT_SECONDS = 10.0
 """How long a way back tries to push."""
-PAUSE_SECONDS = 0.3
 
 
 class Clone:
@@ -142,19 +142,11 @@ class Clone:
 
     def _commit(self, parent: str, message: Message, edit: DeploymentEdit | None) -> str:
         """Return a commit of both files on `parent`; `parent` itself if it has them so."""
-        with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
-            index = Path(folder) / "index"
-            self._git.run("read-tree", parent, index=index)
-            for path, content in self._files.written_on(self._files.content_at(parent), edit).items():
-                blob = self._git.run("hash-object", "-w", "--stdin", stdin=content).text
-                mode = (self._git.text("ls-tree", parent, "--", path) or "100644").split()[0]
-                self._git.run("update-index", "--add", "--cacheinfo", f"{mode},{blob},{path}", index=index)
-            tree = self._git.run("write-tree", index=index).text
-        if tree == self._git.text("rev-parse", f"{parent}^{{tree}}"):
+        files = self._files.written_on(self._files.content_at(parent), edit)
+        tree = tree_with(self._git, parent, files)
+        if tree == tree_of(self._git, parent):
             return parent
-        sign = ["-S"] if self._git.find("config", "--type=bool", "commit.gpgsign") == "true" else []
-        text = message_text(message, skip_checks=skips_checks(self.branch)).encode()
-        return self._git.run("commit-tree", tree, "-p", parent, *sign, "-F", "-", stdin=text).text
+        return commit_of(self._git, tree, message, branch=self.branch, parents=[parent])
 
     def _require_committer(self) -> None:
         said = self._git.ask("var", "GIT_COMMITTER_IDENT")
@@ -224,18 +216,6 @@ class Clone:
             split = there.lines.split.describe() if there.lines else "none"
             what = f"the weights in {self._files.stack_path} were changed to {split}"
         return f"{what} on {REMOTE} since this command read it. Nothing was changed. Run this command again."
-
-
-def message_text(message: Message, *, skip_checks: bool) -> str:
-    """Return the message of a commit: subject, body, `[skip ci]`, trailers.
-
-    GitHub and Azure Pipelines honour `[skip ci]` anywhere in the message; pushes by deploy keys, Apps and Azure's build
-    service would start pipelines. Trailers must stand in the last paragraph, each in one line.
-    """
-    trailers = "\n".join(f"{name}: {' '.join(value.split())}" for name, value in message.trailers.items() if value)
-    body = " ".join(message.body.split())
-    parts = [" ".join(message.subject.split()), body, "[skip ci]" if skip_checks else "", trailers]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _left(deadline: float) -> float:

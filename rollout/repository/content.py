@@ -57,7 +57,7 @@ class Files:
         return self._read("").stack
 
     def _read(self, commit: str) -> Content:
-        stack, record = (self._blob(commit, path) for path in self.paths)
+        stack, record = (self.git.blob(commit, path) for path in self.paths)
         text = None if stack is None else stack.decode(errors="replace")
         return Content(stack=text, record=record, lines=self._lines(text))
 
@@ -85,10 +85,6 @@ class Files:
             return self.stack.lines_of(text)
         except UsageError:
             return None
-
-    def _blob(self, commit: str, path: str) -> bytes | None:
-        said = self.git.ask("cat-file", "blob", f"{commit}:{path}")
-        return said.stdout if said and said.returncode == 0 else None
 
 
 def _inside(root: Path, path: Path, git: Git) -> str:

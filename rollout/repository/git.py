@@ -112,6 +112,11 @@ class Git:
         said = self.ask(*arguments)
         return said.text if said and said.returncode == 0 else None
 
+    def blob(self, commit: str, path: str) -> bytes | None:
+        """Return the bytes of a file of a commit (of the index, if `commit` is empty); None if there is none."""
+        said = self.ask("cat-file", "blob", f"{commit}:{path}")
+        return said.stdout if said and said.returncode == 0 else None
+
     def holds(self, *arguments: str) -> bool:
         """Whether a local command that answers by its exit code succeeds."""
         said = self.ask(*arguments)

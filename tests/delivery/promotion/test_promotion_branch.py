@@ -17,6 +17,7 @@ from delivery.proofs.remote_records import RemoteRecords
 from delivery.proofs.verification import Verifier
 from git_server.port import PullRequest
 from rollout.errors import PushRefused
+from rollout.repository import attempts
 from tests.delivery.promotions import DEV, MODEL, PROD, RELEASE, FakeReleases, proven
 from tests.delivery.records import HOST, ID, content_of
 from tests.rollout.record.rollouts import T0
@@ -52,7 +53,7 @@ class Server:
 @pytest.fixture
 def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
     """Main has the two stack files and the record of dev."""
-    monkeypatch.setattr(promotion_branch, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "PAUSE_SECONDS", 0.0)
     found = Remote(tmp_path, stack=PROD)
     seed = Checkout(tmp_path / "seed", found.environment)
     seed.commit("Pulumi.dev.yaml", DEV)

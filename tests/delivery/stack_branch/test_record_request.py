@@ -48,6 +48,15 @@ def test_one_pull_request_has_the_weights_and_a_second_run_pushes_nothing(remote
     assert "`fraud-detection`: green 100 %, stable green" in body
 
 
+def test_line_ends_of_the_stack_file_stay_as_they_are(remote: Remote) -> None:
+    person = remote.checkout("person")
+    (person.path / "Pulumi.prod.yaml").write_bytes(f"\n{STACK}\n".replace("\n", "\r\n").encode())
+    person.git("commit", "--quiet", "--all", "-m", "From Windows")
+    person.git("push", "--quiet", "origin", "HEAD:refs/heads/main")
+    request_in(remote, "one", Server()).publish({"fraud-detection": GREEN})
+    assert remote.git("diff", "--numstat", "main", "record/prod").split() == ["1", "1", "Pulumi.prod.yaml"]
+
+
 def test_a_newer_source_branch_is_taken_along_without_force(remote: Remote) -> None:
     server = Server()
     request_in(remote, "one", server).publish({"fraud-detection": GREEN})

@@ -14,6 +14,7 @@ from rollout.errors import Overtaken, PushRefused, PushUnanswered
 from rollout.ports import Message
 from rollout.repository import clone as clone_module
 from rollout.repository.clone import Clone
+from rollout.repository.commit import message_text
 from rollout.split import Split
 from tests.rollout.repository.clones import CANARY, RECORD, STACK, Checkout, Remote
 
@@ -440,5 +441,5 @@ def test_a_stack_file_outside_of_the_repository_is_refused(runner: Checkout, tmp
 
 def test_the_body_of_a_message_stands_before_its_trailers() -> None:
     message = Message(subject="done", body="green is stable; 9 callers\nsaw green.", trailers={"Rollout": "x"})
-    text = clone_module.message_text(message, skip_checks=True)
+    text = message_text(message, skip_checks=True)
     assert text == "done\n\ngreen is stable; 9 callers saw green.\n\n[skip ci]\n\nRollout: x\n"
