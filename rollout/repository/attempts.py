@@ -1,4 +1,4 @@
-"""Attempts at a push that other pushes may overtake: each one builds its commit anew, on the tip as it is then."""
+"""Attempts at a push that other pushes may overtake: each one builds a new commit on the tip as it is then."""
 
 from __future__ import annotations
 
