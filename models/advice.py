@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from models.assets import is_python
 from models.package_versions import shown_lines, unpinned_lines
 from models.references import is_pinned, placeholder_in
 from models.spec import AssetReference, DeploymentSpec, EnvironmentSpec
+from strict_yaml import read_yaml
 
 SERVER = "azureml-inference-server-http"
 SERVER_PACKAGES = frozenset({SERVER, "azureml-defaults"})
@@ -59,7 +58,7 @@ def _on_server(script: str, conda_file: str | None) -> Iterator[str]:
             f"code_configuration.scoring_script is {script!r}, which {SERVER} cannot start: the image must contain "
             "its own server. Add inference_config, with that server's ports and paths, below environment."
         )
-    elif conda_file is not None and not _installs_server(yaml.safe_load(conda_file)):
+    elif conda_file is not None and not _installs_server(read_yaml(conda_file)):
         yield (
             f"environment.conda_file does not list {SERVER}, so the container starts only if another package "
             "installs it. Add it to the pip: list."

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from models.content import ContentError, local_asset
 from models.scoring_script import SCRIPT_FIELD, check_scoring_script
 from models.spec import AssetKind, AssetReference, EnvironmentSpec, LocalAsset, environment_digest
 from problem import Problem
+from strict_yaml import read_yaml
 
 
 class AssetError(ValueError):
@@ -88,7 +87,7 @@ def environment_of(folder: Path, result: Mapping[str, Any]) -> EnvironmentSpec |
         conda_file=conda_file,
         name=environment["name"],
         inference_config=inference_config,
-        digest=environment_digest(image, yaml.safe_load(conda_file) if conda_file else None, inference_config),
+        digest=environment_digest(image, read_yaml(conda_file) if conda_file else None, inference_config),
     )
 
 

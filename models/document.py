@@ -10,8 +10,13 @@ from typing import Any
 
 import yaml
 
+from strict_yaml import StrictLoader
+
 MAX_DEPTH = 30  # a deployment's file has four levels
 MAX_VALUES = 200_000  # a deployment's file has about thirty values, a stack file about thirty for each endpoint
+
+
+_KINDS = {str: "text", list: "a list", set: "a set", int: "a number", float: "a number"}
 
 
 class DocumentError(ValueError):
@@ -33,8 +38,8 @@ class Document:
         return sorted(found)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C reader, if it is installed
-    """SafeLoader that refuses duplicate keys; YAML readers silently keep the last one."""
+class _Loader(StrictLoader):
+    """A loader that refuses duplicate keys; YAML readers silently keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping of a node."""
@@ -67,10 +72,8 @@ def read_document(path: Path) -> Document:
         content = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise DocumentError(f"the YAML cannot be read: {_one_line(error)}") from error
-    except RecursionError as error:
-        raise DocumentError("the YAML is nested too deeply") from error
     if not isinstance(content, dict):
-        kind = "empty" if content is None else f"a {type(content).__name__}"
+        kind = "empty" if content is None else _KINDS.get(type(content), "a single value")
         raise DocumentError(f"the file must hold keys and values, but it is {kind}")
     _check_size(content)
     return Document(path=path, text=text, content=content)

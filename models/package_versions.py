@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import yaml
+from strict_yaml import read_yaml
 
 SHOWN = 4
 """Lines that one message shows."""
@@ -34,7 +34,7 @@ _OPTION = re.compile(
 
 def unpinned_lines(conda_file: str | None) -> list[str]:
     """Return the lines of a conda file that name no exact version, in its order, each once."""
-    content = yaml.safe_load(conda_file) if conda_file else None
+    content = read_yaml(conda_file) if conda_file else None
     return list(dict.fromkeys(_unpinned(content)))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from models.content import RELEASES_FOLDER
 from models.errors import ProofError
+from strict_json import read_json
 
 PROOFS_SUFFIX = ".proofs.jsonl"
 SHORT = 16
@@ -139,9 +140,9 @@ def proofs_text(proofs: Iterable[Proof]) -> str:
 def _parse(line: str) -> Proof:
     """Return the proof of one line. Raises ValueError that continues "line 3 ..."."""
     try:
-        values = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON ({error.msg} at character {error.pos})") from error
+        values = read_json(line)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("it ")) from error
     names = [field.name for field in fields(Proof)]
     if not isinstance(values, dict) or set(values) != set(names):
         raise ValueError(f"must have exactly {', '.join(sorted(names))}")

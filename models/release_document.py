@@ -9,18 +9,16 @@ deployment of one, `delivery/releases/freeze.py` makes one of a folder.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import yaml
-
 from models.atomic_write import replace_file
 from models.content import RELEASES_FOLDER
 from models.errors import ReleaseError
-from models.spec import AssetKind, asset_digest, digest_of, environment_digest
+from models.release_check import problems_of
+from strict_json import read_json
 
 SHORT = 16
 """So many hexadecimal digits of a content name its files."""
@@ -30,8 +28,6 @@ RESTORE = "Restore it from the repository (git checkout): a release document is 
 
 Part = Literal["model", "code"]
 PARTS: tuple[Part, ...] = ("model", "code")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,11 +153,10 @@ def read_in(folder: Path, digits: str) -> ReleaseDocument:
 def parse(text: str, where: str, *, model: str) -> ReleaseDocument:
     """Return the document in a file's text, checked; `where` is its path, `model` its folder. Raises ReleaseError."""
     try:
-        document = _document(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ReleaseError(f"{where} is not a release document", [reason], RESTORE) from error
-    reasons = list(check(document))
+        document = _document(read_json(text))
+    except ValueError as error:
+        raise ReleaseError(f"{where} is not a release document", [str(error)], RESTORE) from error
+    reasons = list(problems_of(document))
     if document.model != model:
         reasons.append(f"it is of model {document.model}, not of {model}")
     if PurePosixPath(where).name != f"{document.short}.json":
@@ -176,7 +171,7 @@ def write(root: Path, document: ReleaseDocument) -> bool:
 
     Raises ReleaseError if the document, or the one that is there, is invalid or cannot be written.
     """
-    if reasons := list(check(document)):
+    if reasons := list(problems_of(document)):
         raise ReleaseError(f"{document.path} was not written: it is not a valid release document", reasons, "")
     path = root / document.path
     if path.exists():
@@ -193,122 +188,68 @@ def write(root: Path, document: ReleaseDocument) -> bool:
     return True
 
 
-def check(document: ReleaseDocument) -> Iterable[str]:
-    """Yield everything that is wrong with a document, as ends of "it is invalid: ..."."""
-    settings = document.settings
-    if (found := digest_of(settings)) != document.content:
-        yield f"its content says {document.content}, but its settings have the digest {found}"
-    if settings.get("release") != 1:
-        yield f"its settings are of the kind {settings.get('release')!r}, which this version does not know (1)"
-    if not _COMMIT.fullmatch(document.commit):
-        yield f"its commit must be a whole commit id, got {document.commit!r}"
-    for part in PARTS:
-        yield from _check_part(document, part)
-    yield from _check_environment(document)
-    yield from _check_defaults(document)
-
-
-def _check_part(document: ReleaseDocument, part: Part) -> Iterable[str]:
-    asset, place, entries = document.settings.get(part), document.places.get(part), document.files_of(part)
-    if not isinstance(asset, Mapping) or "content" not in asset:
-        if place is not None or entries:
-            yield f"it lists files of the {part}, but its settings name none"
-        return
-    if place is None:
-        yield f"it does not say where the files of the {part} are"
-        return
-    paths = [entry.path for entry in entries]
-    yield from (
-        f"it lists {path} of the {part} twice" for path in sorted({one for one in paths if paths.count(one) > 1})
-    )
-    yield from (f"{path!r} is not a path below the {part}" for path in paths if not _is_below(path))
-    yield from (
-        f"{entry.path} of the {part} has an invalid size or sha256"
-        for entry in entries
-        if not _SHA256.fullmatch(entry.sha256) or entry.size < 0
-    )
-    if asset_digest(AssetKind(part), place.name, {entry.path: entry.sha256 for entry in entries}) != asset["content"]:
-        yield f"its files of the {part} do not have the digest that its settings name"
-
-
-def _check_environment(document: ReleaseDocument) -> Iterable[str]:
-    named, environment = document.settings.get("environment"), document.environment
-    if not (isinstance(named, Mapping) and "content" in named):
-        if environment is not None or document.conda is not None:
-            yield "it has an inline environment, but its settings name none"
-        return
-    if environment is None:
-        yield "its settings name an inline environment, but it has none"
-        return
-    try:
-        conda = yaml.safe_load(document.conda) if document.conda else None
-    except yaml.YAMLError:
-        yield "its conda file is not YAML"
-        return
-    if environment_digest(environment.image, conda, environment.inference_config) != named["content"]:
-        yield "its environment (image, conda, inference_config) does not have the digest that its settings name"
-
-
-def _check_defaults(document: ReleaseDocument) -> Iterable[str]:
-    """The part that no digest covers, so its shape is checked: a deployment is made of it."""
-    defaults = document.defaults
-    kinds = {"body": dict, "instance_type": str, "instance_count": int, "tags": dict, "autoscale": dict | None}
-    for name, kind in kinds.items():
-        if name not in defaults or not isinstance(defaults[name], kind):
-            yield f"its defaults have no valid {name}"
-    autoscale = defaults.get("autoscale")
-    known = {"min_instances", "max_instances", "target_cpu_percent"}
-    if isinstance(autoscale, dict) and (set(autoscale) != known or not all(map(_is_number, autoscale.values()))):
-        yield f"its defaults have no valid autoscale ({', '.join(sorted(known))})"
-    for place in ("body", "scoring_script", "model", "code", "environment"):
-        if place not in document.settings:
-            yield f"its settings have no {place}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_below(path: str) -> bool:
-    parts = path.split("/")
-    return "\\" not in path and all(part not in ("", ".", "..") for part in parts)
-
-
 def _document(values: Any) -> ReleaseDocument:
-    """Return a document of parsed JSON. Raises ValueError, KeyError or TypeError."""
-    if values["format"] != FORMAT:
+    """Return a document of parsed JSON. Raises ValueError with the reason."""
+    if isinstance(values, dict) and "format" in values and values["format"] is not FORMAT:
         raise ValueError(f"format {values['format']!r} is not known to this version ({FORMAT})")
-    known = {"format", *ReleaseDocument.__dataclass_fields__}
-    if unknown := sorted(set(values) - known):
-        raise ValueError(f"unknown keys {', '.join(unknown)}")
-    if not isinstance(values["settings"], dict) or not isinstance(values["defaults"], dict):
-        raise ValueError("settings and defaults must be mappings")
-    environment = values["environment"]
+    _require_keys(values, "it", {"format", *ReleaseDocument.__dataclass_fields__})
+    if not isinstance(values["files"], list):
+        raise ValueError(f"files must be a list, got {json.dumps(values['files'])}")
+    for name in ("settings", "places", "defaults"):
+        if not isinstance(values[name], dict):
+            raise ValueError(f"{name} must be a mapping, got {json.dumps(values[name])}")
     return ReleaseDocument(
         model=_text(values["model"]),
         content=_text(values["content"]),
         settings=values["settings"],
-        conda=None if values["conda"] is None else _text(values["conda"]),
-        files=tuple(
-            FileEntry(
-                path=_text(one["path"]), size=_size(one["size"]), sha256=_text(one["sha256"]), part=_part(one["part"])
-            )
-            for one in values["files"]
-        ),
+        conda=_text_or_none(values["conda"]),
+        files=tuple(map(_file_entry, values["files"])),
         commit=_text(values["commit"]),
-        places={
-            _part(part): Place(name=_text(one["name"]), path=_text(one["path"]), is_file=_flag(one["is_file"]))
-            for part, one in values["places"].items()
-        },
-        environment=Environment(
-            image=_text(environment["image"]),
-            name=environment["name"],
-            inference_config=environment["inference_config"],
-        )
-        if environment is not None
-        else None,
+        places={_part(part): _place(place) for part, place in values["places"].items()},
+        environment=None if values["environment"] is None else _environment(values["environment"]),
         defaults=values["defaults"],
     )
+
+
+def _file_entry(values: Any) -> FileEntry:
+    _require_keys(values, "an entry of files", FileEntry.__dataclass_fields__)
+    return FileEntry(
+        path=_text(values["path"]),
+        size=_size(values["size"]),
+        sha256=_text(values["sha256"]),
+        part=_part(values["part"]),
+    )
+
+
+def _place(values: Any) -> Place:
+    _require_keys(values, "an entry of places", Place.__dataclass_fields__)
+    path = _text(values["path"])
+    if "\0" in path:
+        raise ValueError(f"a path is expected, got {json.dumps(path)}")
+    return Place(name=_text(values["name"]), path=path, is_file=_flag(values["is_file"]))
+
+
+def _environment(values: Any) -> Environment:
+    _require_keys(values, "environment", Environment.__dataclass_fields__)
+    return Environment(
+        image=_text(values["image"]),
+        name=_text_or_none(values["name"]),
+        inference_config=values["inference_config"],
+    )
+
+
+def _require_keys(values: Any, what: str, names: Iterable[str]) -> None:
+    """Raise ValueError unless the value is a mapping with exactly these keys."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{what} must be a mapping, got {json.dumps(values)[:80]}")
+    if missing := sorted({*names} - values.keys()):
+        raise ValueError(f"{what} lacks {', '.join(missing)}")
+    if unknown := sorted(values.keys() - {*names}):
+        raise ValueError(f"{what} has the unknown keys {', '.join(unknown)}")
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _text(value: Any) -> str:

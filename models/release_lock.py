@@ -21,6 +21,7 @@ from models.atomic_write import replace_file
 from models.errors import LockError, NotPublishedError
 from models.spec import AssetKind, LocalAsset
 from record_folders import locks_folder
+from strict_yaml import read_yaml
 
 LOCK_NAME = "release.lock.yml"
 LOCKS_VARIABLE = "SLUICE_RELEASE_LOCKS"
@@ -78,7 +79,7 @@ def _read(path: Path, model: str) -> ReleaseLock:
     except (OSError, UnicodeDecodeError) as error:
         raise LockError(f"{path} cannot be read: {error}. Restore it from the repository") from error
     try:
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = read_yaml(text)
         if content["model"] != model:
             raise ValueError(f"it is the lock of model {content['model']!r}")
         stacks = {str(stack): _record(value) for stack, value in (content["stacks"] or {}).items()}

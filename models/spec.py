@@ -115,6 +115,7 @@ class Model:
 NOT_PART_OF_A_RELEASE = frozenset({"description", "properties", "scaleSettings", "instanceType"})
 SET_BY_THE_STACK = frozenset({"appInsightsEnabled", "egressPublicNetworkAccess"})
 """Parts of a release that say where it runs, not what it is."""
+NOT_PART_OF_A_CONTENT = NOT_PART_OF_A_RELEASE | SET_BY_THE_STACK
 
 
 def with_release(deployment: DeploymentSpec) -> DeploymentSpec:
@@ -144,7 +145,7 @@ def content_digest(deployment: DeploymentSpec) -> str:
 
 def content_of(deployment: DeploymentSpec) -> dict[str, Any]:
     """Return the JSON value of which `content_digest` is the digest; files are in it by the digests of their assets."""
-    return _content(deployment, deployment.body, NOT_PART_OF_A_RELEASE | SET_BY_THE_STACK)
+    return _content(deployment, deployment.body, NOT_PART_OF_A_CONTENT)
 
 
 def body_of(deployment: DeploymentSpec) -> dict[str, Any]:

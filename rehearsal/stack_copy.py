@@ -19,6 +19,7 @@ import yaml
 from command_errors import CommandError, UnavailableError, UsageError
 from project import PROJECT_FILE, project_name, project_root
 from rehearsal.home import LocalHome
+from strict_yaml import StrictLoader, read_yaml
 
 ENCRYPTION_KEYS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 _ENCRYPTION_LINE = re.compile(rf"^({'|'.join(ENCRYPTION_KEYS)}):.*\n?", re.MULTILINE)
@@ -95,7 +96,7 @@ def without_encryption(text: str) -> tuple[str, list[str]]:
     text = _ENCRYPTION_LINE.sub("", text)
     if "secure:" not in text:
         return text, []
-    document = yaml.safe_load(text) or {}
+    document = read_yaml(text) or {}
     dropped: list[str] = []
     document["config"] = _without_secure(document.get("config") or {}, "", dropped)
     if not dropped:
@@ -155,7 +156,7 @@ def _read_mapping(file: Path, *, fix: str) -> dict[str, Any]:
     return document
 
 
-class _PulumiLoader(yaml.SafeLoader):
+class _PulumiLoader(StrictLoader):
     """A loader that refuses duplicate keys, as Pulumi does; PyYAML keeps the last one."""
 
 
@@ -169,7 +170,8 @@ def _construct_mapping(loader: _PulumiLoader, node: yaml.MappingNode) -> dict[An
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen[key.value] = line
     loader.flatten_mapping(node)
-    return loader.construct_mapping(node, deep=True)
+    mapping: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return mapping
 
 
 _PulumiLoader.add_constructor(None, lambda loader, node: None)  # tags that Pulumi does not know are not an error

@@ -44,6 +44,8 @@ PURE = (
     "proof_rule",
     "platform_record",
     "record_folders",
+    "strict_yaml",
+    "strict_json",
     "endpoint_state",
     "weights",
     "models.spec",

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from command_errors import UsageError
+from strict_yaml import StrictLoader, read_yaml
 
 KeyPath = tuple[str, ...]
 
@@ -46,7 +47,7 @@ def wanted_keys(text: str, stack: str, stacks: Sequence[str], *, branches: bool)
         found.append(Addition(path=("config", "sluice:limits", "require_proof"), value=before))
         if after is None:
             found.append(Addition(path=("config", "sluice:limits", "require_pinned"), value=True))
-    document = yaml.safe_load(text) or {}
+    document = read_yaml(text) or {}
     rollouts = _mapping(_mapping(document.get("config")).get("sluice:rollout"))
     for endpoint, rollout in rollouts.items():
         if _mapping(rollout).get("plan"):
@@ -59,7 +60,7 @@ def wanted_keys(text: str, stack: str, stacks: Sequence[str], *, branches: bool)
 
 def with_keys(text: str, additions: Sequence[Addition], where: str) -> str:
     """The text of a stack file with these keys. Raises UsageError if one cannot be added without another change."""
-    wanted = yaml.safe_load(text) or {}
+    wanted = read_yaml(text) or {}
     for addition in additions:
         text = _with_key(text, addition, where)
         wanted = _set(wanted, addition.path, addition.value)
@@ -72,7 +73,7 @@ def with_keys(text: str, additions: Sequence[Addition], where: str) -> str:
 
 
 def _with_key(text: str, addition: Addition, where: str) -> str:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=StrictLoader)
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(f"{where} cannot be read: it must hold keys and values. Correct it.")
     node, rest = root, list(addition.path)
@@ -124,6 +125,6 @@ def _set(document: Any, path: KeyPath, value: str | bool) -> Any:
 
 def _loaded(text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return read_yaml(text)
     except yaml.YAMLError:
         return None

@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from command_errors import UnavailableError
-from rollout.declaration.yaml_nodes import FastLoader
 from rollout.repository.branch import HEADS
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.remote import REMOTE
+from strict_yaml import read_yaml
 
 BRANCH = "sluice:branch"
 TARGETS = ("GITHUB_BASE_REF", "SYSTEM_PULLREQUEST_TARGETBRANCH")
@@ -58,7 +58,7 @@ def config_of(stack_file: bytes | None) -> dict[str, Any]:
     if stack_file is None:
         return {}
     try:
-        config = yaml.load(stack_file.decode("utf-8-sig"), Loader=FastLoader)["config"]
+        config = read_yaml(stack_file.decode("utf-8-sig"))["config"]
     except (yaml.YAMLError, UnicodeDecodeError, LookupError, TypeError):
         return {}
     return config if isinstance(config, dict) else {}

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-import yaml
-
 from endpoint_state import CONTENT_TAG, RELEASE_TAG
 from models.publisher import Destination, blob_prefix
 from models.release_document import FileEntry, ReleaseDocument
 from models.release_lock import PublishedAsset, ReleaseLock
 from models.spec import AssetReference, DeploymentSpec, EnvironmentSpec, LocalAsset, environment_digest
+from strict_yaml import read_yaml
 
 DIGITS = 16
 """So much of a digest stands in tags, names and versions of Azure."""
@@ -228,7 +227,7 @@ def _asset_problems(
     if isinstance(asset, EnvironmentSpec):
         conda = properties.get("condaFile")
         digest = environment_digest(
-            properties.get("image") or "", yaml.safe_load(conda) if conda else None, properties.get("inferenceConfig")
+            properties.get("image") or "", read_yaml(conda) if conda else None, properties.get("inferenceConfig")
         )
         if digest != asset.digest:
             yield f"the environment {expected} is not what its version says: its digest is {digest[:DIGITS]}"

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import yaml
-
 from models.release_document import ReleaseDocument
+from strict_yaml import read_yaml
 
 VARIABLES = "body.environmentVariables"
 
@@ -76,7 +75,7 @@ def _settings(document: ReleaseDocument) -> dict[str, Any]:
     if environment is not None:
         values["environment.image"] = environment.image
         values |= dict(_flat("environment.inference_config", environment.inference_config))
-    conda = yaml.safe_load(document.conda) if document.conda else None
+    conda = read_yaml(document.conda) if document.conda else None
     return values | dict(_flat("environment.conda", conda))
 
 

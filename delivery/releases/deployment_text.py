@@ -15,7 +15,8 @@ from typing import Any
 import yaml
 
 from command_errors import UsageError
-from rollout.declaration.yaml_nodes import NULL, FastLoader, as_scalar, end_of
+from rollout.declaration.yaml_nodes import NULL, as_scalar, end_of
+from strict_yaml import StrictLoader, read_yaml
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,64}")
 Values = Mapping[str, Any]
@@ -75,14 +76,14 @@ def _set(data: Any, path: tuple[str, ...], value: Any) -> Any:
 
 def _loaded(text: str, where: str) -> Any:
     try:
-        return yaml.load(text.removeprefix("\ufeff"), Loader=FastLoader)
+        return read_yaml(text.removeprefix("\ufeff"))
     except yaml.YAMLError as error:
         raise UsageError(f"{where} cannot be read: {' '.join(str(error).split())}. Correct it.") from error
 
 
 def _mapping_at(text: str, path: tuple[str, ...], where: str) -> tuple[yaml.MappingNode, yaml.Node, yaml.Node]:
     """Return the mapping that holds the last name of a path, and that name's key and value."""
-    parent: yaml.Node | None = yaml.compose(text, Loader=FastLoader)
+    parent: yaml.Node | None = yaml.compose(text, Loader=StrictLoader)
     for number, name in enumerate(path):
         entries = parent.value if isinstance(parent, yaml.MappingNode) else []
         found = [(key, value) for key, value in entries if key.value == name]

@@ -15,12 +15,12 @@ from command_errors import UsageError
 from delivery.run.branch_commit import push_files
 from delivery.run.deliver import Look
 from record_folders import FOLDER
-from rollout.declaration.yaml_nodes import FastLoader
 from rollout.ports import Message
 from rollout.repository.branch import branch_of
 from rollout.repository.git import NETWORK_SECONDS, Git
 from rollout.repository.remote import REMOTE, Remote
 from rollout.split import Split
+from strict_yaml import read_yaml
 
 PROGRAM_FILES = ("Pulumi.yaml", "pyproject.toml", "requirements.lock", "Makefile")
 """Files beside the Python modules that a run has read already."""
@@ -128,7 +128,7 @@ class SourceCheckout:
 
     def _stack_config(self) -> Mapping[str, object]:
         try:
-            content = yaml.load(self._stack_file.read_text(encoding="utf-8-sig"), Loader=FastLoader)
+            content = read_yaml(self._stack_file.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
             raise UsageError(f"{self._stack_file} cannot be read: {reason}. Correct it on the branch.") from error

@@ -17,6 +17,7 @@ from command_errors import UsageError
 from delivery.stack_branch.weights import as_values, from_values
 from record_folders import FOLDER, SOURCE, source_path
 from rollout.declaration.stack_text import WeightLines
+from strict_json import read_json
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _KINDS: Mapping[str, type] = {
@@ -53,9 +54,9 @@ def path_of(stack: str) -> str:
 def parse(text: str, where: str) -> SourceDocument:
     """Read the file. Raises UsageError with everything that is wrong in it."""
     try:
-        values = json.loads(text)
+        values = read_json(text)
     except ValueError as error:
-        raise UsageError(f"{where} is not JSON: {error}. {_REPAIR}") from error
+        raise UsageError(f"{where} is broken: {error}. {_REPAIR}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{where} must hold a JSON object, got {values!r}. {_REPAIR}")
     problems = [f"{name} is missing" for name in _KINDS if name not in values]
@@ -76,7 +77,13 @@ def parse(text: str, where: str) -> SourceDocument:
 def read(folder: Path, stack: str) -> SourceDocument | None:
     """The document of a checkout; None if it is not one of the stack's branch."""
     path = source_path(folder, stack)
-    return parse(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}. {_REPAIR}") from error
+    return parse(text, str(path))
 
 
 _REPAIR = "Only `sluice ci sync` writes it: restore it from the stack's branch (git checkout), then run that again."

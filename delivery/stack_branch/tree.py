@@ -17,12 +17,12 @@ from delivery.stack_branch.weights import Conflict, Sides, describe, merged
 from record_folders import FOLDER
 from rollout.declaration.deployment_text import edit_deployment
 from rollout.declaration.stack_text import WeightLines, edit_lines, read_lines
-from rollout.declaration.yaml_nodes import FastLoader
 from rollout.record.chain import read_lines as read_record
 from rollout.record.fold import fold
 from rollout.record.state import RolloutState
 from rollout.repository.git import Git
 from rollout.repository.tree import index_of, put, tree_with
+from strict_yaml import read_yaml
 
 LEFT_OUT = (".github",)
 
@@ -166,7 +166,7 @@ def _left(state: RolloutState) -> WeightLines:
 def _lines_of(text: str, where: str) -> dict[str, WeightLines]:
     """The lines of each endpoint in a stack file."""
     try:
-        content = yaml.load(text.removeprefix("\ufeff"), Loader=FastLoader)
+        content = read_yaml(text.removeprefix("\ufeff"))
         keys = list(content["config"]["sluice:rollout"] or {})
     except yaml.YAMLError as error:
         raise UsageError(f"{where} cannot be read: {' '.join(str(error).split())}. Correct it.") from error

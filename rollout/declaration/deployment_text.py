@@ -13,9 +13,10 @@ import yaml
 
 from command_errors import UsageError
 from rollout.declaration.stack_text import ROLLOUT
-from rollout.declaration.yaml_nodes import NULL, FastLoader, plain_data
+from rollout.declaration.yaml_nodes import NULL, plain_data
 from rollout.declaration.yaml_text import Edit, YamlText, apply
 from rollout.instances import AUTOSCALE, INSTANCES, SCHEDULES, DeploymentEdit, NumbersEdit, Removal, describe
+from strict_yaml import StrictLoader
 
 ENDPOINTS = ("config", "sluice:endpoints")
 _OF_A_PROFILE = ("min", "max", "default")
@@ -63,7 +64,7 @@ class _Document(YamlText):
         node = self.child(deployments, deployment) if deployments is not None else None
         if node is None:
             return None
-        loader = FastLoader("")
+        loader = StrictLoader("")
         try:
             content = loader.construct_document(copy.deepcopy(node))  # follows merges (<<), which changes nodes
         except (yaml.YAMLError, RecursionError) as error:

@@ -12,17 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from command_errors import UnavailableError, UsageError, explain_system_error
 from rollout.declaration.deployment_text import edit_deployment, numbers_in, read_numbers
 from rollout.declaration.stack_text import WeightLines, differ_in_weights_only, edit_lines, read_lines
-from rollout.declaration.yaml_nodes import FastLoader
 from rollout.instances import DeploymentEdit, Numbers
 from rollout.ports import Declared
 from rollout.split import Split
 from rollout_config import PlanSettings
+from strict_yaml import read_yaml
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -47,7 +46,7 @@ class StackFile:
 
     def _declared(self, text: str) -> Declared:
         lines = self.lines_of(text)
-        config = yaml.load(_without_mark(text)[1], Loader=FastLoader)["config"]
+        config = read_yaml(_without_mark(text)[1])["config"]
         return Declared(
             split=lines.split,
             stable=lines.stable,

@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 
 from command_errors import UsageError
-from rollout.declaration.yaml_nodes import NULL, FastLoader, as_scalar, plain_data
+from rollout.declaration.yaml_nodes import NULL, as_scalar, plain_data
 from rollout.declaration.yaml_text import Edit, YamlText, apply
 from rollout.split import Split
+from strict_yaml import StrictLoader
 from weights import is_whole_percent, nonzero
 
 ROLLOUT = ("config", "sluice:rollout")
@@ -135,7 +136,7 @@ class _Document(YamlText):
         return node
 
     def _lines(self) -> WeightLines:
-        loader = FastLoader("")
+        loader = StrictLoader("")
         try:
             content = loader.construct_document(copy.deepcopy(self.section))  # follows merges (<<), which changes nodes
         except (yaml.YAMLError, RecursionError) as error:

@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 STRING, NULL = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "null"))
-FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C reader, if it is installed
 
 
 def plain_data(node: yaml.Node, left_out: Mapping[int, tuple[str, ...]], seen: dict[int, Any]) -> Any:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import yaml
 
 from command_errors import UsageError
-from rollout.declaration.yaml_nodes import STRING, FastLoader, count_references, end_of
+from rollout.declaration.yaml_nodes import STRING, count_references, end_of
+from strict_yaml import StrictLoader
 
 
 @dataclass(frozen=True)
@@ -138,13 +139,10 @@ class YamlText:
         return "\r\n" if "\r\n" in self.text else "\n"
 
     def _composed(self) -> yaml.MappingNode:
-        loader = FastLoader(self.text)
         try:
-            root = loader.get_single_node()
+            root = yaml.compose(self.text, Loader=StrictLoader)
         except yaml.YAMLError as error:
             raise UsageError(f"{self.where} cannot be read: {' '.join(str(error).split())}. Correct it.") from error
-        finally:
-            loader.dispose()
         if not isinstance(root, yaml.MappingNode):
             raise UsageError(f"{self.where} cannot be read: it must hold keys and values. Correct it.")
         return root

@@ -32,5 +32,8 @@ def read_fleet(file: Path) -> FleetSettings:
         raise FleetFileError([Problem("", str(error), "Correct it, or name another file.", file=file.name)]) from error
     try:
         return FleetSettings.model_validate_json(json.dumps(content, default=str))
+    except TypeError as error:
+        problem = Problem("", "has a key that is not text", "Write each key as a word.", file=file.name)
+        raise FleetFileError([problem]) from error
     except ValidationError as error:
         raise FleetFileError(sorted(set(explain_file(error, model=FleetSettings, file=file.name)))) from error

@@ -131,6 +131,8 @@ def parse_event(line: str) -> Event:
         values = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON ({error.msg} at character {error.pos})") from error
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(values, dict) or values.keys() != _FIELDS or not isinstance(values["data"], dict):
         raise ValueError(f"it must have exactly {', '.join(sorted(_FIELDS))}, with an object as data")
     if values["kind"] not in list(Kind):

@@ -43,6 +43,9 @@ def test_a_content_without_a_file_has_no_proofs(tmp_path: Path) -> None:
     ("line", "said"),
     [
         ("{", "is not JSON"),
+        ("[" * 100_000, "is nested too deeply"),
+        (PROOF.line().replace('"errors":3', '"errors":3,"errors":3'), 'has the key "errors" twice'),
+        (PROOF.line().replace('"errors":3', '"errors":NaN'), "has NaN in place of a number"),
         ("[]", "must have exactly approvers, content"),
         (PROOF.line().replace('"errors":3', '"errors":-3'), "errors must be a whole number from 0, got -3"),
         (PROOF.line().replace('"errors":3', '"errors":true'), "errors must be a whole number from 0, got true"),

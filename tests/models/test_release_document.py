@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from models.errors import ReleaseError
-from models.release_document import check, parse, read, write
+from models.release_check import problems_of
+from models.release_document import parse, read, write
+from models.spec import digest_of
 from tests.models.release_documents import a_document
 
 DOCUMENT = a_document()
@@ -66,7 +68,23 @@ def test_line_ends_of_the_document_itself_mean_nothing(tmp_path: Path) -> None:
         (lambda v: v.update(content="0" * 64), "does not begin with its file's name"),
         (lambda v: v.update(format=2), "format 2 is not known to this version (1)"),
         (lambda v: v.update(extra=1), "unknown keys extra"),
-        (lambda v: v.pop("files"), "KeyError: 'files'"),
+        (lambda v: v.pop("files"), "it lacks files"),
+        (lambda v: v.update(format=True), "format True is not known"),
+        (lambda v: v.update(files={}), "files must be a list, got {}"),
+        (lambda v: v.update(files=[3]), "an entry of files must be a mapping, got 3"),
+        (lambda v: v["files"][0].pop("sha256"), "an entry of files lacks sha256"),
+        (lambda v: v.update(places=[]), "places must be a mapping, got []"),
+        (lambda v: v["places"]["code"].update(path="a\0b"), "a path is expected"),
+        (lambda v: v["environment"].update(name=3), "a string is expected, got 3"),
+        (lambda v: v.update(environment="x"), "environment must be a mapping"),
+        (lambda v: v.update(conda="a: 2001-99-99"), "its conda file cannot be read"),
+        (lambda v: v.update(conda="a: 2001-01-01"), "its conda file cannot be read"),
+        (lambda v: v.update(conda="a: " + "[" * 5000), "its conda file cannot be read"),
+        (
+            lambda v: v["defaults"]["body"].update(environmentVariables={"A": "1"}),
+            "its defaults set environmentVariables",
+        ),
+        (lambda v: v["defaults"]["body"].update(environmentVariables={}), "its defaults set environmentVariables"),
         (lambda v: v["files"][0].update(size="7"), "a size in bytes is expected"),
         (lambda v: v["files"][0].update(part="data"), "a part is model or code"),
     ],
@@ -76,6 +94,45 @@ def test_an_edited_document_is_refused_with_the_reason(change: Callable[[dict[st
         parse(edited(change), DOCUMENT.path, model="shop")
     assert reason in str(caught.value)
     assert "git checkout" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("body", []),
+        ("body", {"description": "x"}),
+        ("body", {"requestSettings": {}}),
+        ("scoring_script", 3),
+        ("model", {"content": "0" * 64}),
+        ("code", "azureml:code:1"),
+        ("environment", {"reference": 3}),
+    ],
+)
+def test_settings_of_which_no_deployment_can_be_made_are_refused_though_their_digest_fits(
+    name: str, value: object
+) -> None:
+    settings = {**DOCUMENT.settings, name: value}
+    assert f"its settings have no valid {name}" in problems_of(
+        a_document(settings=settings, content=digest_of(settings))
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('"format": 1', '"format": 2, "format": 1', 'it has the key "format" twice'),
+        ('"size": 7', '"size": NaN', "it has NaN in place of a number"),
+        ('"size": 7', '"size": 1e999', "it has a number that is too large"),
+        ('"size": 7', '"size": ' + "9" * 5000, "it has a number that is too large"),
+        ('"size": 7', '"size": ' + "[" * 100_000, "it is nested too deeply"),
+        ('"model.bin"', r'"\ud800"', "it has half of a character"),
+    ],
+)
+def test_json_that_has_no_one_meaning_is_refused(old: str, new: str, reason: str) -> None:
+    text = DOCUMENT.text()
+    assert old in text
+    with pytest.raises(ReleaseError, match=reason):
+        parse(text.replace(old, new), DOCUMENT.path, model="shop")
 
 
 def test_every_reason_is_listed() -> None:
@@ -114,4 +171,4 @@ def test_an_invalid_document_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="was not written"):
         write(tmp_path, a_document(content="0" * 64))
     assert not (tmp_path / "models").exists()
-    assert list(check(DOCUMENT)) == []
+    assert list(problems_of(DOCUMENT)) == []

@@ -78,6 +78,12 @@ def test_a_wave_and_a_rollout_occur_once(tmp_path: Path) -> None:
         ("waves: [{name: pilot, rollouts: []}]", "waves[0].rollouts must have at least 1 entry"),
         ("", "the file must hold keys and values, but it is empty"),
         ("waves: [", "the YAML cannot be read"),
+        ("waves: 2001-99-99", "line 1, column 8: '2001-99-99' is not a valid timestamp"),
+        ("waves: 0x_", "'0x_' is not a valid int"),
+        (f"waves: {'9' * 5000}", "is not a valid int"),
+        (f"waves: {'[' * 100_000}", "the YAML is nested too deeply"),
+        ("2001-01-01: 1", "has a key that is not text"),
+        ("text", "the file must hold keys and values, but it is text"),
     ],
 )
 def test_an_empty_or_unreadable_file(tmp_path: Path, text: str, said: str) -> None:
