@@ -142,7 +142,7 @@ ROUTES = (
     ("POST", r"/pulls", "pull-requests:write", _open),
     ("PATCH", r"/pulls/(\d+)", "pull-requests:write", _edit),
     ("POST", r"/actions/workflows/([^/]+)/dispatches", "actions:write", _dispatch),
-    ("GET", r"/environments/([^/]+)", "contents:read", _environment),
+    ("GET", r"/environments/([^/]+)", "actions:read", _environment),
     ("GET", r"/actions/runs/(\d+)/approvals", "actions:read", _approvals),
     ("GET", r"/issues", "issues:read", _issues),
     ("POST", r"/issues", "issues:write", _open_issue),

@@ -53,7 +53,7 @@ TABLE: dict[str, tuple[set[str], str | None, dict[str, str], str, bool, int]] = 
     "rollback": (
         {"workflow_dispatch"},
         "${{ inputs.stack }}",
-        {"contents": WRITE, "id-token": WRITE},
+        {"contents": WRITE, "actions": READ, "id-token": WRITE},
         "sluice-${{ inputs.stack }}-rollback",
         False,
         60,
