@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from command_errors import UnavailableError, UsageError
 from git_server.pipeline_run import ServerKind
-from git_server.port import GitServer
+from git_server.port import GitServer, GitServerRefused
 
 ROLLBACK_SUFFIX = "-rollback"
 
@@ -28,11 +28,11 @@ def require_branch_policy(server: GitServer, name: str) -> None:
 
 
 def require_branch_policy_for_a_way_back(server: GitServer, name: str, say: Callable[[str], None]) -> None:
-    """The same for a rollback, which a server that does not answer must not stop."""
+    """The same for a rollback, which a server that does not answer, or does not tell this token, must not stop."""
     try:
         require_branch_policy(server, name)
-    except UnavailableError as error:
-        say(f"whether the environment {name} has a branch policy is not known, the way back goes on: {error}")
+    except (UnavailableError, GitServerRefused) as error:
+        say(f"the rollback goes on, although nobody could read whether {name} has a branch policy: {error}")
 
 
 def rollback_environment(stack: str, kind: ServerKind | None) -> str:

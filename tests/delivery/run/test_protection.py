@@ -10,7 +10,7 @@ from delivery.run.protection import (
     require_branch_policy_for_a_way_back,
     rollback_environment,
 )
-from git_server.port import Environment, GitServerUnreachable
+from git_server.port import Environment, GitServerRefused, GitServerUnreachable
 from tests.git_server.memory import MemoryServer
 
 
@@ -28,11 +28,14 @@ def test_only_an_environment_with_a_branch_policy_may_change_a_stack() -> None:
         require_branch_policy(server, "test")
 
 
-def test_a_way_back_goes_on_without_an_answer_and_not_against_a_refusal() -> None:
+def test_a_way_back_goes_on_where_nobody_knows_the_policy_and_not_without_a_policy() -> None:
     said: list[str] = []
     server = MemoryServer(refuses={"environment": GitServerUnreachable("GitHub does not answer.")})
     require_branch_policy_for_a_way_back(server, "prod", said.append)
-    assert "the way back goes on: GitHub does not answer." in said[0]
+    assert said[0].endswith("has a branch policy: GitHub does not answer.")
+    forbidden = GitServerRefused("GitHub answered 403.", status=403)
+    require_branch_policy_for_a_way_back(MemoryServer(refuses={"environment": forbidden}), "prod", said.append)
+    assert said[1].endswith("GitHub answered 403.")
     with pytest.raises(UsageError):
         require_branch_policy_for_a_way_back(MemoryServer(), "prod", said.append)
 
