@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from delivery.pipelines.pipeline_files import SYSTEMS
+from delivery.pipelines.pipeline_files import SYSTEMS, init_command
 from delivery.pipelines.pipeline_init import (
     differences_of,
     plan_of,
     repository_of,
     require_repository,
+    require_top_folder,
     stacks_of,
     write,
 )
@@ -36,6 +37,7 @@ def add_init_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `sluice ci init`."""
     root, system = project_root(), options.system
+    require_top_folder(root)
     stacks = stacks_of(root, options.stacks)
     repository = require_repository(system, options.repository or repository_of(root, system))
     plan = plan_of(root, system, stacks, branches=options.stack_branches)
@@ -44,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         for difference in found:
             print(f"{difference.path} {difference.problem}")
         if found:
-            print(f"Run `sluice ci init {system}` and commit what it writes.", file=sys.stderr)
+            print(f"Run `{init_command(system, stacks)}` and commit what it writes.", file=sys.stderr)
         return ExitCode.FAILED if found else ExitCode.DONE
     for path in write(root, plan):
         told = f": {', '.join(map(str, plan.additions[path]))}" if path in plan.additions else ""

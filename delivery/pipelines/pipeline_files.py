@@ -20,9 +20,9 @@ FOLDERS: Mapping[System, str] = {"github": ".github/workflows", "azure-devops": 
 """Where the pipelines of a system lie in a repository."""
 PREFIX = "sluice-"
 """The start of each file's name, so that a team's own files keep theirs."""
-HEADER = "# Written by `sluice ci init {system}`, which also compares it: sluice ci init {system} --check\n"
+HEADER = "# Written by `{command}`; with --check the same command compares.\n"
 _BLOCK = re.compile(r"^ *# for each stack:\n(.*?)^ *# end\n", re.MULTILINE | re.DOTALL)
-_STACK_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_STACK_NAME = re.compile(r"(?!all$)[a-z][a-z0-9-]*(?<!-preview)(?<!-rollback)(?<!-approval)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +39,9 @@ def pipeline_files(templates: Path, system: System, stacks: Sequence[str]) -> di
     `templates` is the folder `pipelines/`, `stacks` the stacks in the order of promotion. Raises UsageError.
     """
     require_stack_names(stacks)
+    header = HEADER.format(command=init_command(system, stacks))
     found = {
-        f"{FOLDERS[system]}/{PREFIX}{path.name}": HEADER.format(system=system)
-        + rendered(path.read_text("utf-8"), stacks)
+        f"{FOLDERS[system]}/{PREFIX}{path.name}": header + rendered(path.read_text("utf-8"), stacks)
         for path in sorted((templates / system).glob("*.yml"))
     }
     if not found:
@@ -49,13 +49,20 @@ def pipeline_files(templates: Path, system: System, stacks: Sequence[str]) -> di
     return found
 
 
+def init_command(system: System, stacks: Sequence[str]) -> str:
+    """The command that writes these pipelines."""
+    return f"sluice ci init {system} --stacks {','.join(stacks)}"
+
+
 def require_stack_names(stacks: Sequence[str]) -> None:
     """Refuse names that cannot be used as the name of an environment, a job and a service connection."""
     wrong = [name for name in stacks if not _STACK_NAME.fullmatch(name)]
     if wrong or len(set(stacks)) != len(stacks) or not stacks:
         raise UsageError(
-            f"the pipelines need one or more different stacks, each of lower-case letters, digits and hyphens, got "
-            f"{', '.join(stacks) or 'none'}. Give them in the order of promotion: --stacks dev,prod."
+            f"the pipelines need one or more different stacks, got {', '.join(stacks) or 'none'}. The name of a stack "
+            "begins with a lower-case letter and has only lower-case letters, digits and hyphens. It is not `all`, and "
+            "it does not end in -preview, -rollback or -approval: the pipelines use these names themselves. Give the "
+            "stacks in the order of promotion: --stacks dev,prod."
         )
 
 

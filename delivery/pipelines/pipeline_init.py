@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from command_errors import UsageError
 from delivery.pipelines.pipeline_files import Difference, System, differences, pipeline_files, require_stack_names
 from delivery.pipelines.stack_keys import Addition, wanted_keys, with_keys
 from models.atomic_write import replace_file
 from models.document import DocumentError, read_document
+from rollout.repository.git import Git
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "pipelines"
 _STACK_FILE = re.compile(r"Pulumi\.([^.]+)\.yaml")
@@ -89,15 +90,29 @@ def stacks_of(root: Path, asked: str | None) -> tuple[str, ...]:
 
 def repository_of(root: Path, system: System) -> str:
     """The repository as git's `origin` names it, else words in capital letters for a person to replace."""
-    command = ["git", "-C", str(root), "config", "--get", "remote.origin.url"]
-    try:
-        address = subprocess.run(command, capture_output=True, text=True, errors="replace").stdout.strip()
-    except OSError:
-        address = ""
+    address = _git_says(root, "config", "--get", "remote.origin.url") or ""
     for pattern in _REMOTES[system]:
         if found := re.search(pattern, address):
-            return "/".join(found.groups())
+            return unquote("/".join(found.groups()))
     return _PLACEHOLDERS[system]
+
+
+def require_top_folder(root: Path) -> None:
+    """Raise UsageError for a project below the top folder of its repository: git servers read no pipelines there."""
+    top = _git_says(root, "rev-parse", "--show-toplevel")
+    if top is not None and Path(top).resolve() != root.resolve():
+        raise UsageError(
+            f"{root} is not the top folder of its repository, {top}. Git servers read pipelines from the top folder "
+            "only, and these pipelines run `make setup` there. Move the project to a repository of its own."
+        )
+
+
+def _git_says(root: Path, *arguments: str) -> str | None:
+    """What git prints; None if it fails, or if there is no git."""
+    try:
+        return Git(root).find(*arguments)
+    except UsageError:
+        return None
 
 
 def require_repository(system: System, repository: str) -> str:

@@ -19,7 +19,7 @@ POLICIES = ("check", "preview", "preview-fork")
 BUILD_NAMESPACE = "33344d9c-fc72-4d6f-aba5-fa317101a7e9"
 GIT_NAMESPACE = "2e9eb7ed-3c0a-47d4-87c1-0ffdd275fd87"
 QUEUE_BUILDS = 128
-CONTRIBUTE, CREATE_BRANCH, CONTRIBUTE_TO_PULL_REQUESTS = 4, 16, 16384
+CONTRIBUTE, CREATE_BRANCH, BYPASS_POLICIES_WHEN_PUSHING, CONTRIBUTE_TO_PULL_REQUESTS = 4, 16, 128, 16384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def _github(team: Team) -> list[Section]:
             ),
         ),
         Section(
-            title="main: the check is required; " + _who_pushes(team, "GITHUB_TOKEN"),
+            title="main: " + ("the check is required; " if team.branches else "") + _who_pushes(team, "GITHUB_TOKEN"),
             commands=(_github_rule_set(team),),
         ),
     ]
@@ -141,8 +141,8 @@ def _github_rule_set(team: Team) -> str:
     )
     if not team.branches:
         return (
-            "# no rule set that refuses pushes to main: without branches of their own, the stacks keep records and "
-            "weights in main"
+            "# make no rule set that refuses pushes to main or requires a check: without branches of their own, the "
+            "stacks keep records and weights in main"
         )
     return (
         f"""echo '{{"name": "main", "target": "branch", "enforcement": "active", "conditions": {{"ref_name": """
@@ -209,9 +209,13 @@ def _azure_devops(team: Team) -> list[Section]:
     folder = FOLDERS["azure-devops"]
     token = "repoV2/$PROJECT_ID/$REPOSITORY_ID"
     bits = CONTRIBUTE + CREATE_BRANCH + CONTRIBUTE_TO_PULL_REQUESTS
+    allow_git = (
+        f'az devops security permission update --namespace-id {GIT_NAMESPACE} --subject "$BUILD_SERVICE" --token'
+    )
+    bypass = "" if team.branches else "Bypass policies when pushing, because build validation is a policy of main; "
     environments = [
         f"""echo '{{"name": "{name}"}}' > body.json && az devops invoke --http-method POST --area distributedtask """
-        f"--resource environments --route-parameters project={project} --in-file body.json --api-version 7.1"
+        f"--resource environments --route-parameters project=$PROJECT_ID --in-file body.json --api-version 7.1"
         for stack in team.stacks
         for name in (stack, f"{stack}-rollback", f"{stack}-approval")
     ]
@@ -250,11 +254,11 @@ def _azure_devops(team: Team) -> list[Section]:
         ),
         Section(
             title="The build service may push records, open branches and pull requests, and start pipelines: "
-            "Contribute, Create branch, Contribute to pull requests, Queue builds; "
+            f"Contribute, Create branch, Contribute to pull requests, Queue builds; {bypass}"
             + _who_pushes(team, "the build service"),
             commands=(
-                f'az devops security permission update --namespace-id {GIT_NAMESPACE} --subject "$BUILD_SERVICE" '
-                f"--token {token} --allow-bit {bits}",
+                f"{allow_git} {token} --allow-bit {bits}",
+                *([f"{allow_git} {token} --allow-bit {BYPASS_POLICIES_WHEN_PUSHING}"] if bypass else []),
                 f'az devops security permission update --namespace-id {BUILD_NAMESPACE} --subject "$BUILD_SERVICE" '
                 f"--token $PROJECT_ID --allow-bit {QUEUE_BUILDS}",
             ),

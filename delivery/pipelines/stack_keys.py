@@ -66,8 +66,8 @@ def with_keys(text: str, additions: Sequence[Addition], where: str) -> str:
         wanted = _set(wanted, addition.path, addition.value)
         if _loaded(text) != wanted:
             raise UsageError(
-                f"{where}: {'.'.join(addition.path[:-1])} is written in a form to which {addition.path[-1]} cannot be "
-                f"added without another change. Add it yourself: {addition}"
+                f"{where}: `sluice` cannot add {addition.path[-1]} to {'.'.join(addition.path[:-1])} without changing "
+                f"something else in the file. Add it yourself: {addition}"
             )
     return text
 

@@ -97,7 +97,7 @@ def test_a_pull_request_of_a_fork_gets_no_identity_and_no_comment(team: MakeTeam
     assert [ended.code for ended in checks.values()] == [0] * 3, told(list(checks.values()))
     assert request.comments == []
     assert not [ended for ended in checks.values() if "must stay here" in ended.output + ended.summary]
-    assert "green" in checks["preview-dev" if system == "github" else "preview_dev"].output
+    assert "green" in checks["preview-fork-dev" if system == "github" else "preview_dev"].output
 
 
 @SYSTEMS

@@ -10,6 +10,7 @@ from delivery.pipelines.pipeline_files import SYSTEMS, System, differences, pipe
 from delivery.pipelines.pipeline_init import TEMPLATES
 
 STACKS = ("dev", "pre-prod", "prod")
+OWN = TEMPLATES.parent / ".github" / "workflows" / "check.yml"
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -36,6 +37,17 @@ def test_a_dispatch_offers_exactly_these_stacks() -> None:
     assert pipeline["parameters"][0]["values"] == ["all", *STACKS]
 
 
+def test_each_file_names_the_command_that_writes_exactly_it() -> None:
+    for path, text in pipeline_files(TEMPLATES, "github", STACKS).items():
+        assert text.startswith("# Written by `sluice ci init github --stacks dev,pre-prod,prod`;"), path
+
+
+def test_no_job_of_github_has_the_name_of_another_so_that_a_required_check_is_one_check() -> None:
+    texts = [*pipeline_files(TEMPLATES, "github", STACKS).values(), OWN.read_text()]
+    names = [name for text in texts for name in yaml.safe_load(text)["jobs"]]
+    assert len(names) == len(set(names))
+
+
 def test_the_name_of_a_stage_has_no_hyphen_and_its_connection_keeps_it() -> None:
     text = pipeline_files(TEMPLATES, "azure-devops", STACKS)[".azuredevops/sluice-recover.yml"]
     stage = yaml.safe_load(text)["stages"][1]
@@ -48,7 +60,7 @@ def test_only_the_whole_word_is_a_stack() -> None:
     assert rendered(template, ["dev"]) == "a: [dev]\nb-dev: $STACKED xSTACK sluice-dev-preview\n"
 
 
-@pytest.mark.parametrize("stacks", [(), ("dev", "dev"), ("Dev",), ("a b",), ("../x",)])
+@pytest.mark.parametrize("stacks", [(), ("dev", "dev"), ("Dev",), ("a b",), ("../x",), ("all",), ("dev-preview",)])
 def test_names_that_are_no_environment_are_refused(stacks: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="--stacks dev,prod"):
         pipeline_files(TEMPLATES, "github", stacks)
