@@ -57,8 +57,7 @@ drills: setup ## the whole table of rollout drills on the real engine: hours; MI
 
 stories: setup ## all stories of delivery, on both git servers; their output becomes docs/delivery-story.md; about half an hour
 	@rm -rf build/stories
-	@SLUICE_STORIES=$(CURDIR)/build/stories $(PYTEST) -m "integration or story or slow" tests/pipelines/test_stories.py tests/pipelines/test_refusals.py \
-	  tests/pipelines/test_approvals.py && \
+	@SLUICE_STORIES=$(CURDIR)/build/stories $(PYTEST) -m "integration or story or slow" tests/pipelines && \
 	  $(BIN)/python -m tests.pipelines.narrative build/stories
 
 schema: setup ## write docs/stack-config.schema.json and docs/fleet.schema.json from their models
