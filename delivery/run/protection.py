@@ -32,7 +32,7 @@ def require_branch_policy_for_a_way_back(server: GitServer, name: str, say: Call
     try:
         require_branch_policy(server, name)
     except (UnavailableError, GitServerRefused) as error:
-        say(f"the rollback goes on, although nobody could read whether {name} has a branch policy: {error}")
+        say(f"the rollback goes on, although the branch policy of {name} could not be read: {error}")
 
 
 def rollback_environment(stack: str, kind: ServerKind | None) -> str:

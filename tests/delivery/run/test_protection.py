@@ -32,7 +32,7 @@ def test_a_way_back_goes_on_where_nobody_knows_the_policy_and_not_without_a_poli
     said: list[str] = []
     server = MemoryServer(refuses={"environment": GitServerUnreachable("GitHub does not answer.")})
     require_branch_policy_for_a_way_back(server, "prod", said.append)
-    assert said[0].endswith("has a branch policy: GitHub does not answer.")
+    assert said[0].endswith("policy of prod could not be read: GitHub does not answer.")
     forbidden = GitServerRefused("GitHub answered 403.", status=403)
     require_branch_policy_for_a_way_back(MemoryServer(refuses={"environment": forbidden}), "prod", said.append)
     assert said[1].endswith("GitHub answered 403.")
