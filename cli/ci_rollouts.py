@@ -35,7 +35,7 @@ class DeliveredRollouts:
     def __init__(
         self, world: PipelineWorld, session: Session, stack: str, branch: str, screen: Screen, until: int | None
     ) -> None:
-        """`branch` is where runs that this one starts begin; no change forward begins after `until`."""
+        """`branch` is where runs that this one starts begin; no change but a way back begins after `until`."""
         self._world = world
         self._stack = stack
         workflow_name = workflow("approve", world.run.server)

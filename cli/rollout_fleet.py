@@ -20,7 +20,8 @@ def run_fleet(options: argparse.Namespace) -> int:
     file = Path(options.file)
     settings, session = read_fleet(file), session_of(options)
     with standard_screen(json=options.json, live=not options.status) as screen:
-        fleet = Fleet(settings, members_of(session, settings, screen), session.clock)
+        members = members_of(session, settings, screen, until=session.end_after(options.seconds))
+        fleet = Fleet(settings, members, session.clock)
         if options.status:
             view = fleet.look()
         else:

@@ -49,7 +49,7 @@ def run_step(options: argparse.Namespace) -> int:
         return _step_all(options)
     site = site_of(options)
     with standard_screen(json=options.json, live=bool(options.seconds)) as screen:
-        ticker = Ticker(site, screen)
+        ticker = Ticker(site, screen, until=site.session.end_after(options.seconds))
         try:
             tick = ticker.drive(seconds=options.seconds or 0)
         finally:

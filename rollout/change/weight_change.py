@@ -13,6 +13,7 @@ from rollout.change.break_glass import BreakGlass
 from rollout.change.forward import go_forward
 from rollout.change.stack_turn import alone
 from rollout.change.tools import Tools
+from rollout.decision.open_change import MOST_ATTEMPTS
 from rollout.decision.order import Changed, Direction, Ending, Intent, Order
 from rollout.errors import EngineError, EngineRefused, Overtaken, PushUnanswered
 from rollout.ports import Record
@@ -95,12 +96,14 @@ class WeightChange:
             attempt.write()
             self._follow(attempt)
         except (CommandError, EngineError) as error:
-            state, to = record.state, intent.order.to.describe()
+            state, to, code = record.state, intent.order.to.describe(), _code_of(error)
+            if code is ExitCode.UNAVAILABLE and intent.attempts < MOST_ATTEMPTS:  # later tries add no lines
+                attempt.note_failure(str(error))
             reason = (
-                f"Azure has {to}; the stack file and Pulumi's state have yet to follow: {error} Then finish it with "
-                f"`sluice rollout step {state.endpoint} --stack {state.stack}`."
+                f"Azure has {to}; the stack file and Pulumi's state have yet to follow: {str(error).rstrip('.')}. When "
+                f"that is repaired, finish it with `sluice rollout step {state.endpoint} --stack {state.stack}`."
             )
-            return Changed(ending=Ending.OPEN, reason=reason, exit_code=_code_of(error), seconds=attempt.seconds)
+            return Changed(ending=Ending.OPEN, reason=reason, exit_code=code, seconds=attempt.seconds)
         return attempt.reconciled()
 
     def _follow(self, attempt: Attempt) -> None:

@@ -137,8 +137,9 @@ def promoted(state: RolloutState, event: Event) -> RolloutState:
 
 
 def going_back(state: RolloutState, back: Back, at: int) -> RolloutState:
-    """The state after the decision to go back; the first such decision sets the time."""
-    return replace(state, back=back, back_decided_at=at if state.back_decided_at is None else state.back_decided_at)
+    """The state after the decision to go back, which no hold and no pause stops; the first decision sets the time."""
+    decided_at = at if state.back_decided_at is None else state.back_decided_at
+    return replace(without_hold(state, at), paused=None, back=back, back_decided_at=decided_at)
 
 
 def rollback_requested(state: RolloutState, event: Event) -> RolloutState:

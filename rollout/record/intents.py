@@ -87,7 +87,9 @@ def _phase_of(state: RolloutState, order: Order) -> Phase:
 def break_glass(state: RolloutState, event: Event) -> RolloutState:
     if state.open_intent is None:
         raise ValueError(f"event {event.seq} (break_glass) has no open intent")
-    return replace(_now_at(state, state.open_intent.order, event.at), broken_glass=True, without_engine=True)
+    intent = replace(state.open_intent, attempts=0)  # from here on: how often file and state could not follow
+    now = _now_at(state, intent.order, event.at)
+    return replace(now, open_intent=intent, broken_glass=True, without_engine=True)
 
 
 def reconciled(state: RolloutState, event: Event) -> RolloutState:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from project import project_name, project_root
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.instance_change import InstanceChange
-from rollout.change.punctual import Punctual
+from rollout.change.punctual import PunctualChange, PunctualInstanceChange
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
 from rollout.people.actor import actor_of
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 def controller_of(site: Site, journal: Journal, *, until: int | None = None) -> Controller:
-    """The controller of one rollout; no change forward begins after `until` (seconds since 1970)."""
+    """The controller of one rollout; no change but a way back begins after `until` (seconds since 1970)."""
     root, clock = project_root(), site.session.clock
     repository = site.repository(journal.chain.path, way_back=journal.state.back is not None)
     tools = _tools(site, repository)
-    change = WeightChange(tools)
+    change, instances = WeightChange(tools), InstanceChange(tools)
     world = World(
         azure=site.azure,
         metrics=AzureMetrics(site.monitor, root, clock.sleep),
@@ -38,8 +38,8 @@ def controller_of(site: Site, journal: Journal, *, until: int | None = None) -> 
         capacity=capacity_of(site),
         stack_file=site.declared,
         repository=repository,
-        change=change if until is None else Punctual(change, clock, until),
-        instances=InstanceChange(tools),
+        change=change if until is None else PunctualChange(change, clock, until),
+        instances=instances if until is None else PunctualInstanceChange(instances, clock, until),
         clock=clock,
     )
     return Controller(journal, world, site.owner)

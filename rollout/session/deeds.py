@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 
 from command_errors import CommandError
+from exit_codes import ExitCode
 from project import project_root
 from rollout.decision.order import Outcome
 from rollout.errors import Overtaken
@@ -58,9 +59,17 @@ def go_back(
 
 
 def supersede(site: Site, screen: Screen) -> None:
-    """Take the rollout that is under way back, if there is one, so that another one can start."""
-    if site.is_under_way():
-        go_back(site, screen, Outcome.SUPERSEDED, reason="another rollout is started in its place")
+    """Take the rollout that is under way back, if there is one, so that another one can start.
+
+    Raises CommandError if it could not be finished.
+    """
+    if not site.is_under_way():
+        return
+    tick, _ = go_back(site, screen, Outcome.SUPERSEDED, reason="another rollout is started in its place")
+    if not tick.state.is_over:
+        error = CommandError(f"no rollout was started, because {tick.state.id} is still on its way back. {tick.text}")
+        error.exit_code = tick.exit_code or ExitCode.WAITING
+        raise error
 
 
 def record_deed(site: Site, speak: Speak, journal: Journal) -> str | None:

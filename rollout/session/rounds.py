@@ -21,7 +21,7 @@ End = tuple[ExitCode, Tick | None]
 class Rounds:
     """Keeps one ticker for each endpoint, and how its last tick ended.
 
-    `until`: no change forward begins after that time (seconds since 1970).
+    `until`: no change but a way back begins after that time (seconds since 1970).
     """
 
     def __init__(self, session: Session, screen: Screen, *, until: int | None = None) -> None:
@@ -68,7 +68,7 @@ def tick_in_turn(session: Session, sites: Sequence[Site], screen: Screen, second
 
     Ctrl-C ends it after the tick that runs.
     """
-    clock, rounds = session.clock, Rounds(session, screen)
+    clock, rounds = session.clock, Rounds(session, screen, until=session.end_after(seconds))
     until = clock.now() + seconds
     with closing(rounds), interrupts() as asked:
         while sites:

@@ -59,3 +59,7 @@ class Session:
     push: bool = False
     """Whether they are committed and pushed."""
     clock: Clock = field(default_factory=SystemClock)
+
+    def end_after(self, seconds: int | None) -> int | None:
+        """When a run of so many seconds is over (seconds since 1970); None: its time is not limited."""
+        return self.clock.now() + seconds if seconds else None

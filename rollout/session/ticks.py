@@ -66,7 +66,7 @@ class Ticker:
     def __init__(
         self, site: Site, screen: Screen, journal: SpokenJournal | None = None, *, until: int | None = None
     ) -> None:
-        """`until`: no change forward begins after that time (seconds since 1970)."""
+        """`until`: no change but a way back begins after that time (seconds since 1970)."""
         self.journal = journal or SpokenJournal(site, site.last_journal().chain, screen)
         self._site = site
         self._screen = screen

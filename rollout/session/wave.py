@@ -24,8 +24,13 @@ class Wall(Protocol):
         """The screen of one of them."""
 
 
-def members_of(session: Session, settings: FleetSettings, wall: Wall) -> dict[FleetRollout, SiteMember]:
-    """The endpoint of each rollout. Raises UsageError with all of them that cannot be found."""
+def members_of(
+    session: Session, settings: FleetSettings, wall: Wall, *, until: int | None = None
+) -> dict[FleetRollout, SiteMember]:
+    """The endpoint of each rollout. Raises UsageError with all of them that cannot be found.
+
+    `until`: no change but a way back begins after that time (seconds since 1970).
+    """
     from settings import SettingsError
 
     several = len({rollout.stack for rollout in settings.rollouts}) > 1
@@ -37,7 +42,7 @@ def members_of(session: Session, settings: FleetSettings, wall: Wall) -> dict[Fl
         except (CommandError, SettingsError) as error:
             problems.append(str(error))
         else:
-            members[rollout] = SiteMember(site, wall.part(f"{site.key} · {site.stack}"))
+            members[rollout] = SiteMember(site, wall.part(f"{site.key} · {site.stack}"), until)
     if problems:
         raise UsageError("\n".join(["the fleet cannot start:", *dict.fromkeys(problems)]))
     return members
@@ -46,9 +51,10 @@ def members_of(session: Session, settings: FleetSettings, wall: Wall) -> dict[Fl
 class SiteMember:
     """`runner.Member` on one endpoint."""
 
-    def __init__(self, site: Site, screen: Screen) -> None:
+    def __init__(self, site: Site, screen: Screen, until: int | None = None) -> None:
         self._site = site
         self._screen = screen
+        self._until = until
         self._ticker: Ticker | None = None
 
     def find(self, *, synced: bool = False) -> Found:
@@ -71,7 +77,7 @@ class SiteMember:
     def tick(self) -> Tick:
         """One tick of the last rollout."""
         if self._ticker is None:
-            self._ticker = Ticker(self._site, self._screen)
+            self._ticker = Ticker(self._site, self._screen, until=self._until)
         return self._ticker.tick()
 
     def leave(self) -> None:

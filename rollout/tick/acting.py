@@ -266,9 +266,9 @@ class Acting:
         if changed.ending in (Ending.OPEN, Ending.REFUSED) and state.reserve_failures < MOST_ATTEMPTS:
             self._journal.note(Kind.RESERVE_FAILED, {"reason": changed.reason})
         done = self._unchanged(changed)
-        again = f"sluice rollout step {state.endpoint} --stack {state.stack}"
-        text = f"the floor of {floor.deployment} was not given back ({floor.describe()}): {done.text} Then: `{again}`."
-        return Done(text, done.exit_code)
+        kept = f"the floor of {floor.deployment} was not given back ({floor.describe()})"
+        again = f"`sluice rollout step {state.endpoint} --stack {state.stack}` tries again."
+        return Done(f"{kept}: {done.text.rstrip('.')}. {again}", done.exit_code)
 
     def _retire(self, act: Retire, unsynced: CommandError | None) -> Done:
         if act.how == "keep":

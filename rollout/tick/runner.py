@@ -54,6 +54,8 @@ def is_last(tick: Tick) -> bool:
     if state.is_over:
         refused = tick.exit_code in (ExitCode.USAGE, ExitCode.WAITING) or state.reserve_failures >= MOST_ATTEMPTS
         return state.reserved is None or refused
+    if state.broken_glass and state.open_intent is not None and state.open_intent.attempts >= MOST_ATTEMPTS:
+        return True  # the weights are back; what file and state wait for may take days
     if state.held is None:
         return tick.exit_code in (ExitCode.USAGE, ExitCode.WAITING)
     return state.held.kind in NEEDS_A_PERSON or (tick.exit_code is not ExitCode.DONE and _is_late(state, tick.at))

@@ -284,3 +284,34 @@ def test_a_floor_that_a_rollback_from_done_finds_raised_is_given_back_after_it(r
     assert room.azure.split == BLUE
     assert room.state.phase is Phase.ROLLED_BACK
     assert_given_back(room)
+
+
+def test_a_floor_is_not_raised_after_the_time_of_a_run_but_finished_if_it_was_begun(room: Room) -> None:
+    room.until(lambda tick: tick.state.phase is Phase.RESERVE)
+    room.limit(room.clock.now())
+    tick = room.tick()
+    assert (tick.exit_code, room.state.reserved) == (ExitCode.DONE, None)
+    assert tick.text == "blue is to keep its instances; the time of this run is over, so the next run does it"
+    room.boot()
+    die(room, 21, lambda room: False)
+    room.boot()
+    room.limit(room.clock.now())
+    room.tick()
+    assert room.state.floor_settled
+    assert room.file.deployments["blue"] == RAISED
+
+
+def test_a_floor_is_not_given_back_after_the_time_of_a_run(room: Room) -> None:
+    room.to_the_end()
+    room.limit(room.clock.now())
+    tick = room.tick()
+    assert room.file.deployments["blue"] == RAISED
+    assert (tick.exit_code, tick.state.reserve_failures) == (ExitCode.DONE, 0)
+    assert tick.text == (
+        "the floor of blue was not given back (autoscale.default 3 → 8, autoscale.min 3 → 8, instances 3 → 8): the "
+        "time of this run is over, so the next run does it. `sluice rollout step fraud-detection --stack prod` tries "
+        "again."
+    )
+    room.boot()
+    room.until(lambda tick: is_given_back(room))
+    assert_given_back(room)

@@ -183,3 +183,19 @@ def test_retiring_survives_a_kill_at_every_point(
         finished(room)
     assert retired(room)["what"] == ("removed" if how == "remove" else "scaled_down")
     assert ("blue" in room.azure.deployments) is (how != "remove")
+
+
+def test_a_colour_is_not_retired_after_the_time_of_a_run_but_finished_if_it_was_begun(tmp_path: Path) -> None:
+    room = done(tmp_path, "remove")
+    room.limit(room.clock.now())
+    tick = room.tick()
+    assert (tick.exit_code, "blue" in room.azure.deployments) == (ExitCode.DONE, True)
+    assert tick.text == "blue is to be retired (remove); the time of this run is over, so the next run does it"
+    room.boot()
+    room.crash_at = 21
+    with pytest.raises(Killed):
+        room.tick()
+    room.boot()
+    room.limit(room.clock.now())
+    room.tick()
+    finished(room)

@@ -19,6 +19,7 @@ from command_errors import UnavailableError, UsageError, WaitingError
 from endpoint_state import LiveDeployment, LiveEndpoint
 from rollout.change.engine_lock import PatientEngine
 from rollout.change.instance_change import InstanceChange
+from rollout.change.punctual import PunctualChange, PunctualInstanceChange
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
 from rollout.errors import EngineFailed, EngineLocked, Overtaken
@@ -544,6 +545,12 @@ class Room:
             clock=self.clock,
         )
         self.controller = Controller(self.journal, self.world, OWNER)
+
+    def limit(self, until: int) -> None:
+        """Limit the time of the run: no change but a way back begins after `until`."""
+        change = PunctualChange(self.world.change, self.clock, until)
+        instances = PunctualInstanceChange(self.world.instances, self.clock, until)
+        self.controller = Controller(self.journal, replace(self.world, change=change, instances=instances), OWNER)
 
     def clone(self) -> None:
         """Forget everything that was not pushed."""

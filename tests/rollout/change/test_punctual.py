@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollout.change.punctual import Punctual
+from rollout.change.punctual import PunctualChange
 from rollout.decision.order import Changed, Direction, Ending, Order
 from rollout.split import Split
 
@@ -50,7 +50,7 @@ class Fake:
 def test_only_a_way_back_begins_after_the_time(time: int, direction: Direction, is_made: bool) -> None:
     fake = Fake(time=time)
     order = Order(**{**vars(ORDER), "direction": direction})
-    changed = Punctual(fake, fake, until=100).make(None, order, None)
+    changed = PunctualChange(fake, fake, until=100).make(None, order, None)
     assert (fake.made == [order]) is is_made
     assert (changed.ending is Ending.APPLIED) is is_made
     assert is_made or "blue 90 %, green 10 % comes next; the time of this run is over" in changed.reason

@@ -152,7 +152,9 @@ def test_the_record_of_another_rollout_is_refused(path: Path, field: str) -> Non
 
 
 def test_the_own_record_is_accepted(path: Path) -> None:
-    write(path, three()).require_owner(OWNER)
+    chain = write(path, three())
+    chain.require_owner(OWNER)
+    assert chain.events == three()
 
 
 @pytest.mark.parametrize("short", [False, True])

@@ -24,6 +24,8 @@ def test_a_second_holder_waits_and_then_learns_who_has_it(tmp_path: Path) -> Non
 
 
 def test_the_lock_is_free_after_a_tick(tmp_path: Path) -> None:
+    clock = FixedClock(0)
     for _ in range(2):
-        with endpoint_lock(tmp_path, FixedClock()):
-            pass
+        with endpoint_lock(tmp_path, clock):
+            assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+    assert clock.now() == 0, "the second tick did not wait"

@@ -15,12 +15,17 @@ from rollout.split import Split
 from rollout.tick.controller import Tick
 from rollout.tick.runner import run
 from rollout_config import PlanSettings
+from tests.rollout.record.rollouts import BLUE
 from tests.rollout.world import QUICK, Room
 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
     return Room(tmp_path)
+
+
+def kinds(room: Room) -> list[Kind]:
+    return [event.kind for event in room.journal.chain.events]
 
 
 def test_a_run_goes_to_the_end(room: Room) -> None:
@@ -70,6 +75,56 @@ def test_a_run_ends_at_drift(room: Room) -> None:
     room.until(lambda tick: tick.state.step == 0)
     room.azure.put(Split(traffic={"blue": 60, "green": 40}), by="bob")
     assert run(room.controller, room.clock).exit_code is ExitCode.USAGE
+
+
+def test_a_way_back_ends_when_file_and_state_cannot_follow(room: Room) -> None:
+    room.until(lambda tick: tick.state.step == 0)
+    room.say(Kind.ROLLBACK_REQUESTED, by="ada", reason="", outcome="rolled_back", keep_weights=False)
+    room.locks.until = room.clock.now() + 10**9
+    tick = run(room.controller, room.clock)
+    assert (room.azure.split, tick.exit_code) == (BLUE, ExitCode.UNAVAILABLE)
+    assert tick.text.startswith("Azure has blue 100 %; the stack file and Pulumi's state have yet to follow: ")
+    assert tick.text.endswith("finish it with `sluice rollout step fraud-detection --stack prod`.")
+    attempts = kinds(room).count(Kind.ATTEMPT)
+    assert run(room.controller, room.clock, seconds=0).exit_code is ExitCode.UNAVAILABLE
+    assert kinds(room).count(Kind.ATTEMPT) == attempts, "a later try adds no line"
+    room.locks.until = 0
+    assert run(room.controller, room.clock, seconds=0).state.phase is Phase.ROLLED_BACK
+    room.assert_agreed()
+
+
+def test_a_way_back_goes_on_when_the_engine_is_back_in_time(room: Room) -> None:
+    room.until(lambda tick: tick.state.step == 0)
+    room.say(Kind.ROLLBACK_REQUESTED, by="ada", reason="", outcome="rolled_back", keep_weights=False)
+    room.locks.until = room.clock.now() + 10**9
+
+    def repair(tick: Tick) -> None:
+        if room.state.open_intent is not None and room.state.open_intent.attempts == 2:
+            room.locks.until = 0
+
+    assert run(room.controller, room.clock, watch=repair).state.phase is Phase.ROLLED_BACK
+    room.assert_agreed()
+
+
+@pytest.mark.parametrize("hold", ["approval", "paused", "drift"])
+def test_a_way_back_waits_for_nobody(hold: str, room: Room) -> None:
+    room.until(lambda tick: tick.state.step == 0)
+    if hold == "paused":
+        room.say(Kind.PAUSED, by="ada", reason="")
+    else:
+        room.say(Kind.HELD, hold=hold, reason="a person is needed")
+    room.say(Kind.ROLLBACK_REQUESTED, by="ada", reason="", outcome="rolled_back", keep_weights=False)
+    room.azure.unreachable = True
+    ticks: list[Tick] = []
+
+    def repair(tick: Tick) -> None:
+        ticks.append(tick)
+        room.azure.unreachable = len(ticks) < 3
+
+    assert run(room.controller, room.clock, watch=repair).state.phase is Phase.ROLLED_BACK
+    assert ticks[0].state.held is None
+    assert len(ticks) >= 3
+    room.assert_agreed()
 
 
 def test_ctrl_c_ends_a_run_between_two_writes_and_says_how_to_go_on(room: Room) -> None:
