@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
-from components.placement import GroupPlacement
+from components.placement import GroupPlacement, Scope
 from components.role_assignment import Role, assignment_name
 
 __all__ = ["Grant", "Identity", "IdentityArgs"]
@@ -30,10 +30,8 @@ class Grant:
     """*Required.* Ends the logical name of the assignment; unique per parent, stable for life."""
     role: Role
     """*Required.* What it may do."""
-    scope: pulumi.Input[str]
-    """*Required.* ARM id on which it may do it."""
-    scope_name: str
-    """*Required.* Azure name of the scope, known before it exists."""
+    scope: Scope
+    """*Required.* On what it may do it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +84,7 @@ class Identity(pulumi.ComponentResource):
         return authorization.RoleAssignment(
             f"{prefix}-{grant.suffix}",
             role_assignment_name=assignment_name(
-                names, role=grant.role, identity_name=self._args.identity_name, scope_name=grant.scope_name
+                names, role=grant.role, identity_name=self._args.identity_name, scope_name=grant.scope.name
             ),
             principal_id=self.principal_id,
             # Without the type Azure looks the principal up in Entra, where a new identity may not have arrived yet.
@@ -94,7 +92,7 @@ class Identity(pulumi.ComponentResource):
             role_definition_id=(
                 f"/subscriptions/{names.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{grant.role}"
             ),
-            scope=grant.scope,
+            scope=grant.scope.id,
             opts=pulumi.ResourceOptions(
                 parent=parent,
                 delete_before_replace=True,

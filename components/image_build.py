@@ -48,14 +48,12 @@ class ImageBuildCluster(pulumi.ComponentResource):
                     Grant(
                         suffix="push-images",
                         role=Role.ACR_PUSH,
-                        scope=args.associated.container_registry_id,
-                        scope_name=names.container_registry,
+                        scope=args.associated.registry,
                     ),
                     Grant(
                         suffix="write-blobs",
                         role=Role.STORAGE_BLOB_DATA_CONTRIBUTOR,
-                        scope=args.associated.storage_account_id,
-                        scope_name=names.storage_account,
+                        scope=args.associated.storage,
                     ),
                 ],
             ),

@@ -17,7 +17,7 @@ from assessment.declaration import DeploymentDeclaration, EndpointDeclaration
 from components.azure_written_properties import WRITTEN_BY_AZURE
 from components.identity import Grant, Identity, IdentityArgs
 from components.online_deployment import OnlineDeployment, OnlineDeploymentArgs
-from components.placement import EndpointHost
+from components.placement import EndpointHost, Scope
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Role
 from components.settlement import Settlement, settle
@@ -149,28 +149,24 @@ class OnlineEndpoint(pulumi.ComponentResource):
                     Grant(
                         suffix="pull-images",
                         role=Role.ACR_PULL,
-                        scope=args.host.associated.container_registry_id,
-                        scope_name=names.container_registry,
+                        scope=args.host.associated.registry,
                     ),
                     Grant(
                         suffix="read-models",
                         role=Role.STORAGE_BLOB_DATA_READER,
-                        scope=args.host.associated.storage_account_id,
-                        scope_name=names.storage_account,
+                        scope=args.host.associated.storage,
                     ),
                     # Azure assigns it to system-assigned identities by itself, and to no others.
                     Grant(
                         suffix="write-metrics",
                         role=Role.AZUREML_METRICS_WRITER,
-                        scope=args.host.workspace_id,
-                        scope_name=names.workspace,
+                        scope=args.host.workspace,
                     ),
                     *(
                         Grant(
                             suffix=f"use-registry-{registry}",
                             role=Role.AZUREML_REGISTRY_USER,
-                            scope=registry_id,
-                            scope_name=registry_id,
+                            scope=Scope.given(registry_id),
                         )
                         for registry, registry_id in sorted(args.declaration.registries.items())
                     ),

@@ -12,7 +12,7 @@ import pulumi
 
 from assessment.placement import Placement
 
-__all__ = ["AssociatedResources", "EndpointHost", "GroupPlacement", "WorkspacePlacement"]
+__all__ = ["AssociatedResources", "EndpointHost", "GroupPlacement", "Scope", "WorkspacePlacement"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +44,32 @@ class WorkspacePlacement(GroupPlacement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssociatedResources:
-    """The associated resources of a workspace, as Azure ML calls them, by ARM ids."""
+class Scope:
+    """A resource on which roles are assigned."""
 
-    storage_account_id: pulumi.Input[str]
+    id: pulumi.Input[str]
+    """*Required.* Its ARM id."""
+    name: str
+    """*Required.* What names it in the names of assignments, known before it exists: the Azure name of a resource of
+    this stack, the ARM id of one that was given."""
+
+    @classmethod
+    def given(cls, resource_id: str) -> Scope:
+        """A resource that this stack uses and does not create."""
+        return cls(id=resource_id, name=resource_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssociatedResources:
+    """The associated resources of a workspace, as Azure ML calls them."""
+
+    storage: Scope
     """*Required.* Account of the default datastores: models and code; Azure cannot change it later."""
-    key_vault_id: pulumi.Input[str]
+    vault: Scope
     """*Required.* Vault for the workspace's secrets; Azure cannot change it later."""
-    container_registry_id: pulumi.Input[str]
+    registry: Scope
     """*Required.* Registry for built images."""
-    application_insights_id: pulumi.Input[str]
+    insights: Scope
     """*Required.* Where deployments send telemetry."""
 
 
@@ -63,8 +79,8 @@ class EndpointHost:
 
     placement: WorkspacePlacement
     """*Required.* Names, region and tags, and the workspace that the endpoint belongs to."""
-    workspace_id: pulumi.Input[str]
-    """*Required.* ARM id of that workspace."""
+    workspace: Scope
+    """*Required.* That workspace."""
     associated: AssociatedResources
     """*Required.* What models are read and images are pulled from."""
     log_analytics_id: pulumi.Input[str]

@@ -17,7 +17,7 @@ from components.dependency import depend_on
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
 from components.key_vault import KeyVault, KeyVaultArgs
 from components.monitoring import Monitoring, MonitoringArgs
-from components.placement import AssociatedResources, EndpointHost, GroupPlacement, WorkspacePlacement
+from components.placement import AssociatedResources, EndpointHost, GroupPlacement, Scope, WorkspacePlacement
 from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
 from components.storage import Storage, StorageArgs
 from components.taken_names import explain_taken_names
@@ -69,7 +69,7 @@ class Platform(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Platform", name, {}, opts)
-        public = args.network.is_public
+        names, public = args.placement.names, args.network.is_public
         group = self._resource_group(name, args)
         placement = GroupPlacement.of(args.placement, name=group.name, id=group.id)
         self.after_identity = depend_on(self._stack_identity(name, args, group))
@@ -105,10 +105,10 @@ class Platform(pulumi.ComponentResource):
             opts=below,
         )
         associated = AssociatedResources(
-            storage_account_id=storage.id,
-            key_vault_id=vault.id,
-            container_registry_id=registry.id,
-            application_insights_id=monitoring.application_insights_id,
+            storage=Scope(id=storage.id, name=names.storage_account),
+            vault=Scope(id=vault.id, name=names.key_vault),
+            registry=Scope(id=registry.id, name=names.container_registry),
+            insights=Scope(id=monitoring.application_insights_id, name=names.application_insights),
         )
         workspace = Workspace(
             f"{name}-ml",
@@ -124,7 +124,7 @@ class Platform(pulumi.ComponentResource):
         )
         self.host = EndpointHost(
             placement=WorkspacePlacement.within(placement, workspace_name=workspace.workspace_name),
-            workspace_id=workspace.id,
+            workspace=workspace.scope,
             associated=associated,
             log_analytics_id=monitoring.log_analytics_id,
         )

@@ -14,7 +14,7 @@ from pulumi_azure_native import network
 
 from arm_id import ArmId
 from components.identity import Grant, Identity
-from components.placement import AssociatedResources, GroupPlacement
+from components.placement import AssociatedResources, GroupPlacement, Scope
 from components.private_network import PrivateNetwork, PrivateNetworkArgs
 from components.role_assignment import Role
 from components.stack_outputs import NetworkOutputs
@@ -70,16 +70,15 @@ class PrivateAccess(pulumi.ComponentResource):
         self._records: dict[str, pulumi.Output[Any]] = {}
         names = args.placement.names
         self._private_endpoint("workspace", args.workspace_id, "amlworkspace")
-        self._private_endpoint("vault", args.associated.key_vault_id, "vault")
-        self._private_endpoint("registry", args.associated.container_registry_id, "registry")
+        self._private_endpoint("vault", args.associated.vault.id, "vault")
+        self._private_endpoint("registry", args.associated.registry.id, "registry")
         for group_id in groups:
-            endpoint = self._private_endpoint(f"storage-{group_id}", args.associated.storage_account_id, group_id)
+            endpoint = self._private_endpoint(f"storage-{group_id}", args.associated.storage.id, group_id)
             if group_id in READ_BY_WORKSPACE:
                 reader = Grant(
                     suffix=f"storage-{group_id}-reader",
                     role=Role.READER,
-                    scope=endpoint.id,
-                    scope_name=names.private_endpoint(f"storage-{group_id}"),
+                    scope=Scope(id=endpoint.id, name=names.private_endpoint(f"storage-{group_id}")),
                 )
                 args.workspace_identity.grant(reader, prefix=name, parent=self)
         self.outputs = {

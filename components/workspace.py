@@ -12,7 +12,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from components.identity import Grant, Identity, IdentityArgs
-from components.placement import AssociatedResources, GroupPlacement
+from components.placement import AssociatedResources, GroupPlacement, Scope
 from components.role_assignment import Role
 from network_config import OutboundRule
 from network_plan import MODES, NetworkPlan
@@ -44,6 +44,8 @@ class Workspace(pulumi.ComponentResource):
 
     id: pulumi.Output[str]
     """ARM id of the workspace."""
+    scope: Scope
+    """The workspace as something that roles are assigned on."""
     workspace_name: pulumi.Output[str]
     """Azure name of the workspace."""
     identity: Identity
@@ -71,10 +73,10 @@ class Workspace(pulumi.ComponentResource):
             kind="Default",
             sku=ml.SkuArgs(name="Basic", tier=ml.SkuTier.BASIC),
             friendly_name=names.workspace,
-            storage_account=args.associated.storage_account_id,
-            key_vault=_as_shown(args.associated.key_vault_id),
-            container_registry=args.associated.container_registry_id,
-            application_insights=_as_shown(args.associated.application_insights_id),
+            storage_account=args.associated.storage.id,
+            key_vault=_as_shown(args.associated.vault.id),
+            container_registry=args.associated.registry.id,
+            application_insights=_as_shown(args.associated.insights.id),
             system_datastores_auth_mode=ml.SystemDatastoresAuthMode.IDENTITY,
             identity=ml.ManagedServiceIdentityArgs(
                 type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[self.identity.id]
@@ -99,7 +101,8 @@ class Workspace(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create="90m", update="90m", delete="60m"),
             ),
         )
-        contributor = Grant(suffix="contributor", role=Role.CONTRIBUTOR, scope=workspace.id, scope_name=names.workspace)
+        self.scope = Scope(id=workspace.id, name=names.workspace)
+        contributor = Grant(suffix="contributor", role=Role.CONTRIBUTOR, scope=self.scope)
         self.identity.grant(contributor, prefix=name, parent=self)
         self.id = workspace.id
         self.workspace_name = workspace.name
@@ -163,23 +166,17 @@ def _as_shown(resource_id: pulumi.Input[str]) -> pulumi.Output[str]:
 def _grants(args: WorkspaceArgs) -> list[Grant]:
     """What Microsoft lists for a user-assigned workspace identity, on each resource rather than on the group."""
     names, associated = args.placement.names, args.associated
-    storage, vault = (associated.storage_account_id, names.storage_account), (associated.key_vault_id, names.key_vault)
-    registry = (associated.container_registry_id, names.container_registry)
-    insights = (associated.application_insights_id, names.application_insights)
     rights = [
-        ("storage-contributor", Role.CONTRIBUTOR, storage),
-        ("storage-blob-data", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, storage),
-        ("storage-file-data", Role.STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR, storage),
-        ("vault-contributor", Role.CONTRIBUTOR, vault),
-        ("vault-administrator", Role.KEY_VAULT_ADMINISTRATOR, vault),
-        ("registry-contributor", Role.CONTRIBUTOR, registry),
-        ("insights-contributor", Role.CONTRIBUTOR, insights),
+        ("storage-contributor", Role.CONTRIBUTOR, associated.storage),
+        ("storage-blob-data", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, associated.storage),
+        ("storage-file-data", Role.STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR, associated.storage),
+        ("vault-contributor", Role.CONTRIBUTOR, associated.vault),
+        ("vault-administrator", Role.KEY_VAULT_ADMINISTRATOR, associated.vault),
+        ("registry-contributor", Role.CONTRIBUTOR, associated.registry),
+        ("insights-contributor", Role.CONTRIBUTOR, associated.insights),
     ]
     if not args.network.is_public:
         # On the group, because one of the connections to approve leads to the workspace, which does not exist yet.
-        group = (args.placement.resource_group_id, names.resource_group)
+        group = Scope(id=args.placement.resource_group_id, name=names.resource_group)
         rights.append(("connection-approver", Role.NETWORK_CONNECTION_APPROVER, group))
-    return [
-        Grant(suffix=suffix, role=role, scope=scope, scope_name=scope_name)
-        for suffix, role, (scope, scope_name) in rights
-    ]
+    return [Grant(suffix=suffix, role=role, scope=scope) for suffix, role, scope in rights]

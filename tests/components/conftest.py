@@ -10,7 +10,7 @@ import pytest
 
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
 from assessment.placement import Placement
-from components.placement import AssociatedResources, EndpointHost, GroupPlacement, WorkspacePlacement
+from components.placement import AssociatedResources, EndpointHost, GroupPlacement, Scope, WorkspacePlacement
 from endpoint_state import LiveEndpoint, Transition
 from models.spec import AssetKind, DeploymentSpec, EndpointSpec, EnvironmentSpec, LocalAsset, Model, release_digest
 from naming import Names
@@ -39,13 +39,16 @@ def in_workspace(placement: Placement) -> WorkspacePlacement:
 def host_of(placement: Placement) -> EndpointHost:
     """An existing platform."""
     associated = AssociatedResources(
-        storage_account_id="/storage",
-        key_vault_id="/vault",
-        container_registry_id="/registry",
-        application_insights_id="/insights",
+        storage=Scope(id="/storage", name=placement.names.storage_account),
+        vault=Scope(id="/vault", name=placement.names.key_vault),
+        registry=Scope(id="/registry", name=placement.names.container_registry),
+        insights=Scope(id="/insights", name=placement.names.application_insights),
     )
     return EndpointHost(
-        placement=in_workspace(placement), workspace_id="/workspace", associated=associated, log_analytics_id="/logs"
+        placement=in_workspace(placement),
+        workspace=Scope(id="/workspace", name=placement.names.workspace),
+        associated=associated,
+        log_analytics_id="/logs",
     )
 
 

@@ -12,6 +12,7 @@ from pulumi_azure_native import resources
 from assessment.placement import Placement
 from components import identity as identity_module
 from components.identity import Grant, Identity, IdentityArgs
+from components.placement import Scope
 from components.role_assignment import Role
 from tests.components.conftest import in_group
 from tests.components.engine import SUBSCRIPTION_ID, Deployment, FakeAzure, deploy
@@ -22,8 +23,8 @@ def identity(azure: FakeAzure, placement: Placement, *grants: Grant, identity_na
     return deploy(lambda: Identity("one", args), azure)
 
 
-PULL = Grant(suffix="pull", role=Role.ACR_PULL, scope="/registry", scope_name="registry")
-READ = Grant(suffix="read", role=Role.STORAGE_BLOB_DATA_READER, scope="/storage", scope_name="storage")
+PULL = Grant(suffix="pull", role=Role.ACR_PULL, scope=Scope(id="/registry", name="registry"))
+READ = Grant(suffix="read", role=Role.STORAGE_BLOB_DATA_READER, scope=Scope(id="/storage", name="storage"))
 
 
 def test_an_identity_has_the_rights_it_was_given_and_no_other(azure: FakeAzure, placement: Placement) -> None:
@@ -54,8 +55,8 @@ def test_the_name_of_an_assignment_is_the_same_in_every_run(azure: FakeAzure, pl
 @pytest.mark.parametrize(
     ("other", "identity_name"),
     [
-        (Grant(suffix="pull", role=Role.READER, scope="/registry", scope_name="registry"), "id-one"),
-        (Grant(suffix="pull", role=Role.ACR_PULL, scope="/registry", scope_name="another"), "id-one"),
+        (Grant(suffix="pull", role=Role.READER, scope=Scope(id="/registry", name="registry")), "id-one"),
+        (Grant(suffix="pull", role=Role.ACR_PULL, scope=Scope(id="/registry", name="another")), "id-one"),
         (PULL, "id-two"),
     ],
 )
