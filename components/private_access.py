@@ -106,7 +106,12 @@ class PrivateAccess(pulumi.ComponentResource):
             tags=args.placement.tags,
             # One after another: a storage account refuses a second private endpoint while it connects the first
             # (StorageAccountOperationInProgress, reported when the creation has run for a while).
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._latest] if self._latest else []),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[self._latest] if self._latest else [],
+                # Azure writes the names into it, and removes them when a zone group takes over.
+                ignore_changes=["customDnsConfigs"],
+            ),
         )
         self._latest = endpoint
         if self._network.zone_ids:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.namespaces.network_connections import PEERINGS
-from localazure.arm.namespaces.network_resource import NetworkResource, new_etag
+from localazure.arm.namespaces.network_resource import NetworkResource, check_ranges, new_etag
 from localazure.arm.namespaces.private_endpoints import addresses_in
 from localazure.arm.reply import Request
 from localazure.arm.resource_body import envelope
@@ -39,8 +39,9 @@ class VirtualNetworks(NetworkResource):
     }
     unkept: ClassVar[Mapping[str, str]] = {"properties.virtualNetworkPeerings": "resources of their own"}
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.addressSpace.addressPrefixes": "missing or empty",
-        "properties.subnets": "one has no name; one that a private endpoint uses is left out or its range changed",
+        "properties.addressSpace.addressPrefixes": "missing or empty, or one is no range",
+        "properties.subnets": "one has no name, or no range as addressPrefix; one that a private endpoint uses is left "
+        "out or its range changed",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -49,8 +50,11 @@ class VirtualNetworks(NetworkResource):
             raise BadRequest(
                 "InvalidRequestFormat", "properties.addressSpace.addressPrefixes must name at least one range."
             )
+        check_ranges(space, request.id.text)
         if any(not isinstance(subnet.get("name"), str) for subnet in request.sent_properties.get("subnets") or ()):
             raise BadRequest("InvalidRequestFormat", "Every subnet in properties.subnets must have a name.")
+        for subnet in request.sent_properties.get("subnets") or ():
+            _check_subnet_ranges(subnet.get("properties") or {}, f"subnet {subnet['name']}")
         if existing is not None and request.sent_properties.get("subnets") is not None:
             wanted = {str(subnet["name"]).lower(): subnet for subnet in request.sent_properties["subnets"]}
             for present in self.store.children(existing.id, SUBNETS):
@@ -94,14 +98,21 @@ class VirtualNetworks(NetworkResource):
         return resource.body | {"properties": resource.properties | shown}
 
 
+def _check_subnet_ranges(properties: Mapping[str, Any], owner: str) -> None:
+    for field in ("addressPrefix", "addressPrefixes"):
+        if properties.get(field):
+            check_ranges(properties[field], owner)
+
+
 class Subnets(NetworkResource):
     """A subnet."""
 
     patchable: ClassVar[frozenset[str]] = frozenset()
 
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.addressPrefix": "missing together with addressPrefixes; different from before while a private "
-        "endpoint uses the subnet",
+        "properties.addressPrefixes": "one is no range",
+        "properties.addressPrefix": "no range, or missing together with addressPrefixes; different from before while a "
+        "private endpoint uses the subnet",
         "properties.networkSecurityGroup": "names nothing that exists",
         "properties.natGateway": "names nothing that exists",
     }
@@ -112,6 +123,7 @@ class Subnets(NetworkResource):
         sent = request.sent_properties
         if not sent.get("addressPrefix") and not sent.get("addressPrefixes"):
             raise BadRequest("InvalidRequestFormat", "properties.addressPrefix of a subnet is required.")
+        _check_subnet_ranges(sent, request.id.text)
         self.require(sent.get("networkSecurityGroup"), request)
         self.require(sent.get("natGateway"), request)
         if existing is not None:

@@ -16,6 +16,8 @@ from localazure.store import Store
 PEERINGS = "Microsoft.Network/virtualNetworks/virtualNetworkPeerings"
 NAT_GATEWAYS = "Microsoft.Network/natGateways"
 _SUBNETS = "Microsoft.Network/virtualNetworks/subnets"
+PUBLIC_RANGE = ip_network("203.0.113.0/24")
+"""Reserved for documentation (RFC 5737)."""
 
 
 class Peerings(NetworkResource):
@@ -79,6 +81,9 @@ class Peerings(NetworkResource):
 class PublicAddresses(NetworkResource):
     """A public address; it answers nowhere."""
 
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.publicIPAllocationMethod": "Static takes the lowest address of 203.0.113.0/24 that is free"
+    }
     refused: ClassVar[Mapping[str, str]] = {"name": "a NAT gateway uses it, so it cannot be deleted"}
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
@@ -90,9 +95,16 @@ class PublicAddresses(NetworkResource):
         }
         properties |= super().properties(request, existing)
         if properties["publicIPAllocationMethod"] == "Static":
-            # 203.0.113.0/24 is for documentation (RFC 5737).
-            properties["ipAddress"] = before.get("ipAddress") or f"203.0.113.{len(request.id.text) % 254 + 1}"
+            properties["ipAddress"] = before.get("ipAddress") or self._free_address()
         return properties
+
+    def _free_address(self) -> str:
+        taken = {one.properties.get("ipAddress") for one in self.store.of_type(self.shape.arm)}
+        free = next((str(one) for one in PUBLIC_RANGE.hosts() if str(one) not in taken), None)
+        if free is None:
+            # A known code; the limit is this local Azure's.
+            raise BadRequest("PublicIPCountLimitReached", f"{PUBLIC_RANGE} has no address left for another one.")
+        return free
 
     def check_delete(self, resource: Resource) -> None:
         _refuse_used(self.store, resource, NAT_GATEWAYS, "publicIpAddresses", "PublicIPAddressCannotBeDeleted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 from localazure.arm.control_plane import new_guid
@@ -33,6 +34,27 @@ class NetworkResource(Patched):
                 f"Resource {target} referenced by resource {request.id.text} was not found. Please make sure that the "
                 "referenced resource exists, and that both resources are in the same region.",
             )
+
+
+def check_ranges(ranges: Any, owner: str) -> None:
+    """Raise BadRequest unless these are ranges such as 10.0.0.0/24, each with its first address."""
+    for one in ranges if isinstance(ranges, list) else [ranges]:
+        try:
+            ip_network(one)
+        except (ValueError, TypeError):
+            # Known codes (with bits after the prefix Azure says InvalidCIDRNotation); the wording is ours.
+            code = "InvalidCIDRNotation" if _has_host_bits(one) else "InvalidAddressPrefixFormat"
+            raise BadRequest(
+                code, f"The address prefix {one!r} of {owner} is not a range such as 10.0.0.0/24."
+            ) from None
+
+
+def _has_host_bits(value: Any) -> bool:
+    try:
+        ip_network(value, strict=False)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def new_etag() -> str:

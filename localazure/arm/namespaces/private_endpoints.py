@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
 from localazure.arm.namespaces.network_resource import NetworkResource
+from localazure.arm.namespaces.private_endpoint_names import dns_configs, names_of
 from localazure.arm.operations import Commit, Operation
 from localazure.arm.reply import Request
 from localazure.errors import BadRequest, OperationFailed
@@ -18,6 +19,7 @@ from localazure.resource_id import ResourceId
 from localazure.store import Store
 
 PRIVATE_ENDPOINTS = "Microsoft.Network/privateEndpoints"
+ZONE_GROUPS = f"{PRIVATE_ENDPOINTS}/privateDnsZoneGroups"
 EXCLUSIVE_SECONDS = 0.5
 """The minimum time for which an operation holds a storage account. In Azure it is about half a minute; here it is just
 long enough for operations that a client starts together to overlap."""
@@ -32,9 +34,11 @@ class PrivateEndpoints(NetworkResource):
     honoured: ClassVar[Mapping[str, str]] = {
         "properties.privateLinkServiceConnections": "are approved at once",
         "properties.manualPrivateLinkServiceConnections": "are approved at once, too",
+        "properties.customDnsConfigs": "unless sent, the names of the target with addresses of the subnet; not shown "
+        "while a zone group writes them",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "properties.subnet": "missing, names nothing that exists, or differs from before",
+        "properties.subnet": "missing, names nothing that exists, has no address left, or differs from before",
         "properties.privateLinkServiceConnections": "names nothing that exists, or differs from before; while another "
         "private endpoint of the same storage account is created or deleted, the operation fails in the poll",
     }
@@ -114,7 +118,7 @@ class PrivateEndpoints(NetworkResource):
             self.store.save(endpoint)
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
-        properties = {"customDnsConfigs": [], "ipConfigurations": []} | super().properties(request, existing)
+        properties = {"ipConfigurations": []} | super().properties(request, existing)
         for kind in _CONNECTIONS:
             for connection in properties.get(kind) or []:
                 connection["id"] = f"{request.id.text}/{kind}/{connection.get('name')}"
@@ -126,7 +130,26 @@ class PrivateEndpoints(NetworkResource):
             f"{request.id.parent}/providers/Microsoft.Network/networkInterfaces/{request.id.name}.nic.{new_guid()}"
         )
         properties["networkInterfaces"] = before.get("networkInterfaces") or [{"id": interface}]
+        known = properties.get("customDnsConfigs") or before.get("customDnsConfigs")
+        properties["customDnsConfigs"] = known or self._dns_configs(properties)
         return properties
+
+    def _dns_configs(self, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+        subnet = self.store.get(properties["subnet"]["id"])
+        assert subnet is not None, "check() has found it"
+        names = []
+        for connection in (one for kind in _CONNECTIONS for one in properties.get(kind) or ()):
+            if target := self.store.get(str(_target_of(connection))):
+                names += [
+                    one for group in connection["properties"].get("groupIds") or () for one in names_of(target, group)
+                ]
+        return dns_configs(names, subnet, _taken(self.store, subnet))
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        """Without the names while a zone group writes them (remembered of Azure, not verified)."""
+        if not self.store.children(resource.id, ZONE_GROUPS):
+            return resource.body
+        return resource.body | {"properties": resource.properties | {"customDnsConfigs": []}}
 
 
 class DnsZoneGroups(NetworkResource):
@@ -169,16 +192,29 @@ def _storage_accounts(endpoint: Resource) -> set[str]:
     return {target for target in targets if ResourceId(target).type == "microsoft.storage/storageaccounts"}
 
 
-def addresses_in(store: Store, subnet_id: str) -> Iterator[str]:
-    """Ids of the addresses that private endpoints have in a subnet."""
+def _in_subnet(store: Store, subnet_id: str) -> Iterator[Resource]:
     for endpoint in store.of_type(PRIVATE_ENDPOINTS):
         if str((endpoint.properties.get("subnet") or {}).get("id", "")).lower() == subnet_id.lower():
-            for interface in endpoint.properties.get("networkInterfaces") or ():
-                guid = uuid.uuid5(uuid.NAMESPACE_URL, interface["id"])
-                yield f"{interface['id']}/ipConfigurations/privateEndpointIpConfig.{guid}"
+            yield endpoint
+
+
+def _taken(store: Store, subnet: Resource) -> set[str]:
+    """Addresses of a subnet that its private endpoints have."""
+    configs = (
+        one for endpoint in _in_subnet(store, subnet.id) for one in endpoint.properties["customDnsConfigs"] or ()
+    )
+    return {address for config in configs for address in config.get("ipAddresses") or ()}
+
+
+def addresses_in(store: Store, subnet_id: str) -> Iterator[str]:
+    """Ids of the addresses that private endpoints have in a subnet."""
+    for endpoint in _in_subnet(store, subnet_id):
+        for interface in endpoint.properties.get("networkInterfaces") or ():
+            guid = uuid.uuid5(uuid.NAMESPACE_URL, interface["id"])
+            yield f"{interface['id']}/ipConfigurations/privateEndpointIpConfig.{guid}"
 
 
 BEHAVIOURS: dict[str, type[Behaviour]] = {
     PRIVATE_ENDPOINTS: PrivateEndpoints,
-    f"{PRIVATE_ENDPOINTS}/privateDnsZoneGroups": DnsZoneGroups,
+    ZONE_GROUPS: DnsZoneGroups,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.localazure.arm.conftest import GROUP, LOCATION, PROVIDERS, STORAGE
+from tests.localazure.arm.conftest import GROUP, LOCATION, PROVIDERS, STORAGE, VAULT, WORKSPACE
 
 NETWORKS = f"{PROVIDERS}/Microsoft.Network"
 NETWORK = f"{NETWORKS}/virtualNetworks/vnet1"
@@ -146,3 +146,102 @@ def test_deletions_need_the_account_for_themselves_too(network):
     assert (refused.status, refused.code) == (400, "StorageAccountOperationInProgress")
     assert network.delete(FILE).status == 202
     assert network.get(FILE).status == 404
+
+
+def named(network, path=BLOB):
+    """The names that an endpoint shows, with their addresses."""
+    return {one["fqdn"]: one["ipAddresses"] for one in network.get(path).properties["customDnsConfigs"]}
+
+
+@pytest.mark.proves("privateEndpoints", honours=["properties.customDnsConfigs"])
+def test_an_endpoint_shows_the_names_of_its_target_until_a_zone_group_writes_them(network):
+    network.put(BLOB, endpoint())
+    network.put(FILE, endpoint("file", target=STORAGE.replace("stacc1", "stacc2")))
+    assert named(network) == {"stacc1.blob.core.windows.net": ["10.0.0.4"]}
+    assert named(network, FILE) == {"stacc2.file.core.windows.net": ["10.0.0.5"]}
+    zone = f"{NETWORKS}/privateDnsZones/privatelink.blob.core.windows.net"
+    network.put(zone, {"location": "global"})
+    entry = {"name": "blob", "properties": {"privateDnsZoneId": zone}}
+    network.put(f"{BLOB}/privateDnsZoneGroups/default", {"properties": {"privateDnsZoneConfigs": [entry]}})
+    assert named(network) == {}
+    network.delete(f"{BLOB}/privateDnsZoneGroups/default")
+    network.put(BLOB, endpoint() | {"tags": {"a": "b"}})
+    assert named(network) == {"stacc1.blob.core.windows.net": ["10.0.0.4"]}
+    network.delete(BLOB)
+    network.put(BLOB, endpoint())
+    assert named(network) == {"stacc1.blob.core.windows.net": ["10.0.0.4"]}, "the address was free again"
+
+
+def test_a_workspace_has_three_addresses_and_a_registry_two(arm):
+    arm.make_platform()
+    arm.make_workspace()
+    arm.put(NETWORK, {"location": LOCATION, "properties": SPACE})
+    arm.put(SUBNET, {"properties": {"addressPrefix": "10.0.0.0/28"}})
+    shown = arm.get(WORKSPACE)
+    guid, region = shown.properties["workspaceId"], shown.body["location"]
+    for name, target, group in (
+        ("workspace", WORKSPACE, "amlworkspace"),
+        ("vault", VAULT, "vault"),
+        ("registry", shown.properties["containerRegistry"], "registry"),
+    ):
+        path = f"{NETWORKS}/privateEndpoints/{name}"
+        body = endpoint(group, target=target)
+        assert arm.put(path, body).status == 201
+    assert named(arm, f"{NETWORKS}/privateEndpoints/workspace") == {
+        f"{guid}.workspace.{region}.api.azureml.ms": ["10.0.0.4"],
+        f"{guid}.workspace.{region}.cert.api.azureml.ms": ["10.0.0.4"],
+        f"ml-{shown.body['name']}-{region}-{guid}.{region}.notebooks.azure.net": ["10.0.0.5"],
+        f"*.{region}.inference.ml.azure.com": ["10.0.0.6"],
+    }
+    assert list(named(arm, f"{NETWORKS}/privateEndpoints/vault").values()) == [["10.0.0.7"]]
+    data, login = named(arm, f"{NETWORKS}/privateEndpoints/registry")
+    assert data == login.replace(".", f".{region}.data.", 1)
+
+
+@pytest.mark.proves("privateEndpoints", refuses=["properties.subnet"])
+def test_a_subnet_gives_out_all_its_addresses_but_five(network):
+    tiny = f"{NETWORK}/subnets/tiny"
+    network.put(tiny, {"properties": {"addressPrefix": "10.0.2.0/29"}})
+    paths = [f"{NETWORKS}/privateEndpoints/{name}" for name in ("blob", "queue", "table", "file")]
+    answers = []
+    for path in paths:
+        answers.append(network.put(path, endpoint(path.rsplit("/", 1)[1], subnet=tiny)))
+    assert [answer.status for answer in answers] == [201, 201, 201, 400]
+    assert answers[-1].code == "SubnetIsFull"
+
+
+@pytest.mark.proves(
+    "Network/virtualNetworks", refuses=["properties.addressSpace.addressPrefixes", "properties.subnets"]
+)
+@pytest.mark.proves("virtualNetworks/subnets", refuses=["properties.addressPrefix", "properties.addressPrefixes"])
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ("10.0.0.0/33", "InvalidAddressPrefixFormat"),
+        ("hub", "InvalidAddressPrefixFormat"),
+        ("10.0.0.1/24", "InvalidCIDRNotation"),
+    ],
+)
+def test_what_is_no_range_is_refused(network, given, code):
+    inside = SPACE | {"subnets": [{"name": "s", "properties": {"addressPrefix": given}}]}
+    for path, sent in (
+        (f"{NETWORKS}/virtualNetworks/vnet2", {"addressSpace": {"addressPrefixes": [given]}}),
+        (f"{NETWORKS}/virtualNetworks/vnet2", inside),
+        (f"{NETWORK}/subnets/another", {"addressPrefix": given}),
+        (f"{NETWORK}/subnets/another", {"addressPrefixes": [given]}),
+    ):
+        refused = network.put(path, {"location": LOCATION, "properties": sent})
+        assert (refused.status, refused.code) == (400, code)
+
+
+@pytest.mark.proves("publicIPAddresses", honours=["properties.publicIPAllocationMethod"])
+def test_every_public_address_is_another_one_and_stays(network):
+    static = {"location": LOCATION, "properties": {"publicIPAllocationMethod": "Static"}}
+    paths = [f"{NETWORKS}/publicIPAddresses/pip{number}" for number in range(3)]
+    for path in paths:
+        network.put(path, static)
+    network.put(paths[0], static | {"tags": {"a": "b"}})
+    assert [network.get(path).properties["ipAddress"] for path in paths] == [f"203.0.113.{n}" for n in (1, 2, 3)]
+    network.delete(paths[1])
+    network.put(f"{NETWORKS}/publicIPAddresses/pip3", static)
+    assert network.get(f"{NETWORKS}/publicIPAddresses/pip3").properties["ipAddress"] == "203.0.113.2"
