@@ -15,6 +15,7 @@ from problem import Problem
 
 __all__ = [
     "ADDRESS_SPACE",
+    "ENDPOINT_PREFIX",
     "FIRST_PLAN",
     "ISOLATION",
     "LAYOUT",
@@ -31,7 +32,11 @@ MODES = {Isolation.INTERNET: "AllowInternetOutbound", Isolation.APPROVED: "Allow
 ADDRESS_SPACE = "sluice:address-space"
 ISOLATION = "sluice:isolation"
 LAYOUT = "sluice:network-layout"
-"""Tags of the stack's identity. The last one is missing in stacks of earlier versions."""
+ENDPOINT_PREFIX = "sluice:endpoint-prefix"
+"""Tags of the stack's identity. The last two are missing in stacks of earlier versions."""
+SMALLEST_ENDPOINT_SUBNET = 28
+"""Private endpoints take 8 addresses (3 workspace, 2 registry, 1 each vault, blob and file: documented), and 2 more in
+the first layout; Azure keeps 5 addresses of every subnet."""
 TODAY = "2"
 """The layout of a new stack: subnets have no way out of their own, and storage has only the endpoints that are used."""
 
@@ -90,7 +95,7 @@ def plan_network(settings: NetworkSettings, before: Mapping[str, str] | None) ->
     quarters = _quarters(space)
     return NetworkPlan(
         address_space=space,
-        endpoint_prefix=settings.endpoint_prefix or quarters[0],
+        endpoint_prefix=settings.endpoint_prefix or known.get(ENDPOINT_PREFIX) or quarters[0],
         runner_prefix=settings.runner_prefix or quarters[1],
         isolation=settings.isolation or kept or Isolation.APPROVED,
         layout=layout,
@@ -122,7 +127,7 @@ def network_problems(plan: NetworkPlan, zones: frozenset[str], *, stack: str) ->
 
 
 def _quarters(space: str) -> tuple[str, str]:
-    if not space or IPv4Network(space).prefixlen > 27:
+    if not space or IPv4Network(space).prefixlen > SMALLEST_ENDPOINT_SUBNET - 2:
         return "", ""
     first, second, *_ = IPv4Network(space).subnets(prefixlen_diff=2)
     return str(first), str(second)
@@ -130,44 +135,60 @@ def _quarters(space: str) -> tuple[str, str]:
 
 def _range_problems(plan: NetworkPlan, file: str) -> Iterator[Problem]:
     space = IPv4Network(plan.address_space)
+    if space.prefixlen >= SMALLEST_ENDPOINT_SUBNET:
+        yield Problem(
+            "sluice:network.address_space",
+            f"must be a /{SMALLEST_ENDPOINT_SUBNET - 1} or larger, got {space}: the private endpoints alone take a "
+            f"/{SMALLEST_ENDPOINT_SUBNET}",
+            f"Set a larger range in {file}; one of /{SMALLEST_ENDPOINT_SUBNET - 2} or larger needs neither "
+            "endpoint_prefix nor runner_prefix.",
+        )
+        return
     prefixes = {"endpoint_prefix": plan.endpoint_prefix, "runner_prefix": plan.runner_prefix}
+    half = next(space.subnets())
     for name, prefix in prefixes.items():
         if not prefix:
             yield Problem(
                 f"sluice:network.{name}",
-                f"is needed: the address space {space} is too small to be divided into quarters",
-                f"Set it in {file}, or take a larger address_space.",
+                f"must be set, because a quarter of the address space {space} is too small for the private endpoints",
+                f"Set it in {file} to a half of the address space, such as {half}, or set a larger address_space.",
             )
         elif not IPv4Network(prefix).subnet_of(space):
             yield Problem(
                 f"sluice:network.{name}",
                 f"must lie in the address space {space}, got {prefix}",
-                f"Fix it in {file}.",
+                f"Set it in {file} to a part of the address space, such as {half}.",
+            )
+        elif name == "endpoint_prefix" and IPv4Network(prefix).prefixlen > SMALLEST_ENDPOINT_SUBNET:
+            yield Problem(
+                f"sluice:network.{name}",
+                f"must be a /{SMALLEST_ENDPOINT_SUBNET} or larger, got {prefix}: the private endpoints need more "
+                "addresses than it has",
+                f"Set a larger range in {file}.",
             )
     if all(prefixes.values()) and IPv4Network(plan.endpoint_prefix).overlaps(IPv4Network(plan.runner_prefix)):
         yield Problem(
             "sluice:network.runner_prefix",
             f"must not overlap endpoint_prefix, got {plan.runner_prefix} and {plan.endpoint_prefix}",
-            f"Fix one of them in {file}.",
+            f"Set one of them to another part of {space} in {file}.",
         )
 
 
 def _rule_problems(plan: NetworkPlan, file: str) -> Iterator[Problem]:
     if plan.isolation is Isolation.APPROVED:
         return
+    fix = f"Remove it from {file}, or set isolation: approved there, which only a new stack can do."
     for name, rule in plan.outbound.items():
         if rule.resource is None:
             kind = "fqdn" if rule.fqdn is not None else "service_tag"
             yield Problem(
                 f"sluice:network.outbound.{name}",
                 f"must not have {kind} with isolation: internet, where deployments may reach every host",
-                f"Remove it from {file}. A stack that was created so cannot change its isolation.",
+                fix,
             )
     if plan.firewall_sku is not None:
         yield Problem(
-            "sluice:network.firewall_sku",
-            "needs isolation: approved: with isolation: internet there is no firewall",
-            f"Remove it from {file}.",
+            "sluice:network.firewall_sku", "needs isolation: approved: isolation: internet has no firewall", fix
         )
 
 
@@ -178,7 +199,7 @@ def _zone_problems(plan: NetworkPlan, zones: frozenset[str], file: str) -> Itera
         yield Problem(
             "sluice:network.dns",
             f"must have all zones that private endpoints need, and {zone} is missing",
-            f"Add it in {file}.",
+            f"Add the line `{zone}: ARM_ID` to sluice:network.dns in {file}, or write dns: own.",
         )
     for zone in sorted(plan.zone_ids.keys() - zones):
         yield Problem(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from network_config import Network
-from network_plan import ADDRESS_SPACE, ISOLATION, LAYOUT, MODES, NetworkPlan
+from network_plan import ADDRESS_SPACE, ENDPOINT_PREFIX, ISOLATION, LAYOUT, MODES, NetworkPlan
 from problem import Problem
 from stack_config import Redundancy, Settings
 
@@ -63,6 +63,12 @@ _FIXED = (
         ADDRESS_SPACE,
         "the address space of the virtual network",
         "its subnets are in use by private endpoints",
+        follows_network=True,
+    ),
+    _Fixed(
+        ENDPOINT_PREFIX,
+        "sluice:network.endpoint_prefix",
+        "private endpoints have addresses in it",
         follows_network=True,
     ),
     _Fixed(
@@ -140,7 +146,7 @@ def facts(network: NetworkPlan, redundancy: Redundancy) -> dict[str, str]:
         ISOLATION: MODES[network.isolation],
         "sluice:vault-retention": str(PROTECTED_RETENTION_DAYS),
         ADDRESS_SPACE: network.address_space,
-        **({} if network.is_first_layout else {LAYOUT: network.layout}),
+        **({} if network.is_first_layout else {LAYOUT: network.layout, ENDPOINT_PREFIX: network.endpoint_prefix}),
     }
 
 

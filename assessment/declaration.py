@@ -90,8 +90,9 @@ class StackDeclaration:
     """Where everything goes, and under which names and tags."""
     network: NetworkPlan
     """Who reaches the platform, and the layout of a private stack's network."""
-    service_rules: frozenset[str]
-    """Names of the outbound rules that Azure ML has added to the managed network of the workspace."""
+    undeclared_rules: frozenset[str]
+    """Names of the outbound rules that the managed network has and the stack file does not: Azure ML's own, and those
+    of earlier updates."""
     record_tags: Mapping[str, str]
     """Tags of the stack's identity that say what this update declares."""
     group_tags: Mapping[str, str]

@@ -2,30 +2,29 @@
 
 All problems are raised as one `DeclarationError` before any resource is declared, so that a refusal changes nothing,
 even with `--skip-preview`. The checks of the whole stack are in `stack_problems.py`, those of an endpoint in
-`endpoint.py`, and the rules for weights in `change_rules.py`.
+`endpoint.py`, those of its network in `network.py`, and the rules for weights in `change_rules.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pulumi
 
 from assessment.declaration import StackDeclaration
 from assessment.endpoint import EndpointDraft, check_without_files
-from assessment.live import LiveStack, read_caller, read_stack
+from assessment.live import read_caller, read_stack
+from assessment.network import declared_network, network_refusals, undeclared_rule_warnings, undeclared_rules
 from assessment.placement import Placement
 from assessment.problems import Refusal, collect, refusals_of
 from assessment.stack_problems import branch_problem, endpoint_names, former_names, meeting_problem, stack_problems
 from assessment.stack_warnings import stack_warnings
 from models.loader import load_models
 from models.spec import Model, with_variables
-from network_plan import network_problems, plan_network
-from platform_record import NETWORK, PlatformRecord
-from private_zones import zone_names
+from platform_record import PlatformRecord
 from stack_config import Settings
 from transitions import validate_removal
 
@@ -61,10 +60,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
     if taken := meeting_problem(settings, names, live):
         raise DeclarationError([taken], stack=settings.stack)
-    network = plan_network(settings.network, _facts_before(settings, live))
-    if not _network_changes(settings, live):  # that is refused, and the rest of the section may not be written yet
-        zones = zone_names(settings.cloud, network.storage_groups)
-        problems += network_problems(network, zones, stack=settings.stack)
+    network = declared_network(settings, live)
+    problems += network_refusals(settings, live, network, caller.subscription_id)
     record = PlatformRecord.of(settings, network, declared_names)
     problems += stack_problems(settings, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
@@ -80,7 +77,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     endpoints = [endpoint for draft in drafts if (endpoint := draft.declare(problems))]
     if problems:
         raise DeclarationError(problems, stack=settings.stack)
-    for line in stack_warnings(settings, models, today):
+    warnings = stack_warnings(settings, models, today), undeclared_rule_warnings(settings, live, network, names)
+    for line in chain(*warnings):
         pulumi.log.warn(line)
     placement = Placement(
         names=names,
@@ -91,29 +89,13 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     return StackDeclaration(
         placement=placement,
         network=network,
-        service_rules=frozenset(name for name in live.outbound_rules if name not in network.outbound),
+        undeclared_rules=undeclared_rules(live, network),
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,
         role_delay_seconds=0 if live.workspace_exists else settings.limits.role_delay_seconds,
         protect=settings.protect or any(endpoint.protect for endpoint in endpoints),
         endpoints=tuple(endpoints),
     )
-
-
-def _network_changes(settings: Settings, live: LiveStack) -> bool:
-    """Whether a stack that exists is to become public or private without another generation."""
-    record = live.record
-    if record is None or record.generation not in (None, settings.generation):
-        return False
-    return record.facts.get(NETWORK, settings.network.mode.value) != settings.network.mode.value
-
-
-def _facts_before(settings: Settings, live: LiveStack) -> Mapping[str, str] | None:
-    """What the stack that exists was created with; None for a new one and for one that gets another generation."""
-    record = live.record
-    if record is None or record.generation not in (None, settings.generation):
-        return None
-    return record.facts if record.facts.get(NETWORK) == settings.network.mode.value else None
 
 
 def _load(settings: Settings, models_folder: Path, problems: list[Refusal]) -> dict[str, Model]:

@@ -43,8 +43,8 @@ class PlatformArgs:
     """*Required.* Who reaches the platform, and the layout of a private stack's network."""
     cloud: str = PUBLIC
     """*Optional.* Which Azure it is, as azure-native calls it; the public one by default."""
-    service_rules: Collection[str] = ()
-    """*Optional.* Names of the outbound rules that Azure ML has added to the managed network; none by default."""
+    undeclared_rules: Collection[str] = ()
+    """*Optional.* Names of the outbound rules that the managed network has and `network` does not; none by default."""
     protect: bool = True
     """*Optional.* Protect group, stack identity and workspace against deletion; it does by default."""
     storage_redundancy: Redundancy = Redundancy.LRS
@@ -116,7 +116,7 @@ class Platform(pulumi.ComponentResource):
                 placement=placement,
                 associated=associated,
                 network=args.network,
-                service_rules=args.service_rules,
+                undeclared_rules=args.undeclared_rules,
                 protect=args.protect,
                 role_delay_seconds=args.role_delay_seconds,
             ),

@@ -31,8 +31,8 @@ class WorkspaceArgs:
     network: NetworkPlan
     """*Required.* Whether it has a public address, and what its deployments may reach. Without a public address, a
     managed network is provisioned with it."""
-    service_rules: Collection[str] = ()
-    """*Optional.* Names of the outbound rules that Azure ML has added to the managed network; none by default."""
+    undeclared_rules: Collection[str] = ()
+    """*Optional.* Names of the outbound rules that the managed network has and `network` does not; none by default."""
     protect: bool = True
     """*Optional.* The engine refuses to delete or replace it; it does by default."""
     role_delay_seconds: float = 0
@@ -144,12 +144,12 @@ def _outbound_rule(
 
 
 def _written_by_azure(args: WorkspaceArgs) -> list[str]:
-    """What Azure ML writes into the workspace; after a refresh the engine would want to remove it."""
+    """What Azure keeps in the workspace undeclared; after a refresh the engine would want to remove it."""
     if args.network.is_public:
         return ["managedNetwork"]
     if not args.network.outbound:
         return ["managedNetwork.status", "managedNetwork.outboundRules"]
-    rules = [f'managedNetwork.outboundRules["{name}"]' for name in sorted(args.service_rules)]
+    rules = [f'managedNetwork.outboundRules["{name}"]' for name in sorted(args.undeclared_rules)]
     states = [f'managedNetwork.outboundRules["{name}"].status' for name in args.network.outbound]
     return ["managedNetwork.status", *rules, *states]
 

@@ -66,7 +66,7 @@ def test_a_stack_that_exists_keeps_its_layout() -> None:
     assert private(before) == private(address_space=SPACE)
 
 
-@given(st.integers(8, 27), st.integers(0, 2**32 - 1))
+@given(st.integers(8, 26), st.integers(0, 2**32 - 1))
 def test_the_quarters_lie_in_the_space_and_apart(length: int, address: int) -> None:
     space = IPv4Network((address >> (32 - length) << (32 - length), length))
     plan = private(address_space=str(space))
@@ -85,9 +85,22 @@ def test_ranges_outside_the_space_or_over_each_other_are_refused_together() -> N
     assert overlap.startswith("sluice:network.runner_prefix must not overlap endpoint_prefix")
 
 
-def test_a_space_that_is_too_small_for_quarters_needs_both_prefixes() -> None:
-    assert len(wrong(private(address_space="10.1.0.0/28"))) == 2
-    assert wrong(private(address_space="10.1.0.0/28", endpoint_prefix="10.1.0.0/29", runner_prefix="10.1.0.8/29")) == []
+def test_a_space_whose_quarters_are_too_small_needs_both_prefixes() -> None:
+    endpoint, runner = wrong(private(address_space="10.1.0.0/27"))
+    assert endpoint.startswith(
+        "sluice:network.endpoint_prefix must be set, because a quarter of the address space 10.1"
+    )
+    assert "such as 10.1.0.0/28" in runner
+    assert (
+        wrong(private(address_space="10.1.0.0/27", endpoint_prefix="10.1.0.0/28", runner_prefix="10.1.0.16/28")) == []
+    )
+
+
+def test_a_space_or_a_subnet_without_room_for_the_private_endpoints_is_refused() -> None:
+    (space,) = wrong(private(address_space="10.1.0.0/28", endpoint_prefix="10.1.0.0/29", runner_prefix="10.1.0.8/29"))
+    assert space.startswith("sluice:network.address_space must be a /27 or larger, got 10.1.0.0/28")
+    (subnet,) = wrong(private(address_space=SPACE, endpoint_prefix="10.1.0.0/29"))
+    assert subnet.startswith("sluice:network.endpoint_prefix must be a /28 or larger, got 10.1.0.0/29")
 
 
 def test_rules_for_hosts_and_service_tags_need_a_network_that_approves() -> None:

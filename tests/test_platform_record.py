@@ -46,6 +46,7 @@ def test_a_private_stack_lists_all_that_cannot_change_under_it():
         "sluice:network-layout": "2",
         "sluice:vault-retention": "90",
         "sluice:address-space": "10.1.0.0/22",
+        "sluice:endpoint-prefix": "10.1.0.0/24",
         "sluice:endpoints-1": "fraud-a,fraud-b",
     }
 
