@@ -248,6 +248,11 @@ def _dashed(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
+def short_hash(text: str) -> str:
+    """Six hex digits that tell long texts apart in the logical names of resources."""
+    return _hash(text, 6)
+
+
 def _hash(text: str, digits: int) -> str:
     return sha256(text.encode()).hexdigest()[:digits]
 

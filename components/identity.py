@@ -1,8 +1,8 @@
 """A user-assigned managed identity together with everything it may do.
 
 User-assigned, because its rights must exist before what uses it: a managed network is provisioned, and an endpoint
-reads its model, while they are being created. Azure grants nothing to such an identity by itself. The
-component that uses an identity decides its roles: for an endpoint that is `online_endpoint.py`.
+reads its model, while they are being created. Azure grants nothing to such an identity by itself. Which
+roles an identity gets is a row of `roles.py`.
 """
 
 from __future__ import annotations
@@ -14,24 +14,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
-from components.placement import GroupPlacement, Scope
-from components.role_assignment import Role, assignment_name
+from components.placement import GroupPlacement
+from components.role_assignment import Grant, assign
 
-__all__ = ["Grant", "Identity", "IdentityArgs"]
+__all__ = ["Identity", "IdentityArgs"]
 
 pause = asyncio.sleep
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grant:
-    """One right of an identity."""
-
-    suffix: str
-    """*Required.* Ends the logical name of the assignment; unique per parent, stable for life."""
-    role: Role
-    """*Required.* What it may do."""
-    scope: Scope
-    """*Required.* On what it may do it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,25 +68,14 @@ class Identity(pulumi.ComponentResource):
 
         What depends on the identity waits only for the grants that it was made with.
         """
-        names = self._args.placement.names
-        return authorization.RoleAssignment(
-            f"{prefix}-{grant.suffix}",
-            role_assignment_name=assignment_name(
-                names, role=grant.role, identity_name=self._args.identity_name, scope_name=grant.scope.name
-            ),
+        return assign(
+            grant,
+            names=self._args.placement.names,
+            prefix=prefix,
+            holder_name=self._args.identity_name,
             principal_id=self.principal_id,
-            # Without the type Azure looks the principal up in Entra, where a new identity may not have arrived yet.
             principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-            role_definition_id=(
-                f"/subscriptions/{names.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{grant.role}"
-            ),
-            scope=grant.scope.id,
-            opts=pulumi.ResourceOptions(
-                parent=parent,
-                delete_before_replace=True,
-                # Azure refuses another principal under the same name (a recreated identity has another principal id).
-                replace_on_changes=["principalId"],
-            ),
+            parent=parent,
         )
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from components.identity import Grant, Identity, IdentityArgs
+from components.identity import Identity, IdentityArgs
 from components.placement import AssociatedResources, WorkspacePlacement
-from components.role_assignment import Role
+from components.role_assignment import grants
+from roles import Holder, Place
 
 __all__ = ["ImageBuildCluster", "ImageBuildClusterArgs"]
 
@@ -44,18 +45,10 @@ class ImageBuildCluster(pulumi.ComponentResource):
             IdentityArgs(
                 placement=args.placement,
                 identity_name=names.compute_identity,
-                grants=[
-                    Grant(
-                        suffix="push-images",
-                        role=Role.ACR_PUSH,
-                        scope=args.associated.registry,
-                    ),
-                    Grant(
-                        suffix="write-blobs",
-                        role=Role.STORAGE_BLOB_DATA_CONTRIBUTOR,
-                        scope=args.associated.storage,
-                    ),
-                ],
+                grants=grants(
+                    Holder.COMPUTE,
+                    {Place.REGISTRY: args.associated.registry, Place.STORAGE: args.associated.storage},
+                ),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

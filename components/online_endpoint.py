@@ -15,13 +15,14 @@ from pulumi_azure_native import monitor
 
 from assessment.declaration import DeploymentDeclaration, EndpointDeclaration
 from components.azure_written_properties import WRITTEN_BY_AZURE
-from components.identity import Grant, Identity, IdentityArgs
+from components.identity import Identity, IdentityArgs
 from components.online_deployment import OnlineDeployment, OnlineDeploymentArgs
 from components.placement import EndpointHost, Scope
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
-from components.role_assignment import Role
+from components.role_assignment import Grant, grants
 from components.settlement import Settlement, settle
 from components.stack_outputs import DeploymentOutputs, EndpointOutputs
+from roles import Holder, Place
 
 __all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
 
@@ -145,37 +146,22 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 placement=args.host.placement,
                 identity_name=names.endpoint_identity(args.declaration.key),
                 role_delay_seconds=args.declaration.role_delay_seconds,
-                grants=[
-                    Grant(
-                        suffix="pull-images",
-                        role=Role.ACR_PULL,
-                        scope=args.host.associated.registry,
-                    ),
-                    Grant(
-                        suffix="read-models",
-                        role=Role.STORAGE_BLOB_DATA_READER,
-                        scope=args.host.associated.storage,
-                    ),
-                    # Azure assigns it to system-assigned identities by itself, and to no others.
-                    Grant(
-                        suffix="write-metrics",
-                        role=Role.AZUREML_METRICS_WRITER,
-                        scope=args.host.workspace,
-                    ),
-                    *(
-                        Grant(
-                            suffix=f"use-registry-{registry}",
-                            role=Role.AZUREML_REGISTRY_USER,
-                            scope=Scope.given(registry_id),
-                        )
-                        for registry, registry_id in sorted(args.declaration.registries.items())
-                    ),
-                ],
+                grants=self._grants(),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         user_assigned = ml.ManagedServiceIdentityType.USER_ASSIGNED
         return ml.ManagedServiceIdentityArgs(type=user_assigned, user_assigned_identities=[identity.id]), [identity]
+
+    def _grants(self) -> list[Grant]:
+        host = self._args.host
+        places = {
+            Place.REGISTRY: host.associated.registry,
+            Place.STORAGE: host.associated.storage,
+            Place.WORKSPACE: host.workspace,
+        }
+        registries = {name: Scope.given(one) for name, one in sorted(self._args.declaration.registries.items())}
+        return grants(Holder.ENDPOINT, places, several={Place.ML_REGISTRIES: registries})
 
     def _deployment(
         self,

@@ -13,18 +13,18 @@ import pulumi
 from pulumi_azure_native import network
 
 from arm_id import ArmId
-from components.identity import Grant, Identity
+from components.identity import Identity
 from components.placement import AssociatedResources, GroupPlacement, Scope
 from components.private_network import PrivateNetwork, PrivateNetworkArgs
-from components.role_assignment import Role
+from components.role_assignment import grants
 from components.stack_outputs import NetworkOutputs
 from network_plan import NetworkPlan
 from private_zones import GROUP_IDS, zones_of
+from roles import Holder, Place, When
 
 __all__ = ["PrivateAccess", "PrivateAccessArgs"]
 
-READ_BY_WORKSPACE = ("blob", "file")
-"""The workspace looks these private endpoints up when the account has no public address."""
+READ_BY_WORKSPACE = {"blob": Place.BLOB_ENDPOINT, "file": Place.FILE_ENDPOINT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +74,10 @@ class PrivateAccess(pulumi.ComponentResource):
         self._private_endpoint("registry", args.associated.registry.id, "registry")
         for group_id in groups:
             endpoint = self._private_endpoint(f"storage-{group_id}", args.associated.storage.id, group_id)
-            if group_id in READ_BY_WORKSPACE:
-                reader = Grant(
-                    suffix=f"storage-{group_id}-reader",
-                    role=Role.READER,
-                    scope=Scope(id=endpoint.id, name=names.private_endpoint(f"storage-{group_id}")),
-                )
-                args.workspace_identity.grant(reader, prefix=name, parent=self)
+            if place := READ_BY_WORKSPACE.get(group_id):
+                scope = Scope(id=endpoint.id, name=names.private_endpoint(f"storage-{group_id}"))
+                for grant in grants(Holder.WORKSPACE, {place: scope}, When.PRIVATE):
+                    args.workspace_identity.grant(grant, prefix=name, parent=self)
         self.outputs = {
             "id": self._network.id,
             "subnets": self._network.subnet_ids,

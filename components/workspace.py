@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from components.identity import Grant, Identity, IdentityArgs
+from arm_id import ArmId, group_id_of
+from components.identity import Identity, IdentityArgs
 from components.placement import AssociatedResources, GroupPlacement, Scope
-from components.role_assignment import Role
+from components.role_assignment import Grant, grants
+from naming import short_hash
 from network_config import OutboundRule
 from network_plan import MODES, NetworkPlan
+from roles import Holder, Place, When
 
 __all__ = ["Workspace", "WorkspaceArgs"]
 
@@ -102,8 +105,8 @@ class Workspace(pulumi.ComponentResource):
             ),
         )
         self.scope = Scope(id=workspace.id, name=names.workspace)
-        contributor = Grant(suffix="contributor", role=Role.CONTRIBUTOR, scope=self.scope)
-        self.identity.grant(contributor, prefix=name, parent=self)
+        for grant in grants(Holder.WORKSPACE, {Place.WORKSPACE: self.scope}):
+            self.identity.grant(grant, prefix=name, parent=self)
         self.id = workspace.id
         self.workspace_name = workspace.name
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
@@ -164,19 +167,26 @@ def _as_shown(resource_id: pulumi.Input[str]) -> pulumi.Output[str]:
 
 
 def _grants(args: WorkspaceArgs) -> list[Grant]:
-    """What Microsoft lists for a user-assigned workspace identity, on each resource rather than on the group."""
-    names, associated = args.placement.names, args.associated
-    rights = [
-        ("storage-contributor", Role.CONTRIBUTOR, associated.storage),
-        ("storage-blob-data", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, associated.storage),
-        ("storage-file-data", Role.STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR, associated.storage),
-        ("vault-contributor", Role.CONTRIBUTOR, associated.vault),
-        ("vault-administrator", Role.KEY_VAULT_ADMINISTRATOR, associated.vault),
-        ("registry-contributor", Role.CONTRIBUTOR, associated.registry),
-        ("insights-contributor", Role.CONTRIBUTOR, associated.insights),
-    ]
-    if not args.network.is_public:
-        # On the group, because one of the connections to approve leads to the workspace, which does not exist yet.
-        group = Scope(id=args.placement.resource_group_id, name=names.resource_group)
-        rights.append(("connection-approver", Role.NETWORK_CONNECTION_APPROVER, group))
-    return [Grant(suffix=suffix, role=role, scope=scope) for suffix, role, scope in rights]
+    """What must be in effect before the workspace exists."""
+    associated = args.associated
+    places = {
+        Place.STORAGE: associated.storage,
+        Place.VAULT: associated.vault,
+        Place.REGISTRY: associated.registry,
+        Place.INSIGHTS: associated.insights,
+        Place.GROUP: Scope(id=args.placement.resource_group_id, name=args.placement.names.resource_group),
+    }
+    if args.network.is_public:
+        return grants(Holder.WORKSPACE, places)
+    return grants(Holder.WORKSPACE, places, When.PRIVATE, several={Place.RULE_TARGETS: _rule_targets(args)})
+
+
+def _rule_targets(args: WorkspaceArgs) -> dict[str, Scope]:
+    """The resources of outbound rules that the right on the stack's own group does not cover; each of them once."""
+    own = args.placement.names.resource_group_id.lower()
+    targets = {rule.resource.lower(): rule.resource for rule in args.network.outbound.values() if rule.resource}
+    return {
+        f"{ArmId.parse(key).name}-{short_hash(key)}": Scope(id=target, name=key)
+        for key, target in sorted(targets.items())
+        if (group_id_of(key) or "").lower() != own
+    }

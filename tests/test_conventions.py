@@ -30,6 +30,7 @@ PURE = (
     "command_errors",
     "processes",
     "ownership",
+    "roles",
     "teardown.inventory",
     "skus",
     "transitions",

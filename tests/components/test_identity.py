@@ -11,9 +11,10 @@ from pulumi_azure_native import resources
 
 from assessment.placement import Placement
 from components import identity as identity_module
-from components.identity import Grant, Identity, IdentityArgs
+from components.identity import Identity, IdentityArgs
 from components.placement import Scope
-from components.role_assignment import Role
+from components.role_assignment import Grant
+from roles import Role
 from tests.components.conftest import in_group
 from tests.components.engine import SUBSCRIPTION_ID, Deployment, FakeAzure, deploy
 

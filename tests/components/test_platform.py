@@ -13,8 +13,9 @@ from components.key_vault import KeyVaultArgs
 from components.online_endpoint import OnlineEndpointArgs
 from components.platform import SUBSCRIPTION_TAG, Platform, PlatformArgs
 from components.storage import StorageArgs
-from network_config import Network, NetworkSettings
+from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
+from roles import Role
 from stack_config import Redundancy
 from tests.components.conftest import placement_of
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, Deployment, FakeAzure, deploy
@@ -376,3 +377,33 @@ def test_the_stack_file_chooses_the_redundancy_of_storage(
 def test_what_has_no_location_of_its_own_is_in_the_stacks_region(private: Deployment) -> None:
     locations = {one.inputs["location"] for one in private.registrations if "location" in one.inputs}
     assert locations == {"westeurope", "global"}
+
+
+ELSEWHERE = "/subscriptions/00000000-0000-4000-8000-00000000abcd/resourceGroups/data/providers"
+SHARED = f"{ELSEWHERE}/Microsoft.Storage/storageAccounts/shared"
+OWN = f"{ELSEWHERE.replace('/data/', '/RG-payments-dev/')}/Microsoft.Storage/storageAccounts/own"
+
+
+def test_the_workspace_approves_connections_to_each_resource_of_a_rule_in_another_group_once(
+    azure: FakeAzure, placement: Placement
+) -> None:
+    rules = {
+        "blobs": OutboundRule(resource=SHARED, subresource="blob"),
+        "files": OutboundRule(resource=SHARED.replace("/Microsoft.", "/microsoft."), subresource="file"),
+        "ours": OutboundRule(resource=OWN, subresource="blob"),
+        "pypi": OutboundRule(fqdn="pypi.org"),
+    }
+    network = plan_network(
+        NetworkSettings(
+            mode=Network.PRIVATE, address_space="10.1.0.0/22", outbound=rules, isolation=Isolation.APPROVED
+        ),
+        None,
+    )
+    deployment = platform(azure, placement, public=False, network=network)
+    approver = f"roleDefinitions/{Role.NETWORK_CONNECTION_APPROVER}"
+    grants = [one for one in deployment.of_type("RoleAssignment") if one.inputs["roleDefinitionId"].endswith(approver)]
+    assert sorted(one.inputs["scope"].lower() for one in grants) == sorted(
+        [SHARED.lower(), deployment.one("ResourceGroup").id.lower()]
+    )
+    needed = deployment.one("Workspace", "platform-ml-workspace").depends_on
+    assert {one.urn for one in grants} <= needed, "the network is made with the workspace, and needs the right then"

@@ -1,0 +1,160 @@
+"""Who may do what where: every role that stack and bootstrap assign, in one table, and the names of assignments.
+
+Pure. The components look their grants up here, `docs/roles.md` shows the table, and `bootstrap/` restricts the pipeline
+to it: the deploying identity may assign the roles of the rows that `GRANTED_BY_STACK` holds, and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import NAMESPACE_URL, uuid5
+
+__all__ = [
+    "GRANTED_BY_STACK",
+    "RIGHTS",
+    "Holder",
+    "Place",
+    "Right",
+    "Role",
+    "When",
+    "assignment_name",
+    "definition_id",
+    "rights_of",
+]
+
+
+class Role(StrEnum):
+    """Built-in Azure roles by their GUID, which is the same in every tenant."""
+
+    READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+    ACR_PUSH = "8311e382-0749-4cb8-b61a-304f252e45ec"
+    ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
+    STORAGE_BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+    STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+    STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR = "69566ab7-960f-475b-8e7c-b3118f30c6bd"
+    STORAGE_QUEUE_DATA_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
+    STORAGE_TABLE_DATA_CONTRIBUTOR = "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
+    KEY_VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
+    KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+    AZUREML_REGISTRY_USER = "1823dd4f-9b8c-4ab6-ab4e-7397a3684615"
+    AZUREML_METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
+    AZUREML_DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
+    AZUREML_COMPUTE_OPERATOR = "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815"
+    CONNECTION_SECRETS_READER = "ea01e6af-a1c1-4350-9563-ad00f8c72ec5"
+    """Azure Machine Learning Workspace Connection Secrets Reader."""
+    NETWORK_CONNECTION_APPROVER = "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
+    """Azure AI Enterprise Network Connection Approver."""
+
+
+class Holder(StrEnum):
+    """Whose rights they are; the value is the name in Azure, or the key of the stack file."""
+
+    WORKSPACE = "id-<base>-workspace"
+    ENDPOINT = "id-<base>-<key>"
+    COMPUTE = "id-<base>-compute"
+    SCIENTISTS = "access.scientists"
+    OPERATORS = "access.operators"
+    READERS = "access.readers"
+
+
+class Place(StrEnum):
+    """On what; there may be none or several of the last three, and the holder gets the right on each."""
+
+    STORAGE = "storage account"
+    VAULT = "key vault"
+    REGISTRY = "container registry"
+    INSIGHTS = "Application Insights"
+    WORKSPACE = "workspace"
+    GROUP = "resource group"
+    BLOB_ENDPOINT = "private endpoint of blob"
+    FILE_ENDPOINT = "private endpoint of file"
+    RULE_TARGETS = "resources of outbound rules in other groups"
+    ML_REGISTRIES = "Azure ML registries that its deployments use"
+    SECRET_VAULTS = "vaults in secret_vaults"
+
+
+class When(StrEnum):
+    """Under which condition."""
+
+    ALWAYS = ""
+    PRIVATE = "private stacks"
+    BATCH = "with compute.batch"
+    CONNECTIONS = "with connection_secrets"
+
+
+@dataclass(frozen=True)
+class Right:
+    """One row: a role on a place. The suffix ends the logical name of its assignment and never changes."""
+
+    suffix: str
+    role: Role
+    place: Place
+    when: When = When.ALWAYS
+
+
+RIGHTS: Mapping[Holder, tuple[Right, ...]] = {
+    # What Microsoft lists for a user-assigned workspace identity, on each resource rather than on the group.
+    Holder.WORKSPACE: (
+        Right("storage-contributor", Role.CONTRIBUTOR, Place.STORAGE),
+        Right("storage-blob-data", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, Place.STORAGE),
+        Right("storage-file-data", Role.STORAGE_FILE_DATA_PRIVILEGED_CONTRIBUTOR, Place.STORAGE),
+        Right("vault-contributor", Role.CONTRIBUTOR, Place.VAULT),
+        Right("vault-administrator", Role.KEY_VAULT_ADMINISTRATOR, Place.VAULT),
+        Right("registry-contributor", Role.CONTRIBUTOR, Place.REGISTRY),
+        Right("insights-contributor", Role.CONTRIBUTOR, Place.INSIGHTS),
+        Right("contributor", Role.CONTRIBUTOR, Place.WORKSPACE),
+        # On the group, because one of the connections to approve leads to the workspace, which does not exist yet.
+        Right("connection-approver", Role.NETWORK_CONNECTION_APPROVER, Place.GROUP, When.PRIVATE),
+        Right("connection-approver", Role.NETWORK_CONNECTION_APPROVER, Place.RULE_TARGETS, When.PRIVATE),
+        # The workspace looks these private endpoints up when the account has no public address.
+        Right("storage-blob-reader", Role.READER, Place.BLOB_ENDPOINT, When.PRIVATE),
+        Right("storage-file-reader", Role.READER, Place.FILE_ENDPOINT, When.PRIVATE),
+    ),
+    Holder.ENDPOINT: (
+        Right("pull-images", Role.ACR_PULL, Place.REGISTRY),
+        Right("read-models", Role.STORAGE_BLOB_DATA_READER, Place.STORAGE),
+        # Azure assigns it to system-assigned identities by itself, and to no others.
+        Right("write-metrics", Role.AZUREML_METRICS_WRITER, Place.WORKSPACE),
+        Right("use-registry", Role.AZUREML_REGISTRY_USER, Place.ML_REGISTRIES),
+        Right("read-secrets", Role.KEY_VAULT_SECRETS_USER, Place.SECRET_VAULTS),
+        Right("read-connections", Role.CONNECTION_SECRETS_READER, Place.WORKSPACE, When.CONNECTIONS),
+    ),
+    # No more than building images and reading data needs: anyone who submits a job can act as the cluster.
+    Holder.COMPUTE: (
+        Right("push-images", Role.ACR_PUSH, Place.REGISTRY),
+        Right("write-blobs", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, Place.STORAGE),
+        Right("write-queues", Role.STORAGE_QUEUE_DATA_CONTRIBUTOR, Place.STORAGE, When.BATCH),
+        Right("write-tables", Role.STORAGE_TABLE_DATA_CONTRIBUTOR, Place.STORAGE, When.BATCH),
+    ),
+    Holder.SCIENTISTS: (
+        Right("workspace", Role.AZUREML_DATA_SCIENTIST, Place.WORKSPACE),
+        Right("storage", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, Place.STORAGE),
+    ),
+    Holder.OPERATORS: (Right("workspace", Role.AZUREML_COMPUTE_OPERATOR, Place.WORKSPACE),),
+    Holder.READERS: (Right("group", Role.READER, Place.GROUP),),
+}
+
+GRANTED_BY_STACK = frozenset(right.role for rights in RIGHTS.values() for right in rights)
+"""Roles that an update of the stack assigns."""
+
+
+def rights_of(holder: Holder, *when: When) -> Iterator[Right]:
+    """The rows of a holder whose condition holds; `when` are the conditions that do, beside `ALWAYS`."""
+    return (right for right in RIGHTS[holder] if right.when in (When.ALWAYS, *when))
+
+
+def definition_id(subscription_id: str, role: str) -> str:
+    """The ARM id of a role in a subscription, by its GUID."""
+    return f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
+
+
+def assignment_name(group_id: str, *, role: Role, identity_name: str, scope_name: str) -> str:
+    """The name of the assignment of a role on a scope to an identity or group, a UUID as Azure wants it.
+
+    The text that it is made of is not an ARM id: it has the group and the names only, which are known before anything
+    exists. It must stay as it is, because another name is another assignment.
+    """
+    return str(uuid5(NAMESPACE_URL, f"{group_id}/{scope_name}|{group_id}/{identity_name}|{role}".lower()))
