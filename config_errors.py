@@ -77,6 +77,7 @@ _PATTERNS = {
     r"^privatelink\.[a-z0-9.-]+$": "must be the name of a private DNS zone, such as privatelink.azurecr.io",
     r"^[A-Za-z][A-Za-z0-9.]*$": "must be a service tag of Azure, such as AzureFrontDoor.FirstParty",
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
+    r"^[1-9][0-9]*[mhd]$": "must be a duration in whole minutes, hours or days, such as 10m, 2h or 1d",
     r"^\S(.*\S)?$": "must be a name without spaces at its ends",
 }
 

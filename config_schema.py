@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+import autoscale_config
 import fleet_config
 import gate_config
 import network_config
@@ -31,7 +32,7 @@ from stack_config import StackConfig
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The dialect that YAML language servers know best."""
 
-MODULES = (stack_config, network_config, rollout_config, gate_config, fleet_config)
+MODULES = (stack_config, autoscale_config, network_config, rollout_config, gate_config, fleet_config)
 """Where the models are."""
 
 

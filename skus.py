@@ -38,6 +38,11 @@ class Sku:
     replacements: tuple[str, ...] = ()
     reserves_for_upgrades: bool = True
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether it has GPUs: the sizes whose names begin with N, in Microsoft's naming of VM sizes."""
+        return self.name.startswith("Standard_N")
+
 
 class SkuError(ValueError):
     """A size is retired or not a VM size; `fix` says which sizes to use instead, "" where none has such a name."""

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from arm_id import ArmId
+from autoscale_config import AutoscaleSettings
 from config_values import (
     MAX_MIRROR_PERCENT,
     MAX_TAGS,
@@ -34,9 +35,6 @@ from config_values import (
     TagKey,
     TagValue,
     Team,
-    TimeOfDay,
-    Timezone,
-    Weekday,
     seconds_of,
 )
 from naming import Names
@@ -76,86 +74,6 @@ class Limits(Section):
     def role_delay_seconds(self) -> int:
         """The delay as a number."""
         return seconds_of(self.role_delay)
-
-
-class Capacity(Section):
-    """How many instances autoscale may choose."""
-
-    min: Instances
-    """Fewest instances."""
-    max: Instances
-    """Most instances; quota is needed for them."""
-    default: Instances
-    """Instances when the metrics cannot be read."""
-
-    # Field by field, not for the whole section: so these rules are checked beside broken values of other fields.
-    @field_validator("max")
-    @classmethod
-    def _not_below_min(cls, value: int, info: ValidationInfo) -> int:
-        if value < info.data.get("min", value):
-            raise PydanticCustomError(
-                "max_below_min",
-                "must not be below min, got max={max}, min={min}",
-                {"max": value, "min": info.data["min"]},
-            )
-        return value
-
-    @field_validator("default")
-    @classmethod
-    def _between(cls, value: int, info: ValidationInfo) -> int:
-        bounds = info.data
-        if {"min", "max"} <= bounds.keys() and not bounds["min"] <= value <= bounds["max"]:
-            raise PydanticCustomError(
-                "default_outside",
-                "must be between min and max, got default={default}, min={min}, max={max}",
-                {"default": value, "min": bounds["min"], "max": bounds["max"]},
-            )
-        return value
-
-
-class ScheduleSettings(Capacity):
-    """Other limits at certain hours of certain days."""
-
-    name: Key
-    """Name of the profile in Azure Monitor."""
-    days: Annotated[tuple[Weekday, ...], Field(min_length=1)]
-    """Days on which it starts."""
-    start: TimeOfDay
-    """Start, HH:MM."""
-    end: TimeOfDay
-    """End, HH:MM; before `start` means on the next day."""
-    timezone: Timezone = "UTC"
-    """Windows time zone name, as Azure Monitor wants it: `W. Europe Standard Time`."""
-
-    @field_validator("end")
-    @classmethod
-    def _lasts(cls, value: str, info: ValidationInfo) -> str:
-        if value == info.data.get("start"):
-            raise PydanticCustomError(
-                "schedule_empty", "must be another time than start, got {end} for both", {"end": value}
-            )
-        return value
-
-
-class AutoscaleSettings(Capacity):
-    """Azure Monitor autoscale of one deployment: out on load, in slowly."""
-
-    target_cpu_percent: Annotated[int, Field(ge=1, le=100)] = 70
-    """Scale out above this CPU utilisation."""
-    requests_per_instance_per_minute: Annotated[int, Field(ge=1)] | None = None
-    """Scale out above this rate of requests."""
-    schedules: Annotated[tuple[ScheduleSettings, ...], Field(max_length=9)] = ()
-    """At most nine: each takes two of Azure's twenty profiles, and the default takes one."""
-
-    @field_validator("schedules")
-    @classmethod
-    def _names_differ(cls, value: tuple[ScheduleSettings, ...]) -> tuple[ScheduleSettings, ...]:
-        names = [schedule.name for schedule in value]
-        if len(set(names)) < len(names):
-            raise PydanticCustomError(
-                "schedule_names", "must have a different name each, got {names}", {"names": ", ".join(names)}
-            )
-        return value
 
 
 class DeploymentSettings(Section):

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from assessment.placement import Placement
+from autoscale_config import AutoscaleSettings
 from endpoint_state import LiveDeployment, LiveEndpoint, Transition
 from models.spec import DeploymentSpec, Model
 from network_plan import NetworkPlan
-from stack_config import AutoscaleSettings
 
 __all__ = ["DIGEST_DIGITS", "DeploymentDeclaration", "EndpointDeclaration", "StackDeclaration"]
 

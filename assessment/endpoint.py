@@ -16,6 +16,7 @@ from assessment.live import LiveStack
 from assessment.problems import Refusal, collect
 from assessment.provenance import provenance_of
 from assessment.stack_warnings import registries_of
+from autoscale_config import AutoscaleSettings
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveDeployment, LiveEndpoint, Transition
 from models.advice import unpinned_image, unpinned_packages
@@ -34,7 +35,7 @@ from network_config import Network
 from problem import Problem
 from rollout_config import RolloutSettings
 from skus import SkuError, check_sku, find_sku
-from stack_config import AutoscaleSettings, DeploymentSettings, EndpointSettings, Settings
+from stack_config import DeploymentSettings, EndpointSettings, Settings
 from transitions import validate_transition
 
 __all__ = ["EndpointDraft", "check_without_files"]
@@ -184,6 +185,7 @@ class EndpointDraft:
         for name, spec in self.model.deployments.items():
             file = self._file_of(name)
             yield from self._variable_problems(name)
+            yield from self._gpu_problems(name)
             if self._endpoint.deployments[name].sku is None and self.model.endpoint.compute is None:
                 try:
                     check_sku(spec.instance_type, self.today)
@@ -209,6 +211,21 @@ class EndpointDraft:
                     "of single deployments, and the workspace has a managed one",
                     "Remove the line",
                     file=file,
+                )
+
+    def _gpu_problems(self, name: str) -> Iterator[Problem]:
+        """A rule on GPUs never acts on a size without GPUs: its metric has no values."""
+        chosen = self._endpoint.deployments[name]
+        sku = find_sku(chosen.sku or self.model.deployments[name].instance_type)
+        rules = chosen.autoscale.rules if chosen.autoscale else None
+        if rules is None or sku is None or sku.has_gpus:
+            return
+        for key, rule in (("gpu", rules.gpu), ("gpu_memory", rules.gpu_memory)):
+            if rule is not None:
+                yield Problem(
+                    f"sluice:endpoints.{self.key}.deployments.{name}.autoscale.rules.{key}",
+                    f"needs a VM size with GPUs, and {sku.name} has none",
+                    f"Remove the rule in Pulumi.{self.settings.stack}.yaml, or choose another size.",
                 )
 
     def _variable_problems(self, name: str) -> Iterator[Problem]:

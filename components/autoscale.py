@@ -1,6 +1,7 @@
 """Azure Monitor autoscale of one deployment: out quickly on load, in slowly, within bounds that schedules may change.
 
-A managed deployment cannot scale itself (its scale type is always Default), and it cannot scale to zero.
+A managed deployment cannot scale itself (its scale type is always Default), and it cannot scale to zero. The rules are
+in `autoscale_rules.py`.
 """
 
 from __future__ import annotations
@@ -12,19 +13,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import monitor
 
+from autoscale_config import AutoscaleSettings, ScheduleSettings
+from components.autoscale_rules import Measured, rules_of
 from components.placement import GroupPlacement
-from stack_config import AutoscaleSettings, ScheduleSettings
 
 __all__ = ["Autoscale", "AutoscaleArgs", "within_bounds"]
 
-STEP_OUT, STEP_IN = 2, 1
-"""Instances added or removed at once, as in Microsoft's reference policy for online endpoints."""
-WINDOW_OUT, WINDOW_IN = "PT5M", "PT30M"
-"""What is averaged before a decision: the shortest that Azure allows, and long enough to outlast a lull."""
-COOLDOWN_OUT, COOLDOWN_IN = "PT20M", "PT1H"
-"""A new instance takes 12 to 18 minutes until it serves; before that more load must not add a third and a fourth."""
-IN_FRACTION = 0.4
-"""Scale in below this part of the threshold for scaling out (reference policy: 30 of 70)."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -75,8 +69,7 @@ class Autoscale(pulumi.ComponentResource):
 def within_bounds(count: int, settings: AutoscaleSettings) -> int:
     """The number closest to `count` that autoscale may have chosen under any of its profiles."""
     lowest = min([settings.min, *(schedule.min for schedule in settings.schedules)])
-    highest = max([settings.max, *(schedule.max for schedule in settings.schedules)])
-    return min(max(count, lowest), highest)
+    return min(max(count, lowest), settings.most_instances)
 
 
 def _profiles(args: AutoscaleArgs) -> list[monitor.AutoscaleProfileArgs]:
@@ -87,7 +80,10 @@ def _profiles(args: AutoscaleArgs) -> list[monitor.AutoscaleProfileArgs]:
     """
     settings = args.settings
     capacity = _capacity(settings.min, settings.max, settings.default)
-    rules = _rules(args)
+    rules = rules_of(
+        settings,
+        Measured(endpoint_id=args.endpoint_id, deployment_id=args.deployment_id, deployment_name=args.deployment_name),
+    )
     profiles = [monitor.AutoscaleProfileArgs(name="default", capacity=capacity, rules=rules)]
     for schedule in settings.schedules:
         end_days = _end_days(schedule)
@@ -128,64 +124,3 @@ def _weekly(days: Sequence[str], time: str, timezone: str) -> monitor.Recurrence
 def _capacity(minimum: int, maximum: int, default: int) -> monitor.ScaleCapacityArgs:
     """Azure expects these numbers as strings; the default applies when the metrics cannot be read."""
     return monitor.ScaleCapacityArgs(minimum=str(minimum), maximum=str(maximum), default=str(default))
-
-
-def _rules(args: AutoscaleArgs) -> list[monitor.ScaleRuleArgs]:
-    """Any rule scales out; all of those that scale in must agree (Azure's order of evaluation)."""
-    rules = _pair(
-        threshold=args.settings.target_cpu_percent,
-        metric_name="CpuUtilizationPercentage",
-        metric_resource_uri=args.deployment_id,
-    )
-    if args.settings.requests_per_instance_per_minute is not None:
-        rules += _pair(
-            threshold=args.settings.requests_per_instance_per_minute,
-            metric_name="RequestsPerMinute",
-            metric_resource_uri=args.endpoint_id,
-            divide_per_instance=True,
-            dimensions=[
-                monitor.ScaleRuleMetricDimensionArgs(
-                    dimension_name="deployment",
-                    operator=monitor.ScaleRuleMetricDimensionOperationType.EQUALS,
-                    values=[args.deployment_name],
-                )
-            ],
-        )
-    return rules
-
-
-def _pair(
-    *,
-    threshold: int,
-    metric_name: str,
-    metric_resource_uri: pulumi.Input[str],
-    divide_per_instance: bool | None = None,
-    dimensions: list[monitor.ScaleRuleMetricDimensionArgs] | None = None,
-) -> list[monitor.ScaleRuleArgs]:
-    """A rule that scales out above a threshold, and one that scales in well below it."""
-
-    def rule(
-        direction: str, operator: str, limit: float, window: str, step: int, cooldown: str
-    ) -> monitor.ScaleRuleArgs:
-        return monitor.ScaleRuleArgs(
-            metric_trigger=monitor.MetricTriggerArgs(
-                metric_name=metric_name,
-                metric_resource_uri=metric_resource_uri,
-                dimensions=dimensions,
-                divide_per_instance=divide_per_instance,
-                statistic=monitor.MetricStatisticType.AVERAGE,
-                time_aggregation=monitor.TimeAggregationType.AVERAGE,
-                time_grain="PT1M",
-                time_window=window,
-                operator=operator,
-                threshold=limit,
-            ),
-            scale_action=monitor.ScaleActionArgs(
-                direction=direction, type=monitor.ScaleType.CHANGE_COUNT, value=str(step), cooldown=cooldown
-            ),
-        )
-
-    return [
-        rule("Increase", "GreaterThan", float(threshold), WINDOW_OUT, STEP_OUT, COOLDOWN_OUT),
-        rule("Decrease", "LessThan", float(int(threshold * IN_FRACTION)), WINDOW_IN, STEP_IN, COOLDOWN_IN),
-    ]

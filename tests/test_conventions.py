@@ -35,6 +35,7 @@ PURE = (
     "skus",
     "transitions",
     "stack_config",
+    "autoscale_config",
     "rollout_config",
     "rollout.decision.decide",
     "rollout.evidence.ledger",

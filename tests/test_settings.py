@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.runtime.config import CONFIG
 
+from autoscale_config import RuleSettings
 from config_schema import render, stack_file_schema
 from naming import Names
 from settings import NUMBERS, STRUCTURED, SettingsError, load_settings, parse_settings
@@ -25,6 +26,9 @@ TODAY = date(2026, 1, 1)
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "stack-config.schema.json"
 ROLLOUT = "sluice:rollout.fraud-detection"
 DEPLOYMENTS = "sluice:endpoints.fraud-detection.deployments"
+
+SCALE = {"min": 3, "max": 10, "default": 3}
+NIGHT = {"days": ["Monday"], "start": "22:00", "end": "06:00", "min": 1, "max": 2, "default": 1}
 
 COMPLETE: dict[str, Any] = {
     "team": "payments",
@@ -323,6 +327,52 @@ PLAN = "rollout.fraud-detection.plan"
         (f"{GREEN}.autoscale.schedules.0.end", "00:00", f"{DEPLOYMENTS}.green.autoscale.schedules[0].end must be anot"),
         (f"{GREEN}.autoscale.schedules.0.timezone", "Europe/Paris", f"{DEPLOYMENTS}.green.autoscale.schedules[0].time"),
         (f"{GREEN}.autoscale.schedules.0.min", 4, f"{DEPLOYMENTS}.green.autoscale.schedules[0].max must not be below"),
+        (
+            f"{GREEN}.autoscale.rules",
+            {"cpu": {"above": 70}},
+            f"{DEPLOYMENTS}.green.autoscale.rules must not stand beside target_cpu_percent and requests_per_ins",
+        ),
+        (
+            f"{GREEN}.autoscale",
+            SCALE | {"rules": {"cpu": {"above": 70, "below": 70}}},
+            f"{DEPLOYMENTS}.green.autoscale.rules.cpu.below must be lower than above, got below=70, above=70.",
+        ),
+        (
+            f"{GREEN}.autoscale",
+            SCALE | {"rules": {"cpus": {"above": 70}}},
+            f"{DEPLOYMENTS}.green.autoscale.rules.cpus is not a known key (known here: cpu, memory, gpu, gpu_memory, r",
+        ),
+        (
+            f"{GREEN}.autoscale",
+            SCALE | {"rules": {"memory": {"above": 70}, "latency_p95": {"above": 300}}},
+            f"{DEPLOYMENTS}.green.autoscale.rules must have a metric that scales in, or the instances stay for ever: a",
+        ),
+        (
+            f"{GREEN}.autoscale",
+            SCALE | {"rules": {key: {"above": 90, "below": 10} for key in RuleSettings.model_fields}},
+            f"{DEPLOYMENTS}.green.autoscale.rules must be at most 10 rules, which is Azure Monitor's limit, got 12: ea",
+        ),
+        (
+            f"{GREEN}.autoscale",
+            SCALE | {"schedules": [NIGHT | {"name": f"night-{number}"} for number in range(10)]},
+            f"{DEPLOYMENTS}.green.autoscale.schedules must have at most 9 entries, got 10.",
+        ),
+        (f"{GREEN}.autoscale.scale_in", {"step": 0}, f"{DEPLOYMENTS}.green.autoscale.scale_in.step must be at least"),
+        (
+            f"{GREEN}.autoscale.scale_in",
+            {"window": "4m"},
+            f"{DEPLOYMENTS}.green.autoscale.scale_in.window must be 5m to 12h, which are Azure Monitor's limits, got",
+        ),
+        (
+            f"{GREEN}.autoscale.scale_in",
+            {"cooldown": "8d"},
+            f"{DEPLOYMENTS}.green.autoscale.scale_in.cooldown must be 1m to 7d, which are Azure Monitor's limits, g",
+        ),
+        (
+            f"{GREEN}.autoscale.scale_in",
+            {"cooldown": "90s"},
+            f"{DEPLOYMENTS}.green.autoscale.scale_in.cooldown must be a duration in whole minutes, hours or days, such",
+        ),
         ("endpoints.fraud-detection.name", "Fraud", "sluice:endpoints.fraud-detection.name must be lower-case letters"),
         ("endpoints.fraud-detection.name", "f" * 33, "sluice:endpoints.fraud-detection.name must have at most 32 char"),
         (f"{PLAN}.steps.0", {"bake": "5m"}, f"{ROLLOUT}.plan.steps[0] must have either mirror or weight, not both"),
@@ -464,6 +514,19 @@ def test_the_error_ends_the_program_without_a_stack_trace_and_counts():
         parse_settings(config("team", ...), stack="dev", today=TODAY)
 
 
+def test_everything_that_is_wrong_with_autoscale_is_reported_together():
+    rules = {"cpu": {"above": 0}, "memory": {"above": 50, "below": 60}, "gpu": {"above": "90"}}
+    raw = config(f"{GREEN}.autoscale", SCALE | {"rules": rules, "scale_in": {"window": "13h", "cooldown": "0m"}})
+    errors = [error.split(" ")[0].removeprefix(f"{DEPLOYMENTS}.green.autoscale.") for error in problems(raw)]
+    assert errors == [
+        "rules.cpu.above",
+        "rules.gpu.above",
+        "rules.memory.below",
+        "scale_in.cooldown",
+        "scale_in.window",
+    ]
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -477,7 +540,8 @@ PATHS = [
     "team", "network", "generation", "tags", "tags.CostCenter", "limits", "limits.max_step", "endpoints",
     "endpoints.fraud-detection", "endpoints.fraud-detection.deployments",
     GREEN, f"{GREEN}.instances", f"{GREEN}.sku", f"{GREEN}.autoscale",
-    f"{GREEN}.autoscale.max", f"{GREEN}.autoscale.schedules", "rollout", "rollout.fraud-detection",
+    f"{GREEN}.autoscale.max", f"{GREEN}.autoscale.schedules", f"{GREEN}.autoscale.rules",
+    f"{GREEN}.autoscale.scale_in", "rollout", "rollout.fraud-detection",
     "rollout.fraud-detection.stable", "rollout.fraud-detection.traffic", "rollout.fraud-detection.traffic.green",
     "rollout.fraud-detection.mirror", PLAN, f"{PLAN}.steps", f"{PLAN}.steps.0", f"{PLAN}.gates",
     f"{PLAN}.gates.error_rate", f"{PLAN}.gates.checks", f"{PLAN}.preset", f"{PLAN}.min_requests",

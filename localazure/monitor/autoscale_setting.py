@@ -47,6 +47,8 @@ class Trigger:
     operator: str
     threshold: float
     per_instance: bool
+    namespace: str | None = None
+    """None: not sent; then it is the type of the resource."""
 
     def holds(self, value: float) -> bool:
         """Whether an aggregated value makes the rule act."""
@@ -226,6 +228,7 @@ class _Reader:
             operator=self._choice(sent, "operator", tuple(OPERATORS), "", name),
             threshold=float(threshold),
             per_instance=sent.get("dividePerInstance") is True,
+            namespace=str(sent["metricNamespace"]) if sent.get("metricNamespace") else None,
         )
 
     def _dimension(self, sent: Mapping[str, Any], name: str) -> tuple[str, bool, tuple[str, ...]]:

@@ -63,7 +63,7 @@ def _bounds(chosen: DeploymentSettings) -> Bounds:
     scale = chosen.autoscale
     if scale is None:
         return Bounds(most=chosen.instances or 1)
-    return Bounds(most=scale.max, requests_per_instance=scale.requests_per_instance_per_minute)
+    return Bounds(most=scale.max, requests_per_instance=scale.requests_per_instance)
 
 
 def _tools(site: Site, repository: Repository) -> Tools:

@@ -550,6 +550,25 @@ def test_the_stack_file_decides_how_many_instances_else_the_az_ml_file(
     assert (blue.autoscale.min if blue.autoscale else None) == least
 
 
+@pytest.mark.parametrize("rule", ["gpu", "gpu_memory"])
+def test_a_rule_on_gpus_is_refused_on_a_size_without_any(live: FakeAzure, rule: str) -> None:
+    rules = {"cpu": {"above": 70}, rule: {"above": 90}}
+    (problem,) = refuse(live, config({"blue": 100}, {"blue": {"autoscale": AUTOSCALE | {"rules": rules}}}))
+    assert problem.startswith(
+        f"sluice:endpoints.fraud.deployments.blue.autoscale.rules.{rule} needs a VM size with GPUs, and "
+        "Standard_DS3_v2 has none. Remove the rule in Pulumi.dev.yaml"
+    )
+
+
+def test_a_rule_on_gpus_is_taken_on_a_size_with_gpus(live: FakeAzure, model: dict[str, Model]) -> None:
+    rules = {"gpu": {"above": 90}, "gpu_memory": {"above": 95}}
+    green = {"sku": "standard_nc4as_t4_v3", "autoscale": AUTOSCALE | {"rules": rules}}
+    model["fraud"] = model_of(deployment_spec("blue"), deployment_spec("green"))
+    scaled = declare(live, config({"blue": 100}, {"green": green})).endpoints[0].deployments[1].autoscale
+    assert scaled is not None
+    assert scaled.rules is not None
+
+
 def test_the_stacks_size_is_part_of_the_release(live: FakeAzure, model: dict[str, Model]) -> None:
     (problem,) = refuse(live, config({"blue": 100}, {"blue": {"sku": "Standard_F4s_v2"}}))
     assert "must keep its release" in problem

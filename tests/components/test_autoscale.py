@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from assessment.placement import Placement
+from autoscale_config import MAX_RULES, AutoscaleSettings, RuleSettings, ScaleInSettings, ScheduleSettings
 from components.autoscale import Autoscale, AutoscaleArgs
-from stack_config import AutoscaleSettings, ScheduleSettings
 from tests.components.conftest import in_group
 from tests.components.engine import FakeAzure, deploy
 
@@ -114,3 +116,65 @@ def test_a_schedule_past_midnight_ends_on_the_following_days(azure: FakeAzure, p
 def test_schedules_keep_within_azures_twenty_profiles(azure: FakeAzure, placement: Placement) -> None:
     schedules = tuple(NIGHT.model_copy(update={"name": f"night-{number}"}) for number in range(9))
     assert len(setting(azure, placement, schedules=schedules)["profiles"]) == 19
+
+
+ALL_RULES = {
+    "cpu": {"above": 70},
+    "memory": {"above": 80, "below": 50},
+    "gpu": {"above": 90, "below": 20},
+    "gpu_memory": {"above": 95},
+    "requests_per_instance": {"above": 600},
+    "latency_p95": {"above": 300},
+}
+DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+
+
+def test_each_rule_watches_its_metric_and_scales_in_where_it_has_a_lower_threshold(
+    azure: FakeAzure, placement: Placement
+) -> None:
+    (profile,) = setting(azure, placement, rules=RuleSettings.model_validate(ALL_RULES))["profiles"]
+    assert directions(profile) == [
+        ("CpuUtilizationPercentage", "Increase", 70, "GreaterThan"),
+        ("CpuUtilizationPercentage", "Decrease", 28, "LessThan"),
+        ("CpuMemoryUtilizationPercentage", "Increase", 80, "GreaterThan"),
+        ("CpuMemoryUtilizationPercentage", "Decrease", 50, "LessThan"),
+        ("GpuUtilizationPercentage", "Increase", 90, "GreaterThan"),
+        ("GpuUtilizationPercentage", "Decrease", 20, "LessThan"),
+        ("GpuMemoryUtilizationPercentage", "Increase", 95, "GreaterThan"),
+        ("RequestsPerMinute", "Increase", 600, "GreaterThan"),
+        ("RequestsPerMinute", "Decrease", 240, "LessThan"),
+        ("RequestLatency_P95", "Increase", 300, "GreaterThan"),
+    ]
+    assert len(profile["rules"]) == MAX_RULES
+
+
+def test_only_latency_is_read_from_the_endpoint_and_every_rule_names_its_namespace(
+    azure: FakeAzure, placement: Placement
+) -> None:
+    (profile,) = setting(azure, placement, rules=RuleSettings.model_validate(ALL_RULES))["profiles"]
+    triggers = {rule["metricTrigger"]["metricName"]: rule["metricTrigger"] for rule in profile["rules"]}
+    latency = triggers.pop("RequestLatency_P95")
+    assert latency["metricResourceUri"] == "/endpoint"
+    assert latency["metricNamespace"] == DEPLOYMENTS.removesuffix("/deployments")
+    assert latency["dimensions"] == [{"dimensionName": "deployment", "operator": "Equals", "values": ["blue"]}]
+    for trigger in triggers.values():
+        assert trigger["metricResourceUri"] == "/endpoint/blue"
+        assert trigger["metricNamespace"] == DEPLOYMENTS
+        assert "dimensions" not in trigger
+    assert [name for name, trigger in triggers.items() if trigger.get("dividePerInstance")] == ["RequestsPerMinute"]
+
+
+def test_a_setting_in_the_earlier_form_stays_as_it_was(azure: FakeAzure, placement: Placement) -> None:
+    """A namespace there would be an update of every autoscale setting of an earlier version."""
+    (profile,) = setting(azure, placement, target_cpu_percent=70, requests_per_instance_per_minute=600)["profiles"]
+    assert [rule["metricTrigger"].get("metricNamespace") for rule in profile["rules"]] == [None] * 4
+
+
+@pytest.mark.parametrize("rules", [None, RuleSettings.model_validate({"cpu": {"above": 60}})])
+def test_how_it_scales_in_can_be_set(azure: FakeAzure, placement: Placement, rules: RuleSettings | None) -> None:
+    scale_in = ScaleInSettings(step=2, window="90m", cooldown="1d")
+    (profile,) = setting(azure, placement, rules=rules, scale_in=scale_in)["profiles"]
+    out, back = profile["rules"]
+    assert (back["scaleAction"]["value"], back["scaleAction"]["cooldown"]) == ("2", "P1D")
+    assert back["metricTrigger"]["timeWindow"] == "PT90M"
+    assert (out["scaleAction"]["value"], out["metricTrigger"]["timeWindow"]) == ("2", "PT5M")

@@ -11,10 +11,10 @@ import pytest
 
 from assessment.declaration import EndpointDeclaration
 from assessment.placement import Placement
+from autoscale_config import AutoscaleSettings, ScheduleSettings
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from endpoint_state import LiveDeployment
 from models.spec import AssetReference, IdentitySpec
-from stack_config import AutoscaleSettings, ScheduleSettings
 from tests.components.conftest import deployment_spec, host_of
 from tests.components.engine import Deployment, FakeAzure, Registration, deploy
 from tests.components.golden import assert_golden

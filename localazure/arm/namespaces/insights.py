@@ -58,8 +58,8 @@ class AutoscaleSettings(Patched):
         "properties.enabled": "false: the setting does nothing",
         "properties.targetResourceUri": "the online deployment whose capacity follows",
         "properties.profiles.capacity": "bounds bind at once; the default holds when metrics cannot be read",
-        "properties.profiles.rules.metricTrigger": "metric, dimensions, grain, window, statistic, aggregation, "
-        "threshold, dividePerInstance",
+        "properties.profiles.rules.metricTrigger": "metric and its namespace, dimensions, grain, window, "
+        "statistic, aggregation, threshold, dividePerInstance",
         "properties.profiles.rules.scaleAction": "ChangeCount, PercentChangeCount, ExactCount; cool-down",
         "properties.profiles.fixedDate": "when the profile holds, in its time zone",
         "properties.profiles.recurrence": "weekly moments at which the profile begins",
@@ -69,7 +69,8 @@ class AutoscaleSettings(Patched):
         "(409); anything but an online deployment is not emulated (501)",
         "properties.profiles": "none or more than 20, two without a schedule",
         "properties.profiles.capacity": "not minimum <= default <= maximum",
-        "properties.profiles.rules.metricTrigger": "values out of Azure's ranges; a metric that is not served (501)",
+        "properties.profiles.rules.metricTrigger": "values out of Azure's ranges; a metric that is not served, or "
+        "of another namespace than the resource's type (501)",
         "properties.profiles.rules.scaleAction": "values out of Azure's ranges; ServiceAllowedNextValue (501)",
         "properties.profiles.recurrence": "an unknown zone, day or hour; another frequency than Week (501)",
     }
@@ -104,8 +105,12 @@ class AutoscaleSettings(Patched):
                 raise BadRequest(
                     "ResourceNotFound", f"metricResourceUri names {trigger.resource_id!r}, which does not exist."
                 )
-            if definition_of(ResourceId.parse(trigger.resource_id), trigger.metric) is None:
-                raise NotEmulated(f"Autoscale by the metric {trigger.metric[:100]} of {trigger.resource_id}")
+            resource_id = ResourceId.parse(trigger.resource_id)
+            # Whether Azure refuses another namespace or finds no values in it is not known.
+            known = trigger.namespace is None or trigger.namespace.lower() == resource_id.type
+            if not known or definition_of(resource_id, trigger.metric) is None:
+                namespace = "" if known else f" in the namespace {str(trigger.namespace)[:100]}"
+                raise NotEmulated(f"Autoscale by the metric {trigger.metric[:100]}{namespace} of {trigger.resource_id}")
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults = {"enabled": True, "name": request.id.name, "targetResourceLocation": request.body.get("location")}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from localazure.monitor.definitions import DEPLOYMENTS, ENDPOINTS
 from localazure.monitor.scaler import Scaler
 from localazure.scoring.served import ServedRequest
 from tests.localazure.arm.conftest import BLUE, ENDPOINT, GROUP
@@ -94,6 +95,75 @@ def test_capacity_follows_the_requests_that_were_served(serving):
     assert turn(serving) == 1
 
 
+def on(resource: str, metric: str, above: int, below: int | None, **more: Any) -> list[dict[str, Any]]:
+    """The rules that the program declares for one key of `rules`."""
+    namespace = DEPLOYMENTS if resource == BLUE else ENDPOINTS
+    dimension = {"DimensionName": "deployment", "Operator": "Equals", "Values": ["blue"]}
+    trigger = {
+        "metricName": metric,
+        "metricNamespace": namespace,
+        "metricResourceUri": resource,
+        "dimensions": [] if resource == BLUE else [dimension],
+        "dividePerInstance": False,
+        **more,
+    }
+    back = [] if below is None else [rule("Decrease", "LessThan", below, **trigger)]
+    return [rule("Increase", "GreaterThan", above, **trigger), *back]
+
+
+def use(arm, minutes: int, **percent: float) -> None:
+    """Let time pass in which every instance has this utilization."""
+    for _ in range(minutes):
+        arm.now = arm.now // 60 * 60 + 60
+        arm.plane.metrics.record_usage("fraud-dev", "blue", "instance-0", arm.now, **percent)
+    arm.now = arm.now // 60 * 60 + 60
+
+
+def answer(arm, minutes: int, milliseconds: int, deployment: str = "blue") -> None:
+    """Let time pass in which every request takes so long."""
+    for _ in range(minutes):
+        arm.now = arm.now // 60 * 60 + 60
+        for _ in range(20):
+            seconds = milliseconds / 1000
+            request = ServedRequest("fraud-dev", deployment, "i", "POST", "/score", arm.now, seconds, 200, 200, 1, 1)
+            arm.plane.metrics.observe(request)
+    arm.now = arm.now // 60 * 60 + 60
+
+
+@pytest.mark.parametrize(("key", "metric"), [("cpu", "CpuUtilization"), ("memory", "CpuMemoryUtilization")])
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.rules.metricTrigger"])
+def test_capacity_follows_the_utilization_of_the_instances(serving, key, metric):
+    serving.put(SETTING, body(*on(BLUE, f"{metric}Percentage", 70, 28)))
+    use(serving, 5, **{"cpu": 1.0, "memory": 1.0, key: 90.0})
+    assert turn(serving) == 2
+    use(serving, 11, **{"cpu": 99.0, "memory": 99.0, key: 50.0})
+    assert turn(serving) == 2
+    use(serving, 11, **{"cpu": 99.0, "memory": 99.0, key: 10.0})
+    assert turn(serving) == 1
+
+
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.rules.metricTrigger"])
+def test_capacity_follows_the_requests_that_the_deployment_counts_itself(serving):
+    serving.put(SETTING, body(*on(BLUE, "RequestsPerMinute", 100, 40, dividePerInstance=True)))
+    pass_minutes(serving, 5, 150)
+    assert turn(serving) == 2
+    pass_minutes(serving, 11, 150)
+    assert turn(serving) == 2  # 75 each
+    pass_minutes(serving, 11, 0)
+    assert turn(serving) == 1
+
+
+@pytest.mark.proves("autoscalesettings", honours=["properties.profiles.rules.metricTrigger"])
+def test_capacity_follows_the_latency_of_the_deployments_own_requests(serving):
+    serving.put(SETTING, body(*on(ENDPOINT, "RequestLatency_P95", 300, 50)))
+    answer(serving, 5, 900, deployment="green")
+    assert turn(serving) == 1
+    answer(serving, 5, 900)
+    assert turn(serving) == 2
+    answer(serving, 11, 20)
+    assert turn(serving) == 1
+
+
 @pytest.mark.proves("autoscalesettings", honours=["properties.profiles.rules.scaleAction"])
 def test_a_cool_down_outlasts_a_restart_and_a_put_of_the_setting(serving):
     pass_minutes(serving, 5, 900)
@@ -154,6 +224,7 @@ def test_a_setting_whose_deployment_is_gone_does_not_disturb_the_others(serving)
     [
         (body(OUT, rule("Decrease", "LessThan", 1, timeWindow="PT1M")), 400, "timeWindow must be from 300"),
         (body(rule("Increase", "GreaterThan", 1, metricName="GpuUtilizationPercentage")), 501, "GpuUtilization"),
+        (body(rule("Increase", "GreaterThan", 1, metricNamespace="Microsoft.Web/sites")), 501, "namespace Microsoft.W"),
         (body(rule("Increase", "GreaterThan", 1, metricResourceUri=f"{ENDPOINT}x")), 400, "does not exist"),
         (body(OUT, targetResourceUri=f"{BLUE}x"), 400, "does not exist"),
         (body(OUT, targetResourceUri=ENDPOINT), 501, "Autoscale of"),
