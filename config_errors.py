@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from config_values import (
     DELAY_PATTERN,
+    GUID_PATTERN,
     REGISTRY_ID_PATTERN,
     REGISTRY_NAME_PATTERN,
     RELEASE_PATTERN,
@@ -79,6 +80,9 @@ _PATTERNS = {
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
     r"^[1-9][0-9]*[mhd]$": "must be a duration in whole minutes, hours or days, such as 10m, 2h or 1d",
     r"^\S(.*\S)?$": "must be a name without spaces at its ends",
+    r"^\S+$": "must be without spaces",
+    r"^https://\S+$": "must be an address that begins with https://",
+    GUID_PATTERN: "must be the object id of an Entra group, a GUID",
 }
 
 _ONLY_KEY = "[key]"

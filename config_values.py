@@ -38,6 +38,9 @@ REGISTRY_ID_PATTERN = (
 RELEASE_PATTERN = r"^[0-9a-f]{16,64}$"
 """The content digest of a release, or the beginning of one; 16 digits name its release document."""
 
+GUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+"""Object ids of Entra."""
+
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 """The name of an environment variable, as POSIX shells accept it."""
 
@@ -60,6 +63,7 @@ Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[smhd]$")]
 WholeDuration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mhd]$")]
 EnvironmentVariable = Annotated[str, StringConstraints(pattern=VARIABLE_PATTERN)]
 ReleasePin = Annotated[str, StringConstraints(pattern=RELEASE_PATTERN)]
+ObjectId = Annotated[str, StringConstraints(pattern=GUID_PATTERN)]
 Reason = Annotated[str, StringConstraints(min_length=10, max_length=500)]
 Delay = Annotated[str, StringConstraints(pattern=DELAY_PATTERN)]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]

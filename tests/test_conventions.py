@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") if path.name != "__init__.py")
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
 PACKAGES = (
-    *("assessment", "cli", "components", "credentials", "delivery", "diagnosis", "endpoint_client"),
+    *("assessment", "bootstrap", "cli", "components", "credentials", "delivery", "diagnosis", "endpoint_client"),
     *("git_server", "models", "recovery", "rehearsal"),
     *("resource_manager", "rollout", "stacks", "teardown", "toolchain"),
 )
@@ -31,6 +31,8 @@ PURE = (
     "processes",
     "ownership",
     "roles",
+    "bootstrap.environment",
+    "bootstrap.outside",
     "teardown.inventory",
     "skus",
     "transitions",
