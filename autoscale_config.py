@@ -186,6 +186,9 @@ class ScaleInSettings(Section):
 class AutoscaleSettings(Capacity):
     """Azure Monitor autoscale of one deployment: out on load, in slowly."""
 
+    idle_instances: Instances | None = None
+    """Fewest instances while the deployment has neither live nor mirror weight and is not the stable one, under every
+    schedule. Default: `min` applies then, too."""
     target_cpu_percent: Annotated[int, Field(ge=1, le=100)] | None = None
     """Scale out above this CPU utilization: 70 where there are no `rules`. The earlier form of `rules.cpu`."""
     requests_per_instance_per_minute: Annotated[int, Field(ge=1)] | None = None
@@ -244,6 +247,19 @@ class AutoscaleSettings(Capacity):
             )
         return value
 
+    def while_idle(self) -> AutoscaleSettings:
+        """The same settings with the bounds that apply without any weight.
+
+        The default follows the minimum: requests are not measured then, and Azure raises the count to the default where
+        a metric cannot be read.
+        """
+        if self.idle_instances is None:
+            return self
+        schedules = tuple(
+            schedule.model_copy(update=_lowered(schedule, self.idle_instances)) for schedule in self.schedules
+        )
+        return self.model_copy(update={**_lowered(self, self.idle_instances), "schedules": schedules})
+
     @property
     def requests_per_instance(self) -> int | None:
         """The requests a minute above which it adds instances, for each instance; None: not declared."""
@@ -256,6 +272,11 @@ class AutoscaleSettings(Capacity):
     def most_instances(self) -> int:
         """The most instances that it may choose at any time."""
         return max([self.max, *(schedule.max for schedule in self.schedules)])
+
+
+def _lowered(bounds: Capacity, idle: int) -> dict[str, int]:
+    least = min(bounds.min, idle)
+    return {"min": least, "default": least}
 
 
 def _within(value: str, least: int, most: int, text: str) -> str:

@@ -172,7 +172,15 @@ def _weight_problems(change: DeclaredChange) -> Iterator[Problem]:
 
 def _increase_problems(change: DeclaredChange, section: str, name: str, weight: int) -> Iterator[Problem]:
     obstacle = change.obstacle(name)
-    if obstacle is not None:
+    if obstacle is not None and section == "traffic" and change.too_few(name):
+        idles = change.declared.deployments[name].idles
+        yield Problem(
+            f"{change.rollout_key}.{section}.{name}",
+            f"must be 0 for now, got {weight}: {name} {obstacle}",
+            f"Set it to 0{' and remove idle_instances' if idles else ''} in Pulumi.{change.declared.stack}.yaml, run "
+            f"{change.up}, and raise the weight when Azure has started the instances.",
+        )
+    elif obstacle is not None:
         command, hint = change.up, ""
         if name not in change.existing:
             # It may be new, or deleted by hand: then the engine recreates it only after a refresh.

@@ -126,7 +126,24 @@ class DeclaredChange:
             return None
         if live.state not in HEALTHY:
             return f"is {live.provisioning_state} in Azure, not Succeeded"
+        if self.too_few(name):
+            least = self.declared.deployments[name].instances
+            return f"has too few instances in Azure: {live.instances}, and autoscale.min is {least}"
         return None
+
+    def too_few(self, name: str) -> bool:
+        """Whether a colour would get its first live weight before autoscale has started its least instances.
+
+        The weight changes before the setting, and an instance takes minutes to start. The stable colour is exempt: the
+        way back stays open.
+        """
+        live, declared = self.existing.get(name), self.declared.deployments.get(name)
+        if live is None or declared is None or live.instances is None or name == self.stable:
+            return False
+        if name in self.replaced or live.state not in HEALTHY:
+            return False  # it has another obstacle
+        first = name in self.wanted and name not in self.live_weights
+        return first and declared.scales and live.instances < declared.instances
 
 
 def _lower(ids: Iterable[str]) -> frozenset[str]:

@@ -144,6 +144,7 @@ class DeclaredDeployment:
     """A deployment as the stack file and its az ml YAML declare it.
 
     `release` is what its `sluice:release` tag will say; `instances` is the autoscale minimum, if there is autoscale;
+    `scales` says whether there is, and `idles` whether it has a lower minimum at 0 percent (`idle_instances`);
     `unpinned_image` is its container image, if that names no version; `unpinned_packages` are the lines of its conda
     file that name no exact version.
     """
@@ -151,6 +152,8 @@ class DeclaredDeployment:
     release: str
     allow_live_change: bool = False
     instances: int = 1
+    scales: bool = False
+    idles: bool = False
     unpinned_image: str | None = None
     unpinned_packages: tuple[str, ...] = ()
     provenance: Provenance = Provenance()

@@ -62,6 +62,8 @@ def check_without_files(settings: Settings, live: LiveStack, name: str, folder: 
                 release=(existing[deployment].release if deployment in existing else None) or "",
                 allow_live_change=True,
                 instances=chosen.autoscale.min if chosen.autoscale else chosen.instances or MAX_INSTANCES,
+                scales=chosen.autoscale is not None,
+                idles=chosen.autoscale is not None and chosen.autoscale.idle_instances is not None,
                 provenance=provenance_of(folder, chosen),
             )
             for deployment, chosen in settings.endpoints[key].deployments.items()
@@ -124,6 +126,14 @@ class EndpointDraft:
             deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),
         )
 
+    def _is_idle(self, name: str) -> bool:
+        """Whether a deployment is to have no weight and is not the way back, whose instances a rollout may hold.
+
+        Weights that wait count: the instances start before they are given.
+        """
+        rollout = self._rollout
+        return name != rollout.stable and not rollout.traffic.get(name) and not rollout.mirror.get(name)
+
     def _registries(self) -> dict[str, str]:
         """The registries of all declared deployments, including those that wait: roles take minutes to take effect."""
         used = [name for spec in self.model.deployments.values() for name in registries_of(spec)]
@@ -146,6 +156,8 @@ class EndpointDraft:
                     release=self._release(name),
                     allow_live_change=deployment.allow_live_change,
                     instances=_least_instances(self.model.deployments[name], deployment),
+                    scales=_autoscale(self.model.deployments[name], deployment) is not None,
+                    idles=deployment.autoscale is not None and deployment.autoscale.idle_instances is not None,
                     unpinned_image=unpinned_image(self.model.deployments[name]),
                     unpinned_packages=unpinned_packages(self.model.deployments[name]),
                     provenance=provenance_of(self.folder, deployment),
@@ -273,6 +285,9 @@ class EndpointDraft:
         spec, chosen = self.model.deployments[name], self._endpoint.deployments[name]
         live = self.live.endpoints.get(self.name)
         found = live.deployments.get(name) if live else None
+        autoscale = _autoscale(spec, chosen)
+        if autoscale is not None and self._is_idle(name):
+            autoscale = autoscale.while_idle()
         failed_again = found is not None and found.state == "failed" and name in transition.replaced
         return DeploymentDeclaration(
             name=name,
@@ -280,8 +295,8 @@ class EndpointDraft:
             release=self._release(name),
             content=self._content(name, None if name in transition.replaced else found),
             instance_type=_instance_type(chosen.sku or spec.instance_type),
-            instances=_first_instances(spec, chosen),
-            autoscale=_autoscale(spec, chosen),
+            instances=chosen.instances or (autoscale.default if autoscale else spec.instance_count),
+            autoscale=autoscale,
             published=published,
             attempt=(found.attempt if found else 0) + failed_again,
             serving=any(name in weights for weights in _carried(transition, live)),
@@ -315,11 +330,6 @@ def _instance_type(name: str) -> str:
     return sku.name if sku else name
 
 
-def _first_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:
-    autoscale = _autoscale(spec, chosen)
-    return chosen.instances or (autoscale.default if autoscale else spec.instance_count)
-
-
 def _least_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:
     autoscale = _autoscale(spec, chosen)
-    return autoscale.min if autoscale else _first_instances(spec, chosen)
+    return autoscale.min if autoscale else chosen.instances or spec.instance_count

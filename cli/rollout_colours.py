@@ -31,6 +31,7 @@ def declared_colours(key: str, chosen: Mapping[str, DeploymentSettings]) -> dict
             release=release_digest(spec, chosen[name].sku)[:DIGEST_DIGITS],
             content=content_digest(spec),
             instances=_least_instances(chosen[name], spec.instance_count),
+            idle_instances=scale.idle_instances if (scale := chosen[name].autoscale) else None,
             provenance=provenance_of(folder, chosen[name]),
         )
         for name, spec in model.deployments.items()

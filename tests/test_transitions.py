@@ -790,3 +790,51 @@ def test_a_wrong_weight_is_reported_beside_whatever_else_is_wrong(change, stable
         key for key in errors(wanted) if ".traffic" not in key and ".deployments." not in key and ".mirror" not in key
     }
     assert errors(spoiled) >= kept | {f"{ROLLOUT}.traffic.blue"}
+
+
+# -- the instances of a colour at 0 percent ----------------------------------------------------------------------------
+
+SCALED = DeclaredDeployment(release="green", instances=3, scales=True)
+
+
+def with_instances(count: int, state: str = "Succeeded") -> LiveDeployment:
+    return LiveDeployment(name="green", provisioning_state=state, release="green", instances=count)
+
+
+@pytest.mark.parametrize(("idles", "and_remove"), [(True, " and remove idle_instances"), (False, "")])
+def test_a_colour_gets_its_first_weight_when_autoscale_has_started_its_least_instances(idles: bool, and_remove: str):
+    wanted = declared({"blue": 90, "green": 10}, green=replace(SCALED, idles=idles))
+    assert accept(live({"blue": 100}, blue="Succeeded", green=with_instances(3)), wanted).settled
+    assert refuse(live({"blue": 100}, blue="Succeeded", green=with_instances(2)), wanted) == [
+        f"{ROLLOUT}.traffic.green must be 0 for now, got 10: green has too few instances in Azure: 2, and "
+        f"autoscale.min is 3. Set it to 0{and_remove} in Pulumi.prod.yaml, run pulumi up --stack prod, and raise "
+        "the weight when Azure has started the instances."
+    ]
+
+
+def test_too_few_instances_are_not_named_where_something_else_is_in_the_way():
+    (problem,) = refuse(
+        live({"blue": 100}, blue="Succeeded", green=with_instances(1, "Failed")),
+        declared({"blue": 90, "green": 10}, green=SCALED),
+    )
+    assert "gets another release" in problem or "has failed and is replaced" in problem
+
+
+def test_the_stable_colour_may_come_back_with_few_instances():
+    """The way back stays open, whatever autoscale has left of it."""
+    state = live({"blue": 100}, blue="Succeeded", green=with_instances(1))
+    assert accept(state, declared({"green": 100}, green=SCALED), stable="green").traffic == {"green": 100}
+
+
+def test_a_colour_that_has_weight_may_get_more_while_autoscale_is_below_its_minimum():
+    state = live({"blue": 90, "green": 10}, blue="Succeeded", green=with_instances(1))
+    assert accept(state, declared({"blue": 50, "green": 50}, green=SCALED)).settled
+
+
+def test_where_nothing_serves_the_first_weight_waits_for_the_instances():
+    state = live({}, blue="Succeeded", green=with_instances(1))
+    step = accept(state, declared({"green": 100}, green=SCALED), stable=None)
+    assert step.waiting == (
+        "live weights wait (green=100): green has too few instances in Azure: 1, and autoscale.min is 3",
+    )
+    assert step.traffic == {}

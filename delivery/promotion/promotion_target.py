@@ -155,6 +155,8 @@ def deployment_values(target: Target, colour: str, stable: DeploymentSpec, docum
                 "default": least,
                 "target_cpu_percent": autoscale["target_cpu_percent"],
             }
+    if isinstance(sizes["autoscale"], Mapping):  # a rollout does not start a colour that idles
+        sizes["autoscale"] = {name: value for name, value in sizes["autoscale"].items() if name != "idle_instances"}
     fixed = sizes["autoscale"] is None and stable.autoscale is None
     if sizes["instances"] is None and (fixed and stable.instance_count != defaults["instance_count"]):
         sizes["instances"] = stable.instance_count

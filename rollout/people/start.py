@@ -118,6 +118,7 @@ def _refusals(facts: StartFacts, request: StartRequest, colour: str | None) -> I
     yield from _declaration_refusals(facts)
     if colour is not None:
         yield from _colour_refusals(facts, request, colour)
+        yield from _idle_refusals(facts, colour)
     yield from _drift(facts)
     yield from facts.unfit
     if colour is not None and facts.plan is not None and facts.live is not None and facts.stable is not None:
@@ -189,6 +190,28 @@ def _colour_refusals(facts: StartFacts, request: StartRequest, colour: str) -> I
             f"the release of {colour} was aborted in {last.id}. Give --again if it may be tried again, or build "
             "another release."
         )
+
+
+def _idle_refusals(facts: StartFacts, colour: str) -> Iterator[str]:
+    """Each step of a rollout changes weights alone, and would change the instances of such a colour, too."""
+    up = f"`pulumi up --stack {facts.place.stack}`"
+    for name in (colour, *(other for other in facts.declared.traffic if other != colour)):
+        declared = facts.colours.get(name)
+        if declared is None or declared.idle_instances is None:
+            continue
+        place = f"sluice:endpoints.{facts.place.endpoint}.deployments.{name}.autoscale"
+        if name == colour:
+            yield (
+                f"{name} may have {declared.idle_instances} of its {declared.instances} instances at 0 % "
+                f"({place}.idle_instances), and needs all of them before it gets weight. Remove the line from "
+                f"{facts.stack_file}, run {up}, and wait until Azure has started them."
+            )
+        else:
+            yield (
+                f"{name} would lose instances with its last weight ({place}.idle_instances), beside the step that "
+                f"takes it. Remove the line from {facts.stack_file} and run {up}; `retire: scale_down` in the plan "
+                "leaves it one instance after the rollback window."
+            )
 
 
 def _proof_refusal(facts: StartFacts, colour: str) -> Iterator[str]:

@@ -26,6 +26,8 @@ class Colour:
     release: str
     content: str
     instances: int = 1
+    idle_instances: int | None = None
+    """Its lower minimum at 0 percent, if it has one."""
     provenance: Provenance = field(default_factory=Provenance)
 
 

@@ -550,6 +550,55 @@ def test_the_stack_file_decides_how_many_instances_else_the_az_ml_file(
     assert (blue.autoscale.min if blue.autoscale else None) == least
 
 
+IDLE = AUTOSCALE | {
+    "idle_instances": 1,
+    "schedules": [
+        {"name": "day", "days": ["Monday"], "start": "08:00", "end": "18:00", "min": 4, "max": 9, "default": 5}
+    ],
+}
+
+
+def bounds(declaration: StackDeclaration, name: str) -> list[tuple[int, int, int]]:
+    (found,) = [one for one in declaration.endpoints[0].deployments if one.name == name]
+    assert found.autoscale is not None
+    return [(one.min, one.max, one.default) for one in (found.autoscale, *found.autoscale.schedules)]
+
+
+@pytest.mark.parametrize(
+    ("rollout", "expected"),
+    [
+        ({"stable": "blue", "traffic": {"blue": 100}}, [(1, 6, 1), (1, 9, 1)]),
+        ({"stable": "blue", "traffic": {"blue": 100, "green": 0}}, [(1, 6, 1), (1, 9, 1)]),
+        ({"stable": "blue", "traffic": {"blue": 99, "green": 1}}, [(2, 6, 3), (4, 9, 5)]),
+        ({"stable": "blue", "traffic": {"blue": 100}, "mirror": {"green": 5}}, [(2, 6, 3), (4, 9, 5)]),
+        ({"stable": "green", "traffic": {"blue": 100}}, [(2, 6, 3), (4, 9, 5)]),
+    ],
+)
+def test_a_colour_without_weight_may_have_fewer_instances_unless_it_is_the_way_back(
+    live: FakeAzure, model: dict[str, Model], rollout: dict[str, Any], expected: list[tuple[int, int, int]]
+) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), deployment_spec("green"))
+    live.add_deployment("fraud-dev", "green", capacity=6, tags={"sluice:release": release(model["fraud"], "green")})
+    settings = config(deployments={"green": {"autoscale": IDLE}}, rollout={"fraud": rollout})
+    assert bounds(declare(live, settings), "green") == expected
+
+
+def test_a_colour_without_weight_is_created_with_its_idle_instances(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), deployment_spec("green"))
+    settings = config({"blue": 100}, {"green": {"autoscale": IDLE}})
+    assert declare(live, settings).endpoints[0].deployments[1].instances == 1
+
+
+def test_an_idle_colour_that_gets_weight_is_told_how(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), deployment_spec("green"))
+    live.add_deployment("fraud-dev", "green", capacity=1, tags={"sluice:release": release(model["fraud"], "green")})
+    (problem,) = refuse(live, config({"blue": 99, "green": 1}, {"green": {"autoscale": IDLE}}))
+    assert (
+        "green has too few instances in Azure: 1, and autoscale.min is 2. Set it to 0 and remove idle_instances"
+        in problem
+    )
+
+
 @pytest.mark.parametrize("rule", ["gpu", "gpu_memory"])
 def test_a_rule_on_gpus_is_refused_on_a_size_without_any(live: FakeAzure, rule: str) -> None:
     rules = {"cpu": {"above": 70}, rule: {"above": 90}}

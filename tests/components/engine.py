@@ -152,12 +152,18 @@ class FakeAzure:
         }
 
     def add_deployment(
-        self, endpoint: str, name: str, *, state: str = "Succeeded", tags: Mapping[str, str] | None = None
+        self,
+        endpoint: str,
+        name: str,
+        *,
+        state: str = "Succeeded",
+        capacity: int = 1,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         self._found["getOnlineDeployment", endpoint, name] = {
             "name": name,
             "properties": {"endpointComputeType": "Managed", "provisioningState": state},
-            "sku": {"name": "Default", "capacity": 1},
+            "sku": {"name": "Default", "capacity": capacity},
             "tags": dict(tags or {}),
         }
 

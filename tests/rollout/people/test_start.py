@@ -367,3 +367,29 @@ def test_a_floor_that_the_last_rollout_has_not_given_back_comes_first(given_back
         return
     with pytest.raises(StartRefused, match="has not given back the autoscale floor of blue"):
         start(facts, StartRequest(actor=Actor(name="ada")), now=NOON, grain=60, commit=None)
+
+
+# -- colours that idle
+
+
+def test_a_colour_that_idles_is_not_rolled_out_because_its_instances_have_to_start_first() -> None:
+    colours = {**COLOURS, "green": replace(COLOURS["green"], idle_instances=1)}
+    assert reasons(replace(READY, colours=colours)) == (
+        "green may have 1 of its 3 instances at 0 % "
+        "(sluice:endpoints.fraud-detection.deployments.green.autoscale.idle_instances), and needs all of them before "
+        "it gets weight. Remove the line from Pulumi.prod.yaml, run `pulumi up --stack prod`, and wait until Azure has "
+        "started them.",
+    )
+
+
+def test_the_colour_that_loses_its_weight_must_not_idle_because_the_step_would_change_its_instances() -> None:
+    colours = {**COLOURS, "blue": replace(COLOURS["blue"], idle_instances=1)}
+    (reason,) = reasons(replace(READY, colours=colours))
+    assert reason.startswith("blue would lose instances with its last weight")
+    assert "`retire: scale_down` in the plan leaves it one instance" in reason
+
+
+def test_another_colour_may_idle() -> None:
+    amber = Colour(release="amber-release", content="old", instances=3, idle_instances=1)
+    facts = replace(READY, colours={**COLOURS, "amber": amber}, past=[past("amber", "done", amber="old")])
+    assert started(facts)["colour"] == "green"
