@@ -28,6 +28,7 @@ platform = Platform(
     PlatformArgs(
         placement=declaration.placement,
         network=declaration.network,
+        existing=declaration.existing,
         cloud=settings.cloud,
         undeclared_rules=declaration.undeclared_rules,
         protect=declaration.protect,

@@ -23,6 +23,15 @@ from config_values import (
     TAG_KEY_PATTERN,
     VARIABLE_PATTERN,
 )
+from existing_config import (
+    CONTAINER_REGISTRY_ID_PATTERN,
+    GROUP_ID_PATTERN,
+    IDENTITY_ID_PATTERN,
+    INSIGHTS_ID_PATTERN,
+    LOG_ANALYTICS_ID_PATTERN,
+    STORAGE_ID_PATTERN,
+    VAULT_ID_PATTERN,
+)
 from gate_config import FUNCTION_PATTERN, URL_PATTERN
 from naming import NAME_PATTERN
 from network_config import HOST_PATTERN, PORTS_PATTERN, RESOURCE_ID_PATTERN, VNET_ID_PATTERN, ZONE_ID_PATTERN
@@ -73,6 +82,15 @@ _PATTERNS = {
     HOST_PATTERN: "must be a host name, such as scores.example.org or *.example.org",
     PORTS_PATTERN: "must be ports or ranges separated by commas, such as 443 or 8000-8010, or *",
     RESOURCE_ID_PATTERN: "must be the ARM id of a resource, /subscriptions/<id>/resourceGroups/<group>/providers/...",
+    GROUP_ID_PATTERN: "must be the ARM id of a resource group (az group show --name <name> --query id)",
+    LOG_ANALYTICS_ID_PATTERN: "must be the ARM id of a Log Analytics workspace (az monitor log-analytics workspace "
+    "show --query id)",
+    INSIGHTS_ID_PATTERN: "must be the ARM id of an Application Insights component (az monitor app-insights component "
+    "show --query id)",
+    CONTAINER_REGISTRY_ID_PATTERN: "must be the ARM id of a container registry (az acr show --name <name> --query id)",
+    VAULT_ID_PATTERN: "must be the ARM id of a key vault (az keyvault show --name <name> --query id)",
+    STORAGE_ID_PATTERN: "must be the ARM id of a storage account (az storage account show --name <name> --query id)",
+    IDENTITY_ID_PATTERN: "must be the ARM id of a user-assigned identity (az identity show --query id)",
     VNET_ID_PATTERN: "must be the ARM id of a virtual network (az network vnet show --query id)",
     ZONE_ID_PATTERN: "must be the ARM id of a private DNS zone (az network private-dns zone show --query id)",
     r"^privatelink\.[a-z0-9.-]+$": "must be the name of a private DNS zone, such as privatelink.azurecr.io",

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 import autoscale_config
+import existing_config
 import fleet_config
 import gate_config
 import network_config
@@ -32,7 +33,7 @@ from stack_config import StackConfig
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The dialect that YAML language servers know best."""
 
-MODULES = (stack_config, autoscale_config, network_config, rollout_config, gate_config, fleet_config)
+MODULES = (stack_config, autoscale_config, existing_config, network_config, rollout_config, gate_config, fleet_config)
 """Where the models are."""
 
 

@@ -63,6 +63,8 @@ class Names:
     stack: str
     subscription_id: str
     generation: int = 1
+    given_group_id: str | None = None
+    """ARM id of a resource group that the stack uses and does not create."""
 
     @cached_property
     def suffix(self) -> str:
@@ -77,7 +79,7 @@ class Names:
     @property
     def resource_group(self) -> str:
         """Up to 90 characters."""
-        return _cut(f"rg-{self.base}", 90)
+        return self.given_group_id.rsplit("/", 1)[1] if self.given_group_id else _cut(f"rg-{self.base}", 90)
 
     @property
     def workspace(self) -> str:
@@ -201,7 +203,7 @@ class Names:
     @property
     def resource_group_id(self) -> str:
         """ARM id of the group."""
-        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return self.given_group_id or f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
 
     @property
     def workspace_id(self) -> str:

@@ -40,6 +40,12 @@ ENDPOINTS = "sluice:endpoints-"
 """Tags with this prefix and a number hold names of endpoints, separated by commas: several to a tag."""
 
 
+EXISTING = "sluice:existing-"
+"""Tags with this prefix and a key of `sluice:existing` hold what was given, as `<group>/<name>`."""
+CREATED = "what this stack created"
+"""Stands for a resource that was not given."""
+
+
 @dataclass(frozen=True)
 class _Fixed:
     """Something that Azure or this program cannot change under a stack that exists."""
@@ -50,6 +56,12 @@ class _Fixed:
     reason: str
     follows_network: bool = False
     """The network decides its value, so a change of both is reported as one of the network alone."""
+    untagged: str | None = None
+    """What a record without the tag means; None: it is unknown."""
+
+    def value_in(self, facts: Mapping[str, str]) -> str | None:
+        """Its value in a record."""
+        return facts.get(self.tag, self.untagged)
 
 
 _FIXED = (
@@ -88,6 +100,15 @@ _FIXED = (
         "sluice:storage.redundancy",
         "an update does not move the copies of an existing account",
     ),
+    *(
+        _Fixed(f"{EXISTING}{key}", f"sluice:existing.{key}", reason, untagged=CREATED)
+        for key, reason in (
+            ("storage", "the workspace cannot get another account, and the models are in this one"),
+            ("vault", "the workspace cannot get another vault, and the keys of its endpoints are in this one"),
+            ("registry", "the images of deployments are in it"),
+            ("workspace_identity", "the workspace and its managed network act as it"),
+        )
+    ),
 )
 
 
@@ -107,7 +128,7 @@ class PlatformRecord:
         """What a stack declares now."""
         return cls(
             generation=settings.generation,
-            facts=facts(network, settings.storage.redundancy),
+            facts=facts(network, settings.storage.redundancy) | _given(settings),
             endpoints=tuple(sorted(endpoints)),
         )
 
@@ -133,6 +154,16 @@ class PlatformRecord:
         packed = {f"{ENDPOINTS}{number}": line for number, line in enumerate(lines, 1)}
         generation = {} if self.generation is None else {GENERATION: str(self.generation)}
         return {**generation, **self.facts, **packed}
+
+
+def _given(settings: Settings) -> dict[str, str]:
+    """The tags of what was given and cannot change; a tag's value has no room for every ARM id."""
+    fixed = {one.tag for one in _FIXED}
+    return {
+        tag: "/".join(resource_id.split("/")[4::4]).lower()
+        for key, resource_id in settings.existing.given().items()
+        if (tag := f"{EXISTING}{key}") in fixed
+    }
 
 
 def facts(network: NetworkPlan, redundancy: Redundancy) -> dict[str, str]:
@@ -167,14 +198,14 @@ def refused_changes(before: PlatformRecord, now: PlatformRecord, *, stack: str) 
             f"Restore it in {file}, or raise it.",
         )
         return
-    changed = [fixed for fixed in _FIXED if _differ(before.facts.get(fixed.tag), now.facts.get(fixed.tag))]
+    changed = [fixed for fixed in _FIXED if _differ(fixed.value_in(before.facts), fixed.value_in(now.facts))]
     another_network = any(fixed.tag == NETWORK for fixed in changed)
     for fixed in changed:
         if another_network and fixed.follows_network:
             continue
         yield Problem(
             fixed.name,
-            f'must stay "{before.facts[fixed.tag]}" while the stack exists, got "{now.facts[fixed.tag]}": '
+            f'must stay "{fixed.value_in(before.facts)}" while the stack exists, got "{fixed.value_in(now.facts)}": '
             f"{fixed.reason}",
             f"Restore it in {file}. To keep the change, set all weights to 0, then set sluice:generation: "
             f"{now.generation + 1} with it, which recreates everything under new names.{_protection(before)}",

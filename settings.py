@@ -116,6 +116,7 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
     """What no single section can know. Works on the raw values, so that it reports beside the models' errors."""
     endpoints = _mapping(raw.get("endpoints"))
     yield from _branches(raw, stack)
+    yield from _without_effect(raw, stack)
     yield from _required_proof(raw, stack)
     yield from _endpoint_names(endpoints, stack)
     yield from _skus(endpoints, stack, today)
@@ -143,6 +144,16 @@ def _branches(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
             "sluice:after",
             "needs sluice:branch, because it reads what the other stack's branch says was deployed",
             f"Set sluice:branch: sluice/{stack} in Pulumi.{stack}.yaml, and one in Pulumi.{raw['after']}.yaml.",
+        )
+
+
+def _without_effect(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
+    """Keys about something that is given: this stack does not create it, so it cannot shape it."""
+    if _mapping(raw.get("existing")).get("storage") is not None and raw.get("storage") is not None:
+        yield Problem(
+            "sluice:storage",
+            "must not be set together with sluice:existing.storage: it says how a new account is created",
+            f"Remove one of them from Pulumi.{stack}.yaml.",
         )
 
 

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from arm_id import ArmId
 from autoscale_config import AutoscaleSettings
 from config_values import (
     MAX_MIRROR_PERCENT,
@@ -27,8 +26,6 @@ from config_values import (
     MirrorPercent,
     Name,
     Reason,
-    RegistryId,
-    RegistryName,
     ReleasePin,
     Section,
     StackName,
@@ -37,6 +34,7 @@ from config_values import (
     Team,
     seconds_of,
 )
+from existing_config import ExistingSettings
 from naming import Names
 from network_config import Network, NetworkKey
 from rollout_config import RolloutSettings
@@ -124,29 +122,6 @@ class StorageSettings(Section):
     """lrs: copies in one data centre; zrs: in three zones of the region. Cannot change while the stack exists."""
 
 
-class ExistingSettings(Section):
-    """Resources that this stack uses and does not create."""
-
-    ml_registries: dict[RegistryName, RegistryId] = Field(default_factory=dict)
-    """Azure ML registries by name, with their ARM ids; endpoints that take assets from one may read there."""
-
-    @field_validator("ml_registries")
-    @classmethod
-    def _ids_are_of_these_registries(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, registry_id in value.items():
-            if ArmId.parse(registry_id).name.lower() != name.lower():
-                raise PydanticCustomError(
-                    "registry_id",
-                    "must have ids that end in the registry's name, got {id} for {name}",
-                    {"id": registry_id, "name": name},
-                )
-        return value
-
-    def registry_id(self, name: str) -> str | None:
-        """The ARM id of a registry, whatever the case of its name; None if it is not listed."""
-        return next((one for known, one in self.ml_registries.items() if known.lower() == name.lower()), None)
-
-
 class StackConfig(Section):
     """The `sluice:` keys of a stack file."""
 
@@ -210,4 +185,10 @@ class Settings(StackConfig):
 
     def names(self, subscription_id: str) -> Names:
         """The stack's Azure names in a subscription."""
-        return Names(team=self.team, stack=self.stack, subscription_id=subscription_id, generation=self.generation)
+        return Names(
+            team=self.team,
+            stack=self.stack,
+            subscription_id=subscription_id,
+            generation=self.generation,
+            given_group_id=self.existing.resource_group,
+        )

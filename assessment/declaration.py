@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assessment.existing import ExistingResources
 from assessment.placement import Placement
 from autoscale_config import AutoscaleSettings
 from endpoint_state import LiveDeployment, LiveEndpoint, Transition
@@ -90,6 +91,8 @@ class StackDeclaration:
     """Where everything goes, and under which names and tags."""
     network: NetworkPlan
     """Who reaches the platform, and the layout of a private stack's network."""
+    existing: ExistingResources
+    """What this stack uses and does not create."""
     undeclared_rules: frozenset[str]
     """Names of the outbound rules that the managed network has and the stack file does not: Azure ML's own, and those
     of earlier updates."""

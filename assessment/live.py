@@ -27,6 +27,7 @@ __all__ = [
     "LiveStack",
     "Reads",
     "read_caller",
+    "read_former_group",
     "read_left_behind",
     "read_stack",
 ]
@@ -38,6 +39,8 @@ class Caller:
 
     subscription_id: str
     tenant_id: str
+    object_id: str
+    """Of the principal, as role assignments name it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class LiveStack:
     """The part of a stack that exists in Azure."""
 
     location: str | None = None
-    """Region of the resource group; None if there is no group."""
+    """Region of the resource group, or of the stack's identity where the group was given; None if it does not exist."""
     workspace_guid: str | None = None
     """Azure ML's own id of the workspace, which changes when it is recreated; None if it does not exist."""
     endpoints: Mapping[str, LiveEndpoint]
@@ -57,11 +60,11 @@ class LiveStack:
     undeclared: tuple[LiveEndpoint, ...] = ()
     """Endpoints that an earlier update declared, that are still there, and that the stack file no longer has."""
     record: PlatformRecord | None = None
-    """What the last update declared; None if there is no group."""
+    """What the last update declared; None if the stack does not exist."""
     group_endpoint_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the group by which an earlier version recorded its endpoints; empty once the stack's identity exists."""
     owner_tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the resource group, which name its owner; empty if there is no group."""
+    """Tags of the resource group, or of the stack's identity where the group was given: they name the owner."""
     other_generation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Weights, by id, of what still serves under the names of the last update's generation, if this one has another."""
 
@@ -81,7 +84,7 @@ def read_caller() -> Caller:
     config = require(ask({"caller": question}))["caller"]
     if config is None:
         raise AzureReadError("the azure-native plugin does not know who is signed in. Run `az login` and try again.")
-    return Caller(subscription_id=config["subscriptionId"], tenant_id=config["tenantId"])
+    return Caller(subscription_id=config["subscriptionId"], tenant_id=config["tenantId"], object_id=config["objectId"])
 
 
 def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveStack:
@@ -101,14 +104,18 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         # Then nothing in it exists either, whatever error Azure answers for it.
         return LiveStack(endpoints={})
     found = require(answers)
-    group, workspace = found[group_id] or {}, found[workspace_id]
-    record = _record(group, workspace, found[identity_id])
+    workspace, identity = found[workspace_id], found[identity_id]
+    # What says whose the stack is and where: its group, or its identity in a group that was given.
+    own: Resource = (identity if names.given_group_id else found[group_id]) or {}
+    if not own and workspace is None:
+        return LiveStack(endpoints={})
+    record = _record(own, workspace, identity)
     known = LiveStack(
-        location=group["location"],
+        location=own.get("location"),
         endpoints={},
         record=record,
-        owner_tags=group.get("tags") or {},
-        group_endpoint_tags={} if found[identity_id] else endpoint_tags(group.get("tags") or {}),
+        owner_tags=own.get("tags") or {},
+        group_endpoint_tags={} if identity else endpoint_tags(own.get("tags") or {}),
     )
     if record.generation not in (None, names.generation):
         known = replace(known, other_generation=_weights_of(replace(names, generation=record.generation), record))
@@ -169,6 +176,23 @@ def _weights_of(names: Names, record: PlatformRecord) -> dict[str, dict[str, int
         reads.endpoint(names.endpoint_id(name), name)
     found = require(ask(reads.questions))
     return {endpoint_id: weights for endpoint_id, endpoint in found.items() if (weights := _weighed(endpoint))}
+
+
+def read_former_group(stack: str) -> tuple[str, Resource] | None:
+    """The name of the resource group that the last update put the workspace into, and the group; None if it is gone.
+
+    The stack's outputs name it. It is looked up when nothing is found under the names of this update.
+    """
+    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value or {}
+    workspace = (answer.get("outputs") or {}).get("workspace")
+    try:
+        name = ArmId.parse(str(workspace.get("id") if isinstance(workspace, Mapping) else None)).resource_group
+    except ValueError:
+        return None
+    arguments = {"resourceGroupName": name}
+    question = Read(what=name, function="azure-native:resources:getResourceGroup", arguments=arguments)
+    group = require(ask({name: question}))[name]
+    return (name, group) if group is not None else None
 
 
 def read_left_behind(stack: str) -> dict[str, dict[str, int]]:

@@ -16,6 +16,7 @@ import pulumi
 
 from assessment.declaration import StackDeclaration
 from assessment.endpoint import EndpointDraft, check_without_files
+from assessment.existing import ExistingResources, existing_problems
 from assessment.live import read_caller, read_stack
 from assessment.network import declared_network, network_refusals, undeclared_rule_warnings, undeclared_rules
 from assessment.placement import Placement
@@ -55,6 +56,9 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)
+    unfit = list(existing_problems(settings, caller))
+    if any(problem.where == "sluice:existing.resource_group" for problem in unfit):  # then nothing in it can be read
+        raise DeclarationError([*problems, *unfit], stack=settings.stack)
     declared_names = endpoint_names(settings, names, problems)
     former = former_names(settings, names, declared_names)
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
@@ -63,7 +67,9 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     network = declared_network(settings, live)
     problems += network_refusals(settings, live, network, caller.subscription_id)
     record = PlatformRecord.of(settings, network, declared_names)
-    problems += stack_problems(settings, live, record, former)
+    problems += unfit
+    refused = {problem.where for problem in unfit}
+    problems += [one for one in stack_problems(settings, names, live, record, former) if one.where not in refused]
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
     collect(problems, partial(validate_removal, removed, declared_names, stack=settings.stack))
     drafts = [
@@ -89,6 +95,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     return StackDeclaration(
         placement=placement,
         network=network,
+        existing=ExistingResources.of(settings),
         undeclared_rules=undeclared_rules(live, network),
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from assessment.live import LiveStack, read_left_behind
+from assessment.live import LiveStack, read_former_group, read_left_behind
 from assessment.problems import Refusal
 from naming import Names
-from ownership import meeting, other_owner
+from ownership import STACK_TAG, meeting, other_owner
 from platform_record import MAX_TAGS, PlatformRecord, refused_changes
 from problem import Problem
 from record_folders import source_path
@@ -58,11 +58,14 @@ def meeting_problem(settings: Settings, names: Names, live: LiveStack) -> Proble
 
 
 def stack_problems(
-    settings: Settings, live: LiveStack, record: PlatformRecord, former: Mapping[str, str]
+    settings: Settings, names: Names, live: LiveStack, record: PlatformRecord, former: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Everything that is wrong; `record` is what the stack declares now, `former` the keys by `former_names`."""
     yield from _move_problems(settings, live)
-    yield from _rename_problems(settings, live)
+    if moved := _group_problem(settings, names, live):
+        yield moved
+    else:
+        yield from _rename_problems(settings, live)
     yield from _record_problems(settings, live, record)
     yield from _former_name_problems(settings, live, former)
 
@@ -90,6 +93,23 @@ def _move_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:
             "Azure cannot move a resource group",
             f"Restore it in Pulumi.{settings.stack}.yaml, or create another stack for the other region.",
         )
+
+
+def _group_problem(settings: Settings, names: Names, live: LiveStack) -> Problem | None:
+    """A stack moves from its own group to one that was given, or from one that was given to any other."""
+    former = read_former_group(settings.stack) if live.record is None else None
+    if former is None:
+        return None
+    former_name, former_group = former
+    created = (former_group.get("tags") or {}).get(STACK_TAG) == settings.stack
+    if former_name.lower() == names.resource_group.lower() or (created and names.given_group_id is None):
+        return None  # it is the same one, or the stack has another name, and both groups are its own
+    return Problem(
+        "sluice:existing.resource_group",
+        f"must stay as it was: this stack is in the group {former_name}{', which it created' if created else ''}, got "
+        f"{names.resource_group}. Azure cannot move a workspace, so everything would be deleted and created again",
+        f"Restore it in Pulumi.{settings.stack}.yaml, or create another stack for the other group.",
+    )
 
 
 def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:

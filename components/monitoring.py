@@ -25,47 +25,61 @@ class MonitoringArgs:
 
     placement: GroupPlacement
     """*Required.* Names, region and tags, and the group."""
+    log_analytics_id: str | None = None
+    """*Optional.* ARM id of a Log Analytics workspace that exists; by default one is created."""
+    application_insights_id: str | None = None
+    """*Optional.* ARM id of an Application Insights component that exists; by default one is created."""
 
 
 class Monitoring(pulumi.ComponentResource):
     """Where logs and telemetry go."""
 
-    log_analytics_id: pulumi.Output[str]
+    log_analytics_id: pulumi.Input[str]
     """ARM id of the Log Analytics workspace."""
-    application_insights_id: pulumi.Output[str]
+    application_insights_id: pulumi.Input[str]
     """ARM id of the Application Insights component."""
 
     def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Monitoring", name, {}, opts)
-        names = args.placement.names
+        self._name, self._args = name, args
+        self.log_analytics_id = args.log_analytics_id or self._log_analytics()
+        self.application_insights_id = args.application_insights_id or self._application_insights()
+        self.register_outputs(
+            {"logAnalyticsId": self.log_analytics_id, "applicationInsightsId": self.application_insights_id}
+        )
+
+    def _log_analytics(self) -> pulumi.Output[str]:
+        placement = self._args.placement
         logs = operationalinsights.Workspace(
-            f"{name}-logs",
-            workspace_name=names.log_analytics,
-            resource_group_name=args.placement.resource_group_name,
-            location=args.placement.location,
+            f"{self._name}-logs",
+            workspace_name=placement.names.log_analytics,
+            resource_group_name=placement.resource_group_name,
+            location=placement.location,
             sku=operationalinsights.WorkspaceSkuArgs(name=operationalinsights.WorkspaceSkuNameEnum.PER_GB2018),
             retention_in_days=RETENTION_DAYS,
-            tags=args.placement.tags,
+            tags=placement.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        created: pulumi.Output[str] = logs.id
+        return created
+
+    def _application_insights(self) -> pulumi.Output[str]:
+        placement = self._args.placement
         insights = applicationinsights.Component(
-            f"{name}-insights",
-            resource_name_=names.application_insights,
-            resource_group_name=args.placement.resource_group_name,
-            location=args.placement.location,
+            f"{self._name}-insights",
+            resource_name_=placement.names.application_insights,
+            resource_group_name=placement.resource_group_name,
+            location=placement.location,
             kind="web",
             application_type=applicationinsights.ApplicationType.WEB,
             ingestion_mode=applicationinsights.IngestionMode.LOG_ANALYTICS,
-            workspace_resource_id=logs.id,
-            tags=args.placement.tags,
+            workspace_resource_id=self.log_analytics_id,
+            tags=placement.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # Anyone who has them may write telemetry, and azure-native marks neither as secret.
                 additional_secret_outputs=["connection_string", "instrumentation_key"],
             ),
         )
-        self.log_analytics_id = logs.id
-        self.application_insights_id = insights.id
-        self.register_outputs(
-            {"logAnalyticsId": self.log_analytics_id, "applicationInsightsId": self.application_insights_id}
-        )
+        created: pulumi.Output[str] = insights.id
+        return created

@@ -1,4 +1,4 @@
-"""Everything an endpoint stands on: resource group, monitoring, storage, vault, registry, workspace, private network.
+"""Everything an endpoint stands on: resource group, what a workspace needs, workspace, private network.
 
 It knows whether the stack is public or private; the components it is made of know only whether they are reachable.
 """
@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_azure_native import managedidentity, resources
 
+from assessment.existing import ExistingResources
 from assessment.placement import Placement
-from components.container_registry import ContainerRegistry, ContainerRegistryArgs
 from components.dependency import depend_on
+from components.foundation import Foundation, FoundationArgs
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
-from components.key_vault import KeyVault, KeyVaultArgs
-from components.monitoring import Monitoring, MonitoringArgs
-from components.placement import AssociatedResources, EndpointHost, GroupPlacement, Scope, WorkspacePlacement
+from components.placement import EndpointHost, GroupPlacement, WorkspacePlacement
 from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
-from components.storage import Storage, StorageArgs
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
 from network_plan import NetworkPlan
@@ -41,6 +39,8 @@ class PlatformArgs:
     """*Required.* Protect the vault, against purging too, which cannot be taken back."""
     network: NetworkPlan
     """*Required.* Who reaches the platform, and the layout of a private stack's network."""
+    existing: ExistingResources = field(default_factory=ExistingResources)
+    """*Optional.* What is used and not created; nothing by default."""
     cloud: str = PUBLIC
     """*Optional.* Which Azure it is, as azure-native calls it; the public one by default."""
     undeclared_rules: Collection[str] = ()
@@ -69,64 +69,41 @@ class Platform(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Platform", name, {}, opts)
-        names, public = args.placement.names, args.network.is_public
-        group = self._resource_group(name, args)
-        placement = GroupPlacement.of(args.placement, name=group.name, id=group.id)
-        self.after_identity = depend_on(self._stack_identity(name, args, group))
+        public = args.network.is_public
+        placement = self._group_placement(name, args)
+        self.after_identity = depend_on(self._stack_identity(name, args, placement))
         below = pulumi.ResourceOptions(
             parent=self, transformations=[self.after_identity, explain_taken_names(placement.names)]
         )
-        monitoring = Monitoring(
-            f"{name}-monitoring",
-            MonitoringArgs(placement=placement),
-            opts=below,
-        )
-        storage = Storage(
-            f"{name}-storage",
-            StorageArgs(
+        foundation = Foundation(
+            name,
+            FoundationArgs(
                 placement=placement,
-                redundancy=args.storage_redundancy,
+                existing=args.existing,
+                protect_vault=args.protect_vault,
+                storage_redundancy=args.storage_redundancy,
                 enable_public_access=public,
             ),
             opts=below,
-        )
-        vault = KeyVault(
-            f"{name}-vault",
-            KeyVaultArgs(
-                placement=placement,
-                enable_public_access=public,
-                protect=args.protect_vault,
-            ),
-            opts=below,
-        )
-        registry = ContainerRegistry(
-            f"{name}-registry",
-            ContainerRegistryArgs(placement=placement, enable_public_access=public),
-            opts=below,
-        )
-        associated = AssociatedResources(
-            storage=Scope(id=storage.id, name=names.storage_account),
-            vault=Scope(id=vault.id, name=names.key_vault),
-            registry=Scope(id=registry.id, name=names.container_registry),
-            insights=Scope(id=monitoring.application_insights_id, name=names.application_insights),
         )
         workspace = Workspace(
             f"{name}-ml",
             WorkspaceArgs(
                 placement=placement,
-                associated=associated,
+                associated=foundation.associated,
                 network=args.network,
                 undeclared_rules=args.undeclared_rules,
                 protect=args.protect,
                 role_delay_seconds=args.role_delay_seconds,
+                identity_id=args.existing.workspace_identity,
             ),
             opts=below,
         )
         self.host = EndpointHost(
             placement=WorkspacePlacement.within(placement, workspace_name=workspace.workspace_name),
             workspace=workspace.scope,
-            associated=associated,
-            log_analytics_id=monitoring.log_analytics_id,
+            associated=foundation.associated,
+            log_analytics_id=foundation.log_analytics_id,
         )
         network: NetworkOutputs | None = None
         if not public:
@@ -143,7 +120,7 @@ class Platform(pulumi.ComponentResource):
         self.register_outputs({"workspaceId": workspace.id})
 
     def _stack_identity(
-        self, name: str, args: PlatformArgs, group: resources.ResourceGroup
+        self, name: str, args: PlatformArgs, placement: GroupPlacement
     ) -> managedidentity.UserAssignedIdentity:
         """An identity that nothing acts as and that costs nothing: its tags say what was declared last.
 
@@ -152,11 +129,19 @@ class Platform(pulumi.ComponentResource):
         return managedidentity.UserAssignedIdentity(
             f"{name}-stack",
             resource_name_=args.placement.names.stack_identity,
-            resource_group_name=group.name,
+            resource_group_name=placement.resource_group_name,
             location=args.placement.location,
             tags={**args.placement.tags, **args.record_tags, **_subscription_tag(args)},
             opts=self._protected(args),
         )
+
+    def _group_placement(self, name: str, args: PlatformArgs) -> GroupPlacement:
+        """The group that was given, or one of the stack's own."""
+        if args.existing.resource_group is not None:
+            names = args.placement.names
+            return GroupPlacement.of(args.placement, name=names.resource_group, id=names.resource_group_id)
+        group = self._resource_group(name, args)
+        return GroupPlacement.of(args.placement, name=group.name, id=group.id)
 
     def _resource_group(self, name: str, args: PlatformArgs) -> resources.ResourceGroup:
         names = args.placement.names

@@ -13,6 +13,7 @@ import pulumi
 from pulumi_azure_native import network
 
 from arm_id import ArmId
+from components.given_identity import GivenIdentity
 from components.identity import Identity
 from components.placement import AssociatedResources, GroupPlacement, Scope
 from components.private_network import PrivateNetwork, PrivateNetworkArgs
@@ -41,7 +42,7 @@ class PrivateAccessArgs:
     """*Required.* Storage, vault and registry of the workspace."""
     workspace_id: pulumi.Input[str]
     """*Required.* ARM id of the workspace."""
-    workspace_identity: Identity
+    workspace_identity: Identity | GivenIdentity
     """*Required.* What the workspace acts as."""
 
 

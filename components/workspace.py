@@ -12,6 +12,7 @@ import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
 from arm_id import ArmId, group_id_of
+from components.given_identity import GivenIdentity
 from components.identity import Identity, IdentityArgs
 from components.placement import AssociatedResources, GroupPlacement, Scope
 from components.role_assignment import Grant, grants
@@ -40,6 +41,8 @@ class WorkspaceArgs:
     """*Optional.* The engine refuses to delete or replace it; it does by default."""
     role_delay_seconds: float = 0
     """*Optional.* How long Azure needs to put the roles of its identity into effect; no wait by default."""
+    identity_id: str | None = None
+    """*Optional.* ARM id of an identity that exists, whose owner assigns its roles; by default one is created."""
 
 
 class Workspace(pulumi.ComponentResource):
@@ -51,23 +54,14 @@ class Workspace(pulumi.ComponentResource):
     """The workspace as something that roles are assigned on."""
     workspace_name: pulumi.Output[str]
     """Azure name of the workspace."""
-    identity: Identity
+    identity: Identity | GivenIdentity
     """What the workspace acts as."""
 
     def __init__(self, name: str, args: WorkspaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Workspace", name, {}, opts)
         names = args.placement.names
         public = args.network.is_public
-        self.identity = Identity(
-            name,
-            IdentityArgs(
-                placement=args.placement,
-                identity_name=names.workspace_identity,
-                grants=_grants(args),
-                role_delay_seconds=args.role_delay_seconds,
-            ),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self.identity, rights = self._identity(name, args)
         workspace = ml.Workspace(
             f"{name}-workspace",
             workspace_name=names.workspace,
@@ -99,7 +93,7 @@ class Workspace(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                depends_on=[self.identity],
+                depends_on=rights,
                 ignore_changes=_written_by_azure(args),
                 custom_timeouts=pulumi.CustomTimeouts(create="90m", update="90m", delete="60m"),
             ),
@@ -110,6 +104,22 @@ class Workspace(pulumi.ComponentResource):
         self.id = workspace.id
         self.workspace_name = workspace.name
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
+
+    def _identity(self, name: str, args: WorkspaceArgs) -> tuple[Identity | GivenIdentity, list[pulumi.Resource]]:
+        """The identity that was given, or one of the stack's own with its roles, which the workspace waits for."""
+        if args.identity_id is not None:
+            return GivenIdentity(args.identity_id), []
+        identity = Identity(
+            name,
+            IdentityArgs(
+                placement=args.placement,
+                identity_name=args.placement.names.workspace_identity,
+                grants=_grants(args),
+                role_delay_seconds=args.role_delay_seconds,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return identity, [identity]
 
 
 def _managed_network(network: NetworkPlan) -> ml.ManagedNetworkSettingsArgs:
@@ -182,9 +192,14 @@ def _grants(args: WorkspaceArgs) -> list[Grant]:
 
 
 def _rule_targets(args: WorkspaceArgs) -> dict[str, Scope]:
-    """The resources of outbound rules that the right on the stack's own group does not cover; each of them once."""
+    """The resources to connect to that the right on the stack's group does not cover; each of them once.
+
+    They are those of outbound rules, and what was given to the workspace: it is named by its ARM id.
+    """
     own = args.placement.names.resource_group_id.lower()
-    targets = {rule.resource.lower(): rule.resource for rule in args.network.outbound.values() if rule.resource}
+    associated = args.associated.storage.name, args.associated.vault.name, args.associated.registry.name
+    ids = [*(rule.resource for rule in args.network.outbound.values()), *associated]
+    targets = {one.lower(): one for one in ids if one and group_id_of(one)}
     return {
         f"{ArmId.parse(key).name}-{short_hash(key)}": Scope(id=target, name=key)
         for key, target in sorted(targets.items())

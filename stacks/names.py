@@ -10,6 +10,7 @@ from command_errors import UsageError
 from stacks.file import read_settings
 
 GROUP_API_VERSION = "2021-04-01"
+IDENTITY_API_VERSION = "2023-01-31"
 DELETED_VAULT_API_VERSION = "2023-07-01"
 
 if TYPE_CHECKING:
@@ -30,11 +31,16 @@ def read_names(stack: str, file: "Path | None" = None) -> "tuple[Settings, Names
 
 
 def require_own_group(arm: "ArmClient", settings: "Settings", names: "Names") -> None:
-    """Raise UsageError if the tags of the resource group of these names belong to another stack."""
+    """Raise UsageError if the tags of the resource group of these names belong to another stack.
+
+    In a group that was given, the tags of the stack's identity say it.
+    """
     from ownership import meeting, other_owner
 
-    group = arm.get(names.resource_group_id, GROUP_API_VERSION) or {}
-    tags = group.get("tags")
+    owned, version = names.resource_group_id, GROUP_API_VERSION
+    if names.given_group_id:
+        owned, version = names.stack_identity_id, IDENTITY_API_VERSION
+    tags = (arm.get(owned, version) or {}).get("tags")
     owner = other_owner(tags if isinstance(tags, dict) else {}, team=settings.team, stack=settings.stack)
     if owner is not None:
         raise UsageError(str(meeting(names.resource_group, owner, team=settings.team, stack=settings.stack)))

@@ -79,6 +79,10 @@ class StackNames(Protocol):
         """The group."""
 
     @property
+    def given_group_id(self) -> str | None:
+        """The group, if the stack uses one that it did not create; None otherwise."""
+
+    @property
     def workspace_id(self) -> str:
         """The workspace."""
 
@@ -130,7 +134,8 @@ class Removal:
                 f"{self.names.subscription_id}: {', '.join(foreign)}. Sign in to that one, or set ARM_SUBSCRIPTION_ID."
             )
         self._require_weights_of_zero(items)
-        if not groups and self.azure.get(self.names.resource_group_id, RESOURCES_API) is not None:
+        created = self.names.given_group_id is None
+        if created and not groups and self.azure.get(self.names.resource_group_id, RESOURCES_API) is not None:
             raise RemovalError(
                 f"{self.names.resource_group_id} exists in Azure, but the state of stack {self.engine.stack} does not "
                 f"contain it. Run `sluice recover --stack {self.engine.stack}` first, then this command again."

@@ -244,6 +244,21 @@ PLAN = "rollout.fraud-detection.plan"
         ),
         (
             "existing",
+            {"storage": REGISTRY_ID},
+            "sluice:existing.storage must be the ARM id of a storage account (az storage account show --name <name> ",
+        ),
+        (
+            "existing",
+            {"resource_group": "rg-landing"},
+            "sluice:existing.resource_group must be the ARM id of a resource group (az group show --name <name> ",
+        ),
+        (
+            "existing",
+            {"action_group": REGISTRY_ID},
+            "sluice:existing.action_group is not a known key (known here: resource_group, log_analytics, ",
+        ),
+        (
+            "existing",
             {"ml_registries": {"a b": REGISTRY_ID}},
             "sluice:existing.ml_registries.a b must be the name of an Azure ML registry: 3 to 33 letters",
         ),
@@ -256,6 +271,11 @@ PLAN = "rollout.fraud-detection.plan"
         ("limits.role_delay", "3h", "sluice:limits.role_delay must be a number of seconds or minutes, such as 0s, 90s"),
         ("limits.role_delay", 180, "sluice:limits.role_delay must be a string, got 180"),
         ("storage", {"redundancy": "grs"}, 'sluice:storage.redundancy must be lrs or zrs, got "grs". Fix it in P'),
+        (
+            "existing",
+            {"storage": REGISTRY_ID.replace("MachineLearningServices/registries", "Storage/storageAccounts")},
+            "sluice:storage must not be set together with sluice:existing.storage",
+        ),
         ("storage", {"sku": "x"}, "sluice:storage.sku is not a known key (known here: redundancy)."),
         ("generation", 0, "sluice:generation must be at least 1, got 0. Fix it in Pulumi.prod.yaml."),
         ("generation", "two", 'sluice:generation must be a whole number, got "two"'),

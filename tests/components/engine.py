@@ -167,6 +167,10 @@ class FakeAzure:
             "tags": dict(tags or {}),
         }
 
+    def add(self, function: str, name: str, resource: Mapping[str, Any]) -> None:
+        """Add what one of azure-native's functions (`getVault`) finds by a name."""
+        self._found[function, name] = {"name": name, **resource}
+
     def put(self, kind: str, inputs: Mapping[str, Any]) -> None:
         """Create an endpoint or a deployment as an update declares it."""
         if kind == "OnlineEndpoint":
@@ -198,6 +202,10 @@ class FakeAzure:
             "getWorkspace": ("workspaceName",),
             "getOnlineEndpoint": ("endpointName",),
             "getOnlineDeployment": ("endpointName", "deploymentName"),
+            "getStorageAccount": ("accountName",),
+            "getVault": ("vaultName",),
+            "getRegistry": ("registryName",),
+            "getComponent": ("resourceName",),
         }[function]
         found = self._found.get((function, *(args[part] for part in key)))
         if found is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from assessment.existing import ExistingResources
 from assessment.placement import Placement
 from components.container_registry import ContainerRegistryArgs
 from components.key_vault import KeyVaultArgs
@@ -17,6 +18,7 @@ from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
 from roles import Role
 from stack_config import Redundancy
+from tests.assessment import existing_ids as ids
 from tests.components.conftest import placement_of
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, Deployment, FakeAzure, deploy
 from tests.components.golden import assert_golden
@@ -69,6 +71,55 @@ def test_a_private_platform_of_an_earlier_version_keeps_its_tree() -> None:
     placement = placement_of("dev")
     azure = FakeAzure(placement.names)
     assert_golden("platform-private-first", platform(azure, placement, public=False, network=FIRST_PLAN).tree())
+
+
+def test_nothing_is_declared_for_what_was_given() -> None:
+    placement = placement_of("dev", given_group_id=ids.GROUP)
+    assert_golden("platform-existing", given_platform(placement).tree())
+
+
+def test_the_workspace_and_the_roles_use_what_was_given() -> None:
+    deployment = given_platform(placement_of("dev", given_group_id=ids.GROUP))
+    workspace = deployment.one("Workspace", "platform-ml-workspace").inputs
+    assert workspace["resourceGroupName"] == "landing"
+    assert workspace["storageAccount"] == ids.STORAGE
+    assert workspace["keyVault"].lower() == ids.VAULT.lower()
+    assert workspace["containerRegistry"] == ids.REGISTRY
+    scopes = {one.name: one.inputs["scope"] for one in deployment.of_type("RoleAssignment")}
+    assert scopes["platform-ml-storage-blob-data"] == ids.STORAGE
+    assert scopes["platform-ml-vault-administrator"] == ids.VAULT
+    # The managed network connects to each of the three, and the role on the stack's group does not reach them.
+    approved = {scope for name, scope in scopes.items() if "-approver-" in name}
+    assert approved == {one.lower() for one in (ids.STORAGE, ids.VAULT, ids.REGISTRY)} or approved == {
+        ids.STORAGE,
+        ids.VAULT,
+        ids.REGISTRY,
+    }
+    assert deployment.one("Component").inputs["workspaceResourceId"] == ids.LOG_ANALYTICS
+
+
+def test_a_given_identity_gets_no_roles_from_the_stack_and_is_what_the_workspace_acts_as() -> None:
+    existing = ExistingResources(workspace_identity=ids.IDENTITY)
+    placement = placement_of("dev")
+    deployment = platform(FakeAzure(placement.names), placement, public=False, existing=existing)
+    workspace = deployment.one("Workspace", "platform-ml-workspace").inputs
+    assert workspace["primaryUserAssignedIdentity"] == ids.IDENTITY
+    assert workspace["identity"]["userAssignedIdentities"] == [ids.IDENTITY]
+    assert {one.name for one in deployment.of_type("RoleAssignment")} == {
+        "platform-image-build-push-images",
+        "platform-image-build-write-blobs",
+    }
+
+
+def given_platform(placement: Placement) -> Deployment:
+    existing = ExistingResources(
+        resource_group=ids.GROUP,
+        log_analytics=ids.LOG_ANALYTICS,
+        registry=ids.REGISTRY,
+        vault=ids.VAULT,
+        storage=ids.STORAGE,
+    )
+    return platform(FakeAzure(placement.names), placement, public=False, existing=existing)
 
 
 def test_a_platform_is_protected_by_default() -> None:

@@ -1,0 +1,253 @@
+"""Reads what the stack uses and does not create (`sluice:existing`), and lists everything that does not fit.
+
+Three outcomes are kept apart: a resource that is absent, one that Azure does not show to this caller (403), and one
+that is there and does not fit. Any other failed read stops the program, as in `live.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from arm_id import ArmId, subscription_id_of
+from assessment.azure_reads import Answer, Read, ReadFailure, Resource, ask, require
+from assessment.live import Caller
+from network_config import Network
+from ownership import STACK_TAG, TEAM_TAG, other_owner
+from problem import Problem
+from stack_config import Settings
+
+__all__ = ["ExistingResources", "existing_problems"]
+
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingResources:
+    """What this stack uses and does not create, by ARM id; None: it creates it."""
+
+    resource_group: str | None = None
+    log_analytics: str | None = None
+    application_insights: str | None = None
+    registry: str | None = None
+    vault: str | None = None
+    storage: str | None = None
+    workspace_identity: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> ExistingResources:
+        """What the stack file gives."""
+        return cls(**settings.existing.given())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stack:
+    """What a given resource must fit to."""
+
+    location: str
+    private: bool
+    tenant_id: str
+
+
+_Findings = Iterator[tuple[str, str]]
+"""What is wrong with a resource (the predicate of a sentence), and the fix."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """How one kind of resource is read and checked."""
+
+    what: str
+    """With its article."""
+    function: str
+    parameter: str
+    check: Callable[[Resource, _Stack], _Findings]
+    any_subscription: bool = False
+    """Whether it may be in another subscription than the stack; the program cannot read it there."""
+
+
+def existing_problems(settings: Settings, caller: Caller) -> Iterator[Problem]:
+    """Everything that is wrong with what the stack file gives; reads all of it at once."""
+    given = settings.existing.given()
+    file = f"Pulumi.{settings.stack}.yaml"
+    readable = {key: one for key, one in given.items() if _is_here(one, caller)}
+    for key in given:
+        if key not in readable and not KINDS[key].any_subscription:
+            yield Problem(
+                f"sluice:existing.{key}",
+                f"must name {KINDS[key].what} in the subscription of this stack, {caller.subscription_id}, got "
+                f"{given[key]}",
+                f"Correct the id in {file}, or sign in to that subscription.",
+            )
+    answers = ask({key: _read(key, resource_id) for key, resource_id in readable.items()}) if readable else {}
+    require({key: answer for key, answer in answers.items() if not _is_forbidden(answer)})
+    stack = _Stack(
+        location=settings.location, private=settings.network.mode is Network.PRIVATE, tenant_id=caller.tenant_id
+    )
+    for key, answer in answers.items():
+        for what, fix in _findings(settings, caller, stack, key, answer):
+            yield Problem(f"sluice:existing.{key}", what, fix)
+
+
+def _is_here(resource_id: str, caller: Caller) -> bool:
+    return (subscription_id_of(resource_id) or "").lower() == caller.subscription_id.lower()
+
+
+def _is_forbidden(answer: Answer) -> bool:
+    return isinstance(answer, ReadFailure) and answer.status == FORBIDDEN
+
+
+def _read(key: str, resource_id: str) -> Read:
+    kind = KINDS[key]
+    name = resource_id.rsplit("/", 1)[1]
+    group = name if key == "resource_group" else ArmId.parse(resource_id).resource_group
+    return Read(
+        what=resource_id,
+        function=f"azure-native:{kind.function}",
+        arguments={"resourceGroupName": group, kind.parameter: name},
+    )
+
+
+def _findings(settings: Settings, caller: Caller, stack: _Stack, key: str, answer: Answer) -> _Findings:
+    """What is wrong with one resource that is given."""
+    kind, file, resource_id = KINDS[key], f"Pulumi.{settings.stack}.yaml", settings.existing.given()[key]
+    if isinstance(answer, ReadFailure):
+        yield (
+            f"names {resource_id}, which Azure does not let this caller read, so it is not known whether it exists and "
+            f"fits ({answer.reason})",
+            f"Ask its owner for: az role assignment create --role Reader --assignee {caller.object_id} --scope "
+            f"{resource_id}",
+        )
+        return
+    if answer is None:
+        yield f"must name {kind.what} that exists, got {resource_id}", f"Correct the id in {file}."
+        return
+    name = resource_id.rsplit("/", 1)[1]
+    if answer.get("name", name) != name:
+        yield (
+            f'must be spelt as in Azure, where the name is "{answer["name"]}", got "{name}"',
+            f"Correct the id in {file}.",
+        )
+    tags = answer.get("tags") or {}
+    if tags.get(STACK_TAG) == settings.stack and tags.get(TEAM_TAG) == settings.team:
+        yield (
+            f"names {resource_id}, which this stack created itself (its tags say so): the update would delete it, "
+            "because the stack file no longer declares it",
+            f"Remove the line from {file}: the stack uses what it created anyway.",
+        )
+    elif key == "resource_group" and (owner := other_owner(tags, team=settings.team, stack=settings.stack)):
+        yield (
+            f"must not be the group that another stack created, got {resource_id} of {owner}: it is deleted together "
+            "with that stack",
+            f"Name a group in {file} that no stack created.",
+        )
+    yield from kind.check({**answer, "id": resource_id}, stack)
+
+
+def _nothing(resource: Resource, stack: _Stack) -> _Findings:
+    yield from ()
+
+
+def _region(resource: Resource, stack: _Stack) -> _Findings:
+    """The resources of a workspace are in its region."""
+    found = str(resource.get("location") or "")
+    if _short(found) != _short(stack.location):
+        yield (
+            f"must be in the region of the workspace, {stack.location}, got {found}",
+            f"Give one that is in {stack.location}.",
+        )
+
+
+def _tenant(properties: Mapping[str, Any], stack: _Stack) -> _Findings:
+    found = str(properties.get("tenantId") or stack.tenant_id)
+    if found.lower() != stack.tenant_id.lower():
+        yield (
+            f"must belong to the Entra tenant of this stack, {stack.tenant_id}, got {found}",
+            "Give one of this tenant: identities of one tenant get no roles in another.",
+        )
+
+
+def _storage(resource: Resource, stack: _Stack) -> _Findings:
+    yield from _region(resource, stack)
+    if resource.get("allowSharedKeyAccess") is not False:
+        yield (
+            "must not allow shared keys: whoever has a key reads and writes all models, whatever the roles say",
+            f"Run: az storage account update --ids {resource['id']} --allow-shared-key-access false",
+        )
+    if stack.private and str(resource.get("publicNetworkAccess") or "Enabled").lower() != "disabled":
+        yield (
+            "must be closed to the internet in a private stack, got public network access enabled",
+            f"Run: az storage account update --ids {resource['id']} --public-network-access Disabled",
+        )
+
+
+def _vault(resource: Resource, stack: _Stack) -> _Findings:
+    properties = resource.get("properties") or {}
+    yield from _region(resource, stack)
+    yield from _tenant(properties, stack)
+    if properties.get("enableRbacAuthorization") is not True:
+        yield (
+            "must be opened by Azure roles, got a vault with access policies, which the roles of the workspace do not "
+            "open",
+            f"Run: az keyvault update --ids {resource['id']} --enable-rbac-authorization true",
+        )
+    if properties.get("enablePurgeProtection") is not True:
+        yield (
+            "must have purge protection: a workspace cannot get another vault when this one is purged",
+            f"Run: az keyvault update --ids {resource['id']} --enable-purge-protection true",
+        )
+
+
+def _container_registry(resource: Resource, stack: _Stack) -> _Findings:
+    yield from _region(resource, stack)
+    sku = str((resource.get("sku") or {}).get("name") or "")
+    if stack.private and sku.lower() != "premium":
+        yield (
+            f"must be Premium in a private stack, the only tier that takes private endpoints, got {sku}",
+            f"Run: az acr update --ids {resource['id']} --sku Premium",
+        )
+
+
+def _short(location: str) -> str:
+    return location.replace(" ", "").lower()
+
+
+KINDS: Mapping[str, _Kind] = {
+    "resource_group": _Kind(
+        what="a resource group",
+        function="resources:getResourceGroup",
+        parameter="resourceGroupName",
+        check=_nothing,
+    ),
+    "log_analytics": _Kind(
+        what="a Log Analytics workspace",
+        function="operationalinsights:getWorkspace",
+        parameter="workspaceName",
+        check=_nothing,
+        any_subscription=True,
+    ),
+    "application_insights": _Kind(
+        what="an Application Insights component",
+        function="applicationinsights:getComponent",
+        parameter="resourceName",
+        check=_region,
+    ),
+    "registry": _Kind(
+        what="a container registry",
+        function="containerregistry:getRegistry",
+        parameter="registryName",
+        check=_container_registry,
+    ),
+    "vault": _Kind(what="a key vault", function="keyvault:getVault", parameter="vaultName", check=_vault),
+    "storage": _Kind(
+        what="a storage account", function="storage:getStorageAccount", parameter="accountName", check=_storage
+    ),
+    "workspace_identity": _Kind(
+        what="a user-assigned identity",
+        function="managedidentity:getUserAssignedIdentity",
+        parameter="resourceName",
+        check=_tenant,
+    ),
+}
+"""How each key of `sluice:existing` is read."""
