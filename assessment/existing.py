@@ -172,7 +172,7 @@ def _storage(resource: Resource, stack: _Stack) -> _Findings:
     yield from _region(resource, stack)
     if resource.get("allowSharedKeyAccess") is not False:
         yield (
-            "must not allow shared keys: whoever has a key reads and writes all models, whatever the roles say",
+            "must not allow shared keys: a key opens all models to its holder, without a role",
             f"Run: az storage account update --ids {resource['id']} --allow-shared-key-access false",
         )
     if stack.private and str(resource.get("publicNetworkAccess") or "Enabled").lower() != "disabled":

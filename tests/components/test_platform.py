@@ -89,12 +89,8 @@ def test_the_workspace_and_the_roles_use_what_was_given() -> None:
     assert scopes["platform-ml-storage-blob-data"] == ids.STORAGE
     assert scopes["platform-ml-vault-administrator"] == ids.VAULT
     # The managed network connects to each of the three, and the role on the stack's group does not reach them.
-    approved = {scope for name, scope in scopes.items() if "-approver-" in name}
-    assert approved == {one.lower() for one in (ids.STORAGE, ids.VAULT, ids.REGISTRY)} or approved == {
-        ids.STORAGE,
-        ids.VAULT,
-        ids.REGISTRY,
-    }
+    approved = {scope for name, scope in scopes.items() if "-connection-approver-" in name}
+    assert approved == {ids.STORAGE, ids.VAULT, ids.REGISTRY}
     assert deployment.one("Component").inputs["workspaceResourceId"] == ids.LOG_ANALYTICS
 
 
