@@ -14,6 +14,7 @@ import pulumi
 from assessment.stack import declare_stack
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
+from components.tags import TagKeeper
 from components.version_aliases import omit_version_aliases
 from settings import load_settings
 
@@ -21,7 +22,7 @@ omit_version_aliases()
 today = date.today()
 settings = load_settings(today)
 declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models", today=today)
-public = declaration.network.is_public
+tags = TagKeeper(tags_of_others=declaration.tags_of_others, settled=declaration.tags_are_written)
 
 platform = Platform(
     "platform",
@@ -44,7 +45,7 @@ endpoints = {
         endpoint.key,
         OnlineEndpointArgs(
             host=platform.host,
-            enable_public_access=public,
+            enable_public_access=declaration.network.is_public,
             declaration=endpoint,
         ),
         opts=pulumi.ResourceOptions(depends_on=[platform], transformations=[platform.after_identity]),
@@ -54,5 +55,6 @@ endpoints = {
 
 pulumi.export("endpoints", {key: endpoint.outputs for key, endpoint in endpoints.items()})
 pulumi.export("workspace", platform.outputs)
+pulumi.export("tags", tags.written(declaration.placement))
 
 gc.freeze()  # the interpreter collects once more at its end

@@ -21,7 +21,7 @@ TAG_KEY_PATTERN = r"^[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9_]$"
 """The keys of tags that every service accepts; Azure DNS silently drops others."""
 
 MAX_TAGS = 13
-"""A private DNS zone and its network link take 15 tags (Microsoft's "tag-resources", read), two of which are ours."""
+"""A private DNS zone and its network link take 15 tags (Microsoft's "tag-resources", read): team and stack have two."""
 
 DELAY_PATTERN = r"^(0|[1-9][0-9]{0,3})[sm]$"
 """Seconds or minutes, of at most four digits."""
@@ -47,6 +47,7 @@ VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=3, max_length=MAX_ENDPOINT_NAME)]
 Key = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=MAX_ENDPOINT_NAME)]
 Team = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=2, max_length=24)]
+Environment = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=2, max_length=24)]
 TagKey = Annotated[str, StringConstraints(pattern=TAG_KEY_PATTERN, max_length=128)]
 TagValue = Annotated[str, StringConstraints(max_length=256)]
 Location = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]

@@ -27,7 +27,7 @@ class LiveDeployment:
     """A deployment as Azure describes it; `release` is its `sluice:release` tag, None when it has none.
 
     `content` is its `sluice:content` tag, None for one that an earlier version created. `attempt` says how many times
-    it was recreated because its creation had failed; `body` is its `sluice:body` tag.
+    it was recreated because its creation had failed; `body` is its `sluice:body` tag; `tags` are all of them.
     """
 
     name: str
@@ -37,6 +37,7 @@ class LiveDeployment:
     instances: int | None = None
     attempt: int = 0
     body: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_resource(cls, name: str, deployment: Resource) -> Self:
@@ -52,6 +53,7 @@ class LiveDeployment:
             instances=None if capacity is None else int(capacity),
             attempt=int(attempt) if attempt.isdecimal() else 0,
             body=tags.get(BODY_TAG),
+            tags=tags,
         )
 
     @property
@@ -76,6 +78,7 @@ class LiveEndpoint:
     deployments: Mapping[str, LiveDeployment] = field(default_factory=dict)
     changed_by: str | None = None
     changed_at: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_resources(cls, name: str, endpoint: Resource, deployments: Mapping[str, Resource | None]) -> Self:
@@ -95,6 +98,7 @@ class LiveEndpoint:
             },
             changed_by=last.get("lastModifiedBy"),
             changed_at=last.get("lastModifiedAt"),
+            tags=endpoint.get("tags") or {},
         )
 
     @property

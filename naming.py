@@ -1,9 +1,10 @@
-"""Every Azure name of a stack, computed from team, stack, subscription, generation and the key in the stack config.
+"""Every Azure name of a stack, computed from team, environment, subscription, generation and the key of an endpoint.
 
 Pure: the same inputs give the same names on every machine, so the program can ask Azure about a resource before it
 declares it. Each name respects the limits of its resource type; a name that is too long is cut and ends in a hash of
 the whole, so that two long names never collide. Names that are unique in all of Azure contain the stack's `suffix`;
-names that Azure keeps after a deletion contain the stack's generation, from the second on.
+names that Azure keeps after a deletion contain the stack's generation, from the second on. From then on, two stacks
+never share a name; in generation 1 they can, and `ownership.py` tells them apart.
 It imports no Pulumi and does not check whether a name is taken.
 """
 
@@ -21,6 +22,9 @@ MAX_ENDPOINT_NAME = 32
 NAME_PATTERN = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 """Lower-case letters, digits and single dashes, a letter first. Azure allows capitals too; ids that differ only in case
 are the same resource to ARM and different ones to Pulumi, so this program does without."""
+
+RESERVED_KEYS = frozenset({"workspace", "compute", "stack"})
+"""No endpoint may have such a key: the stack itself has an identity of that name."""
 
 ENDPOINT_TAG_PREFIX = "sluice:endpoint:"
 """In stacks of earlier versions, tags of the resource group say which endpoints the stack declares, one to a tag."""
@@ -54,6 +58,7 @@ def endpoints_from_tags(tags: Mapping[str, str]) -> dict[str, str]:
 class Names:
     """The names of one stack in one subscription.
 
+    `environment` is what the names contain beside the team; None means the stack's name.
     `generation` is a whole number from 1 on. The first has the names without a mark. From the second on, `g2`, `g3` and
     so on are part of the names that Azure keeps for days after a deletion (workspace, key vault, Log Analytics) and of
     those that only one resource in Azure can have (storage, registry), so that a stack can be recreated at once.
@@ -65,16 +70,29 @@ class Names:
     generation: int = 1
     given_group_id: str | None = None
     """ARM id of a resource group that the stack uses and does not create."""
+    environment: str | None = None
 
     @cached_property
     def suffix(self) -> str:
-        """Six hex digits that belong to this subscription, team and stack, the same in every generation."""
-        return _hash(f"{self.subscription_id.lower()}/{self.team}/{self.stack}", 6)
+        """Six hex digits that belong to this subscription, team and environment, the same in every generation."""
+        return _hash(f"{self.subscription_id.lower()}/{self.team}/{self.place}", 6)
 
     @property
+    def place(self) -> str:
+        """The environment, which is the stack's name where the stack file sets none."""
+        return self.environment or self.stack
+
+    @cached_property
     def base(self) -> str:
-        """`<team>-<stack>`, the part that all names share."""
-        return f"{_dashed(self.team)}-{_dashed(self.stack)}"
+        """`<team>-<environment>`, the part that all names share.
+
+        Another pair can give the same text: `a-b` and `c`, `a` and `b-c`. Where that is so, a hash of the pair follows
+        from generation 2 on. Generation 1 has the names of earlier versions.
+        """
+        plain = f"{_dashed(self.team)}-{_dashed(self.place)}"
+        if self.generation == 1 or plain.split("-") == [self.team, self.place]:
+            return plain
+        return f"{plain}-{_hash(f'{self.team}/{self.place}', 6)}"
 
     @property
     def resource_group(self) -> str:
@@ -172,24 +190,23 @@ class Names:
     def endpoint(self, key: str, explicit_name: str | None = None) -> str:
         """The endpoint's name, 3 to 32 characters, unique in the Azure region among all customers of Azure.
 
-        The explicit one, else `<key>-<stack>-<hash>`. Where that is too long, key and stack are cut, never the hash.
+        The explicit one, else `<key>-<environment>-<hash>`. Where that is too long, the key and the environment are
+        cut, never the hash.
         """
         if explicit_name is not None:
             return explicit_name
         subscription = self.subscription_id.lower()
-        tail = f"-{_hash(f'{subscription}/{self.team}/{self.stack}/{self.generation}/{key}', 6)}"
-        return _dashed(f"{key}-{self.stack}")[: MAX_ENDPOINT_NAME - len(tail)].rstrip("-") + tail
+        tail = f"-{_hash(f'{subscription}/{self.team}/{self.place}/{self.generation}/{key}', 6)}"
+        return _dashed(f"{key}-{self.place}")[: MAX_ENDPOINT_NAME - len(tail)].rstrip("-") + tail
 
     def former_endpoint(self, key: str) -> str | None:
         """The name that earlier versions gave an endpoint by default; None where they refused it, as too long."""
-        name = f"{key}-{_dashed(self.stack)}"
+        name = f"{key}-{_dashed(self.place)}"
         return name if re.fullmatch(NAME_PATTERN, name) and len(name) <= MAX_ENDPOINT_NAME else None
 
     def endpoint_identity(self, key: str) -> str:
-        """3 to 128 characters; two dashes where it would be the name of one of the stack's own identities."""
-        name = _cut(f"id-{self.base}-{key}", 128)
-        own = (self.workspace_identity, self.compute_identity, self.stack_identity)
-        return name if name not in own else _cut(f"id-{self.base}--{key}", 128)
+        """3 to 128 characters."""
+        return _cut(f"id-{self.base}-{key}", 128)
 
     def autoscale(self, endpoint: str, deployment: str) -> str:
         """Autoscale settings are unique in the group; up to 260 characters."""

@@ -19,6 +19,7 @@ from config_values import (
     MAX_TAGS,
     BranchName,
     Delay,
+    Environment,
     EnvironmentVariable,
     Instances,
     Key,
@@ -35,7 +36,7 @@ from config_values import (
     seconds_of,
 )
 from existing_config import ExistingSettings
-from naming import Names
+from naming import RESERVED_KEYS, Names
 from network_config import Network, NetworkKey
 from rollout_config import RolloutSettings
 
@@ -110,7 +111,8 @@ class EndpointSettings(Section):
     """One online endpoint; its key is the folder under models/."""
 
     name: Name | None = None
-    """Name in Azure, unique in the region among all its customers. Default: <key>-<stack>-<6 hex digits>."""
+    """Name in Azure, unique in the region among all its customers. Default: <key>-<environment>-<6 hex
+    digits>."""
     deployments: Annotated[dict[Name, DeploymentSettings], Field(max_length=20)] = Field(default_factory=dict)
     """Deployments (colours) by name, at most Azure's 20; each is a file models/<key>/<name>.yml."""
 
@@ -129,6 +131,9 @@ class StackConfig(Section):
     """Who owns the platform: part of names, tags and the cost view."""
     network: NetworkKey
     """Who can reach the platform: public, private, or a mapping with the mode and the layout of the network."""
+    environment: Environment | None = None
+    """What the stack is for, such as dev or prod: part of names and a tag of every resource. Default: the stack's name.
+    Cannot change while the stack exists."""
     generation: Annotated[int, Field(ge=1, le=999)] = 1
     """From 2 on, part of the names that Azure keeps after a deletion; raise it to recreate a deleted stack at once."""
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)] = Field(default_factory=dict)
@@ -147,6 +152,19 @@ class StackConfig(Section):
     """Online endpoints by key, which is the folder under models/."""
     rollout: dict[Key, RolloutSettings] = Field(default_factory=dict)
     """Weights by endpoint key."""
+
+    @field_validator("endpoints")
+    @classmethod
+    def _keys_are_free(cls, value: dict[str, EndpointSettings]) -> dict[str, EndpointSettings]:
+        reserved = sorted(RESERVED_KEYS & value.keys())
+        if reserved:
+            raise PydanticCustomError(
+                "reserved_key",
+                "must not have the keys workspace, compute and stack, because the stack's own identities have these "
+                "names, got {keys}",
+                {"keys": ", ".join(reserved)},
+            )
+        return value
 
     @field_validator("tags")
     @classmethod
@@ -188,6 +206,7 @@ class Settings(StackConfig):
         return Names(
             team=self.team,
             stack=self.stack,
+            environment=self.environment,
             subscription_id=subscription_id,
             generation=self.generation,
             given_group_id=self.existing.resource_group,

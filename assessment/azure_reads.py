@@ -16,13 +16,14 @@ import pulumi
 from pulumi.runtime.sync_await import _sync_await  # what pulumi.runtime.invoke waits with; the SDK has no public name
 from pulumi_azure_native import _utilities  # says which version of the plugin answers
 
-__all__ = ["Answer", "AzureReadError", "Read", "ReadFailure", "Resource", "answers_to", "ask", "require"]
+__all__ = ["FORBIDDEN", "Answer", "AzureReadError", "Read", "ReadFailure", "Resource", "answers_to", "ask", "require"]
 
 READS_AT_ONCE = 32
 """Enough to read fifty endpoints in five turns, and fewer than ARM's smallest bucket (250 reads of one caller in
 one subscription, refilled with 25 a second: documented) loses in one go. The language host has four threads for each
 operation of `--parallel`; with less than 8 of those, its threads are the bound."""
 
+FORBIDDEN = 403
 THROTTLED = 429
 PAUSES_SECONDS = (15.0, 30.0, 60.0)
 """How long to wait before throttled reads are repeated. By then, azure-native has waited and tried three times."""
@@ -114,7 +115,8 @@ async def _ask_once(reads: Mapping[K, Read]) -> dict[K, Answer]:
     async def answer(read: Read) -> Answer:
         async with turns:
             try:
-                found: Resource = await pulumi.runtime.invoke_async(read.function, dict(read.arguments), options)
+                ours = options if read.function.startswith("azure-native:") else None
+                found: Resource = await pulumi.runtime.invoke_async(read.function, dict(read.arguments), ours)
             except Exception as error:  # the SDK raises plain Exception for a failed invoke
                 return _absent_or_failure(read, str(error))
             return found

@@ -79,6 +79,8 @@ class EndpointDeclaration:
     case."""
     next: str | None
     """Command that continues when something waits."""
+    tags_of_others: frozenset[str] = frozenset()
+    """Keys of the tags that others have added to it."""
     deployments: tuple[DeploymentDeclaration, ...]
     """The deployments of this update, in the order of the stack file."""
 
@@ -103,6 +105,10 @@ class StackDeclaration:
     identity removes them."""
     role_delay_seconds: float
     """How long the roles of the workspace's identity need until they are in effect; 0 for a workspace that exists."""
+    tags_of_others: frozenset[str]
+    """Keys of the tags that others have added to group, stack identity and workspace."""
+    tags_are_written: bool
+    """The last update has written the same tags on every resource."""
     protect: bool
     """The engine must not delete what all endpoints stand on: the stack is private, or an endpoint is protected."""
     endpoints: tuple[EndpointDeclaration, ...]

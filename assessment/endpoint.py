@@ -16,6 +16,7 @@ from assessment.live import LiveStack
 from assessment.problems import Refusal, collect
 from assessment.provenance import provenance_of
 from assessment.stack_warnings import registries_of
+from assessment.tags import stack_tags, tags_of_others
 from autoscale_config import AutoscaleSettings
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveDeployment, LiveEndpoint, Transition
@@ -123,6 +124,7 @@ class EndpointDraft:
             protect=self.settings.protect or self._is_to_serve,
             registries=self._registries(),
             next=self._next(transition),
+            tags_of_others=self._tags_of_others(live),
             deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),
         )
 
@@ -133,6 +135,10 @@ class EndpointDraft:
         """
         rollout = self._rollout
         return name != rollout.stable and not rollout.traffic.get(name) and not rollout.mirror.get(name)
+
+    def _tags_of_others(self, live: LiveEndpoint | None) -> frozenset[str]:
+        own = stack_tags(self.settings), self.model.endpoint.tags, self.live.outputs.get("tags") or {}
+        return tags_of_others(live.tags, *own) if live else frozenset()
 
     def _registries(self) -> dict[str, str]:
         """The registries of all declared deployments, including those that wait: roles take minutes to take effect."""

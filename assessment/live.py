@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-import pulumi
-
-from arm_id import ArmId
 from assessment.azure_reads import AzureReadError, Read, Resource, ask, require
 from endpoint_state import LiveEndpoint, LiveState, live_weights
 from naming import Names, endpoint_tags, endpoints_from_tags
@@ -21,16 +19,11 @@ from network_plan import FIRST_PLAN, NetworkPlan
 from platform_record import PlatformRecord, facts
 from stack_config import Redundancy
 
-__all__ = [
-    "AzureReadError",
-    "Caller",
-    "LiveStack",
-    "Reads",
-    "read_caller",
-    "read_former_group",
-    "read_left_behind",
-    "read_stack",
-]
+__all__ = ["AzureReadError", "Caller", "LiveStack", "Reads", "read_caller", "read_stack", "weighed"]
+
+
+OUTPUTS = "outputs"
+"""The one question that is not about a resource."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +56,10 @@ class LiveStack:
     """What the last update declared; None if the stack does not exist."""
     group_endpoint_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the group by which an earlier version recorded its endpoints; empty once the stack's identity exists."""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    """The outputs of the stack's last successful update; they only say where else to look, and which tags it wrote."""
+    platform_tags: frozenset[str] = frozenset()
+    """The keys of the tags of group, stack identity and workspace."""
     owner_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the resource group, or of the stack's identity where the group was given: they name the owner."""
     other_generation: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -99,20 +96,26 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         reads.endpoint(names.endpoint_id(name), name)
         for deployment in deployments:
             reads.deployment(names.deployment_id(name, deployment), name, deployment)
+    reads.outputs(names.stack)
     answers = ask(reads.questions)
+    outputs = require({OUTPUTS: answers[OUTPUTS]})[OUTPUTS] or {}
+    outputs = outputs.get("outputs") or {}
     if answers[group_id] is None:
         # Then nothing in it exists either, whatever error Azure answers for it.
-        return LiveStack(endpoints={})
+        return LiveStack(endpoints={}, outputs=outputs)
     found = require(answers)
     workspace, identity = found[workspace_id], found[identity_id]
     # What says whose the stack is and where: its group, or its identity in a group that was given.
     own: Resource = (identity if names.given_group_id else found[group_id]) or {}
     if not own and workspace is None:
-        return LiveStack(endpoints={})
+        return LiveStack(endpoints={}, outputs=outputs)
     record = _record(own, workspace, identity)
+    platform = (found[group_id], workspace, identity)
     known = LiveStack(
         location=own.get("location"),
         endpoints={},
+        outputs=outputs,
+        platform_tags=frozenset(key for one in platform for key in (one or {}).get("tags") or {}),
         record=record,
         owner_tags=own.get("tags") or {},
         group_endpoint_tags={} if identity else endpoint_tags(own.get("tags") or {}),
@@ -128,7 +131,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         reads.endpoint(names.endpoint_id(name), name)
     for name in declared:
         # A deployment that gets requests without being declared counts too: leaving it out would remove it.
-        for deployment in _weighed(found[names.endpoint_id(name)]):
+        for deployment in weighed(found[names.endpoint_id(name)]):
             if names.deployment_id(name, deployment) not in found:
                 reads.deployment(names.deployment_id(name, deployment), name, deployment)
     found |= require(ask(reads.questions))
@@ -138,7 +141,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
             endpoint,
             {
                 one: found.get(names.deployment_id(name, one))
-                for one in {**dict.fromkeys(deployments), **_weighed(endpoint)}
+                for one in {**dict.fromkeys(deployments), **weighed(endpoint)}
             },
         )
         for name, deployments in {**declared, **dict.fromkeys(former, ())}.items()
@@ -175,51 +178,7 @@ def _weights_of(names: Names, record: PlatformRecord) -> dict[str, dict[str, int
     for name in record.endpoints:
         reads.endpoint(names.endpoint_id(name), name)
     found = require(ask(reads.questions))
-    return {endpoint_id: weights for endpoint_id, endpoint in found.items() if (weights := _weighed(endpoint))}
-
-
-def read_former_group(stack: str) -> tuple[str, Resource] | None:
-    """The name of the resource group that the last update put the workspace into, and the group; None if it is gone.
-
-    The stack's outputs name it. It is looked up when nothing is found under the names of this update.
-    """
-    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value or {}
-    workspace = (answer.get("outputs") or {}).get("workspace")
-    try:
-        name = ArmId.parse(str(workspace.get("id") if isinstance(workspace, Mapping) else None)).resource_group
-    except ValueError:
-        return None
-    arguments = {"resourceGroupName": name}
-    question = Read(what=name, function="azure-native:resources:getResourceGroup", arguments=arguments)
-    group = require(ask({name: question}))[name]
-    return (name, group) if group is not None else None
-
-
-def read_left_behind(stack: str) -> dict[str, dict[str, int]]:
-    """Return the weights of the endpoints that the stack's last update declared and that still serve, by their ids.
-
-    The third round when nothing is found under the names of this update: with another team or stack name, what serves
-    is in another group. In another subscription it cannot be read, and only the engine's protection remains.
-    """
-    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value or {}
-    endpoints = (answer.get("outputs") or {}).get("endpoints")
-    questions: dict[str, Read] = {}
-    for summary in endpoints.values() if isinstance(endpoints, Mapping) else ():
-        if isinstance(summary, Mapping) and (place := _endpoint_id(endpoint_id := str(summary.get("id")))):
-            reads = Reads(place.resource_group, place.names["workspaces"])
-            reads.endpoint(endpoint_id, place.name)
-            questions |= reads.questions
-    found = require(ask(questions))
-    return {endpoint_id: weights for endpoint_id, endpoint in found.items() if (weights := _weighed(endpoint))}
-
-
-def _endpoint_id(text: str) -> ArmId | None:
-    """What an endpoint's id says; None for what is not one: an output may be anything."""
-    try:
-        found = ArmId.parse(text)
-    except ValueError:
-        return None
-    return found if found.type == "microsoft.machinelearningservices/workspaces/onlineendpoints" else None
+    return {endpoint_id: weights for endpoint_id, endpoint in found.items() if (weights := weighed(endpoint))}
 
 
 class Reads:
@@ -237,6 +196,13 @@ class Reads:
     def workspace(self, names: Names) -> str:
         """Ask for the workspace; returns its id."""
         return self._add(names.workspace_id, "machinelearningservices:getWorkspace", self._workspace)
+
+    def outputs(self, stack: str) -> None:
+        """Ask the engine for the outputs of the stack's last update."""
+        function = "pulumi:pulumi:readStackOutputs"
+        self.questions[OUTPUTS] = Read(
+            what=f"the outputs of stack {stack}", function=function, arguments={"name": stack}
+        )
 
     def stack_identity(self, names: Names) -> str:
         """Ask for the identity whose tags say what was declared last; returns its id."""
@@ -271,7 +237,7 @@ def _network_status(workspace: Resource) -> str | None:
     return status
 
 
-def _weighed(endpoint: Resource | None) -> dict[str, int]:
+def weighed(endpoint: Resource | None) -> dict[str, int]:
     """What gets live or mirrored requests, with its weight."""
     properties = endpoint["properties"] if endpoint else {}
     return {**live_weights(properties.get("mirrorTraffic")), **live_weights(properties.get("traffic"))}

@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from naming import Names, dns_tag_key
+from ownership import ENVIRONMENT_TAG
 
 __all__ = ["Placement"]
+
+MAX_DNS_TAGS = 15
+"""What a private DNS zone and its network link take (Microsoft's "tag-resources", read)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,5 +32,11 @@ class Placement:
 
     @property
     def dns_tags(self) -> dict[str, str]:
-        """The tags as DNS zones and their network links carry them: Azure DNS silently drops keys with `:`."""
-        return {dns_tag_key(key): value for key, value in self.tags.items()}
+        """The tags as DNS zones and their network links carry them: Azure DNS silently drops keys with `:`.
+
+        They take 15; where the owner's tags leave no room, they do without the environment.
+        """
+        tags = {dns_tag_key(key): value for key, value in self.tags.items()}
+        if len(tags) > MAX_DNS_TAGS:
+            del tags[dns_tag_key(ENVIRONMENT_TAG)]
+        return tags

@@ -23,6 +23,7 @@ from assessment.placement import Placement
 from assessment.problems import Refusal, collect, refusals_of
 from assessment.stack_problems import branch_problem, endpoint_names, former_names, meeting_problem, stack_problems
 from assessment.stack_warnings import stack_warnings
+from assessment.tags import stack_tags, tags_of_others
 from models.loader import load_models
 from models.spec import Model, with_variables
 from platform_record import PlatformRecord
@@ -90,8 +91,9 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
         names=names,
         location=settings.location,
         tenant_id=caller.tenant_id,
-        tags={**settings.tags, "sluice:team": settings.team, "sluice:stack": settings.stack},
+        tags=stack_tags(settings),
     )
+    written = live.outputs.get("tags") or {}
     return StackDeclaration(
         placement=placement,
         network=network,
@@ -100,6 +102,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,
         role_delay_seconds=0 if live.workspace_exists else settings.limits.role_delay_seconds,
+        tags_of_others=tags_of_others(dict.fromkeys(live.platform_tags, ""), placement.tags, written),
+        tags_are_written=written == placement.tags,
         protect=settings.protect or any(endpoint.protect for endpoint in endpoints),
         endpoints=tuple(endpoints),
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from assessment.live import LiveStack, read_former_group, read_left_behind
+from assessment.former_places import read_former_group, read_former_workspace, read_left_behind
+from assessment.live import LiveStack
 from assessment.problems import Refusal
 from naming import Names
-from ownership import STACK_TAG, meeting, other_owner
+from ownership import ENVIRONMENT_TAG, STACK_TAG, TEAM_TAG, meeting, other_owner
 from platform_record import MAX_TAGS, PlatformRecord, refused_changes
 from problem import Problem
 from record_folders import source_path
@@ -21,8 +22,8 @@ from weights import show
 
 __all__ = ["branch_problem", "endpoint_names", "former_names", "meeting_problem", "stack_problems"]
 
-OWN_TAGS = 3
-"""Tags of the stack's identity beside its record: team, stack, subscription."""
+OWN_TAGS = 4
+"""Tags of the stack's identity beside its record: team, stack, environment, subscription."""
 
 
 def endpoint_names(settings: Settings, names: Names, problems: list[Refusal]) -> dict[str, str]:
@@ -65,7 +66,7 @@ def stack_problems(
     if moved := _group_problem(settings, names, live):
         yield moved
     else:
-        yield from _rename_problems(settings, live)
+        yield from _rename_problems(settings, names, live)
     yield from _record_problems(settings, live, record)
     yield from _former_name_problems(settings, live, former)
 
@@ -97,7 +98,7 @@ def _move_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:
 
 def _group_problem(settings: Settings, names: Names, live: LiveStack) -> Problem | None:
     """A stack moves from its own group to one that was given, or from one that was given to any other."""
-    former = read_former_group(settings.stack) if live.record is None else None
+    former = read_former_group(live.outputs) if live.record is None else None
     if former is None:
         return None
     former_name, former_group = former
@@ -112,18 +113,44 @@ def _group_problem(settings: Settings, names: Names, live: LiveStack) -> Problem
     )
 
 
-def _rename_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:
-    """Another team or stack name changes every name; the engine would stop too, but its advice would be wrong."""
+def _rename_problems(settings: Settings, names: Names, live: LiveStack) -> Iterator[Problem]:
+    """Other names for everything; the engine would stop too where it protects something, but with wrong advice."""
     if live.workspace_exists or live.other_generation:
         return
-    for endpoint_id, weights in read_left_behind(settings.stack).items():
+    file = f"Pulumi.{settings.stack}.yaml"
+    former = read_former_workspace(names, live.outputs)
+    if former is not None and former[1].get(TEAM_TAG) == settings.team:
+        workspace_id, tags = former
+        before = tags.get(ENVIRONMENT_TAG, settings.stack)
+        if before != names.place:
+            restored = f"Write sluice:environment: {before} into {file}"
+            if before == settings.stack:
+                restored = f"Remove sluice:environment from {file}"
+            yield Problem(
+                "sluice:environment",
+                f'must stay "{before}" while the stack exists, got "{names.place}": the environment is part of every '
+                f"name in Azure, so everything would be recreated and {workspace_id} deleted",
+                f"{restored}. For another environment, create another stack; to take this one down first, run `sluice "
+                f"remove --stack {settings.stack}` with the old environment.",
+            )
+            return
+    for endpoint_id, weights in read_left_behind(live.outputs).items():
+        if former is not None and former[1].get(TEAM_TAG) == settings.team:
+            yield Problem(
+                "sluice:generation",
+                f"gives the stack other names while {endpoint_id} has weights ({show(weights)}), got "
+                f"{settings.generation}: from generation 2 on, six digits follow the team and the environment where "
+                "another pair would read the same. Everything would be recreated and that endpoint deleted",
+                f"Set all weights to 0 in {file} and run pulumi up --stack {settings.stack} with the generation and "
+                "the version of this program that created the endpoint. Then run this update again.",
+            )
+            continue
         yield Problem(
             "sluice:team and the stack's name",
             f'cannot change while an endpoint named after them serves, got "{settings.team}" and "{settings.stack}", '
             f"but {endpoint_id} has weights ({show(weights)}). With new names, everything would be recreated and that "
             "endpoint deleted",
-            f"Restore them (sluice:team in Pulumi.{settings.stack}.yaml, or pulumi stack rename), or create a new "
-            "stack for the other team.",
+            f"Restore them (sluice:team in {file}, or pulumi stack rename), or create a new stack for the other team.",
         )
 
 

@@ -19,6 +19,7 @@ from components.autoscale import Autoscale, AutoscaleArgs, within_bounds
 from components.azure_written_properties import WRITTEN_BY_AZURE
 from components.placement import WorkspacePlacement
 from components.release_assets import ReleaseAssets
+from components.tags import tag_paths
 from endpoint_state import ATTEMPT_TAG, BODY_TAG, CONTENT_TAG, RELEASE_TAG
 from models.spec import body_of
 
@@ -79,6 +80,7 @@ class OnlineDeployment(pulumi.ComponentResource):
                     *WRITTEN_BY_AZURE,
                     # Autoscale owns the count from the first instance on.
                     *(["sku.capacity"] if declaration.autoscale and unchanged else []),
+                    *tag_paths(_kept_tags(args)),
                 ],
                 custom_timeouts=pulumi.CustomTimeouts(create="60m", update="60m", delete="30m"),
             ),
@@ -149,10 +151,20 @@ def _properties(args: OnlineDeploymentArgs) -> dict[str, Any]:
 
 def _tags(args: OnlineDeploymentArgs) -> dict[str, str]:
     declaration = args.declaration
-    tags = {**declaration.spec.tags, **args.placement.tags, RELEASE_TAG: declaration.release}
+    tags = {**declaration.spec.tags, **args.placement.tags}
+    if declaration.kept is not None:
+        # A tag is no reason to change what serves: it keeps those that it has until it is recreated.
+        tags = {key: declaration.kept.tags[key] for key in tags if key in declaration.kept.tags}
+    tags[RELEASE_TAG] = declaration.release
     if declaration.content:
         tags[CONTENT_TAG] = declaration.content
     if declaration.attempt:
         # A failed creation changes no input, so the next update would leave it; another number makes it a new one.
         tags[ATTEMPT_TAG] = str(declaration.attempt)
     return tags
+
+
+def _kept_tags(args: OnlineDeploymentArgs) -> set[str]:
+    """Tags of a deployment that exists beside those that say what it is."""
+    kept = args.declaration.kept
+    return set(kept.tags) - {RELEASE_TAG, CONTENT_TAG, ATTEMPT_TAG, BODY_TAG} if kept else set()

@@ -6,7 +6,7 @@ Which weights are allowed is decided before (`assessment/`); nothing is checked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pulumi
@@ -22,6 +22,8 @@ from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Grant, grants
 from components.settlement import Settlement, settle
 from components.stack_outputs import DeploymentOutputs, EndpointOutputs
+from components.tags import NEW_TAGS, tag_paths
+from ownership import ENDPOINT_TAG
 from roles import Holder, Place
 
 __all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
@@ -53,10 +55,12 @@ class OnlineEndpoint(pulumi.ComponentResource):
         self._name = name
         self._args = args
         declaration = args.declaration
+        placement = args.host.placement
+        self._placement = replace(placement, tags={**placement.tags, ENDPOINT_TAG: declaration.key})
         endpoint = self._endpoint()
         monitor.DiagnosticSetting(
             f"{name}-logs",
-            name=args.host.placement.names.diagnostic_setting("logs"),
+            name=self._placement.names.diagnostic_setting("logs"),
             resource_uri=endpoint.id,
             workspace_id=args.host.log_analytics_id,
             logs=[monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in LOG_CATEGORIES],
@@ -65,7 +69,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
         assets = ReleaseAssets(
             name,
             ReleaseAssetsArgs(
-                placement=args.host.placement,
+                placement=self._placement,
                 asset_name=declaration.key,
                 deployments=declaration.deployments,
             ),
@@ -79,7 +83,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
             deployments[each.name] = previous
         settlement = settle(
             declaration,
-            args.host.placement.names,
+            self._placement.names,
             endpoint,
             {each: deployment.resource for each, deployment in deployments.items()},
         )
@@ -105,9 +109,9 @@ class OnlineEndpoint(pulumi.ComponentResource):
         return ml.OnlineEndpoint(
             f"{self._name}-endpoint",
             endpoint_name=declaration.name,
-            workspace_name=args.host.placement.workspace_name,
-            resource_group_name=args.host.placement.resource_group_name,
-            location=args.host.placement.location,
+            workspace_name=self._placement.workspace_name,
+            resource_group_name=self._placement.resource_group_name,
+            location=self._placement.location,
             identity=identity,
             properties=ml.OnlineEndpointPropertiesArgs(
                 auth_mode=spec.auth_mode,
@@ -120,7 +124,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 traffic=transition.traffic,
                 mirror_traffic=transition.mirror,
             ),
-            tags={**spec.tags, **args.host.placement.tags},
+            tags={**spec.tags, **self._placement.tags},
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=declaration.protect,
@@ -128,10 +132,17 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 delete_before_replace=True,
                 # Azure ignores both in an update. Only an endpoint that serves nothing is replaced for them.
                 replace_on_changes=["identity", "properties.authMode"] if transition.replaces_endpoint else [],
-                ignore_changes=list(WRITTEN_BY_AZURE),
+                ignore_changes=[*WRITTEN_BY_AZURE, *self._kept_tags()],
                 custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="60m"),
             ),
         )
+
+    def _kept_tags(self) -> list[str]:
+        """Tags that an endpoint that exists keeps as they are."""
+        declaration = self._args.declaration
+        if declaration.live is None or declaration.transition.replaces_endpoint:
+            return []
+        return tag_paths({*declaration.tags_of_others, *NEW_TAGS})
 
     def _identity(self) -> tuple[ml.ManagedServiceIdentityArgs, list[pulumi.Resource]]:
         """The identity of endpoint.yml, whose owner assigns its roles; without one, an identity for this endpoint."""
@@ -139,11 +150,11 @@ class OnlineEndpoint(pulumi.ComponentResource):
         if declared is not None:
             ids = list(declared.resource_ids) or None
             return ml.ManagedServiceIdentityArgs(type=declared.type, user_assigned_identities=ids), []
-        names = args.host.placement.names
+        names = self._placement.names
         identity = Identity(
             self._name,
             IdentityArgs(
-                placement=args.host.placement,
+                placement=self._placement,
                 identity_name=names.endpoint_identity(args.declaration.key),
                 role_delay_seconds=args.declaration.role_delay_seconds,
                 grants=self._grants(),
@@ -175,7 +186,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
         return OnlineDeployment(
             f"{self._name}-{declaration.name}",
             OnlineDeploymentArgs(
-                placement=args.host.placement,
+                placement=self._placement,
                 endpoint=endpoint,
                 endpoint_name=args.declaration.name,
                 assets=assets,

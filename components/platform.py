@@ -21,12 +21,11 @@ from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
 from network_plan import NetworkPlan
+from ownership import SUBSCRIPTION_TAG
 from private_zones import PUBLIC
 from stack_config import Redundancy
 
-__all__ = ["SUBSCRIPTION_TAG", "Platform", "PlatformArgs"]
-
-SUBSCRIPTION_TAG = "sluice:subscription"
+__all__ = ["Platform", "PlatformArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)

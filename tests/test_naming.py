@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, Names, endpoint_tags, endpoints_from_tags
+from naming import MAX_ENDPOINT_NAME, NAME_PATTERN, RESERVED_KEYS, Names, endpoint_tags, endpoints_from_tags
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 NAMES = Names(team="payments", stack="prod", subscription_id=SUBSCRIPTION)
@@ -130,11 +130,26 @@ def test_endpoints_of_earlier_versions_are_read_from_the_groups_tags():
     assert endpoints_from_tags(tags) == {"churn-eu": "churn", "fraud-prod": "fraud"}
 
 
-@pytest.mark.parametrize("key", ["stack", "workspace", "compute", "fraud", "endpoint-stack"])
-def test_no_endpoint_shares_an_identity_with_the_stack_or_another_endpoint(key):
-    own = {NAMES.stack_identity, NAMES.workspace_identity, NAMES.compute_identity}
-    assert NAMES.endpoint_identity(key) not in own
-    assert len({NAMES.endpoint_identity(one) for one in ("stack", "endpoint-stack", "fraud")}) == 3
+def test_the_environment_takes_the_stacks_place_in_every_name():
+    names = replace(NAMES, stack="payments-prod", environment="prod")
+    for attribute in (*LIMITS, "suffix", "workspace_id"):
+        assert getattr(names, attribute) == getattr(NAMES, attribute)
+    assert names.endpoint("fraud") == NAMES.endpoint("fraud")
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_two_pairs_of_team_and_environment_that_read_the_same_meet_in_the_first_generation_alone(generation):
+    one, other = (
+        Names(team=team, stack=stack, subscription_id=SUBSCRIPTION, generation=generation)
+        for team, stack in (("a-b", "c"), ("a", "b-c"))
+    )
+    assert (one.resource_group == other.resource_group) is (generation == 1)
+    assert (one.endpoint_identity("fraud") == other.endpoint_identity("fraud")) is (generation == 1)
+
+
+def test_an_ordinary_stack_keeps_its_group_in_every_generation():
+    assert replace(NAMES, generation=2).base == "payments-prod"
+    assert re.fullmatch(r"a-b-c-[0-9a-f]{6}", Names(team="a-b", stack="c", subscription_id="s", generation=2).base)
 
 
 teams = st.from_regex(NAME_PATTERN.replace("$", r"\Z"), fullmatch=True).filter(lambda team: 2 <= len(team) <= 24)
@@ -160,3 +175,37 @@ def test_every_name_is_within_azures_limits(team, stack, generation, key):
     assert len(names.autoscale("e" * MAX_ENDPOINT_NAME, "d" * MAX_ENDPOINT_NAME)) <= 260
     assert len(names.endpoint_identity("k" * MAX_ENDPOINT_NAME)) <= 128
     assert len(names.diagnostic_setting("workspace")) <= 260
+    for own in (names.workspace_identity, names.compute_identity, names.stack_identity):
+        assert key in RESERVED_KEYS or names.endpoint_identity(key) != own
+
+
+stack_names = st.builds(
+    Names,
+    team=teams,
+    stack=stacks,
+    environment=st.one_of(st.none(), teams),
+    subscription_id=st.just(SUBSCRIPTION),
+    generation=st.integers(2, 999),
+)
+BY_GENERATION = ("workspace", "key_vault", "log_analytics", "storage_account", "container_registry")
+
+
+@given(stack_names, stack_names)
+def test_from_the_second_generation_on_no_two_stacks_share_a_name(one, other):
+    pair, other_pair = (one.team, one.place), (other.team, other.place)
+    for attribute in BY_GENERATION:
+        same = (pair, one.generation) == (other_pair, other.generation)
+        assert (getattr(one, attribute) == getattr(other, attribute)) is same, attribute
+    for attribute in set(LIMITS) - {*BY_GENERATION, "image_build_compute"}:
+        assert (getattr(one, attribute) == getattr(other, attribute)) is (pair == other_pair), attribute
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=3, max_size=6), st.integers(2, 999))
+def test_wherever_one_text_is_cut_into_team_and_environment_the_names_differ(letters, generation):
+    """The case that random names hardly ever hit."""
+    cuts = [("-".join(letters[:at]), "-".join(letters[at:])) for at in range(1, len(letters))]
+    groups = {
+        Names(team=team, stack=stack, subscription_id=SUBSCRIPTION, generation=generation).resource_group
+        for team, stack in cuts
+    }
+    assert len(groups) == len(cuts)

@@ -235,7 +235,14 @@ PLAN = "rollout.fraud-detection.plan"
             'sluice:team must be lower-case letters, digits and single dashes, starting with a letter, got "',
         ),
         ("team", "p", 'sluice:team must have at least 2 characters, got "p"'),
-        ("teem", "x", "sluice:teem is not a known key (known here: team, network, generation, tags, "),
+        ("teem", "x", "sluice:teem is not a known key (known here: team, network, environment, generati"),
+        ("environment", "Prod", "sluice:environment must be lower-case letters, digits and single dashes, starting wi"),
+        ("environment", "p", 'sluice:environment must have at least 2 characters, got "p"'),
+        (
+            "endpoints",
+            {"workspace": {}, "fraud": {}},
+            "sluice:endpoints must not have the keys workspace, compute and stack, because the stack's own identities",
+        ),
         ("storage", "zrs", 'sluice:storage must be a mapping, got "zrs". Fix it in Pulumi.prod.yaml.'),
         (
             "existing",

@@ -83,7 +83,13 @@ def test_an_endpoint_is_read_with_its_weights_identity_and_deployments(stack: Fa
             traffic={"blue": 90, "green": 10},
             mirror={},
             deployments={
-                "blue": LiveDeployment(name="blue", provisioning_state="Succeeded", release="abc", instances=1)
+                "blue": LiveDeployment(
+                    name="blue",
+                    provisioning_state="Succeeded",
+                    release="abc",
+                    instances=1,
+                    tags={"sluice:release": "abc"},
+                )
             },
         )
     }

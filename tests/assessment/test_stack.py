@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from models.spec import (
     content_digest,
     release_digest,
 )
+from naming import Names
 from network_plan import plan_network
 from platform_record import PlatformRecord
 from problem import Problem
@@ -633,6 +635,71 @@ def test_a_stack_that_serves_cannot_get_another_team(live: FakeAzure) -> None:
     )
     assert 'got "fraud" and "dev"' in problem
     assert f"{left} has weights (blue=100)" in problem
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_a_stack_that_exists_cannot_get_another_environment(
+    azure: FakeAzure, model: dict[str, Model], serving: bool
+) -> None:
+    azure.add_group()
+    azure.add_workspace(tags={"sluice:team": "payments", "sluice:stack": "dev"})
+    azure.add_endpoint("fraud-dev", traffic={"blue": 100} if serving else {})
+    (problem,) = refuse(azure, config(environment="test"))
+    assert problem.startswith('sluice:environment must stay "dev" while the stack exists, got "test": the environment')
+    assert f"everything would be recreated and {azure.names.workspace_id} deleted" in problem
+    assert problem.endswith(
+        "Remove sluice:environment from Pulumi.dev.yaml. For another environment, create another stack; to take this "
+        "one down first, run `sluice remove --stack dev` with the old environment."
+    )
+
+
+def test_the_environment_of_the_last_update_is_found_by_its_outputs(azure: FakeAzure, model: dict[str, Model]) -> None:
+    azure.names = replace(azure.names, environment="test")
+    azure.add_group()
+    azure.add_workspace(tags={"sluice:team": "payments", "sluice:stack": "dev", "sluice:environment": "test"})
+    azure.outputs = {"workspace": {"id": azure.names.workspace_id}}
+    (problem,) = refuse(azure, config())
+    assert problem.startswith('sluice:environment must stay "test" while the stack exists, got "dev"')
+    assert "Write sluice:environment: test into Pulumi.dev.yaml." in problem
+    declare(azure, config(environment="test"))
+
+
+def test_another_stacks_workspace_is_no_reason_to_keep_an_environment(
+    azure: FakeAzure, model: dict[str, Model]
+) -> None:
+    azure.add_workspace(tags={"sluice:team": "payments", "sluice:stack": "other"})
+    declare(azure, config(environment="test"))
+
+
+def test_a_workspace_that_the_caller_may_not_read_counts_as_absent(azure: FakeAzure, model: dict[str, Model]) -> None:
+    """The first workspace is the stack's own, the second one that of its name."""
+    forbidden = 'request failed /x: Status=403 Code="AuthorizationFailed" Message="no"'
+    absent = 'request failed /x: Status=404 Code="ResourceGroupNotFound" Message="no"'
+    azure.failures_first["azure-native:machinelearningservices:getWorkspace"] = [absent, forbidden]
+    declare(azure, config(environment="test"))
+
+
+def test_two_stacks_that_read_the_same_are_refused_in_the_first_generation(azure: FakeAzure) -> None:
+    azure.names = Names(team="aa", stack="b-c", subscription_id=azure.names.subscription_id)
+    azure.add_group(tags={"sluice:team": "aa-b", "sluice:stack": "c"})
+    raw = {"team": "aa", "network": "public", "location": "westeurope"}
+    (problem,) = refuse(azure, parse_settings(raw, stack="b-c", today=TODAY))
+    assert problem.startswith(
+        "resource group rg-aa-b-c belongs to stack c of team aa-b, and stack b-c of team aa has the"
+    )
+    assert "Set sluice:environment in Pulumi.b-c.yaml to another value" in problem
+    declare(azure, parse_settings({**raw, "generation": 2}, stack="b-c", today=TODAY))
+
+
+def test_the_generation_that_moves_the_group_is_refused_while_anything_serves(azure: FakeAzure) -> None:
+    azure.names = Names(team="a-b", stack="dev", subscription_id=azure.names.subscription_id)
+    azure.add_workspace(tags={"sluice:team": "a-b", "sluice:stack": "dev"})
+    azure.add_endpoint("fraud-dev", traffic={"blue": 100})
+    left = azure.names.endpoint_id("fraud-dev")
+    azure.outputs = {"workspace": {"id": azure.names.workspace_id}, "endpoints": {"fraud": {"id": left}}}
+    raw = {"team": "a-b", "network": "public", "location": "westeurope", "generation": 2}
+    (problem,) = refuse(azure, parse_settings(raw, stack="dev", today=TODAY))
+    assert problem.startswith(f"sluice:generation gives the stack other names while {left} has weights (blue=100)")
 
 
 def test_a_vm_size_is_declared_as_azure_spells_it(live: FakeAzure) -> None:

@@ -114,7 +114,12 @@ class FakeAzure:
         self._found["getUserAssignedIdentity", name] = {"name": name, "tags": dict(tags or {})}
 
     def add_workspace(
-        self, *, guid: str = "guid-1", public: bool = True, network: Mapping[str, Any] | None = None
+        self,
+        *,
+        guid: str = "guid-1",
+        public: bool = True,
+        network: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         name = self.names.workspace
         access = "Enabled" if public else "Disabled"
@@ -123,6 +128,7 @@ class FakeAzure:
             "workspaceId": guid,
             "publicNetworkAccess": access,
             "managedNetwork": network,
+            "tags": dict(tags or {}),
         }
 
     def add_endpoint(

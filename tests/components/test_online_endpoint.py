@@ -13,7 +13,7 @@ from assessment.declaration import EndpointDeclaration
 from assessment.placement import Placement
 from autoscale_config import AutoscaleSettings, ScheduleSettings
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
-from endpoint_state import LiveDeployment
+from endpoint_state import LiveDeployment, LiveEndpoint
 from models.spec import AssetReference, IdentitySpec
 from tests.components.conftest import deployment_spec, host_of
 from tests.components.engine import Deployment, FakeAzure, Registration, deploy
@@ -251,14 +251,13 @@ def test_the_count_alone_is_no_reason_to_update_an_autoscaled_deployment(declare
     assert again.inputs["tags"]["sluice:body"] == body
 
 
-@pytest.mark.parametrize("field", ["description", "tags", "code", "model", "environment"])
+@pytest.mark.parametrize("field", ["description", "code", "model", "environment"])
 def test_whatever_else_changes_of_an_autoscaled_deployment_is_in_its_tag(
     declare: Declare, endpoint: Deploy, field: str
 ) -> None:
     spec = deployment_spec("blue")
     changed = {
         "description": {"body": {**spec.body, "description": "another"}},
-        "tags": {"tags": {"owner": "jo"}},
         "code": {"code": AssetReference(reference="azureml:code:2")},
         "model": {"model": AssetReference(reference="azureml:fraud:2")},
         "environment": {"environment": AssetReference(reference="azureml:env:2")},
@@ -268,6 +267,43 @@ def test_whatever_else_changes_of_an_autoscaled_deployment_is_in_its_tag(
         for one in (spec, replace(spec, **changed))
     ]
     assert tags[0] != tags[1]
+
+
+def test_a_deployment_that_exists_keeps_the_tags_that_it_has(declare: Declare, endpoint: Deploy) -> None:
+    """Neither a new tag of this program, nor one of the stack file or the az ml file, nor one of others changes it."""
+    live = {"sluice:team": "payments", "sluice:release": "r", "policy": "theirs"}
+    spec = replace(deployment_spec("blue"), tags={"owner": "jo"})
+    blue = blue_of(declare, endpoint, replace(scaled(2), tags=live), AUTOSCALE, spec=spec)
+    release = (
+        endpoint(declare({"blue": 100}))
+        .one("OnlineDeployment", "fraud-blue-deployment")
+        .inputs["tags"]["sluice:release"]
+    )
+    body = blue.inputs["tags"]["sluice:body"]
+    assert blue.inputs["tags"] == {"sluice:team": "payments", "sluice:release": release, "sluice:body": body}
+    assert {'tags["policy"]', 'tags["sluice:team"]'} <= set(blue.ignore_changes)
+    assert 'tags["sluice:release"]' not in blue.ignore_changes
+    again = blue_of(declare, endpoint, replace(scaled(2, body), tags={**live, "sluice:body": body}), AUTOSCALE)
+    assert again.inputs["tags"]["sluice:body"] == body
+
+
+def test_a_deployment_that_is_created_has_every_tag(declare: Declare, endpoint: Deploy) -> None:
+    blue = endpoint(declare({"blue": 100})).one("OnlineDeployment", "fraud-blue-deployment")
+    assert blue.inputs["tags"]["sluice:endpoint"] == "fraud"
+    assert not [path for path in blue.ignore_changes if path.startswith("tags")]
+
+
+def test_an_endpoint_that_exists_gets_no_new_tag_of_this_program_and_keeps_those_of_others(
+    declare: Declare, endpoint: Deploy
+) -> None:
+    def ignored(live: LiveEndpoint | None, **changes: Any) -> set[str]:
+        declared = replace(declare({"blue": 100}, live=live, **changes), tags_of_others=frozenset({"policy"}))
+        found = endpoint(declared).one("OnlineEndpoint", "fraud-endpoint").ignore_changes
+        return {path for path in found if path.startswith("tags")}
+
+    live = LiveEndpoint(name="fraud-dev", provisioning_state="Succeeded", auth_mode="Key")
+    assert ignored(live) == {'tags["policy"]', 'tags["sluice:endpoint"]', 'tags["sluice:environment"]'}
+    assert ignored(live, replaces_endpoint=True) == ignored(None) == set()
 
 
 def test_a_new_deployment_starts_with_the_first_count(declare: Declare, endpoint: Deploy) -> None:

@@ -12,10 +12,11 @@ from assessment.placement import Placement
 from components.container_registry import ContainerRegistryArgs
 from components.key_vault import KeyVaultArgs
 from components.online_endpoint import OnlineEndpointArgs
-from components.platform import SUBSCRIPTION_TAG, Platform, PlatformArgs
+from components.platform import Platform, PlatformArgs
 from components.storage import StorageArgs
 from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
+from ownership import SUBSCRIPTION_TAG
 from roles import Role
 from stack_config import Redundancy
 from tests.assessment import existing_ids as ids

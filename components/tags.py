@@ -1,0 +1,86 @@
+"""Tags of others stay: an update changes the tags that this stack declares, and no others.
+
+Azure Policy and Azure ML add tags to resources. A refresh takes them into the engine's inputs, and the next update
+would remove them as undeclared. Once every resource has the declared tags, which the output `tags` records, the engine
+is told to ignore tags. Until then it ignores the keys that others have added to what the program reads. A tag that no
+refresh has read is lost when the resource itself changes, because azure-native sends whole bodies.
+
+The tags `sluice:environment` and `sluice:endpoint` are newer than many stacks. The workspace, what endpoints consist of
+and what they read get them when they are created: no update for the sake of such a tag touches what serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import pulumi
+
+from assessment.placement import Placement
+from naming import dns_tag_key
+from ownership import ENDPOINT_TAG, ENVIRONMENT_TAG, SUBSCRIPTION_TAG
+
+__all__ = ["NEW_TAGS", "TagKeeper", "tag_paths"]
+
+NEW_TAGS = (ENVIRONMENT_TAG, ENDPOINT_TAG)
+"""Tags that a resource which exists does not get."""
+
+_TYPE = "azure-native:{}".format
+_OF_THEIR_OWN = frozenset(
+    {_TYPE("machinelearningservices:OnlineEndpoint"), _TYPE("machinelearningservices:OnlineDeployment")}
+)
+"""They are read at the program's start and may be recreated, so their components decide."""
+_SERVING = frozenset({_TYPE("machinelearningservices:Workspace"), _TYPE("machinelearningservices:Compute")})
+
+
+def tag_paths(keys: Iterable[str], *, within: str = "tags") -> list[str]:
+    """The engine's paths of these tags."""
+    return [f'{within}["{key}"]' for key in sorted(keys)]
+
+
+class TagKeeper:
+    """Tells the engine, for every resource that is declared from here on, which tags are not its business."""
+
+    def __init__(self, *, tags_of_others: Collection[str], settled: bool) -> None:
+        self._others = {key for key in tags_of_others} | {dns_tag_key(key) for key in tags_of_others}
+        self._settled = settled
+        self._declared: list[tuple[pulumi.Resource, Mapping[str, str]]] = []
+        pulumi.runtime.register_stack_transformation(self._transform)
+
+    def written(self, placement: Placement) -> pulumi.Output[dict[str, str] | None]:
+        """The stack's tags, once every resource that takes them has them; None before."""
+        wanted = [declared for _, declared in self._declared]
+        found = pulumi.Output.all(*(resource.tags for resource, _ in self._declared))  # type: ignore[attr-defined]  # those with tags alone
+        own = dict(placement.tags)
+        return found.apply(
+            lambda live: own if all(_has(tags, one) for tags, one in zip(live, wanted, strict=True)) else None
+        )
+
+    def _transform(self, args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if not args.type_.startswith("azure-native:") or args.type_ in _OF_THEIR_OWN:
+            return None
+        within, declared = _declared_tags(args.props)
+        if declared is None:
+            return None
+        paths = tag_paths(self._others - declared.keys(), within=within)
+        if args.type_ in _SERVING or ENDPOINT_TAG in declared:
+            paths += tag_paths(NEW_TAGS, within=within)
+        elif within == "tags":
+            self._declared.append((args.resource, declared))
+        if self._settled and SUBSCRIPTION_TAG not in declared:  # group and stack identity have tags of their own
+            paths = [within]
+        args.opts.ignore_changes = [*(args.opts.ignore_changes or []), *paths]
+        return pulumi.ResourceTransformationResult(args.props, args.opts)
+
+
+def _declared_tags(props: Mapping[str, Any]) -> tuple[str, Mapping[str, str] | None]:
+    """Where a resource has its tags, and which; None for one without tags."""
+    if isinstance(tags := props.get("tags"), Mapping):
+        return "tags", tags
+    properties = props.get("properties")
+    inner = properties.get("tags") if isinstance(properties, Mapping) else getattr(properties, "tags", None)
+    return "properties.tags", inner if isinstance(inner, Mapping) else None
+
+
+def _has(live: Mapping[str, str] | None, declared: Mapping[str, str]) -> bool:
+    return declared.items() <= (live or {}).items()
