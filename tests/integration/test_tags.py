@@ -8,40 +8,32 @@ from tests.integration.rehearsal import MODEL, Azure, Stack
 
 pytestmark = pytest.mark.integration
 
-API = {
-    "storageAccounts": "2024-01-01",
-    "resourceGroups": "2021-04-01",
-    "userAssignedIdentities": "2023-01-31",
-    "vaults": "2023-07-01",
-}
+VERSIONS: dict[str, str] = {}
+"""The version of the API that the engine reads each resource with, by its id."""
 
 
 def tagged(stack: Stack) -> dict[str, str]:
     """The ids of the resources that take tags, by their logical names."""
-    resources = stack.engine.export()["deployment"]["resources"]
-    return {
-        one["urn"].rsplit("::", 1)[-1]: one["id"]
-        for one in resources
+    found = [
+        one
+        for one in stack.engine.export()["deployment"]["resources"]
         if one["type"].startswith("azure-native:") and (one.get("inputs") or {}).get("tags")
-    }
-
-
-def version_of(resource_id: str) -> dict[str, str]:
-    kind = resource_id.split("/")[-2]
-    return {"api_version": API[kind]} if kind in API else {}
+    ]
+    VERSIONS.update({one["id"]: one["outputs"]["azureApiVersion"] for one in found})
+    return {one["urn"].rsplit("::", 1)[-1]: one["id"] for one in found}
 
 
 def tags_of(azure: Azure, resource_id: str) -> dict[str, str]:
-    status, body = azure.request("GET", resource_id, **version_of(resource_id))
+    status, body = azure.request("GET", resource_id, api_version=VERSIONS[resource_id])
     assert status == 200, body
     return body["tags"] or {}
 
 
 def add_tag(azure: Azure, resource_id: str) -> None:
     """As somebody in the portal does it, or Azure Policy's Modify: read, add, write."""
-    _, body = azure.request("GET", resource_id, **version_of(resource_id))
+    _, body = azure.request("GET", resource_id, api_version=VERSIONS[resource_id])
     body["tags"] = {**(body["tags"] or {}), "policy": "theirs"}
-    status, answer = azure.request("PUT", resource_id, body, **version_of(resource_id))
+    status, answer = azure.request("PUT", resource_id, body, VERSIONS[resource_id])
     assert status in (200, 201, 202), answer
 
 
