@@ -44,9 +44,7 @@ endpoints = {
     endpoint.key: OnlineEndpoint(
         endpoint.key,
         OnlineEndpointArgs(
-            host=platform.host,
-            enable_public_access=declaration.network.is_public,
-            declaration=endpoint,
+            host=platform.host, enable_public_access=declaration.network.is_public, declaration=endpoint
         ),
         opts=pulumi.ResourceOptions(depends_on=[platform], transformations=[platform.after_identity]),
     )

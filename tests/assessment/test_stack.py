@@ -655,7 +655,7 @@ def test_a_stack_that_exists_cannot_get_another_environment(
 
 def test_the_environment_of_the_last_update_is_found_by_its_outputs(azure: FakeAzure, model: dict[str, Model]) -> None:
     azure.names = replace(azure.names, environment="test")
-    azure.add_group()
+    azure.add_group(tags={"sluice:team": "payments", "sluice:stack": "dev"})
     azure.add_workspace(tags={"sluice:team": "payments", "sluice:stack": "dev", "sluice:environment": "test"})
     azure.outputs = {"workspace": {"id": azure.names.workspace_id}}
     (problem,) = refuse(azure, config())
