@@ -661,7 +661,7 @@ def test_the_environment_of_the_last_update_is_found_by_its_outputs(azure: FakeA
     (problem,) = refuse(azure, config())
     assert problem.startswith('sluice:environment must stay "test" while the stack exists, got "dev"')
     assert "Write sluice:environment: test into Pulumi.dev.yaml." in problem
-    declare(azure, config(environment="test"))
+    declare(azure, config(environment="test", endpoints={}, rollout={}))
 
 
 def test_another_stacks_workspace_is_no_reason_to_keep_an_environment(
