@@ -12,19 +12,18 @@ from functools import partial
 from pathlib import Path
 
 from assessment.declaration import DIGEST_DIGITS, DeploymentDeclaration, EndpointDeclaration
+from assessment.instances import autoscale_of, least_instances
 from assessment.live import LiveStack
 from assessment.problems import Refusal, collect
 from assessment.provenance import provenance_of
 from assessment.stack_warnings import registries_of
 from assessment.tags import stack_tags, tags_of_others
-from autoscale_config import AutoscaleSettings
 from config_values import MAX_INSTANCES
 from endpoint_state import DeclaredDeployment, DeclaredEndpoint, LiveDeployment, LiveEndpoint, Transition
 from models.advice import unpinned_image, unpinned_packages
 from models.content import RELEASES_FOLDER
 from models.release_lock import read_lock, require_published
 from models.spec import (
-    DeploymentSpec,
     LocalAsset,
     Model,
     content_digest,
@@ -36,7 +35,7 @@ from network_config import Network
 from problem import Problem
 from rollout_config import RolloutSettings
 from skus import SkuError, check_sku, find_sku
-from stack_config import DeploymentSettings, EndpointSettings, Settings
+from stack_config import EndpointSettings, Settings
 from transitions import validate_transition
 
 __all__ = ["EndpointDraft", "check_without_files"]
@@ -161,8 +160,8 @@ class EndpointDraft:
                 name: DeclaredDeployment(
                     release=self._release(name),
                     allow_live_change=deployment.allow_live_change,
-                    instances=_least_instances(self.model.deployments[name], deployment),
-                    scales=_autoscale(self.model.deployments[name], deployment) is not None,
+                    instances=least_instances(self.model.deployments[name], deployment),
+                    scales=autoscale_of(self.model.deployments[name], deployment) is not None,
                     idles=deployment.autoscale is not None and deployment.autoscale.idle_instances is not None,
                     unpinned_image=unpinned_image(self.model.deployments[name]),
                     unpinned_packages=unpinned_packages(self.model.deployments[name]),
@@ -291,7 +290,7 @@ class EndpointDraft:
         spec, chosen = self.model.deployments[name], self._endpoint.deployments[name]
         live = self.live.endpoints.get(self.name)
         found = live.deployments.get(name) if live else None
-        autoscale = _autoscale(spec, chosen)
+        autoscale = autoscale_of(spec, chosen)
         if autoscale is not None and self._is_idle(name):
             autoscale = autoscale.while_idle()
         failed_again = found is not None and found.state == "failed" and name in transition.replaced
@@ -318,24 +317,7 @@ def _carried(transition: Transition, live: LiveEndpoint | None) -> list[Mapping[
     return [*after, live.traffic, live.mirror] if live else after
 
 
-def _autoscale(spec: DeploymentSpec, chosen: DeploymentSettings) -> AutoscaleSettings | None:
-    """Return the autoscale of the stack file, else that of `scale_settings: target_utilization` in the az ml file."""
-    if chosen.autoscale is not None or spec.autoscale is None:
-        return chosen.autoscale
-    return AutoscaleSettings(
-        min=spec.autoscale.min_instances,
-        max=spec.autoscale.max_instances,
-        default=spec.autoscale.min_instances,
-        target_cpu_percent=spec.autoscale.target_cpu_percent,
-    )
-
-
 def _instance_type(name: str) -> str:
     """Return a VM size in Azure's spelling: another spelling would be a change, which is impossible in place."""
     sku = find_sku(name)
     return sku.name if sku else name
-
-
-def _least_instances(spec: DeploymentSpec, chosen: DeploymentSettings) -> int:
-    autoscale = _autoscale(spec, chosen)
-    return autoscale.min if autoscale else chosen.instances or spec.instance_count

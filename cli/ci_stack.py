@@ -85,6 +85,7 @@ class DeliveredStack:
                 return True
             if not may_begin():
                 return False
+            self.session.require_quota(self.stack, None, tell)
             changes = sum(change.custom for change in preview.changes)
             tell(f"updating {self.stack}: {changes} {'resource changes' if changes == 1 else 'resources change'}")
             self.engine.up()

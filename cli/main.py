@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ci": ("cli.ci", "what the pipelines run: check, preview, deliver, approve, roll back"),
     "recover": ("cli.recover", "repair a stack after a killed or crashed `pulumi up`"),
     "remove": ("cli.remove", "take a stack down, so that its names can be used again"),
+    "preflight": ("cli.preflight", "check whether the quota suffices for what a stack declares"),
     "doctor": ("cli.doctor", "report what is wrong with this set-up, and the command that fixes it"),
     "load": ("cli.load", "send requests, in turn or at a rate, and count the answers per deployment"),
     "demo": ("cli.demo", "the whole story on the local Azure: deploy, promote, roll back"),

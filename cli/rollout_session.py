@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from cli.preflight import require_quota
 from cli.rollout_colours import declared_colours
 from project import stack_name
 from recovery.engine_locks import StackLocks
@@ -20,7 +21,14 @@ def session_of(options: argparse.Namespace) -> Session:
 
 def new_session(*, commit: bool = False, push: bool = False) -> Session:
     """A session whose messages go to standard error."""
-    return Session(say=tell, locks_of=StackLocks, colours_of=declared_colours, commit=commit, push=push)
+    return Session(
+        say=tell,
+        locks_of=StackLocks,
+        colours_of=declared_colours,
+        require_quota=require_quota,
+        commit=commit,
+        push=push,
+    )
 
 
 def site_of(options: argparse.Namespace) -> Site:

@@ -15,11 +15,10 @@ from components.identity import Identity, IdentityArgs
 from components.placement import AssociatedResources, WorkspacePlacement
 from components.role_assignment import grants
 from roles import Holder, Place
+from skus import IMAGE_BUILD_SIZE
 
 __all__ = ["ImageBuildCluster", "ImageBuildClusterArgs"]
 
-VM_SIZE = "Standard_DS3_v2"
-"""The smallest size that Microsoft recommends for Azure ML."""
 IDLE_BEFORE_SCALE_DOWN = "PT5M"
 """ISO 8601: two images built one after the other share a node."""
 
@@ -67,7 +66,7 @@ class ImageBuildCluster(pulumi.ComponentResource):
                 disable_local_auth=True,
                 properties=ml.AmlComputePropertiesArgs(
                     os_type=ml.OsType.LINUX,
-                    vm_size=VM_SIZE,
+                    vm_size=IMAGE_BUILD_SIZE,
                     vm_priority=ml.VmPriority.DEDICATED,
                     enable_node_public_ip=False,
                     remote_login_port_public_access=ml.RemoteLoginPortPublicAccess.DISABLED,

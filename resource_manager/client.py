@@ -18,7 +18,7 @@ import urllib.request
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from command_errors import CommandError, UnavailableError, UsageError
 from credentials.login import azure_credential, login_fix
@@ -92,16 +92,23 @@ class ArmClient:
             fix = login_fix(os.environ, said)
             raise UnavailableError(f"no login for {audience}: {said.rstrip('.')}. {fix}") from error
 
-    def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+    def get(self, resource_id: str, api_version: str, query: Mapping[str, str] | None = None) -> dict[str, Any] | None:
         """Return the resource, or None if it does not exist; anything else is an error."""
-        return self._ask("GET", resource_id, api_version)
+        return self._ask("GET", resource_id, api_version, query=query)
 
     def post(self, path: str, api_version: str, body: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         """Return what Azure returns only for POST: keys, tokens, logs; None if the resource does not exist."""
         return self._ask("POST", path, api_version, b"" if body is None else json.dumps(body).encode())
 
-    def _ask(self, method: str, path: str, api_version: str, data: bytes | None = None) -> dict[str, Any] | None:
-        url = f"{self.base_url}{quote(path)}?api-version={api_version}"
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        api_version: str,
+        data: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any] | None:
+        url = f"{self.base_url}{quote(path)}?{urlencode({'api-version': api_version, **(query or {})})}"
         headers = {"Authorization": f"Bearer {self.token}"}
         if data:
             headers["Content-Type"] = "application/json"
@@ -112,10 +119,10 @@ class ArmClient:
             raise explain_refusal(status, text, f"{method} {path}")
         return _object(text, f"{method} {path}")
 
-    def get_all(self, path: str, api_version: str) -> list[dict[str, Any]]:
+    def get_all(self, path: str, api_version: str, query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Return everything in a list, page by page; nothing if its parent does not exist."""
         found: list[dict[str, Any]] = []
-        page = self.get(path, api_version)
+        page = self.get(path, api_version, query)
         while page is not None:
             entries = page.get("value")
             found += [entry for entry in (entries if isinstance(entries, list) else ()) if isinstance(entry, dict)]

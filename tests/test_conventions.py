@@ -18,7 +18,7 @@ COMPONENT_MODULES = sorted(path for path in (ROOT / "components").glob("*.py") i
 ASSESSMENT_MODULES = sorted(path for path in (ROOT / "assessment").glob("*.py") if path.name != "__init__.py")
 PACKAGES = (
     *("assessment", "bootstrap", "cli", "components", "credentials", "delivery", "diagnosis", "endpoint_client"),
-    *("git_server", "models", "recovery", "rehearsal"),
+    *("git_server", "models", "preflight", "recovery", "rehearsal"),
     *("resource_manager", "rollout", "stacks", "teardown", "toolchain"),
 )
 PURE = (
@@ -53,6 +53,9 @@ PURE = (
     "endpoint_state",
     "weights",
     "models.spec",
+    "preflight.demand",
+    "preflight.verdict",
+    "assessment.instances",
     "git_server.port",
     "git_server.pipeline_run",
 )

@@ -6,9 +6,11 @@ already makes the check. The refusal has the text that users report. Only famili
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from localazure.arm.vm_sizes import family_key, find_size
+from localazure.arm.vm_sizes import FAMILIES, family_key, find_size
 from localazure.errors import BadRequest, inferencing_refusal, validation_text
 from localazure.resource import Resource
 
@@ -57,6 +59,49 @@ def check_quota(
     additional = needed_cores(size, instances) - before
     if additional > 0 and used + additional > quota[family]:
         raise _refusal(resource_id, size, used, quota[family], additional)
+
+
+def usage_rows(quota: Mapping[str, int], used: Mapping[str, int], subscription: str) -> list[dict[str, Any]]:
+    """The families of a region as the service lists them; `used` are cores by the key of a family.
+
+    A family without a limit here has -1, as families of low priority have in Microsoft's example.
+    """
+    rows = []
+    for family in FAMILIES:
+        key = family_key(family)
+        short = family.removeprefix("standard").removesuffix("Family").strip()
+        name = f"Standard {short} Family Cluster Dedicated vCPUs"
+        rows.append(
+            {
+                "id": f"/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/usages/{family}",
+                "type": "Microsoft.MachineLearningServices/vmFamily/dedicatedCores/usages",
+                "unit": "Count",
+                "currentValue": used.get(key, 0),
+                "limit": quota.get(key, -1),
+                "name": {"value": family, "localizedValue": name},
+            }
+        )
+    return rows
+
+
+def used_cores(deployments: Iterable[Resource], clusters: Iterable[Resource], location: str) -> dict[str, int]:
+    """Cores in use in a region, by the key of their family: managed deployments, and the nodes of clusters."""
+    used: Counter[str] = Counter()
+    for deployment in deployments:
+        if deployment.body.get("kind") == "Managed" and is_in(deployment, location):
+            size = str(deployment.properties.get("instanceType") or "")
+            used[family_of(size)] += needed_cores(size, int(deployment.body["sku"]["capacity"]))
+    for cluster in clusters:
+        own = cluster.properties.get("properties") or {}
+        known = find_size(str(own.get("vmSize") or ""))
+        if known is not None and is_in(cluster, location):
+            used[family_key(known.family)] += int(own.get("currentNodeCount") or 0) * known.cores
+    return dict(used)
+
+
+def is_in(resource: Resource, location: str) -> bool:
+    """Whether a resource is in a region, in whatever spelling."""
+    return str(resource.body.get("location") or "").replace(" ", "").lower() == location.replace(" ", "").lower()
 
 
 def _refusal(resource_id: str, size: str, used: int, limit: int, additional: int) -> BadRequest:

@@ -57,6 +57,8 @@ def _read() -> dict[str, VmSize]:
     }
 
 
+FAMILIES = tuple(_FAMILIES)
+"""Their names, as the quota API spells them."""
 SIZES: Mapping[str, VmSize] = _read()
 """By name in lower case, because Azure ignores case."""
 

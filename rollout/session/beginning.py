@@ -38,8 +38,9 @@ LAST_HOUR_SECONDS = 3600
 
 
 def begin(site: Site, *, to: str | None, again: bool) -> Journal:
-    """Start a rollout. Raises StartRefused with everything that stands against it."""
+    """Start a rollout. Raises StartRefused with everything that stands against it, and QuotaShort before that."""
     session = site.session
+    session.require_quota(site.stack, site.file, session.say)
     request = StartRequest(actor=actor_of(os.environ, project_root()), to=to, again=again)
     with endpoint_lock(site.folder, session.clock):
         session.say(f"checking {site.key} in {site.stack}: stack file, models, Azure, metrics, preview")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rollout.ports import Clock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rollout.engine import PulumiEngine
     from rollout.instances import DeploymentEdit
     from rollout.people.start_facts import Colour
@@ -46,14 +48,16 @@ class NoCommits:
 class Session:
     """One command. `say` tells people one line.
 
-    Two things it is given, because other parts of the product know them: `locks_of`, the locks and the history of a
-    stack's backend, and `colours_of`, the declared colours of an endpoint (its key, its deployments) with the digests
-    that the program gives them; that one raises UsageError for model files that cannot be read.
+    Three things it is given, because other parts of the product know them: `locks_of`, the locks and the history of a
+    stack's backend; `colours_of`, the declared colours of an endpoint (its key, its deployments) with the digests that
+    the program gives them, which raises UsageError for model files that cannot be read; and `require_quota`, which
+    raises QuotaShort if the subscription's quota does not suffice for what a stack declares.
     """
 
     say: Say
     locks_of: Callable[[PulumiEngine, Say], EngineLocks]
     colours_of: Callable[[str, Mapping[str, DeploymentSettings]], Mapping[str, Colour]]
+    require_quota: Callable[[str, Path | None, Say], None]
     commit: bool = False
     """Whether stack file and record are committed."""
     push: bool = False

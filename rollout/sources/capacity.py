@@ -1,7 +1,8 @@
 """Instances: whether they suffice for a split, and whether the stable colour keeps its own: `ports.Capacity`.
 
 How many requests an instance takes is known only where the stack file declares it, as
-`autoscale.requests_per_instance_per_minute`. A colour without that is not judged, and quota is not looked at.
+`autoscale.rules.requests_per_instance` (or the earlier key). A colour without that is not judged. Quota is compared
+before a rollout starts (`preflight/`).
 """
 
 from __future__ import annotations

@@ -69,6 +69,11 @@ GOOD: Mapping[str, Answer] = {
     "deployment": as_json({"name": "blue", "properties": {"provisioningState": "Succeeded"}}),
     "deployments": as_json({"value": [{"name": "blue"}]}),
     "logs": as_json({"content": "the log"}),
+    "computes": as_json({"value": []}),
+    "usages": as_json(
+        {"value": [{"name": {"value": "standardDSv2Family"}, "currentValue": 0, "limit": 100, "id": "/", "type": ""}]}
+    ),
+    "listed": as_json({"value": []}),
     "resources": as_json({"value": []}),
     "kept vault": as_json({"properties": {"scheduledPurgeDate": "2027-02-25T00:00:00Z"}}),
     "purge": Answer(202, b"", {"Location": f"{ARM}/operation"}),
@@ -91,6 +96,9 @@ PATHS: Mapping[str, str] = {
     f"{ENDPOINT}/deployments": "deployments",
     f"{ENDPOINT}/deployments/blue": "deployment",
     f"{ENDPOINT}/deployments/blue/getLogs": "logs",
+    f"{WORKSPACE}/computes": "computes",
+    f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.MachineLearningServices/locations/westeurope/usages": "usages",
+    f"/subscriptions/{SUBSCRIPTION}/resources": "listed",
     f"{GROUP}/resources": "resources",
     LOGS: "log analytics",
     KEPT: "kept vault",

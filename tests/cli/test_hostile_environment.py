@@ -57,6 +57,7 @@ COMMANDS = [
     "promote fraud --from dev --to prod",
     "recover --stack dev --wait-minutes 0",
     "remove --stack dev --yes --wait-minutes 0",
+    "preflight --stack dev",
     "doctor",
     "doctor --stack dev",
     "load https://127.0.0.1:1/score --request-file request.json --requests 1",

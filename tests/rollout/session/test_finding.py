@@ -27,7 +27,12 @@ config:
   sluice:endpoints: {fraud: {deployments: {blue: {}}}}
   sluice:rollout: {fraud: {stable: blue, traffic: {blue: 100}}}
 """
-SESSION = Session(say=print, locks_of=lambda engine, say: pytest.fail("no locks"), colours_of=lambda *_: {})
+SESSION = Session(
+    say=print,
+    locks_of=lambda engine, say: pytest.fail("no locks"),
+    colours_of=lambda *_: {},
+    require_quota=lambda *_: pytest.fail("no quota"),
+)
 
 
 @pytest.fixture

@@ -37,7 +37,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
             chain.append(Kind.INTENT, ORDER.as_values(), T0)
     azure: Any = SimpleNamespace(endpoint=silent)
     monkeypatch.setattr(Site, "azure", azure)
-    session = Session(say=print, locks_of=lambda engine, say: pytest.fail("no locks"), colours_of=lambda *_: {})
+    session = Session(
+        say=print,
+        locks_of=lambda engine, say: pytest.fail("no locks"),
+        colours_of=lambda *_: {},
+        require_quota=lambda *_: pytest.fail("no quota"),
+    )
     address = EndpointAddress("0", "rg", "mlw-payments-prod", "fraud-detection-prod-1")
     return Site(session, "prod", "fraud-detection", address, pytest.fail, file)  # type: ignore[arg-type]  # not read
 

@@ -12,6 +12,7 @@ from localazure.arm.behaviour import Action, Behaviour
 from localazure.arm.long_running import WORKSPACE
 from localazure.arm.namespaces.machine_learning.workspace.managed_network import READY, activate
 from localazure.arm.operations import Commit, Operation
+from localazure.arm.quota import usage_rows, used_cores
 from localazure.arm.reply import Reply, Request
 from localazure.errors import BadRequest
 from localazure.resource import Resource
@@ -33,6 +34,19 @@ _REFERENCES = ("storageAccount", "keyVault", "containerRegistry", "applicationIn
 
 class WorkspaceActions(Behaviour):
     """The POST actions of a workspace."""
+
+    def _list_usages(self, request: Request) -> Reply:
+        """The quotas of a region by family (documented; `--quota` sets limits)."""
+        deployments = self.store.of_type(f"{self.shape.arm}/onlineEndpoints/deployments")
+        clusters = self.store.of_type(f"{self.shape.arm}/computes")
+        used = used_cores(deployments, clusters, request.parts["location"])
+        return Reply(200, {"value": usage_rows(self.plane.options.quota, used, request.parts["subscription"])})
+
+    routes: ClassVar[Mapping[str, Action]] = {
+        "GET /subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{location}/usages": (
+            _list_usages
+        ),
+    }
 
     def handle_actions(self) -> None:
         """Register the last step of each operation."""
