@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -127,15 +128,19 @@ class Server:
             return request
 
     def merge(self, request: PullRequest, *, by: str) -> Event:
-        """Squash a pull request into main; the event is the push."""
-        commit = self.merged(request)
-        git(self.origin, "update-ref", "refs/heads/main", commit)
+        """Squash a pull request into main; the event is the push. A push that comes between stays in main."""
+        while True:
+            base = self.tip("main")
+            commit = self.merged(request, base)
+            moved = ["git", "-C", str(self.origin), "update-ref", "refs/heads/main", commit, base]
+            if subprocess.run(moved, capture_output=True).returncode == 0:
+                break
         request.state = "merged"
         return self.push_of("main", by=by)
 
-    def merged(self, request: PullRequest) -> str:
-        """The commit that a merge would make. Raises AssertionError on a conflict."""
-        base, head = self.tip("main"), self.tip(request.branch)
+    def merged(self, request: PullRequest, base: str) -> str:
+        """The commit that a merge into a commit of main would make. Raises AssertionError on a conflict."""
+        head = self.tip(request.branch)
         tree = git(self.origin, "merge-tree", "--write-tree", base, head).split()[0]
         who = {f"GIT_{role}_{part}": request.author for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
         said = f"{request.title} (#{request.number})"
@@ -143,7 +148,7 @@ class Server:
 
     def pull_request_event(self, request: PullRequest) -> Event:
         """A push to a pull request."""
-        commit = self.merged(request)
+        commit = self.merged(request, self.tip("main"))
         git(self.origin, "update-ref", f"refs/pull/{request.number}/merge", commit)
         return Event(kind="pull_request", commit=commit, actor=request.author, pull_request=request)
 

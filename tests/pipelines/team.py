@@ -78,13 +78,17 @@ class Team:
         self.server.environments = self._environments(folder)
         (folder / "runs").mkdir()
         self.machine = self._machine(folder)
-        self.runner = Runner(self.server, folder / "runs", self.machine)
+        self.runner = self.runner_of_its_own()
 
     @property
     def azure(self) -> Azure:
         """The local Azure."""
         assert self._azure, "this team has no Azure"
         return self._azure
+
+    def runner_of_its_own(self) -> Runner:
+        """A runner that knows of no other: neither groups nor locks keep their jobs apart."""
+        return Runner(self.server, self.work.parent / "runs", self.machine)
 
     def close(self) -> None:
         """Stop the git server."""
@@ -182,12 +186,29 @@ class Team:
             stack, lambda config: config["sluice:endpoints"][MODEL]["deployments"].update(green=wanted)
         )
 
+    def resizes(self, stack: str, colour: str, instances: int) -> Edit:
+        """Another number of instances."""
+        return self.stack_file(
+            stack,
+            lambda config: config["sluice:endpoints"][MODEL]["deployments"][colour].update(instances=instances),
+        )
+
     def bakes(self, stack: str, time: str) -> Edit:
         """Another bake of every step."""
         steps = [{**step, "bake": time} for step in STEPS]
         return self.stack_file(
             stack, lambda config: config["sluice:rollout"][MODEL]["plan"].update(steps=steps, step_deadline="1h")
         )
+
+    def reverts(self, request: PullRequest) -> Edit:
+        """The opposite of a pull request that was merged, as git's `revert` makes it."""
+        merge = f"(#{request.number})"
+        commit = git(self.server.origin, "log", "-1", "--format=%H", "--fixed-strings", f"--grep={merge}", "main")
+
+        def change(work: Path) -> None:
+            git(work, "revert", "--no-commit", commit.strip())
+
+        return change
 
     def propose(self, branch: str, title: str, edit: Edit, *, fork: bool = False) -> PullRequest:
         """Open a pull request with one change."""
@@ -199,7 +220,7 @@ class Team:
     def checks(self, request: PullRequest) -> dict[str, Ended]:
         """Run the checks and previews of a pull request."""
         ended = self.runner.run(self.server.pull_request_event(request))
-        self._told(f"pull request {request.number} is checked", ended)
+        self.tells(f"pull request {request.number} is checked", ended)
         for text in self.comments(request):
             self.narrative.comment(text)
         return by_job(ended)
@@ -211,17 +232,18 @@ class Team:
     def merges_only(self, request: PullRequest) -> list[Ended]:
         """Merge a pull request, and run what that starts, without what it dispatches."""
         ended = self.runner.run(self.server.merge(request, by="bo"))
-        self._told(f"bo merges pull request {request.number}: {request.title}", ended)
+        self.tells(f"bo merges pull request {request.number}: {request.title}", ended)
         return ended
 
     def goes_on(self) -> list[Ended]:
         """Run what was dispatched and answered."""
         ended = self.runner.work()
         if ended:
-            self._told("what was dispatched runs", ended)
+            self.tells("what was dispatched runs", ended)
         return ended
 
-    def _told(self, happened: str, ended: list[Ended]) -> None:
+    def tells(self, happened: str, ended: list[Ended]) -> None:
+        """Keep for the page of stories what happened, what ran, and what serves now."""
         self.narrative.tell(happened)
         self.narrative.jobs(ended)
         for stack in self.stacks:
@@ -242,7 +264,7 @@ class Team:
     def hour(self) -> list[Ended]:
         """The hourly run, and what it starts."""
         ended = self.runner.run(self.server.schedule("sluice-deliver"))
-        self._told("an hour has passed", ended)
+        self.tells("an hour has passed", ended)
         return [*ended, *self.goes_on()]
 
     def approves(self, run: Run, state: Any = "approved") -> list[Ended]:
@@ -284,12 +306,17 @@ class Team:
 
     def promotion(self) -> PullRequest | None:
         """The open pull request of a promotion."""
-        return next((each for each in self.server.pull_requests if each.branch.startswith("promote/")), None)
+        open_ones = (each for each in self.server.pull_requests if each.state == "open")
+        return next((each for each in open_ones if each.branch.startswith("promote/")), None)
+
+    def records(self, stack: str, branch: str = "main") -> list[str]:
+        """The paths of a stack's records, oldest first."""
+        listed = git(self.server.origin, "ls-tree", "-r", "--name-only", branch, "--", f"rollouts/{stack}").split()
+        return sorted(path for path in listed if path.endswith(".jsonl"))
 
     def events(self, stack: str, branch: str = "main") -> list[Mapping[str, Any]]:
         """The events of a stack's newest record."""
-        listed = git(self.server.origin, "ls-tree", "-r", "--name-only", branch, "--", f"rollouts/{stack}").split()
-        records = sorted(path for path in listed if path.endswith(".jsonl"))
+        records = self.records(stack, branch)
         return [json.loads(line) for line in self.server.file(records[-1], branch).splitlines()] if records else []
 
     def documented(self, stack: str, colour: str) -> dict[str, str]:

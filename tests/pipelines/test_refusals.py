@@ -8,7 +8,7 @@ import pytest
 
 from tests.pipelines.repository import git
 from tests.pipelines.server import System
-from tests.pipelines.team import MODEL, Team, told
+from tests.pipelines.team import MODEL, ROOT, Team, told
 
 pytestmark = pytest.mark.slow
 RECORD = f"rollouts/dev/{MODEL}/20260101T000000Z-green.jsonl"
@@ -57,6 +57,25 @@ def test_a_record_in_a_pull_request_is_refused_and_a_new_colour_is_not(ours: Tea
     honest = checked(ours, "A better model", ours.adds_green())
     assert honest.code == 0, honest.output
     assert '"dev"' in honest.output
+
+
+def test_a_record_that_is_cut_or_of_another_stack_is_refused_too(ours: Team) -> None:
+    whole = (ROOT / "tests" / "rollout" / "report" / "done.jsonl").read_text()
+
+    def written(path: str, text: str) -> Callable[[Path], None]:
+        def write(work: Path) -> None:
+            (work / path).parent.mkdir(parents=True, exist_ok=True)
+            (work / path).write_text(text)
+
+        return write
+
+    ours.server.merge(ours.propose("records", "What pipelines wrote", written(RECORD, whole)), by="bo")
+    without_end = "".join(whole.splitlines(keepends=True)[:-1])
+    foreign = RECORD.replace("rollouts/dev", "rollouts/prod")
+    for path, text in ((RECORD, without_end), (foreign, whole)):
+        refused = checked(ours, f"Another record: {path}", written(path, text))
+        assert refused.code == 2, refused.output
+        assert f"{path}: only pipelines write below rollouts/" in refused.output
 
 
 def test_a_key_that_a_merge_has_doubled_is_refused(ours: Team) -> None:

@@ -146,3 +146,66 @@ def test_main_is_squashed_and_rewritten_and_a_proof_stays_valid(team: MakeTeam, 
     git(ours.server.origin, "update-ref", "refs/heads/main", alone)
     done = ours.sluice("release", "verify", "--proofs", ref=str(ours.promotion().branch))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_two_runners_deliver_the_same_merge_and_one_rollout_ends_once(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    merge = ours.server.merge(ours.propose("better-model", "A better model", ours.adds_green()), by="bo")
+    other = ours.runner_of_its_own()
+    second = ours.in_background(lambda: other.run(merge))
+    delivered = [*ours.runner.run(merge), *second(), *ours.goes_on()]
+    ours.tells("two runners deliver the same merge at once", delivered)
+    assert ours.traffic("dev") == {"green": 100}, told(delivered)
+    assert len(ours.records("dev")) == 1, told(delivered)
+    assert [event["data"]["outcome"] for event in ours.events("dev") if event["kind"] == "ended"] == ["done"]
+    assert {ended.code for ended in delivered} == {0}, told(delivered)
+    promotions = [each for each in ours.server.pull_requests if each.branch.startswith("promote/")]
+    assert len(promotions) == 1, told(delivered)
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_merge_during_a_rollout_is_deployed_and_the_rollout_goes_on(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    better = ours.propose("better-model", "A better model", both(ours.adds_green(), ours.bakes("dev", "30s")))
+    delivery = ours.in_background(lambda: ours.merges_only(better))
+    wait_until(lambda: ours.traffic("dev").get("green") == 50, "half of the requests")
+    merge = ours.server.merge(
+        ours.propose("more-room", "Two instances of blue", ours.resizes("dev", "blue", 2)), by="bo"
+    )
+    delivered = delivery()
+    assert ours.traffic("dev") == {"green": 100}, told(delivered)
+    (outcome,) = [event["data"]["outcome"] for event in ours.events("dev") if event["kind"] == "ended"]
+    assert outcome == "done", told(delivered)
+    assert ours.stacks["dev"].live_deployments()["blue"]["sku"]["capacity"] == 2, told(delivered)
+    declared = ours.server.file("Pulumi.dev.yaml")
+    assert "instances: 2" in declared, declared
+    delivered = ours.runner.run(merge)
+    ours.tells("the run of the second merge comes late", delivered)
+    assert {ended.code for ended in delivered} == {0}, told(delivered)
+    assert len(ours.records("dev")) == 1
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_reverted_promotion_is_refused_while_the_colour_has_weight(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    ours.merges(ours.propose("better-model", "A better model", ours.adds_green()))
+    promotion = ours.promotion()
+    assert promotion is not None
+    ours.merges(promotion)
+    (run,) = ours.server.waiting()
+    ours.approves(run)
+    assert ours.traffic("prod") == {"green": 100}
+
+    revert = ours.propose("revert", "Take the promotion back", ours.reverts(promotion))
+    checks = ours.checks(revert)
+    job = "preview-prod" if system == "github" else "preview_prod"
+    assert checks[job].code == 2, told(list(checks.values()))
+    (comment,) = [text for text in ours.comments(revert) if "prod" in text.partition("\n")[0]]
+    assert "green" in comment
+    delivered = ours.merges(revert)
+    assert by_job(delivered)["deliver-prod" if system == "github" else "deliver_prod"].code == 2, told(delivered)
+    assert ours.traffic("prod") == {"green": 100}, told(delivered)
