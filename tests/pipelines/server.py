@@ -102,6 +102,8 @@ class Server:
         self.requests: list[str] = []
         self.id_token: Callable[[str, str], str] | None = None
         """Makes an ID token of a subject and an audience."""
+        self.hold: Callable[[str, str], bool] = lambda method, path: False
+        """Keeps a request waiting; whether it is dropped then (`held_request.py`)."""
         self.build_validation = ("sluice-check", "sluice-preview", "sluice-preview-fork")
         self._events: list[Event] = []
         self._lock = threading.RLock()

@@ -4,9 +4,11 @@ It does what people do: change a stack file, open and merge pull requests, answe
 the pipelines, as `sluice ci init` has written them.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
@@ -21,12 +23,13 @@ from cache_folder import cache_folder
 from localazure.identity import SUBSCRIPTION_ID
 from rehearsal.environment import without_guards
 from rehearsal.faults import add_fault
-from tests.integration.rehearsal import MODEL, ROOT, SLUICE, Azure, Stack, copy_project
+from tests.integration.rehearsal import MODEL, ROOT, SLUICE, Azure, Stack, copy_project, processes_with
 from tests.pipelines.narrative import Narrative
 from tests.pipelines.repository import git
 from tests.pipelines.runner import Ended, Runner
 from tests.pipelines.server import Environment, PullRequest, Run, Server, System
 from tests.pipelines.wire import serve
+from tests.waiting import wait_until
 from toolchain import cli_environment
 
 STACKS = ("dev", "prod")
@@ -259,6 +262,24 @@ class Team:
             thread.join()
             return found
 
+        return ended
+
+    def is_killed_at(self, moment: Any, stack: str) -> list[Ended]:
+        """Deliver to one stack by hand, and take its machine away while the world is held at a moment."""
+        self.server.dispatch("sluice-deliver", by=self.account("bo"), stack=stack)
+        before = self.runner.process
+        with moment:
+            work = self.in_background(self.runner.work)
+            wait_until(lambda: self.runner.process is not before, "the command begins")
+            process = self.runner.process
+            assert process is not None
+            reached = moment.reached(process)
+            while left := processes_with(str(self.work.parent / "runs")):
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+        ended = work()
+        assert reached, told(ended)
         return ended
 
     def hour(self) -> list[Ended]:

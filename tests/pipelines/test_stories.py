@@ -4,12 +4,12 @@
 runs all of them.
 """
 
-import os
 import signal
 from collections.abc import Callable
 
 import pytest
 
+from tests.pipelines.held_request import HeldRequest
 from tests.pipelines.repository import git
 from tests.pipelines.team import MODEL, Team, both, by_job, told
 from tests.waiting import wait_until
@@ -102,18 +102,28 @@ def test_a_pull_request_of_a_fork_gets_no_identity_and_no_comment(team: MakeTeam
 
 @SYSTEMS
 @pytest.mark.story
-def test_a_runner_is_killed_while_a_rollout_ticks_and_the_next_one_finishes(team: MakeTeam, system: str) -> None:
-    ours = team(system)
-    request = ours.propose("better-model", "A better model", ours.adds_green())
-    killed = ours.in_background(lambda: ours.merges_only(request))
-    wait_until(lambda: ours.traffic("dev").get("green") == 50, "half of the requests")
-    assert ours.runner.process is not None
-    os.killpg(ours.runner.process.pid, signal.SIGKILL)
-    assert -signal.SIGKILL in [ended.code for ended in killed()]
+def test_runners_are_killed_at_each_step_of_a_delivery_and_the_next_one_finishes(team: MakeTeam, system: str) -> None:
+    ours = team(system, stack_branches=True)
+    hold = ours.azure.moment
+    ours.server.merge(ours.propose("better-model", "A better model", ours.adds_green()), by="bo")
+    for step, moment in {
+        "it pushes sluice/dev": HeldRequest(ours.server, "POST", "/git-receive-pack"),
+        "it publishes the model": hold(type="blobs", method="PUT", count=1),
+        "it creates green": hold(type="onlineEndpoints/deployments", method="PUT", count=1),
+        "it has given green weight": hold(type="onlineEndpoints", method="PUT", count=1, when="after"),
+        "it opens the promotion": HeldRequest(ours.server, "POST", "/pull[a-z]*"),
+    }.items():
+        killed = ours.is_killed_at(moment, "dev")
+        ours.tells(f"the runner is gone while {step}", killed)
+        assert [ended.code for ended in killed] == [-signal.SIGKILL], told(killed)
     delivered = ours.hour()
+    assert {ended.code for ended in delivered} == {0}, told(delivered)
     assert ours.traffic("dev") == {"green": 100}, told(delivered)
-    assert [event["data"]["outcome"] for event in ours.events("dev") if event["kind"] == "ended"] == ["done"]
-    assert ours.promotion() is not None
+    assert len(ours.records("dev", "sluice/dev")) == 1
+    outcomes = [event["data"]["outcome"] for event in ours.events("dev", "sluice/dev") if event["kind"] == "ended"]
+    assert outcomes == ["done"]
+    assert sorted(each.branch for each in ours.server.pull_requests[1:])[1:] == ["record/dev"], told(delivered)
+    assert ours.promotion() is not None, told(delivered)
 
 
 @SYSTEMS

@@ -50,6 +50,9 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         asked = urlsplit(self.path)
         token, body = self._token(), self._body()
+        if self.hosted.hold(self.command, asked.path):
+            self.close_connection = True
+            return
         if (found := GIT.search(asked.path)) is not None:
             self._git(found[1], asked.query, token, body)
             return
