@@ -55,7 +55,8 @@ def as_text(sections: Sequence[Section]) -> str:
 
 
 def _github(team: Team) -> list[Section]:
-    repository = f"repos/{team.repository}"
+    owner, _, _ = team.repository.partition("/")
+    repository, place = f"repos/{team.repository}", f"--repo {team.repository}"
     main_only = """'{"deployment_branch_policy": {"protected_branches": false, "custom_branch_policies": true}}'"""
     deploying = [
         command
@@ -78,7 +79,7 @@ def _github(team: Team) -> list[Section]:
     ]
     federated = [
         f"az identity federated-credential create --resource-group $IDENTITY_GROUP --identity-name sluice-{name} "
-        f'--name github --issuer {ISSUER} --audiences {AUDIENCE} --subject "$SUBJECT:environment:{name}"'
+        f'--name github --issuer {ISSUER} --audiences {AUDIENCE} --subject "${{SUBJECT}}:environment:{name}"'
         for name in _identities(team)
     ]
     return [
@@ -89,7 +90,11 @@ def _github(team: Team) -> list[Section]:
         Section(
             title="Environments of approvals: a reviewer who did not start the run. In private repositories reviewers "
             "need GitHub Enterprise",
-            commands=("TEAM_ID=$(gh api orgs/OWNER/teams/TEAM --jq .id)", *reviewing),
+            commands=(
+                f'TEAM_ID=$(gh api orgs/{owner}/teams/<team> --jq .id) # a person: "type": "User" below, with the id '
+                "of users/<name>",
+                *reviewing,
+            ),
         ),
         Section(
             title="The workflow may open the pull request of a promotion, and has no other right by itself",
@@ -114,12 +119,13 @@ def _github(team: Team) -> list[Section]:
                 command
                 for name in _identities(team)
                 for command in (
-                    f"gh variable set AZURE_CLIENT_ID --env {name} --body "
+                    f"gh variable set AZURE_CLIENT_ID {place} --env {name} --body "
                     f"$(az identity show -g $IDENTITY_GROUP -n sluice-{name} --query clientId -o tsv)",
-                    f"gh variable set AZURE_TENANT_ID --env {name} --body $(az account show --query tenantId -o tsv)",
-                    f"gh variable set AZURE_SUBSCRIPTION_ID --env {name} --body $SUBSCRIPTION",
-                    f"gh variable set PULUMI_BACKEND_URL --env {name} --body $BACKEND",
-                    f"gh secret set PULUMI_CONFIG_PASSPHRASE --env {name}",
+                    f"gh variable set AZURE_TENANT_ID {place} --env {name} --body "
+                    "$(az account show --query tenantId -o tsv)",
+                    f"gh variable set AZURE_SUBSCRIPTION_ID {place} --env {name} --body $SUBSCRIPTION",
+                    f'gh variable set PULUMI_BACKEND_URL {place} --env {name} --body "$BACKEND"',
+                    f"gh secret set PULUMI_CONFIG_PASSPHRASE {place} --env {name}",
                 )
             ),
         ),
@@ -284,7 +290,7 @@ def _azure_devops(team: Team) -> list[Section]:
             title="What each stack's jobs are told. The passphrase only where no key vault keeps the secrets",
             commands=tuple(
                 f"az pipelines variable-group create --name sluice-{name} --authorize false --variables "
-                f"ARM_SUBSCRIPTION_ID=$SUBSCRIPTION PULUMI_BACKEND_URL=$BACKEND "
+                f'ARM_SUBSCRIPTION_ID=$SUBSCRIPTION PULUMI_BACKEND_URL="$BACKEND" '
                 f"# then: az pipelines variable-group variable create --secret true --name PULUMI_CONFIG_PASSPHRASE"
                 for name in _identities(team)
             ),

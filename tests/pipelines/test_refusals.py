@@ -78,14 +78,30 @@ def test_a_record_that_is_cut_or_of_another_stack_is_refused_too(ours: Team) -> 
         assert f"{path}: only pipelines write below rollouts/" in refused.output
 
 
-def test_a_key_that_a_merge_has_doubled_is_refused(ours: Team) -> None:
-    def double(work: Path) -> None:
-        file = work / "Pulumi.prod.yaml"
-        file.write_text(file.read_text() + "  sluice:team: payments\n")
+def test_two_promotions_at_once_to_one_colour_end_in_a_conflict_or_in_a_refused_check(ours: Team) -> None:
+    def promotes(release: str, before: str) -> Callable[[Path], None]:
+        def write(work: Path) -> None:
+            file = work / "Pulumi.prod.yaml"
+            assert before in file.read_text()
+            green = f"        green: {{release: {release * 16}}}\n"
+            file.write_text(file.read_text().replace(before, green + before, 1))
 
-    refused = checked(ours, "Two promotions at once", double)
+        return write
+
+    first, last = "        blue:\n", "  sluice:rollout:\n"
+    promotions = [
+        ours.propose(f"promote/prod/{place}", f"Promote {release}", promotes(release, before))
+        for place, (release, before) in enumerate((("a", first), ("b", first), ("c", last)))
+    ]
+    ours.server.merge(promotions[0], by="bo")
+    with pytest.raises(AssertionError, match=r"CONFLICT .*Pulumi\.prod\.yaml"):
+        ours.server.pull_request_event(promotions[1])
+    event = ours.server.pull_request_event(promotions[2])
+    event.pipeline = "sluice-check"
+    (refused,) = ours.runner.run(event)
     assert refused.code == 2, refused.output
-    assert "sluice:team" in refused.output
+    assert "green" in refused.output
+    assert "Pulumi.prod.yaml" in refused.output
 
 
 def test_a_fork_starts_no_job_that_has_an_identity(ours: Team) -> None:

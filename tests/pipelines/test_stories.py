@@ -219,3 +219,43 @@ def test_a_reverted_promotion_is_refused_while_the_colour_has_weight(team: MakeT
     delivered = ours.merges(revert)
     assert by_job(delivered)["deliver-prod" if system == "github" else "deliver_prod"].code == 2, told(delivered)
     assert ours.traffic("prod") == {"green": 100}, told(delivered)
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_a_hotfix_goes_to_prod_without_a_proof_and_its_record_says_why(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    hotfix = ours.propose("hotfix", "Green at once", ours.adds_green("prod", instances=3, allow_unproven=REASON))
+    ours.merges(hotfix)
+    (run,) = ours.server.waiting()
+    delivered = ours.approves(run)
+    assert ours.traffic("prod") == {"green": 100}, told(delivered)
+    started, *_ = ours.events("prod")
+    assert started["data"]["allow_unproven"] == REASON
+    assert ours.traffic("dev") == {"blue": 100}
+
+
+@SYSTEMS
+@pytest.mark.story
+def test_dev_is_removed_and_what_it_has_proven_is_promoted_all_the_same(team: MakeTeam, system: str) -> None:
+    ours = team(system)
+    ours.merges(ours.propose("better-model", "A better model", ours.adds_green()))
+    promotion = ours.promotion()
+    assert promotion is not None
+    dev = ours.stacks["dev"]
+    emptied = dev.live_endpoint()
+    emptied["properties"]["traffic"] = {}
+    assert ours.azure.request("PUT", dev.endpoint_id, emptied)[0] in (200, 201)
+    removed = ours.sluice("remove", "--stack", "dev", "--yes")
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    ours.narrative.tell("ana takes dev down: `sluice remove --stack dev`")
+
+    ours.server.merge(promotion, by="bo")
+    ours.server.dispatch("sluice-deliver", by=ours.account("bo"), stack="prod")
+    delivered = ours.runner.work()
+    (run,) = ours.server.waiting()
+    ours.server.review(run, "approved", by=ours.account("bo"))
+    delivered += ours.runner.work()
+    assert ours.traffic("prod") == {"green": 100}, told(delivered)
+    assert ours.served("prod", "green") == ours.documented("prod", "green")
+    ours.narrative.jobs(delivered)
