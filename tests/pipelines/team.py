@@ -196,9 +196,9 @@ class Team:
             lambda config: config["sluice:endpoints"][MODEL]["deployments"][colour].update(instances=instances),
         )
 
-    def bakes(self, stack: str, time: str) -> Edit:
-        """Another bake of every step."""
-        steps = [{**step, "bake": time} for step in STEPS]
+    def plans(self, stack: str, **each: Any) -> Edit:
+        """Something else in every step, such as another bake, and an hour for each."""
+        steps = [{**step, **each} for step in STEPS]
         return self.stack_file(
             stack, lambda config: config["sluice:rollout"][MODEL]["plan"].update(steps=steps, step_deadline="1h")
         )
@@ -230,13 +230,9 @@ class Team:
 
     def merges(self, request: PullRequest) -> list[Ended]:
         """Merge a pull request, and run what that starts, to the end."""
-        return [*self.merges_only(request), *self.goes_on()]
-
-    def merges_only(self, request: PullRequest) -> list[Ended]:
-        """Merge a pull request, and run what that starts, without what it dispatches."""
         ended = self.runner.run(self.server.merge(request, by="bo"))
         self.tells(f"bo merges pull request {request.number}: {request.title}", ended)
-        return ended
+        return [*ended, *self.goes_on()]
 
     def goes_on(self) -> list[Ended]:
         """Run what was dispatched and answered."""
@@ -249,8 +245,9 @@ class Team:
         """Keep for the page of stories what happened, what ran, and what serves now."""
         self.narrative.tell(happened)
         self.narrative.jobs(ended)
-        for stack in self.stacks:
-            self.narrative.tell(f"{stack} serves {shown(self.traffic(stack))}")
+        for name, stack in self.stacks.items():
+            if self.azure.request("GET", stack.endpoint_id)[0] == 200:
+                self.narrative.tell(f"{name} serves {shown(self.traffic(name))}")
 
     def in_background(self, work: Callable[[], list[Ended]]) -> Callable[[], list[Ended]]:
         """Begin something; the result waits for its end."""
@@ -264,9 +261,31 @@ class Team:
 
         return ended
 
+    def hour(self) -> list[Ended]:
+        """The hourly run, and what it starts."""
+        ended = self.runner.run(self.server.schedule("sluice-deliver"))
+        self.tells("an hour has passed", ended)
+        return [*ended, *self.goes_on()]
+
+    def lands(self, request: PullRequest) -> None:
+        """Merge a pull request without what the push starts: what a story is about comes next."""
+        self.server.merge(request, by="bo")
+        self.narrative.tell(f"bo merges pull request {request.number}: {request.title}")
+
+    def starts(self, stack: str) -> None:
+        """Start the delivery to one stack by hand."""
+        self.server.dispatch("sluice-deliver", by=self.account("bo"), stack=stack)
+
+    def delivers(self, stack: str) -> list[Ended]:
+        """Start the delivery to one stack by hand, and run what that starts."""
+        self.starts(stack)
+        ended = self.runner.work()
+        self.tells(f"bo starts the delivery to {stack}", ended)
+        return ended
+
     def is_killed_at(self, moment: Any, stack: str) -> list[Ended]:
         """Deliver to one stack by hand, and take its machine away while the world is held at a moment."""
-        self.server.dispatch("sluice-deliver", by=self.account("bo"), stack=stack)
+        self.starts(stack)
         before = self.runner.process
         with moment:
             work = self.in_background(self.runner.work)
@@ -282,17 +301,30 @@ class Team:
         assert reached, told(ended)
         return ended
 
-    def hour(self) -> list[Ended]:
-        """The hourly run, and what it starts."""
-        ended = self.runner.run(self.server.schedule("sluice-deliver"))
-        self.tells("an hour has passed", ended)
-        return [*ended, *self.goes_on()]
-
     def approves(self, run: Run, state: Any = "approved") -> list[Ended]:
         """Answer a run that waits for a reviewer, and run what that starts."""
         self.server.review(run, state, by=self.account("bo"))
         self.narrative.tell(f"bo answers run {run.id}: {state}")
         return self.goes_on()
+
+    def squashes_main(self) -> None:
+        """Rewrite main: all that came after the first commit becomes one commit, and the rest is gone."""
+        first = git(self.server.origin, "rev-list", "--max-parents=0", "main").strip()
+        message = ("main^{tree}", "-p", first, "-m", "everything until now")
+        alone = git(self.server.origin, "commit-tree", *message, environment=self.identity("bo")).strip()
+        git(self.server.origin, "update-ref", "refs/heads/main", alone)
+        self.narrative.tell("bo squashes and rewrites main")
+
+    def takes_down(self, stack: str) -> None:
+        """Remove everything that a stack has in Azure."""
+        live = self.stacks[stack]
+        emptied = live.live_endpoint()
+        emptied["properties"]["traffic"] = {}
+        status, answer = self.azure.request("PUT", live.endpoint_id, emptied)
+        assert status in (200, 201), answer
+        removed = self.sluice("remove", "--stack", stack, "--yes")
+        assert removed.returncode == 0, removed.stdout + removed.stderr
+        self.narrative.tell(f"ana takes {stack} down: `sluice remove --stack {stack}`")
 
     def account(self, person: str) -> str:
         """How the git server names a person."""
