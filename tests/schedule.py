@@ -19,7 +19,7 @@ from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "tests/integration/"
-SINGLY = (FOLDER, "tests/pipelines/test_stories.py", "tests/pipelines/test_stack_branches.py")
+SINGLY = (FOLDER, "tests/pipelines/test_stories.py")
 """Where each test stands alone."""
 RECORDED = ROOT / FOLDER / "seconds.json"
 

@@ -66,7 +66,10 @@ def settle_team(azure: Azure) -> None:
 
 
 class Team:
-    """The people of one repository. Without an Azure, the pipelines can do what needs none: checks and refusals."""
+    """The people of one repository. Without an Azure, the pipelines can do what needs none: checks and refusals.
+
+    With `stack_branches`, `main` is protected, and each stack has a branch of its own, which pipelines alone write.
+    """
 
     def __init__(self, azure: Azure | None, system: System, folder: Path, *, stack_branches: bool = False) -> None:
         self._azure = azure
@@ -79,6 +82,9 @@ class Team:
         git(self.work, "remote", "add", "origin", str(folder / "origin.git"))
         self.server = self._resources.enter_context(serve(Server(system, folder / "origin.git")))
         self.server.environments = self._environments(folder)
+        self._stack_branches = stack_branches
+        if stack_branches:
+            self.server.protect_main()
         (folder / "runs").mkdir()
         self.machine = self._machine(folder)
         self.runner = self.runner_of_its_own()
@@ -362,15 +368,21 @@ class Team:
         open_ones = (each for each in self.server.pull_requests if each.state == "open")
         return next((each for each in open_ones if each.branch.startswith("promote/")), None)
 
-    def records(self, stack: str, branch: str = "main") -> list[str]:
+    def branch(self, stack: str) -> str:
+        """The branch that keeps a stack's records and weights."""
+        return f"sluice/{stack}" if self._stack_branches else "main"
+
+    def records(self, stack: str) -> list[str]:
         """The paths of a stack's records, oldest first."""
-        listed = git(self.server.origin, "ls-tree", "-r", "--name-only", branch, "--", f"rollouts/{stack}").split()
+        where = (self.branch(stack), "--", f"rollouts/{stack}")
+        listed = git(self.server.origin, "ls-tree", "-r", "--name-only", *where).split()
         return sorted(path for path in listed if path.endswith(".jsonl"))
 
-    def events(self, stack: str, branch: str = "main") -> list[Mapping[str, Any]]:
+    def events(self, stack: str) -> list[Mapping[str, Any]]:
         """The events of a stack's newest record."""
-        records = self.records(stack, branch)
-        return [json.loads(line) for line in self.server.file(records[-1], branch).splitlines()] if records else []
+        records = self.records(stack)
+        lines = self.server.file(records[-1], self.branch(stack)).splitlines() if records else []
+        return [json.loads(line) for line in lines]
 
     def documented(self, stack: str, colour: str) -> dict[str, str]:
         """The files of the release document that a stack pins for a colour: SHA-256 by part and path."""

@@ -70,6 +70,7 @@ def test_the_reviewer_of_the_run_is_in_the_record_and_the_delivery_goes_on(ours:
     assert delivered(ours) == 1, told(ended)
 
 
+@pytest.mark.story
 def test_a_rejected_run_approves_nothing(ours: Team) -> None:
     ended = ours.approves(ask(ours), "rejected")
     assert [(each.code, each.refusal) for each in ended] == [(None, "rejected")]
@@ -77,6 +78,7 @@ def test_a_rejected_run_approves_nothing(ours: Team) -> None:
     assert delivered(ours) == 0
 
 
+@pytest.mark.story
 def test_a_review_of_another_step_approves_nothing(ours: Team) -> None:
     ended = ours.approves(ask(ours, step="2"))
     assert [each.code for each in ended] == [2], told(ended)
@@ -84,6 +86,7 @@ def test_a_review_of_another_step_approves_nothing(ours: Team) -> None:
     assert approvals(ours) == []
 
 
+@pytest.mark.story
 def test_without_reviewers_a_bot_is_refused_and_another_person_counts_as_unreviewed(ours: Team) -> None:
     ours.server.environments["prod-approval"].reviewers = False
     ask(ours)

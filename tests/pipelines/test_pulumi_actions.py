@@ -22,6 +22,7 @@ def pulumi(team: Team, clone: Path, *words: str) -> "subprocess.CompletedProcess
     return subprocess.run([command, *words], cwd=clone, env=variables, capture_output=True, text=True)
 
 
+@pytest.mark.story
 def test_preview_and_up_of_a_clone_change_nothing_and_leave_the_clone_clean(
     team: Callable[..., Team], tmp_path: Path
 ) -> None:

@@ -1,4 +1,7 @@
-"""Stories that end before Azure is asked: the pipelines refuse, and change nothing. No engine, no cloud."""
+"""Stories that end before Azure is asked: the pipelines refuse, and change nothing. No engine, no cloud.
+
+`make test` runs those that are no `story`.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +36,7 @@ def checked(team: Team, title: str, edit: Callable[[Path], None]) -> Any:
     return ended
 
 
+@pytest.mark.parametrize("ours", [pytest.param("github", marks=pytest.mark.story), "azure-devops"], indirect=True)
 def test_an_environment_without_protection_delivers_and_rolls_back_nothing(ours: Team) -> None:
     for environment in ours.server.environments.values():
         environment.branch_policy = False
@@ -59,6 +63,7 @@ def test_a_record_in_a_pull_request_is_refused_and_a_new_colour_is_not(ours: Tea
     assert '"dev"' in honest.output
 
 
+@pytest.mark.story
 def test_a_record_that_is_cut_or_of_another_stack_is_refused_too(ours: Team) -> None:
     whole = (ROOT / "tests" / "rollout" / "report" / "done.jsonl").read_text()
 
@@ -78,6 +83,7 @@ def test_a_record_that_is_cut_or_of_another_stack_is_refused_too(ours: Team) -> 
         assert f"{path}: only pipelines write below rollouts/" in refused.output
 
 
+@pytest.mark.story
 def test_two_promotions_at_once_to_one_colour_end_in_a_conflict_or_in_a_refused_check(ours: Team) -> None:
     def promotes(release: str, before: str) -> Callable[[Path], None]:
         def write(work: Path) -> None:
@@ -104,6 +110,7 @@ def test_two_promotions_at_once_to_one_colour_end_in_a_conflict_or_in_a_refused_
     assert "Pulumi.prod.yaml" in refused.output
 
 
+@pytest.mark.story
 def test_a_fork_starts_no_job_that_has_an_identity(ours: Team) -> None:
     request = ours.propose("from-a-fork", "Green from outside", ours.adds_green(), fork=True)
     event = ours.server.pull_request_event(request)

@@ -1,8 +1,8 @@
 """Stories of delivery, on both git servers: pipelines as written, the real engine, a local Azure.
 
-`make test` runs the first one, on GitHub, and three that need no engine on each server (`test_refusals.py`,
-`test_approvals.py`); `make stories` runs all. Where only one stack matters, a person starts its delivery by hand: a
-push would start that of the other one too.
+`make test` runs the first one, on GitHub with branches of the stacks, and three that need no engine on each server
+(`test_refusals.py`, `test_approvals.py`); `make stories` runs all. Where only one stack matters, a person starts its
+delivery by hand: a push would start that of the other one too.
 """
 
 import signal
@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from tests.pipelines.held_request import HeldRequest
+from tests.pipelines.repository import git
 from tests.pipelines.team import MODEL, Team, both, by_job, told
 from tests.waiting import wait_until
 
@@ -21,9 +22,15 @@ REASON = "a customer is waiting for this fix"
 SYSTEMS = pytest.mark.parametrize("system", ["github", "azure-devops"])
 
 
-@pytest.mark.parametrize("system", ["github", pytest.param("azure-devops", marks=pytest.mark.story)])
-def test_a_better_model_is_proven_in_dev_promoted_approved_and_serves_in_prod(team: MakeTeam, system: str) -> None:
-    ours = team(system)
+@pytest.mark.parametrize(
+    ("system", "stack_branches"),
+    [("github", True), pytest.param("azure-devops", False, marks=pytest.mark.story)],
+    ids=["github", "azure-devops"],
+)
+def test_a_better_model_is_proven_in_dev_promoted_approved_and_serves_in_prod(
+    team: MakeTeam, system: str, stack_branches: bool
+) -> None:
+    ours = team(system, stack_branches=stack_branches)
     request = ours.propose("better-model", "A better model", ours.adds_green())
     checks = ours.checks(request)
     assert [ended.code for ended in checks.values()] == [0] * len(checks), told(list(checks.values()))
@@ -46,6 +53,15 @@ def test_a_better_model_is_proven_in_dev_promoted_approved_and_serves_in_prod(te
     (approved,) = [event["data"] for event in ours.events("prod") if event["kind"] == "approved"]
     assert (approved["by"], approved["unreviewed"]) == (ours.account("bo"), False)
     assert ours.served("prod", "green") == ours.documented("prod", "green")
+
+    for stack in ("dev", "prod"):
+        assert "green: 100" in ours.server.file(f"Pulumi.{stack}.yaml", ours.branch(stack))
+    records = {each.branch: each for each in ours.server.pull_requests if each.branch.startswith("record/")}
+    assert sorted(records) == (["record/dev", "record/prod"] if stack_branches else [])
+    for record in records.values():
+        assert not git(ours.server.origin, "ls-tree", ours.branch(record.branch.removeprefix("record/")), ".github")
+        ours.lands(record)
+    assert "green: 100" in ours.server.file("Pulumi.prod.yaml")
 
 
 @SYSTEMS
@@ -130,8 +146,8 @@ def test_runners_are_killed_at_each_step_of_a_delivery_and_the_next_one_finishes
     delivered = ours.delivers("dev")
     assert {ended.code for ended in delivered} == {0}, told(delivered)
     assert ours.traffic("dev") == {"green": 100}, told(delivered)
-    assert len(ours.records("dev", "sluice/dev")) == 1
-    outcomes = [event["data"]["outcome"] for event in ours.events("dev", "sluice/dev") if event["kind"] == "ended"]
+    assert len(ours.records("dev")) == 1
+    outcomes = [event["data"]["outcome"] for event in ours.events("dev") if event["kind"] == "ended"]
     assert outcomes == ["done"]
     assert sorted(each.branch for each in ours.server.pull_requests[1:])[1:] == ["record/dev"], told(delivered)
     assert ours.promotion() is not None, told(delivered)
