@@ -230,6 +230,10 @@ def _azure_devops(team: Team) -> list[Section]:
         f"{stack}-approval: branch control and approvers, who must not approve their own runs, and no lock"
         for stack in team.stacks
     ]
+    rights = (
+        "# the build service: Reader of each environment (its Security); Edit work items in this node of the area path "
+        "(Project settings, Project configuration, Areas)"
+    )
     return [
         Section(
             title="The project",
@@ -271,7 +275,7 @@ def _azure_devops(team: Team) -> list[Section]:
         ),
         Section(
             title="Environments; their checks are set in the browser: Environments, the name, Approvals and checks",
-            commands=(*environments, *checks),
+            commands=(*environments, *checks, rights),
         ),
         _identity_section(team),
         Section(
