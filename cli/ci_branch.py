@@ -22,6 +22,7 @@ from delivery.stack_branch.sync import Place, StackBranch
 from rollout.declaration.stack_text import WeightLines
 from rollout.repository.branch import branch_of
 from rollout.repository.git import NETWORK_SECONDS, Git
+from rollout.repository.remote import Remote
 from stacks.file import stack_file_path
 
 AFTER = "sluice:after"
@@ -62,6 +63,10 @@ class OwnBranch:
         synced = self._branch.sync()
         if synced.is_new:
             say(f"{self.name} has {self.source_branch} at {synced.document.commit[:12]}")
+
+    def is_there(self) -> bool:
+        """Whether origin has the branch."""
+        return Remote(self._git).fetch(self.name, NETWORK_SECONDS) is not None
 
     def enter(self) -> None:
         """Move the checkout to the branch; start this command again if that changes the program."""

@@ -11,12 +11,15 @@ from cli.ci_stack import DeliveredStack, engine_of
 from cli.ci_world import PipelineWorld, say
 from cli.rollout_screen import standard_screen
 from cli.rollout_session import new_session
+from command_errors import WaitingError
 from delivery.pull_request.markdown import code, escaped
-from delivery.run.deliver import Delivered, Delivery, Look
+from delivery.run.deliver import BEHIND_POLL_SECONDS, BEHIND_SECONDS, Delivered, Delivery, Look
 from delivery.run.protection import require_branch_policy
 from delivery.run.source_checkout import SourceCheckout
+from exit_codes import ExitCode
 from project import stack_name
 from rollout.declaration.stack_text import WeightLines
+from rollout.ports import Clock
 from rollout.session.finding import sites_of
 from rollout.session.session import Session
 from rollout.split import Split
@@ -31,15 +34,24 @@ class _Branch:
         self._checkout = checkout
         self._rollouts = rollouts
         self._own = own
+        self._behind: str | None = None
 
     def look(self) -> Look:
         """Fetch the branch, and let the checkout follow; the stack's own branch follows the source branch first."""
+        self._behind = None
         if self._own is not None:
-            self._own.sync()
+            try:
+                self._own.sync()
+            except WaitingError as waiting:
+                self._behind = str(waiting)
         found = self._checkout.look()
         if found is Look.MOVED:
             self._rollouts.reload()
         return found
+
+    def behind(self) -> str | None:
+        """Why the last look did not take over what the source branch has."""
+        return self._behind
 
 
 class _Stack:
@@ -86,9 +98,11 @@ def run_deliver(options: argparse.Namespace) -> int:
     if world.server is not None and world.run.server is not None:
         require_branch_policy(world.server, stack)
     own = own_branch(world, stack)
-    if own is not None:
-        own.sync()
-        own.enter()
+    if own is not None and (reason := entered(own, clock, options.seconds)) is not None:
+        delivered = Delivered(exit_code=ExitCode.DONE, lines=(reason,))
+        print(reason)
+        world.summarize(summary(stack, delivered))
+        return delivered.exit_code
     checkout = SourceCheckout(world.root, stack_file_path(stack), world.variables, lambda: recorded(session, stack))
     source = own.source_branch if own is not None else checkout.branch
     until = clock.now() + options.seconds if options.seconds is not None else None
@@ -111,6 +125,25 @@ def run_deliver(options: argparse.Namespace) -> int:
         print(world.hidden(line))
     world.summarize(summary(stack, delivered))
     return delivered.exit_code
+
+
+def entered(own: OwnBranch, clock: Clock, seconds: int | None) -> str | None:
+    """Move the checkout to the stack's own branch; the reason if it is not there yet and the stack before is too late.
+
+    Where the branch is there, the stack before may be late: the rollouts tick meanwhile.
+    """
+    until = clock.now() + min(seconds or 0, BEHIND_SECONDS)
+    while True:
+        try:
+            own.sync()
+        except WaitingError as waiting:
+            if not own.is_there():
+                if clock.now() + BEHIND_POLL_SECONDS > until:
+                    return str(waiting)
+                clock.sleep(BEHIND_POLL_SECONDS)
+                continue
+        own.enter()
+        return None
 
 
 def summary(stack: str, delivered: Delivered) -> str:

@@ -60,6 +60,7 @@ def promote(options: argparse.Namespace) -> int:
         request,
         releases=CheckoutReleases(root, options.endpoint),
         verifier=verifier_of(root, clone),
+        target_files=clone.of_target,
         now=int(time.time()),
     )
     if options.branch or options.open_pr:

@@ -7,7 +7,7 @@ them, and `promotion_text.py` says what a reviewer reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -70,17 +70,24 @@ class Promotion:
 
 
 def plan_promotion(
-    request: PromotionRequest, base: Base, releases: Releases, verifier: Verifier, *, now: int
+    request: PromotionRequest,
+    base: Base,
+    releases: Releases,
+    verifier: Verifier,
+    target_files: Callable[[str], Files],
+    *,
+    now: int,
 ) -> Promotion:
     """Return the promotion of the newest valid proof of what serves in the source stack.
 
-    `now` is seconds since 1970. Raises PromotionRefused with every reason, and RecordsUnreachable.
+    `target_files` reads the weights and records of the target stack; `now` is seconds since 1970. Raises
+    PromotionRefused with every reason, and RecordsUnreachable.
     """
     _require_two_stacks(request)
     path = f"Pulumi.{request.target}.yaml"
     text = _text(base, path, request)
     proven = ProvenRelease.newest(request, releases, verifier)
-    target = _target(request, base, verifier, now)
+    target = _target(request, base, target_files(request.target), now)
     reasons: list[str] = []
     colour = ""
     try:
@@ -126,11 +133,10 @@ def _text(base: Base, path: str, request: PromotionRequest) -> str:
         raise PromotionRefused(request, [f"{path} is not UTF-8 text (byte {error.start}). Correct it"]) from error
 
 
-def _target(request: PromotionRequest, base: Base, verifier: Verifier, now: int) -> Target:
+def _target(request: PromotionRequest, base: Base, files: Files, now: int) -> Target:
     """The endpoint in the target stack. With a branch of its own, the weights of that branch count, else both."""
     stack, path = request.target, f"Pulumi.{request.target}.yaml"
     config = config_of(base.read(path))
-    files = verifier.files_of(stack)
     kept = config_of(files.read(path))
     weights = [kept] if config.get(BRANCH) else [config, kept]
     busy = busy_colours(_last_state(request, files), now)

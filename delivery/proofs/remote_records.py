@@ -21,6 +21,10 @@ from rollout.repository.tree import unpacked
 RECORD = ".jsonl"
 
 
+class NoBranch(RecordsUnreachable):
+    """Origin does not have the branch."""
+
+
 class BranchTip:
     """The files at the tip of a branch of origin; paths are relative to the project's folder."""
 
@@ -82,6 +86,16 @@ class RemoteRecords:
         """The branch that has the records of a stack. Raises RecordsUnreachable."""
         return self._fetched(record_branch(self.source.read(f"Pulumi.{stack}.yaml"), self.source.branch))
 
+    def of_target(self, stack: str) -> BranchTip:
+        """The branch that has the weights of a stack; before its first delivery the source branch, which it begins as.
+
+        Not for proofs: their records are only where `of` looks. Raises RecordsUnreachable.
+        """
+        try:
+            return self.of(stack)
+        except NoBranch:
+            return self.source
+
     def _fetched(self, branch: str) -> BranchTip:
         if branch not in self._tips:
             try:
@@ -89,8 +103,9 @@ class RemoteRecords:
             except PushRefused as error:
                 raise RecordsUnreachable(str(error)) from error
             if tip is None:
-                raise RecordsUnreachable(
-                    f"{REMOTE} has no branch {branch}, so the records of rollouts cannot be read. Push that branch."
+                raise NoBranch(
+                    f"{REMOTE} has no branch {branch}, so the records of rollouts cannot be read. Push that branch; "
+                    "that of a stack comes with its first `sluice ci deliver`."
                 )
             self._tips[branch] = BranchTip(self.git, branch, tip, self.prefix)
         return self._tips[branch]

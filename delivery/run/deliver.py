@@ -18,6 +18,9 @@ SEVERITY = (ExitCode.FAILED, ExitCode.UNAVAILABLE, ExitCode.USAGE, ExitCode.WAIT
 """The exit code of several parts is the first of these that one of them has."""
 RETRY_SECONDS = 300
 """A deployment that failed is tried again after so long, or after weights have changed."""
+BEHIND_POLL_SECONDS = 30
+BEHIND_SECONDS = 1200
+"""A run waits so long for the stack before it (`sluice:after`) to deploy: as long as two deployments take in Azure."""
 T = TypeVar("T")
 
 
@@ -37,6 +40,9 @@ class Branch(Protocol):
 
     def look(self) -> Look:
         """Fetch the branch, and let the checkout follow. The first look finds MOVED or PROGRAM."""
+
+    def behind(self) -> str | None:
+        """Why the last look did not find what people merged: the stack before this one has not deployed it yet."""
 
 
 class Stack(Protocol):
@@ -136,6 +142,7 @@ class Delivery:
         """Go round until the time is over or nothing is left to do; True if another run must go on with the program."""
         stale, tried_at = True, 0
         is_first = True
+        patient_until = min(until, self.clock.now() + BEHIND_SECONDS)
         while True:
             look = self._attempt("branch", self.branch.look)
             if look is Look.PROGRAM:
@@ -153,17 +160,30 @@ class Delivery:
             if ticked.changed:
                 tried_at = 0
             is_first = False
-            pause = self._pause(ticked, stale=stale)
+            pause = self._pause(ticked, stale=stale, patient=self._is_behind() and self.clock.now() < patient_until)
             if once or pause is None or self.is_interrupted() or self.clock.now() + pause >= until:
                 return False
             if not self._slept(pause):
                 return False
 
-    def _pause(self, ticked: Ticked, *, stale: bool) -> int | None:
+    def _pause(self, ticked: Ticked, *, stale: bool, patient: bool) -> int | None:
         """Seconds until the next round; None: nothing is left that time could change."""
         if ticked.pause is not None:
             return ticked.pause
-        return 0 if stale and ticked.changed else None
+        if stale and ticked.changed:
+            return 0
+        return BEHIND_POLL_SECONDS if patient else None
+
+    def _is_behind(self) -> bool:
+        """Whether the stack before this one has to deploy first, which is told and no failure."""
+        reason = self.branch.behind()
+        if reason is None:
+            self._outcomes.pop("behind", None)
+            return False
+        if "behind" not in self._outcomes:
+            self.say(reason)
+        self._outcomes["behind"] = (ExitCode.WAITING, reason)
+        return True
 
     def _deploy(self, until: int, *, is_first: bool) -> bool:
         """Whether the stack is as declared now. What stands against an update stops no tick."""

@@ -147,4 +147,4 @@ def plan(
     main: Tip, request: PromotionRequest = REQUEST, releases: FakeReleases | None = None, now: int = NOW
 ) -> Promotion:
     verifier = Verifier(files_of=lambda stack: main, project="sluice", arm_host=HOST)
-    return plan_promotion(request, main, releases or FakeReleases(), verifier, now=now)
+    return plan_promotion(request, main, releases or FakeReleases(), verifier, lambda stack: main, now=now)

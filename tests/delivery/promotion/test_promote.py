@@ -215,8 +215,9 @@ def test_the_weights_of_prods_own_branch_count_where_it_has_one() -> None:
     """The source branch still says blue 100; the pipeline has moved on to green."""
     main = tip(prod=prod_with("{blue: {}, green: {}}").replace("config:\n", "config:\n  sluice:branch: sluice/prod\n"))
     branch = tip(prod=prod_with("{blue: {}, green: {}}", "{green: 100}", "green"))
-    verifier = Verifier(files_of=lambda stack: branch if stack == "prod" else main, project="sluice", arm_host=HOST)
-    promotion = plan_promotion(replace(REQUEST, colour="blue"), main, FakeReleases(), verifier, now=NOW)
+    verifier = Verifier(files_of=lambda stack: main, project="sluice", arm_host=HOST)
+    request = replace(REQUEST, colour="blue")
+    promotion = plan_promotion(request, main, FakeReleases(), verifier, lambda stack: branch, now=NOW)
     assert promotion.colour == "blue"
 
 

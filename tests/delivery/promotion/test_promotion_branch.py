@@ -71,7 +71,14 @@ def runner(remote: Remote) -> Checkout:
 def publish(checkout: Checkout, server: Server | None = None) -> Published:
     clone = RemoteRecords(checkout.path, checkout.environment)
     verifier = Verifier(files_of=clone.of, project="sluice", arm_host=HOST)
-    plan = partial(plan_promotion, REQUEST, releases=FakeReleases(), verifier=verifier, now=T0 + 10_000)
+    plan = partial(
+        plan_promotion,
+        REQUEST,
+        releases=FakeReleases(),
+        verifier=verifier,
+        target_files=clone.of_target,
+        now=T0 + 10_000,
+    )
     return PromotionBranch(clone, plan, server).publish()  # type: ignore[arg-type]  # only pull requests are asked for
 
 
@@ -99,6 +106,15 @@ def test_a_promotion_is_one_commit_of_three_files_on_its_own_branch(remote: Remo
     assert f"Proof: rollouts/dev/{MODEL}/{ID}.jsonl " in message
     assert runner.files() == before
     assert runner.git("status", "--porcelain") == ""
+
+
+def test_the_branch_of_the_other_stack_comes_with_its_first_delivery_and_need_not_be_there(
+    remote: Remote, runner: Checkout
+) -> None:
+    """Both stacks are delivered at the same time, and the first rollout may end before the other one has its branch."""
+    runner.commit("Pulumi.prod.yaml", PROD.replace("config:\n", "config:\n  sluice:branch: sluice/prod\n"))
+    assert publish(runner).pushed
+    assert "green:" in remote.git("show", f"{BRANCH}:Pulumi.prod.yaml")
 
 
 def test_a_second_run_pushes_nothing(remote: Remote, runner: Checkout) -> None:

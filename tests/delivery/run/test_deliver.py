@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from command_errors import UnavailableError, UsageError, WaitingError
-from delivery.run.deliver import Delivered, Delivery, Look, Ticked
+from delivery.run.deliver import BEHIND_POLL_SECONDS, BEHIND_SECONDS, Delivered, Delivery, Look, Ticked
 from exit_codes import ExitCode
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ class World:
     interrupted: bool = False
     dispatch_error: Exception | None = None
     seconds_of_a_deployment: int = 0
+    behinds: list[str | None] = field(default_factory=lambda: [None])
 
     def now(self) -> int:
         return self.time
@@ -42,6 +43,9 @@ class World:
     def look(self) -> Look:
         self.did.append("look")
         return raised(taken(self.looks))
+
+    def behind(self) -> str | None:
+        return taken(self.behinds)
 
     def problems(self) -> tuple[str, ...]:
         return taken(self.problem_lists)
@@ -111,6 +115,23 @@ def test_another_program_on_the_branch_is_left_to_the_next_run() -> None:
     world = World(looks=[Look.MOVED, Look.PROGRAM], ticks=[Ticked(pause=10)])
     world.deliver(3000)
     assert world.did == ["look", "deploy", "start", "tick", "look", "close", "dispatch"]
+
+
+def test_a_run_waits_for_the_stack_before_it_and_deploys_what_that_has_deployed() -> None:
+    world = World(looks=[Look.MOVED, Look.SAME, Look.MOVED, Look.SAME], behinds=["dev deploys", "dev deploys", None])
+    delivered = world.deliver(3000)
+    assert (delivered.exit_code, delivered.lines) == (ExitCode.DONE, ())
+    assert world.did.count("deploy") == 2
+    assert world.said == ["dev deploys"]
+    assert world.time == 1000 + 2 * BEHIND_POLL_SECONDS
+
+
+@pytest.mark.parametrize("seconds", [None, 120, 3000])
+def test_a_stack_that_does_not_deploy_holds_up_the_next_one_for_a_while_and_is_no_failure(seconds: int | None) -> None:
+    world = World(behinds=["dev deploys"])
+    delivered = world.deliver(seconds)
+    assert (delivered.exit_code, delivered.lines) == (ExitCode.DONE, ("dev deploys",))
+    assert world.time - 1000 <= min(seconds or 0, BEHIND_SECONDS)
 
 
 @pytest.mark.parametrize(("canary", "dispatches"), [(True, 1), (False, 0)])
