@@ -51,6 +51,22 @@ class ArmId:
         )
 
 
+def type_of(text: str) -> str:
+    """The type of the resource that an id names, such as `Microsoft.Storage/storageAccounts`, as written."""
+    namespace, *rest = text.rsplit("/providers/", 1)[1].split("/")
+    return "/".join([namespace, *rest[0::2]])
+
+
+def places_around(text: str) -> list[str]:
+    """The ids of what a resource lies in, the nearest first, up to its resource group."""
+    group, places = group_id_of(text), []
+    while group is not None and len(text) > len(group):
+        text = text.rsplit("/", 2)[0]
+        text = re.sub(r"/providers/[^/]+$", "", text, flags=re.IGNORECASE)
+        places.append(text)
+    return places
+
+
 def subscription_id_of(text: str) -> str | None:
     """The subscription that an ARM id of any kind begins with; None for what is not such an id."""
     found = _SUBSCRIPTION.match(text)

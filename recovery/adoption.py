@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from arm_id import group_id_of
+from arm_id import places_around, type_of
 from command_errors import WaitingError
-from localazure.catalog import by_token
+from localazure.catalog import by_arm_type, by_token
 from naming import dns_tag_key
 from resource_manager.client import ArmClient
 from rollout.events import Change
@@ -26,6 +26,8 @@ OWNER_TAGS_IN_DNS = tuple(dns_tag_key(tag) for tag in OWNER_TAGS)  # what zones 
 NAMED_BY_CONTENT = frozenset(
     f"azure-native:machinelearningservices:{kind}" for kind in ("ModelVersion", "CodeVersion", "EnvironmentVersion")
 )
+# The name of an assignment is a hash of the stack's group, who, what and where, so another stack's has another name.
+ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
 # Maps in which a missing key has a meaning: weights, and the tags that name a resource's owner.
 COMPLETE_MAPS = ("traffic", "mirrorTraffic", "tags")
 FINAL_STATES = frozenset({"succeeded", "failed", "canceled", ""})
@@ -200,7 +202,7 @@ class Finder:
         self.wait_seconds = wait_seconds
         self.say = say
         self.refused: dict[str, str] = {}
-        self._own_groups: dict[str, bool] = {}
+        self._own_places: dict[str, bool] = {}
 
     def find(self, candidate: Candidate) -> Found | None:
         """Return the candidate's resource once Azure has finished it; None if it is absent or another stack's."""
@@ -269,16 +271,18 @@ class Finder:
         if expected:
             tags = mapping(live.get("tags"))
             return all(tags.get(tag) == value for tag, value in expected.items())
-        return self._is_own_group(resource_id)  # sub-resources have no tags: the tags of their group name the owner
+        # What has no tags lies in something of the stack: in its group, or in a resource of its own in a given group.
+        return candidate.type == ROLE_ASSIGNMENT or any(map(self._is_tagged, places_around(resource_id)))
 
-    def _is_own_group(self, resource_id: str) -> bool:
-        group_id = group_id_of(resource_id)
-        if group_id is None:
-            return False
-        if group_id.lower() not in self._own_groups:
-            group = self.arm.get(group_id, GROUP_API_VERSION) or {}
-            self._own_groups[group_id.lower()] = mapping(group.get("tags")).get("sluice:stack") == self.stack
-        return self._own_groups[group_id.lower()]
+    def _is_tagged(self, place: str) -> bool:
+        """Whether the tags of a group or resource name this stack."""
+        if place.lower() not in self._own_places:
+            kind = by_arm_type(type_of(place)) if "/providers/" in place else None
+            version = kind.api_version if kind else GROUP_API_VERSION
+            known = kind is not None or "/providers/" not in place
+            found = (self.arm.get(place, version) or {}) if known else {}
+            self._own_places[place.lower()] = mapping(found.get("tags")).get("sluice:stack") == self.stack
+        return self._own_places[place.lower()]
 
     @staticmethod
     def _api_version(type_: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from arm_id import ArmId, group_id_of, subscription_id_of
+from arm_id import ArmId, group_id_of, places_around, subscription_id_of, type_of
 from naming import Names
 
 NAMES = Names(team="payments", stack="dev", subscription_id="s-1")
@@ -55,3 +55,14 @@ def test_a_text_that_is_not_an_id_is_refused(text: str) -> None:
 )
 def test_any_id_tells_its_subscription_and_its_group(text: str, subscription: str | None, group: str | None) -> None:
     assert (subscription_id_of(text), group_id_of(text)) == (subscription, group)
+
+
+def test_what_a_resource_lies_in_is_listed_from_the_nearest_to_its_group():
+    group = "/subscriptions/s/resourceGroups/g"
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/st"
+    assert places_around(f"{account}/blobServices/default") == [account, group]
+    assert places_around(f"{account}/providers/Microsoft.Authorization/roleAssignments/a") == [account, group]
+    assert places_around(f"{group}/providers/Microsoft.Authorization/roleAssignments/a") == [group]
+    assert places_around(group) == []
+    assert places_around("/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/a") == []
+    assert type_of(f"{account}/blobServices/default") == "Microsoft.Storage/storageAccounts/blobServices"

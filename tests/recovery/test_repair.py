@@ -206,6 +206,37 @@ def test_without_tags_of_its_own_the_resource_group_tells_whose_it_is(engine: Fa
     assert len(engine.imported) == 1
 
 
+def test_in_a_group_that_was_given_the_resource_around_it_tells_whose_it_is(engine: FakeEngine) -> None:
+    engine.planned = [planned(tags=None)]
+    given = FakeArm().holds(ENDPOINT_ID, live(tags={})).holds(GROUP_ID, {"id": GROUP_ID, "tags": {"owner": "hub"}})
+    assert repaired(engine, given.holds(WORKSPACE_ID, {"id": WORKSPACE_ID, "tags": {"sluice:stack": "prod"}})).left
+    assert engine.imported == []
+    repaired(engine, given.holds(WORKSPACE_ID, {"id": WORKSPACE_ID, "tags": TAGS}))
+    assert [item.id for item in engine.imported] == [ENDPOINT_ID]
+
+
+def test_a_role_on_something_that_was_given_is_the_stacks_by_its_name(engine: FakeEngine) -> None:
+    kind, hub = (
+        "azure-native:authorization:RoleAssignment",
+        f"{GROUP_ID}-hub/providers/Microsoft.Storage/storageAccounts/st",
+    )
+    assignment = f"{hub}/providers/Microsoft.Authorization/roleAssignments/9f0c"
+    inputs = {"scope": hub, "roleAssignmentName": "9f0c"}
+    engine.planned = [
+        Change(
+            op="create",
+            urn=URN.replace(ENDPOINT, kind),
+            type=kind,
+            name="role",
+            parent=PARENT,
+            provider=PROVIDER,
+            inputs=inputs,
+        )
+    ]
+    repaired(engine, FakeArm().holds(assignment, {"id": assignment, "properties": {}}))
+    assert [item.id for item in engine.imported] == [assignment]
+
+
 def test_a_name_that_only_the_update_will_know_waits_for_the_next_preview(engine: FakeEngine) -> None:
     engine.planned = [planned(workspaceName=adoption.UNKNOWN)]
     repaired(engine, FakeArm().holds(ENDPOINT_ID, live()))

@@ -1,0 +1,68 @@
+"""A stack in a landing zone on the real engine: it uses what it is given, and leaves it there when it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rollout.errors import EngineRefused
+from tests.integration.landing_zone import LandedStack, make_landing_zone
+from tests.integration.rehearsal import Azure
+
+pytestmark = pytest.mark.integration
+VERSIONS = {
+    "resource_group": "2024-03-01",
+    "log_analytics": "2023-09-01",
+    "registry": "2023-07-01",
+    "vault": "2023-07-01",
+    "storage": "2023-05-01",
+}
+
+
+def shown(azure: Azure, ids: dict[str, str]) -> dict[str, Any]:
+    """What was given, as Azure shows it."""
+    found = {}
+    for key, resource_id in ids.items():
+        status, body = azure.request("GET", resource_id, api_version=VERSIONS[key])
+        assert status == 200, (key, body)
+        found[key] = {name: value for name, value in body.items() if name not in ("etag", "systemData")}
+    return found
+
+
+def test_a_stack_uses_what_it_is_given_and_leaves_it(simulated_azure: Azure) -> None:
+    ids = make_landing_zone(simulated_azure, "bring")
+    before = shown(simulated_azure, ids)
+    stack = LandedStack(simulated_azure, "bring", ids)
+    assert stack.settle()
+    assert stack.live_traffic() == {"blue": 100}
+    workspace = simulated_azure.get(stack.names.workspace_id)["properties"]
+    assert workspace["storageAccount"] == ids["storage"]
+    assert workspace["containerRegistry"] == ids["registry"]
+    assert stack.engine.preview().is_empty
+    stack.engine.refresh()
+    assert stack.engine.preview().is_empty
+    owned = {one["type"] for one in stack.engine.export()["deployment"]["resources"]}
+    assert not [one for one in owned if one.endswith(("ResourceGroup", "Registry", "Vault", "StorageAccount"))]
+    stack.weights(blue=0)
+    stack.engine.up()
+    said = stack.sluice("remove", "--stack", stack.name, "--yes").stderr
+    assert "not part of this stack" not in said
+    assert shown(simulated_azure, ids) == before
+    assert stack.in_group() == []
+
+
+def test_everything_that_does_not_fit_is_one_error_before_anything_is_made(simulated_azure: Azure) -> None:
+    ids = make_landing_zone(simulated_azure, "unfit")
+    body = {"location": "eastus", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": {}}
+    other = ids["storage"] + "2"
+    assert simulated_azure.request("PUT", other, body, "2023-05-01")[0] in (200, 201, 202)
+    stack = LandedStack(simulated_azure, "unfit", {**ids, "storage": other, "registry": f"{ids['registry']}gone"})
+    with pytest.raises(EngineRefused) as caught:
+        stack.engine.preview()
+    refused = str(caught.value)
+    assert "has 3 problems; nothing was changed" in refused
+    assert "sluice:existing.registry must name a container registry that exists" in refused
+    assert "sluice:existing.storage must be in the region of the workspace, westeurope, got eastus" in refused
+    assert "sluice:existing.storage must not allow shared keys" in refused
+    assert stack.in_group() == []
