@@ -6,7 +6,8 @@ import os
 from dataclasses import asdict
 
 from cli.arguments import add_stack_argument
-from diagnosis.checks import Health, examine
+from diagnosis.checks import examine
+from diagnosis.finding import Health
 from exit_codes import ExitCode
 
 

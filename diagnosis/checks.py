@@ -8,11 +8,11 @@ import importlib.metadata
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 
 from command_errors import CommandError, UsageError
+from diagnosis.finding import Finding, Health
 from project import project_name, project_root, stack_name
 from recovery.backend import backend_of
 from recovery.locks import LockRule, Owner
@@ -21,24 +21,6 @@ from state_backend import backend_folder
 
 PACKAGES = ("pulumi", "pulumi-azure-native", "azure-ai-ml", "azure-identity", "azure-storage-blob")
 PLUGIN = "azure-native"
-
-
-class Health(StrEnum):
-    """The result of a check."""
-
-    GOOD = "good"
-    NOTE = "note"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One checked item."""
-
-    check: str
-    health: Health
-    text: str
-    fix: str | None = None
 
 
 def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -64,6 +46,7 @@ def examine(stack: str | None, environment: Mapping[str, str]) -> Iterator[Findi
         return
     yield _guarded("stack file", lambda: _check_stack_file(known, environment, back))
     yield _guarded("names in azure", lambda: _check_names(known))
+    yield from _check_surroundings(known)
     yield _guarded("locks", lambda: _check_locks(known, dict(environment)))
 
 
@@ -225,6 +208,35 @@ def _check_names(stack: str) -> Finding:
     return Finding(
         check, Health.GOOD, f"no other stack has {names.resource_group}, and no deleted vault holds {names.key_vault}"
     )
+
+
+def _check_surroundings(stack: str) -> Iterator[Finding]:
+    """What the stack needs around it; nothing where its file is wrong or Azure cannot be asked, which is said above."""
+    from diagnosis import surroundings
+    from resource_manager.client import ArmClient
+    from settings import SettingsError
+    from stacks.names import read_names
+
+    try:
+        settings, names = read_names(stack)
+        arm = ArmClient()
+        arm.token  # noqa: B018  asking for it is the check
+    except (SettingsError, CommandError):
+        return
+    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+        "providers": lambda: surroundings.check_providers(arm, names.subscription_id),
+        "rights": lambda: surroundings.check_permissions(arm, settings, names),
+        "workspace identity": lambda: surroundings.check_identity(arm, settings, names),
+        "endpoint names": lambda: surroundings.check_endpoint_names(arm, settings, names),
+        "addresses": lambda: surroundings.check_addresses(arm, settings),
+    }
+    for name, check in checks.items():
+        try:
+            yield from list(check())
+        except CommandError as error:
+            yield Finding(name, Health.PROBLEM, str(error))
+        except Exception as error:
+            yield Finding(name, Health.PROBLEM, f"this could not be checked: {type(error).__name__}: {error}")
 
 
 def _check_locks(stack: str, environment: dict[str, str]) -> Finding:

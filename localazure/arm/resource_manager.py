@@ -19,6 +19,7 @@ from localazure.arm.routes import Route, RouteTable, compile_pattern
 if TYPE_CHECKING:
     from localazure.arm.control_plane import ControlPlane
 
+_UNREGISTERED = "unregistered providers"
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
 _OPERATION = f"{{segment:{'|'.join(sorted(OPERATION_SEGMENTS))}}}/{{operation}}"
@@ -31,11 +32,32 @@ def _listed(values: list[dict[str, Any]]) -> Reply:
 def _provider(plane: ControlPlane, request: Request) -> Reply:
     parts = request.parts
     scope = f"/subscriptions/{parts['subscription']}" if "subscription" in parts else ""
-    return Reply(200, tenant.provider(parts["namespace"], plane.types(), scope))
+    return Reply(200, tenant.provider(parts["namespace"], plane.types(), scope, _unregistered(plane)))
 
 
 def _providers(plane: ControlPlane, request: Request) -> Reply:
-    return _listed(tenant.providers(plane.types(), f"/subscriptions/{request.parts['subscription']}"))
+    scope = f"/subscriptions/{request.parts['subscription']}"
+    return _listed(tenant.providers(plane.types(), scope, _unregistered(plane)))
+
+
+def _unregistered(plane: ControlPlane) -> set[str]:
+    """The namespaces that somebody has unregistered, in lower case: here all are registered from the start."""
+    return set((plane.store.setting(_UNREGISTERED) or "").split())
+
+
+def _register(plane: ControlPlane, request: Request) -> Reply:
+    return _registered(plane, request, _unregistered(plane) - {request.parts["namespace"].lower()})
+
+
+def _unregister(plane: ControlPlane, request: Request) -> Reply:
+    """Documented: the types of the provider cannot be used afterwards; this is not refused here."""
+    return _registered(plane, request, _unregistered(plane) | {request.parts["namespace"].lower()})
+
+
+def _registered(plane: ControlPlane, request: Request, unregistered: set[str]) -> Reply:
+    reply = _provider(plane, request)  # refuses a namespace that is not known
+    plane.store.set_setting(_UNREGISTERED, " ".join(sorted(unregistered)))
+    return _provider(plane, request) if reply.status == 200 else reply
 
 
 def _operation(plane: ControlPlane, request: Request) -> Reply:
@@ -45,14 +67,15 @@ def _operation(plane: ControlPlane, request: Request) -> Reply:
 
 ROUTES: Mapping[str, Callable[[ControlPlane, Request], Reply]] = {
     "GET|HEAD /tenants": lambda plane, request: _listed([tenant.tenant()]),
-    "GET|HEAD /providers": lambda plane, request: _listed(tenant.providers(plane.types(), "")),
+    "GET|HEAD /providers": lambda plane, request: _listed(tenant.providers(plane.types(), "", ())),
     "GET|HEAD /providers/{namespace}": _provider,
     "GET|HEAD /subscriptions": lambda plane, request: _listed([tenant.subscription()]),
     f"GET|HEAD {_SUBSCRIPTION}": lambda plane, request: Reply(200, tenant.subscription()),
     f"GET|HEAD {_SUBSCRIPTION}/locations": lambda plane, request: _listed(locations(identity.SUBSCRIPTION_ID)),
     f"GET {_SUBSCRIPTION}/providers": _providers,
     f"GET {_SUBSCRIPTION}/providers/{{namespace}}": _provider,
-    f"POST {_SUBSCRIPTION}/providers/{{namespace}}/register": _provider,
+    f"POST {_SUBSCRIPTION}/providers/{{namespace}}/register": _register,
+    f"POST {_SUBSCRIPTION}/providers/{{namespace}}/unregister": _unregister,
     f"* {_SUBSCRIPTION}/providers/{{namespace}}/locations/{{location}}/{_OPERATION}": _operation,
 }
 

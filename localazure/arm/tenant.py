@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from localazure import identity
 from localazure.catalog import RESOURCE_TYPES, by_arm_type
 from localazure.errors import NotEmulated
+
+WITHOUT_TYPES = (
+    "Microsoft.AlertsManagement",
+    "Microsoft.Cdn",
+    "Microsoft.Consumption",
+    "Microsoft.PolicyInsights",
+)
+"""Namespaces that managed endpoints and their surroundings need registered and of which no type is emulated."""
 
 
 def subscription() -> dict[str, Any]:
@@ -25,23 +33,29 @@ def tenant() -> dict[str, Any]:
     return {"id": f"/tenants/{identity.TENANT_ID}", "tenantId": identity.TENANT_ID, "displayName": "Local Azure"}
 
 
-def providers(types: Iterable[str], scope: str) -> list[dict[str, Any]]:
-    """Every namespace with an emulated type."""
+def providers(types: Iterable[str], scope: str, unregistered: Collection[str]) -> list[dict[str, Any]]:
+    """Every namespace with an emulated type, and those that are only registered."""
     types = list(types)
     spelled = {arm_type.partition("/")[0].lower(): arm_type.partition("/")[0] for arm_type in types}
-    return [provider(namespace, types, scope) for namespace in sorted(spelled.values())]
+    return [
+        provider(namespace, types, scope, unregistered) for namespace in sorted([*spelled.values(), *WITHOUT_TYPES])
+    ]
 
 
-def provider(namespace: str, types: Iterable[str], scope: str) -> dict[str, Any]:
-    """One namespace with its emulated types, always registered. Raises NotEmulated for others."""
+def provider(namespace: str, types: Iterable[str], scope: str, unregistered: Collection[str]) -> dict[str, Any]:
+    """One namespace with its emulated types. Raises NotEmulated for one that is not known here.
+
+    `unregistered` are in lower case.
+    """
     own = [arm_type for arm_type in types if arm_type.lower().startswith(f"{namespace.lower()}/")]
-    if not own:
+    known = [own[0].partition("/")[0]] if own else [one for one in WITHOUT_TYPES if one.lower() == namespace.lower()]
+    if not known:
         raise NotEmulated(f"The resource provider {namespace}")
-    name = own[0].partition("/")[0]
+    name = known[0]
     return {
         "id": f"{scope}/providers/{name}",
         "namespace": name,
-        "registrationState": "Registered",
+        "registrationState": "NotRegistered" if name.lower() in unregistered else "Registered",
         "registrationPolicy": "RegistrationRequired",
         "resourceTypes": [
             {

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from diagnosis.checks import Finding, Health, examine
+from diagnosis.checks import examine
+from diagnosis.finding import Finding, Health
 from rehearsal import server_process
 from rehearsal.home import LocalHome, Server
 from resource_manager import client

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 from localazure import identity
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.listing import Term, read_filter, resource_filter
+from localazure.arm.permissions import ACTIONS
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, envelope
-from localazure.arm.roles import BUILT_IN_ROLES, GRANTED
+from localazure.arm.roles import BUILT_IN_ROLES, GRANTED, USER_ASSIGNED_TYPE
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.resource import Resource
@@ -100,6 +101,31 @@ def _is_known(term: Term) -> bool:
     return (term.name, term.operator) in {("atscope", "call"), ("assignedto", "call"), ("principalid", "eq")}
 
 
+class CallersPermissions(Behaviour):
+    """What the caller may do on a scope: one entry for each of its roles"""
+
+    tracked = False
+    read_only = True
+    lists_only = True
+    lists_subscription = True
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        """The default caller may do everything; a workload identity what its roles permit, here and above."""
+        entries: list[tuple[tuple[str, ...], tuple[str, ...]]] = [(("*",), ())]
+        if request.caller != identity.CALLER_NAME:
+            holders = {
+                str(one.properties["principalId"])
+                for one in self.store.of_type(USER_ASSIGNED_TYPE)
+                if one.properties.get("clientId") == request.caller
+            }
+            entries = [ACTIONS.get(role, ((), ())) for role in self.plane.roles.held(holders, parent_id)]
+        shown = [
+            {"actions": list(granted), "notActions": list(taken), "dataActions": [], "notDataActions": []}
+            for granted, taken in entries
+        ]
+        return Reply(200, {"value": shown})
+
+
 class RoleDefinitions(Behaviour):
     """Names and ids of some built-in roles; what they permit is not shown"""
 
@@ -129,5 +155,6 @@ class RoleDefinitions(Behaviour):
 BEHAVIOURS: dict[str, type[Behaviour]] = {
     "Microsoft.Authorization/roleAssignments": RoleAssignments,
     "Microsoft.Authorization/roleDefinitions": RoleDefinitions,
+    "Microsoft.Authorization/permissions": CallersPermissions,
 }
-EXTRA_SHAPES = (Shape("Microsoft.Authorization/roleDefinitions"),)
+EXTRA_SHAPES = (Shape("Microsoft.Authorization/roleDefinitions"), Shape("Microsoft.Authorization/permissions"))
