@@ -131,6 +131,25 @@ def test_the_identity_does_in_resource_manager_what_its_roles_permit_and_no_more
     assert federation.azure.request("DELETE", STORAGE).status_code == 200, "the caller keeps all rights"
 
 
+def test_an_identity_may_ask_what_it_may_do_on_a_scope(federation):
+    token = federation.exchange().json()["access_token"]
+    make_account(federation.azure)
+    federation.grant(READER, GROUP)
+    federation.grant(CONTRIBUTOR, STORAGE)
+
+    def allowed(scope: str) -> list[tuple[list[str], list[str]]]:
+        path = f"{scope}/providers/Microsoft.Authorization/permissions"
+        shown = federation.ask("GET", path, token, version="2022-04-01").json()["value"]
+        return sorted((one["actions"], one["notActions"]) for one in shown)
+
+    assert allowed(GROUP) == [(["*/read"], [])]
+    taken = ["microsoft.authorization/*/delete", "microsoft.authorization/*/write"]
+    assert allowed(STORAGE) == [(["*"], taken), (["*/read"], [])]
+    path = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/permissions"
+    own = federation.azure.request("GET", path, version="2022-04-01").json()["value"]
+    assert own == [{"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}]
+
+
 def test_the_identity_reads_and_writes_blobs_with_its_own_roles_only(federation, monkeypatch):
     from azure.core.exceptions import HttpResponseError
     from azure.identity import ClientAssertionCredential

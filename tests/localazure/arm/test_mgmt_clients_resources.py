@@ -156,7 +156,16 @@ def test_providers_list_their_types(client, management):
     assert providers.get_at_tenant_scope("Microsoft.Storage").namespace == "Microsoft.Storage"
     assert providers.register("Microsoft.Insights").registration_state == "Registered"
     assert refused(lambda: providers.get("Microsoft.Sql")) == NOT_EMULATED
-    assert refused(lambda: providers.unregister("Microsoft.Storage")) == NOT_EMULATED
+
+
+def test_a_provider_that_was_unregistered_is_registered_again(client):
+    providers = client.providers
+    assert providers.unregister("Microsoft.Cdn").registration_state == "NotRegistered"
+    assert {one.registration_state for one in providers.list() if one.namespace == "Microsoft.Cdn"} == {"NotRegistered"}
+    assert providers.get("microsoft.cdn").registration_state == "NotRegistered"
+    assert providers.register("Microsoft.Cdn").registration_state == "Registered"
+    assert {one.registration_state for one in providers.list()} == {"Registered"}
+    assert refused(lambda: providers.unregister("Microsoft.Sql")) == NOT_EMULATED
 
 
 def test_what_resource_manager_does_not_emulate_is_refused_as_such(client):

@@ -22,7 +22,7 @@ TYPES = list(SHAPES)
 # Made by the service or by another request.
 NOT_MADE_HERE = (
     *("jobs", "roleDefinitions", "metrics", "metricDefinitions", "metricNamespaces", "skus", "operations"),
-    *("deletedVaults", "deletedWorkspaces"),
+    *("deletedVaults", "deletedWorkspaces", "permissions"),
     "Microsoft.Resources/deployments",
 )
 
