@@ -35,6 +35,12 @@ class UnavailableError(CommandError):
     exit_code = ExitCode.UNAVAILABLE
 
 
+def expected_code(error: Exception) -> ExitCode | None:
+    """Return the exit code of an error that some part of the product expects; None for a defect."""
+    code = getattr(error, "exit_code", None)
+    return code if isinstance(code, ExitCode) else None
+
+
 # The fixes for errors of the operating system; the fix for anything else depends on where it happens.
 _REMEDIES = {
     errno.ENOSPC: "Free space on that disk and run the command again.",

@@ -6,10 +6,11 @@ import argparse
 import json
 from datetime import date
 
-from cli.ci_world import PipelineWorld, say
 from cli.release_verify import remote_records, verifier_of
+from cli.rollout_session import tell
 from delivery.pull_request.check import check
 from delivery.pull_request.markdown import escaped
+from delivery.run.pipeline_world import PipelineWorld
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -19,7 +20,7 @@ def run_check(options: argparse.Namespace) -> int:
     records = remote_records(world.root)
     checked = check(world.root, records, lambda: verifier_of(world.root, records), date.today())
     for line in [*checked.problems, *(f"note: {note}" for note in checked.notes)]:
-        say(line)
+        tell(line)
     print(json.dumps(checked.as_values(), indent=2))
     if checked.problems:
         world.summarize("\n".join(["### Refused", "", *(f"- {escaped(problem)}" for problem in checked.problems)]))

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.ci_world import say
+from cli.rollout_session import tell
 from command_errors import CommandError
 from delivery.pull_request.preview import Previewed, attempt
 from localazure.identity import SUBSCRIPTION_ID
@@ -50,7 +50,7 @@ def _preview(root: Path, stack: str, target: BranchTip | None, home: LocalHome, 
         with target.unpacked() as base:
             if not (base / VIRTUAL_ENVIRONMENT).exists():
                 (base / VIRTUAL_ENVIRONMENT).symlink_to(root / VIRTUAL_ENVIRONMENT)
-            say(f"bringing {stack} of {target.branch} up on a local Azure")
+            tell(f"bringing {stack} of {target.branch} up on a local Azure")
             _bring_up(base, stack, _environment(base, stack, home))
     environment = _environment(root, stack, home)
     _publish(root, stack, environment)
@@ -73,7 +73,7 @@ def _publish(root: Path, stack: str, environment: Mapping[str, str]) -> None:
     command = [sys.executable, "-m", "cli.main", "release", "publish", "--all", "--stack", stack]
     done = subprocess.run(command, cwd=root, env=dict(environment), capture_output=True, text=True)
     for line in (done.stdout + done.stderr).splitlines() if done.returncode == 0 else ():
-        say(line)
+        tell(line)
 
 
 def _environment(root: Path, stack: str, home: LocalHome) -> dict[str, str]:
@@ -85,8 +85,8 @@ def _environment(root: Path, stack: str, home: LocalHome) -> dict[str, str]:
 @contextlib.contextmanager
 def _local_azure(folder: Path) -> Iterator[LocalHome]:
     home = LocalHome(folder)
-    start(home, port=None, flags=FLAGS, say=say)
+    start(home, port=None, flags=FLAGS, say=tell)
     try:
         yield home
     finally:
-        stop(home, say=say)
+        stop(home, say=tell)

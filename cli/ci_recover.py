@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from cli.ci_branch import enter_own_branch
-from cli.ci_world import PipelineWorld
-from cli.main import parsed
+from cli.main import run_command
+from cli.rollout_session import tell
+from delivery.run.pipeline_world import PipelineWorld
+from delivery.stack_branch.own_branch import enter_own_branch
 from project import stack_name
 
 
 def run_recover(options: argparse.Namespace) -> int:
     """Run `sluice ci recover`."""
     stack = stack_name(options.stack)
-    enter_own_branch(PipelineWorld.entered(), stack)
-    words = ["recover", "--stack", stack]
-    answer = parsed([*words, *(["--dead-after", options.dead_after] if options.dead_after else [])])
-    return int(answer.run(answer))
+    enter_own_branch(PipelineWorld.entered(), stack, tell)
+    dead_after = ["--dead-after", options.dead_after] if options.dead_after else []
+    return run_command("recover", "--stack", stack, *dead_after)

@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from command_errors import explain_system_error
+from command_errors import expected_code, explain_system_error
 from exit_codes import ExitCode
 
 TRACEBACK_VARIABLE = "SLUICE_TRACEBACK"
@@ -60,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_output()
         return ExitCode.FAILED
     except Exception as error:
-        expected = getattr(error, "exit_code", None)
-        if isinstance(expected, ExitCode):  # an error that some part of the product expects
+        if (expected := expected_code(error)) is not None:
             print(f"sluice: {error}", file=sys.stderr)
             return expected
         if TRACEBACK_VARIABLE in os.environ:
@@ -78,9 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.FAILED
 
 
-def parsed(words: Sequence[str]) -> argparse.Namespace:
-    """The options of a command line: for a command that runs another one."""
-    return _parser(words).parse_args(list(words))
+def run_command(*words: str) -> int:
+    """Run a command for another one, and return its exit code. Raises what that command raises."""
+    options = _parser(words).parse_args(list(words))
+    return int(options.run(options))
 
 
 def _discard_output() -> None:

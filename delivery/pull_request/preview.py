@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from command_errors import expected_code
 from delivery.proofs.verification import Verifier
 from delivery.pull_request.preview_reading import EndpointMove, read_preview
 from delivery.pull_request.preview_report import ColourProof, PreviewReport, refusals_in
@@ -38,11 +39,15 @@ def attempt(preview: Callable[[], Preview]) -> Previewed:
     try:
         return Previewed(preview())
     except Exception as error:
-        code = getattr(error, "exit_code", None)
-        if not isinstance(code, ExitCode):
-            raise
-        errors: Iterable[str] = getattr(error, "errors", ()) or (str(error),)
-        return Previewed(failures=tuple(one for text in errors for one in refusals_in(text)), exit_code=code)
+        return refusal(error)
+
+
+def refusal(error: Exception) -> Previewed:
+    """Return the reasons of an error that the product expects. Raises any other error again."""
+    if (code := expected_code(error)) is None:
+        raise error
+    errors: Iterable[str] = getattr(error, "errors", ()) or (str(error),)
+    return Previewed(failures=tuple(one for text in errors for one in refusals_in(text)), exit_code=code)
 
 
 def planned_locks(folder: Path, parcels: Iterable[Parcel], stack: str, destination: Destination) -> None:
@@ -99,7 +104,7 @@ def _proof_of(root: Path, endpoint: str, colour: str, content: str | None, verif
         verdict = verifier.judge(proof, file)
         place = verifier.files_of(proof.stack)
     except Exception as error:
-        if not isinstance(getattr(error, "exit_code", None), ExitCode):
+        if expected_code(error) is None:
             raise
         return ColourProof(endpoint=endpoint, colour=colour, content=short, proof=proof, problem=str(error))
     verified = place.branch if verdict.valid else None

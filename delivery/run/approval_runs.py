@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from command_errors import UsageError
 from git_server.port import Approval
 from rollout.people.actor import Actor
 from rollout.people.requests import Deed
 from rollout.record.event import Event, Kind
 from rollout.record.state import HoldKind, RolloutState
+
+_NOTHING = "Nothing was approved."
 
 
 def waiting_step(state: RolloutState) -> int | None:
@@ -22,6 +25,18 @@ def waiting_step(state: RolloutState) -> int | None:
     waits = state.held is not None and state.held.kind is HoldKind.APPROVAL
     asked = waits and step in state.approval_requested and step not in state.approved
     return step if asked and not state.is_over and state.back is None else None
+
+
+def require_asked(state: RolloutState, rollout: str | None, step: int | None) -> None:
+    """Raise UsageError if a review was about another rollout or another step (from 1) than the one that waits.
+
+    None: whichever it is. Where no step waits, the approval itself says so.
+    """
+    if rollout is not None and rollout != state.id:
+        raise UsageError(f"this run asks about the rollout {rollout}, and the last one is {state.id}. {_NOTHING}")
+    waits = waiting_step(state)
+    if step is not None and waits is not None and step != waits + 1:
+        raise UsageError(f"this run asks about step {step} of {state.id}, and step {waits + 1} waits. {_NOTHING}")
 
 
 def run_of(events: Iterable[Event], step: int) -> str | None:

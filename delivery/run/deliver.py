@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
+from command_errors import expected_code
 from exit_codes import ExitCode
 from rollout.ports import Clock
 
@@ -74,6 +75,9 @@ class Rollouts(Protocol):
     def has_open_change(self) -> bool:
         """Whether a change of weights was begun and neither finished nor withdrawn: a tick must come before an `up`."""
 
+    def reload(self) -> None:
+        """Read the stack file again: the checkout has moved."""
+
     def start_new(self) -> None:
         """Start what `plan.start: auto` asks for."""
 
@@ -118,6 +122,8 @@ class Delivery:
     is_interrupted: Callable[[], bool] = lambda: False
     sleep: Callable[[int], bool] | None = None
     """Sleeps so many seconds; False if Ctrl-C ended it. Default: the clock's."""
+    propose: Callable[[], None] | None = None
+    """Tells the source branch what rollouts that have ended left; None where they wrote it there themselves."""
     _outcomes: dict[str, tuple[ExitCode, str]] = field(default_factory=dict)
 
     def run(self, seconds: int | None) -> Delivered:
@@ -131,6 +137,8 @@ class Delivery:
             goes_on = self._rounds(until, once=seconds is None)
         finally:
             self._attempt("leaving", self.rollouts.close)
+        if self.propose is not None:
+            self._attempt("record pull request", self.propose)
         if not self.is_interrupted() and (goes_on or self.rollouts.serves_canary()):
             self._attempt("next run", lambda: self.say(self.pipelines.dispatch_next()))
         ends = [*self._outcomes.values(), *self.rollouts.results()]
@@ -144,7 +152,7 @@ class Delivery:
         is_first = True
         patient_until = min(until, self.clock.now() + BEHIND_SECONDS)
         while True:
-            look = self._attempt("branch", self.branch.look)
+            look = self._attempt("branch", self._look)
             if look is Look.PROGRAM:
                 self.say("the program itself has changed on the branch: the next run goes on with it.")
                 return True
@@ -165,6 +173,12 @@ class Delivery:
                 return False
             if not self._slept(pause):
                 return False
+
+    def _look(self) -> Look:
+        found = self.branch.look()
+        if found is Look.MOVED:
+            self.rollouts.reload()
+        return found
 
     def _pause(self, ticked: Ticked, *, stale: bool, patient: bool) -> int | None:
         """Seconds until the next round; None: nothing is left that time could change."""
@@ -209,8 +223,7 @@ class Delivery:
         try:
             result = work()
         except Exception as error:
-            code = getattr(error, "exit_code", None)
-            if not isinstance(code, ExitCode):
+            if (code := expected_code(error)) is None:
                 raise
             self._outcomes[part] = (code, f"{part}: {error}")
             self.say(f"{part}: {error}")

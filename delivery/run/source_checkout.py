@@ -15,6 +15,7 @@ from command_errors import UsageError
 from delivery.run.branch_commit import push_files
 from delivery.run.deliver import Look
 from record_folders import FOLDER
+from rollout.declaration.stack_text import WeightLines
 from rollout.ports import Message
 from rollout.repository.branch import branch_of
 from rollout.repository.git import NETWORK_SECONDS, Git
@@ -28,8 +29,8 @@ NO_PROGRAM = ("models", "tests", "docs", "bench")
 """Folders whose Python files the running command does not import."""
 LOCK = "release.lock.yml"
 
-Recorded = Callable[[], Mapping[str, tuple[Split, str | None]]]
-"""Weights and `stable` with which the last rollout of each endpoint left, or keeps, the stack file."""
+Recorded = Callable[[], Mapping[str, WeightLines]]
+"""The lines that the last rollout of each endpoint left in the stack file, or keeps there."""
 
 
 class SourceCheckout:
@@ -55,12 +56,13 @@ class SourceCheckout:
         self._seen: str | None = None
         self._config = ""
 
-    def look(self) -> Look:
+    def look(self, tip: str | None = None) -> Look:
         """Fetch the branch, let the checkout follow, and say what has changed since the last look.
 
-        Raises UsageError if edits or commits of a person are in the way, PushUnanswered without a remote.
+        `tip` is the branch's, if the caller has just fetched it. Raises UsageError if edits or commits of a person are
+        in the way, PushUnanswered without a remote.
         """
-        head, tip = self.catch_up()
+        head, tip = self.catch_up(tip)
         before, self._seen = self._seen or head, tip
         changed = self._changed(before, tip)
         config, self._config = self._config, fingerprint(self._stack_config(), self._recorded())
@@ -69,13 +71,17 @@ class SourceCheckout:
         moved = config != self._config or any(not self._is_kept_by_rollouts(path) for path in changed)
         return Look.MOVED if moved else Look.SAME
 
-    def catch_up(self) -> tuple[str, str]:
-        """Fetch the branch, and let the checkout follow; the commit that was checked out, and the one that is now.
+    def behind(self) -> None:
+        """`deliver.Branch`: people merge into this branch, so nothing has to come before."""
 
-        The next look still finds what this has taken over. Raises as `look` does.
+    def catch_up(self, tip: str | None = None) -> tuple[str, str]:
+        """Fetch the branch (unless its `tip` is given), and let the checkout follow.
+
+        Return the commit that was checked out, and the one that is now. The next look still finds what this has taken
+        over. Raises as `look` does.
         """
         head = self._git.text("rev-parse", "HEAD")
-        tip = self._remote.fetch(self.branch, NETWORK_SECONDS)
+        tip = tip or self._remote.fetch(self.branch, NETWORK_SECONDS)
         if tip is None:
             raise UsageError(f"{REMOTE} has no branch {self.branch}. Push it, or check out the branch to deliver.")
         if head != tip:
@@ -117,8 +123,7 @@ class SourceCheckout:
         """The paths that differ between two commits, relative to the project; others are not of this program."""
         if before == after:
             return []
-        listed = self._git.text("diff-tree", "-r", "--name-only", "--no-renames", "-z", before, after)
-        paths = [PurePosixPath(path) for path in listed.split("\0") if path]
+        paths = changed_paths(self._git, before, after)
         prefix = PurePosixPath(self._prefix.as_posix())
         return [path.relative_to(prefix) for path in paths if prefix == PurePosixPath(".") or prefix in path.parents]
 
@@ -136,6 +141,12 @@ class SourceCheckout:
         return config if isinstance(config, dict) else {}
 
 
+def changed_paths(git: Git, before: str, after: str) -> list[PurePosixPath]:
+    """The paths that differ between two commits, from the top of the repository."""
+    listed = git.text("diff-tree", "-r", "--name-only", "--no-renames", "-z", before, after)
+    return [PurePosixPath(path) for path in listed.split("\0") if path]
+
+
 def is_program(changed: Iterable[PurePosixPath]) -> bool:
     """Whether paths, relative to the project, belong to the program that the running command has read. Pure."""
     return any(
@@ -149,21 +160,21 @@ def _is_module(path: PurePosixPath) -> bool:
     return path.parts[0] == "models" and len(path.parts) == 2
 
 
-def fingerprint(config: Mapping[str, object], recorded: Mapping[str, tuple[Split, str | None]]) -> str:
+def fingerprint(config: Mapping[str, object], recorded: Mapping[str, WeightLines]) -> str:
     """Return what a stack file says, without the weights that rollouts have written into it. Pure."""
     rollouts = config.get("sluice:rollout")
     kept: dict[str, object] = {}
     for key, section in (rollouts if isinstance(rollouts, dict) else {}).items():
         kept[key] = section
-        if isinstance(section, dict) and key in recorded and _says(section, *recorded[key]):
+        if isinstance(section, dict) and key in recorded and _says(section, recorded[key]):
             kept[key] = {name: value for name, value in section.items() if name not in ("stable", "traffic", "mirror")}
     return json.dumps({**config, "sluice:rollout": kept}, sort_keys=True, default=str)
 
 
-def _says(section: Mapping[str, object], split: Split, stable: str | None) -> bool:
+def _says(section: Mapping[str, object], lines: WeightLines) -> bool:
     traffic, mirror = section.get("traffic") or {}, section.get("mirror") or {}
     try:
         said = Split(traffic=traffic, mirror=mirror)  # type: ignore[arg-type]  # a file; anything else is not equal
     except (TypeError, ValueError, AttributeError):
         return False
-    return said == split and section.get("stable") == stable
+    return said == lines.split and section.get("stable") == lines.stable

@@ -6,10 +6,8 @@ running command has read, the caller starts the command again.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from command_errors import UsageError
-from delivery.run.source_checkout import is_program
+from delivery.run.source_checkout import changed_paths, is_program
 from rollout.repository.git import Git
 from rollout.repository.remote import REMOTE, Remote
 
@@ -31,9 +29,9 @@ def move_to(git: Git, branch: str, tip: str) -> bool:
             f"{branch} here has commits that {REMOTE} does not have, and only pipelines write that branch. Remove it "
             f"here (git branch -D {branch}), then run this command again."
         )
-    changed = git.text("diff-tree", "-r", "--name-only", "--no-renames", "HEAD", tip).splitlines()
+    changed = changed_paths(git, "HEAD", tip)
     git.run("checkout", "--quiet", "-B", branch, tip)
-    return is_program(PurePosixPath(path) for path in changed)
+    return is_program(changed)
 
 
 def tip_of(git: Git, branch: str, seconds: float) -> str:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from command_errors import UsageError
+from command_errors import UsageError, expected_code
 from exit_codes import ExitCode
 
 HIDDEN = ("PULUMI_OPTION_CONFIG_FILE", "PULUMI_STACK")
@@ -57,7 +57,7 @@ def main() -> int:
     try:
         problems = problems_here(sys.argv[1])
     except Exception as error:
-        if getattr(error, "exit_code", None) is None:
+        if expected_code(error) is None:
             raise
         problems = [str(error)]
     print("\n".join(problems))

@@ -55,6 +55,8 @@ class StackBranch:
         self._place = place
         self._check = check
         self._now = now
+        self._known: tuple[Branches, Synced] | None = None
+        """The tips at which the last sync ended: while neither has moved, there is nothing to build."""
 
     def sync(self) -> Synced:
         """Bring the branch up to date. Raises UsageError (nothing was pushed), PushRefused and PushUnanswered.
@@ -63,14 +65,16 @@ class StackBranch:
         """
         for _ in attempts():
             branches = Branches(source=self._source(), branch=self._fetch(self._place.stack_branch))
+            if self._known is not None and self._known[0] == branches:
+                return self._known[1]
             tree = self._tree.build(branches, self._document(branches.source))
             if branches.branch and tree == tree_of(self._git, branches.branch):
-                return self._synced(branches.branch, is_new=False)
+                return self._settled(branches.source, branches.branch, is_new=False)
             self._require_runnable(tree)
             subject = f"sync({self._place.stack}): {self._place.source_branch} at {branches.source[:12]}"
             commit = self._commit(tree, branches.branch, subject)
             if self._remote.push(commit, self._place.stack_branch, NETWORK_SECONDS) is Answer.TAKEN:
-                return self._synced(commit, is_new=True)
+                return self._settled(branches.source, commit, is_new=True)
         raise always_overtaken(self._place.stack_branch)
 
     def commit_of(self, source: str) -> str:
@@ -80,19 +84,23 @@ class StackBranch:
         self._require_runnable(tree)
         return self._commit(tree, tip, f"preview({self._place.stack}): {source[:12]}")
 
-    def mark_deployed(self) -> Synced:
-        """Note on the branch that an update deployed its source commit."""
+    def mark_deployed(self, source: str) -> Synced:
+        """Note on the branch that an update deployed this commit of the source branch.
+
+        If the branch carries another commit by now, nothing is noted: that one is not deployed yet.
+        """
         for _ in attempts():
             tip = self._fetch(self._place.stack_branch)
             document = self._tree.document_at(tip)
             if tip is None or document is None:
                 raise UsageError(f"{self._place.stack_branch} is gone. Run `sluice ci sync` first.")
-            if document.deployed:
-                return self._synced(tip, is_new=False)
-            tree = self._tree.with_document(tip, replace(document, deployed=True))
-            commit = self._commit(tree, tip, f"sync({self._place.stack}): {document.commit[:12]} is deployed")
+            if document.deployed or document.commit != source:
+                return Synced(tip=tip, document=document, is_new=False)
+            document = replace(document, deployed=True)
+            tree = self._tree.with_document(tip, document)
+            commit = self._commit(tree, tip, f"sync({self._place.stack}): {source[:12]} is deployed")
             if self._remote.push(commit, self._place.stack_branch, NETWORK_SECONDS) is Answer.TAKEN:
-                return self._synced(commit, is_new=True)
+                return Synced(tip=commit, document=document, is_new=True)
         raise always_overtaken(self._place.stack_branch)
 
     # The commits of a sync
@@ -137,7 +145,9 @@ class StackBranch:
         with unpacked(self._git, tree) as folder:
             self._check(folder)
 
-    def _synced(self, tip: str, *, is_new: bool) -> Synced:
+    def _settled(self, source: str, tip: str, *, is_new: bool) -> Synced:
         document = self._tree.document_at(tip)
         assert document is not None
-        return Synced(tip=tip, document=document, is_new=is_new)
+        synced = Synced(tip=tip, document=document, is_new=False)
+        self._known = Branches(source=source, branch=tip), synced
+        return replace(synced, is_new=is_new)

@@ -9,9 +9,9 @@ import pytest
 
 from cli import ci_drift
 from cli.ci_preview import show
-from cli.ci_world import PipelineWorld
 from cli.main import main
 from delivery.run.drift import drift_marker
+from delivery.run.pipeline_world import PipelineWorld
 from git_server.port import GitServerUnreachable
 from rollout.events import Change, Preview
 from tests.delivery.recorded_previews import report

@@ -60,6 +60,9 @@ class World:
     def has_open_change(self) -> bool:
         return taken(self.open_changes)
 
+    def reload(self) -> None:
+        pass
+
     def start_new(self) -> None:
         self.did.append("start")
 

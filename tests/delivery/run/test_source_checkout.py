@@ -10,6 +10,7 @@ import pytest
 from command_errors import UsageError
 from delivery.run.deliver import Look
 from delivery.run.source_checkout import SourceCheckout, fingerprint, is_program
+from rollout.declaration.stack_text import WeightLines
 from rollout.ports import Message
 from rollout.split import Split
 
@@ -140,7 +141,7 @@ def test_the_files_of_models_and_tests_are_not_the_program() -> None:
 
 
 def test_a_weight_that_is_no_number_is_a_change() -> None:
-    recorded = {"e": (Split(traffic={"blue": 100}), "blue")}
+    recorded = {"e": WeightLines(split=Split(traffic={"blue": 100}), stable="blue")}
     config = {"sluice:rollout": {"e": {"stable": "blue", "traffic": {"blue": "all"}}}}
     assert "all" in fingerprint(config, recorded)
     kept = {"sluice:rollout": {"e": {"stable": "blue", "traffic": {"blue": 100, "green": 0}, "plan": 1}}}

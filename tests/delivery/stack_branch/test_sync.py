@@ -168,7 +168,7 @@ def test_prod_takes_what_dev_has_deployed(remote: Remote) -> None:
     dev.sync()
     with pytest.raises(WaitingError, match=f"has not deployed {good[:12]}"):
         branch_in(clone, replace(PLACE, after=("dev", "sluice/dev"))).sync()
-    assert dev.mark_deployed().document.deployed
+    assert dev.mark_deployed(good).document.deployed
     seed.commit("README.md", "newer\n")
     prod = branch_in(remote.checkout("other", "--depth=1"), replace(PLACE, after=("dev", "sluice/dev")))
     assert prod.sync().document.commit == good

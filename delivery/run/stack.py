@@ -1,4 +1,4 @@
-"""`delivery.run.deliver.Stack` on the real stack: publish what is missing, update, and look for weights set by hand."""
+"""`deliver.Stack` on the real stack: publish what is missing, update, and look for weights set by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.rollout_session import new_session, tell
 from command_errors import UsageError
 from delivery.pull_request.preview import planned_locks
 from delivery.run.source_checkout import SourceCheckout
@@ -27,6 +26,7 @@ from rollout.session.site import ARM_WAIT_SECONDS, Site
 from rollout.split import Split
 
 if TYPE_CHECKING:
+    from models.publisher import Destination
     from models.spec import Model
 
 MOST_UPDATES = 5
@@ -42,10 +42,12 @@ class DeliveredStack:
     stack: str
     engine: PulumiEngine
     branch: SourceCheckout
+    publish: Callable[[Sequence[str]], object]
+    """Publishes the files of models; raises if that fails."""
 
     def problems(self) -> tuple[str, ...]:
         """Why no update may run now. Raises WaitingError while one is running."""
-        StackLocks(self.engine, tell, self._lock_rule()).remove_dead()
+        StackLocks(self.engine, self.session.say, self._lock_rule()).remove_dead()
         states = state_splits(self.engine.export())
         return tuple(
             line
@@ -78,16 +80,18 @@ class DeliveredStack:
         for _ in range(MOST_UPDATES):
             if not self._published(may_begin):
                 return False
-            tell(f"previewing {self.stack}")
+            self.session.say(f"previewing {self.stack}")
             preview = self.engine.preview()
             if preview.is_empty:
                 self._require_settled()
                 return True
             if not may_begin():
                 return False
-            self.session.require_quota(self.stack, None, tell)
+            self.session.require_quota(self.stack, None, self.session.say)
             changes = sum(change.custom for change in preview.changes)
-            tell(f"updating {self.stack}: {changes} {'resource changes' if changes == 1 else 'resources change'}")
+            self.session.say(
+                f"updating {self.stack}: {changes} {'resource changes' if changes == 1 else 'resources change'}"
+            )
             self.engine.up()
         raise UsageError(
             f"{self.stack} still has changes after {MOST_UPDATES} updates, so something changes with each of them. Run "
@@ -97,11 +101,11 @@ class DeliveredStack:
     def _repair_state(self) -> None:
         """Finish what an update that was killed has begun."""
         if pending_operations(self.engine.export()):
-            tell(f"an update of {self.stack} was killed: repairing its state")
-            arm = ArmOperations(tell, ARM_WAIT_SECONDS)
+            self.session.say(f"an update of {self.stack} was killed: repairing its state")
+            arm = ArmOperations(self.session.say, ARM_WAIT_SECONDS)
             report = recover(self.engine, arm, wait_seconds=ARM_WAIT_SECONDS, rule=self._lock_rule())
             for text in report.left:
-                tell(f"left to do: {text}")
+                self.session.say(f"left to do: {text}")
 
     def _require_settled(self) -> None:
         endpoints = self.engine.outputs().get("endpoints") or {}
@@ -120,15 +124,11 @@ class DeliveredStack:
             return True
         if not may_begin():
             return False
-        from cli.main import parsed
-
-        words = ["release", "publish", *names, "--stack", self.stack]
-        options = parsed(words)
-        options.run(options)
+        self.publish(names)
         locks = [lock for name in names if (lock := _lock_in(self.branch.folder, name)) is not None]
         message = Message(subject=f"release({self.stack}): publish {', '.join(names)}")
         if locks and self.branch.keep(locks, message):
-            tell(f"committed what was published to {self.branch.branch}")
+            self.session.say(f"committed what was published to {self.branch.branch}")
         return True
 
 
@@ -160,16 +160,14 @@ def missing_models(sites: Sequence[Site]) -> list[str]:
     )
 
 
-def plan_publication(stack: str, folder: Path) -> list[str]:
+def plan_publication(sites: Sequence[Site], folder: Path, destination: Callable[[], Destination]) -> list[str]:
     """Write the release locks below a folder as a delivery will have written them; return the models it publishes.
 
     None are written if nothing is missing.
     """
-    from cli.release import publishing_place
     from models.publisher import Parcel, local_assets
     from models.release_lock import read_lock
 
-    sites = sites_of(new_session(), stack)
     missing = missing_models(sites)
     if not missing:
         return []
@@ -177,7 +175,7 @@ def plan_publication(stack: str, folder: Path) -> list[str]:
         Parcel(lock=read_lock(path), assets=local_assets(model) if path.name in missing else [])
         for path, model in _models_of(sites).items()
     ]
-    planned_locks(folder, parcels, stack, publishing_place(stack)[1])
+    planned_locks(folder, parcels, sites[0].stack, destination())
     return missing
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cli.rollout_session import tell
 from delivery.pull_request.redaction import redacted, secrets_in
 from delivery.pull_request.summary import write_summary
 from delivery.run.workflows import workflow
@@ -64,6 +63,19 @@ class PipelineWorld:
             print(line)
 
 
-def say(text: str) -> None:
-    """Print one line for people; standard output is for JSON."""
-    tell(text)
+@dataclass(frozen=True)
+class NextDelivery:
+    """`deliver.Pipelines`: the next run of `deliver`, which begins on `branch`."""
+
+    world: PipelineWorld
+    stack: str
+    branch: str
+
+    def dispatch_next(self) -> str:
+        """Start it; on a laptop, where there is nothing to start, name the command."""
+        run = self.world.dispatch("deliver", self.branch, {"stack": self.stack})
+        return (
+            f"started the next delivery: {run.url or run.id}"
+            if run
+            else f"next: sluice ci deliver --stack {self.stack}"
+        )

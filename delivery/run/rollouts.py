@@ -1,4 +1,4 @@
-"""`delivery.run.deliver.Rollouts` on the real endpoints of a stack: starts, ticks, approvals and promotions."""
+"""`deliver.Rollouts` on the real endpoints of a stack: starts, ticks, approvals and promotions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cli.ci_world import PipelineWorld
-from cli.rollout_screen import Screen
-from cli.rollout_session import tell
+from command_errors import expected_code
 from delivery.promotion.promotion_memory import is_promoted, promoted
 from delivery.run.approval_runs import waiting_step
 from delivery.run.approvals import Approvals
 from delivery.run.auto_start import Candidate, candidate
 from delivery.run.deliver import Ticked
-from delivery.run.workflows import workflow
 from exit_codes import ExitCode
 from rollout.decision.acts import Wait
 from rollout.decision.order import Outcome
+from rollout.declaration.stack_text import WeightLines
 from rollout.people.start_facts import PastRollout
 from rollout.record.state import RolloutState
 from rollout.session.beginning import begin
@@ -26,6 +24,7 @@ from rollout.session.finding import sites_of
 from rollout.session.rounds import Rounds, has_work
 from rollout.session.session import Session
 from rollout.session.site import Site
+from rollout.session.ticks import Screen
 from rollout.tick.runner import MOST_PAUSE_SECONDS
 
 
@@ -33,13 +32,23 @@ class DeliveredRollouts:
     """The rollouts of a stack's endpoints, as its files declare them now."""
 
     def __init__(
-        self, world: PipelineWorld, session: Session, stack: str, branch: str, screen: Screen, until: int | None
+        self,
+        session: Session,
+        stack: str,
+        screen: Screen,
+        *,
+        approvals: Approvals | None,
+        promote: Callable[[str, str], object],
+        until: int | None,
     ) -> None:
-        """`branch` is where runs that this one starts begin; no change but a way back begins after `until`."""
-        self._world = world
+        """Without `approvals`, people approve by a command.
+
+        `promote` carries what an endpoint serves to another stack, or raises. No change but a way back begins after
+        `until`.
+        """
         self._stack = stack
-        workflow_name = workflow("approve", world.run.server)
-        self._approvals = Approvals(world.server, workflow_name, branch) if world.server is not None else None
+        self._approvals = approvals
+        self._promote = promote
         self._session = session
         self._rounds = Rounds(session, screen, until=until)
         self._parts: dict[str, tuple[ExitCode, str]] = {}
@@ -54,8 +63,8 @@ class DeliveredRollouts:
 
     def reload(self) -> None:
         """Read the stack file again: the checkout has moved."""
-        self._rounds.close()
         self._known = None
+        self._rounds.close()
 
     def has_open_change(self) -> bool:
         """Whether a change of weights was begun and neither finished nor withdrawn."""
@@ -80,10 +89,10 @@ class DeliveredRollouts:
         )
         if isinstance(found, Candidate):
             journal = begin(site, to=found.colour, again=False)
-            tell(f"{site.key}: started {journal.state.id}")
+            self._session.say(f"{site.key}: started {journal.state.id}")
         elif found is not None:
             self._parts[f"{site.key}: start"] = (ExitCode.WAITING, f"{site.key}: no rollout was started: {found}")
-            tell(f"{site.key}: no rollout was started: {found}")
+            self._session.say(f"{site.key}: no rollout was started: {found}")
 
     def tick(self) -> Ticked:
         """What people answered before, one tick of each rollout, what follows an end."""
@@ -130,7 +139,7 @@ class DeliveredRollouts:
         journal = site.last_journal()
         if self._approvals is None:
             if waiting_step(journal.state) is not None:
-                tell(f"{site.key}: waits for `sluice rollout approve {site.place}`")
+                self._session.say(f"{site.key}: waits for `sluice rollout approve {site.place}`")
             return
         deed = self._approvals.asked(journal.chain.events, journal.state)
         if deed is not None:
@@ -146,17 +155,13 @@ class DeliveredRollouts:
         done = state.ended is not None and state.ended.outcome is Outcome.DONE
         if target is None or not done or is_promoted(journal.chain.events, target):
             return
-        from cli.main import parsed
-
-        flag = "--open-pr" if self._world.server is not None else "--branch"
-        options = parsed(["promote", site.key, "--from", self._stack, "--to", target, flag])
-        options.run(options)
+        self._promote(site.key, target)
         self._record(site, lambda _: promoted(state, target))
 
     def _record(self, site: Site, speak: Callable[[RolloutState], Any]) -> None:
         told = record_deed(site, speak, site.last_journal())
         if told is not None:
-            tell(f"{site.key}: {told}")
+            self._session.say(f"{site.key}: {told}")
 
     def _state(self, site: Site) -> RolloutState | None:
         return site.last_journal().state if site.chains() else None
@@ -167,8 +172,16 @@ class DeliveredRollouts:
         try:
             work()
         except Exception as error:
-            code = getattr(error, "exit_code", None)
-            if not isinstance(code, ExitCode):
+            if (code := expected_code(error)) is None:
                 raise
             self._parts[part] = (code, f"{part}: {error}")
-            tell(f"{part}: {error}")
+            self._session.say(f"{part}: {error}")
+
+
+def last_weights(session: Session, stack: str, *, ended: bool = False) -> dict[str, WeightLines]:
+    """The lines that the last rollout of each endpoint left in the stack file, or keeps there; `ended`: only left."""
+    found = {}
+    for site in sites_of(session, stack):
+        if site.chains() and ((state := site.last_journal().state).is_over or not ended):
+            found[site.key] = WeightLines(split=state.weights, stable=state.declared_stable)
+    return found
