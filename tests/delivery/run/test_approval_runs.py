@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from delivery.run.approval_runs import dispatched, rejection, run_of, waiting_step
+import pytest
+
+from command_errors import UsageError
+from delivery.run.approval_runs import dispatched, rejection, require_asked, run_of, waiting_step
 from git_server.port import Approval
 from rollout.record.event import Event, Kind
 from rollout.record.state import Hold, HoldKind
@@ -23,6 +26,15 @@ def test_the_step_that_waits_is_the_next_one_and_only_while_it_waits() -> None:
     assert waiting_step(replace(WAITING, held=None)) is None
     assert waiting_step(replace(WAITING, approval_requested=frozenset())) is None
     assert waiting_step(replace(WAITING, approved={1: "bo"})) is None
+
+
+def test_an_answer_about_another_rollout_or_step_approves_nothing() -> None:
+    require_asked(WAITING, WAITING.id, 2)
+    require_asked(WAITING, None, None)
+    with pytest.raises(UsageError, match=r"asks about the rollout other, .* Nothing was approved"):
+        require_asked(WAITING, "other", 2)
+    with pytest.raises(UsageError, match=r"asks about step 3 of .*, and step 2 waits\. Nothing was approved"):
+        require_asked(WAITING, None, 3)
 
 
 def test_a_run_is_dispatched_once_per_step() -> None:

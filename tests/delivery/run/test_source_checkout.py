@@ -37,7 +37,7 @@ class Repository:
         git(folder, "clone", "-q", "--depth", "1", f"file://{self.origin}", str(self.runner))
         git(self.runner, "config", "user.name", "ci")
         git(self.runner, "config", "user.email", "ci@example.com")
-        self.weights = (Split(traffic={"blue": 100}), "blue")
+        self.weights = WeightLines(split=Split(traffic={"blue": 100}), stable="blue")
 
     def commit(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -87,7 +87,7 @@ def test_what_a_newer_commit_changes_decides(repository: Repository, files: dict
 def test_weights_that_a_rollout_wrote_are_no_reason_to_deploy_and_those_of_a_person_are(repository: Repository) -> None:
     checkout = repository.checkout()
     checkout.look()
-    repository.weights = (Split(traffic={"blue": 90, "green": 10}), "blue")
+    repository.weights = WeightLines(split=Split(traffic={"blue": 90, "green": 10}), stable="blue")
     repository.commit({"Pulumi.dev.yaml": STACK % (90, 10, "payments")})
     assert checkout.look() is Look.SAME
     repository.commit({"Pulumi.dev.yaml": STACK % (50, 50, "payments")})

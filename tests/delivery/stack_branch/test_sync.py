@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from command_errors import UsageError, WaitingError
-from delivery.stack_branch.source_document import parse
+from delivery.stack_branch.source_document import SourceDocument, parse
+from delivery.stack_branch.tree import Branches, StackTree
 from rollout.errors import PushRefused
 from rollout.record.event import Kind
 from tests.delivery.stack_branch.branches import BY_HAND, CANARY, NAME, NOON, PLACE, STACK, branch_in, on_branch
@@ -173,6 +174,36 @@ def test_prod_takes_what_dev_has_deployed(remote: Remote) -> None:
     prod = branch_in(remote.checkout("other", "--depth=1"), replace(PLACE, after=("dev", "sluice/dev")))
     assert prod.sync().document.commit == good
     assert on_branch(remote, "README.md") == "models"
+
+
+def test_a_commit_that_came_meanwhile_is_not_called_deployed(remote: Remote) -> None:
+    clone = remote.checkout("ci")
+    branch = branch_in(clone)
+    first = branch.sync().document.commit
+    remote.checkout("person").commit("README.md", "newer\n")
+    tip = branch.sync().tip
+    noted = branch.mark_deployed(first)
+    assert (noted.tip, noted.is_new, noted.document.deployed) == (tip, False, False)
+    assert branch.mark_deployed(noted.document.commit).is_new
+
+
+def test_a_tree_is_built_again_only_after_a_branch_has_moved(remote: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    build = StackTree.build
+
+    def counted(tree: StackTree, branches: Branches, document: SourceDocument) -> str:
+        built.append(branches.source)
+        return build(tree, branches, document)
+
+    monkeypatch.setattr(StackTree, "build", counted)
+    branch = branch_in(remote.checkout("ci"))
+    first, again = branch.sync(), branch.sync()
+    assert (again.tip, again.is_new, len(built)) == (first.tip, False, 1)
+    step(remote)
+    assert branch.sync().tip == remote.git("rev-parse", "sluice/prod")
+    remote.checkout("person").commit("README.md", "newer\n")
+    assert branch.sync().is_new
+    assert len(built) == 3
 
 
 def test_a_broken_document_is_an_error_with_everything_that_is_wrong() -> None:
