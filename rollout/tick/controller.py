@@ -170,9 +170,10 @@ class Controller:
             self._publish(self.journal.state.weights.describe())
 
     def leave(self) -> None:
-        """Push what the last ticks wrote, so that the next runner knows about it; at most every ten minutes.
+        """Push what the last ticks wrote, so that the next runner knows about it.
 
-        Only with `--push`. An error changes nothing: evidence is read again from Azure.
+        Evidence is read again from Azure, so it is pushed at most every ten minutes. Counted requests are pushed at
+        once, or the next runner would send them again. Only with `--push`. An error changes nothing.
         """
         with contextlib.suppress(CommandError), endpoint_lock(self.journal.chain.path.parent, self._world.clock):
             remote = self._world.repository.sync()
@@ -181,7 +182,8 @@ class Controller:
             self.journal.refresh()
             events, pushed = self.journal.chain.events, remote.count("\n")
             old = 0 < pushed < len(events) and events[pushed - 1].at <= self._world.clock.now() - LEAVE_SECONDS
-            if old and self.journal.state.open_intent is None:
+            counted = 0 < pushed and any(event.kind in (Kind.PROBED, Kind.VERIFIED) for event in events[pushed:])
+            if (old or counted) and self.journal.state.open_intent is None:
                 self._publish(f"watched at {self.journal.state.weights.describe()}")
 
     def _publish(self, subject: str) -> None:

@@ -163,6 +163,17 @@ def test_a_runner_that_leaves_pushes_what_it_wrote_so_that_the_next_one_knows_it
     assert not [event for event in room.journal.chain.events if event.kind is Kind.NOTED]
 
 
+def test_runs_of_a_single_tick_send_the_counted_requests_once(tmp_path: Path) -> None:
+    """Each is a fresh clone, as a run of a pipeline is: what it writes must reach the next one."""
+    room = Room(tmp_path, plan=PlanSettings.from_values({**QUICK.as_values(), "verify": True}))
+    for _ in range(3):
+        run(room.controller, room.clock, seconds=0)
+        room.clone()
+        room.clock.time += 120
+    assert kinds(room).count(Kind.PROBED) == 1
+    assert kinds(room).count(Kind.VERIFIED) == 1
+
+
 def test_a_runner_that_leaves_soon_after_a_push_adds_no_commit(room: Room) -> None:
     room.until(lambda tick: tick.state.step == 0)
     pushed = room.remote.record
