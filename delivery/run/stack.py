@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from command_errors import UsageError
 from delivery.pull_request.preview import planned_locks
+from delivery.run.pulumi_state import outputs_of, splits_of
 from delivery.run.source_checkout import SourceCheckout
-from delivery.run.stray_weights import Sides, problems_of, state_splits
+from delivery.run.stray_weights import Sides, problems_of
 from project import project_root
 from recovery.adoption import pending_operations
 from recovery.engine_locks import StackLocks
@@ -44,16 +45,24 @@ class DeliveredStack:
     branch: SourceCheckout
     publish: Callable[[Sequence[str]], object]
     """Publishes the files of models; raises if that fails."""
+    _known: Mapping[str, Any] | None = field(default=None, init=False)
+    """Pulumi's state; None: to be read. A process of the engine is the dearest thing in a run without changes."""
 
     def problems(self) -> tuple[str, ...]:
         """Why no update may run now. Raises WaitingError while one is running."""
         StackLocks(self.engine, self.session.say, self._lock_rule()).remove_dead()
-        states = state_splits(self.engine.export())
+        self._known = None
+        states = splits_of(self._state())
         return tuple(
             line
             for site in sites_of(self.session, self.stack)
             for line in problems_of(self._sides(site, states), self.stack)
         )
+
+    def _state(self) -> Mapping[str, Any]:
+        if self._known is None:
+            self._known = self.engine.export()
+        return self._known
 
     @staticmethod
     def _lock_rule() -> LockRule:
@@ -92,6 +101,7 @@ class DeliveredStack:
             self.session.say(
                 f"updating {self.stack}: {changes} {'resource changes' if changes == 1 else 'resources change'}"
             )
+            self._known = None
             self.engine.up()
         raise UsageError(
             f"{self.stack} still has changes after {MOST_UPDATES} updates, so something changes with each of them. Run "
@@ -100,7 +110,8 @@ class DeliveredStack:
 
     def _repair_state(self) -> None:
         """Finish what an update that was killed has begun."""
-        if pending_operations(self.engine.export()):
+        if pending_operations(self._state()):
+            self._known = None
             self.session.say(f"an update of {self.stack} was killed: repairing its state")
             arm = ArmOperations(self.session.say, ARM_WAIT_SECONDS)
             report = recover(self.engine, arm, wait_seconds=ARM_WAIT_SECONDS, rule=self._lock_rule())
@@ -108,7 +119,7 @@ class DeliveredStack:
                 self.session.say(f"left to do: {text}")
 
     def _require_settled(self) -> None:
-        endpoints = self.engine.outputs().get("endpoints") or {}
+        endpoints = outputs_of(self._state()).get("endpoints") or {}
         waiting = [f"{key} (next: {found.get('next')})" for key, found in endpoints.items() if not found.get("settled")]
         if waiting:
             raise UsageError(

@@ -5,11 +5,9 @@ An update in such a state would overwrite them, or do nothing and hide them; a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from rollout.events import ENDPOINT_TYPE
 from rollout.split import Split
 
 
@@ -44,18 +42,3 @@ def problems_of(sides: Sides, stack: str) -> Iterator[str]:
         f"{stack}` sets the declared weights; for a rollout under way, `sluice rollout resume {key} --stack {stack} "
         f"--restore` or `sluice rollout rollback {key} --stack {stack}`."
     )
-
-
-def state_splits(exported: Mapping[str, Any]) -> dict[str, Split]:
-    """Return the weights of each endpoint in Pulumi's state (`pulumi stack export`), by its name in Azure."""
-    resources = (exported.get("deployment") or {}).get("resources") or ()
-    found: dict[str, Split] = {}
-    for resource in resources:
-        if resource.get("type") != ENDPOINT_TYPE or resource.get("delete"):
-            continue
-        inputs = resource.get("inputs") or {}
-        properties = inputs.get("properties") or {}
-        found[str(inputs.get("endpointName"))] = Split(
-            traffic=properties.get("traffic") or {}, mirror=properties.get("mirrorTraffic") or {}
-        )
-    return found

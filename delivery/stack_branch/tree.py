@@ -112,13 +112,13 @@ class StackTree:
         it can be read.
         """
         found: dict[str, list[RolloutState]] = {}
-        listed = self._git.find("ls-tree", "-r", "--name-only", commit, "--", self._records) if commit else None
-        for path in sorted((listed or "").splitlines()):
-            parts = path.split("/")
-            if commit and len(parts) == 4 and path.endswith(".jsonl"):
-                events = read_record(self._git.blob(commit, path) or b"", parts[3]).events
-                if events:
-                    found.setdefault(parts[2], []).append(fold(events))
+        listed = self._git.find("ls-tree", "-r", "--name-only", "-z", commit, "--", self._records) if commit else None
+        paths = sorted(path for path in (listed or "").split("\0") if path.count("/") == 3 and path.endswith(".jsonl"))
+        for path, text in zip(paths, self._git.blobs(commit or "", paths), strict=True):
+            _, _, endpoint, name = path.split("/")
+            events = read_record(text, name).events
+            if events:
+                found.setdefault(endpoint, []).append(fold(events))
         return found
 
     # Objects

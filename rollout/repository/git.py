@@ -6,10 +6,11 @@ It never asks a question. What a caller's shell or a git hook has set (GIT_DIR, 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,6 +117,19 @@ class Git:
         """Return the bytes of a file of a commit (of the index, if `commit` is empty); None if there is none."""
         said = self.ask("cat-file", "blob", f"{commit}:{path}")
         return said.stdout if said and said.returncode == 0 else None
+
+    def blobs(self, commit: str, paths: Sequence[str]) -> list[bytes]:
+        """Return the bytes of files that a commit has, in their order, with one process."""
+        names = "".join(f"{commit}:{path}\n" for path in paths)
+        answer = io.BytesIO(self.run("cat-file", "--batch", stdin=names.encode()).stdout if paths else b"")
+        found = []
+        for path in paths:
+            header = answer.readline().split()
+            if len(header) != 3:
+                raise UnavailableError(f"{commit} in {self.folder} has no {path} any more. Run the command again.")
+            found.append(answer.read(int(header[2])))
+            answer.readline()
+        return found
 
     def holds(self, *arguments: str) -> bool:
         """Whether a local command that answers by its exit code succeeds."""

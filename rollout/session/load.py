@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from command_errors import CommandError
 from endpoint_client.invocation import Target, find_target
-from endpoint_client.load import Load
 from project import project_root
 from rollout.record.state import Phase, RolloutState
 from rollout.sources.samples import traffic_of
 
 if TYPE_CHECKING:
+    from endpoint_client.load import Load
     from rollout.session.site import Site
 
 LOADED = frozenset({Phase.MIRROR, Phase.LIVE, Phase.BAKE})
@@ -41,6 +41,8 @@ class SyntheticLoad:
         if not wanted:
             self.stop()
         elif self._load is None and state.plan.load is not None:
+            from endpoint_client.load import Load  # aiohttp takes longer to import than all of this package
+
             target = self._target()
             bodies = traffic_of(project_root() / "models" / self._site.key)
             load = Load(target.uri, bodies, key=target.credential, rate=state.plan.load.rpm / 60)

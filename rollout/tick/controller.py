@@ -182,7 +182,7 @@ class Controller:
             self.journal.refresh()
             events, pushed = self.journal.chain.events, remote.count("\n")
             old = 0 < pushed < len(events) and events[pushed - 1].at <= self._world.clock.now() - LEAVE_SECONDS
-            counted = 0 < pushed and any(event.kind in (Kind.PROBED, Kind.VERIFIED) for event in events[pushed:])
+            counted = pushed > 0 and any(event.kind in (Kind.PROBED, Kind.VERIFIED) for event in events[pushed:])
             if (old or counted) and self.journal.state.open_intent is None:
                 self._publish(f"watched at {self.journal.state.weights.describe()}")
 

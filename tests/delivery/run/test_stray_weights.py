@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from delivery.run.stray_weights import Sides, problems_of, state_splits
-from rollout.events import ENDPOINT_TYPE
+from delivery.run.stray_weights import Sides, problems_of
 from rollout.split import Split
 
 BLUE, BOTH, GREEN = (Split(traffic=given) for given in ({"blue": 100}, {"blue": 90, "green": 10}, {"green": 100}))
@@ -39,13 +38,3 @@ def test_a_file_that_moves_weights_under_a_rollout_is_refused_with_both_sides() 
     (found,) = problems_of(sides, "dev")
     assert found.startswith("Pulumi.dev.yaml gives e blue 100 % while a rollout of it is under way at blue 90 %")
     assert not list(problems_of(Sides(endpoint="e", live=BOTH, declared=BOTH, state=BOTH, recorded=BOTH), "dev"))
-
-
-def test_the_state_says_the_weights_by_azures_name() -> None:
-    resource = {
-        "type": ENDPOINT_TYPE,
-        "inputs": {"endpointName": "e-dev", "properties": {"traffic": {"blue": 90, "green": 10}, "mirrorTraffic": {}}},
-    }
-    exported = {"deployment": {"resources": [{"type": "other"}, resource, {**resource, "delete": True, "inputs": {}}]}}
-    assert state_splits(exported) == {"e-dev": BOTH}
-    assert state_splits({"deployment": None}) == {}

@@ -1,0 +1,107 @@
+"""A stack that is delivered: how often the engine starts, when an update ends the work, what a person has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from command_errors import UsageError
+from delivery.run import stack as delivered
+from delivery.run.pulumi_state import STACK_TYPE
+from delivery.run.source_checkout import SourceCheckout
+from delivery.run.stack import MOST_UPDATES, DeliveredStack
+from rollout.engine import PulumiEngine
+from rollout.events import Change, Outcome, Preview
+from rollout.session.session import Session
+
+CHANGE = Change(urn="urn:pulumi:dev::sluice::t::n", type="t", op="update", name="n")
+
+
+@dataclass
+class Engine:
+    """Counts its processes; after `updates` updates the preview is empty."""
+
+    project: Path
+    updates: int = 0
+    endpoints: dict[str, Any] = field(default_factory=lambda: {"e": {"settled": True}})
+    pending: bool = False
+    stack: str = "dev"
+    environment: dict[str, str] = field(default_factory=dict)
+    did: list[str] = field(default_factory=list)
+
+    def export(self) -> dict[str, Any]:
+        self.did.append("export")
+        operations = [{"type": "creating", "resource": {"urn": "u", "type": "t"}}] if self.pending else []
+        resources = [{"type": STACK_TYPE, "outputs": {"endpoints": self.endpoints}}]
+        return {"deployment": {"resources": resources, "pending_operations": operations}}
+
+    def preview(self) -> Preview:
+        self.did.append("preview")
+        return Preview(changes=(CHANGE,) if self.updates else ())
+
+    def up(self) -> Outcome:
+        self.did.append("up")
+        self.updates -= 1
+        return Outcome()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    monkeypatch.setattr(delivered, "sites_of", lambda session, stack: [])
+    return Engine(tmp_path)
+
+
+def stack_of(engine: Engine, said: list[str]) -> DeliveredStack:
+    session = Session(say=said.append, locks_of=cast(Any, None), colours_of=cast(Any, None))
+    return DeliveredStack(
+        session, "dev", cast(PulumiEngine, engine), cast(SourceCheckout, None), publish=lambda models: None
+    )
+
+
+def always() -> bool:
+    return True
+
+
+def test_a_delivery_with_nothing_to_do_starts_the_engine_twice(engine: Engine) -> None:
+    stack = stack_of(engine, [])
+    assert stack.problems() == ()
+    assert stack.deploy(always)
+    assert engine.did == ["export", "preview"]
+    assert stack.problems() == ()
+    assert engine.did == ["export", "preview", "export"], "the next round reads the state again"
+
+
+def test_after_an_update_the_state_is_read_again(engine: Engine) -> None:
+    engine.updates = 1
+    stack = stack_of(engine, said := [])
+    stack.problems()
+    assert stack.deploy(always)
+    assert engine.did == ["export", "preview", "up", "preview", "export"]
+    assert said[1] == "updating dev: 1 resource changes"
+
+
+def test_a_stack_that_is_not_settled_names_the_next_command(engine: Engine) -> None:
+    engine.endpoints = {"e": {"settled": False, "next": "pulumi up --stack dev"}}
+    with pytest.raises(UsageError, match=r"e \(next: pulumi up --stack dev\)"):
+        stack_of(engine, []).deploy(always)
+
+
+def test_an_update_that_always_changes_something_is_given_up(engine: Engine) -> None:
+    engine.updates = 99
+    with pytest.raises(UsageError, match=f"still has changes after {MOST_UPDATES} updates"):
+        stack_of(engine, []).deploy(always)
+    assert engine.did.count("up") == MOST_UPDATES
+
+
+@pytest.mark.parametrize(
+    ("may_begin", "did"), [(always, ["export", "preview", "up"]), (lambda: False, ["export", "preview"])]
+)
+def test_no_update_begins_when_the_time_is_over(engine: Engine, may_begin: Callable[[], bool], did: list[str]) -> None:
+    engine.updates = 1
+    stack_of(engine, []).deploy(may_begin)
+    assert engine.did[: len(did)] == did
+    assert ("up" in engine.did) is may_begin()
