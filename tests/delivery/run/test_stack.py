@@ -56,7 +56,10 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 def stack_of(engine: Engine, said: list[str]) -> DeliveredStack:
-    session = Session(say=said.append, locks_of=cast(Any, None), colours_of=cast(Any, None))
+    unused = cast(Any, None)
+    session = Session(
+        say=said.append, locks_of=unused, colours_of=unused, require_quota=lambda *_: engine.did.append("quota")
+    )
     return DeliveredStack(
         session, "dev", cast(PulumiEngine, engine), cast(SourceCheckout, None), publish=lambda models: None
     )
@@ -80,7 +83,7 @@ def test_after_an_update_the_state_is_read_again(engine: Engine) -> None:
     stack = stack_of(engine, said := [])
     stack.problems()
     assert stack.deploy(always)
-    assert engine.did == ["export", "preview", "up", "preview", "export"]
+    assert engine.did == ["export", "preview", "quota", "up", "preview", "export"]
     assert said[1] == "updating dev: 1 resource changes"
 
 
@@ -98,7 +101,7 @@ def test_an_update_that_always_changes_something_is_given_up(engine: Engine) -> 
 
 
 @pytest.mark.parametrize(
-    ("may_begin", "did"), [(always, ["export", "preview", "up"]), (lambda: False, ["export", "preview"])]
+    ("may_begin", "did"), [(always, ["export", "preview", "quota", "up"]), (lambda: False, ["export", "preview"])]
 )
 def test_no_update_begins_when_the_time_is_over(engine: Engine, may_begin: Callable[[], bool], did: list[str]) -> None:
     engine.updates = 1

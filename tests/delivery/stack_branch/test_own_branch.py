@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from command_errors import UsageError
@@ -47,6 +49,19 @@ def test_a_run_goes_on_with_what_the_branch_has_if_the_source_branch_is_refused(
     with pytest.raises(UsageError, match="unknown key"):
         branch.look()
     assert remote.git("rev-parse", "sluice/prod") == tip
+
+
+def test_a_branch_that_is_there_is_delivered_as_it_is_while_the_stack_before_is_late(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_in(remote.checkout("first"), []).enter_synced()
+    monkeypatch.setattr(OwnBranch, "_place", lambda _: replace(PLACE, after=("dev", "sluice/dev")))
+    clone = remote.checkout("next")
+    own = own_in(clone, [])
+    own.enter_synced()
+    branch = SyncedBranch(own, SourceCheckout(clone.path, clone.path / "Pulumi.prod.yaml", clone.environment, dict))
+    assert branch.look() is Look.MOVED
+    assert "dev has no branch yet" in str(branch.behind())
 
 
 def test_without_a_branch_to_go_on_with_the_refusal_ends_the_run(remote: Remote) -> None:
