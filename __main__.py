@@ -34,6 +34,7 @@ platform = Platform(
         undeclared_rules=declaration.undeclared_rules,
         protect=declaration.protect,
         protect_vault=settings.protect,
+        lock=settings.locks,
         storage_redundancy=settings.storage.redundancy,
         role_delay_seconds=declaration.role_delay_seconds,
         group_tags=declaration.group_tags,

@@ -38,8 +38,9 @@ STRUCTURED = frozenset({"network", "tags", "storage", "existing", "limits", "end
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 ROLE_DELAY_VARIABLE = "SLUICE_ROLE_DELAY"
 """Environment variable that overrides `sluice:limits.role_delay`; 0s means no wait."""
-NUMBERS = frozenset({"generation"})
-"""Keys whose values are numbers: Pulumi passes them as strings, and `pulumi config set` writes them in quotes."""
+NUMBERS = frozenset({"generation", "locks"})
+"""Keys whose values are numbers, or true and false: Pulumi passes them as strings, and `pulumi config set` writes them
+in quotes."""
 
 
 class SettingsError(pulumi.RunError):

@@ -138,6 +138,8 @@ class StackConfig(Section):
     """From 2 on, part of the names that Azure keeps after a deletion; raise it to recreate a deleted stack at once."""
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)] = Field(default_factory=dict)
     """Tags of every resource, beside those of the program."""
+    locks: bool = False
+    """Lock the Log Analytics workspace and the key vault of this stack against deletion, by whomever."""
     storage: StorageSettings = StorageSettings.model_construct()
     """The account that holds models and code."""
     existing: ExistingSettings = ExistingSettings.model_construct(ml_registries={})

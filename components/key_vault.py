@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import keyvault
 
+from components.lock import lock_against_deletion
 from components.placement import GroupPlacement
 from platform_record import PROTECTED_RETENTION_DAYS, RETENTION_DAYS
 
@@ -24,6 +25,8 @@ class KeyVaultArgs:
     """*Required.* Names, region, tenant and tags, and the group."""
     protect: bool
     """*Required.* Protect it in the state, and against purging for 90 days. Purge protection cannot be taken back."""
+    lock: bool = False
+    """*Optional.* Lock it against deletion; no by default. A lock also keeps the roles on it."""
     enable_public_access: bool = False
     """*Optional.* Whether callers outside the private network reach it, who still need a role; no by default."""
 
@@ -60,5 +63,7 @@ class KeyVault(pulumi.ComponentResource):
             tags=args.placement.tags,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
+        if args.lock:
+            lock_against_deletion(name, vault, parent=self)
         self.id = vault.id
         self.register_outputs({"id": self.id})

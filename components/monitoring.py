@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import applicationinsights, operationalinsights
 
+from components.lock import lock_against_deletion
 from components.placement import GroupPlacement
 
 __all__ = ["Monitoring", "MonitoringArgs"]
@@ -25,6 +26,8 @@ class MonitoringArgs:
 
     placement: GroupPlacement
     """*Required.* Names, region and tags, and the group."""
+    lock: bool = False
+    """*Optional.* Lock a Log Analytics workspace that is created against deletion; no by default."""
     log_analytics_id: str | None = None
     """*Optional.* ARM id of a Log Analytics workspace that exists; by default one is created."""
     application_insights_id: str | None = None
@@ -60,6 +63,8 @@ class Monitoring(pulumi.ComponentResource):
             tags=placement.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        if self._args.lock:
+            lock_against_deletion(f"{self._name}-logs", logs, parent=self)
         created: pulumi.Output[str] = logs.id
         return created
 

@@ -5,8 +5,8 @@ would remove them as undeclared. Once every resource has the declared tags, whic
 is told to ignore tags. Until then it ignores the keys that others have added to what the program reads. A tag that no
 refresh has read is lost when the resource itself changes, because azure-native sends whole bodies.
 
-The tags `sluice:environment` and `sluice:endpoint` are newer than many stacks. The workspace, what endpoints consist of
-and what they read get them when they are created: no update for the sake of such a tag touches what serves.
+The tags `sluice:environment` and `sluice:endpoint` are newer than many stacks. The workspace, identities, and what
+endpoints consist of get them when they are created: no update for the sake of such a tag touches what serves.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _OF_THEIR_OWN = frozenset(
 )
 """They are read at the program's start and may be recreated, so their components decide."""
 _SERVING = frozenset({_TYPE("machinelearningservices:Workspace"), _TYPE("machinelearningservices:Compute")})
+_IDENTITY = _TYPE("managedidentity:UserAssignedIdentity")
+"""While an identity is to be updated, a preview does not know its principal and plans to replace what it may do."""
 
 
 def tag_paths(keys: Iterable[str], *, within: str = "tags") -> list[str]:
@@ -63,11 +65,12 @@ class TagKeeper:
         if declared is None:
             return None
         paths = tag_paths(self._others - declared.keys(), within=within)
-        if args.type_ in _SERVING or ENDPOINT_TAG in declared:
+        records = SUBSCRIPTION_TAG in declared
+        if args.type_ in _SERVING or ENDPOINT_TAG in declared or (args.type_ == _IDENTITY and not records):
             paths += tag_paths(NEW_TAGS, within=within)
         elif within == "tags":
             self._declared.append((args.resource, declared))
-        if self._settled and SUBSCRIPTION_TAG not in declared:  # group and stack identity have tags of their own
+        if self._settled and not records:  # group and stack identity have tags of their own
             paths = [within]
         args.opts.ignore_changes = [*(args.opts.ignore_changes or []), *paths]
         return pulumi.ResourceTransformationResult(args.props, args.opts)

@@ -13,6 +13,7 @@ from typing import Any
 WORKSPACE = "azure-native:machinelearningservices:Workspace"
 LOG_ANALYTICS = "azure-native:operationalinsights:Workspace"
 VAULT = "azure-native:keyvault:Vault"
+LOCK = "azure-native:authorization:ManagementLockByScope"
 GROUP = "azure-native:resources:ResourceGroup"
 
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from teardown.errors import NotFinished, RemovalError, StillServing
 from teardown.inventory import (
     GROUP,
+    LOCK,
     LOG_ANALYTICS,
     VAULT,
     WORKSPACE,
@@ -32,6 +33,7 @@ MACHINE_LEARNING_API = "2024-04-01"
 OPERATIONAL_INSIGHTS_API = "2023-09-01"
 KEY_VAULT_API = "2023-07-01"
 RESOURCES_API = "2021-04-01"
+LOCKS_API = "2020-05-01"
 
 EventSink = Callable[[Mapping[str, Any]], None]
 
@@ -140,12 +142,17 @@ class Removal:
                 f"{self.names.resource_group_id} exists in Azure, but the state of stack {self.engine.stack} does not "
                 f"contain it. Run `sluice recover --stack {self.engine.stack}` first, then this command again."
             )
+        self._require_own_locks(items, groups)
         in_groups = [one for item in groups for one in self.azure.get_all(f"{item.id}/resources", RESOURCES_API)]
         return Plan(items=tuple(items), beside=tuple(beside(items, in_groups)))
 
     def carry_out(self, plan: Plan) -> None:
         """Delete what the plan lists. Raises NotFinished when the state is not empty afterwards."""
         self._unprotect(plan)
+        locks = [item.urn for item in plan.items if item.type == LOCK]
+        if locks:
+            self.say("deleting the locks of this stack")
+            self.engine.destroy(targets=locks, on_event=self.on_event)
         vaults = [(item, self.azure.get(item.id, KEY_VAULT_API)) for item in plan.items if item.type == VAULT]
         self._delete(plan, WORKSPACE, MACHINE_LEARNING_API, forceToPurge="true")
         self._delete(plan, LOG_ANALYTICS, OPERATIONAL_INSIGHTS_API, force="true")
@@ -177,6 +184,20 @@ class Removal:
                 f"stack {stack} still serves; nothing was changed:{lines}\n"
                 f"Set all weights to 0 in Pulumi.{stack}.yaml (sluice:rollout.<endpoint>.traffic and mirror) and run "
                 f"`pulumi up --stack {stack}`, then this command again."
+            )
+
+    def _require_own_locks(self, items: Sequence[Item], groups: Sequence[Item]) -> None:
+        """A lock that someone else has set would stop the removal half-way."""
+        own = {item.id.lower() for item in items if item.type == LOCK}
+        path = "providers/Microsoft.Authorization/locks"
+        found = [one for item in groups for one in self.azure.get_all(f"{item.id}/{path}", LOCKS_API)]
+        others = sorted(str(one.get("id")) for one in found if str(one.get("id")).lower() not in own)
+        if others:
+            lines = "".join(f"\n  {one}" for one in others)
+            raise RemovalError(
+                f"resources of stack {self.engine.stack} have locks that this stack did not create; nothing was "
+                f"changed:{lines}\nAsk whoever set them, or run `az lock delete --ids {' '.join(others)}`, "
+                "then run this command again."
             )
 
     def _unprotect(self, plan: Plan) -> None:

@@ -236,6 +236,7 @@ PLAN = "rollout.fraud-detection.plan"
         ),
         ("team", "p", 'sluice:team must have at least 2 characters, got "p"'),
         ("teem", "x", "sluice:teem is not a known key (known here: team, network, environment, generati"),
+        ("locks", "yes", 'sluice:locks must be true or false, got "yes"'),
         ("environment", "Prod", "sluice:environment must be lower-case letters, digits and single dashes, starting wi"),
         ("environment", "p", 'sluice:environment must have at least 2 characters, got "p"'),
         (

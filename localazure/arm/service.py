@@ -24,6 +24,7 @@ from localazure.arm.body_check import check_body
 from localazure.arm.conditions import check_conditions
 from localazure.arm.control_plane import ControlPlane
 from localazure.arm.listing import page
+from localazure.arm.locks import refuse_if_locked
 from localazure.arm.permissions import Permissions
 from localazure.arm.reply import JsonNull, Reply, Request
 from localazure.arm.resource_manager import full_path, route_table
@@ -157,6 +158,8 @@ class ArmService:
             _refuse(request.method, request.id.text)
         if request.method == "PUT":
             check_body(behaviour.shape.arm, request.body)
+        if request.method == "DELETE":
+            refuse_if_locked(self._plane.store, request.id)
         if "If-Match" in http.headers or "If-None-Match" in http.headers:
             check_conditions(http.headers, request, self._plane.store.get(request.id.text))
         reply = writers[request.method](request)

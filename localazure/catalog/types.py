@@ -132,6 +132,10 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         "authorization:RoleAssignment",
         "/{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
     ),
+    _type(
+        "authorization:ManagementLockByScope",
+        "/{scope}/providers/Microsoft.Authorization/locks/{lockName}",
+    ),
     _type("machinelearningservices:Workspace", _ML, "workspace", "workspace"),
     _type("machinelearningservices:OnlineEndpoint", _ML + "/onlineEndpoints/{endpointName}", "mfe", "mfe"),
     _type(

@@ -455,3 +455,15 @@ def test_the_workspace_approves_connections_to_each_resource_of_a_rule_in_anothe
     )
     needed = deployment.one("Workspace", "platform-ml-workspace").depends_on
     assert {one.urn for one in grants} <= needed, "the network is made with the workspace, and needs the right then"
+
+
+def test_locks_are_on_log_analytics_and_the_vault_alone(public: Deployment) -> None:
+    placement = placement_of("dev")
+    locked = platform(FakeAzure(placement.names), placement, public=True, lock=True)
+    locks = locked.of_type("ManagementLockByScope")
+    assert {lock.inputs["scope"] for lock in locks} == {
+        locked.one("Vault").id,
+        locked.one("Workspace", "platform-monitoring-logs").id,
+    }
+    assert {lock.inputs["level"] for lock in locks} == {"CanNotDelete"}
+    assert public.of_type("ManagementLockByScope") == []

@@ -96,6 +96,24 @@ def test_the_run_after_a_killed_one_finishes(simulated: Azure, type_: str, when:
     assert "All its names are free" in removed(stack)
 
 
+def test_locks_refuse_a_plain_destroy_and_are_the_first_that_a_removal_deletes(simulated: Azure) -> None:
+    stack = Stack(simulated, "locked", like="dev")
+    stack.edit(lambda config: config.update({"sluice:locks": True, "sluice:endpoints": {}, "sluice:rollout": {}}))
+    stack.engine.up()
+    assert stack.engine.preview().is_empty
+    vault = f"{stack.names.resource_group_id}/providers/Microsoft.KeyVault/vaults/{stack.names.key_vault}"
+    for target, version in ((vault, "2023-07-01"), (stack.names.resource_group_id, "2021-04-01")):
+        status, answer = simulated.request("DELETE", target, api_version=version)
+        assert (status, answer["error"]["code"]) == (409, "ScopeLocked")
+    group_lock = f"{stack.names.resource_group_id}/providers/Microsoft.Authorization/locks/audit"
+    status, _ = simulated.request("PUT", group_lock, {"properties": {"level": "CanNotDelete"}}, "2020-05-01")
+    assert status == 201
+    refused = stack.sluice("remove", "--stack", stack.name, "--yes", expect=2)
+    assert f"az lock delete --ids {group_lock}" in refused.stderr
+    assert simulated.request("DELETE", group_lock, api_version="2020-05-01")[0] == 200
+    assert "All its names are free" in removed(stack)
+
+
 def test_a_private_stack_needs_the_next_generation_and_the_error_names_it(simulated: Azure) -> None:
     stack = Stack(simulated, "closed", like="prod")
     stack.weights(blue=0)

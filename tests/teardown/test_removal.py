@@ -11,7 +11,7 @@ import pytest
 
 from naming import Names
 from teardown.errors import NotFinished, RemovalError, StillServing
-from teardown.inventory import GROUP, LOG_ANALYTICS, VAULT, WORKSPACE, dependents_of, items_of
+from teardown.inventory import GROUP, LOCK, LOG_ANALYTICS, VAULT, WORKSPACE, dependents_of, items_of
 from teardown.removal import Removal
 
 NAMES = Names(team="shop", stack="dev", subscription_id="s")
@@ -54,6 +54,7 @@ class World:
         self.weights: dict[str, Any] = {"traffic": {"blue": 0}, "mirrorTraffic": {}}
         self.kept: set[str] = set()
         self.purge_protection = False
+        self.locks_of_others: list[dict[str, str]] = []
         self.log: list[str] = []
         self.dies_at: str | None = None
 
@@ -95,6 +96,8 @@ class World:
         if path.endswith("/onlineEndpoints"):
             there = f"{path}/fraud".lower() in self.live
             return [{"name": "fraud", "properties": self.weights}] if there else []
+        if path == f"{GROUP_ID}/providers/Microsoft.Authorization/locks":
+            return [{"id": one["id"]} for one in self.resources if one["type"] == LOCK] + self.locks_of_others
         return [{"id": one} for one in self.live] if path == f"{GROUP_ID}/resources" else []
 
     def delete(self, resource_id: str, api_version: str, **query: str) -> bool:
@@ -216,3 +219,24 @@ def test_a_state_that_is_not_empty_in_the_end_is_an_error() -> None:
     world.destroy = lambda **_: None  # type: ignore[method-assign]  # an engine that does nothing
     with pytest.raises(NotFinished, match="Run this command again"):
         removal.carry_out(plan)
+
+
+def test_the_stacks_own_locks_go_first() -> None:
+    world = World()
+    world.resources.append(resource(LOCK, f"{VAULT_ID}/providers/Microsoft.Authorization/locks/sluice", urn(VAULT)))
+    removal = removal_in(world)
+    removal.carry_out(removal.plan())
+    assert world.log == [ORDER[0], "destroy 1", *ORDER[1:]]
+    assert not world.resources
+
+
+def test_a_lock_of_someone_else_is_refused_before_anything_changes() -> None:
+    world = World()
+    lock = f"{GROUP_ID}/providers/Microsoft.Authorization/locks/audit"
+    world.locks_of_others = [{"id": lock}]
+    with pytest.raises(RemovalError) as refused:
+        removal_in(world).plan()
+    assert f"nothing was changed:\n  {lock}\nAsk whoever set them, or run `az lock delete --ids {lock}`" in str(
+        refused.value
+    )
+    assert world.log == []

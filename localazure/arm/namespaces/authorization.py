@@ -1,4 +1,4 @@
-"""Microsoft.Authorization: role assignments, and the names of some built-in roles.
+"""Microsoft.Authorization: role assignments, locks, and the names of some built-in roles.
 
 Assignments decide what identities may pull (see `localazure.arm.roles`).
 """
@@ -126,6 +126,36 @@ class CallersPermissions(Behaviour):
         return Reply(200, {"value": shown})
 
 
+class Locks(Behaviour):
+    """A lock: deleting its scope, what is below it or what contains it is refused."""
+
+    honoured: ClassVar[Mapping[str, str]] = {"properties.level": "CanNotDelete refuses deletions (409 ScopeLocked)"}
+    refused: ClassVar[Mapping[str, str]] = {"properties.level": "missing or unknown"}
+
+    tracked = False
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        level = request.sent_properties.get("level")
+        if level == "ReadOnly":
+            raise NotEmulated("The lock level ReadOnly")
+        if level not in ("CanNotDelete", "NotSpecified"):
+            # The values are documented, code and wording are ours.
+            raise BadRequest("InvalidRequestContent", f"properties.level must be CanNotDelete, got {level!r}.")
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        """Locks have no provisioning state."""
+
+    def list_children(self, parent_id: str, request: Request) -> Reply:
+        """At and below a scope, as documented; `atScope()` leaves out what is below."""
+        text = request.query.get("$filter", "")
+        if text not in ("", "atScope()"):
+            raise NotEmulated(f"The filter {text[:200]}")
+        here = parent_id.lower()
+        scopes = [(lock, lock.resource_id.parent.lower()) for lock in self.store.of_type(self.shape.arm)]
+        shown = [lock.body for lock, scope in scopes if scope == here or (not text and is_within(scope, here))]
+        return Reply(200, {"value": shown})
+
+
 class RoleDefinitions(Behaviour):
     """Names and ids of some built-in roles; what they permit is not shown"""
 
@@ -153,6 +183,7 @@ class RoleDefinitions(Behaviour):
 
 
 BEHAVIOURS: dict[str, type[Behaviour]] = {
+    "Microsoft.Authorization/locks": Locks,
     "Microsoft.Authorization/roleAssignments": RoleAssignments,
     "Microsoft.Authorization/roleDefinitions": RoleDefinitions,
     "Microsoft.Authorization/permissions": CallersPermissions,

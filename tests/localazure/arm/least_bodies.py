@@ -61,6 +61,10 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
         f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/00000000-0000-4000-8000-000000000001",
         {"properties": {"principalId": "p", "roleDefinitionId": ROLE}},
     ),
+    "Microsoft.Authorization/locks": (
+        f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1/providers/Microsoft.Authorization/locks/least",
+        {"properties": {"level": "CanNotDelete"}},
+    ),
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials": (
         f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/uai1/federatedIdentityCredentials/github",
         {"properties": {"issuer": "https://i", "subject": "s", "audiences": ["a"]}},
