@@ -139,7 +139,7 @@ class StackConfig(Section):
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=MAX_TAGS)] = Field(default_factory=dict)
     """Tags of every resource, beside those of the program."""
     locks: bool = False
-    """Lock the Log Analytics workspace and the key vault of this stack against deletion, by whomever."""
+    """Lock the Log Analytics workspace and the key vault of this stack against deletion, even by an owner."""
     storage: StorageSettings = StorageSettings.model_construct()
     """The account that holds models and code."""
     existing: ExistingSettings = ExistingSettings.model_construct(ml_registries={})

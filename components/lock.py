@@ -1,4 +1,4 @@
-"""A lock in Azure that refuses the deletion of a resource, whoever asks.
+"""A lock in Azure that refuses the deletion of a resource, even to an owner of the subscription.
 
 Only a resource below which nothing is ever removed can have one. Locks are inherited: on a resource group, workspace,
 storage account or registry, one would refuse the removal of a colour, of an autoscale setting or of an endpoint's role.

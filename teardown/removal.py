@@ -196,7 +196,7 @@ class Removal:
             lines = "".join(f"\n  {one}" for one in others)
             raise RemovalError(
                 f"resources of stack {self.engine.stack} have locks that this stack did not create; nothing was "
-                f"changed:{lines}\nAsk whoever set them, or run `az lock delete --ids {' '.join(others)}`, "
+                f"changed:{lines}\nAsk the person who set them, or run `az lock delete --ids {' '.join(others)}`, "
                 "then run this command again."
             )
 

@@ -236,7 +236,7 @@ def test_a_lock_of_someone_else_is_refused_before_anything_changes() -> None:
     world.locks_of_others = [{"id": lock}]
     with pytest.raises(RemovalError) as refused:
         removal_in(world).plan()
-    assert f"nothing was changed:\n  {lock}\nAsk whoever set them, or run `az lock delete --ids {lock}`" in str(
+    assert f"nothing was changed:\n  {lock}\nAsk the person who set them, or run `az lock delete --ids {lock}`" in str(
         refused.value
     )
     assert world.log == []
