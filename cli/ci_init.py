@@ -10,6 +10,7 @@ from delivery.pipelines.pipeline_init import (
     differences_of,
     plan_of,
     repository_of,
+    require_main,
     require_repository,
     require_top_folder,
     stacks_of,
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     """Run `sluice ci init`."""
     root, system = project_root(), options.system
     require_top_folder(root)
+    require_main(root)
     stacks = stacks_of(root, options.stacks)
     repository = require_repository(system, options.repository or repository_of(root, system))
     plan = plan_of(root, system, stacks, branches=options.stack_branches)

@@ -107,6 +107,17 @@ def require_top_folder(root: Path) -> None:
         )
 
 
+def require_main(root: Path) -> None:
+    """Raise UsageError where people merge into another branch than `main`, as far as this clone knows."""
+    default = (_git_says(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD") or "").strip()
+    name = default.removeprefix("origin/")
+    if name not in ("", "main"):
+        raise UsageError(
+            f"the default branch of origin is {name}. The pipelines deliver what is merged into main. Rename the "
+            "branch on the git server, then run `git remote set-head origin --auto` and this command again."
+        )
+
+
 def _git_says(root: Path, *arguments: str) -> str | None:
     """What git prints; None if it fails, or if there is no git."""
     try:

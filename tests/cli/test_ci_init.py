@@ -94,6 +94,18 @@ def test_a_project_below_the_top_of_its_repository_is_refused(
     assert not (below / ".github").exists()
 
 
+def test_a_default_branch_that_is_not_main_is_refused(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    head = ["git", "-C", str(repository), "symbolic-ref", "refs/remotes/origin/HEAD"]
+    subprocess.run([*head, "refs/remotes/origin/master"], check=True)
+    assert main(["ci", "init", "github"]) == 2
+    assert "the default branch of origin is master. The pipelines deliver what is merged into main." in (
+        capsys.readouterr().err
+    )
+    assert not (repository / ".github").exists()
+    subprocess.run([*head, "refs/remotes/origin/main"], check=True)
+    assert main(["ci", "init", "github"]) == 0
+
+
 def test_the_commands_fit_a_project_whose_name_has_a_space(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
