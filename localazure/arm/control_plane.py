@@ -181,14 +181,15 @@ class ControlPlane:
         """Whether a storage account's network rules let the caller through."""
         return not (self.options.outside_network and is_closed_to_public(account))
 
-    def caller_may_use_blobs(self, account: Resource, write: bool, token: str) -> bool:
+    def caller_may_use_blobs(self, account: Resource, write: bool, token: str, container: str = "") -> bool:
         """Whether the roles of a bearer token permit it. Raises ExpiredToken for a workload identity's old one."""
+        scope = f"{account.id}/blobServices/default/containers/{container}" if container else account.id
         workload = workload_of(token, self.token_secret, self.clock())
         if workload is not None:
-            return self.roles.allows_blobs({workload.object_id}, account.id, write=write)
+            return self.roles.allows_blobs({workload.object_id}, scope, write=write)
         if not self.options.caller_without_data_roles:
             return True
-        return self.roles.allows_blobs({identity.CALLER_OBJECT_ID}, account.id, write=write)
+        return self.roles.allows_blobs({identity.CALLER_OBJECT_ID}, scope, write=write)
 
 
 def new_guid() -> str:

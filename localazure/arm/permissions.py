@@ -1,30 +1,36 @@
 """What a workload identity may do in Resource Manager: its role assignments, and what the built-in roles permit.
 
 The actions of the roles are those of Microsoft's built-in role pages (documented), shortened to the providers that the
-local Azure has. A role that is not in the table permits nothing. The default caller is never asked. Deny assignments,
-conditions, groups and custom roles do not exist here; the rights that a PUT needs on resources that its body names
+local Azure has. A role that is neither in the table nor a custom one permits nothing. The default caller is never
+asked. Deny assignments and groups do not exist here; the rights that a PUT needs on resources that its body names
 (assigning an identity, joining a subnet) are not checked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
 from localazure.arm.reply import Reply, Request
+from localazure.arm.role_conditions import Attempt
 from localazure.arm.roles import (
     BLOB_DATA_CONTRIBUTOR,
     BLOB_DATA_OWNER,
     BLOB_DATA_READER,
     CONTRIBUTOR,
     DATA_SCIENTIST,
+    IDENTITY_OPERATOR,
+    LOG_ANALYTICS_CONTRIBUTOR,
     MONITORING_READER,
+    NETWORK_CONTRIBUTOR,
     OWNER,
+    PRIVATE_ZONE_CONTRIBUTOR,
     RBAC_ADMINISTRATOR,
     READER,
     USER_ACCESS_ADMINISTRATOR,
+    Permission,
     Roles,
 )
 from localazure.callers import Workload
@@ -39,6 +45,45 @@ ACTIONS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     CONTRIBUTOR: (("*",), ("microsoft.authorization/*/delete", "microsoft.authorization/*/write")),
     READER: (("*/read",), ()),
     MONITORING_READER: (("*/read",), ()),
+    NETWORK_CONTRIBUTOR: (
+        (
+            "microsoft.authorization/*/read",
+            "microsoft.network/*",
+            "microsoft.resources/deployments/*",
+            "microsoft.resources/subscriptions/resourcegroups/read",
+        ),
+        (),
+    ),
+    PRIVATE_ZONE_CONTRIBUTOR: (
+        (
+            "microsoft.resources/deployments/*",
+            "microsoft.resources/subscriptions/resourcegroups/read",
+            "microsoft.network/privatednszones/*",
+            "microsoft.network/virtualnetworks/read",
+            "microsoft.network/virtualnetworks/join/action",
+            "microsoft.authorization/*/read",
+        ),
+        (),
+    ),
+    IDENTITY_OPERATOR: (
+        (
+            "microsoft.managedidentity/userassignedidentities/*/read",
+            "microsoft.managedidentity/userassignedidentities/*/assign/action",
+            "microsoft.authorization/*/read",
+            "microsoft.resources/deployments/*",
+            "microsoft.resources/subscriptions/resourcegroups/read",
+        ),
+        (),
+    ),
+    LOG_ANALYTICS_CONTRIBUTOR: (
+        (
+            "*/read",
+            "microsoft.insights/diagnosticsettings/*",
+            "microsoft.operationalinsights/*",
+            "microsoft.resources/deployments/*",
+        ),
+        (),
+    ),
     USER_ACCESS_ADMINISTRATOR: (("*/read", "microsoft.authorization/*"), ()),
     RBAC_ADMINISTRATOR: (
         (
@@ -63,10 +108,16 @@ ACTIONS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
 
 
-def permits(role: str, action: str) -> bool:
-    """Whether a role, by its GUID, permits an action such as `microsoft.insights/metrics/read`, in lower case."""
-    granted, taken = ACTIONS.get(role, ((), ()))
-    return any(map(_pattern_of(action), granted)) and not any(map(_pattern_of(action), taken))
+def permits(role: str, action: str, custom: Iterable[Permission] = ()) -> bool:
+    """Whether a role, by its GUID, permits an action such as `microsoft.insights/metrics/read`, in lower case.
+
+    `custom` is what it permits if it is a custom one.
+    """
+    matches = _pattern_of(action)
+    return any(
+        any(map(matches, granted)) and not any(map(matches, taken))
+        for granted, taken in (ACTIONS.get(role, ((), ())), *custom)
+    )
 
 
 def _pattern_of(action: str) -> Any:
@@ -124,7 +175,7 @@ class Permissions:
         action, scope = asked_of(request)
         if not action or (request.method == "GET" and _is_subscription(scope) and not request.id.type):
             return
-        if not self._permitted({workload.object_id}, action, scope):
+        if not self._permitted({workload.object_id}, scope, self._roles.attempt(request, action)):
             # Code and wording are those that ARM's clients quote in public reports (pulumi/pulumi-azure-native#2439).
             raise ArmError(
                 "AuthorizationFailed",
@@ -148,10 +199,13 @@ class Permissions:
             return True  # a subscription, a tenant, a provider
         if kind == "microsoft.resources/resourcegroups":
             kind = "microsoft.resources/subscriptions/resourcegroups"
-        return self._permitted({workload.object_id}, f"{kind}/read", resource_id)
+        return self._permitted({workload.object_id}, resource_id, Attempt(f"{kind}/read"))
 
-    def _permitted(self, principals: Set[str], action: str, scope: str) -> bool:
-        return any(permits(role, action) for role in self._roles.held(principals, scope))
+    def _permitted(self, principals: Set[str], scope: str, attempt: Attempt) -> bool:
+        return any(
+            permits(role, attempt.action, self._roles.custom(role))
+            for role in self._roles.held(principals, scope, attempt)
+        )
 
 
 def _is_subscription(scope: str) -> bool:

@@ -1,7 +1,7 @@
 """Identities and role assignments: the principals of a resource, and what they may read.
 
 Roles are known by their GUIDs. Here are the checks that decide whether a deployment starts or a blob may be accessed;
-what a role permits in Resource Manager is in `permissions`. Deny assignments, groups and conditions are not evaluated.
+what a role permits in Resource Manager is in `permissions`. Deny assignments and groups are not evaluated.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator, Set
 from typing import Any
 
 from localazure import identity
+from localazure.arm.reply import Request
+from localazure.arm.role_conditions import Attempt, attributes_of, parse_condition
 from localazure.arm.timing import Clock
 from localazure.errors import BadRequest
 from localazure.resource import Resource
@@ -19,6 +21,9 @@ from localazure.store import Store
 
 GRANTED = "granted"
 """Key of an assignment's creation time, in seconds since the epoch; assignments in older homes do not have it."""
+ASSIGNMENTS = "microsoft.authorization/roleassignments"
+DEFINITIONS = "microsoft.authorization/roledefinitions"
+NOTHING = Attempt("")
 USER_ASSIGNED_TYPE = "microsoft.managedidentity/userassignedidentities"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
@@ -33,6 +38,10 @@ BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 ACR_PUSH = "8311e382-0749-4cb8-b61a-304f252e45ec"
+NETWORK_CONTRIBUTOR = "4d97b98b-1d4f-4787-a291-c67834d212e7"
+PRIVATE_ZONE_CONTRIBUTOR = "b12aa53e-6015-4669-85d0-8515ebb3ae7f"
+IDENTITY_OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
+LOG_ANALYTICS_CONTRIBUTOR = "92aaf0da-9dab-42b6-94a3-d43ce8d16293"
 
 BUILT_IN_ROLES = {
     OWNER: "Owner",
@@ -49,11 +58,19 @@ BUILT_IN_ROLES = {
     "69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
     "00482a5a-887f-4fb3-b363-3b7fe8e74483": "Key Vault Administrator",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "12338af0-0e69-4776-bea7-57ae8d297424": "Key Vault Crypto User",
+    "e147488a-f6f5-4113-8e2d-b22465e65bf6": "Key Vault Crypto Service Encryption User",
+    NETWORK_CONTRIBUTOR: "Network Contributor",
+    PRIVATE_ZONE_CONTRIBUTOR: "Private DNS Zone Contributor",
+    IDENTITY_OPERATOR: "Managed Identity Operator",
+    LOG_ANALYTICS_CONTRIBUTOR: "Log Analytics Contributor",
     DATA_SCIENTIST: "AzureML Data Scientist",
     "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
     "1823dd4f-9b8c-4ab6-ab4e-7397a3684615": "AzureML Registry User",
 }
 """Names of the roles that programs for Azure Machine Learning look up."""
+
+Permission = tuple[tuple[str, ...], tuple[str, ...]]
 
 BLOB_WRITERS = frozenset({BLOB_DATA_OWNER, BLOB_DATA_CONTRIBUTOR})
 BLOB_READERS = BLOB_WRITERS | {BLOB_DATA_READER}
@@ -131,16 +148,44 @@ class Roles:
         """Whether one of the principals holds one of the roles on the scope or above it, for long enough."""
         return any(role in roles for role in self.held(principal_ids, scope_id))
 
-    def held(self, principal_ids: Set[str], scope_id: str) -> Iterator[str]:
-        """The roles, by GUID, that one of the principals holds on the scope or above it, for long enough."""
+    def held(self, principal_ids: Set[str], scope_id: str, attempt: Attempt = NOTHING) -> Iterator[str]:
+        """The roles, by GUID, that one of the principals holds on the scope or above it, for long enough.
+
+        An assignment with a condition counts if the condition allows the attempt.
+        """
         latest = self._clock() - self._delay
-        for assignment in self._store.of_type("microsoft.authorization/roleassignments"):
+        for assignment in self._store.of_type(ASSIGNMENTS):
             shown = assignment.properties
             granted = float(assignment.private.get(GRANTED, 0))
             if shown.get("principalId") in principal_ids and granted <= latest:
                 scope = str(shown.get("scope", "")).lower()
-                if is_within(scope_id.lower(), scope):
+                condition = shown.get("condition")
+                if is_within(scope_id.lower(), scope) and (not condition or parse_condition(condition)(attempt)):
                     yield str(shown.get("roleDefinitionId", "")).rsplit("/", 1)[-1].lower()
 
-    def allows_blobs(self, principal_ids: set[str], account_id: str, *, write: bool) -> bool:
-        return self.allows(principal_ids, account_id, BLOB_WRITERS if write else BLOB_READERS)
+    def allows_blobs(self, principal_ids: set[str], scope_id: str, *, write: bool) -> bool:
+        """Whether one of the principals may use the blobs of an account or of a container."""
+        return self.allows(principal_ids, scope_id, BLOB_WRITERS if write else BLOB_READERS)
+
+    def attempt(self, request: Request, action: str) -> Attempt:
+        """What a request does, as conditions compare it."""
+        if request.id.type != ASSIGNMENTS:
+            return Attempt(action)
+        existing = self._store.get(request.id.text)
+        return Attempt(
+            action,
+            request=attributes_of(request.sent_properties) if request.method == "PUT" else {},
+            resource=attributes_of(existing.properties) if existing else {},
+        )
+
+    def custom(self, role: str) -> list[Permission]:
+        """What a custom role permits: what it grants and what of it is taken away again, in lower case."""
+        found = self._store.named(DEFINITIONS, role)
+        return [
+            (
+                tuple(str(one).lower() for one in permission.get("actions") or ()),
+                tuple(str(one).lower() for one in permission.get("notActions") or ()),
+            )
+            for definition in found
+            for permission in definition.properties.get("permissions") or ()
+        ]

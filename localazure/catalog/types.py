@@ -19,7 +19,7 @@ _ENDPOINT = _NETWORK + "/privateEndpoints/{privateEndpointName}"
 # Parameters that contain a whole ARM id and therefore span several path segments.
 _ID_PARAMETERS = ("scope", "resourceUri")
 # azure-native's exceptions to its rule for names.
-_NAMED_BY_UUID = ("roleAssignmentName",)
+_NAMED_BY_UUID = ("roleAssignmentName", "roleDefinitionId")
 _NAMED_AT_RANDOM = ("resourceGroupName", "endpointName")
 
 
@@ -112,7 +112,13 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         path=_GROUP + "/providers/Microsoft.Storage/storageAccounts/{accountName}/blobServices/{blobServicesName}",
         singleton=True,
     ),
+    _type(
+        "storage:BlobContainer",
+        _GROUP + "/providers/Microsoft.Storage/storageAccounts/{accountName}/blobServices/default"
+        "/containers/{containerName}",
+    ),
     _type("keyvault:Vault", _GROUP + "/providers/Microsoft.KeyVault/vaults/{vaultName}"),
+    _type("keyvault:Key", _GROUP + "/providers/Microsoft.KeyVault/vaults/{vaultName}/keys/{keyName}"),
     _type(
         "containerregistry:Registry",
         _GROUP + "/providers/Microsoft.ContainerRegistry/registries/{registryName}",
@@ -135,6 +141,10 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
     _type(
         "authorization:ManagementLockByScope",
         "/{scope}/providers/Microsoft.Authorization/locks/{lockName}",
+    ),
+    _type(
+        "authorization:RoleDefinition",
+        "/{scope}/providers/Microsoft.Authorization/roleDefinitions/{roleDefinitionId}",
     ),
     _type("machinelearningservices:Workspace", _ML, "workspace", "workspace"),
     _type("machinelearningservices:OnlineEndpoint", _ML + "/onlineEndpoints/{endpointName}", "mfe", "mfe"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.namespaces import EXTRA_SHAPES
 from localazure.arm.resource_body import Shape
-from localazure.catalog import RESOURCE_TYPES
+from localazure.catalog import RESOURCE_TYPES, ResourceType
 from localazure.coverage.data_plane import DATA_PLANE
 from localazure.coverage.fields import behaviour_of, declared
 from localazure.coverage.proofs import Proof, collect
@@ -33,9 +33,13 @@ def proofs() -> list[Proof]:
     types = [shape.arm for shape in shapes()]
     groups = {
         CATALOG: [kind.arm for kind in RESOURCE_TYPES],
-        DELETABLE: [kind.arm for kind in RESOURCE_TYPES if not kind.singleton],
+        DELETABLE: [kind.arm for kind in RESOURCE_TYPES if _is_deletable(kind)],
     }
     return collect(_TESTS, [*types, FAULTS, DATA, SWITCHES], groups)
+
+
+def _is_deletable(kind: ResourceType) -> bool:
+    return operations(Shape(kind.arm, kind.operation, kind.deletion))["DELETE"] != "-"
 
 
 def claims() -> set[tuple[str, str, str]]:

@@ -83,9 +83,12 @@ The account is in the path, or in the host (`ACCOUNT.blob.localhost`) where such
 Workload identities (`--oidc-issuer`): an ID token of another issuer becomes a token of the managed identity that has a
 federated credential for it. It does what the identity's role assignments permit, for Resource Manager and blobs; of the
 built-in roles, Owner, Contributor, Reader, Monitoring Reader, User Access Administrator, Role Based Access Control
-Administrator, AzureML Data Scientist and the blob data roles permit something in Resource Manager, all others nothing.
-Not checked: custom roles, deny assignments, conditions, groups, and rights on resources that a body names (assigning an
-identity, joining a subnet). Endpoints take such a token as they take the caller's.
+Administrator, AzureML Data Scientist, Network Contributor, Private DNS Zone Contributor, Log Analytics Contributor,
+Managed Identity Operator and the blob data roles permit something in Resource Manager, all others nothing; custom roles
+permit their actions. A condition may restrict which role assignments are written and deleted (ActionMatches, GuidEquals
+and StringEqualsIgnoreCase for any values, and, or, not); one with anything else is not emulated. Not checked: deny
+assignments, groups, and rights on resources that a body names (assigning an identity, joining a subnet).
+Endpoints take such a token as they take the caller's.
 
 az: tokens for managed identities, service principals and device codes; a cloud with every address that az looks up
 (those of services that are not emulated answer 501); and the part of Microsoft Graph that `az role assignment` uses:

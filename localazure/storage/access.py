@@ -63,7 +63,7 @@ class Access:
 
     def _check_roles(self, target: BlobAddress, token: str, *, write: bool) -> None:
         try:
-            permitted = self._accounts.caller_may_use_blobs(target.account, write, token)
+            permitted = self._accounts.caller_may_use_blobs(target.account, write, token, target.container)
         except ExpiredToken:
             # A known code; which message comes with it is not verified.
             message = "Server failed to authenticate the request. Lifetime validation failed. The token is expired."

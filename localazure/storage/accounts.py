@@ -27,8 +27,9 @@ class Accounts(Protocol):
     def caller_reaches(self, account: Resource) -> bool:
         """Whether the account's network rules admit the caller."""
 
-    def caller_may_use_blobs(self, account: Resource, write: bool, token: str) -> bool:
-        """Whether the roles of the token's caller permit the request. Raises ExpiredToken."""
+    def caller_may_use_blobs(self, account: Resource, write: bool, token: str, container: str = "") -> bool:
+        """Whether the roles of the token's caller permit the request, on the account or a container of it. Raises
+        ExpiredToken."""
 
 
 def is_closed_to_public(account: Resource) -> bool:

@@ -18,6 +18,7 @@ OWN = f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/deploy"
 CREDENTIAL = f"{OWN}/federatedIdentityCredentials/github-prod"
 BODY = {"properties": {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE]}}
 READER, CONTRIBUTOR = "acdd72a7-3385-48ef-bd42-f606fba81ae7", "b24988ac-6180-42a0-ab88-20f7382dd24c"
+BLOB_WRITER = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 VERSION = "2023-01-31"
 
@@ -37,9 +38,9 @@ class Federation:
         assert answer.status_code in (200, 201), answer.text
         return answer
 
-    def grant(self, role, scope):
+    def grant(self, role, scope, **more):
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{role}"
-        properties = {"principalId": self.object_id, "roleDefinitionId": f"/x/roleDefinitions/{role}"}
+        properties = {"principalId": self.object_id, "roleDefinitionId": f"/x/roleDefinitions/{role}", **more}
         assert self.azure.request("PUT", path, {"properties": properties}, "2022-04-01").status_code == 201
 
     def exchange(self, assertion=None, **form):
@@ -150,6 +151,39 @@ def test_an_identity_may_ask_what_it_may_do_on_a_scope(federation):
     assert own == [{"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}]
 
 
+@pytest.mark.proves("roleAssignments", honours=["properties.condition"])
+@pytest.mark.proves("roleDefinitions", honours=["properties.permissions"])
+def test_a_condition_restricts_the_roles_that_the_identity_gives_and_a_custom_role_permits_its_actions(federation):
+    token = federation.exchange().json()["access_token"]
+    of_assignments = "Microsoft.Authorization/roleAssignments"
+    only_blob_readers = " AND ".join(
+        f"(!(ActionMatches{{'{of_assignments}/{verb}'}}) OR @{source}[{of_assignments}:RoleDefinitionId] "
+        f"ForAnyOfAnyValues:GuidEquals {{{BLOB_READER}}})"
+        for verb, source in (("write", "Request"), ("delete", "Resource"))
+    )
+    administrator, owner = "f58310d9-a9f6-439a-9e8d-f62e7b41a168", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+    federation.grant(administrator, GROUP, condition=only_blob_readers, conditionVersion="2.0")
+    base = f"{GROUP}/providers/{of_assignments}"
+
+    def give(role, method="PUT"):
+        properties = {"principalId": federation.object_id, "roleDefinitionId": f"/x/roleDefinitions/{role}"}
+        return federation.ask(method, f"{base}/{role}", token, {"properties": properties}, "2022-04-01").status_code
+
+    assert (give(BLOB_READER), give(owner), give(administrator)) == (201, 403, 403)
+    assert (give(administrator, "DELETE"), give(BLOB_READER, "DELETE")) == (403, 200)
+    assert federation.ask("GET", f"{base}/{administrator}", token, version="2022-04-01").status_code == 200
+
+    assert federation.ask("PUT", f"{GROUP}", token, {"location": "westeurope"}).status_code == 403
+    custom = "00000000-0000-4000-8000-00000000c001"
+    path = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{custom}"
+    permissions = [{"actions": ["Microsoft.Resources/*"], "notActions": ["Microsoft.Resources/*/delete"]}]
+    sent = {"properties": {"roleName": "Groups", "assignableScopes": [GROUP], "permissions": permissions}}
+    assert federation.azure.request("PUT", path, sent, "2022-05-01-preview").status_code == 201
+    federation.grant(custom, GROUP)
+    assert federation.ask("PUT", f"{GROUP}", token, {"location": "westeurope"}).status_code == 200
+    assert federation.ask("DELETE", f"{GROUP}", token).status_code == 403
+
+
 def test_the_identity_reads_and_writes_blobs_with_its_own_roles_only(federation, monkeypatch):
     from azure.core.exceptions import HttpResponseError
     from azure.identity import ClientAssertionCredential
@@ -173,6 +207,8 @@ def test_the_identity_reads_and_writes_blobs_with_its_own_roles_only(federation,
         assert caught.value.error_code == "AuthorizationPermissionMismatch", "Contributor is not a data role"
         federation.grant(BLOB_READER, STORAGE)
         assert list(service.list_containers()) == []
+        federation.grant(BLOB_WRITER, f"{STORAGE}/blobServices/default/containers/own")
+        service.create_container("own")
         with pytest.raises(HttpResponseError) as caught:
             service.create_container("box")
         assert caught.value.error_code == "AuthorizationPermissionMismatch"

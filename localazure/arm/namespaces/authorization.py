@@ -1,4 +1,4 @@
-"""Microsoft.Authorization: role assignments, locks, and the names of some built-in roles.
+"""Microsoft.Authorization: role assignments, custom roles, locks, and the names of some built-in roles.
 
 Assignments decide what identities may pull (see `localazure.arm.roles`).
 """
@@ -14,7 +14,8 @@ from localazure.arm.listing import Term, read_filter, resource_filter
 from localazure.arm.permissions import ACTIONS
 from localazure.arm.reply import Reply, Request
 from localazure.arm.resource_body import Shape, envelope
-from localazure.arm.roles import BUILT_IN_ROLES, GRANTED, USER_ASSIGNED_TYPE
+from localazure.arm.role_conditions import parse_condition
+from localazure.arm.roles import ASSIGNMENTS, BUILT_IN_ROLES, DEFINITIONS, GRANTED, USER_ASSIGNED_TYPE
 from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.resource import Resource
@@ -30,8 +31,11 @@ class RoleAssignments(Behaviour):
         "properties.principalId": "whose right it is: an endpoint's identity, or the caller's",
         "properties.roleDefinitionId": "blob data roles and AcrPull (and what contains it) decide who may read what; "
         "other roles are stored only",
+        "properties.condition": "restricts which role assignments a workload identity may write and delete",
     }
     refused: ClassVar[Mapping[str, str]] = {
+        "properties.condition": "one that is not in the subset that is read (501, as everything that is not emulated)",
+        "properties.conditionVersion": "other than 2.0, with a condition",
         "properties.principalId": "missing, changed, or the same right given twice (409)",
         "properties.roleDefinitionId": "missing, changed, or the same right given twice (409)",
     }
@@ -43,6 +47,12 @@ class RoleAssignments(Behaviour):
         for field in _IDENTITY:
             if not isinstance(sent.get(field), str) or not sent[field]:
                 raise BadRequest("InvalidRequestContent", f"properties.{field} is required and must be a string.")
+        condition = sent.get("condition")
+        if condition:
+            if sent.get("conditionVersion") != "2.0":
+                # The rule is documented; the wording is ours.
+                raise BadRequest("InvalidRequestContent", "properties.conditionVersion must be 2.0 with a condition.")
+            parse_condition(str(condition))
         if existing is not None:
             if any(str(sent[field]).lower() != str(existing.properties[field]).lower() for field in _IDENTITY):
                 # Known code; the wording is from memory of ARM.
@@ -118,7 +128,9 @@ class CallersPermissions(Behaviour):
                 for one in self.store.of_type(USER_ASSIGNED_TYPE)
                 if one.properties.get("clientId") == request.caller
             }
-            entries = [ACTIONS.get(role, ((), ())) for role in self.plane.roles.held(holders, parent_id)]
+            held = list(self.plane.roles.held(holders, parent_id))
+            entries = [ACTIONS.get(role, ((), ())) for role in held]
+            entries += [permission for role in held for permission in self.plane.roles.custom(role)]
         shown = [
             {"actions": list(granted), "notActions": list(taken), "dataActions": [], "notDataActions": []}
             for granted, taken in entries
@@ -157,24 +169,73 @@ class Locks(Behaviour):
 
 
 class RoleDefinitions(Behaviour):
-    """Names and ids of some built-in roles; what they permit is not shown"""
+    """Custom roles, and names and ids of some built-in ones; what those permit is not shown"""
 
     tracked = False
-    read_only = True
     in_tenant = True
+    honoured: ClassVar[Mapping[str, str]] = {
+        "properties.permissions": "actions and notActions decide what a workload identity may do",
+    }
+    refused: ClassVar[Mapping[str, str]] = {
+        "properties.roleName": "missing, or that of another role",
+        "properties.assignableScopes": "not a list of at least one",
+    }
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        # The rules are documented; the wording is ours, here and below.
+        sent = request.sent_properties
+        name = sent.get("roleName")
+        if request.id.name.lower() in BUILT_IN_ROLES:
+            raise BadRequest("InvalidRequestContent", f"{request.id.name} is a built-in role, which cannot be changed.")
+        if not isinstance(name, str) or not name:
+            raise BadRequest("InvalidRequestContent", "properties.roleName is required and must be a string.")
+        scopes = sent.get("assignableScopes")
+        if not isinstance(scopes, list) or not scopes:
+            raise BadRequest("InvalidRequestContent", "properties.assignableScopes must name at least one scope.")
+        others = [one for one in self.store.of_type(DEFINITIONS) if one.key != request.id.key]
+        taken = {*BUILT_IN_ROLES.values(), *(str(one.properties["roleName"]) for one in others)}
+        if name in taken:
+            raise Conflict("RoleDefinitionWithSameNameExists", f"A custom role with the name '{name}' already exists.")
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        return super().properties(request, existing) | {"type": "CustomRole"}
+
+    def delete(self, request: Request) -> Reply:
+        """Answers with the deleted role, as its clients expect."""
+        existing = self.store.get(request.id.text)
+        reply = super().delete(request)
+        return Reply(reply.status, existing.body if existing else None, reply.headers)
+
+    def check_delete(self, resource: Resource) -> None:
+        end = f"/{resource.name.lower()}"
+        if any(
+            str(one.properties["roleDefinitionId"]).lower().endswith(end) for one in self.store.of_type(ASSIGNMENTS)
+        ):
+            # Known code; the status is from memory.
+            raise BadRequest("RoleDefinitionHasAssignments", "There are existing role assignments of this role.")
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        """Role definitions have no provisioning state."""
 
     def get(self, request: Request) -> Reply:
         name = request.id.name.lower()
-        if name not in BUILT_IN_ROLES:
-            # Known code; the wording is ours.
-            raise NotFound("RoleDefinitionDoesNotExist", f"The local Azure knows no role with ID '{request.id.name}'.")
-        return Reply(200, self._body(name, request))
+        if name in BUILT_IN_ROLES:
+            return Reply(200, self._body(name, request))
+        for custom in self.store.named(DEFINITIONS, name):
+            return Reply(200, self.read(custom, request))
+        # Known code; the wording is ours.
+        raise NotFound("RoleDefinitionDoesNotExist", f"The local Azure knows no role with ID '{request.id.name}'.")
 
     def list_children(self, parent_id: str, request: Request) -> Reply:
         text = request.query.get("$filter", "")
         wanted = resource_filter(text, ("rolename", "type"))
         names = [name for name, shown in BUILT_IN_ROLES.items() if wanted({"rolename": shown, "type": "BuiltInRole"})]
-        return Reply(200, {"value": [self._body(name, request) for name in names]})
+        custom = [
+            self.read(one, request)
+            for one in self.store.of_type(DEFINITIONS)
+            if wanted({"rolename": str(one.properties["roleName"]), "type": "CustomRole"})
+        ]
+        return Reply(200, {"value": [*(self._body(name, request) for name in names), *custom]})
 
     def _body(self, name: str, request: Request) -> dict[str, Any]:
         scope = f"/subscriptions/{identity.SUBSCRIPTION_ID}" if request.id.subscription else ""
@@ -188,4 +249,4 @@ BEHAVIOURS: dict[str, type[Behaviour]] = {
     "Microsoft.Authorization/roleDefinitions": RoleDefinitions,
     "Microsoft.Authorization/permissions": CallersPermissions,
 }
-EXTRA_SHAPES = (Shape("Microsoft.Authorization/roleDefinitions"), Shape("Microsoft.Authorization/permissions"))
+EXTRA_SHAPES = (Shape("Microsoft.Authorization/permissions"),)

@@ -1,4 +1,4 @@
-"""Microsoft.KeyVault: vaults and deleted vaults. No secrets are served.
+"""Microsoft.KeyVault: vaults, their keys, and deleted vaults. No secrets are served, and no key is used.
 
 A deleted vault keeps its name for `softDeleteRetentionInDays` in all groups and regions, unless a purge (which purge
 protection forbids) frees it or a PUT with `createMode: recover` restores the vault.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from localazure.arm.behaviour import Action, Behaviour
-from localazure.arm.control_plane import ControlPlane
+from localazure.arm.control_plane import ControlPlane, new_guid
 from localazure.arm.long_running import LOCATION
 from localazure.arm.patching import Patched
 from localazure.arm.purging import end_purges
@@ -24,6 +24,7 @@ from localazure.resource import Resource
 from localazure.resource_id import ResourceId
 
 VAULTS = "Microsoft.KeyVault/vaults"
+KEYS = f"{VAULTS}/keys"
 DELETED = "Microsoft.KeyVault/locations/deletedVaults"
 DELETED_LIST = "Microsoft.KeyVault/deletedVaults"
 _RETENTION_DAYS = range(7, 91)
@@ -147,6 +148,36 @@ class Vaults(Patched):
         self.plane.deleted.keep(resource, resource.properties.get("softDeleteRetentionInDays", _DEFAULT_DAYS))
 
 
+class Keys(Behaviour):
+    """A key by name; a later PUT changes nothing, and only the vault's own service could delete it"""
+
+    tracked = False
+    created_status = 200  # the reference has no other
+    refused: ClassVar[Mapping[str, str]] = {"properties.kty": "missing, or not EC, EC-HSM, RSA or RSA-HSM"}
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        kind = request.sent_properties.get("kty")
+        if kind not in ("EC", "EC-HSM", "RSA", "RSA-HSM"):
+            # The values are documented; the wording is ours.
+            raise BadRequest("BadRequest", f"properties.kty must be EC, EC-HSM, RSA or RSA-HSM, got {kind!r}.")
+
+    def put(self, request: Request) -> Reply:
+        existing = self.store.get(request.id.text)
+        # Documented: "This method cannot update an existing key."
+        return super().put(request) if existing is None else Reply(200, self.read(existing, request))
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        uri = f"https://{ResourceId(request.id.parent).name.lower()}.vault.localhost/keys/{request.id.name}"
+        shown = {"keyUri": uri, "keyUriWithVersion": f"{uri}/{new_guid().replace('-', '')}"}
+        return super().properties(request, existing) | shown
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        """It has no provisioning state."""
+
+    def delete(self, request: Request) -> NoReturn:
+        raise NotEmulated(f"DELETE of {self.shape.arm}, which Resource Manager does not have,")
+
+
 class DeletedVaults(Behaviour):
     """A deleted vault that is still kept"""
 
@@ -226,5 +257,10 @@ def trusted_services_blocked(vault: Resource) -> bool:
     return restricted and str(rules.get("bypass", "AzureServices")).lower() != "azureservices"
 
 
-BEHAVIOURS: dict[str, type[Behaviour]] = {VAULTS: Vaults, DELETED: DeletedVaults, DELETED_LIST: DeletedVaultList}
+BEHAVIOURS: dict[str, type[Behaviour]] = {
+    VAULTS: Vaults,
+    KEYS: Keys,
+    DELETED: DeletedVaults,
+    DELETED_LIST: DeletedVaultList,
+}
 EXTRA_SHAPES = (Shape(DELETED, deletion=None), Shape(DELETED_LIST))

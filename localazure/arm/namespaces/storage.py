@@ -1,4 +1,4 @@
-"""Microsoft.Storage: accounts and the settings of their blob services. The blob service behind
+"""Microsoft.Storage: accounts, their containers and the settings of their blob services. The blob service behind
 `primaryEndpoints.blob` is real (`localazure.storage`); queue, table, file and Data Lake services are not emulated."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import copy
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, NoReturn
 
 from localazure.arm.behaviour import Action, Behaviour
@@ -18,9 +19,11 @@ from localazure.arm.timing import time_text
 from localazure.errors import BadRequest, Conflict, NotEmulated, NotFound
 from localazure.resource import Resource
 from localazure.resource_id import ResourceId
+from localazure.storage.errors import BlobError
 from localazure.store import Store
 
 BLOB_SERVICES = "Microsoft.Storage/storageAccounts/blobServices"
+CONTAINERS = f"{BLOB_SERVICES}/containers"
 MAX_CORS_RULES = 5
 MAX_RETENTION_DAYS = 365
 # The rule that Azure ML adds to a workspace's storage account, as declared in the Azure verified module for Terraform.
@@ -232,6 +235,32 @@ class BlobServices(Behaviour):
         raise NotEmulated(f"DELETE of {self.shape.arm}, which is deleted with its account,")
 
 
+class BlobContainers(Behaviour):
+    """A container, the same one that the blob service has; containers made there are not listed here"""
+
+    tracked = False
+    refused: ClassVar[Mapping[str, str]] = {"name": "not one that the blob service accepts"}
+
+    def check(self, request: Request, existing: Resource | None) -> None:
+        account = ResourceId(ResourceId(request.id.parent).parent)
+        try:
+            self.plane.blobs.create_container(account.name, request.id.name, exist_ok=True)
+        except BlobError as error:
+            raise BadRequest(error.code, error.message) from None
+
+    def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
+        shown = {"publicAccess": "None", "hasImmutabilityPolicy": False, "hasLegalHold": False, "deleted": False}
+        return shown | super().properties(request, existing)
+
+    def mark_provisioned(self, resource: Resource) -> None:
+        """It has no provisioning state."""
+
+    def removed(self, resource: Resource) -> None:
+        account = ResourceId(ResourceId(resource.resource_id.parent).parent)
+        with suppress(BlobError):  # the blob service has deleted it already
+            self.plane.blobs.delete_container(account.name, resource.name)
+
+
 def blob_service_defaults() -> dict[str, Any]:
     """Settings of a new account's blob service."""
     return {
@@ -260,4 +289,8 @@ def _new_key() -> str:
     return base64.b64encode(secrets.token_bytes(64)).decode()
 
 
-BEHAVIOURS = {"Microsoft.Storage/storageAccounts": StorageAccounts, BLOB_SERVICES: BlobServices}
+BEHAVIOURS = {
+    "Microsoft.Storage/storageAccounts": StorageAccounts,
+    BLOB_SERVICES: BlobServices,
+    CONTAINERS: BlobContainers,
+}

@@ -48,6 +48,19 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
         f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1/blobServices/default",
         {"properties": {}},
     ),
+    "Microsoft.Storage/storageAccounts/blobServices/containers": (
+        f"{PROVIDERS}/Microsoft.Storage/storageAccounts/stacc1/blobServices/default/containers/box1",
+        {"properties": {}},
+    ),
+    "Microsoft.KeyVault/vaults/keys": (
+        f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv1/keys/secrets",
+        {"properties": {"kty": "RSA"}},
+    ),
+    "Microsoft.Authorization/roleDefinitions": (
+        f"/subscriptions/{identity.SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/"
+        "00000000-0000-4000-8000-000000000002",
+        {"properties": {"roleName": "Mine", "assignableScopes": [GROUP]}},
+    ),
     "Microsoft.KeyVault/vaults": (f"{PROVIDERS}/Microsoft.KeyVault/vaults/kv2", HERE | {"properties": VAULT}),
     "Microsoft.ContainerRegistry/registries": (
         f"{PROVIDERS}/Microsoft.ContainerRegistry/registries/acr2",

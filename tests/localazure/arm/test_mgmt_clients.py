@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from localazure import identity
 from tests.localazure.arm.management import (
@@ -17,6 +18,7 @@ from tests.localazure.arm.management import (
     live_through,
     refused,
 )
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.integration
 
@@ -91,9 +93,32 @@ def test_names_of_storage_accounts(storage):
     assert refused(lambda: accounts.begin_create(GROUP, "x", body)) == (400, "AccountNameInvalid")
 
 
+@pytest.mark.proves("containers", drives=["get", "list", "PUT", "DELETE"], refuses=["name"], client="azure-mgmt")
+def test_containers_by_resource_manager_are_those_of_the_blob_service(storage, management):
+    containers, account = storage.blob_containers, "boxaccount"
+    body = {"location": LOCATION, "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"}
+    done(storage.storage_accounts.begin_create(GROUP, account, body))
+    here = (GROUP, account, "state")
+    url = f"{management.azure.https}/{account}/state"
+
+    def blobs():
+        headers = {"Authorization": "Bearer x", "x-ms-version": "2023-11-03"}
+        query = {"restype": "container"}
+        return requests.get(
+            url, params=query, headers=headers, verify=management.azure.trust, timeout=HANGS
+        ).status_code
+
+    assert refused(lambda: containers.create(GROUP, account, "State", {})) == (400, "InvalidResourceName")
+    assert containers.create(*here, {}).public_access == "None"
+    assert containers.create(*here, {}).name == "state"
+    assert (containers.get(*here).name, blobs()) == ("state", 200)
+    assert [one.name for one in containers.list(GROUP, account)] == ["state"]
+    containers.delete(*here)
+    assert (refused(lambda: containers.get(*here))[0], blobs()) == (404, 404)
+
+
 def test_what_storage_does_not_emulate_is_refused_as_such(storage):
     here = (GROUP, "mgmtaccount")
-    assert refused(lambda: storage.blob_containers.list(*here)) == NOT_EMULATED
     assert refused(lambda: storage.file_shares.list(*here)) == NOT_EMULATED
     assert refused(lambda: storage.usages.list_by_location(LOCATION)) == NOT_EMULATED
     assert refused(lambda: storage.skus.list()) == NOT_EMULATED
@@ -141,6 +166,26 @@ def test_a_deleted_vault_keeps_its_name_until_it_is_purged(management):
     done(vaults.begin_purge_deleted("keptvault", LOCATION))
     assert refused(lambda: vaults.get_deleted("keptvault", LOCATION)) == (404, "DeletedVaultNotFound")
     assert done(vaults.begin_create_or_update(*here, body)).id == made.id
+
+
+@pytest.mark.proves("keys", drives=["get", "list", "PUT"], refuses=["properties.kty"], client="azure-mgmt")
+def test_a_key_is_made_once_and_not_changed(management):
+    from azure.mgmt.keyvault import KeyVaultManagementClient
+
+    client = management.client(KeyVaultManagementClient)
+    vault = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
+    done(client.vaults.begin_create_or_update(GROUP, "keysvault", {"location": LOCATION, "properties": vault}))
+    here = (GROUP, "keysvault", "pulumi")
+    assert refused(lambda: client.keys.create_if_not_exist(*here, {"properties": {"kty": "oct"}})) == (
+        400,
+        "BadRequest",
+    )
+    first = client.keys.create_if_not_exist(*here, {"properties": {"kty": "RSA", "keySize": 3072}})
+    assert first.key_uri == "https://keysvault.vault.localhost/keys/pulumi"
+    again = client.keys.create_if_not_exist(*here, {"properties": {"kty": "RSA", "keySize": 4096}})
+    assert (again.key_size, again.key_uri_with_version) == (3072, first.key_uri_with_version)
+    assert client.keys.get(*here).kty == "RSA"
+    assert [one.name for one in client.keys.list(GROUP, "keysvault")] == ["pulumi"]
 
 
 @pytest.mark.proves("vaults", refuses=["properties.enablePurgeProtection"], client="azure-mgmt")
@@ -286,7 +331,7 @@ def test_application_insights_components(management):
 
 
 @pytest.mark.proves("roleAssignments", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
-@pytest.mark.proves("roleDefinitions", drives=["get", "list"], client="azure-mgmt")
+@pytest.mark.proves("roleDefinitions", drives=["get", "list", "PUT", "DELETE"], client="azure-mgmt")
 def test_role_assignments_and_role_names(management):
     from azure.mgmt.authorization import AuthorizationManagementClient
 
@@ -324,5 +369,14 @@ def test_role_assignments_and_role_names(management):
     assert below.id not in ids(assignments.list_for_scope(scope, filter="principalId eq 'another'"))
     assert refused(lambda: assignments.list_for_scope(scope, filter="scope gt 'x'")) == NOT_EMULATED
     assert assignments.delete_by_id(below.id).id == below.id
-    definition = {"properties": {"roleName": "Mine", "assignableScopes": [SUBSCRIPTION], "permissions": []}}
-    assert refused(lambda: client.role_definitions.create_or_update(SUBSCRIPTION, name, definition)) == NOT_EMULATED
+    definitions = client.role_definitions
+    actions = [{"actions": ["Microsoft.Authorization/locks/*"], "notActions": []}]
+    sent = {"properties": {"roleName": "Locks", "assignableScopes": [SUBSCRIPTION], "permissions": actions}}
+    assert refused(lambda: definitions.get(SUBSCRIPTION, name)) == (404, "RoleDefinitionDoesNotExist")
+    custom = definitions.create_or_update(SUBSCRIPTION, name, sent)
+    assert [one.id for one in definitions.list(SUBSCRIPTION, filter="roleName eq 'Locks'")] == [custom.id]
+    assert definitions.get(SUBSCRIPTION, name).role_name == "Locks"
+    assert definitions.delete(SUBSCRIPTION, name).id == custom.id
+    assert [*definitions.list(SUBSCRIPTION, filter="type eq 'CustomRole'")] == []
+    assert (custom.role_name, custom.role_type) == ("Locks", "CustomRole")
+    assert custom.permissions[0].actions == ["Microsoft.Authorization/locks/*"]

@@ -21,7 +21,7 @@ SHAPES = {shape.arm: shape for shape in claims.shapes()}
 TYPES = list(SHAPES)
 # Made by the service or by another request.
 NOT_MADE_HERE = (
-    *("jobs", "roleDefinitions", "metrics", "metricDefinitions", "metricNamespaces", "skus", "operations"),
+    *("jobs", "metrics", "metricDefinitions", "metricNamespaces", "skus", "operations"),
     *("deletedVaults", "deletedWorkspaces", "permissions"),
     "Microsoft.Resources/deployments",
 )

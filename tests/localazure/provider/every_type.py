@@ -111,6 +111,25 @@ for branch in ("main", "release"):  # at once, which Azure refuses and the provi
         audiences=["api://AzureADTokenExchange"],
         **parent,
     )
+storage.BlobContainer(
+    "container", container_name="state", account_name=account.name, public_access=storage.PublicAccess.NONE, **parent
+)
+keyvault.Key(
+    "key",
+    key_name="secrets",
+    vault_name=vault.name,
+    properties=keyvault.KeyPropertiesArgs(kty=keyvault.JsonWebKeyType.RSA, key_size=3072),
+    opts=pulumi.ResourceOptions(deleted_with=vault),
+    **parent,
+)
+locks = authorization.RoleDefinition(
+    "locks",
+    role_definition_id=str(uuid.uuid5(uuid.NAMESPACE_URL, "locks")),
+    role_name="Locks",
+    scope=f"/subscriptions/{caller.subscription_id}",
+    assignable_scopes=[group.id],
+    permissions=[authorization.PermissionArgs(actions=["Microsoft.Authorization/locks/*"])],
+)
 pull = f"/subscriptions/{caller.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
 for role, name, scope in (
     ("7f951dda-4ed3-4680-a7ca-43fe172d538d", "pull", registry.id),
