@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from uuid import NAMESPACE_URL, uuid5
 
 MAX_ENDPOINT_NAME = 32
 """Azure ML's limit for endpoint and deployment names."""
@@ -265,6 +266,11 @@ class Names:
 def _dashed(text: str) -> str:
     """Lower-case, with a dash for whatever is not a letter or digit (stack names may have `_` and `.`)."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def guid_of(text: str) -> str:
+    """A UUID that belongs to this text, the same in every run."""
+    return str(uuid5(NAMESPACE_URL, text.lower()))
 
 
 def short_hash(text: str) -> str:

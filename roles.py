@@ -39,6 +39,7 @@ class Role(StrEnum):
     STORAGE_TABLE_DATA_CONTRIBUTOR = "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
     KEY_VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
     KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+    KEY_VAULT_CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
     AZUREML_REGISTRY_USER = "1823dd4f-9b8c-4ab6-ab4e-7397a3684615"
     AZUREML_METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
     AZUREML_DATA_SCIENTIST = "f6c7c914-8db3-469d-8ca1-694a8f32e121"
@@ -47,6 +48,11 @@ class Role(StrEnum):
     """Azure Machine Learning Workspace Connection Secrets Reader."""
     NETWORK_CONNECTION_APPROVER = "b556d68e-0be0-4f35-a333-ad7ee1ce17ea"
     """Azure AI Enterprise Network Connection Approver."""
+    ROLE_BASED_ACCESS_CONTROL_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+    NETWORK_CONTRIBUTOR = "4d97b98b-1d4f-4787-a291-c67834d212e7"
+    PRIVATE_DNS_ZONE_CONTRIBUTOR = "b12aa53e-6015-4669-85d0-8515ebb3ae7f"
+    MANAGED_IDENTITY_OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
+    LOG_ANALYTICS_CONTRIBUTOR = "92aaf0da-9dab-42b6-94a3-d43ce8d16293"
 
 
 class Holder(StrEnum):
@@ -58,10 +64,12 @@ class Holder(StrEnum):
     SCIENTISTS = "access.scientists"
     OPERATORS = "access.operators"
     READERS = "access.readers"
+    PREVIEW = "id-<team>-<environment>-preview"
+    DEPLOY = "id-<team>-<environment>-deploy"
 
 
 class Place(StrEnum):
-    """On what; there may be none or several of the last three, and the holder gets the right on each."""
+    """On what. A plural stands for none or several, and the holder gets the right on each."""
 
     STORAGE = "storage account"
     VAULT = "key vault"
@@ -74,6 +82,14 @@ class Place(StrEnum):
     RULE_TARGETS = "resources of outbound rules in other groups"
     ML_REGISTRIES = "Azure ML registries that its deployments use"
     SECRET_VAULTS = "vaults in secret_vaults"
+    STATE = "container of the state"
+    SECRETS_KEY = "key of the state's secrets"
+    OUTSIDE = "ids outside the group"
+    NETWORKS_OUTSIDE = "networks and subnets outside the group"
+    ZONES_OUTSIDE = "private DNS zones outside the group"
+    LOGS_OUTSIDE = "Log Analytics workspaces outside the group"
+    IDENTITIES_OUTSIDE = "identities outside the group"
+    GRANTS_OUTSIDE = "other resources outside the group, but no action groups"
 
 
 class When(StrEnum):
@@ -83,6 +99,7 @@ class When(StrEnum):
     PRIVATE = "private stacks"
     BATCH = "with compute.batch"
     CONNECTIONS = "with connection_secrets"
+    RESTRICTED = "restricted to the roles and holders of this page"
 
 
 @dataclass(frozen=True)
@@ -135,9 +152,35 @@ RIGHTS: Mapping[Holder, tuple[Right, ...]] = {
     ),
     Holder.OPERATORS: (Right("workspace", Role.AZUREML_COMPUTE_OPERATOR, Place.WORKSPACE),),
     Holder.READERS: (Right("group", Role.READER, Place.GROUP),),
+    # The state is read without a lock in a preview, so a pull request cannot write it.
+    Holder.PREVIEW: (
+        Right("group-reader", Role.READER, Place.GROUP),
+        Right("state-reader", Role.STORAGE_BLOB_DATA_READER, Place.STATE),
+        Right("secrets-key", Role.KEY_VAULT_CRYPTO_USER, Place.SECRETS_KEY),
+        Right("reader", Role.READER, Place.OUTSIDE),
+    ),
+    Holder.DEPLOY: (
+        Right("group-contributor", Role.CONTRIBUTOR, Place.GROUP),
+        Right("group-access", Role.ROLE_BASED_ACCESS_CONTROL_ADMINISTRATOR, Place.GROUP, When.RESTRICTED),
+        # The stack's storage account is in the group, and does not exist yet.
+        Right("group-blobs", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, Place.GROUP),
+        Right("state-writer", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, Place.STATE),
+        Right("secrets-key", Role.KEY_VAULT_CRYPTO_USER, Place.SECRETS_KEY),
+        Right("reader", Role.READER, Place.OUTSIDE),
+        Right("network", Role.NETWORK_CONTRIBUTOR, Place.NETWORKS_OUTSIDE),
+        Right("zone", Role.PRIVATE_DNS_ZONE_CONTRIBUTOR, Place.ZONES_OUTSIDE),
+        Right("logs", Role.LOG_ANALYTICS_CONTRIBUTOR, Place.LOGS_OUTSIDE),
+        Right("identity", Role.MANAGED_IDENTITY_OPERATOR, Place.IDENTITIES_OUTSIDE),
+        Right("access", Role.ROLE_BASED_ACCESS_CONTROL_ADMINISTRATOR, Place.GRANTS_OUTSIDE, When.RESTRICTED),
+    ),
 }
 
-GRANTED_BY_STACK = frozenset(right.role for rights in RIGHTS.values() for right in rights)
+PIPELINES = (Holder.PREVIEW, Holder.DEPLOY)
+"""Whose rights the bootstrap assigns."""
+
+GRANTED_BY_STACK = frozenset(
+    right.role for holder, rights in RIGHTS.items() if holder not in PIPELINES for right in rights
+)
 """Roles that an update of the stack assigns."""
 
 
@@ -151,7 +194,7 @@ def definition_id(subscription_id: str, role: str) -> str:
     return f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{role}"
 
 
-def assignment_name(group_id: str, *, role: Role, identity_name: str, scope_name: str) -> str:
+def assignment_name(group_id: str, *, role: Role | str, identity_name: str, scope_name: str) -> str:
     """The name of the assignment of a role on a scope to an identity or group, a UUID as Azure wants it.
 
     The text that it is made of is not an ARM id: it has the group and the names only, which are known before anything

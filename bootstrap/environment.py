@@ -22,6 +22,8 @@ from problem import Problem
 __all__ = ["GITHUB_ISSUER", "AzureDevOps", "Environment", "FederatedSubject", "GitHub", "read_environment"]
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
+STRUCTURED = frozenset({"stacks", "github", "azure_devops", "groups", "outside", "tags", "protect"})
+"""Keys whose values Pulumi passes as JSON text."""
 MAX_SUBJECTS = 20
 """Azure's limit of federated credentials for one identity."""
 

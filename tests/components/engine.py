@@ -26,6 +26,10 @@ SUBSCRIPTION_ID = "00000000-0000-4000-8000-00000000abcd"
 TENANT_ID = "00000000-0000-4000-8000-00000000ffff"
 NAME_INPUTS = (
     "blobServicesName",
+    "containerName",
+    "keyName",
+    "federatedIdentityCredentialResourceName",
+    "roleDefinitionId",
     "deploymentName",
     "endpointName",
     "computeName",
@@ -236,6 +240,8 @@ class _Recorder(mocks.Mocks):
         if args.typ.endswith(":OnlineEndpoint"):
             state["properties"] = {**args.inputs["properties"], "scoringUri": f"https://{name}/score"}
         kind = args.typ.rpartition(":")[2]
+        if kind == "Key":
+            state["keyUri"] = f"https://{args.inputs['vaultName']}.vault.azure.net/keys/{name}"
         if kind in ("OnlineEndpoint", "OnlineDeployment"):
             acts = args.name not in self.azure.left_alone
             state["systemData"] = {"lastModifiedAt": UNKNOWN if acts and self.preview else "2026-11-27T12:00:00Z"}

@@ -207,8 +207,14 @@ def test_the_identity_reads_and_writes_blobs_with_its_own_roles_only(federation,
         assert caught.value.error_code == "AuthorizationPermissionMismatch", "Contributor is not a data role"
         federation.grant(BLOB_READER, STORAGE)
         assert list(service.list_containers()) == []
+        for name in ("own", "others"):
+            path = f"{STORAGE}/blobServices/default/containers/{name}"
+            assert federation.azure.request("PUT", path, {}, "2023-01-01").status_code == 201
         federation.grant(BLOB_WRITER, f"{STORAGE}/blobServices/default/containers/own")
-        service.create_container("own")
+        service.get_blob_client("own", "state.json").upload_blob(b"{}")
+        with pytest.raises(HttpResponseError) as caught:
+            service.get_blob_client("others", "state.json").upload_blob(b"{}")
+        assert caught.value.error_code == "AuthorizationPermissionMismatch"
         with pytest.raises(HttpResponseError) as caught:
             service.create_container("box")
         assert caught.value.error_code == "AuthorizationPermissionMismatch"
