@@ -1,4 +1,4 @@
-"""What one environment gets: the whole tree, and what nobody may do."""
+"""What one environment gets: the whole tree, and what no pipeline may do."""
 
 from __future__ import annotations
 
