@@ -129,8 +129,8 @@ class CallersPermissions(Behaviour):
                 if one.properties.get("clientId") == request.caller
             }
             held = list(self.plane.roles.held(holders, parent_id))
-            entries = [ACTIONS.get(role, ((), ())) for role in held]
-            entries += [permission for role in held for permission in self.plane.roles.custom(role)]
+            custom = {role: self.plane.roles.custom(role) for role in held}
+            entries = [one for role in held for one in custom[role] or [ACTIONS.get(role, ((), ()))]]
         shown = [
             {"actions": list(granted), "notActions": list(taken), "dataActions": [], "notDataActions": []}
             for granted, taken in entries
