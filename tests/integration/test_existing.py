@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from localazure.identity import SUBSCRIPTION_ID, TENANT_ID
+from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
+from tests.id_token_issuer import AUDIENCE, ISSUER, IdTokenIssuer
 from tests.integration.landing_zone import LandedStack, make_landing_zone
-from tests.integration.rehearsal import Azure
+from tests.integration.rehearsal import ROOT, Azure
 
 pytestmark = pytest.mark.integration
 VERSIONS = {
@@ -66,3 +71,44 @@ def test_everything_that_does_not_fit_is_one_error_before_anything_is_made(simul
     assert "sluice:existing.storage must be in the region of the workspace, westeurope, got eastus" in refused
     assert "sluice:existing.storage must not allow shared keys" in refused
     assert stack.in_group() == []
+
+
+CONTRIBUTOR, RBAC_ADMINISTRATOR = "b24988ac-6180-42a0-ab88-20f7382dd24c", "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+SUBJECT = "repo:octo/models:environment:team"
+
+
+def make_pipeline(azure: Azure, group: str) -> dict[str, str]:
+    """An identity whose jobs have rights in one group only; returns the variables of such a job."""
+    hub = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/rg-identities"
+    own = f"{hub}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/pipeline"
+    assert azure.request("PUT", hub, {"location": "westeurope"}, "2024-03-01")[0] == 201
+    shown = azure.request("PUT", own, {"location": "westeurope"}, "2023-01-31")[1]["properties"]
+    credential = {"properties": {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE]}}
+    assert azure.request("PUT", f"{own}/federatedIdentityCredentials/g", credential, "2023-01-31")[0] == 201
+    for role in (CONTRIBUTOR, RBAC_ADMINISTRATOR):
+        grant = {"principalId": shown["principalId"], "roleDefinitionId": f"/x/roleDefinitions/{role}"}
+        path = f"{group}/providers/Microsoft.Authorization/roleAssignments/{uuid4()}"
+        assert azure.request("PUT", path, {"properties": grant}, "2022-04-01")[0] == 201
+    return {"AZURE_CLIENT_ID": shown["clientId"], "AZURE_TENANT_ID": TENANT_ID}
+
+
+def test_a_caller_with_rights_in_the_given_group_only_previews_and_deploys(tmp_path: Path) -> None:
+    with IdTokenIssuer() as issuer:
+        key = issuer.write_public_key(tmp_path / "key.pem")
+        azure = Azure.started(tmp_path / "azure", "--compute", "simulated", f"--oidc-issuer={ISSUER}={key}")
+        try:
+            group = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/rg-team"
+            assert azure.request("PUT", group, {"location": "westeurope"}, "2024-03-01")[0] == 201
+            issuer.subject = SUBJECT
+            pipeline = issuer.github() | make_pipeline(azure, group)
+            stack = LandedStack(azure, "team", {"resource_group": group})
+            engine = PulumiEngine(ROOT, "team", stack.environment | pipeline)
+            assert engine.preview().changes
+            engine.up()
+            assert engine.preview().is_empty
+            assert "Microsoft.MachineLearningServices/workspaces" in stack.in_group()
+            alone = LandedStack(azure, "alone", {})
+            with pytest.raises(EngineRefused, match=r"rg-payments-alone .*AuthorizationFailed"):
+                PulumiEngine(ROOT, "alone", alone.environment | pipeline).preview()
+        finally:
+            azure.stop()
