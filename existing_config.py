@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from arm_id import ArmId
@@ -22,6 +22,7 @@ INSIGHTS_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Ii]nsights/components/[^/]+$
 CONTAINER_REGISTRY_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Cc]ontainer[Rr]egistry/registries/[^/]+$"
 VAULT_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Kk]ey[Vv]ault/vaults/[^/]+$"
 STORAGE_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Ss]torage/storage[Aa]ccounts/[^/]+$"
+WORKSPACE_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Mm]achine[Ll]earning[Ss]ervices/workspaces/[^/]+$"
 IDENTITY_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Mm]anaged[Ii]dentity/user[Aa]ssigned[Ii]dentities/[^/]+$"
 
 GroupId = Annotated[str, StringConstraints(pattern=GROUP_ID_PATTERN)]
@@ -30,7 +31,11 @@ InsightsId = Annotated[str, StringConstraints(pattern=INSIGHTS_ID_PATTERN)]
 ContainerRegistryId = Annotated[str, StringConstraints(pattern=CONTAINER_REGISTRY_ID_PATTERN)]
 VaultId = Annotated[str, StringConstraints(pattern=VAULT_ID_PATTERN)]
 StorageId = Annotated[str, StringConstraints(pattern=STORAGE_ID_PATTERN)]
+WorkspaceId = Annotated[str, StringConstraints(pattern=WORKSPACE_ID_PATTERN)]
 IdentityId = Annotated[str, StringConstraints(pattern=IDENTITY_ID_PATTERN)]
+
+
+PARTS_OF_A_WORKSPACE = ("application_insights", "registry", "vault", "storage", "workspace_identity")
 
 
 class ExistingSettings(Section):
@@ -50,8 +55,22 @@ class ExistingSettings(Section):
     """Storage account of the workspace, without shared keys; closed to the internet in a private stack."""
     workspace_identity: IdentityId | None = None
     """User-assigned identity that the workspace acts as; its owner assigns its roles (`sluice doctor` checks them)."""
+    workspace: WorkspaceId | None = None
+    """Azure ML workspace for the endpoints, with everything that it stands on; its owner sees to its network."""
     ml_registries: dict[RegistryName, RegistryId] = Field(default_factory=dict)
     """Azure ML registries by name, with their ARM ids; endpoints that take assets from one may read there."""
+
+    @field_validator("workspace")
+    @classmethod
+    def _has_its_own(cls, value: str | None, info: ValidationInfo) -> str | None:
+        given = [key for key in PARTS_OF_A_WORKSPACE if info.data.get(key) is not None]
+        if value is not None and given:
+            raise PydanticCustomError(
+                "workspace_parts",
+                "must not be given together with {keys}, because a workspace that exists has its own",
+                {"keys": ", ".join(given)},
+            )
+        return value
 
     @field_validator("ml_registries")
     @classmethod

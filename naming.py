@@ -71,6 +71,8 @@ class Names:
     generation: int = 1
     given_group_id: str | None = None
     """ARM id of a resource group that the stack uses and does not create."""
+    given_workspace_id: str | None = None
+    """ARM id of a workspace that the stack uses and does not create."""
     environment: str | None = None
 
     @cached_property
@@ -103,7 +105,14 @@ class Names:
     @property
     def workspace(self) -> str:
         """3 to 33 characters, unique in the group; kept for 14 days after a deletion."""
+        if self.given_workspace_id:
+            return self.given_workspace_id.rsplit("/", 1)[1]
         return self._of_generation(f"mlw-{self.base}", 33)
+
+    @property
+    def workspace_group(self) -> str:
+        """The resource group of the workspace, its endpoints and its assets."""
+        return self.given_workspace_id.split("/")[4] if self.given_workspace_id else self.resource_group
 
     @property
     def workspace_identity(self) -> str:
@@ -209,6 +218,10 @@ class Names:
         """3 to 128 characters."""
         return _cut(f"id-{self.base}-{key}", 128)
 
+    def asset(self, key: str) -> str:
+        """What the names of an endpoint's assets begin with: in a given workspace, another stack may have the key."""
+        return f"{key}-{self.suffix}" if self.given_workspace_id else key
+
     def autoscale(self, endpoint: str, deployment: str) -> str:
         """Autoscale settings are unique in the group; up to 260 characters."""
         return _cut(f"as-{endpoint}-{deployment}", 260)
@@ -226,7 +239,7 @@ class Names:
     @property
     def workspace_id(self) -> str:
         """ARM id of the workspace."""
-        return self._id("Microsoft.MachineLearningServices", "workspaces", self.workspace)
+        return self.given_workspace_id or self._id("Microsoft.MachineLearningServices", "workspaces", self.workspace)
 
     def endpoint_id(self, endpoint_name: str) -> str:
         """ARM id of an online endpoint, by its name in Azure."""

@@ -106,6 +106,7 @@ _FIXED = (
             ("storage", "the workspace cannot get another account, and the models are in this one"),
             ("vault", "the workspace cannot get another vault, and the keys of its endpoints are in this one"),
             ("registry", "the images of deployments are in it"),
+            ("workspace", "endpoints cannot move to another workspace"),
             ("workspace_identity", "the workspace and its managed network act as it"),
         )
     ),
@@ -128,7 +129,7 @@ class PlatformRecord:
         """What a stack declares now."""
         return cls(
             generation=settings.generation,
-            facts=facts(network, settings.storage.redundancy) | _given(settings),
+            facts=_facts_of(settings, network) | _given(settings),
             endpoints=tuple(sorted(endpoints)),
         )
 
@@ -154,6 +155,12 @@ class PlatformRecord:
         packed = {f"{ENDPOINTS}{number}": line for number, line in enumerate(lines, 1)}
         generation = {} if self.generation is None else {GENERATION: str(self.generation)}
         return {**generation, **self.facts, **packed}
+
+
+def _facts_of(settings: Settings, network: NetworkPlan) -> dict[str, str]:
+    """In a given workspace, nothing but the mode of the network is this stack's."""
+    whole = facts(network, settings.storage.redundancy)
+    return {NETWORK: whole[NETWORK]} if settings.existing.workspace is not None else whole
 
 
 def _given(settings: Settings) -> dict[str, str]:

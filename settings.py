@@ -118,6 +118,7 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
     endpoints = _mapping(raw.get("endpoints"))
     yield from _branches(raw, stack)
     yield from _without_effect(raw, stack)
+    yield from _network_of_a_given_workspace(raw, stack)
     yield from _required_proof(raw, stack)
     yield from _endpoint_names(endpoints, stack)
     yield from _skus(endpoints, stack, today)
@@ -150,11 +151,23 @@ def _branches(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
 
 def _without_effect(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
     """Keys about something that is given: this stack does not create it, so it cannot shape it."""
-    if _mapping(raw.get("existing")).get("storage") is not None and raw.get("storage") is not None:
+    given = _mapping(raw.get("existing"))
+    key = next((key for key in ("storage", "workspace") if given.get(key) is not None), None)
+    if key is not None and raw.get("storage") is not None:
         yield Problem(
             "sluice:storage",
-            "must not be set together with sluice:existing.storage: it says how a new account is created",
+            f"must not be set together with sluice:existing.{key}: it says how a new account is created",
             f"Remove one of them from Pulumi.{stack}.yaml.",
+        )
+
+
+def _network_of_a_given_workspace(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
+    extra = sorted(_mapping(raw.get("network")).keys() - {"mode"})
+    if _mapping(raw.get("existing")).get("workspace") is not None and extra:
+        yield Problem(
+            "sluice:network",
+            f"must not have {', '.join(extra)} with sluice:existing.workspace, whose network is its owner's",
+            f"Remove them from Pulumi.{stack}.yaml, and leave the mode.",
         )
 
 

@@ -212,4 +212,5 @@ class Settings(StackConfig):
             subscription_id=subscription_id,
             generation=self.generation,
             given_group_id=self.existing.resource_group,
+            given_workspace_id=self.existing.workspace,
         )

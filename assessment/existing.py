@@ -18,9 +18,16 @@ from ownership import STACK_TAG, TEAM_TAG, other_owner
 from problem import Problem
 from stack_config import Settings
 
-__all__ = ["ExistingResources", "existing_problems"]
+__all__ = ["ExistingResources", "read_existing"]
 
 FORBIDDEN = 403
+PARTS = {
+    "storage": "storageAccount",
+    "vault": "keyVault",
+    "registry": "containerRegistry",
+    "application_insights": "applicationInsights",
+}
+"""What a workspace stands on: its properties, by the keys of `sluice:existing`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +41,13 @@ class ExistingResources:
     vault: str | None = None
     storage: str | None = None
     workspace_identity: str | None = None
+    workspace: str | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> ExistingResources:
-        """What the stack file gives."""
-        return cls(**settings.existing.given())
+    def of(cls, given: Mapping[str, str], workspace: Resource | None) -> ExistingResources:
+        """What the stack file gives, and what a workspace that is given stands on."""
+        parts = {key: str(workspace[name]) for key, name in PARTS.items()} if workspace else {}
+        return cls(**{**given, **parts})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,21 +76,35 @@ class _Kind:
     """Whether it may be in another subscription than the stack; the program cannot read it there."""
 
 
-def existing_problems(settings: Settings, caller: Caller) -> Iterator[Problem]:
-    """Everything that is wrong with what the stack file gives; reads all of it at once."""
+def read_existing(settings: Settings, caller: Caller) -> tuple[ExistingResources, list[Problem]]:
+    """What the stack file gives, and everything that is wrong with it; reads all of it at once."""
+    given = settings.existing.given()
+    answers = _answers(given, caller)
+    problems = list(_problems(settings, caller, answers))
+    workspace = answers.get("workspace")
+    found = workspace if isinstance(workspace, Mapping) and not problems else None
+    return ExistingResources.of(given, found), problems
+
+
+def _answers(given: Mapping[str, str], caller: Caller) -> dict[str, Answer]:
+    """What Azure answers for everything that is in the stack's subscription."""
+    questions = {key: _read(key, one) for key, one in given.items() if _is_here(one, caller)}
+    answers = ask(questions) if questions else {}
+    require({key: answer for key, answer in answers.items() if not _is_forbidden(answer)})
+    return answers
+
+
+def _problems(settings: Settings, caller: Caller, answers: Mapping[str, Answer]) -> Iterator[Problem]:
     given = settings.existing.given()
     file = f"Pulumi.{settings.stack}.yaml"
-    readable = {key: one for key, one in given.items() if _is_here(one, caller)}
     for key in given:
-        if key not in readable and not KINDS[key].any_subscription:
+        if key not in answers and not KINDS[key].any_subscription:
             yield Problem(
                 f"sluice:existing.{key}",
                 f"must name {KINDS[key].what} in the subscription of this stack, {caller.subscription_id}, got "
                 f"{given[key]}",
                 f"Correct the id in {file}, or sign in to that subscription.",
             )
-    answers = ask({key: _read(key, resource_id) for key, resource_id in readable.items()}) if readable else {}
-    require({key: answer for key, answer in answers.items() if not _is_forbidden(answer)})
     stack = _Stack(
         location=settings.location, private=settings.network.mode is Network.PRIVATE, tenant_id=caller.tenant_id
     )
@@ -209,6 +232,30 @@ def _container_registry(resource: Resource, stack: _Stack) -> _Findings:
         )
 
 
+def _workspace(resource: Resource, stack: _Stack) -> _Findings:
+    yield from _region(resource, stack)
+    missing = [key.replace("_", " ") for key, name in PARTS.items() if not resource.get(name)]
+    if missing:
+        yield (
+            f"must have a container registry and Application Insights, got a workspace without {', '.join(missing)}",
+            "Attach what is missing: az ml workspace update, with --container-registry or --application-insights.",
+        )
+    if stack.private:
+        network = resource.get("managedNetwork") or {}
+        mode = str(network.get("isolationMode") or "Disabled")
+        status = str((network.get("status") or {}).get("status") or "Inactive")
+        if mode == "Disabled":
+            yield (
+                "must have a managed network in a private stack, got one whose deployments are not isolated",
+                "Give a workspace with a managed network, or set sluice:network to public.",
+            )
+        elif status != "Active":
+            yield (
+                f"must have a managed network that is Active, got {status}: deployments cannot be created",
+                "Ask its owner to run: az ml workspace provision-network.",
+            )
+
+
 def _short(location: str) -> str:
     return location.replace(" ", "").lower()
 
@@ -248,6 +295,12 @@ KINDS: Mapping[str, _Kind] = {
         function="managedidentity:getUserAssignedIdentity",
         parameter="resourceName",
         check=_tenant,
+    ),
+    "workspace": _Kind(
+        what="an Azure ML workspace",
+        function="machinelearningservices:getWorkspace",
+        parameter="workspaceName",
+        check=_workspace,
     ),
 }
 """How each key of `sluice:existing` is read."""

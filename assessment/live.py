@@ -90,7 +90,7 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
     `declared` gives each declared endpoint's name and its deployments. The third round reads what the second one has
     found: endpoints that only the last update's record names, and deployments that get requests without being declared.
     """
-    reads = Reads(names.resource_group, names.workspace)
+    reads = Reads(names.workspace_group, names.workspace)
     group_id, workspace_id, identity_id = reads.group(names), reads.workspace(names), reads.stack_identity(names)
     for name, deployments in declared.items():
         reads.endpoint(names.endpoint_id(name), name)
@@ -100,17 +100,18 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
     answers = ask(reads.questions)
     outputs = require({OUTPUTS: answers[OUTPUTS]})[OUTPUTS] or {}
     outputs = outputs.get("outputs") or {}
-    if answers[group_id] is None:
+    if answers[group_id] is None and names.given_workspace_id is None:
         # Then nothing in it exists either, whatever error Azure answers for it.
         return LiveStack(endpoints={}, outputs=outputs)
     found = require(answers)
     workspace, identity = found[workspace_id], found[identity_id]
     # What says whose the stack is and where: its group, or its identity in a group that was given.
     own: Resource = (identity if names.given_group_id else found[group_id]) or {}
+    created = None if names.given_workspace_id else workspace
     if not own and workspace is None:
         return LiveStack(endpoints={}, outputs=outputs)
-    record = _record(own, workspace, identity)
-    platform = (found[group_id], workspace, identity)
+    record = _record(own, created, identity) if own or created else None
+    platform = (found[group_id], created, identity)
     known = LiveStack(
         location=own.get("location"),
         endpoints={},
@@ -120,13 +121,13 @@ def read_stack(names: Names, declared: Mapping[str, Collection[str]]) -> LiveSta
         owner_tags=own.get("tags") or {},
         group_endpoint_tags={} if identity else endpoint_tags(own.get("tags") or {}),
     )
-    if record.generation not in (None, names.generation):
+    if record is not None and record.generation not in (None, names.generation):
         known = replace(known, other_generation=_weights_of(replace(names, generation=record.generation), record))
     if workspace is None:
         return known
 
-    reads = Reads(names.resource_group, names.workspace)
-    former = sorted(set(record.endpoints) - declared.keys())
+    reads = Reads(names.workspace_group, names.workspace)
+    former = sorted(set(record.endpoints if record else ()) - declared.keys())
     for name in former:
         reads.endpoint(names.endpoint_id(name), name)
     for name in declared:
@@ -174,7 +175,7 @@ def _record(group: Resource, workspace: Resource | None, identity: Resource | No
 
 def _weights_of(names: Names, record: PlatformRecord) -> dict[str, dict[str, int]]:
     """The weights of the endpoints that still serve under the names of another generation, by their ids."""
-    reads = Reads(names.resource_group, names.workspace)
+    reads = Reads(names.workspace_group, names.workspace)
     for name in record.endpoints:
         reads.endpoint(names.endpoint_id(name), name)
     found = require(ask(reads.questions))
@@ -182,16 +183,17 @@ def _weights_of(names: Names, record: PlatformRecord) -> dict[str, dict[str, int
 
 
 class Reads:
-    """The questions of one round, by the ids of what they are about."""
+    """The questions of one round, by the ids of what they are about; `group` is that of the workspace."""
 
     def __init__(self, group: str, workspace: str) -> None:
         self.questions: dict[str, Read] = {}
-        self._group = {"resourceGroupName": group}
-        self._workspace = {**self._group, "workspaceName": workspace}
+        self._workspace = {"resourceGroupName": group, "workspaceName": workspace}
 
     def group(self, names: Names) -> str:
         """Ask for the resource group; returns its id."""
-        return self._add(names.resource_group_id, "resources:getResourceGroup", self._group)
+        return self._add(
+            names.resource_group_id, "resources:getResourceGroup", {"resourceGroupName": names.resource_group}
+        )
 
     def workspace(self, names: Names) -> str:
         """Ask for the workspace; returns its id."""
@@ -206,7 +208,7 @@ class Reads:
 
     def stack_identity(self, names: Names) -> str:
         """Ask for the identity whose tags say what was declared last; returns its id."""
-        arguments = {**self._group, "resourceName": names.stack_identity}
+        arguments = {"resourceGroupName": names.resource_group, "resourceName": names.stack_identity}
         return self._add(names.stack_identity_id, "managedidentity:getUserAssignedIdentity", arguments)
 
     def endpoint(self, endpoint_id: str, name: str) -> None:

@@ -30,6 +30,8 @@ def declared_network(settings: Settings, live: LiveStack) -> NetworkPlan:
 
 def network_refusals(settings: Settings, live: LiveStack, plan: NetworkPlan, subscription_id: str) -> Iterator[Problem]:
     """Everything that is wrong with the network; reads the networks of this subscription that it is peered with."""
+    if settings.existing.workspace is not None:  # its network is its owner's
+        return
     if _becomes_another(settings, live):  # that is refused, and the rest of the section may not be written yet
         return
     zones = zone_names(settings.cloud, plan.storage_groups)
@@ -46,6 +48,8 @@ def undeclared_rules(live: LiveStack, plan: NetworkPlan) -> frozenset[str]:
 
 def undeclared_rule_warnings(settings: Settings, live: LiveStack, plan: NetworkPlan, names: Names) -> Iterator[str]:
     """Warn of each rule that somebody declared once: Azure keeps it, because an update only adds rules."""
+    if settings.existing.workspace is not None:
+        return
     for name in sorted(undeclared_rules(live, plan)):
         if live.outbound_rules[name] == "UserDefined":
             yield (

@@ -16,7 +16,7 @@ import pulumi
 
 from assessment.declaration import StackDeclaration
 from assessment.endpoint import EndpointDraft, check_without_files
-from assessment.existing import ExistingResources, existing_problems
+from assessment.existing import read_existing
 from assessment.live import read_caller, read_stack
 from assessment.network import declared_network, network_refusals, undeclared_rule_warnings, undeclared_rules
 from assessment.placement import Placement
@@ -31,6 +31,9 @@ from stack_config import Settings
 from transitions import validate_removal
 
 __all__ = ["DeclarationError", "declare_stack"]
+
+
+CONTAINERS = frozenset({"sluice:existing.resource_group", "sluice:existing.workspace"})
 
 
 class DeclarationError(pulumi.RunError):
@@ -57,8 +60,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)
-    unfit = list(existing_problems(settings, caller))
-    if any(problem.where == "sluice:existing.resource_group" for problem in unfit):  # then nothing in it can be read
+    existing, unfit = read_existing(settings, caller)
+    if {problem.where for problem in unfit} & CONTAINERS:  # then nothing in it can be read
         raise DeclarationError([*problems, *unfit], stack=settings.stack)
     declared_names = endpoint_names(settings, names, problems)
     former = former_names(settings, names, declared_names)
@@ -97,7 +100,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     return StackDeclaration(
         placement=placement,
         network=network,
-        existing=ExistingResources.of(settings),
+        existing=existing,
         undeclared_rules=undeclared_rules(live, network),
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,

@@ -69,6 +69,7 @@ def stack_problems(
         yield from _rename_problems(settings, names, live)
     yield from _record_problems(settings, live, record)
     yield from _former_name_problems(settings, live, former)
+    yield from _foreign_endpoint_problems(settings, live)
 
 
 def branch_problem(settings: Settings, root: Path) -> Problem | None:
@@ -175,6 +176,20 @@ def _record_problems(settings: Settings, live: LiveStack, record: PlatformRecord
             f"identity: they need {tags} tags, and Azure allows {MAX_TAGS}",
             "Move some to another stack, or shorten their names.",
         )
+
+
+def _foreign_endpoint_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:
+    """In a given workspace, an endpoint of the declared name may be somebody else's."""
+    if settings.existing.workspace is None:
+        return
+    for name, endpoint in live.endpoints.items():
+        if (endpoint.tags.get(TEAM_TAG), endpoint.tags.get(STACK_TAG)) != (settings.team, settings.stack):
+            yield Problem(
+                "sluice:endpoints",
+                f"must have names that are free in the given workspace, got {name}, which does not have the tags of "
+                "this stack: the update would take it over",
+                f"Set another name in Pulumi.{settings.stack}.yaml.",
+            )
 
 
 def _former_name_problems(settings: Settings, live: LiveStack, former: Mapping[str, str]) -> Iterator[Problem]:

@@ -55,7 +55,7 @@ class ImageBuildCluster(pulumi.ComponentResource):
             f"{name}-cluster",
             compute_name=names.image_build_compute,
             workspace_name=args.placement.workspace_name,
-            resource_group_name=args.placement.resource_group_name,
+            resource_group_name=args.placement.workspace_group_name,
             location=args.placement.location,
             identity=ml.ManagedServiceIdentityArgs(
                 type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[identity.id]

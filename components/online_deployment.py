@@ -60,7 +60,7 @@ class OnlineDeployment(pulumi.ComponentResource):
             deployment_name=declaration.name,
             endpoint_name=args.endpoint.name,
             workspace_name=args.placement.workspace_name,
-            resource_group_name=args.placement.resource_group_name,
+            resource_group_name=args.placement.workspace_group_name,
             location=args.placement.location,
             properties=_properties(args),
             sku=ml.SkuArgs(name="Default", capacity=_capacity(declaration)),

@@ -70,7 +70,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
             name,
             ReleaseAssetsArgs(
                 placement=self._placement,
-                asset_name=declaration.key,
+                asset_name=placement.names.asset(declaration.key),
                 deployments=declaration.deployments,
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -110,7 +110,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
             f"{self._name}-endpoint",
             endpoint_name=declaration.name,
             workspace_name=self._placement.workspace_name,
-            resource_group_name=self._placement.resource_group_name,
+            resource_group_name=self._placement.workspace_group_name,
             location=self._placement.location,
             identity=identity,
             properties=ml.OnlineEndpointPropertiesArgs(

@@ -32,15 +32,27 @@ class GroupPlacement(Placement):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspacePlacement(GroupPlacement):
-    """A placement with the group, and the Azure ML workspace that is declared in it."""
+    """A placement with the group, and the Azure ML workspace that the endpoints are in."""
 
     workspace_name: pulumi.Input[str]
     """*Required.* Name of the workspace."""
+    workspace_group_name: pulumi.Input[str]
+    """*Required.* Name of its group, which is another one where the workspace was given."""
 
     @classmethod
-    def within(cls, group: GroupPlacement, *, workspace_name: pulumi.Input[str]) -> WorkspacePlacement:
-        """The placement of what is in this workspace of the group."""
-        return cls(**vars(group), workspace_name=workspace_name)
+    def within(
+        cls,
+        group: GroupPlacement,
+        *,
+        workspace_name: pulumi.Input[str],
+        workspace_group_name: pulumi.Input[str] | None = None,
+    ) -> WorkspacePlacement:
+        """The placement of what is in this workspace, which is in the group unless another is named."""
+        return cls(
+            **vars(group),
+            workspace_name=workspace_name,
+            workspace_group_name=workspace_group_name or group.resource_group_name,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from assessment.placement import Placement
 from components.dependency import depend_on
 from components.foundation import Foundation, FoundationArgs
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
-from components.placement import EndpointHost, GroupPlacement, WorkspacePlacement
+from components.placement import EndpointHost, GroupPlacement, Scope, WorkspacePlacement
 from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
@@ -88,6 +88,31 @@ class Platform(pulumi.ComponentResource):
             ),
             opts=below,
         )
+        self._foundation, self._below = foundation, below
+        if args.existing.workspace is not None:
+            self._use_workspace(args.existing.workspace, placement)
+        else:
+            self._create_workspace(name, args, placement)
+        self.register_outputs({"workspaceId": self.host.workspace.id})
+
+    def _use_workspace(self, workspace_id: str, placement: GroupPlacement) -> None:
+        """Host endpoints in a workspace that was given; its network and its builds of images are its owner's."""
+        names = placement.names
+        self.host = EndpointHost(
+            placement=WorkspacePlacement.within(
+                placement, workspace_name=names.workspace, workspace_group_name=names.workspace_group
+            ),
+            workspace=Scope.given(workspace_id),
+            associated=self._foundation.associated,
+            log_analytics_id=self._foundation.log_analytics_id,
+        )
+        self.outputs = _outputs(
+            pulumi.Output.from_input(workspace_id), pulumi.Output.from_input(names.workspace), placement
+        )
+
+    def _create_workspace(self, name: str, args: PlatformArgs, placement: GroupPlacement) -> None:
+        """A workspace of the stack's own, and what a private one needs around it."""
+        foundation = self._foundation
         workspace = Workspace(
             f"{name}-ml",
             WorkspaceArgs(
@@ -99,7 +124,7 @@ class Platform(pulumi.ComponentResource):
                 role_delay_seconds=args.role_delay_seconds,
                 identity_id=args.existing.workspace_identity,
             ),
-            opts=below,
+            opts=self._below,
         )
         self.host = EndpointHost(
             placement=WorkspacePlacement.within(placement, workspace_name=workspace.workspace_name),
@@ -107,19 +132,9 @@ class Platform(pulumi.ComponentResource):
             associated=foundation.associated,
             log_analytics_id=foundation.log_analytics_id,
         )
-        network: NetworkOutputs | None = None
-        if not public:
-            network = self._add_private_access(name, args, workspace)
-        self.outputs = {
-            "id": workspace.id,
-            "name": workspace.workspace_name,
-            "studio_url": workspace.id.apply(
-                lambda workspace_id: f"https://ml.azure.com/home?wsid={workspace_id}&tid={placement.tenant_id}"
-            ),
-        }
-        if network is not None:
-            self.outputs["network"] = network
-        self.register_outputs({"workspaceId": workspace.id})
+        self.outputs = _outputs(workspace.id, workspace.workspace_name, placement)
+        if not args.network.is_public:
+            self.outputs["network"] = self._add_private_access(name, args, workspace)
 
     def _stack_identity(
         self, name: str, args: PlatformArgs, placement: GroupPlacement
@@ -193,6 +208,14 @@ class Platform(pulumi.ComponentResource):
             ),
         )
         return access.outputs
+
+
+def _outputs(workspace_id: pulumi.Output[str], name: pulumi.Output[str], placement: GroupPlacement) -> WorkspaceOutputs:
+    return {
+        "id": workspace_id,
+        "name": name,
+        "studio_url": workspace_id.apply(lambda one: f"https://ml.azure.com/home?wsid={one}&tid={placement.tenant_id}"),
+    }
 
 
 def _subscription_tag(args: PlatformArgs) -> dict[str, str]:

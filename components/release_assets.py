@@ -84,7 +84,7 @@ class ReleaseAssets(pulumi.ComponentResource):
         at = {
             **self._name_and_version(asset),
             "workspace_name": self._args.placement.workspace_name,
-            "resource_group_name": self._args.placement.resource_group_name,
+            "resource_group_name": self._args.placement.workspace_group_name,
             "opts": pulumi.ResourceOptions(parent=self),
         }
         # The logical name has the digest too: new content is a new resource, and the old one is deleted only after the

@@ -137,7 +137,7 @@ class _Question:
         name = self.declaration.name
         for resource in (self.endpoint, *(self._deployments[one] for one in self._missing)):
             await resource.id.future()
-        reads = Reads(self._names.resource_group, self._names.workspace)
+        reads = Reads(self._names.workspace_group, self._names.workspace)
         endpoint_id = self._names.endpoint_id(name)
         reads.endpoint(endpoint_id, name)
         ids = {self._names.deployment_id(name, one): one for one in self._missing}

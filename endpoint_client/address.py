@@ -62,7 +62,7 @@ def endpoint_of(stack: str, wanted: str) -> EndpointAddress:
     declared = settings.endpoints.get(wanted)
     name = names.endpoint(wanted, declared.name) if declared is not None else wanted
     flags = f"--stack {shlex.quote(stack)}"
-    return EndpointAddress(names.subscription_id, names.resource_group, names.workspace, name, wanted, flags)
+    return EndpointAddress(names.subscription_id, names.workspace_group, names.workspace, name, wanted, flags)
 
 
 def require_endpoint(arm: ArmClient, address: EndpointAddress) -> dict[str, Any]:

@@ -26,8 +26,9 @@ OWNER_TAGS_IN_DNS = tuple(dns_tag_key(tag) for tag in OWNER_TAGS)  # what zones 
 NAMED_BY_CONTENT = frozenset(
     f"azure-native:machinelearningservices:{kind}" for kind in ("ModelVersion", "CodeVersion", "EnvironmentVersion")
 )
-# The name of an assignment is a hash of the stack's group, who, what and where, so another stack's has another name.
-ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
+# The name of an assignment is a hash of the stack's group, who, what and where, and those of assets in a workspace that
+# was given hold a hash of the stack: another stack's have other names.
+OWN_BY_NAME = NAMED_BY_CONTENT | {"azure-native:authorization:RoleAssignment"}
 # Maps in which a missing key has a meaning: weights, and the tags that name a resource's owner.
 COMPLETE_MAPS = ("traffic", "mirrorTraffic", "tags")
 FINAL_STATES = frozenset({"succeeded", "failed", "canceled", ""})
@@ -272,7 +273,7 @@ class Finder:
             tags = mapping(live.get("tags"))
             return all(tags.get(tag) == value for tag, value in expected.items())
         # What has no tags lies in something of the stack: in its group, or in a resource of its own in a given group.
-        return candidate.type == ROLE_ASSIGNMENT or any(map(self._is_tagged, places_around(resource_id)))
+        return candidate.type in OWN_BY_NAME or any(map(self._is_tagged, places_around(resource_id)))
 
     def _is_tagged(self, place: str) -> bool:
         """Whether the tags of a group or resource name this stack."""

@@ -85,6 +85,10 @@ class StackNames(Protocol):
         """The group, if the stack uses one that it did not create; None otherwise."""
 
     @property
+    def given_workspace_id(self) -> str | None:
+        """The workspace, if the stack uses one that it did not create; None otherwise."""
+
+    @property
     def workspace_id(self) -> str:
         """The workspace."""
 
@@ -175,7 +179,7 @@ class Removal:
         serving = [
             line
             for workspace in {one.lower(): one for one in workspaces}.values()
-            for line in still_serving(self.azure.get_all(f"{workspace}/onlineEndpoints", MACHINE_LEARNING_API))
+            for line in still_serving(self._endpoints_in(workspace, items))
         ]
         if serving:
             stack = self.engine.stack
@@ -190,8 +194,13 @@ class Removal:
         """A lock that someone else has set would stop the removal half-way."""
         own = {item.id.lower() for item in items if item.type == LOCK}
         path = "providers/Microsoft.Authorization/locks"
-        found = [one for item in groups for one in self.azure.get_all(f"{item.id}/{path}", LOCKS_API)]
-        others = sorted(str(one.get("id")) for one in found if str(one.get("id")).lower() not in own)
+        given = self.names.given_group_id
+        places = [*(item.id for item in groups), *([given] if given else [])]
+        found = [str(one.get("id")) for place in places for one in self.azure.get_all(f"{place}/{path}", LOCKS_API)]
+        if given is not None:  # it also holds what is not this stack's
+            held = {given.lower(), *(item.id.lower() for item in items)}
+            found = [one for one in found if one.lower().partition(f"/{path}/".lower())[0] in held]
+        others = sorted(one for one in found if one.lower() not in own)
         if others:
             lines = "".join(f"\n  {one}" for one in others)
             raise RemovalError(
@@ -199,6 +208,14 @@ class Removal:
                 f"changed:{lines}\nAsk the person who set them, or run `az lock delete --ids {' '.join(others)}`, "
                 "then run this command again."
             )
+
+    def _endpoints_in(self, workspace: str, items: Sequence[Item]) -> list[dict[str, Any]]:
+        """The stack's endpoints: all in its own workspace, those of the state in one that was given."""
+        listed = self.azure.get_all(f"{workspace}/onlineEndpoints", MACHINE_LEARNING_API)
+        if self.names.given_workspace_id is None:
+            return listed
+        own = {item.id.lower() for item in items}
+        return [endpoint for endpoint in listed if str(endpoint.get("id")).lower() in own]
 
     def _unprotect(self, plan: Plan) -> None:
         protected = {item.urn for item in plan.items if item.protected}

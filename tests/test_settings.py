@@ -105,6 +105,8 @@ def config(path: str = "", value: object = None) -> dict[str, Any]:
     return raw
 
 
+GROUP_ID = "/subscriptions/s/resourceGroups/g"
+WORKSPACE_ID = f"{GROUP_ID}/providers/Microsoft.MachineLearningServices/workspaces/w"
 REGISTRY_ID = "/subscriptions/s/resourceGroups/ml/providers/Microsoft.MachineLearningServices/registries/other"
 
 
@@ -259,6 +261,11 @@ PLAN = "rollout.fraud-detection.plan"
             "existing",
             {"resource_group": "rg-landing"},
             "sluice:existing.resource_group must be the ARM id of a resource group (az group show --name <name> ",
+        ),
+        (
+            "existing",
+            {"registry": f"{GROUP_ID}/providers/Microsoft.ContainerRegistry/registries/r", "workspace": WORKSPACE_ID},
+            "sluice:existing.workspace must not be given together with registry, because a workspace that exists has",
         ),
         (
             "existing",
@@ -480,6 +487,20 @@ def test_the_value_of_an_environment_variable_is_not_printed(value):
     assert f"{DEPLOYMENTS}.green.environment_variables" in said
     assert "pa55word" not in said
     assert "5432" not in said
+
+
+def test_keys_about_what_is_given_are_refused_where_they_would_have_no_effect():
+    raw = {key: value for key, value in COMPLETE.items() if key != "storage"}
+    raw |= {"existing": {"workspace": WORKSPACE_ID}, "network": {"mode": "private", "address_space": "10.1.0.0/22"}}
+    assert problems(raw) == [
+        "sluice:network must not have address_space with sluice:existing.workspace, whose network is its owner's. "
+        "Remove them from Pulumi.prod.yaml, and leave the mode.",
+    ]
+    raw |= {"network": "private", "storage": {"redundancy": "zrs"}}
+    assert problems(raw) == [
+        "sluice:storage must not be set together with sluice:existing.workspace: it says how a new account is created. "
+        "Remove one of them from Pulumi.prod.yaml.",
+    ]
 
 
 def test_mirror_steps_come_first():

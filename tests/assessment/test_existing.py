@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assessment.declaration import StackDeclaration
 from tests.assessment import existing_ids as ids
-from tests.assessment.test_stack import PRIVATE, config, declare, refuse
+from tests.assessment.test_stack import PRIVATE, config, declare, model, publish, refuse
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, FakeAzure
+
+__all__ = ["model"]  # a fixture
 
 EXISTING = {
     "resource_group": ids.GROUP,
@@ -26,6 +30,11 @@ FORBIDDEN = 'request failed /x: Status=403 Code="AuthorizationFailed" Message="T
 def settings(existing: dict[str, str] | None = None, **changes: Any) -> Any:
     """A stack without endpoints."""
     return config(endpoints={}, rollout={}, existing=EXISTING if existing is None else existing, **changes)
+
+
+@pytest.fixture(autouse=True)
+def _locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLUICE_RELEASE_LOCKS", str(tmp_path))
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def landing(azure: FakeAzure) -> FakeAzure:
 def test_what_fits_is_used_and_the_stack_is_new(landing: FakeAzure) -> None:
     declared = declare(landing, settings(network=PRIVATE))
     assert isinstance(declared, StackDeclaration)
-    assert vars(declared.existing) == {**EXISTING}
+    assert {key: one for key, one in vars(declared.existing).items() if one} == EXISTING
     assert declared.placement.names.resource_group == "landing"
     assert declared.record_tags["sluice:existing-storage"] == "hub/hubstorage"
     assert "sluice:existing-log_analytics" not in declared.record_tags  # it may change
@@ -187,3 +196,87 @@ def test_two_stacks_of_one_name_do_not_share_a_given_group(landing: FakeAzure) -
     landing.add_stack_identity({"sluice:stack": "Dev", "sluice:team": "payments"})
     (problem,) = refuse(landing, settings({"resource_group": ids.GROUP}))
     assert "belongs to stack Dev of team payments" in problem
+
+
+@pytest.fixture
+def workspace(azure: FakeAzure) -> FakeAzure:
+    """A hub with a workspace whose deployments are isolated."""
+    shown = {
+        "id": ids.WORKSPACE,
+        "workspaceId": "guid-1",
+        "location": "westeurope",
+        "storageAccount": ids.STORAGE,
+        "keyVault": ids.VAULT,
+        "containerRegistry": ids.REGISTRY,
+        "applicationInsights": ids.INSIGHTS,
+        "managedNetwork": {"isolationMode": "AllowOnlyApprovedOutbound", "status": {"status": "Active"}},
+    }
+    azure.add("getWorkspace", "hub-ml", shown)
+    azure.names = replace(azure.names, given_workspace_id=ids.WORKSPACE)
+    return azure
+
+
+def change_workspace(azure: FakeAzure, **changes: Any) -> None:
+    shown = azure.answer("azure-native:x:getWorkspace", {"workspaceName": "hub-ml"})
+    azure.add("getWorkspace", "hub-ml", {**shown, **changes})
+
+
+def test_endpoints_go_into_a_workspace_that_was_given_with_what_it_stands_on(
+    workspace: FakeAzure, model: dict[str, Any]
+) -> None:
+    publish(workspace, model["fraud"])
+    declared = declare(workspace, config(existing={"workspace": ids.WORKSPACE}, network={"mode": "private"}))
+    assert [one.name for one in declared.endpoints[0].deployments] == ["blue"]  # nothing waits for the workspace
+    assert declared.existing.storage == ids.STORAGE
+    assert declared.existing.registry == ids.REGISTRY
+    assert declared.existing.application_insights == ids.INSIGHTS
+    names = declared.placement.names
+    assert names.endpoint_id("fraud-dev") == f"{ids.WORKSPACE}/onlineEndpoints/fraud-dev"
+    assert names.resource_group == "rg-payments-dev"
+    assert declared.record_tags["sluice:network"] == "private"
+    assert declared.record_tags["sluice:existing-workspace"] == "hub/hub-ml"
+    assert "sluice:address-space" not in declared.record_tags
+    assert declared.role_delay_seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"location": "eastus"}, "region of the workspace, westeurope, got eastus"),
+        ({"containerRegistry": None}, "got a workspace without registry"),
+        ({"managedNetwork": {"isolationMode": "Disabled"}}, "not isolated"),
+        ({"managedNetwork": None}, "not isolated"),
+        (
+            {"managedNetwork": {"isolationMode": "AllowInternetOutbound", "status": {"status": "Inactive"}}},
+            "managed network that is Active, got Inactive",
+        ),
+    ],
+)
+def test_a_workspace_that_does_not_fit_a_private_stack_is_refused(
+    workspace: FakeAzure, changes: dict[str, Any], words: str
+) -> None:
+    change_workspace(workspace, **changes)
+    (problem,) = refuse(workspace, settings({"workspace": ids.WORKSPACE}, network={"mode": "private"}))
+    assert problem.startswith("sluice:existing.workspace ")
+    assert words in problem
+
+
+def test_a_public_stack_takes_a_workspace_without_a_managed_network(workspace: FakeAzure) -> None:
+    change_workspace(workspace, managedNetwork=None)
+    assert declare(workspace, settings({"workspace": ids.WORKSPACE})).existing.workspace == ids.WORKSPACE
+
+
+def test_an_endpoint_of_somebody_else_in_a_given_workspace_is_not_taken_over(
+    workspace: FakeAzure, model: dict[str, Any]
+) -> None:
+    workspace.add_endpoint("fraud-dev", traffic={"blue": 100})
+    workspace.add_deployment("fraud-dev", "blue")
+    problems = refuse(workspace, config(existing={"workspace": ids.WORKSPACE}))
+    assert any("must have names that are free in the given workspace, got fraud-dev" in one for one in problems)
+
+
+def test_a_stack_does_not_move_into_a_workspace_that_is_given(workspace: FakeAzure) -> None:
+    workspace.add_group(tags={"sluice:stack": "dev", "sluice:team": "payments"})
+    workspace.add_stack_identity({"sluice:generation": "1", "sluice:network": "public"})
+    (problem,) = refuse(workspace, settings({"workspace": ids.WORKSPACE}))
+    assert problem.startswith('sluice:existing.workspace must stay "what this stack created" while the stack exists')

@@ -17,9 +17,9 @@ from naming import Names
 from tests.components.engine import SUBSCRIPTION_ID, TENANT_ID, FakeAzure
 
 
-def placement_of(stack: str, given_group_id: str | None = None) -> Placement:
+def placement_of(stack: str, **given: str) -> Placement:
     return Placement(
-        names=Names(team="payments", stack=stack, subscription_id=SUBSCRIPTION_ID, given_group_id=given_group_id),
+        names=Names(team="payments", stack=stack, subscription_id=SUBSCRIPTION_ID, **given),
         location="westeurope",
         tenant_id=TENANT_ID,
         tags={"sluice:team": "payments", "sluice:stack": stack},

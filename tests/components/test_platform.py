@@ -108,6 +108,19 @@ def test_a_given_identity_gets_no_roles_from_the_stack_and_is_what_the_workspace
     }
 
 
+def test_a_given_workspace_needs_a_group_for_identities_and_logs_and_nothing_else() -> None:
+    existing = ExistingResources(
+        workspace=ids.WORKSPACE,
+        registry=ids.REGISTRY,
+        vault=ids.VAULT,
+        storage=ids.STORAGE,
+        application_insights=ids.INSIGHTS,
+    )
+    placement = placement_of("dev", given_workspace_id=ids.WORKSPACE)
+    deployment = platform(FakeAzure(placement.names), placement, public=False, existing=existing)
+    assert_golden("platform-existing-workspace", deployment.tree())
+
+
 def given_platform(placement: Placement) -> Deployment:
     existing = ExistingResources(
         resource_group=ids.GROUP,

@@ -5,6 +5,7 @@ Fakes record the calls to the engine and Azure; tests/integration removes real s
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ class World:
     def get_all(self, path: str, api_version: str) -> list[dict[str, Any]]:
         if path.endswith("/onlineEndpoints"):
             there = f"{path}/fraud".lower() in self.live
-            return [{"name": "fraud", "properties": self.weights}] if there else []
+            return [{"id": f"{path}/fraud", "name": "fraud", "properties": self.weights}] if there else []
         if path == f"{GROUP_ID}/providers/Microsoft.Authorization/locks":
             return [{"id": one["id"]} for one in self.resources if one["type"] == LOCK] + self.locks_of_others
         return [{"id": one} for one in self.live] if path == f"{GROUP_ID}/resources" else []
@@ -240,3 +241,43 @@ def test_a_lock_of_someone_else_is_refused_before_anything_changes() -> None:
         refused.value
     )
     assert world.log == []
+
+
+def removal_from_a_landing_zone(world: World, *kinds: str, **given: str) -> Removal:
+    """The removal of a stack that was given its group or workspace: `kinds` are not in its state."""
+    world.resources = [one for one in world.resources if one["type"] not in kinds]
+    for one in world.resources:
+        one["dependencies"] = [each for each in one.get("dependencies") or () if each not in map(urn, kinds)]
+    return Removal(world, world, replace(NAMES, **given), "West Europe", lambda text: None)
+
+
+def test_a_group_that_was_given_stays_with_what_is_not_the_stacks() -> None:
+    world = World()
+    world.live[f"{GROUP_ID}/other".lower()] = "other"
+    removal = removal_from_a_landing_zone(world, GROUP, given_group_id=GROUP_ID)
+    plan = removal.plan()
+    assert plan.beside == ()
+    removal.carry_out(plan)
+    assert set(world.live) == {GROUP_ID.lower(), f"{GROUP_ID}/other".lower()}
+
+
+@pytest.mark.parametrize(("place", "refused"), [(GROUP_ID, True), (VAULT_ID, True), (f"{GROUP_ID}/other", False)])
+def test_in_a_given_group_only_locks_in_the_way_of_the_stack_count(place: str, refused: bool) -> None:
+    world = World()
+    world.locks_of_others = [{"id": f"{place}/providers/Microsoft.Authorization/locks/audit"}]
+    removal = removal_from_a_landing_zone(world, GROUP, given_group_id=GROUP_ID)
+    if refused:
+        with pytest.raises(RemovalError, match="az lock delete"):
+            removal.plan()
+    else:
+        assert removal.plan().items
+
+
+def test_in_a_given_workspace_only_the_stacks_endpoints_must_have_no_weight() -> None:
+    world = World()
+    world.weights = {"traffic": {"blue": 100}}
+    with pytest.raises(StillServing):
+        removal_from_a_landing_zone(world, WORKSPACE, given_workspace_id=WORKSPACE_ID).plan()
+    others = removal_from_a_landing_zone(world, WORKSPACE, ENDPOINT, given_workspace_id=WORKSPACE_ID)
+    others.carry_out(others.plan())
+    assert WORKSPACE_ID.lower() in world.live
