@@ -53,7 +53,9 @@ class LandedStack(Stack):
     def __init__(self, azure: Azure, name: str, existing: Mapping[str, str], *, like: str = "dev") -> None:
         super().__init__(azure, name, like=like)
         self.edit(lambda config: config.update({"sluice:existing": dict(existing)}))
-        self.names = replace(self.names, given_group_id=existing.get("resource_group"))
+        self.names = replace(
+            self.names, given_group_id=existing.get("resource_group"), given_workspace_id=existing.get("workspace")
+        )
 
     def in_group(self) -> list[str]:
         """The types of what is in its resource group."""

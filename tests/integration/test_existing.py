@@ -13,7 +13,7 @@ from rollout.engine import PulumiEngine
 from rollout.errors import EngineRefused
 from tests.id_token_issuer import AUDIENCE, ISSUER, IdTokenIssuer
 from tests.integration.landing_zone import LandedStack, make_landing_zone
-from tests.integration.rehearsal import ROOT, Azure
+from tests.integration.rehearsal import ROOT, Azure, Stack
 
 pytestmark = pytest.mark.integration
 VERSIONS = {
@@ -57,6 +57,25 @@ def test_a_stack_uses_what_it_is_given_and_leaves_it(simulated_azure: Azure) -> 
     assert stack.in_group() == []
 
 
+def test_endpoints_go_into_the_workspace_of_another_stack_and_leave_its_own_alone(simulated_azure: Azure) -> None:
+    host = Stack(simulated_azure, "dev")
+    before = host.snapshot()
+    guest = LandedStack(simulated_azure, "guest", {"workspace": host.names.workspace_id})
+    guest.settle()
+    assert guest.live_traffic() == {"blue": 100}
+    assert guest.endpoint_id.startswith(host.names.workspace_id)
+    assert guest.engine.preview().is_empty
+    guest.engine.refresh()
+    assert guest.engine.preview().is_empty
+    assert "Microsoft.MachineLearningServices/workspaces" not in guest.in_group()
+    guest.weights(blue=0)
+    guest.engine.up()
+    guest.sluice("remove", "--stack", guest.name, "--yes")
+    assert simulated_azure.request("GET", guest.names.resource_group_id, api_version="2021-04-01")[0] == 404
+    assert simulated_azure.request("GET", guest.endpoint_id)[0] == 404
+    assert host.snapshot() == before
+
+
 def test_everything_that_does_not_fit_is_one_error_before_anything_is_made(simulated_azure: Azure) -> None:
     ids = make_landing_zone(simulated_azure, "unfit")
     body = {"location": "eastus", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2", "properties": {}}
@@ -84,7 +103,7 @@ def make_pipeline(azure: Azure, group: str) -> dict[str, str]:
     assert azure.request("PUT", hub, {"location": "westeurope"}, "2024-03-01")[0] == 201
     shown = azure.request("PUT", own, {"location": "westeurope"}, "2023-01-31")[1]["properties"]
     credential = {"properties": {"issuer": ISSUER, "subject": SUBJECT, "audiences": [AUDIENCE]}}
-    assert azure.request("PUT", f"{own}/federatedIdentityCredentials/g", credential, "2023-01-31")[0] == 201
+    assert azure.request("PUT", f"{own}/federatedIdentityCredentials/github", credential, "2023-01-31")[0] == 201
     for role in (CONTRIBUTOR, RBAC_ADMINISTRATOR):
         grant = {"principalId": shown["principalId"], "roleDefinitionId": f"/x/roleDefinitions/{role}"}
         path = f"{group}/providers/Microsoft.Authorization/roleAssignments/{uuid4()}"
