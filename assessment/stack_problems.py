@@ -179,7 +179,7 @@ def _record_problems(settings: Settings, live: LiveStack, record: PlatformRecord
 
 
 def _foreign_endpoint_problems(settings: Settings, live: LiveStack) -> Iterator[Problem]:
-    """In a given workspace, an endpoint of the declared name may be somebody else's."""
+    """In a given workspace, an endpoint of the declared name may have another owner."""
     if settings.existing.workspace is None:
         return
     for name, endpoint in live.endpoints.items():
