@@ -53,6 +53,8 @@ ASSIGNED_ON = ("storage", "vault", "registry", "application_insights")
 """Keys of `sluice:existing` on which the stack assigns roles."""
 ASSIGN = "Microsoft.Authorization/roleAssignments/write"
 CREATE_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/write"
+CREATE_ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write"
+CREATE_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities/write"
 CREATE_WORKSPACE = "Microsoft.MachineLearningServices/workspaces/write"
 
 
@@ -72,14 +74,7 @@ def check_providers(arm: ArmClient, subscription_id: str) -> Iterator[Finding]:
 
 def check_permissions(arm: ArmClient, settings: Settings, names: Names) -> Iterator[Finding]:
     """The caller may create what the stack creates, and assign roles where the stack assigns some."""
-    group, subscription = names.resource_group_id, f"/subscriptions/{names.subscription_id}"
-    wanted: dict[str, tuple[str, ...]] = {}
-    if names.given_group_id or arm.get(group, PROVIDERS_API) is not None:
-        wanted[group] = (CREATE_WORKSPACE, ASSIGN)
-    else:
-        wanted[subscription] = (CREATE_GROUP, CREATE_WORKSPACE, ASSIGN)
-    given = settings.existing.given()
-    wanted |= {given[key]: (ASSIGN,) for key in ASSIGNED_ON if key in given}
+    wanted = _wanted(arm, settings, names)
     lacking = {
         scope: missing
         for scope, actions in wanted.items()
@@ -95,6 +90,23 @@ def check_permissions(arm: ArmClient, settings: Settings, names: Names) -> Itera
         ]
         text = f"this login lacks {', '.join(actions)} on {scope}. Its owner can run the command"
         yield Finding("rights", Health.PROBLEM, text, " && ".join(commands))
+
+
+def _wanted(arm: ArmClient, settings: Settings, names: Names) -> dict[str, tuple[str, ...]]:
+    """The actions that an update needs, by scope."""
+    group, subscription = names.resource_group_id, f"/subscriptions/{names.subscription_id}"
+    given = settings.existing.given()
+    inside: tuple[str, ...] = (CREATE_WORKSPACE, ASSIGN)
+    if names.given_workspace_id is not None:
+        inside = (CREATE_IDENTITY,)
+        workspace = (arm.get(names.workspace_id, MACHINE_LEARNING_API) or {}).get("properties") or {}
+        parts = {"storage": "storageAccount", "registry": "containerRegistry"}
+        given = {key: str(workspace[name]) for key, name in parts.items() if workspace.get(name)}
+    exists = names.given_group_id or arm.get(group, PROVIDERS_API) is not None
+    wanted: dict[str, tuple[str, ...]] = {group: inside} if exists else {subscription: (CREATE_GROUP, *inside)}
+    if names.given_workspace_id is not None:
+        wanted[names.workspace_id] = (CREATE_ENDPOINT, ASSIGN)
+    return wanted | {given[key]: (ASSIGN,) for key in ASSIGNED_ON if key in given}
 
 
 def check_identity(arm: ArmClient, settings: Settings, names: Names) -> Iterator[Finding]:

@@ -104,6 +104,21 @@ def test_a_stack_without_a_group_needs_the_right_to_create_one(arm: Any) -> None
     assert f"on /subscriptions/{SUBSCRIPTION}." in found.text
 
 
+def test_in_a_given_workspace_the_rights_on_it_and_on_what_it_stands_on_count(arm: Any) -> None:
+    workspace = f"{HUB}/Microsoft.MachineLearningServices/workspaces/hub"
+    arm.found[workspace] = {"properties": {"storageAccount": STORAGE, "containerRegistry": f"{HUB}/registry"}}
+    arm.permissions(GROUP, "*", taken=("Microsoft.Authorization/*/Write",))
+    for scope in (STORAGE, f"{HUB}/registry"):
+        arm.permissions(scope, "Microsoft.Authorization/roleAssignments/write")
+    arm.permissions(workspace, "Microsoft.MachineLearningServices/workspaces/*")
+    existing = {"resource_group": GROUP, "workspace": workspace}
+    (bad,) = surroundings.check_permissions(arm, *stack(existing=existing))
+    assert bad.text.startswith(f"this login lacks Microsoft.Authorization/roleAssignments/write on {workspace}.")
+    arm.permissions(workspace, "Microsoft.Authorization/roleAssignments/*")
+    (good,) = surroundings.check_permissions(arm, *stack(existing=existing))
+    assert good.text.endswith(f"{GROUP}, {workspace}, {STORAGE}, {HUB}/registry")
+
+
 def test_a_given_identity_that_lacks_roles_comes_with_the_commands_that_grant_them(arm: Any) -> None:
     existing = {"resource_group": GROUP, "workspace_identity": IDENTITY, "storage": STORAGE}
     arm.found[IDENTITY] = {"properties": {"principalId": "p"}}
