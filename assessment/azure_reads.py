@@ -61,6 +61,8 @@ class Read:
     what: str
     function: str
     arguments: Mapping[str, str]
+    provider: pulumi.ProviderResource | None = None
+    """What acts in the subscription of the subject (`subscriptions.py`); None for the stack's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,8 @@ class ReadFailure:
     what: str
     reason: str
     status: int | None
+    code: str | None = None
+    """ARM's name for the failure, such as AuthorizationFailed."""
 
 
 Answer = Resource | ReadFailure | None
@@ -110,9 +114,10 @@ async def answers_to(
 
 async def _ask_once(reads: Mapping[K, Read]) -> dict[K, Answer]:
     turns = asyncio.Semaphore(READS_AT_ONCE)
-    options = _utilities.get_invoke_opts_defaults()
 
     async def answer(read: Read) -> Answer:
+        options = _utilities.get_invoke_opts_defaults()
+        options.provider = read.provider
         async with turns:
             try:
                 ours = options if read.function.startswith("azure-native:") else None
@@ -133,7 +138,9 @@ def _absent_or_failure(read: Read, error: str) -> ReadFailure | None:
     if answer and _is_absent(answer):
         return None
     reason = (answer.group(0) if answer else _INVOKE_PREFIX.sub("", error)).rstrip(".")
-    return ReadFailure(what=read.what, reason=reason, status=int(answer["status"]) if answer else None)
+    if answer is None:
+        return ReadFailure(what=read.what, reason=reason, status=None)
+    return ReadFailure(what=read.what, reason=reason, status=int(answer["status"]), code=answer["code"])
 
 
 def _is_absent(answer: re.Match[str]) -> bool:

@@ -15,6 +15,11 @@ import json
 from typing import Any
 
 SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000001"
+HUB_SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000011"
+"""Another subscription of the same tenant, for what a stack shares with others: the zones and the network of a hub."""
+FOREIGN_SUBSCRIPTION_ID = "00000000-0000-4000-8000-000000000021"
+"""A subscription of another tenant, which refuses every token of this one."""
+FOREIGN_TENANT_ID = "00000000-0000-4000-8000-000000000022"
 TENANT_ID = "00000000-0000-4000-8000-000000000002"
 CALLER_OBJECT_ID = "00000000-0000-4000-8000-000000000003"
 CLIENT_ID = "00000000-0000-4000-8000-000000000004"

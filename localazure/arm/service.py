@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from localazure import identity
+from localazure.arm import tenant
 from localazure.arm.api_versions import check_api_version, check_own_version, require_version
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.body_check import check_body
@@ -243,7 +244,20 @@ def _is_own(segments: Sequence[str]) -> bool:
 
 
 def _check_subscription(name: str) -> None:
-    if name.lower() != identity.SUBSCRIPTION_ID:
+    if name.lower() == identity.FOREIGN_SUBSCRIPTION_ID:
+        # Verbatim, from many public reports (Azure/LogicAppsUX#9068, microsoft/vscode-azureappservice#2095).
+        own, other = (f"https://sts.windows.net/{one}/" for one in (identity.TENANT_ID, identity.FOREIGN_TENANT_ID))
+        raise ArmError(
+            "InvalidAuthenticationTokenTenant",
+            f"The access token is from the wrong issuer '{own}'. It must match the tenant '{other}' associated with "
+            "this subscription. Please use the authority (URL) "
+            f"'https://login.windows.net/{identity.FOREIGN_TENANT_ID}' to get the token. Note, if the subscription is "
+            "transferred to another tenant there is no impact to the services, but information about new tenant could "
+            "take time to propagate (up to an hour). If you just transferred your subscription and see this error "
+            "message, please try back later.",
+            status=401,
+        )
+    if name.lower() not in tenant.SUBSCRIPTIONS:
         # Known code; the wording is from memory of ARM.
         raise NotFound("SubscriptionNotFound", f"The subscription '{name}' could not be found.")
 

@@ -1,4 +1,4 @@
-"""Answers about the one tenant, the one subscription, and its resource providers."""
+"""Answers about the one tenant, its subscriptions, and their resource providers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ WITHOUT_TYPES = (
 """Namespaces that managed endpoints and their surroundings need registered and of which no type is emulated."""
 
 
-def subscription() -> dict[str, Any]:
+SUBSCRIPTIONS = {identity.SUBSCRIPTION_ID: "Local Azure", identity.HUB_SUBSCRIPTION_ID: "Local Azure (hub)"}
+"""Display names by id; the first one is where stacks are."""
+
+
+def subscription(subscription_id: str) -> dict[str, Any]:
     return {
-        "id": f"/subscriptions/{identity.SUBSCRIPTION_ID}",
-        "subscriptionId": identity.SUBSCRIPTION_ID,
+        "id": f"/subscriptions/{subscription_id}",
+        "subscriptionId": subscription_id,
         "tenantId": identity.TENANT_ID,
-        "displayName": "Local Azure",
+        "displayName": SUBSCRIPTIONS[subscription_id],
         "state": "Enabled",
         "authorizationSource": "RoleBased",
     }

@@ -21,7 +21,7 @@ from localazure.arm.soft_delete import SoftDeleted
 from localazure.arm.timing import time_text
 from localazure.errors import ArmError, BadRequest, Conflict, NotEmulated, NotFound
 from localazure.resource import Resource
-from localazure.resource_id import ResourceId
+from localazure.resource_id import ResourceId, is_within
 
 VAULTS = "Microsoft.KeyVault/vaults"
 KEYS = f"{VAULTS}/keys"
@@ -229,7 +229,9 @@ class DeletedVaultList(Behaviour):
     def list_children(self, parent_id: str, request: Request) -> Reply:
         if ResourceId(parent_id).resource_group:
             raise NotEmulated("A list of deleted vaults by resource group")  # the service does not have it
-        return Reply(200, {"value": [_shown(one) for one in self.plane.deleted.of_type(VAULTS)]})
+        here = parent_id.lower()
+        kept = [one for one in self.plane.deleted.of_type(VAULTS) if is_within(one.resource.key, here)]
+        return Reply(200, {"value": [_shown(one) for one in kept]})
 
 
 def _shown(one: SoftDeleted) -> dict[str, Any]:

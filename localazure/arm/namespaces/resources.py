@@ -11,7 +11,7 @@ from localazure.arm.patching import Patched
 from localazure.arm.reply import Reply, Request
 from localazure.errors import Conflict, NotEmulated, NotFound
 from localazure.resource import Resource
-from localazure.resource_id import RESOURCE_GROUP_TYPE, ResourceId
+from localazure.resource_id import RESOURCE_GROUP_TYPE, ResourceId, is_within
 
 _SHOWN = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "managedBy", "zones")
 _EXPANSIONS = {"createdtime", "changedtime", "provisioningstate"}  # all the documented ones, and all that az uses
@@ -35,7 +35,9 @@ class ResourceGroups(Patched):
 
     def _list_groups(self, request: Request) -> Reply:
         wanted = resource_filter(request.query.get("$filter", ""), _TAG_FILTERS)
-        return Reply(200, {"value": [g.body for g in self.store.of_type(RESOURCE_GROUP_TYPE) if wanted(g.body)]})
+        here = request.id.key.rpartition("/")[0]
+        groups = [one.body for one in self.store.of_type(RESOURCE_GROUP_TYPE) if is_within(one.key, here)]
+        return Reply(200, {"value": [body for body in groups if wanted(body)]})
 
     def location_of(self, request: Request, existing: Resource | None) -> str:
         try:

@@ -60,6 +60,26 @@ def test_a_child_needs_its_parent(arm):
     assert arm.get(f"{WORKSPACE}/onlineEndpoints").code == "ResourceNotFound"
 
 
+def test_a_hub_is_another_subscription_with_groups_of_its_own(arm):
+    hub = GROUP.replace(identity.SUBSCRIPTION_ID, identity.HUB_SUBSCRIPTION_ID)
+    assert arm.put(hub, {"location": "westeurope"}).status == 201
+    assert arm.get(GROUP).code == "ResourceGroupNotFound"
+    arm.make_group()
+    for group in (hub, GROUP):
+        listed = arm.get(group.rpartition("/")[0]).body["value"]
+        assert [one["id"] for one in listed] == [group]
+        assert arm.get(group.partition("/resourceGroups")[0]).body["id"] == group.partition("/resourceGroups")[0]
+    shown = [one["subscriptionId"] for one in arm.get("/subscriptions").body["value"]]
+    assert shown == [identity.SUBSCRIPTION_ID, identity.HUB_SUBSCRIPTION_ID]
+
+
+def test_a_subscription_of_another_tenant_refuses_this_tenants_tokens(arm):
+    path = GROUP.replace(identity.SUBSCRIPTION_ID, identity.FOREIGN_SUBSCRIPTION_ID)
+    for refused in (arm.get(path), arm.put(path, {"location": "westeurope"})):
+        assert (refused.status, refused.code) == (401, "InvalidAuthenticationTokenTenant")
+        assert f"must match the tenant 'https://sts.windows.net/{identity.FOREIGN_TENANT_ID}/'" in refused.error["message"]
+
+
 def test_another_subscription_does_not_exist(arm):
     path = GROUP.replace(identity.SUBSCRIPTION_ID, "11111111-1111-4111-8111-111111111111")
     assert (arm.get(path).status, arm.get(path).code) == (404, "SubscriptionNotFound")
