@@ -32,6 +32,7 @@ platform = Platform(
         existing=declaration.existing,
         cloud=settings.cloud,
         undeclared_rules=declaration.undeclared_rules,
+        monitor_scope_provider=declaration.monitor_scope_provider,
         protect=declaration.protect,
         protect_vault=settings.protect,
         lock=settings.locks,

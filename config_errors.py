@@ -35,7 +35,14 @@ from existing_config import (
 )
 from gate_config import FUNCTION_PATTERN, URL_PATTERN
 from naming import NAME_PATTERN
-from network_config import HOST_PATTERN, PORTS_PATTERN, RESOURCE_ID_PATTERN, VNET_ID_PATTERN, ZONE_ID_PATTERN
+from network_config import (
+    HOST_PATTERN,
+    MONITOR_SCOPE_PATTERN,
+    PORTS_PATTERN,
+    RESOURCE_ID_PATTERN,
+    VNET_ID_PATTERN,
+    ZONE_ID_PATTERN,
+)
 from problem import Problem
 from stack_config import Settings
 
@@ -95,6 +102,8 @@ _PATTERNS = {
     IDENTITY_ID_PATTERN: "must be the ARM id of a user-assigned identity (az identity show --query id)",
     VNET_ID_PATTERN: "must be the ARM id of a virtual network (az network vnet show --query id)",
     ZONE_ID_PATTERN: "must be the ARM id of a private DNS zone (az network private-dns zone show --query id)",
+    MONITOR_SCOPE_PATTERN: "must be none, own or the ARM id of a private link scope of Azure Monitor (az monitor "
+    "private-link-scope show --query id)",
     r"^privatelink\.[a-z0-9.-]+$": "must be the name of a private DNS zone, such as privatelink.azurecr.io",
     r"^[A-Za-z][A-Za-z0-9.]*$": "must be a service tag of Azure, such as AzureFrontDoor.FirstParty",
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
@@ -106,6 +115,7 @@ _PATTERNS = {
 }
 
 _ONLY_KEY = "[key]"
+_WORD, _MAPPING = "literal[", "dict["
 
 
 def delay_problem(variable: str, value: str) -> Problem:
@@ -117,7 +127,7 @@ def delay_problem(variable: str, value: str) -> Problem:
 def explain(error: ValidationError, *, stack: str) -> Iterator[Problem]:
     """One problem for each of pydantic's errors, except those about single weights."""
     for detail in error.errors(include_url=False):
-        path = [part for part in detail["loc"] if part != _ONLY_KEY]
+        path = _path(detail)
         if not _is_weight(path) and not _is_echo(detail):
             what, hint = _what(detail, path)
             yield Problem(_key(path), what, f"{hint}{_fix(path, stack)}")
@@ -126,11 +136,17 @@ def explain(error: ValidationError, *, stack: str) -> Iterator[Problem]:
 def explain_file(error: ValidationError, *, model: type[BaseModel], file: str) -> Iterator[Problem]:
     """One problem for each of pydantic's errors about another file than the stack file, whose model is `model`."""
     for detail in error.errors(include_url=False):
-        path = [part for part in detail["loc"] if part != _ONLY_KEY]
+        path = _path(detail)
         if not _is_echo(detail):
             what, hint = _what(detail, path, model)
             key = _dotted(path)
             yield Problem(key, f"{key} {what}".strip(), hint.strip() or "Correct it.", file=file)
+
+
+def _path(detail: ErrorDetails) -> list[int | str]:
+    """Where in the file, without pydantic's own parts: the mark of a mapping's key, and the kind of a value that can be
+    a word or a mapping."""
+    return [part for part in detail["loc"] if part != _ONLY_KEY and not str(part).startswith(_MAPPING)]
 
 
 def _is_weight(path: list[int | str]) -> bool:
@@ -138,7 +154,10 @@ def _is_weight(path: list[int | str]) -> bool:
 
 
 def _is_echo(detail: ErrorDetails) -> bool:
-    """Return whether an error only repeats others: a list whose entries are all wrong also counts as too short."""
+    """Return whether an error only repeats others: a list whose entries are all wrong also counts as too short, and a
+    mapping with a wrong entry is no word either."""
+    if str(detail["loc"][-1]).startswith(_WORD) and isinstance(detail["input"], dict):
+        return True
     return detail["type"] == "too_short" and bool(detail["input"])
 
 

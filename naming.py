@@ -177,6 +177,15 @@ class Names:
         return _cut(f"peer-{network_id.rsplit('/', 1)[1]}", 73) + f"-{_hash(network_id.lower(), 6)}"
 
     @property
+    def monitor_scope(self) -> str:
+        """Of the private link scope, up to 255 characters."""
+        return _cut(f"ampls-{self.base}", 255)
+
+    def in_monitor_scope(self, linked_name: str) -> str:
+        """Up to 255 characters, unique in a scope that other stacks and subscriptions may share."""
+        return f"{_cut(linked_name, 240)}-{self.suffix}"
+
+    @property
     def image_build_compute(self) -> str:
         """Compute names are unique in the workspace only, 3 to 24 characters."""
         return "image-build"

@@ -42,6 +42,12 @@ ZONE_ID_PATTERN = (
 )
 """The ARM id of a private DNS zone."""
 
+MONITOR_SCOPE_PATTERN = (
+    r"^(none|own|/subscriptions/[^/]+/resource[Gg]roups/[^/]+/providers/[Mm]icrosoft\.[Ii]nsights/"
+    r"private[Ll]ink[Ss]copes/[^/]+)$"
+)
+"""none, own, or the ARM id of a private link scope of Azure Monitor."""
+
 
 class Network(StrEnum):
     """Who can reach the platform."""
@@ -75,6 +81,7 @@ Range = Annotated[str, AfterValidator(_is_range)]
 ResourceId = Annotated[str, StringConstraints(pattern=RESOURCE_ID_PATTERN)]
 NetworkId = Annotated[str, StringConstraints(pattern=VNET_ID_PATTERN)]
 ZoneId = Annotated[str, StringConstraints(pattern=ZONE_ID_PATTERN)]
+MonitorScope = Annotated[str, StringConstraints(pattern=MONITOR_SCOPE_PATTERN)]
 ZoneName = Annotated[str, StringConstraints(pattern=r"^privatelink\.[a-z0-9.-]+$")]
 
 
@@ -143,6 +150,9 @@ class NetworkSettings(Section):
     """ARM ids of virtual networks to peer with. Their owners make the other half of each peering."""
     dns: Literal["own", "none"] | dict[ZoneName, ZoneId] = "own"
     """own: zones of this stack; none: somebody else makes the records; or zones by name with their ARM ids."""
+    monitor_scope: MonitorScope = "none"
+    """own: reach Log Analytics and Application Insights through a private endpoint, too; or the ARM id of a scope that
+    somebody else connects; none: over their public addresses."""
     isolation: Isolation | None = None
     """What deployments may reach. Default: `approved`; a stack that exists keeps what it has."""
     firewall_sku: Literal["Basic", "Standard"] | None = None
@@ -155,6 +165,15 @@ class NetworkSettings(Section):
     def _differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len({one.lower() for one in value}) < len(value):
             raise PydanticCustomError("peer_twice", "must name each network once")
+        return value
+
+    @field_validator("dns", mode="before")
+    @classmethod
+    def _is_a_word_or_zones(cls, value: Any) -> Any:
+        if value not in ("own", "none") and not isinstance(value, dict):
+            raise PydanticCustomError(
+                "dns", "must be own, none, or ARM ids by the name of their zone, got {value}", {"value": value}
+            )
         return value
 
     @field_validator("dns")

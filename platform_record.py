@@ -73,8 +73,8 @@ _FIXED = (
     ),
     _Fixed(
         ADDRESS_SPACE,
-        "the address space of the virtual network",
-        "its subnets are in use by private endpoints",
+        "the range or subnet of the private endpoints",
+        "private endpoints have addresses in it",
         follows_network=True,
     ),
     _Fixed(
@@ -183,8 +183,9 @@ def facts(network: NetworkPlan, redundancy: Redundancy) -> dict[str, str]:
         **own,
         ISOLATION: MODES[network.isolation],
         "sluice:vault-retention": str(PROTECTED_RETENTION_DAYS),
-        ADDRESS_SPACE: network.address_space,
-        **({} if network.is_first_layout else {LAYOUT: network.layout, ENDPOINT_PREFIX: network.endpoint_prefix}),
+        ADDRESS_SPACE: network.place,
+        **({} if network.is_first_layout else {LAYOUT: network.layout}),
+        **({} if network.is_first_layout or network.subnet_id else {ENDPOINT_PREFIX: network.endpoint_prefix}),
     }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import pulumi
+
 from assessment.existing import ExistingResources
 from assessment.placement import Placement
 from autoscale_config import AutoscaleSettings
@@ -98,6 +100,8 @@ class StackDeclaration:
     undeclared_rules: frozenset[str]
     """Names of the outbound rules that the managed network has and the stack file does not: Azure ML's own, and those
     of earlier updates."""
+    monitor_scope_provider: pulumi.ProviderResource | None
+    """What acts in the subscription of a given private link scope; None for the stack's own subscription."""
     record_tags: Mapping[str, str]
     """Tags of the stack's identity that say what this update declares."""
     group_tags: Mapping[str, str]

@@ -18,11 +18,18 @@ from assessment.declaration import StackDeclaration
 from assessment.endpoint import EndpointDraft, check_without_files
 from assessment.existing import read_existing
 from assessment.live import read_caller, read_stack
-from assessment.network import declared_network, network_refusals, undeclared_rule_warnings, undeclared_rules
+from assessment.network import (
+    declared_network,
+    network_refusals,
+    scope_provider,
+    undeclared_rule_warnings,
+    undeclared_rules,
+)
 from assessment.placement import Placement
 from assessment.problems import Refusal, collect, refusals_of
 from assessment.stack_problems import branch_problem, endpoint_names, former_names, meeting_problem, stack_problems
 from assessment.stack_warnings import stack_warnings
+from assessment.subscriptions import Subscriptions
 from assessment.tags import stack_tags, tags_of_others
 from models.loader import load_models
 from models.spec import Model, with_variables
@@ -69,7 +76,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     if taken := meeting_problem(settings, names, live):
         raise DeclarationError([taken], stack=settings.stack)
     network = declared_network(settings, live)
-    problems += network_refusals(settings, live, network, caller.subscription_id)
+    subscriptions = Subscriptions(caller.subscription_id, cloud=settings.cloud)
+    problems += network_refusals(settings, live, network, names, subscriptions)
     record = PlatformRecord.of(settings, network, declared_names)
     problems += unfit
     refused = {problem.where for problem in unfit}
@@ -102,6 +110,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
         network=network,
         existing=existing,
         undeclared_rules=undeclared_rules(live, network),
+        monitor_scope_provider=scope_provider(network, subscriptions),
         record_tags=record.tags(),
         group_tags=live.group_endpoint_tags,
         role_delay_seconds=0 if live.workspace_exists else settings.limits.role_delay_seconds,

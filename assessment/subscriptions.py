@@ -1,7 +1,7 @@
 """How the program reaches what is in another subscription than its stack, such as the zones and networks of a hub.
 
-azure-native acts in the one subscription that it is configured with, so each other one needs a provider of its own. It is
-declared when it is first needed and appears in the stack's state; it is nothing in Azure.
+azure-native acts in the one subscription that it is configured with, so each other one needs a provider of its own.
+It is declared when it is first needed and appears in the stack's state; it is nothing in Azure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Subscriptions:
     def __init__(self, own: str, *, cloud: str) -> None:
         self._own = own.lower()
         self._cloud = cloud
-        self._others: dict[str, pulumi_azure_native.Provider] = {}
+        self._others: dict[str, pulumi.ProviderResource] = {}
 
     def provider(self, subscription_id: str) -> pulumi.ProviderResource | None:
         """What acts in this subscription; None for the stack's own, where the default provider does."""

@@ -1,7 +1,7 @@
 """Log Analytics and a workspace-based Application Insights for the platform and its endpoints.
 
-Both keep taking data over public addresses in a private stack too: closing them needs an Azure Monitor private link
-scope, which this first form of the network does not have.
+Both keep taking data over public addresses in a private stack too: Microsoft documents no way from a managed network to
+them through a private link scope (`monitor_scope.py`).
 """
 
 from __future__ import annotations

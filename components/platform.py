@@ -16,6 +16,7 @@ from assessment.placement import Placement
 from components.dependency import depend_on
 from components.foundation import Foundation, FoundationArgs
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
+from components.monitor_scope import MonitorScope, MonitorScopeArgs
 from components.placement import EndpointHost, GroupPlacement, Scope, WorkspacePlacement
 from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
 from components.taken_names import explain_taken_names
@@ -44,6 +45,8 @@ class PlatformArgs:
     """*Optional.* Which Azure it is, as azure-native calls it; the public one by default."""
     undeclared_rules: Collection[str] = ()
     """*Optional.* Names of the outbound rules that the managed network has and `network` does not; none by default."""
+    monitor_scope_provider: pulumi.ProviderResource | None = None
+    """*Optional.* What acts in the subscription of a given private link scope; the default provider by default."""
     protect: bool = True
     """*Optional.* Protect group, stack identity and workspace against deletion; it does by default."""
     storage_redundancy: Redundancy = Redundancy.LRS
@@ -187,6 +190,7 @@ class Platform(pulumi.ComponentResource):
         # stack does not need it.
         from components.private_access import PrivateAccess, PrivateAccessArgs
 
+        scope = self._monitor_scope(name, args)
         access = PrivateAccess(
             f"{name}-access",
             PrivateAccessArgs(
@@ -196,6 +200,7 @@ class Platform(pulumi.ComponentResource):
                 associated=self.host.associated,
                 workspace_id=workspace.id,
                 workspace_identity=workspace.identity,
+                monitor_scope=scope if args.network.has_monitor_scope else None,
             ),
             opts=pulumi.ResourceOptions(parent=self, transformations=[self.after_identity]),
         )
@@ -208,6 +213,22 @@ class Platform(pulumi.ComponentResource):
             ),
         )
         return access.outputs
+
+    def _monitor_scope(self, name: str, args: PlatformArgs) -> MonitorScope | None:
+        given_id = args.network.monitor_scope_id
+        if given_id is None and not args.network.has_monitor_scope:
+            return None
+        return MonitorScope(
+            f"{name}-monitor",
+            MonitorScopeArgs(
+                placement=self.host.placement,
+                log_analytics_id=self.host.log_analytics_id,
+                application_insights_id=self.host.associated.insights.id,
+                given_id=given_id,
+                given_provider=args.monitor_scope_provider,
+            ),
+            opts=pulumi.ResourceOptions(parent=self, transformations=[self.after_identity]),
+        )
 
 
 def _outputs(workspace_id: pulumi.Output[str], name: pulumi.Output[str], placement: GroupPlacement) -> WorkspaceOutputs:

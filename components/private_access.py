@@ -15,12 +15,13 @@ from pulumi_azure_native import network
 from arm_id import ArmId
 from components.given_identity import GivenIdentity
 from components.identity import Identity
+from components.monitor_scope import MonitorScope
 from components.placement import AssociatedResources, GroupPlacement, Scope
 from components.private_network import PrivateNetwork, PrivateNetworkArgs
 from components.role_assignment import grants
 from components.stack_outputs import NetworkOutputs
 from network_plan import NetworkPlan
-from private_zones import GROUP_IDS, zones_of
+from private_zones import MONITOR, zone_names, zones_of
 from roles import Holder, Place, When
 
 __all__ = ["PrivateAccess", "PrivateAccessArgs"]
@@ -44,6 +45,9 @@ class PrivateAccessArgs:
     """*Required.* ARM id of the workspace."""
     workspace_identity: Identity | GivenIdentity
     """*Required.* What the workspace acts as."""
+    monitor_scope: MonitorScope | None = None
+    """*Optional.* A private link scope of Azure Monitor that the stack owns and that needs a private endpoint; none by
+    default."""
 
 
 class PrivateAccess(pulumi.ComponentResource):
@@ -56,27 +60,22 @@ class PrivateAccess(pulumi.ComponentResource):
         super().__init__("sluice:index:PrivateAccess", name, {}, opts)
         self._name = name
         self._args = args
-        groups = args.network.storage_groups
-        self._zones = zones_of(args.cloud, (*GROUP_IDS[:1], *groups, *GROUP_IDS[1:]))
+        self._zones = zones_of(args.cloud, args.network.group_ids)
         self._network = PrivateNetwork(
             name,
             PrivateNetworkArgs(
                 placement=args.placement,
                 network=args.network,
-                zones=[zone for zones in self._zones.values() for zone in zones],
+                zones=zone_names(args.cloud, args.network.group_ids),
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self._latest: network.PrivateEndpoint | None = None
         self._records: dict[str, pulumi.Output[Any]] = {}
-        names = args.placement.names
-        self._private_endpoint("workspace", args.workspace_id, "amlworkspace")
-        self._private_endpoint("vault", args.associated.vault.id, "vault")
-        self._private_endpoint("registry", args.associated.registry.id, "registry")
-        for group_id in groups:
-            endpoint = self._private_endpoint(f"storage-{group_id}", args.associated.storage.id, group_id)
+        for purpose, group_id in args.network.endpoint_purposes.items():
+            endpoint = self._private_endpoint(purpose, _target(args, group_id), group_id)
             if place := READ_BY_WORKSPACE.get(group_id):
-                scope = Scope(id=endpoint.id, name=names.private_endpoint(f"storage-{group_id}"))
+                scope = Scope(id=endpoint.id, name=args.placement.names.private_endpoint(purpose))
                 for grant in grants(Holder.WORKSPACE, {place: scope}, When.PRIVATE):
                     args.workspace_identity.grant(grant, prefix=name, parent=self)
         self.outputs = {
@@ -90,6 +89,8 @@ class PrivateAccess(pulumi.ComponentResource):
     def _private_endpoint(self, purpose: str, target_id: pulumi.Input[str], group_id: str) -> network.PrivateEndpoint:
         args = self._args
         endpoint_name = args.placement.names.private_endpoint(purpose)
+        # Its records are those of what the scope leads to.
+        scope = args.monitor_scope if group_id == MONITOR else None
         endpoint = network.PrivateEndpoint(
             f"{self._name}-{purpose}",
             private_endpoint_name=endpoint_name,
@@ -106,7 +107,7 @@ class PrivateAccess(pulumi.ComponentResource):
             # (StorageAccountOperationInProgress, reported when the creation has run for a while).
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[self._latest] if self._latest else [],
+                depends_on=[one for one in (self._latest, scope) if one is not None],
                 # Azure writes the names into it, and removes them when a zone group takes over.
                 ignore_changes=["customDnsConfigs"],
             ),
@@ -132,6 +133,18 @@ class PrivateAccess(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _target(args: PrivateAccessArgs, group_id: str) -> pulumi.Input[str]:
+    """What the private endpoint with this group id leads to."""
+    targets: dict[str, pulumi.Input[str]] = {
+        "amlworkspace": args.workspace_id,
+        "vault": args.associated.vault.id,
+        "registry": args.associated.registry.id,
+    }
+    if args.monitor_scope is not None:
+        targets[MONITOR] = args.monitor_scope.id
+    return targets.get(group_id, args.associated.storage.id)
 
 
 def _other_half(network_id: str) -> Callable[[str], str]:

@@ -36,7 +36,7 @@ class PrivateNetwork(pulumi.ComponentResource):
     id: pulumi.Output[str]
     """ARM id of the network."""
     subnet_ids: Mapping[str, pulumi.Output[str]]
-    """ARM ids of its subnets: `endpoints` and `runners`."""
+    """ARM ids of its subnets: `endpoints`, and `runners` where the stack has a network of its own."""
     zone_ids: Mapping[str, pulumi.Input[str]]
     """ARM ids of the DNS zones by zone name; empty where somebody else makes the records."""
 
@@ -44,24 +44,33 @@ class PrivateNetwork(pulumi.ComponentResource):
         super().__init__("sluice:index:PrivateNetwork", name, {}, opts)
         self._name = name
         self._args = args
-        self._network = network.VirtualNetwork(
-            f"{name}-network",
-            virtual_network_name=args.placement.names.virtual_network,
-            resource_group_name=args.placement.resource_group_name,
-            location=args.placement.location,
-            address_space=network.AddressSpaceArgs(address_prefixes=[args.network.address_space]),
-            tags=args.placement.tags,
+        subnet_id = args.network.subnet_id
+        if subnet_id is None:
+            self.id, self.subnet_ids = self._own_network()
+        else:
+            self.id = pulumi.Output.from_input(subnet_id.rpartition("/subnets/")[0])
+            self.subnet_ids = {"endpoints": pulumi.Output.from_input(subnet_id)}
+        self.zone_ids = self._zones()
+        self.register_outputs({"endpointSubnetId": self.subnet_ids["endpoints"]})
+
+    def _own_network(self) -> tuple[pulumi.Output[str], Mapping[str, pulumi.Output[str]]]:
+        """A network with its subnets, and what leads out of it; returns its id and theirs."""
+        placement, plan = self._args.placement, self._args.network
+        own = network.VirtualNetwork(
+            f"{self._name}-network",
+            virtual_network_name=placement.names.virtual_network,
+            resource_group_name=placement.resource_group_name,
+            location=placement.location,
+            address_space=network.AddressSpaceArgs(address_prefixes=[plan.address_space]),
+            tags=placement.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        endpoints = self._subnet("endpoints", args.network.endpoint_prefix, _endpoint_rules(), after=None)
+        endpoints = self._subnet(own, "endpoints", plan.endpoint_prefix, _endpoint_rules(), after=None)
         # Azure changes one subnet of a network at a time.
-        gateway = self._nat_gateway() if args.network.nat else None
-        runners = self._subnet("runners", args.network.runner_prefix, _runner_rules(), after=endpoints, gateway=gateway)
-        self._peer(runners)
-        self.id = self._network.id
-        self.subnet_ids = {"endpoints": endpoints.id, "runners": runners.id}
-        self.zone_ids = self._zones()
-        self.register_outputs({"endpointSubnetId": endpoints.id})
+        gateway = self._nat_gateway() if plan.nat else None
+        runners = self._subnet(own, "runners", plan.runner_prefix, _runner_rules(), after=endpoints, gateway=gateway)
+        self._peer(own, runners)
+        return own.id, {"endpoints": endpoints.id, "runners": runners.id}
 
     def _zones(self) -> Mapping[str, pulumi.Input[str]]:
         plan = self._args.network
@@ -93,13 +102,13 @@ class PrivateNetwork(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _peer(self, last: pulumi.Resource) -> None:
+    def _peer(self, own: network.VirtualNetwork, last: pulumi.Resource) -> None:
         """Our half of each peering, one after another; Azure connects them when the other half exists."""
         for network_id in self._args.network.peer_with:
             last = network.VirtualNetworkPeering(
                 f"{self._name}-{self._args.placement.names.peering(network_id)}",
                 virtual_network_peering_name=self._args.placement.names.peering(network_id),
-                virtual_network_name=self._network.name,
+                virtual_network_name=own.name,
                 resource_group_name=self._args.placement.resource_group_name,
                 remote_virtual_network=network.SubResourceArgs(id=network_id),
                 allow_virtual_network_access=True,
@@ -109,6 +118,7 @@ class PrivateNetwork(pulumi.ComponentResource):
 
     def _subnet(
         self,
+        own: network.VirtualNetwork,
         purpose: str,
         prefix: str,
         rules: list[network.SecurityRuleArgs],
@@ -129,7 +139,7 @@ class PrivateNetwork(pulumi.ComponentResource):
         return network.Subnet(
             f"{self._name}-{purpose}",
             subnet_name=names.subnet(purpose),
-            virtual_network_name=self._network.name,
+            virtual_network_name=own.name,
             resource_group_name=self._args.placement.resource_group_name,
             address_prefix=prefix,
             # Azure gives subnets of earlier API versions a way out of their own; one is enough, and it has an owner.
@@ -158,7 +168,7 @@ class PrivateNetwork(pulumi.ComponentResource):
             resource_group_name=self._args.placement.resource_group_name,
             location="global",
             registration_enabled=False,
-            virtual_network=privatedns.SubResourceArgs(id=self._network.id),
+            virtual_network=privatedns.SubResourceArgs(id=self.id),
             tags=self._args.placement.dns_tags,
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -19,7 +19,7 @@ from stack_config import Redundancy
 
 SPACE = "10.1.0.0/22"
 FIRST = facts(FIRST_PLAN, Redundancy.LRS)
-ZONES = zone_names("public", ("blob", "file"))
+ZONES = zone_names("public", NetworkPlan().group_ids)
 HUB = "/subscriptions/hub/resourceGroups/dns/providers/Microsoft.Network/privateDnsZones"
 
 
@@ -32,8 +32,8 @@ def private(before: dict[str, str] | None = None, **keys: Any) -> NetworkPlan:
     return plan_network(settings({"mode": "private", **keys}).network, before)
 
 
-def wrong(plan: NetworkPlan) -> list[str]:
-    return [str(problem) for problem in network_problems(plan, ZONES, stack="prod")]
+def wrong(plan: NetworkPlan, cloud: str = "public") -> list[str]:
+    return [str(problem) for problem in network_problems(plan, cloud, stack="prod")]
 
 
 def refused(network: Any) -> list[str]:
@@ -123,7 +123,48 @@ def test_zones_of_a_hub_are_all_that_are_needed_and_of_this_cloud() -> None:
     del hub["privatelink.azurecr.io"]
     missing, foreign = wrong(private(address_space=SPACE, dns=hub))
     assert "privatelink.azurecr.io is missing" in missing
-    assert foreign.startswith(f"sluice:network.dns.{china} is no zone that a private endpoint of this stack needs")
+    assert foreign.startswith(
+        f"sluice:network.dns.{china} is a zone of the cloud china, and this stack is in the cloud p"
+    )
+    hub |= {one: f"{HUB}/{one}" for one in ("privatelink.azurecr.io", "privatelink.queue.core.windows.net")}
+    del hub[china]
+    (unused,) = wrong(private(address_space=SPACE, dns=hub))
+    assert unused.startswith("sluice:network.dns.privatelink.queue.core.windows.net is no zone that a private endpoint")
+
+
+def test_a_monitor_scope_of_its_own_needs_zones_of_its_own_and_room() -> None:
+    plan = private(address_space=SPACE, monitor_scope="own")
+    assert (plan.has_monitor_scope, plan.monitor_scope_id, wrong(plan)) == (True, None, [])
+    assert "privatelink.oms.opinsights.azure.com" in zone_names("public", plan.group_ids)
+    hub = {zone: f"{HUB}/{zone}" for zone in zone_names("public", plan.group_ids)}
+    (shared,) = wrong(private(address_space=SPACE, monitor_scope="own", dns=hub))
+    assert shared.startswith("sluice:network.monitor_scope must not be own with zones of a hub")
+    assert wrong(private(address_space=SPACE, monitor_scope="own", dns="none")) == []
+    (cloud,) = wrong(plan, "china")
+    assert cloud.startswith("sluice:network.monitor_scope must not be own in the cloud china")
+    (small,) = wrong(private(address_space=SPACE, monitor_scope="own", endpoint_prefix="10.1.0.0/28"))
+    assert small.startswith("sluice:network.endpoint_prefix must be a /27 or larger, got 10.1.0.0/28")
+
+
+def test_a_monitor_scope_of_a_hub_needs_no_zones_here() -> None:
+    scope = "/subscriptions/hub/resourceGroups/m/providers/microsoft.insights/privateLinkScopes/ampls"
+    plan = private(address_space=SPACE, monitor_scope=scope, dns={zone: f"{HUB}/{zone}" for zone in ZONES})
+    assert (plan.has_monitor_scope, plan.monitor_scope_id, wrong(plan)) == (False, scope, [])
+
+
+SUBNET = "/subscriptions/hub/resourceGroups/rg-net/providers/Microsoft.Network/virtualNetworks/vnet/subnets/ml"
+
+
+def test_a_given_subnet_takes_the_place_of_a_network() -> None:
+    plan = plan_network(settings({"mode": "private"}).network, None, subnet_id=SUBNET)
+    assert (plan.subnet_id, plan.address_space, plan.place) == (SUBNET, "", "subnet rg-net/vnet/ml")
+    assert wrong(plan) == []
+    kept = facts(plan, Redundancy.LRS)
+    assert plan_network(settings({"mode": "private"}).network, kept, subnet_id=SUBNET) == plan
+    assert plan_network(settings({"mode": "private"}).network, kept).address_space == ""
+    own = {"mode": "private", "address_space": SPACE, "nat": True, "runner_prefix": "10.1.1.0/24"}
+    (problem,) = wrong(plan_network(settings(own).network, None, subnet_id=SUBNET))
+    assert "must not have address_space, runner_prefix, nat with sluice:existing.subnet" in problem
 
 
 def test_somebody_else_makes_the_records() -> None:
@@ -157,6 +198,12 @@ def test_somebody_else_makes_the_records() -> None:
             {"mode": "private", "dns": {"privatelink.azurecr.io": f"{HUB}/other"}},
             "must have ids that end in the zone",
         ),
+        (
+            {"mode": "private", "dns": "hub"},
+            "sluice:network.dns must be own, none, or ARM ids by the name of their zon",
+        ),
+        ({"mode": "private", "dns": {"privatelink.azurecr.io": "x"}}, "sluice:network.dns.privatelink.azurecr.io must"),
+        ({"mode": "private", "monitor_scope": "hub"}, "sluice:network.monitor_scope must be none, own or the ARM id"),
         ({"mode": "private", "hub": "x"}, "sluice:network.hub is not a known key"),
     ],
 )
@@ -168,6 +215,6 @@ def test_a_wrong_network_is_refused(network: Any, expected: str) -> None:
     ("cloud", "ending"), [("usgovernment", ("azure.us", "usgovcloudapi.net")), ("china", (".cn",))]
 )
 def test_another_cloud_has_its_own_zones(cloud: str, ending: tuple[str, ...]) -> None:
-    names = zone_names(cloud, ("blob", "file", "queue", "table"))
+    names = zone_names(cloud, FIRST_PLAN.group_ids)
     assert len(names) == 8
     assert all(name.endswith((*ending, "azurecr.us", "chinacloudapi.cn")) for name in names)

@@ -95,7 +95,7 @@ def test_everything_that_may_not_change_is_refused_at_once():
 @pytest.mark.parametrize(
     ("tag", "name"),
     [
-        ("sluice:address-space", "the address space of the virtual network"),
+        ("sluice:address-space", "the range or subnet of the private endpoints"),
         ("sluice:isolation", "the isolation of the managed network"),
         ("sluice:vault-retention", "the retention of the deleted vault in days"),
         ("sluice:storage-redundancy", "sluice:storage.redundancy"),

@@ -68,13 +68,13 @@ ROUTES: Mapping[str, Callable[[ControlPlane, Request], Reply]] = {
     "GET|HEAD /tenants": lambda plane, request: _listed([tenant.tenant()]),
     "GET|HEAD /providers": lambda plane, request: _listed(tenant.providers(plane.types(), "", ())),
     "GET|HEAD /providers/{namespace}": _provider,
-    "GET|HEAD /subscriptions": lambda plane, request: _listed([tenant.subscription(one) for one in tenant.SUBSCRIPTIONS]),
+    "GET|HEAD /subscriptions": lambda plane, request: _listed(
+        [tenant.subscription(one) for one in tenant.SUBSCRIPTIONS]
+    ),
     f"GET|HEAD {_SUBSCRIPTION}": lambda plane, request: Reply(
         200, tenant.subscription(request.parts["subscription"].lower())
     ),
-    f"GET|HEAD {_SUBSCRIPTION}/locations": lambda plane, request: _listed(
-        locations(request.parts["subscription"])
-    ),
+    f"GET|HEAD {_SUBSCRIPTION}/locations": lambda plane, request: _listed(locations(request.parts["subscription"])),
     f"GET {_SUBSCRIPTION}/providers": _providers,
     f"GET {_SUBSCRIPTION}/providers/{{namespace}}": _provider,
     f"POST {_SUBSCRIPTION}/providers/{{namespace}}/register": _register,

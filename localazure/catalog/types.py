@@ -165,6 +165,13 @@ RESOURCE_TYPES: tuple[ResourceType, ...] = (
         "monitor:DiagnosticSetting",
         "/{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
     ),
+    _type("monitor:PrivateLinkScope", _GROUP + "/providers/Microsoft.Insights/privateLinkScopes/{scopeName}"),
+    _type(
+        "monitor:PrivateLinkScopedResource",
+        _GROUP + "/providers/Microsoft.Insights/privateLinkScopes/{scopeName}/scopedResources/{name}",
+        "generic",
+        "location",
+    ),
     _type("network:VirtualNetwork", _NETWORK + "/virtualNetworks/{virtualNetworkName}", "generic", "location"),
     _type(
         "network:Subnet",

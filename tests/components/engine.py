@@ -208,6 +208,10 @@ class FakeAzure:
             return {"name": args["name"], "outputs": self.outputs}
         key = {
             "getResourceGroup": ("resourceGroupName",),
+            "getVirtualNetwork": ("virtualNetworkName",),
+            "getPrivateZone": ("privateZoneName",),
+            "getPrivateLinkScope": ("scopeName",),
+            "getPrivateDnsZoneGroup": ("privateEndpointName",),
             "getUserAssignedIdentity": ("resourceName",),
             "getWorkspace": ("workspaceName",),
             "getOnlineEndpoint": ("endpointName",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from typing import Any
 
@@ -17,6 +18,7 @@ from components.storage import StorageArgs
 from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
 from ownership import SUBSCRIPTION_TAG
+from private_zones import zone_names
 from roles import Role
 from stack_config import Redundancy
 from tests.assessment import existing_ids as ids
@@ -130,6 +132,75 @@ def given_platform(placement: Placement) -> Deployment:
         storage=ids.STORAGE,
     )
     return platform(FakeAzure(placement.names), placement, public=False, existing=existing)
+
+
+HUB = "/subscriptions/hub/resourceGroups/rg-hub/providers"
+MOST = plan_network(
+    NetworkSettings.model_validate_json(
+        json.dumps(
+            {
+                "mode": "private",
+                "address_space": "10.1.0.0/22",
+                "nat": True,
+                "peer_with": [f"{HUB}/Microsoft.Network/virtualNetworks/vnet-{name}" for name in ("hub", "onprem")],
+                "monitor_scope": "own",
+                "firewall_sku": "Basic",
+                "outbound": {
+                    "scores": {"fqdn": "*.example.org"},
+                    "front": {"service_tag": "AzureFrontDoor.FirstParty"},
+                    "data": {"resource": f"{HUB}/Microsoft.Storage/storageAccounts/data", "subresource": "blob"},
+                },
+            }
+        )
+    ),
+    None,
+)
+
+
+def test_a_private_platform_with_every_key_is_this_tree() -> None:
+    placement = placement_of("dev")
+    most = platform(FakeAzure(placement.names), placement, public=False, network=MOST)
+    assert_golden("platform-private-max", most.tree())
+    first, second = most.of_type("PrivateLinkScopedResource")
+    assert first.urn in second.depends_on or second.urn in first.depends_on, "one after another"
+    assert most.one("PrivateLinkScope").inputs["accessModeSettings"] == {
+        "ingestionAccessMode": "Open",
+        "queryAccessMode": "Open",
+    }
+    assert most.one("PrivateLinkScope").inputs["location"] == "global"
+    zones = most.one("PrivateDnsZoneGroup", "platform-access-monitor-dns").inputs["privateDnsZoneConfigs"]
+    assert [one["name"] for one in zones] == [
+        "privatelink-monitor-azure-com",
+        "privatelink-oms-opinsights-azure-com",
+        "privatelink-ods-opinsights-azure-com",
+        "privatelink-agentsvc-azure-automation-net",
+        "privatelink-blob-core-windows-net",
+    ]
+
+
+def test_a_private_platform_in_a_hub_is_this_tree() -> None:
+    """Zones, a private link scope and a subnet of others: nothing of the kind is created."""
+    placement = placement_of("dev")
+    zones = {one: f"{HUB}/Microsoft.Network/privateDnsZones/{one}" for one in zone_names("public", PRIVATE.group_ids)}
+    scope = f"{HUB}/microsoft.insights/privateLinkScopes/ampls-hub"
+    given = f"{HUB}/Microsoft.Network/virtualNetworks/vnet-hub/subnets/ml"
+    keys = {"mode": "private", "dns": zones, "monitor_scope": scope}
+    plan = plan_network(NetworkSettings.model_validate_json(json.dumps(keys)), None, subnet_id=given)
+    deployment = platform(FakeAzure(placement.names), placement, public=False, network=plan)
+    assert_golden("platform-private-hub", deployment.tree())
+    endpoint = deployment.one("PrivateEndpoint", "platform-access-workspace")
+    assert endpoint.inputs["subnet"]["id"] == given
+    linked = deployment.one("PrivateLinkScopedResource", "platform-monitor-logs").inputs
+    assert (linked["scopeName"], linked["resourceGroupName"]) == ("ampls-hub", "rg-hub")
+
+
+def test_zones_of_its_own_are_linked_with_a_given_network() -> None:
+    placement = placement_of("dev")
+    given = f"{HUB}/Microsoft.Network/virtualNetworks/vnet-hub/subnets/ml"
+    plan = plan_network(NetworkSettings(mode=Network.PRIVATE), None, subnet_id=given)
+    links = platform(FakeAzure(placement.names), placement, public=False, network=plan).of_type("VirtualNetworkLink")
+    networks = {link.inputs["virtualNetwork"]["id"] for link in links}
+    assert networks == {f"{HUB}/Microsoft.Network/virtualNetworks/vnet-hub"}
 
 
 def test_a_platform_is_protected_by_default() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from network_plan import NetworkPlan
 from private_zones import zone_names
 from tests.integration.rehearsal import Azure, Stack
 
@@ -19,7 +20,7 @@ def make_hub(azure: Azure, subscription: str) -> tuple[str, dict[str, str]]:
     network = f"{group}/providers/Microsoft.Network/virtualNetworks/vnet-hub"
     zones = {
         name: f"{group}/providers/Microsoft.Network/privateDnsZones/{name}"
-        for name in sorted(zone_names("public", ("blob", "file")))
+        for name in zone_names("public", NetworkPlan().group_ids)
     }
     space = {"addressSpace": {"addressPrefixes": ["10.200.0.0/16"]}}
     bodies: dict[str, tuple[dict[str, Any], str]] = {

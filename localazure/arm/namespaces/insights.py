@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
+from localazure.arm.namespaces.monitor_scopes import refuse_in_scope, show_scopes
 from localazure.arm.patching import Patched
 from localazure.arm.reply import Request
 from localazure.arm.timing import time_text
@@ -25,6 +26,14 @@ class Components(Patched):
     """An Application Insights component."""
 
     created_status = 200  # the only one that its clients know
+    refused: ClassVar[Mapping[str, str]] = {"name": "it is in a private link scope, so it cannot be deleted (409)"}
+
+    def check_delete(self, resource: Resource) -> None:
+        refuse_in_scope(self.store, resource)
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        scopes = show_scopes(self.store, resource, "PrivateLinkScopedResources", ("ResourceId", "ScopeId"))
+        return resource.body | {"properties": resource.properties | scopes}
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         defaults = {

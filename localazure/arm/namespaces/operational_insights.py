@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
+from localazure.arm.namespaces.monitor_scopes import refuse_in_scope, show_scopes
 from localazure.arm.patching import Patched
 from localazure.arm.purging import Purgeable
 from localazure.arm.reply import Reply, Request
@@ -36,8 +37,16 @@ class LogWorkspaces(Purgeable, Patched):
         "name": "that of a deleted workspace of this group and region: the old one comes back, with its `customerId`",
     }
     refused: ClassVar[Mapping[str, str]] = {
-        "name": "that of a deleted workspace of this group, in another region (409)",
+        "name": "that of a deleted workspace of this group, in another region (409); it is in a private link scope, so "
+        "it cannot be deleted (409)",
     }
+
+    def check_delete(self, resource: Resource) -> None:
+        refuse_in_scope(self.store, resource)
+
+    def read(self, resource: Resource, request: Request) -> dict[str, Any]:
+        scopes = show_scopes(self.store, resource, "privateLinkScopedResources", ("resourceId", "scopeId"))
+        return resource.body | {"properties": resource.properties | scopes}
 
     def put(self, request: Request) -> Reply:
         kept = None

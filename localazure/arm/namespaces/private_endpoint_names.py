@@ -6,7 +6,7 @@ cloud, except for vaults and registries, whose hosts the local Azure makes up. N
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -15,6 +15,9 @@ from localazure.resource import Resource
 
 RESERVED = 4
 """The first addresses of a subnet are Azure's; the last one is, too (documented)."""
+_MONITOR_HOSTS = (
+    *("api", "global.in.ai", "profiler", "live", "snapshot", "diagservices-query", "global.handler.control"),
+)
 _LABEL = 63
 _STORAGE_GROUPS = ("blob", "dfs", "file", "queue", "table", "web")
 
@@ -36,8 +39,11 @@ def dns_configs(names: list[tuple[str, ...]], subnet: Resource, taken: Collectio
     return configs
 
 
-def names_of(target: Resource, group_id: str) -> list[tuple[str, ...]]:
-    """The names of a resource behind one group id: one group of names for each address. Empty if it is not known."""
+def names_of(target: Resource, group_id: str, *, linked: Sequence[Resource] = ()) -> list[tuple[str, ...]]:
+    """The names of a resource behind one group id: one group of names for each address. Empty if it is not known.
+
+    `linked` are the resources that a private link scope leads to.
+    """
     kind = target.resource_id.type
     if kind == "microsoft.machinelearningservices/workspaces" and group_id == "amlworkspace":
         return _workspace_names(target)
@@ -48,7 +54,19 @@ def names_of(target: Resource, group_id: str) -> list[tuple[str, ...]]:
         return [(f"{host}.{target.body['location']}.data.{suffix}",), (f"{host}.{suffix}",)]
     if kind == "microsoft.storage/storageaccounts" and group_id in _STORAGE_GROUPS:
         return [(f"{target.name}.{group_id}.core.windows.net",)]
+    if kind == "microsoft.insights/privatelinkscopes" and group_id == "azuremonitor":
+        return _monitor_names(linked)
     return []
+
+
+def _monitor_names(linked: Sequence[Resource]) -> list[tuple[str, ...]]:
+    """Names as Microsoft documents them ("private-link-configure"); which of them share an address is ours."""
+    every = [(f"{name}.monitor.azure.com",) for name in _MONITOR_HOSTS]
+    for workspace in (one for one in linked if one.resource_id.type.endswith("/workspaces")):
+        guid = workspace.properties["customerId"]
+        hosts = ("oms.opinsights.azure.com", "ods.opinsights.azure.com", "agentsvc.azure-automation.net")
+        every += [(f"{guid}.{host}",) for host in hosts]
+    return [*every, ("scadvisorcontentpl.blob.core.windows.net",)]
 
 
 def _workspace_names(workspace: Resource) -> list[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from localazure.arm.behaviour import Behaviour
 from localazure.arm.control_plane import new_guid
+from localazure.arm.namespaces.monitor_scopes import SCOPES, linked_in
 from localazure.arm.namespaces.network_resource import NetworkResource
 from localazure.arm.namespaces.private_endpoint_names import dns_configs, names_of
 from localazure.arm.operations import Commit, Operation
@@ -23,6 +24,7 @@ ZONE_GROUPS = f"{PRIVATE_ENDPOINTS}/privateDnsZoneGroups"
 EXCLUSIVE_SECONDS = 0.5
 """The minimum time for which an operation holds a storage account. In Azure it is about half a minute; here it is just
 long enough for operations that a client starts together to overlap."""
+_ENDPOINTS_OF_A_SCOPE = 10
 _CONNECTIONS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections")
 
 
@@ -40,7 +42,8 @@ class PrivateEndpoints(NetworkResource):
     refused: ClassVar[Mapping[str, str]] = {
         "properties.subnet": "missing, names nothing that exists, has no address left, or differs from before",
         "properties.privateLinkServiceConnections": "names nothing that exists, or differs from before; while another "
-        "private endpoint of the same storage account is created or deleted, the operation fails in the poll",
+        "private endpoint of the same storage account is created or deleted, the operation fails in the poll; leads to "
+        "a second private link scope of Azure Monitor in one network, or is the eleventh of a scope",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -51,8 +54,30 @@ class PrivateEndpoints(NetworkResource):
         self.require(subnet, request)
         for connection in sent.get("privateLinkServiceConnections") or []:
             self.require({"id": _target_of(connection)}, request)
+            self._check_scope(request, _target_of(connection))
         if existing is not None:
             self._check_fixed(request, existing)
+
+    def _check_scope(self, request: Request, target: Any) -> None:
+        """The limits of private link scopes are documented ("private-link-design"); codes and wording are ours."""
+        if ResourceId(str(target)).type != SCOPES.lower():
+            return
+        others = [one for one in self.store.of_type(PRIVATE_ENDPOINTS) if one.key != request.id.key]
+        scopes = [(one, _target_of(two)) for one in others for kind in _CONNECTIONS for two in _sent(one, kind)]
+        same = [one for one, other in scopes if str(other).lower() == str(target).lower()]
+        if len(same) >= _ENDPOINTS_OF_A_SCOPE:
+            raise BadRequest("BadRequest", f"{target} has {len(same)} private endpoints, and more are not possible.")
+        network = _network_of(request.sent_properties)
+        for one, other in scopes:
+            if (
+                ResourceId(str(other)).type == SCOPES.lower()
+                and one not in same
+                and _network_of(one.properties) == network
+            ):
+                raise BadRequest(
+                    "BadRequest",
+                    f"The network of {one.id} is connected with {other} already, and one scope is possible.",
+                )
 
     def _check_fixed(self, request: Request, existing: Resource) -> None:
         """Codes and wording as in Microsoft's documentation (PostgreSQL, how-to-networking-servers-deployed-public-
@@ -141,7 +166,9 @@ class PrivateEndpoints(NetworkResource):
         for connection in (one for kind in _CONNECTIONS for one in properties.get(kind) or ()):
             if target := self.store.get(str(_target_of(connection))):
                 names += [
-                    one for group in connection["properties"].get("groupIds") or () for one in names_of(target, group)
+                    one
+                    for group in connection["properties"].get("groupIds") or ()
+                    for one in names_of(target, group, linked=linked_in(self.store, target.id))
                 ]
         return dns_configs(names, subnet, _taken(self.store, subnet))
 
@@ -174,6 +201,15 @@ class DnsZoneGroups(NetworkResource):
         for entry in properties.get("privateDnsZoneConfigs") or []:
             entry.setdefault("properties", {}).setdefault("recordSets", [])
         return properties
+
+
+def _sent(endpoint: Resource, kind: str) -> list[dict[str, Any]]:
+    return endpoint.properties.get(kind) or []
+
+
+def _network_of(properties: Mapping[str, Any]) -> str:
+    """Key of the network that an endpoint has its address in."""
+    return ResourceId(str(properties["subnet"]["id"])).parent.lower()
 
 
 def _target_of(connection: Mapping[str, Any]) -> Any:

@@ -23,6 +23,7 @@ PROFILES = [{"name": "p", "capacity": {"minimum": "1", "default": "1", "maximum"
 VAULT = {"tenantId": identity.TENANT_ID, "sku": {"family": "A", "name": "standard"}}
 ROLE = f"/subscriptions/{identity.SUBSCRIPTION_ID}/providers/Microsoft.Authorization/roleDefinitions/r"
 SPACE = {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}
+OPEN = {"accessModeSettings": {"ingestionAccessMode": "Open", "queryAccessMode": "Open"}}
 SYSTEM = {"identity": {"type": "SystemAssigned"}}
 CLUSTER = {"computeType": "AmlCompute", "properties": {"vmSize": "Standard_DS3_v2"}}
 DATASTORE = {
@@ -106,6 +107,14 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
         f"{ENDPOINT}/providers/Microsoft.Insights/diagnosticSettings/d1",
         {"properties": {"storageAccountId": REFERENCES["storageAccount"]}},
     ),
+    "Microsoft.Insights/privateLinkScopes": (
+        f"{PROVIDERS}/Microsoft.Insights/privateLinkScopes/ampls2",
+        {"location": "global", "properties": OPEN},
+    ),
+    "Microsoft.Insights/privateLinkScopes/scopedResources": (
+        f"{PROVIDERS}/Microsoft.Insights/privateLinkScopes/ampls1/scopedResources/ai",
+        {"properties": {"linkedResourceId": f"{PROVIDERS}/Microsoft.Insights/components/ai1"}},
+    ),
     f"{NETWORK}/virtualNetworks": (f"{PROVIDERS}/{NETWORK}/virtualNetworks/vnet2", HERE | {"properties": SPACE}),
     f"{NETWORK}/virtualNetworks/subnets": (
         f"{PROVIDERS}/{NETWORK}/virtualNetworks/vnet1/subnets/s2",
@@ -136,6 +145,7 @@ LEAST: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 PARENTS = (
+    "Microsoft.Insights/privateLinkScopes",
     f"{NETWORK}/virtualNetworks",
     f"{NETWORK}/virtualNetworks/subnets",
     f"{NETWORK}/privateEndpoints",

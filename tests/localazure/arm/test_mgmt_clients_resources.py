@@ -183,7 +183,8 @@ def test_subscriptions(management):
 
     client = SubscriptionClient(management._credential, base_url=management.azure.https)
     with client:
-        (shown,) = client.subscriptions.list()
+        shown, hub = client.subscriptions.list()
+        assert (hub.subscription_id, hub.tenant_id) == (identity.HUB_SUBSCRIPTION_ID, identity.TENANT_ID)
         assert (shown.subscription_id, shown.state) == (identity.SUBSCRIPTION_ID, "Enabled")
         assert shown.id == SUBSCRIPTION
         assert client.subscriptions.get(identity.SUBSCRIPTION_ID).display_name == "Local Azure"

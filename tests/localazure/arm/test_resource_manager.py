@@ -77,7 +77,9 @@ def test_a_subscription_of_another_tenant_refuses_this_tenants_tokens(arm):
     path = GROUP.replace(identity.SUBSCRIPTION_ID, identity.FOREIGN_SUBSCRIPTION_ID)
     for refused in (arm.get(path), arm.put(path, {"location": "westeurope"})):
         assert (refused.status, refused.code) == (401, "InvalidAuthenticationTokenTenant")
-        assert f"must match the tenant 'https://sts.windows.net/{identity.FOREIGN_TENANT_ID}/'" in refused.error["message"]
+        assert (
+            f"must match the tenant 'https://sts.windows.net/{identity.FOREIGN_TENANT_ID}/'" in refused.error["message"]
+        )
 
 
 def test_another_subscription_does_not_exist(arm):
