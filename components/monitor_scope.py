@@ -1,7 +1,7 @@
 """Puts the stack's Log Analytics and Application Insights into a private link scope of Azure Monitor.
 
-The scope is the stack's own, or one that a hub shares. Both access modes of an own one are open: whoever the scope does
-not lead to keeps the public addresses.
+The scope is the stack's own, or one that a hub shares. Both access modes of an own one are open: resources that are
+not in it keep their public addresses.
 """
 
 from __future__ import annotations

@@ -103,7 +103,10 @@ def test_a_service_that_stays_busy_is_a_failure_in_the_end(
     azure.failures[GROUP] = THROTTLED
     answers = ask_patiently(1)
     assert answers[0] == ReadFailure(
-        what="group 0", reason='Status=429 Code="TooManyRequests" Message="Slow down."', status=429
+        what="group 0",
+        reason='Status=429 Code="TooManyRequests" Message="Slow down."',
+        status=429,
+        code="TooManyRequests",
     )
     assert pauses == list(PAUSES_SECONDS)
 
