@@ -17,6 +17,8 @@ QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "read-discard", "remove
 # A replacement arrives as several events (create-replacement, replace, delete-replaced); one of them counts.
 REPLACE_PARTS = frozenset({"create-replacement", "delete-replaced", "discard-replaced", "import-replacement"})
 PROGRAM_ENDED = "an unhandled error occurred: program exited"
+_NO_CHANGES = ("default", "subscription-")
+"""What the names of such providers begin with."""
 _COLOUR = re.compile(r"<\{%.*?%\}>")
 _TRAFFIC = re.compile(r"properties\.(traffic|mirrorTraffic)($|[.\[])")
 
@@ -122,13 +124,14 @@ def change_of(metadata: Mapping[str, Any]) -> Change:
     )
 
 
-def _is_about_a_default_provider(event: Mapping[str, Any]) -> bool:
-    """Return whether an event concerns a provider that the engine creates and drops by itself; these change nothing."""
+def _is_about_a_provider(event: Mapping[str, Any]) -> bool:
+    """Return whether an event concerns a provider that changes nothing in Azure: one that the engine creates and drops
+    by itself, or the program's for what it reads in another subscription (`assessment/subscriptions.py`)."""
     for kind in ("resourcePreEvent", "resOutputsEvent"):
         if kind in event:
             metadata = event[kind]["metadata"]
             name = str(metadata["urn"]).rsplit("::", 1)[-1]
-            return str(metadata["type"]).startswith("pulumi:providers:") and name.startswith("default")
+            return str(metadata["type"]).startswith("pulumi:providers:") and name.startswith(_NO_CHANGES)
     return False
 
 
@@ -150,7 +153,7 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
     failed: list[Change] = []
     diagnostics: list[Diagnostic] = []
     for event in events:
-        if _is_about_a_default_provider(event):
+        if _is_about_a_provider(event):
             continue
         if "preludeEvent" in event:
             changes, done, failed = {}, {}, []

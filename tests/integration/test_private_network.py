@@ -110,3 +110,34 @@ def test_a_stack_uses_the_hub_of_another_subscription_and_reaches_only_what_is_a
     remove(stack)
     assert hub.get(f"{SCOPE}/scopedResources")["value"] == []
     assert hub.request("GET", NETWORK, api_version=VERSION)[0] == 200
+
+
+def test_a_stack_with_a_network_of_its_own_survives_kills_and_needs_no_second_update(simulated_azure: Azure) -> None:
+    stack = Stack(simulated_azure, "island", like="prod")
+    private(stack, address_space="10.8.0.0/24", nat=True, monitor_scope="own", outbound=RULES)
+    for moment in (
+        {"kind": "hold", "when": "after", "type": "Microsoft.Insights/privateLinkScopes/scopedResources"},
+        {"kind": "operation-never-ends", "type": "Microsoft.Network/privateEndpoints"},
+    ):
+        held = simulated_azure.moment(**moment, method="PUT", count=1)
+        assert stack.kill_at(held), f"the update ended without {moment}"
+        done = stack.sluice("recover", "--stack", stack.name, expect=None)
+        assert done.returncode == 0, done.stderr
+    stack.settle()
+    require_nothing_to_do(stack)
+    assert stack.live_traffic() == {"blue": 100}
+    remove(stack)
+
+
+def test_without_zones_the_records_are_given_to_those_who_write_them(simulated_azure: Azure) -> None:
+    stack = Stack(simulated_azure, "records", like="prod")
+    stack.edit(lambda config: config.update({"sluice:endpoints": {}, "sluice:rollout": {}}))
+    private(stack, address_space="10.9.0.0/24", dns="none")
+    stack.engine.up()
+    require_nothing_to_do(stack)
+    records = stack.engine.outputs()["workspace"]["network"]["records"]
+    assert sorted(records) == ["registry", "storage-blob", "storage-file", "vault", "workspace"]
+    (blob,) = records["storage-blob"]
+    assert blob["fqdn"] == f"{stack.names.storage_account}.blob.core.windows.net"
+    addresses = [address for one in records.values() for record in one for address in record["ipAddresses"]]
+    assert all(address.startswith("10.9.0.") for address in addresses)

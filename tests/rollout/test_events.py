@@ -131,12 +131,13 @@ def test_a_line_cut_short_by_a_kill_is_left_out() -> None:
     assert read_events([json.dumps({"sequence": 1}) + "\n", "\n", '{"seque']) == [{"sequence": 1}]
 
 
-def test_a_default_provider_is_no_change() -> None:
+def test_a_provider_that_changes_nothing_in_azure_is_no_change() -> None:
     """A bad region once made a refusal look like a failed update: the region is an input of the default provider."""
     name = "urn:pulumi:dev::sluice::pulumi:providers:azure-native::default_3_29_0"
     own = {**step("update", urn=name), "type": "pulumi:providers:azure-native"}
     named = {**own, "urn": "urn:pulumi:dev::sluice::pulumi:providers:azure-native::second"}
-    for metadata, expected in ((own, 0), (named, 1)):
+    reader = {**own, "urn": "urn:pulumi:dev::sluice::pulumi:providers:azure-native::subscription-0000"}
+    for metadata, expected in ((own, 0), (reader, 0), (named, 1)):
         events = [{"resourcePreEvent": {"metadata": metadata}}, {"resOutputsEvent": {"metadata": metadata}}]
         outcome = outcome_of(events)
         assert (len(outcome.changes), len(outcome.done)) == (expected, expected)
