@@ -26,9 +26,13 @@ OWNER_TAGS_IN_DNS = tuple(dns_tag_key(tag) for tag in OWNER_TAGS)  # what zones 
 NAMED_BY_CONTENT = frozenset(
     f"azure-native:machinelearningservices:{kind}" for kind in ("ModelVersion", "CodeVersion", "EnvironmentVersion")
 )
-# The name of an assignment is a hash of the stack's group, who, what and where, and those of assets in a workspace that
-# was given hold a hash of the stack: another stack's have other names.
-OWN_BY_NAME = NAMED_BY_CONTENT | {"azure-native:authorization:RoleAssignment"}
+# Their names say whose they are: that of an assignment is a hash of the stack's group, who, what and where, those of
+# assets in a workspace that was given hold a hash of the stack, and that of a resource in a private link scope has the
+# stack's names and the hash of its subscription.
+OWN_BY_NAME = NAMED_BY_CONTENT | {
+    "azure-native:authorization:RoleAssignment",
+    "azure-native:monitor:PrivateLinkScopedResource",
+}
 # Maps in which a missing key has a meaning: weights, and the tags that name a resource's owner.
 COMPLETE_MAPS = ("traffic", "mirrorTraffic", "tags")
 FINAL_STATES = frozenset({"succeeded", "failed", "canceled", ""})
@@ -56,6 +60,12 @@ class Candidate:
     def provider_urn(self) -> str:
         """The provider that manages it."""
         return self.provider.rpartition("::")[0]
+
+    @property
+    def subscription_id(self) -> str | None:
+        """The subscription of a provider for another one than the stack's (`assessment/subscriptions.py`)."""
+        found = re.search(r"::subscription-([0-9a-f-]+)$", self.provider_urn)
+        return found[1] if found else None
 
     @property
     def version(self) -> str | None:
@@ -239,7 +249,7 @@ class Finder:
         kind = by_token(candidate.type)
         if kind is None:
             return None
-        values = {"subscriptionId": self.subscription_id, **candidate.inputs}
+        values = {"subscriptionId": candidate.subscription_id or self.subscription_id, **candidate.inputs}
         resource_id = kind.path
         for parameter in kind.parameters:
             value = values.get(parameter)
