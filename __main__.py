@@ -30,7 +30,6 @@ platform = Platform(
         placement=declaration.placement,
         network=declaration.network,
         existing=declaration.existing,
-        cloud=settings.cloud,
         undeclared_rules=declaration.undeclared_rules,
         monitor_scope_provider=declaration.monitor_scope_provider,
         protect=declaration.protect,

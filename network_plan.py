@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 
 from arm_id import ArmId
 from network_config import Isolation, Network, NetworkSettings, OutboundRule
-from private_zones import MONITOR, clouds_of, has_monitor_zones, zone_names
+from private_zones import MONITOR, PUBLIC, clouds_of, has_monitor_zones, zone_names
 from problem import Problem
 
 __all__ = [
@@ -50,6 +50,8 @@ class NetworkPlan:
     """The network of one stack. Ranges are strings such as `10.90.0.0/24`."""
 
     is_public: bool = False
+    cloud: str = PUBLIC
+    """Which Azure it is, as azure-native calls it; the names of zones depend on it."""
     subnet_id: str | None = None
     """A subnet of somebody else for the private endpoints; None: the stack has a network of its own."""
     address_space: str = ""
@@ -93,6 +95,11 @@ class NetworkPlan:
         return tuple(self.endpoint_purposes.values())
 
     @property
+    def zones(self) -> tuple[str, ...]:
+        """Names of the DNS zones that the private endpoints need."""
+        return zone_names(self.cloud, self.group_ids)
+
+    @property
     def smallest_endpoint_subnet(self) -> int:
         """The longest prefix of a subnet that has an address for each private endpoint."""
         return SMALLEST_WITH_MONITOR if self.has_monitor_scope else SMALLEST_ENDPOINT_SUBNET
@@ -120,7 +127,7 @@ FIRST_PLAN = NetworkPlan(
 
 
 def plan_network(
-    settings: NetworkSettings, before: Mapping[str, str] | None, *, subnet_id: str | None = None
+    settings: NetworkSettings, before: Mapping[str, str] | None, *, subnet_id: str | None = None, cloud: str = PUBLIC
 ) -> NetworkPlan:
     """The plan; `before` are the facts of the stack that exists, None for one that is new.
 
@@ -136,6 +143,7 @@ def plan_network(
     monitor = settings.monitor_scope
     quarters = _quarters(space, SMALLEST_WITH_MONITOR if monitor == "own" else SMALLEST_ENDPOINT_SUBNET)
     return NetworkPlan(
+        cloud=cloud,
         subnet_id=subnet_id,
         address_space=space,
         endpoint_prefix=settings.endpoint_prefix or ("" if subnet_id else known.get(ENDPOINT_PREFIX) or quarters[0]),
@@ -153,8 +161,8 @@ def plan_network(
     )
 
 
-def network_problems(plan: NetworkPlan, cloud: str, *, stack: str) -> Iterator[Problem]:
-    """Everything that is wrong with a plan in a cloud, as azure-native calls it."""
+def network_problems(plan: NetworkPlan, *, stack: str) -> Iterator[Problem]:
+    """Everything that is wrong with a plan."""
     if plan.is_public:
         return
     file = f"Pulumi.{stack}.yaml"
@@ -170,8 +178,8 @@ def network_problems(plan: NetworkPlan, cloud: str, *, stack: str) -> Iterator[P
     else:
         yield from _range_problems(plan, file)
     yield from _rule_problems(plan, file)
-    yield from _zone_problems(plan, cloud, file)
-    yield from _monitor_problems(plan, cloud, file)
+    yield from _zone_problems(plan, file)
+    yield from _monitor_problems(plan, file)
 
 
 def _range_of(place: str) -> str:
@@ -262,10 +270,10 @@ def _rule_problems(plan: NetworkPlan, file: str) -> Iterator[Problem]:
         )
 
 
-def _zone_problems(plan: NetworkPlan, cloud: str, file: str) -> Iterator[Problem]:
+def _zone_problems(plan: NetworkPlan, file: str) -> Iterator[Problem]:
     if plan.zone_ids is None:
         return
-    zones = set(zone_names(cloud, plan.group_ids))
+    zones = set(plan.zones)
     for zone in sorted(zones - plan.zone_ids.keys()):
         yield Problem(
             "sluice:network.dns",
@@ -273,18 +281,18 @@ def _zone_problems(plan: NetworkPlan, cloud: str, file: str) -> Iterator[Problem
             f"Add the line `{zone}: ARM_ID` to sluice:network.dns in {file}, or write dns: own.",
         )
     for zone in sorted(plan.zone_ids.keys() - zones):
-        others = [one for one in clouds_of(zone) if one != cloud]
-        foreign = bool(others) and cloud not in clouds_of(zone)
+        others = [one for one in clouds_of(zone) if one != plan.cloud]
+        foreign = bool(others) and plan.cloud not in clouds_of(zone)
         yield Problem(
             f"sluice:network.dns.{zone}",
-            f"is a zone of the cloud {' and '.join(others)}, and this stack is in the cloud {cloud}"
+            f"is a zone of the cloud {' and '.join(others)}, and this stack is in the cloud {plan.cloud}"
             if foreign
             else "is no zone that a private endpoint of this stack needs",
             f"Remove it from {file}; needed are {', '.join(sorted(zones))}.",
         )
 
 
-def _monitor_problems(plan: NetworkPlan, cloud: str, file: str) -> Iterator[Problem]:
+def _monitor_problems(plan: NetworkPlan, file: str) -> Iterator[Problem]:
     if not plan.has_monitor_scope:
         return
     fix = f"Write monitor_scope: none in {file}, or the ARM id of the scope that the hub has."
@@ -295,9 +303,9 @@ def _monitor_problems(plan: NetworkPlan, cloud: str, file: str) -> Iterator[Prob
             "that uses these zones to this stack",
             fix,
         )
-    if not has_monitor_zones(cloud):
+    if not has_monitor_zones(plan.cloud):
         yield Problem(
             "sluice:network.monitor_scope",
-            f"must not be own in the cloud {cloud}, for which Microsoft lists no private DNS zones of Azure Monitor",
+            f"must not be own in the cloud {plan.cloud}, for which Microsoft lists no zones of Azure Monitor",
             fix,
         )

@@ -24,7 +24,7 @@ __all__ = ["declared_network", "network_refusals", "scope_provider", "undeclared
 
 def declared_network(settings: Settings, live: LiveStack) -> NetworkPlan:
     """The network of the stack file, with what the stack that exists was created with."""
-    return plan_network(settings.network, _facts_before(settings, live))
+    return plan_network(settings.network, _facts_before(settings, live), cloud=settings.cloud)
 
 
 def network_refusals(
@@ -35,7 +35,7 @@ def network_refusals(
         return
     if _becomes_another(settings, live):  # that is refused, and the rest of the section may not be written yet
         return
-    problems = list(network_problems(plan, settings.cloud, stack=settings.stack))
+    problems = list(network_problems(plan, stack=settings.stack))
     yield from problems
     if not problems:
         yield from neighbour_problems(plan, live, names, subscriptions, file=f"Pulumi.{settings.stack}.yaml")

@@ -23,7 +23,6 @@ from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
 from network_plan import NetworkPlan
 from ownership import SUBSCRIPTION_TAG
-from private_zones import PUBLIC
 from stack_config import Redundancy
 
 __all__ = ["Platform", "PlatformArgs"]
@@ -41,8 +40,6 @@ class PlatformArgs:
     """*Required.* Who reaches the platform, and the layout of a private stack's network."""
     existing: ExistingResources = field(default_factory=ExistingResources)
     """*Optional.* What is used and not created; nothing by default."""
-    cloud: str = PUBLIC
-    """*Optional.* Which Azure it is, as azure-native calls it; the public one by default."""
     undeclared_rules: Collection[str] = ()
     """*Optional.* Names of the outbound rules that the managed network has and `network` does not; none by default."""
     monitor_scope_provider: pulumi.ProviderResource | None = None
@@ -196,7 +193,6 @@ class Platform(pulumi.ComponentResource):
             PrivateAccessArgs(
                 placement=self.host.placement,
                 network=args.network,
-                cloud=args.cloud,
                 associated=self.host.associated,
                 workspace_id=workspace.id,
                 workspace_identity=workspace.identity,

@@ -21,7 +21,7 @@ from components.private_network import PrivateNetwork, PrivateNetworkArgs
 from components.role_assignment import grants
 from components.stack_outputs import NetworkOutputs
 from network_plan import NetworkPlan
-from private_zones import MONITOR, zone_names, zones_of
+from private_zones import MONITOR, zones_of
 from roles import Holder, Place, When
 
 __all__ = ["PrivateAccess", "PrivateAccessArgs"]
@@ -37,8 +37,6 @@ class PrivateAccessArgs:
     """*Required.* Names, region and tags, and the group."""
     network: NetworkPlan
     """*Required.* Ranges, peerings, the way out, and whose DNS zones are used."""
-    cloud: str
-    """*Required.* Which Azure it is, as azure-native calls it; the names of zones depend on it."""
     associated: AssociatedResources
     """*Required.* Storage, vault and registry of the workspace."""
     workspace_id: pulumi.Input[str]
@@ -60,13 +58,13 @@ class PrivateAccess(pulumi.ComponentResource):
         super().__init__("sluice:index:PrivateAccess", name, {}, opts)
         self._name = name
         self._args = args
-        self._zones = zones_of(args.cloud, args.network.group_ids)
+        self._zones = zones_of(args.network.cloud, args.network.group_ids)
         self._network = PrivateNetwork(
             name,
             PrivateNetworkArgs(
                 placement=args.placement,
                 network=args.network,
-                zones=zone_names(args.cloud, args.network.group_ids),
+                zones=args.network.zones,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from ipaddress import IPv4Network
 from typing import Any
@@ -13,13 +14,12 @@ from hypothesis import strategies as st
 from network_config import Isolation
 from network_plan import FIRST_PLAN, NetworkPlan, network_problems, plan_network
 from platform_record import facts
-from private_zones import zone_names
 from settings import Settings, SettingsError, parse_settings
 from stack_config import Redundancy
 
 SPACE = "10.1.0.0/22"
 FIRST = facts(FIRST_PLAN, Redundancy.LRS)
-ZONES = zone_names("public", NetworkPlan().group_ids)
+ZONES = NetworkPlan().zones
 HUB = "/subscriptions/hub/resourceGroups/dns/providers/Microsoft.Network/privateDnsZones"
 
 
@@ -32,8 +32,8 @@ def private(before: dict[str, str] | None = None, **keys: Any) -> NetworkPlan:
     return plan_network(settings({"mode": "private", **keys}).network, before)
 
 
-def wrong(plan: NetworkPlan, cloud: str = "public") -> list[str]:
-    return [str(problem) for problem in network_problems(plan, cloud, stack="prod")]
+def wrong(plan: NetworkPlan) -> list[str]:
+    return [str(problem) for problem in network_problems(plan, stack="prod")]
 
 
 def refused(network: Any) -> list[str]:
@@ -135,12 +135,12 @@ def test_zones_of_a_hub_are_all_that_are_needed_and_of_this_cloud() -> None:
 def test_a_monitor_scope_of_its_own_needs_zones_of_its_own_and_room() -> None:
     plan = private(address_space=SPACE, monitor_scope="own")
     assert (plan.has_monitor_scope, plan.monitor_scope_id, wrong(plan)) == (True, None, [])
-    assert "privatelink.oms.opinsights.azure.com" in zone_names("public", plan.group_ids)
-    hub = {zone: f"{HUB}/{zone}" for zone in zone_names("public", plan.group_ids)}
+    assert "privatelink.oms.opinsights.azure.com" in plan.zones
+    hub = {zone: f"{HUB}/{zone}" for zone in plan.zones}
     (shared,) = wrong(private(address_space=SPACE, monitor_scope="own", dns=hub))
     assert shared.startswith("sluice:network.monitor_scope must not be own with zones of a hub")
     assert wrong(private(address_space=SPACE, monitor_scope="own", dns="none")) == []
-    (cloud,) = wrong(plan, "china")
+    (cloud,) = wrong(replace(plan, cloud="china"))
     assert cloud.startswith("sluice:network.monitor_scope must not be own in the cloud china")
     (small,) = wrong(private(address_space=SPACE, monitor_scope="own", endpoint_prefix="10.1.0.0/28"))
     assert small.startswith("sluice:network.endpoint_prefix must be a /27 or larger, got 10.1.0.0/28")
@@ -215,6 +215,6 @@ def test_a_wrong_network_is_refused(network: Any, expected: str) -> None:
     ("cloud", "ending"), [("usgovernment", ("azure.us", "usgovcloudapi.net")), ("china", (".cn",))]
 )
 def test_another_cloud_has_its_own_zones(cloud: str, ending: tuple[str, ...]) -> None:
-    names = zone_names(cloud, FIRST_PLAN.group_ids)
+    names = replace(FIRST_PLAN, cloud=cloud).zones
     assert len(names) == 8
     assert all(name.endswith((*ending, "azurecr.us", "chinacloudapi.cn")) for name in names)

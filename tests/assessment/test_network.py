@@ -13,14 +13,13 @@ from assessment.network import declared_network, network_refusals, undeclared_ru
 from assessment.subscriptions import Subscriptions
 from network_plan import NetworkPlan
 from platform_record import PlatformRecord
-from private_zones import zone_names
 from settings import Settings, parse_settings
 from tests.components.engine import SUBSCRIPTION_ID, Deployment, FakeAzure, deploy
 
 HUB = "/subscriptions/00000000-0000-4000-8000-00000000beef/resourceGroups/rg-hub/providers"
 NETWORK = f"{HUB}/Microsoft.Network/virtualNetworks/vnet-hub"
 NEAR = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups/rg-near/providers"
-ZONES = zone_names("public", NetworkPlan().group_ids)
+ZONES = NetworkPlan().zones
 SCOPE = f"{HUB}/Microsoft.Insights/privateLinkScopes/ampls-hub"
 DATA = f"{HUB}/Microsoft.Storage/storageAccounts/data"
 FORBIDDEN = 'Status=403 Code="AuthorizationFailed" Message="The client may not read it."'

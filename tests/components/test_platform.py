@@ -18,7 +18,6 @@ from components.storage import StorageArgs
 from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
 from ownership import SUBSCRIPTION_TAG
-from private_zones import zone_names
 from roles import Role
 from stack_config import Redundancy
 from tests.assessment import existing_ids as ids
@@ -181,7 +180,7 @@ def test_a_private_platform_with_every_key_is_this_tree() -> None:
 def test_a_private_platform_in_a_hub_is_this_tree() -> None:
     """Zones, a private link scope and a subnet of others: nothing of the kind is created."""
     placement = placement_of("dev")
-    zones = {one: f"{HUB}/Microsoft.Network/privateDnsZones/{one}" for one in zone_names("public", PRIVATE.group_ids)}
+    zones = {one: f"{HUB}/Microsoft.Network/privateDnsZones/{one}" for one in PRIVATE.zones}
     scope = f"{HUB}/microsoft.insights/privateLinkScopes/ampls-hub"
     given = f"{HUB}/Microsoft.Network/virtualNetworks/vnet-hub/subnets/ml"
     keys = {"mode": "private", "dns": zones, "monitor_scope": scope}

@@ -8,7 +8,6 @@ import pytest
 
 from localazure.identity import FOREIGN_SUBSCRIPTION_ID, HUB_SUBSCRIPTION_ID
 from network_plan import NetworkPlan
-from private_zones import zone_names
 from rollout.errors import EngineRefused
 from tests.integration.rehearsal import Azure, Stack
 
@@ -17,10 +16,7 @@ VERSION = "2024-05-01"
 HUB = f"/subscriptions/{HUB_SUBSCRIPTION_ID}/resourceGroups/rg-hub"
 NETWORK = f"{HUB}/providers/Microsoft.Network/virtualNetworks/vnet-hub"
 SCOPE = f"{HUB}/providers/Microsoft.Insights/privateLinkScopes/ampls-hub"
-ZONES = {
-    name: f"{HUB}/providers/Microsoft.Network/privateDnsZones/{name}"
-    for name in zone_names("public", NetworkPlan().group_ids)
-}
+ZONES = {name: f"{HUB}/providers/Microsoft.Network/privateDnsZones/{name}" for name in NetworkPlan().zones}
 RULES: dict[str, Any] = {"scores": {"fqdn": "*.example.org"}, "front": {"service_tag": "AzureFrontDoor.FirstParty"}}
 
 

@@ -456,3 +456,22 @@ def test_without_azure_nothing_is_left_to_a_person(engine: FakeEngine, monkeypat
     monkeypatch.setattr(arm, "get", away)
     with pytest.raises(UnavailableError):
         recover(engine, arm, wait_seconds=1, rule=LockRule())  # type: ignore[arg-type]  # the played engine
+
+
+def test_what_a_killed_update_put_into_a_scope_of_another_subscription_is_found_there(engine: FakeEngine) -> None:
+    kind = "azure-native:monitor:PrivateLinkScopedResource"
+    urn = f"urn:pulumi:dev::sluice::sluice:index:MonitorScope${kind}::platform-monitor-logs"
+    provider = (
+        "urn:pulumi:dev::sluice::pulumi:providers:azure-native::subscription-00000000-0000-4000-8000-000000000011"
+    )
+    engine.resources.append({"urn": provider, "type": "pulumi:providers:azure-native"})
+    inputs = {"resourceGroupName": "rg-hub", "scopeName": "ampls-hub", "name": "log-payments-dev-abcdef"}
+    scoped_id = (
+        "/subscriptions/00000000-0000-4000-8000-000000000011/resourceGroups/rg-hub/providers/Microsoft.Insights/"
+        "privateLinkScopes/ampls-hub/scopedResources/log-payments-dev-abcdef"
+    )
+    resource = {"urn": urn, "type": kind, "custom": True, "parent": PARENT, "provider": f"{provider}::id"}
+    engine.pending = [{"type": "creating", "resource": {**resource, "inputs": inputs}}]
+    repaired(engine, FakeArm().holds(scoped_id, {"id": scoped_id, "properties": {"provisioningState": "Succeeded"}}))
+    (entry,) = engine.imported
+    assert (entry.id, entry.provider_urn) == (scoped_id, provider)
