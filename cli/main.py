@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("cli.local", "run the local Azure: start, stop, status, reset, env, logs, fault"),
     "invoke": ("cli.invoke", "send a request file to an endpoint"),
     "deployment-logs": ("cli.deployment_logs", "print the logs of a deployment"),
+    "new": ("cli.new", "write the files of a new team or a new endpoint"),
     "model": ("cli.model", "check the model files"),
     "release": ("cli.release", "freeze, pin, publish and verify what a model serves"),
     "promote": ("cli.promote", "carry a proven release to the next stack's file, or open the pull request"),
