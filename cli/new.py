@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PREFIX",
         help="how subjects of the repository's ID tokens begin: what the command in the bootstrap config prints",
     )
+    team.add_argument(
+        "--generation", type=int, default=1, metavar="N", help="of a team that was removed: `sluice remove` prints it"
+    )
     team.add_argument("--json", action="store_true", help="print files and next commands as JSON")
     team.set_defaults(run=new_team)
     endpoint = commands.add_parser(
@@ -68,6 +71,7 @@ def new_team(options: argparse.Namespace) -> int:
         address_space=options.address_space,
         repository=options.repository,
         subject_prefix=options.subject_prefix,
+        generation=options.generation,
     )
     root = project_root()
     files = [str(path.relative_to(root)) for path in write_team(team, root)]

@@ -4,13 +4,16 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.repair_arguments import add_repair_arguments, engine_for, tell
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from recovery.dead_update import Report, clear_backend, drop_pending
 from recovery.locks import LockRule
+
+if TYPE_CHECKING:
+    pass
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

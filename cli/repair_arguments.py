@@ -5,6 +5,7 @@ import contextlib
 import math
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cli.arguments import add_stack_argument
@@ -35,12 +36,17 @@ def _minutes(text: str) -> float:
     raise argparse.ArgumentTypeError(f"must be a number of minutes, 0 or more, got {text!r}")
 
 
-def engine_for(options: argparse.Namespace) -> "PulumiEngine":
-    """Return the engine of the stack that the command line names. Raises UnavailableError if its backend is gone."""
+def engine_for(
+    options: argparse.Namespace, stack: str | None = None, environment: Mapping[str, str] | None = None
+) -> "PulumiEngine":
+    """Return the engine of the stack that the command line names, or of another one with its own environment.
+
+    Raises UnavailableError if its backend is gone.
+    """
     from rollout.engine import PulumiEngine
 
     require_backend(os.environ)
-    return PulumiEngine(project_root(), stack_name(options.stack))
+    return PulumiEngine(project_root(), stack or stack_name(options.stack), environment)
 
 
 def tell(text: str) -> None:

@@ -5,6 +5,7 @@ EngineError                 an operation of the Pulumi engine did not do what wa
 ├── EngineFailed            resources failed; some may have changed
 ├── EngineLocked            another update has locked the stack, or died without unlocking it
 └── EngineUnavailable       no CLI, no backend, no such stack: the engine never started
+    └── StackMissing        the backend has no stack of that name
 UsageError                  (command_errors, exit code 2)
 ├── BrokenRecord            the chain of a record is broken: no forward step
 ├── ForeignRecord           the record of another stack or endpoint in its place
@@ -53,6 +54,10 @@ class EngineLocked(EngineError):
 
 class EngineUnavailable(EngineError):
     """The engine could not start: CLI, backend, login or stack is missing."""
+
+
+class StackMissing(EngineUnavailable):
+    """The backend has no stack of that name."""
 
 
 class BrokenRecord(UsageError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rollout.errors import EngineError, EngineLocked, EngineUnavailable
+from rollout.errors import EngineError, EngineLocked, EngineUnavailable, StackMissing
 from state_backend import backend_blobs
 
 STACK_NOT_FOUND = 6  # an exit code that the CLI guarantees (cmd/exit_codes.go)
@@ -24,7 +24,7 @@ def startup_error(
         return EngineLocked(f"{where}: {said}\nIf that update died, run `sluice recover --stack {stack}`.")
     if returncode == STACK_NOT_FOUND:
         fix = f"Create it with `pulumi stack init {stack}`, or check PULUMI_BACKEND_URL."
-        return EngineUnavailable(f"{where}: {said}\n{fix}")
+        return StackMissing(f"{where}: {said}\n{fix}")
     if returncode == AUTHENTICATION_FAILED:
         return EngineUnavailable(f"{where}: {said}\nLog in with `pulumi login`.")
     place = backend_blobs(environment)

@@ -44,6 +44,8 @@ class NewTeam:
     """owner/name on GitHub."""
     subject_prefix: str | None = None
     """How subjects of the repository's ID tokens begin, as GitHub prints it."""
+    generation: int = 1
+    """From 2 on, part of names: for a team that was removed and comes back."""
 
     def stack(self, environment: str) -> str:
         """The name of an environment's stack."""
@@ -226,6 +228,11 @@ def _stack_file(team: NewTeam, index: int, address_space: str | None) -> str:
         "  # Part of every Azure name, and a tag of every resource. Cannot change once the stack exists.",
         f"  sluice:environment: {environment}",
     ]
+    if team.generation != 1:
+        lines += [
+            "  # Part of the names that Azure keeps after a deletion: an earlier generation was removed.",
+            f"  sluice:generation: {team.generation}",
+        ]
     if address_space is None:
         lines += [
             "  # Reachable with a role from anywhere. Cannot become private while the stack exists.",

@@ -45,6 +45,14 @@ def file_among_stacks(stack: str) -> Path:
     return Path(named).with_name(f"Pulumi.{stack}.yaml") if named else project_root() / f"Pulumi.{stack}.yaml"
 
 
+def stacks_of_team(team: str) -> list[str]:
+    """Return the names of the stacks whose files say sluice:team: `team`, sorted. Raises UsageError for a bad file."""
+    named = os.environ.get(CONFIG_FILE)
+    files = sorted((Path(named).parent if named else project_root()).glob("Pulumi.*.yaml"))
+    stacks = {file.stem.removeprefix("Pulumi."): file for file in files}
+    return [stack for stack, file in stacks.items() if _config(stack, file).get(f"{PREFIX}team") == team]
+
+
 def variables_of(stack: str, file: Path) -> dict[str, str]:
     """Return this process's environment for a Pulumi CLI that works on a stack whose file is `file`."""
     variables = {**os.environ, "PULUMI_STACK": stack}

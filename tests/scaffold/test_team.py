@@ -66,6 +66,16 @@ def test_each_environment_gets_a_stack_file_and_a_bootstrap_config(root: Path) -
     assert [one.subject for one in environment.subjects("deploy")] == ["repo:org@1/repo@2:environment:fraud-prod"]
 
 
+def test_a_team_that_comes_back_has_the_next_generation(root: Path) -> None:
+    write_team(replace(TEAM, generation=2), root)
+    assert settings_in(root, "fraud-dev").generation == 2
+
+
+def test_a_generation_that_cannot_be_is_refused(root: Path) -> None:
+    lines = refused(replace(TEAM, generation=0), root)
+    assert lines[0].startswith("sluice:generation must be at least 1, got 0")
+
+
 def test_without_a_range_the_stacks_are_public(root: Path) -> None:
     write_team(replace(TEAM, address_space=None), root)
     assert settings_in(root, "fraud-prod").network.mode == "public"
