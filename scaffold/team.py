@@ -201,7 +201,7 @@ def _meetings(team: NewTeam, root: Path) -> Iterator[Problem]:
             stack, owner = path.stem.removeprefix("Pulumi."), str(config["sluice:team"])
             environment = config.get("sluice:environment")
         except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError, AttributeError):
-            continue  # what is wrong with it is not this command's affair
+            continue  # other commands report what is wrong with it
         taken[_names(owner, stack, environment).resource_group] = f"stack {stack} of team {owner}"
     for stack, environment in zip(team.stacks, team.environments, strict=True):
         other = taken.get(_names(team.name, stack, environment).resource_group)

@@ -89,7 +89,7 @@ def test_a_team_leaves_nothing_but_the_names_that_it_lists_and_comes_back_with_t
 ) -> None:
     azure = simulated_azure
     team = Team(azure, tmp_path, "research", "--address-space", "10.91.0.0/20")
-    assert "no stack file says sluice:team: nobody" in team.sluice("remove", "team", "nobody", expect=2).stderr
+    assert "no stack file says sluice:team: unknown" in team.sluice("remove", "team", "unknown", expect=2).stderr
     team.serve()
     before = team.engine.export()
     refused = team.sluice("remove", "team", "research", "--yes", expect=2)
