@@ -23,12 +23,14 @@ class Point(Enum):
 
     BEFORE = "1 before the intent"
     TORN = "2 in the line of the intent"
+    INTENDED = "3 after the intent, before the file"
     WRITTEN = "4 after the file, before the commit"
     PUSH = "5 in the push of the intent"
     PUSHED = "6 after the push"
     NOT_PUT = "7 before Azure gets the PUT"
     UNDER_WAY = "8 Azure has accepted the PUT"
     UNANSWERED = "8 Azure is done, the answer is lost"
+    UPDATED = "10 after the update, before `applied`"
     APPLIED = "11 after `applied`, before its push"
 
     @property
@@ -70,9 +72,19 @@ class Crash:
 GITS = {
     Point.BEFORE: ("fetch", '"kind":"verified"'),
     Point.TORN: ("fetch", '"kind":"verified"'),
+    Point.INTENDED: ("commit-tree", '"direction":"forward"'),
     Point.WRITTEN: ("commit-tree", '"direction":"forward"'),
+    Point.UPDATED: ("commit-tree", '"kind":"applied"'),
 }
 """Which command of the clone is held, and at which last line of the record."""
+REWOUND: dict[Point, Callable[[Drill], None]] = {
+    Point.TORN: Drill.tear_record,
+    Point.INTENDED: Drill.unwrite_stack_file,
+    Point.UPDATED: Drill.forget_applied,
+}
+"""Moments that last for microseconds: the controller is killed at the next one that can be held, or at the one before,
+and what the disk has then is made what it would have had."""
+BEFORE_THE_UPDATE = (Point.BEFORE, Point.TORN, Point.INTENDED, Point.WRITTEN, Point.PUSH, Point.PUSHED)
 CRASHES = [
     Crash(point, victims, clone, back)
     for back in (False, True)
@@ -81,10 +93,11 @@ CRASHES = [
     for clone in (False, True)
     if (point.is_of_the_engine or victims is Victims.CONTROLLER)
     and not (victims is Victims.ENGINE and clone)
-    and not (back and point in (Point.BEFORE, Point.TORN, Point.WRITTEN, Point.PUSH, Point.PUSHED))
-    and not (clone and point is Point.TORN)
+    and not (back and point in BEFORE_THE_UPDATE)
+    and not (clone and point in REWOUND)
 ]
-"""Without an engine only the controller can be killed; it goes on by itself if it lives; a way back awaits no push."""
+"""Without an engine only the controller can be killed; it goes on by itself if it lives; a way back awaits no push. A
+fresh clone has nothing of a line or a file that was not pushed."""
 
 
 def survive(drill: Drill, crash: Crash) -> None:
@@ -101,8 +114,8 @@ def survive(drill: Drill, crash: Crash) -> None:
             drill.kill_engine()
         if crash.victims is not Victims.ENGINE:
             drill.kill_controller()
-        if crash.point is Point.TORN:
-            drill.tear_record()
+        if crash.point in REWOUND:
+            REWOUND[crash.point](drill)
     if crash.clone:
         drill.clone()
     if crash.victims is Victims.ENGINE:
@@ -110,7 +123,7 @@ def survive(drill: Drill, crash: Crash) -> None:
     else:
         _finish_by_ticks(drill, crash)
     drill.require_agreed(BLUE if crash.back else TEN, over=crash.back)
-    if crash.point is Point.UNDER_WAY and crash.victims is Victims.BOTH:
+    if crash.point is Point.UPDATED or (crash.point is Point.UNDER_WAY and crash.victims is Victims.BOTH):
         applied = [event["data"] for event in drill.events() if event["kind"] == "applied"]
         assert applied[-1]["found"], "it was applied a second time"
     wait_until(lambda: not processes_with(str(drill.folder)), "processes of a killed runner that do not end")
@@ -135,7 +148,8 @@ def _moment(drill: Drill, crash: Crash) -> Iterator[Callable[[subprocess.Popen[s
         drill.origin.let_go()
         return
     if crash.point in GITS:
-        drill.local_git.hold(*GITS[crash.point])
+        command, last = GITS[crash.point]
+        drill.local_git.hold(command, last.replace("applied", "ended") if crash.back else last)
         yield drill.local_git.held
         drill.local_git.let_go()
         return

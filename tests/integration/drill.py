@@ -125,6 +125,11 @@ class Origin:
         """Let the held push go on; later ones are held again."""
         (self.path / "held").unlink(missing_ok=True)
 
+    def spare_others(self) -> None:
+        """Hold no push any more but the one that is held."""
+        for mark in self.path.glob("hold-*"):
+            mark.unlink()
+
     def let_go(self, *, keep: tuple[str, str] | None = None) -> None:
         """Let the held push go on, and hold nothing any more but pushes of one kind."""
         for mark in self.path.glob("hold-*"):
@@ -171,11 +176,25 @@ class Drill:
         """Go on from a fresh, shallow clone of what was pushed."""
         self._cloned(f"clone-{len(list(self.folder.glob('clone-*')))}", "--depth=1")
 
+    @property
+    def record(self) -> Path:
+        (record,) = (self.stack.file.parent / "rollouts").rglob("*.jsonl")
+        return record
+
     def tear_record(self) -> None:
         """What a crash leaves that cuts off the record's last line."""
-        (record,) = (self.stack.file.parent / "rollouts").rglob("*.jsonl")
-        with record.open("a") as file:
+        with self.record.open("a") as file:
             file.write('{"at":"2026-11-28T14:0')
+
+    def unwrite_stack_file(self) -> None:
+        """What a crash leaves that came before the stack file was replaced."""
+        self.git("checkout", "--", self.stack.file.name)
+
+    def forget_applied(self) -> None:
+        """What a crash leaves that came before `applied` was written."""
+        lines = self.record.read_text().splitlines(keepends=True)
+        at = max(number for number, line in enumerate(lines) if '"kind":"applied"' in line)
+        self.record.write_text("".join(lines[:at]))
 
     # Processes
 

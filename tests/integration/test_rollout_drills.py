@@ -12,21 +12,25 @@ from pathlib import Path
 import pytest
 
 from endpoint_client.load import Load
+from exit_codes import ExitCode
 from tests.integration.crash_drill import Crash, Point, Victims, survive
-from tests.integration.drill import BLUE, PLAN, STEPS, Drill, callers, lost
+from tests.integration.drill import BLUE, FORWARD, HALF, PLAN, STEPS, TAKES_EFFECT, TEN, Drill, callers, lost
 from tests.integration.rehearsal import Azure, Stack
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 
 CRASHES = (
     Crash(Point.TORN, Victims.CONTROLLER, clone=False),
+    Crash(Point.INTENDED, Victims.CONTROLLER, clone=False),
     Crash(Point.WRITTEN, Victims.CONTROLLER, clone=False),
     Crash(Point.PUSH, Victims.CONTROLLER, clone=False),
     Crash(Point.PUSHED, Victims.CONTROLLER, clone=True),
     Crash(Point.NOT_PUT, Victims.ENGINE, clone=False),
     Crash(Point.UNDER_WAY, Victims.BOTH, clone=True),
     Crash(Point.UNDER_WAY, Victims.CONTROLLER, clone=False),
+    Crash(Point.UPDATED, Victims.CONTROLLER, clone=False),
     Crash(Point.APPLIED, Victims.CONTROLLER, clone=True),
     Crash(Point.UNDER_WAY, Victims.BOTH, clone=True, back=True),
 )
@@ -70,4 +74,24 @@ def test_a_colour_that_turns_bad_comes_back_by_itself(reached: int, drill: Drill
 @pytest.mark.parametrize("crash", CRASHES, ids=str)
 def test_a_change_survives_a_kill(crash: Crash, drill: Drill, load: Load) -> None:
     survive(drill, crash)
+    assert lost(load) == 0
+
+
+def test_of_two_runners_at_once_one_moves_and_the_other_exits_3(drill: Drill, load: Load) -> None:
+    first, slower = drill.run(), drill.stack.file.with_name("run.log")
+    drill.origin.hold(TAKES_EFFECT, FORWARD)
+    assert drill.origin.held(first), slower.read_text()
+    drill.origin.release()
+    wait_until(lambda: drill.weights_set() == [TEN], "green does not get 10 %")
+    assert drill.origin.held(first), slower.read_text()
+    drill.origin.spare_others()
+
+    drill.clone()
+    while drill.weights_set() == [TEN]:
+        drill.step()
+    drill.origin.let_go()
+    assert first.wait() == ExitCode.WAITING, slower.read_text()
+    assert "another runner" in slower.read_text()
+    assert drill.weights_set() == [TEN, HALF]
+    drill.require_agreed(HALF, over=False)
     assert lost(load) == 0

@@ -1,13 +1,16 @@
-"""Ways out on the real engine: drift that is put back, and a rollback where the stack file is broken."""
+"""Ways out on the real engine: drift, a colour that is gone, a broken stack file or record, a full disk."""
 
 import json
+import resource
 import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.drill import BLUE, GREEN, HALF, TEN, weights_that_were_set
-from tests.integration.rehearsal import MODEL, Azure, Stack
+from tests.integration.rehearsal import MODEL, SLUICE, Azure, Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -43,10 +46,35 @@ class Rollout:
         answer = self.stack.sluice("rollout", "status", *self.place, "--json", expect=None)
         return dict(json.loads(answer.stdout))
 
+    def sluice_on_a_full_disk(self, verb: str, *flags: str, expect: int) -> str:
+        """A command that, like its engine and its git, can make no file longer."""
+        done = subprocess.run(
+            [str(SLUICE), "rollout", verb, *self.place, *flags],
+            cwd=self.stack.project,
+            env=self.stack.environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    @property
+    def record(self) -> Path:
+        (file,) = (self.stack.file.parent / "rollouts" / "dev" / MODEL).glob("*.jsonl")
+        return file
+
     @property
     def events(self) -> list[dict[str, Any]]:
-        (file,) = (self.stack.file.parent / "rollouts" / "dev" / MODEL).glob("*.jsonl")
-        return [json.loads(line) for line in file.read_text().splitlines()]
+        return [json.loads(line) for line in self.record.read_text().splitlines()]
+
+    def require_agreed(self, traffic: dict[str, int]) -> None:
+        """Declared = live, and nothing in the preview."""
+        weights = self.status["weights"]
+        assert weights["declared"] == weights["live"], weights
+        assert self.stack.live_traffic() == traffic
+        assert self.stack.engine.preview(refresh=True).is_empty
 
     def set_in_azure(self, traffic: dict[str, int]) -> None:
         """Another client sets weights."""
@@ -118,3 +146,44 @@ def test_a_rollback_needs_no_stack_file_that_can_be_read(at_ten: Rollout) -> Non
     status = at_ten.status
     assert (status["phase"], status["weights"]["declared"]) == ("rolled_back", status["weights"]["live"])
     assert stack.engine.preview(refresh=True).is_empty
+
+
+def test_a_colour_that_another_client_deletes_is_taken_back(at_ten: Rollout) -> None:
+    at_ten.set_in_azure(BLUE)
+    stack = at_ten.stack
+    status, body = stack.azure.request("DELETE", f"{stack.endpoint_id}/deployments/green")
+    assert status in (200, 202, 204), body
+    wait_until(lambda: "green" not in stack.live_deployments(), "the DELETE")
+    said = at_ten.sluice("step", expect=1)
+    assert "green" in said
+    assert at_ten.events[-1]["data"]["outcome"] == "rolled_back"
+    weights = at_ten.status["weights"]
+    assert weights["declared"] == weights["live"] == weights["record"]
+    assert stack.live_traffic() == BLUE
+    stack.engine.up(refresh=True)  # green is declared, at 0 %
+    at_ten.require_agreed(BLUE)
+
+
+def test_an_edited_record_stops_steps_and_no_rollback(at_ten: Rollout) -> None:
+    at_ten.sluice("approve")
+    whole = at_ten.record.read_text()
+    assert '"green":10' in whole
+    at_ten.record.write_text(whole.replace('"green":10', '"green":15'))
+    said = at_ten.sluice("step", expect=2)
+    assert "git checkout" in said
+    assert at_ten.stack.live_traffic() == TEN
+    said = at_ten.sluice("rollback", "--reason", "the record was edited")
+    assert "NOT IN THE RECORD" in said
+    at_ten.require_agreed(BLUE)
+
+
+def test_a_full_disk_stops_steps_and_no_rollback(at_ten: Rollout) -> None:
+    at_ten.sluice("approve")
+    before = at_ten.events
+    said = at_ten.sluice_on_a_full_disk("step", expect=4)
+    assert "File too large" in said
+    assert (at_ten.events, at_ten.stack.live_traffic()) == (before, TEN)
+    said = at_ten.sluice_on_a_full_disk("rollback", "--reason", "the disk is full", expect=4)
+    assert at_ten.stack.live_traffic() == BLUE
+    at_ten.sluice("rollback", "--reason", "there is room again")
+    at_ten.require_agreed(BLUE)
