@@ -9,6 +9,7 @@ from pathlib import Path
 from cli.rollout_session import site_of, tell
 from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
+from problem import did_you_mean
 from rollout.plan.endpoint_facts import AZURE_GRAIN_SECONDS, EndpointFacts
 from rollout.plan.lint import check_plan, render_findings
 from rollout.plan.power import power, render_power
@@ -92,9 +93,20 @@ def _plan(site: Site) -> PlanSettings:
     return plan
 
 
+def _declared_colour(site: Site, name: str) -> str:
+    known = site.settings.endpoints[site.key].deployments
+    if name not in known:
+        raise UsageError(
+            f'--to names "{name}", which {site.stack_file.name} does not declare for {site.key} (declared: '
+            f"{', '.join(known) or 'none'}).{did_you_mean(name, known)}"
+        )
+    return name
+
+
 def _planned(site: Site, options: argparse.Namespace) -> tuple[PlanSettings, EndpointFacts]:
     """The plan, and the endpoint at the traffic of the last hour unless --rpm says another one."""
     plan, declared = _plan(site), site.declared.read()
+    colour = _declared_colour(site, options.to) if options.to else new_colour(site)
     rpm = options.rpm
     grain = AZURE_GRAIN_SECONDS
     try:
@@ -104,5 +116,4 @@ def _planned(site: Site, options: argparse.Namespace) -> tuple[PlanSettings, End
             rpm = sum(one.requests for one in counts) / 60 or None
     except CommandError as error:
         tell(f"the metrics cannot be read, so Azure's interval is assumed: {error}")
-    colour = options.to or new_colour(site)
     return plan, endpoint_facts(site, declared.split, colour, rpm=rpm, grain=grain)

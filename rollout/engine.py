@@ -11,15 +11,18 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from command_errors import UnavailableError
 from credentials.engine_login import engine_environment
 from rollout.errors import EngineError, EngineFailed, EngineRefused, EngineUnavailable
 from rollout.events import Outcome, Preview, outcome_of, read_events
 from rollout.startup_error import startup_error
+from rollout.temporary_folder import no_temporary_files, temporary_folder
 
 EventSink = Callable[[Mapping[str, Any]], None]
 
@@ -103,8 +106,8 @@ class PulumiEngine:
     def import_resources(self, resources: Sequence[ImportedResource]) -> Outcome:
         """Import existing resources into the state; their parents must be in it already."""
         document = import_document(resources)
-        with tempfile.TemporaryDirectory(prefix="sluice-import-") as folder:
-            file = Path(folder) / "import.json"
+        with _folder("sluice-import-") as folder:
+            file = folder / "import.json"
             file.write_text(json.dumps(document))
             flags = ["--file", str(file), "--yes", "--skip-preview", "--generate-code=false", "--protect=false"]
             return self._operate("import", flags, None)
@@ -115,8 +118,8 @@ class PulumiEngine:
 
     def import_(self, state: Mapping[str, Any]) -> None:
         """Replace the stack's state."""
-        with tempfile.TemporaryDirectory(prefix="sluice-state-") as folder:
-            file = Path(folder) / "state.json"
+        with _folder("sluice-state-") as folder:
+            file = folder / "state.json"
             file.write_text(json.dumps(state))
             self._checked("stack", "import", "--file", str(file))
 
@@ -162,8 +165,8 @@ class PulumiEngine:
         return finished
 
     def _operate(self, operation: str, flags: Sequence[str], on_event: EventSink | None) -> Outcome:
-        with tempfile.TemporaryDirectory(prefix="sluice-events-") as folder:
-            log = Path(folder) / "events.jsonl"
+        with _folder("sluice-events-") as folder:
+            log = folder / "events.jsonl"
             arguments = [operation, "--stack", self.stack, *flags, "--suppress-outputs", "--event-log", str(log)]
             finished = self._run(arguments, log, on_event)
         outcome = outcome_of(finished.events)
@@ -187,12 +190,7 @@ class PulumiEngine:
         command = shutil.which("pulumi", path=self.environment.get("PATH"))
         if command is None:
             raise EngineUnavailable("no pulumi command on PATH. Run `make setup`, or install the Pulumi CLI.")
-        # Files, not pipes: a plugin that outlives a killed CLI would keep a pipe open and block this call.
-        with (
-            engine_environment(self.environment) as environment,
-            tempfile.TemporaryFile() as stdout,
-            tempfile.TemporaryFile() as stderr,
-        ):
+        with self._opened() as (environment, stdout, stderr):
             process = subprocess.Popen(
                 [command, "--non-interactive", "--color", "never", *arguments],
                 cwd=self.project,
@@ -211,6 +209,20 @@ class PulumiEngine:
                 stderr=stderr.read().decode(errors="replace"),
                 events=tuple(events),
             )
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[dict[str, str], IO[bytes], IO[bytes]]]:
+        """Yield the environment of one process, and the files that take what it prints.
+
+        Files, not pipes: a plugin that outlives a killed CLI would keep a pipe open and block its caller.
+        """
+        with ExitStack() as opened:
+            try:
+                environment = opened.enter_context(engine_environment(self.environment))
+                stdout, stderr = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+            except OSError as error:
+                raise EngineUnavailable(f"pulumi cannot be run: {no_temporary_files(error)}") from error
+            yield environment, stdout, stderr
 
     def _wait(
         self, process: "subprocess.Popen[bytes]", log: Path | None, on_event: EventSink | None
@@ -240,6 +252,17 @@ class PulumiEngine:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@contextmanager
+def _folder(prefix: str) -> Iterator[Path]:
+    """A temporary folder. Raises EngineUnavailable where none can be made."""
+    with ExitStack() as opened:
+        try:
+            folder = opened.enter_context(temporary_folder(prefix))
+        except UnavailableError as error:
+            raise EngineUnavailable(f"pulumi cannot be run: {error}") from error
+        yield folder
 
 
 def _only(targets: Sequence[str]) -> list[str]:

@@ -75,6 +75,10 @@ class MetricsError(UnavailableError):
 class RecordUnwritable(UnavailableError):
     """An event could not be written: the disk is full, or the folder is read-only. Nothing after it was done."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why} Nothing was changed.")
+        self.why = why
+
 
 class EndpointBusy(WaitingError):
     """Another process on this machine works on the endpoint."""

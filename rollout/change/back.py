@@ -33,7 +33,7 @@ def go_back(attempt: Attempt, *, refresh: bool) -> Changed:
     return attempt.finished()
 
 
-def _updated(attempt: Attempt, *, refresh: bool) -> EngineError | None:
+def _updated(attempt: Attempt, *, refresh: bool) -> EngineError | CommandError | None:
     """Run the update, three times if Azure or the engine fails it; return why it cannot be run."""
     for tried in range(1, TRIES + 1):
         try:
@@ -46,7 +46,7 @@ def _updated(attempt: Attempt, *, refresh: bool) -> EngineError | None:
             attempt.tools.say(f"{error}\ntrying again")
             attempt.tools.clock.sleep(RETRY_SECONDS * tried)
             refresh = True
-        except EngineError as error:  # locked, no backend, or the program refuses: trying again does not help
+        except (EngineError, CommandError) as error:  # locked, no backend or login, refused: trying again does not help
             return error
         else:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from command_errors import UnavailableError
+from command_errors import CommandError, UnavailableError
 from rollout.ports import Azure, Clock, EngineLocks
 from rollout.split import Split
 
@@ -66,7 +66,7 @@ class BreakGlass:
         """Wait until no living process holds the engine's lock; return who does if it lasts."""
         deadline = self._clock.now() + LOCK_SECONDS
         told = False
-        while (holder := self._locks.holder()) is not None and self._clock.now() < deadline:
+        while (holder := self._holder()) is not None and self._clock.now() < deadline:
             if not told:
                 self._say(
                     f"the weights are set; waiting for the engine's lock, because its update may undo them: {holder}"
@@ -74,6 +74,14 @@ class BreakGlass:
                 told = True
             self._clock.sleep(RETRY_SECONDS)
         return holder
+
+    def _holder(self) -> str | None:
+        """Who holds the lock; nobody who is known, where the backend does not answer."""
+        try:
+            return self._locks.holder()
+        except CommandError as error:
+            self._say(f"the engine's lock cannot be read: {error}")
+            return None
 
     def _has(self, to: Split) -> bool:
         try:

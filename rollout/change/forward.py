@@ -24,7 +24,7 @@ def go_forward(attempt: Attempt, *, refresh: bool) -> Changed:
             preview = _without_neighbours(attempt, attempt.tools.engine.preview())
     except EngineRefused as error:
         return attempt.withdrawn(str(error), ExitCode.USAGE, ending=Ending.REFUSED)
-    except EngineError as error:
+    except (EngineError, CommandError) as error:
         return attempt.left_open(str(error))
     other = _other_changes(attempt, preview)
     if other:

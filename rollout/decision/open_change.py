@@ -21,10 +21,10 @@ def open_way_back(case: Case) -> Act | None:
     if case.state.broken_glass:
         return Reconcile(intent=intent)
     standing = case.evidence.standing
-    if standing is Standing.TO:
-        return Confirm(intent=intent)
     if intent.attempts >= MOST_ATTEMPTS:
         return BreakGlass(intent=intent, reason=f"the engine failed {intent.attempts} times")
+    if standing is Standing.TO:
+        return Confirm(intent=intent)
     if standing is Standing.UPDATING and case.now - intent.at <= UPDATING_SECONDS:
         return case.wait("Azure is changing the weights")
     return Resume(intent=intent)

@@ -234,10 +234,15 @@ def _release_refusal(facts: StartFacts, colour: str, live: LiveDeployment) -> It
         )
 
 
+def not_in_azure(endpoint: str, stack: str) -> str:
+    """Why an endpoint that was never made cannot have a rollout."""
+    return f"the endpoint {endpoint} does not exist in Azure. Run `pulumi up --stack {stack}` first."
+
+
 def _drift(facts: StartFacts) -> Iterator[str]:
     place, live = facts.place, facts.live
     if live is None:
-        yield f"the endpoint {place.endpoint} does not exist in Azure. Run `pulumi up --stack {place.stack}` first."
+        yield not_in_azure(place.endpoint, place.stack)
         return
     actual = Split(traffic=live.traffic, mirror=live.mirror)
     if actual != facts.declared:

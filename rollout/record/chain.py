@@ -141,6 +141,9 @@ class Chain:
             if self.events:
                 self.broken = f"{self.path} is gone. Restore it from the repository (git checkout), or roll back."
             return ()
+        except OSError as error:
+            self.broken = f"the record cannot be read: {explain_system_error(error)}"
+            return ()
         if content.startswith(self._valid):
             lines = read_lines(
                 content[len(self._valid) :], self.path.name, after=self.events[-1] if self.events else None
@@ -198,7 +201,7 @@ class Chain:
             self._write(line, new=not self.events)
         except OSError as error:
             raise RecordUnwritable(
-                f"the record {self.path} cannot be written, so nothing was changed: {explain_system_error(error)}"
+                f"the record {self.path} cannot be written: {explain_system_error(error)}"
             ) from error
         self.events.append(parse_event(line[:-1].decode()))
         self.torn = None

@@ -87,7 +87,7 @@ class Journal:
         except (RecordUnwritable, BrokenRecord) as error:
             if not self.way_back:
                 raise
-            self.unwritten = str(error)
+            self.unwritten = error.why if isinstance(error, RecordUnwritable) else str(error)
             event = Event(seq=self._state.events, at=at, kind=kind, data=dict(data))
             self._kept.append(event)
         self._state = fold([event], start=self._state)

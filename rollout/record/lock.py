@@ -21,22 +21,30 @@ _POLL_SECONDS = 0.2
 def endpoint_lock(folder: Path, clock: Clock, *, wait_seconds: int = WAIT_SECONDS) -> Iterator[None]:
     """Hold the lock of the endpoint whose records are in `folder`. The system releases it when its holder dies.
 
-    Raises `EndpointBusy` with the holder's process id after `wait_seconds`, and `UnavailableError` if the lock file
-    cannot be written.
+    Where no lock file can be written, such as on a read-only disk, what there is of its path is locked. Raises
+    `EndpointBusy` with the holder's process id after `wait_seconds`.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise UnavailableError(f"the endpoint cannot be locked: {explain_system_error(error)}") from error
+    file = _opened(folder)
     try:
         _acquire(file, folder, clock, clock.now() + wait_seconds)
-        with contextlib.suppress(OSError):  # a full disk: the lock holds, only its holder is not named
+        with contextlib.suppress(OSError):  # a full or read-only disk: the lock holds, only its holder is not named
             os.ftruncate(file, 0)
             os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(file)
+
+
+def _opened(folder: Path) -> int:
+    """The lock file; where it cannot be written, it as it is, or the last folder on its way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        for place in (folder / NAME, folder, *folder.parents):
+            with contextlib.suppress(OSError):
+                return os.open(place, os.O_RDONLY)
+        raise UnavailableError(f"the endpoint cannot be locked: {explain_system_error(error)}") from error
 
 
 def _acquire(file: int, folder: Path, clock: Clock, deadline: int) -> None:
@@ -46,9 +54,16 @@ def _acquire(file: int, folder: Path, clock: Clock, deadline: int) -> None:
             return
         except BlockingIOError:
             if clock.now() >= deadline:
-                holder = os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
+                holder = _holder(file)
                 raise EndpointBusy(
                     f"another sluice command works on endpoint {folder.name} (process id {holder}), and has not "
                     "finished in time. Wait for it, or stop that process, and run the command again."
                 ) from None
         clock.sleep(_POLL_SECONDS)
+
+
+def _holder(file: int) -> str:
+    try:
+        return os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
+    except OSError:  # a folder
+        return "unknown"

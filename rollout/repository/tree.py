@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rollout.repository.git import Git
+from rollout.temporary_folder import temporary_folder
 
 NEW_FILE_MODE = "100644"
 
@@ -27,8 +27,8 @@ def tree_with(git: Git, base: str, files: Mapping[str, bytes]) -> str:
 @contextlib.contextmanager
 def index_of(git: Git, tree: str) -> Iterator[Path]:
     """Yield a temporary index that holds the files of a tree or a commit."""
-    with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
-        index = Path(folder) / "index"
+    with temporary_folder("sluice-index-") as folder:
+        index = folder / "index"
         git.run("read-tree", tree, index=index)
         yield index
 
@@ -44,8 +44,8 @@ def put(git: Git, index: Path, base: str, files: Mapping[str, bytes]) -> None:
 @contextlib.contextmanager
 def unpacked(git: Git, tree: str) -> Iterator[Path]:
     """Yield a temporary folder with the files of a tree or a commit, without git."""
-    with tempfile.TemporaryDirectory(prefix="sluice-tree-") as name:
-        folder = Path(name).resolve()
+    with temporary_folder("sluice-tree-") as made:
+        folder = made.resolve()
         with index_of(git, tree) as index:
             git.run("checkout-index", "--all", f"--prefix={folder}/", index=index)
         yield folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from command_errors import UsageError
 from rollout.instances import DeploymentEdit
 from rollout.repository.content import Content, Files
 from rollout.repository.git import Git
+from rollout.temporary_folder import temporary_folder
 
 
 class WorkingTree:
@@ -38,8 +38,8 @@ class WorkingTree:
     def require_movable(self, old: str, new: str) -> None:
         """Raise UsageError if edits that are not committed are in the way of moving from `old` to `new`."""
         self._stack_after(self._files.content_at(old), self._files.content_at(new))
-        with tempfile.TemporaryDirectory(prefix="sluice-index-") as folder:
-            index = Path(folder) / "index"
+        with temporary_folder("sluice-index-") as folder:
+            index = folder / "index"
             shutil.copyfile(self._git.text("rev-parse", "--path-format=absolute", "--git-path", "index"), index)
             self._point_index(new, index)
             said = self._git.ask("read-tree", "--dry-run", "-m", "-u", old, new, index=index)

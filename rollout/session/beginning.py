@@ -17,7 +17,7 @@ from rollout.change.neighbours import unexplained
 from rollout.errors import EngineRefused
 from rollout.evidence.intervals import Counts
 from rollout.people.actor import actor_of
-from rollout.people.start import StartRequest, chosen_colour, start
+from rollout.people.start import StartRefused, StartRequest, chosen_colour, not_in_azure, start
 from rollout.people.start_facts import PastRollout, Place, StartFacts
 from rollout.plan.endpoint_facts import AZURE_GRAIN_SECONDS, EndpointFacts
 from rollout.plan.lint import check_plan
@@ -65,7 +65,10 @@ def begin(site: Site, *, to: str | None, again: bool) -> Journal:
 
 
 def gather(site: Site, to: str | None) -> StartFacts:
-    """Everything that a start depends on."""
+    """Everything that a start depends on. Raises StartRefused for an endpoint that Azure does not have."""
+    live = site.azure.endpoint()
+    if live is None:
+        raise StartRefused(site.key, site.stack, [not_in_azure(site.key, site.stack)])
     chains = site.chains()
     past = [rollout for chain in chains if (rollout := PastRollout.of(chain.events)) is not None]
     declared = site.declared.read()
@@ -75,7 +78,7 @@ def gather(site: Site, to: str | None) -> StartFacts:
         declared=declared.split,
         stable=declared.stable,
         colours=site.colours(),
-        live=site.azure.endpoint(),
+        live=live,
         limits=site.settings.limits,
         past=past,
         broken=[chain.path.name for chain in chains if chain.broken is not None],

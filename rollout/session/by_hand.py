@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from command_errors import CommandError, UnavailableError
+from command_errors import CommandError, UnavailableError, UsageError
+from problem import did_you_mean
 from rollout.change.break_glass import BreakGlass
 from rollout.errors import EngineError
 from rollout.ports import Message
@@ -35,7 +36,11 @@ class ByHand:
 
 
 def set_weights(site: Site, split: Split, reason: str | None) -> ByHand:
-    """Declare the weights, apply them, and read them back from Azure twice."""
+    """Declare the weights, apply them, and read them back from Azure twice.
+
+    Raises UsageError for a colour that Azure does not have; then nothing was changed.
+    """
+    _require_known(site, split)
     with endpoint_lock(site.folder, site.session.clock):
         left = _applied(site, split)
         files = record_files(site.folder)
@@ -45,6 +50,24 @@ def set_weights(site: Site, split: Split, reason: str | None) -> ByHand:
             message = Message(subject=subject, trailers=trailers)
             site.repository(files[-1], way_back=True).publish(message, patient=False)
     return ByHand(split=split, left=left, record=files[-1].name if files else None)
+
+
+def _require_known(site: Site, split: Split) -> None:
+    """Azure would refuse such weights, and break-glass would try for a long time."""
+    try:
+        endpoint = site.azure.endpoint()
+    except UnavailableError as error:
+        site.session.say(f"whether Azure has these colours is not known: {error}")
+        return
+    if endpoint is None:
+        raise UsageError(f"{site.endpoint_id} does not exist in Azure, so it cannot get weights.")
+    unknown = sorted({*split.traffic, *split.mirror} - set(endpoint.deployments))
+    if unknown:
+        there = ", ".join(sorted(endpoint.deployments)) or "none"
+        raise UsageError(
+            f"{site.key} has no deployment {' and no '.join(unknown)} in Azure (there: {there}). Nothing was changed."
+            f"{did_you_mean(unknown[0], endpoint.deployments)}"
+        )
 
 
 def _applied(site: Site, split: Split) -> str | None:

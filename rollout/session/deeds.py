@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from command_errors import CommandError
+from command_errors import CommandError, UsageError
 from exit_codes import ExitCode
 from project import project_root
 from rollout.decision.order import Outcome
-from rollout.errors import Overtaken
+from rollout.errors import BrokenRecord, Overtaken
 from rollout.people import requests
 from rollout.people.actor import Actor, actor_of
 from rollout.people.requests import Deed
 from rollout.ports import Message, Repository
+from rollout.record.chain import Chain
 from rollout.record.journal import Journal
 from rollout.record.lock import endpoint_lock
 from rollout.record.state import RolloutState
@@ -47,7 +48,7 @@ def go_back(
     def speak(state: RolloutState) -> Deed | None:
         return requests.roll_back(state, by, reason, now=clock.now(), outcome=outcome, keep_weights=keep_weights)
 
-    journal = SpokenJournal(site, site.last_journal().chain, screen)
+    journal = SpokenJournal(site, _record_to_go_back(site), screen)
     journal.way_back = True  # a broken record or a full disk must not be in its way
     told = record_deed(site, speak, journal)
     screen.line(told or "the way back was decided before; going on with it")
@@ -56,6 +57,19 @@ def go_back(
         return ticker.drive(), journal
     finally:
         ticker.close()
+
+
+def _record_to_go_back(site: Site) -> Chain:
+    """The last record. Raises UsageError with the way back that needs none."""
+    by_hand = f"Name them yourself: `sluice rollout rollback {site.place} --to blue=100` (with its own colours)."
+    if not site.chains():
+        raise UsageError(
+            f"{site.key} has had no rollout in {site.stack}, so no record says which weights it had before. {by_hand}"
+        )
+    try:
+        return site.last_journal().chain
+    except BrokenRecord as error:
+        raise BrokenRecord(f"{error} Until then no record says which weights it had before. {by_hand}") from error
 
 
 def supersede(site: Site, screen: Screen) -> None:

@@ -50,11 +50,23 @@ def site_to_go_back(session: Session, stack: str, key: str) -> Site:
     try:
         return site_at(session, stack, key)
     except (SettingsError, UsageError) as error:
-        endpoint_id = _recorded_endpoint(stack, key) or _live_endpoint(stack, key)
+        endpoint_id = _recorded_endpoint(stack, key) or _undeclared_endpoint(stack, key)
         if endpoint_id is None:
             raise
-        session.say(f"the stack file is left aside, and the way back goes on: {error}")
-        return Site(session, stack, key, _address(endpoint_id, stack, key), UsageError(str(error)))
+        address = _address(endpoint_id, stack, key)
+        session.say(f"the stack file is left aside, and the way back goes on at {address.name}: {error}")
+        return Site(session, stack, key, address, UsageError(str(error)))
+
+
+def _declared_endpoints(stack: str) -> set[str]:
+    """The ARM ids of the endpoints that the stack file declares; none if it cannot be read."""
+    from settings import SettingsError
+
+    try:
+        settings, names = read_names(stack)
+    except (SettingsError, UsageError):
+        return set()
+    return {names.endpoint_id(names.endpoint(key, chosen.name)) for key, chosen in settings.endpoints.items()}
 
 
 def _recorded_endpoint(stack: str, key: str) -> str | None:
@@ -68,13 +80,24 @@ def _recorded_endpoint(stack: str, key: str) -> str | None:
     return None
 
 
-def _live_endpoint(stack: str, key: str) -> str | None:
-    """The ARM id of the endpoint in Azure; None if the subscription is not known."""
+def _undeclared_endpoint(stack: str, key: str) -> str | None:
+    """The ARM id of the endpoint in Azure; None if the subscription is not known, or if the key is a slip.
+
+    It is one where the stack file can be read and declares what was found in Azure, or where nothing was found.
+    """
     from resource_manager.client import ArmClient
     from stacks.live_endpoint import find_endpoint_id
 
-    subscription = subscription_of_the_shell()
-    return None if subscription is None else find_endpoint_id(ArmClient(), subscription, stack, key)
+    subscription, declared = subscription_of_the_shell(), _declared_endpoints(stack)
+    if subscription is None:
+        return None
+    try:
+        found = find_endpoint_id(ArmClient(), subscription, stack, key)
+    except UsageError:
+        if declared:
+            return None
+        raise
+    return None if found in declared else found
 
 
 def _address(endpoint_id: str, stack: str, key: str) -> EndpointAddress:

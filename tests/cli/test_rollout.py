@@ -8,6 +8,7 @@ import pytest
 
 from cli import main as command
 from cli import rollout
+from rollout_config import PlanSettings
 
 READING = ("plan", "power", "status", "watch", "history", "report")
 WRITING = ("start", "run", "pause", "resume", "approve", "reject", "promote", "rollback", "abort")
@@ -99,7 +100,7 @@ def test_an_endpoint_that_the_stack_does_not_declare_is_refused(
     assert "declares no endpoint fraude (declared: fraud). Did you mean fraud?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["status", "watch", "report", "pause", "resume", "approve", "rollback", "step"])
+@pytest.mark.parametrize("verb", ["status", "watch", "report", "pause", "resume", "approve", "step"])
 def test_an_endpoint_without_a_rollout_says_how_to_start_one(
     verb: str, stack: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +137,17 @@ def test_a_fleet_of_several_stacks_has_a_file_for_each(stack: Path, capsys: pyte
     )
     assert command.main(["rollout", "fleet", str(file), "--status"]) == 2
     assert "Pulumi.north.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["plan", "power"])
+def test_a_plan_for_a_colour_that_is_not_declared_is_refused(
+    verb: str, stack: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.rollout_plan._plan", lambda site: PlanSettings(preset="canary"))
+    assert command.main(["rollout", verb, "fraud", "--stack", "dev", "--to", "purple"]) == 2
+    assert (
+        '--to names "purple", which Pulumi.dev.yaml does not declare for fraud (declared: ' in capsys.readouterr().err
+    )
 
 
 def test_a_plan_that_is_missing_is_named(stack: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -172,6 +173,17 @@ def test_an_import_names_parents_that_are_known_and_parents_that_enter_with_it()
     assert blue["version"] == "3.29.0"
     assert document["nameTable"][other["parent"]] == "u::stack"
     assert document["nameTable"][other["provider"]] == "u::provider"
+
+
+def test_without_room_for_temporary_files_the_engine_is_unavailable(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = stage.says()
+    monkeypatch.setattr(tempfile, "tempdir", str(stage.folder / "full"))
+    for operation in (engine.up, engine.outputs):
+        with pytest.raises(EngineUnavailable, match="pulumi cannot be run: no temporary file can be made: No such"):
+            operation()
+    assert not stage.calls_file.exists()
 
 
 def test_an_update_of_targets_names_each_of_them(stage: Stage) -> None:

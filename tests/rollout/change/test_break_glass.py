@@ -81,6 +81,16 @@ def test_a_lock_that_never_goes_is_named(world: World) -> None:
     assert (changed.ending, changed.reason) == (Ending.APPLIED, "the engine is still locked: ada@ci, process 7")
 
 
+def test_a_backend_that_does_not_show_its_lock_stops_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable() -> str | None:
+        raise UnavailableError("the container of the backend does not answer")
+
+    intent = intent_of(world)
+    monkeypatch.setattr(world.locks, "holder", unreachable)
+    assert world.change.break_glass(world.record, intent, CLOSING).ending is Ending.APPLIED
+    assert "the engine's lock cannot be read: the container of the backend does not answer" in world.said
+
+
 def test_azure_is_tried_while_another_operation_runs(world: World) -> None:
     intent = intent_of(world)
     world.azure.put_errors = [UnavailableError("409: another operation is in progress")] * 3

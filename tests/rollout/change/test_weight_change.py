@@ -229,6 +229,14 @@ def test_a_change_that_another_runner_took_back_is_not_said_to_be_applied(world:
     assert world.kinds() == ["intent", "intent"]
 
 
+def test_a_step_whose_engine_gets_no_login_is_tried_again_later(world: World) -> None:
+    world.engine.errors = [UnavailableError("no ID token")]
+    changed = world.change.make(world.record, FORWARD, None)
+    assert (changed.ending, changed.exit_code) == (Ending.OPEN, ExitCode.UNAVAILABLE)
+    assert world.kinds() == ["intent", "attempt"]
+    assert world.azure.split == BLUE
+
+
 # Back
 
 
@@ -283,8 +291,9 @@ def test_a_failed_way_back_is_tried_three_times_at_once(at_ten: World) -> None:
         [EngineUnavailable("no backend")],
         [EngineRefused("the program has an error")],
         [failed(), failed(), failed()],
+        [UnavailableError("no ID token")],
     ],
-    ids=["unavailable", "refused", "failed"],
+    ids=["unavailable", "refused", "failed", "no login"],
 )
 def test_a_way_back_that_the_engine_cannot_take_asks_for_break_glass(at_ten: World, errors: list[Exception]) -> None:
     at_ten.engine.errors = errors

@@ -348,6 +348,7 @@ def on_open(direction: Direction, standing: Standing, *, late: bool = False, att
     ("standing", "late", "attempts", "forward_act", "back_act"),
     [
         (Standing.TO, False, 0, Confirm, Confirm),
+        (Standing.TO, False, 3, Confirm, BreakGlass),
         (Standing.FROM, False, 0, Resume, Resume),
         (Standing.UPDATING, False, 0, Wait, Wait),
         (Standing.UPDATING, True, 0, Resume, Resume),

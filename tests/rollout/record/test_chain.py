@@ -144,6 +144,20 @@ def test_a_record_that_disappears_refuses_forward_steps(path: Path) -> None:
     assert len(chain.events) == 3
 
 
+def test_a_record_that_cannot_be_read_refuses_forward_steps_and_is_read_later(path: Path) -> None:
+    chain = write(path, three())
+    kept = path.rename(path.with_suffix(".kept"))
+    path.mkdir()
+    assert chain.read() == ()
+    with pytest.raises(BrokenRecord, match=r"the record cannot be read: .*Is a directory"):
+        chain.require_whole()
+    path.rmdir()
+    kept.rename(path)
+    chain.read()
+    chain.require_whole()
+    assert chain.events == three()
+
+
 @pytest.mark.parametrize("field", ["project", "stack", "endpoint", "subscription", "workspace"])
 def test_the_record_of_another_rollout_is_refused(path: Path, field: str) -> None:
     chain = write(path, Story(**{field: "other"}).events)

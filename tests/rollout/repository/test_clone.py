@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from command_errors import UsageError
+from command_errors import UnavailableError, UsageError
 from rollout.declaration.stack_file import StackFile
 from rollout.errors import Overtaken, PushRefused, PushUnanswered
 from rollout.ports import Message
@@ -62,6 +63,17 @@ def test_one_commit_of_both_files_is_pushed_with_its_trailers(remote: Remote, ru
     )
     assert runner.git("rev-parse", "HEAD") == remote.git("rev-parse", "main")
     assert runner.git("status", "--porcelain") == ""
+
+
+def test_without_room_for_temporary_files_nothing_is_committed(
+    runner: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move(runner)
+    clone, head = runner.clone(), runner.git("rev-parse", "HEAD")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    with pytest.raises(UnavailableError, match="no temporary file can be made"):
+        clone.publish(MESSAGE)
+    assert runner.git("rev-parse", "HEAD") == head
 
 
 def test_nothing_new_makes_no_commit(remote: Remote, runner: Checkout) -> None:

@@ -63,7 +63,7 @@ def test_with_a_broken_stack_file_the_record_says_it(file: Path, text: str, caps
     site = site_to_go_back(SESSION, "dev", "fraud")
     assert (site.endpoint_id, site.endpoint_name, site.is_declared) == (FRAUD, "fraud-dev-0a1b2c", False)
     assert site.address.subscription_id == SUBSCRIPTION
-    assert "the stack file is left aside, and the way back goes on: " in capsys.readouterr().out
+    assert "the stack file is left aside, and the way back goes on at fraud-dev-0a1b2c: " in capsys.readouterr().out
     with pytest.raises(UsageError):
         _ = site.settings
 
@@ -93,6 +93,24 @@ def test_without_a_record_azure_says_it(file: Path, monkeypatch: pytest.MonkeyPa
     assert site_to_go_back(SESSION, "dev", "fraud").endpoint_id == FRAUD
     listed(monkeypatch, "scores")
     assert site_to_go_back(SESSION, "dev", "fraud").endpoint_name == "scores"
+
+
+def test_a_slip_in_the_key_names_no_other_endpoint(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fraud = site_at(SESSION, "dev", "fraud")
+    listed(monkeypatch, fraud.endpoint_name)
+    monkeypatch.setattr(
+        "stacks.live_endpoint.find_endpoint_id", lambda arm, subscription, stack, key: fraud.endpoint_id
+    )
+    with pytest.raises(UsageError, match=r"stack dev declares no endpoint frad .*Did you mean fraud\?"):
+        site_to_go_back(SESSION, "dev", "frad")
+
+
+def test_a_slip_in_the_key_is_told_though_azure_shows_no_such_endpoint(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(monkeypatch)
+    with pytest.raises(UsageError, match=r"stack dev declares no endpoint frad .*Did you mean fraud\?"):
+        site_to_go_back(SESSION, "dev", "frad")
 
 
 @pytest.mark.parametrize("names", [(), ("scores", "credit-dev-3d4e5f"), ("fraud-dev-1", "fraud-dev-2")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from cli import main as command
 from localazure import identity
+from project import project_root
 from rollout.change import break_glass
 from rollout.decision.order import Direction, Order
 from rollout.record.chain import Chain, record_folder
@@ -101,3 +104,56 @@ def test_weights_by_hand_need_neither_record_nor_stack_file(live: Live, capsys: 
     said = capsys.readouterr().out
     assert said.startswith("fraud has blue 100 % in Azure; Pulumi.dev.yaml and Pulumi's state do not say so yet.")
     assert said.rstrip().endswith("run `pulumi up --refresh --stack dev`.")
+
+
+def test_weights_by_hand_for_a_colour_that_azure_does_not_have_are_refused(
+    live: Live, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["rollout", "rollback", "fraud", "--stack", "dev", "--to", "bleu=100"]) == 2
+    assert live.traffic() == TEN.traffic
+    assert (
+        "fraud has no deployment bleu in Azure (there: blue, green). Nothing was changed. Did you mean blue?"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"", "has no events"), (b"hello\n", "is broken at line 1"), (None, "has had no rollout in dev")],
+)
+def test_without_a_record_the_command_that_needs_none_is_named(
+    content: bytes | None, told: str, live: Live, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        live.record().path.write_bytes(content)
+    assert command.main(["rollout", "rollback", "fraud", "--stack", "dev"]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "`sluice rollout rollback fraud --stack dev --to blue=100`" in said
+
+
+def test_a_read_only_record_stops_no_rollback(
+    live: Live, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, opened = live.record(), os.open
+
+    def read_only(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if "rollouts" in str(path) and flags & (os.O_RDWR | os.O_WRONLY | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert command.main(["rollout", "rollback", "fraud", "--stack", "dev"]) == 2
+    assert live.traffic() == {"blue": 100}
+    said = capsys.readouterr().err
+    assert f"NOT IN THE RECORD: the record {chain.path} cannot be written: " in said
+    assert "Nothing was changed" not in said
+
+
+def test_an_endpoint_that_was_never_made_has_no_rollout(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    live.file.write_text((project_root() / "Pulumi.dev.yaml").read_text())
+    assert command.main(["rollout", "start", "fraud-detection", "--stack", "dev"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "no rollout of fraud-detection in dev was started, and nothing was changed:\n"
+        "  - the endpoint fraud-detection does not exist in Azure. Run `pulumi up --stack dev` first.\n"
+    )
