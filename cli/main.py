@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         options = _parser(words).parse_args(words)
+        _choose_temporary_folder()
         code = int(options.run(options))
         sys.stdout.flush()
         return code
@@ -82,6 +83,19 @@ def run_command(*words: str) -> int:
     """Run a command for another one, and return its exit code. Raises what that command raises."""
     options = _parser(words).parse_args(list(words))
     return int(options.run(options))
+
+
+def _choose_temporary_folder() -> None:
+    """Let libraries that ask for the folder of temporary files while they are imported get one on a full disk, too.
+
+    Pulumi's is one of them, and a rollback must not depend on it. What does need a temporary file then fails by itself.
+    """
+    import tempfile
+
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = os.environ.get("TMPDIR") or "/tmp"
 
 
 def _discard_output() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
     assert answer.stderr.splitlines() == [
         "sluice: No space left on device. Free space on that disk and run the command again."
     ]
+
+
+def test_a_disk_without_room_for_temporary_files_stops_no_import() -> None:
+    """Pulumi's library asks for the folder of temporary files, and Python looks for one by writing to it."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "cli.main", "rollout", "rollback", "nothing", "--stack", "none"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )
+    assert answer.returncode == 2
+    assert "Pulumi.none.yaml" in answer.stderr
 
 
 @pytest.mark.parametrize("words", [["unknown"], [], ["local"], ["invoke", "endpoint"]])
