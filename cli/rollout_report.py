@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from cli.rollout_session import site_of, tell
+from cli.rollout_session import site_to_look_at_of, tell
 from command_errors import UnavailableError, UsageError, explain_system_error
 from exit_codes import ExitCode
 from rollout.record.journal import Journal
@@ -18,7 +18,7 @@ from rollout.session.site import Site
 
 def run_report(options: argparse.Namespace) -> int:
     """Run `sluice rollout report`. A broken record is reported up to the break."""
-    site = site_of(options)
+    site = site_to_look_at_of(options)
     journal = _chosen(site, options.id) if options.id else site.last_journal()
     record = journal.chain.path
     output = Path(options.output or f"{record.stem}.html")

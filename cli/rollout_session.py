@@ -9,7 +9,7 @@ from cli.preflight import require_quota
 from cli.rollout_colours import declared_colours
 from project import stack_name
 from recovery.engine_locks import StackLocks
-from rollout.session.finding import site_at
+from rollout.session.finding import site_at, site_to_look_at
 from rollout.session.session import Session
 from rollout.session.site import Site
 
@@ -34,6 +34,11 @@ def new_session(*, commit: bool = False, push: bool = False) -> Session:
 def site_of(options: argparse.Namespace) -> Site:
     """The endpoint that the command line names. Raises UsageError with the endpoints that there are."""
     return site_at(session_of(options), stack_name(options.stack), options.endpoint)
+
+
+def site_to_look_at_of(options: argparse.Namespace) -> Site:
+    """The same for a command that only shows: a stack file that cannot be read stops it only without a record."""
+    return site_to_look_at(session_of(options), stack_name(options.stack), options.endpoint)
 
 
 def tell(text: str) -> None:

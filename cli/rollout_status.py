@@ -7,8 +7,9 @@ import contextlib
 import json
 
 from cli.rollout_screen import standard_screen
-from cli.rollout_session import site_of
+from cli.rollout_session import site_to_look_at_of
 from exit_codes import ExitCode
+from rollout.errors import BrokenRecord
 from rollout.record.journal import Journal
 from rollout.record.state import RolloutState
 from rollout.report.summary import sentence
@@ -23,7 +24,7 @@ from rollout.views.view import duration, picture, plain, requests_of
 
 def run_status(options: argparse.Namespace) -> int:
     """Run `sluice rollout status`."""
-    site = site_of(options)
+    site = site_to_look_at_of(options)
     journal = site.last_journal()
     conclude(site, journal, as_json=options.json)
     return exit_code_of(journal.state)
@@ -31,7 +32,7 @@ def run_status(options: argparse.Namespace) -> int:
 
 def run_watch(options: argparse.Namespace) -> int:
     """Run `sluice rollout watch`; Ctrl-C ends it."""
-    site = site_of(options)
+    site = site_to_look_at_of(options)
     journal = site.last_journal()
     with standard_screen(json=options.json) as screen, contextlib.suppress(KeyboardInterrupt):
         told, seen = 0, look(site, journal)
@@ -54,15 +55,22 @@ def run_watch(options: argparse.Namespace) -> int:
 
 def run_history(options: argparse.Namespace) -> int:
     """Run `sluice rollout history`."""
-    site = site_of(options)
+    site = site_to_look_at_of(options)
     clock = site.session.clock
-    states = [Journal(chain, clock).state for chain in site.chains()]
+    values, lines = [], []
+    for chain in site.chains():
+        try:
+            state = Journal(chain, clock).state
+        except BrokenRecord as error:
+            values.append({"id": chain.path.stem, "broken": str(error)})
+            lines.append(f"{chain.path.stem}  {error}")
+        else:
+            values.append(summary_values(state))
+            lines.append(_history_line(state, clock.now()))
     if options.json:
-        print(json.dumps([summary_values(state) for state in states], indent=2))
-    elif not states:
-        print(f"{site.key} has had no rollout in {site.stack}.")
-    for state in () if options.json else reversed(states):
-        print(_history_line(state, clock.now()))
+        print(json.dumps(values, indent=2))
+    else:
+        print("\n".join(reversed(lines)) or f"{site.key} has had no rollout in {site.stack}.")
     return ExitCode.DONE
 
 

@@ -58,6 +58,19 @@ def site_to_go_back(session: Session, stack: str, key: str) -> Site:
         return Site(session, stack, key, address, UsageError(str(error)))
 
 
+def site_to_look_at(session: Session, stack: str, key: str) -> Site:
+    """One endpoint of a stack, also where the stack file is broken and a record says where the endpoint is."""
+    from settings import SettingsError
+
+    try:
+        return site_at(session, stack, key)
+    except (SettingsError, UsageError) as error:
+        endpoint_id = _recorded_endpoint(stack, key)
+        if endpoint_id is None:
+            raise
+        return Site(session, stack, key, _address(endpoint_id, stack, key), UsageError(str(error)))
+
+
 def _declared_endpoints(stack: str) -> set[str]:
     """The ARM ids of the endpoints that the stack file declares; none if it cannot be read."""
     from settings import SettingsError

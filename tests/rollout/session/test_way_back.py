@@ -157,3 +157,20 @@ def test_an_endpoint_that_was_never_made_has_no_rollout(live: Live, capsys: pyte
         "no rollout of fraud-detection in dev was started, and nothing was changed:\n"
         "  - the endpoint fraud-detection does not exist in Azure. Run `pulumi up --stack dev` first.\n"
     )
+
+
+def test_what_only_shows_needs_no_stack_file_that_can_be_read(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    live.record()
+    empty = record_folder(live.file.parent, "dev", "fraud") / "20261126T140000Z-green.jsonl"
+    empty.touch()
+    assert command.main(["rollout", "status", "fraud", "--stack", "dev"]) == 0
+    shown = capsys.readouterr().out
+    assert "live step 1 of 3" in shown
+    assert "Pulumi.dev.yaml cannot be read" in shown
+    assert command.main(["rollout", "report", "fraud", "--stack", "dev", "-o", str(live.file.with_name("r.html"))]) == 0
+    assert "<title>fraud" in live.file.with_name("r.html").read_text()
+    capsys.readouterr()
+    assert command.main(["rollout", "history", "fraud", "--stack", "dev"]) == 0
+    newest, oldest = capsys.readouterr().out.splitlines()
+    assert newest.startswith("20261127T140000Z-green  blue → green")
+    assert oldest == f"20261126T140000Z-green  {empty} has no events. Restore it (git checkout)."
