@@ -8,6 +8,9 @@ see `approver`. This module reads no clock and writes nothing.
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +59,14 @@ def actor_of(variables: Mapping[str, str], project: Path) -> Actor:
     if _is_azure_pipelines(variables):
         return _azure_pipelines_actor(variables)
     return Actor(name=_git_user(project))
+
+
+def actor_of_way_back(variables: Mapping[str, str], project: Path) -> Actor:
+    """The same; where git knows no user, the account on this machine: a way back must not wait for git's settings."""
+    try:
+        return actor_of(variables, project)
+    except UsageError:
+        return Actor(name=f"{_account()} on {socket.gethostname()} (git knows no user)")
 
 
 def approver(
@@ -146,6 +157,13 @@ def _git_user(project: Path) -> str:
             "Name', and user.email."
         )
     return f"{name} <{email}>" if name and email else name or email
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # the user id has no entry, as in some containers
+        return f"user {os.getuid()}"
 
 
 def _git_setting(project: Path, key: str) -> str:

@@ -11,7 +11,7 @@ from rollout.change.instance_change import InstanceChange
 from rollout.change.punctual import PunctualChange, PunctualInstanceChange
 from rollout.change.tools import Tools, endpoint_urn
 from rollout.change.weight_change import WeightChange
-from rollout.people.actor import actor_of
+from rollout.people.actor import actor_of, actor_of_way_back
 from rollout.record.journal import Journal
 from rollout.session.site import Site
 from rollout.sources.capacity import Bounds, DeclaredCapacity
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def controller_of(site: Site, journal: Journal, *, until: int | None = None) -> Controller:
     """The controller of one rollout; no change but a way back begins after `until` (seconds since 1970)."""
     root, clock = project_root(), site.session.clock
-    repository = site.repository(journal.chain.path, way_back=journal.state.back is not None)
-    tools = _tools(site, repository)
+    back = journal.state.back is not None
+    tools = _tools(site, site.repository(journal.chain.path, way_back=back), way_back=back)
     change, instances = WeightChange(tools), InstanceChange(tools)
     world = World(
         azure=site.azure,
@@ -37,7 +37,7 @@ def controller_of(site: Site, journal: Journal, *, until: int | None = None) -> 
         probes=DirectProbes(site.azure.arm, site.address, root / "models" / site.key, clock.now),
         capacity=capacity_of(site),
         stack_file=site.declared,
-        repository=repository,
+        repository=tools.repository,
         change=change if until is None else PunctualChange(change, clock, until),
         instances=instances if until is None else PunctualInstanceChange(instances, clock, until),
         clock=clock,
@@ -66,7 +66,7 @@ def _bounds(chosen: DeploymentSettings) -> Bounds:
     return Bounds(most=scale.max, requests_per_instance=scale.requests_per_instance)
 
 
-def _tools(site: Site, repository: Repository) -> Tools:
+def _tools(site: Site, repository: Repository, *, way_back: bool) -> Tools:
     root, session = project_root(), site.session
     return Tools(
         endpoint_name=site.endpoint_name,
@@ -77,7 +77,7 @@ def _tools(site: Site, repository: Repository) -> Tools:
         stack_file=site.declared,
         repository=repository,
         clock=session.clock,
-        actor=actor_of(os.environ, root),
+        actor=(actor_of_way_back if way_back else actor_of)(os.environ, root),
         say=session.say,
     )
 

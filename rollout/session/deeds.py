@@ -15,7 +15,7 @@ from project import project_root
 from rollout.decision.order import Outcome
 from rollout.errors import BrokenRecord, Overtaken
 from rollout.people import requests
-from rollout.people.actor import Actor, actor_of
+from rollout.people.actor import Actor, actor_of, actor_of_way_back
 from rollout.people.requests import Deed
 from rollout.ports import Message, Repository
 from rollout.record.chain import Chain
@@ -43,7 +43,7 @@ def go_back(
     site: Site, screen: Screen, outcome: Outcome, *, reason: str | None, keep_weights: bool = False
 ) -> tuple[Tick, SpokenJournal]:
     """Record the decision to go back, and tick until the weights are those from before the rollout."""
-    by, clock = actor(), site.session.clock
+    by, clock = actor_of_way_back(os.environ, project_root()), site.session.clock
 
     def speak(state: RolloutState) -> Deed | None:
         return requests.roll_back(state, by, reason, now=clock.now(), outcome=outcome, keep_weights=keep_weights)

@@ -1,5 +1,7 @@
 """Who acts on a rollout, from the variables of pipelines and from git."""
 
+import os
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import pytest
 
 from command_errors import UsageError
 from git_server.port import Approval, ReviewState
-from rollout.people.actor import Actor, actor_of, approver, read_run_reviews
+from rollout.people.actor import Actor, actor_of, actor_of_way_back, approver, read_run_reviews
 from tests.git_server.rest_server import rest_server
 
 GITHUB = {
@@ -59,6 +61,20 @@ def test_a_laptop_without_a_git_user_is_told_how_to_set_one(tmp_path: Path, monk
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     with pytest.raises(UsageError, match=r"git config --global user\.name"):
         actor_of({}, tmp_path)
+    monkeypatch.setenv("LOGNAME", "ana")
+    assert actor_of_way_back({}, tmp_path) == Actor(name=f"ana on {socket.gethostname()} (git knows no user)")
+
+
+def test_a_way_back_names_an_account_that_the_machine_does_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setattr("getpass.getuser", unknown)
+    assert actor_of_way_back({}, tmp_path).name.startswith(f"user {os.getuid()} on ")
 
 
 @pytest.mark.parametrize("name", ["github-actions[bot]", "github-actions", "models Build Service (acme)"])
