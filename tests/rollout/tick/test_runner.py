@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exit_codes import ExitCode
+from rollout.decision.acts import Wait
 from rollout.record.event import Kind
 from rollout.record.state import HoldKind, Phase
 from rollout.split import Split
 from rollout.tick.controller import Tick
-from rollout.tick.runner import run
+from rollout.tick.runner import pause_after, run
 from rollout_config import PlanSettings
 from tests.rollout.record.rollouts import BLUE
 from tests.rollout.world import QUICK, Room
@@ -69,6 +71,18 @@ def test_a_run_for_a_time_does_not_take_longer(room: Room) -> None:
     assert 200 <= room.clock.now() - begun < 230
     assert tick.exit_code is ExitCode.DONE
     assert not tick.state.is_over
+
+
+@pytest.mark.parametrize(("grain", "pause"), [(1, 1), (10, 10), (60, 30), (300, 30)])
+def test_a_tick_follows_every_interval_and_at_the_latest_after_half_a_minute(
+    grain: int, pause: int, room: Room
+) -> None:
+    tick = room.until(lambda tick: isinstance(tick.act, Wait))
+    assert pause_after(replace(tick, state=replace(tick.state, grain_seconds=grain))) == pause
+
+
+def test_after_a_change_the_next_tick_follows_at_once(room: Room) -> None:
+    assert pause_after(room.until(lambda tick: tick.state.step == 0)) == 0
 
 
 def test_a_run_ends_at_drift(room: Room) -> None:
