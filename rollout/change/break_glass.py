@@ -76,7 +76,7 @@ class BreakGlass:
         return holder
 
     def _holder(self) -> str | None:
-        """Who holds the lock; nobody who is known, where the backend does not answer."""
+        """Return who holds the lock, or None, also where the backend does not answer."""
         try:
             return self._locks.holder()
         except CommandError as error:
