@@ -108,10 +108,11 @@ TOLD = (
 """The stories that were asked for: what happens, with what, and the test that tells it."""
 _NOISE = (
     (re.compile(r"http://127\.0\.0\.1:\d+"), "https://git.example"),
-    (re.compile(r"\d{8}T\d{6}Z?-[0-9a-f]+"), "<rollout>"),
+    (re.compile(r"\d{8}T\d{6}Z?-(?=[a-z0-9])"), "<rollout>-"),
     (re.compile(r"\b[0-9a-f]{40}\b|(?<=`)[0-9a-f]{12}(?=`)|(?<=<code>)[0-9a-f]{12}(?=</code>)"), "<commit>"),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "<time>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC"), "<time>"),
+    (re.compile(r"\b[\w-]+@[\w-]+, process \d+"), "<runner>"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "<seconds>"),
     (re.compile(r"(/dev/shm|/tmp)/[^\s)]+"), "<path>"),
     (re.compile(r"^\d{2}:\d{2}:\d{2} ", re.MULTILINE), ""),

@@ -209,15 +209,9 @@ class Team:
             stack, lambda config: config["sluice:rollout"][MODEL]["plan"].update(steps=steps, step_deadline="1h")
         )
 
-    def reverts(self, request: PullRequest) -> Edit:
-        """The opposite of a pull request that was merged, as git's `revert` makes it."""
-        merge = f"(#{request.number})"
-        commit = git(self.server.origin, "log", "-1", "--format=%H", "--fixed-strings", f"--grep={merge}", "main")
-
-        def change(work: Path) -> None:
-            git(work, "revert", "--no-commit", commit.strip())
-
-        return change
+    def removes(self, stack: str, colour: str) -> Edit:
+        """One colour less: what taking its promotion back does to the stack file."""
+        return self.stack_file(stack, lambda config: config["sluice:endpoints"][MODEL]["deployments"].pop(colour))
 
     def propose(self, branch: str, title: str, edit: Edit, *, fork: bool = False) -> PullRequest:
         """Open a pull request with one change."""

@@ -27,5 +27,7 @@ def test_the_page_has_this_table_and_the_whole_story_first(tmp_path: Path) -> No
 
 
 def test_what_changes_in_each_run_is_left_out() -> None:
-    said = "12:30:01 run 20261128T103041Z-1a at http://127.0.0.1:4242/x took 4.3 s, commit " + "ab" * 20
-    assert without_noise(said) == ["run <rollout> at https://git.example/x took <seconds>, commit <commit>"]
+    said = f"12:30:01 run 20261128T103041Z-green at http://127.0.0.1:4242/x took 4.3 s, commit {'ab' * 20}"
+    assert without_noise(said) == ["run <rollout>-green at https://git.example/x took <seconds>, commit <commit>"]
+    lock = "a dead update (root@vm, process 12990, since 2026-11-28 13:22:48 UTC)"
+    assert without_noise(lock) == ["a dead update (<runner>, since <time>)"]

@@ -210,19 +210,19 @@ def test_what_dev_proved_serves_in_prod_after_main_was_rewritten_and_dev_removed
     delivered = ours.delivers("dev")
     promotion = ours.promotion()
     assert promotion is not None, told(delivered)
-    ours.squashes_main()
-    verified = ours.sluice("release", "verify", "--proofs", ref=promotion.branch)
-    assert verified.returncode == 0, verified.stdout + verified.stderr
     ours.takes_down("dev")
-
     ours.lands(promotion)
+    ours.squashes_main()
+    verified = ours.sluice("release", "verify", "--proofs")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
     ours.delivers("prod")
     (run,) = ours.server.waiting()
     delivered = ours.approves(run)
     assert ours.traffic("prod") == {"green": 100}, told(delivered)
     assert ours.served("prod", "green") == ours.documented("prod", "green")
 
-    revert = ours.propose("revert", "Take the promotion back", ours.reverts(promotion))
+    revert = ours.propose("revert", "Take the promotion back", ours.removes("prod", "green"))
     event = ours.server.pull_request_event(revert)
     event.pipeline = "sluice-preview"
     previewed = ours.runner.run(event)
