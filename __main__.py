@@ -2,8 +2,7 @@
 
 import gc
 
-# The program runs for seconds and imports megabytes of generated classes; garbage collection takes half of its time
-# (measured).
+# The program imports megabytes of generated classes; collecting garbage would take half of its time (measured).
 gc.disable()
 
 from datetime import date
@@ -30,6 +29,7 @@ platform = Platform(
         placement=declaration.placement,
         network=declaration.network,
         existing=declaration.existing,
+        access=settings.access,
         undeclared_rules=declaration.undeclared_rules,
         monitor_scope_provider=declaration.monitor_scope_provider,
         protect=declaration.protect,

@@ -24,6 +24,7 @@ import autoscale_config
 import existing_config
 import fleet_config
 import gate_config
+import identity_config
 import network_config
 import rollout_config
 import stack_config
@@ -33,7 +34,16 @@ from stack_config import StackConfig
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The dialect that YAML language servers know best."""
 
-MODULES = (stack_config, autoscale_config, existing_config, network_config, rollout_config, gate_config, fleet_config)
+MODULES = (
+    stack_config,
+    identity_config,
+    autoscale_config,
+    existing_config,
+    network_config,
+    rollout_config,
+    gate_config,
+    fleet_config,
+)
 """Where the models are."""
 
 

@@ -34,7 +34,7 @@ LOCATION = "azure-native:location"
 CLOUD, CLOUD_VARIABLE = "azure-native:environment", "ARM_ENVIRONMENT"
 """Where azure-native looks for the cloud, in this order."""
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
-STRUCTURED = frozenset({"network", "tags", "storage", "existing", "limits", "endpoints", "rollout"})
+STRUCTURED = frozenset({"access", "network", "tags", "storage", "existing", "limits", "endpoints", "rollout"})
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 ROLE_DELAY_VARIABLE = "SLUICE_ROLE_DELAY"
 """Environment variable that overrides `sluice:limits.role_delay`; 0s means no wait."""

@@ -36,6 +36,7 @@ from config_values import (
     seconds_of,
 )
 from existing_config import ExistingSettings
+from identity_config import NO_ACCESS, Access, SecretVaults
 from naming import RESERVED_KEYS, Names
 from network_config import Network, NetworkKey
 from rollout_config import RolloutSettings
@@ -113,6 +114,10 @@ class EndpointSettings(Section):
     name: Name | None = None
     """Name in Azure, unique in the region among all its customers. Default: <key>-<environment>-<6 hex
     digits>."""
+    secret_vaults: SecretVaults = ()
+    """ARM ids of key vaults whose secrets the endpoint's own identity may read."""
+    connection_secrets: bool = False
+    """Let the endpoint's own identity read the secrets of the workspace's connections."""
     deployments: Annotated[dict[Name, DeploymentSettings], Field(max_length=20)] = Field(default_factory=dict)
     """Deployments (colours) by name, at most Azure's 20; each is a file models/<key>/<name>.yml."""
 
@@ -144,6 +149,8 @@ class StackConfig(Section):
     """The account that holds models and code."""
     existing: ExistingSettings = ExistingSettings.model_construct(ml_registries={})
     """Resources that this stack uses and does not create."""
+    access: Access = NO_ACCESS
+    """Entra groups that get roles on this stack."""
     limits: Limits = Limits.model_construct()
     """How far one update may go."""
     branch: BranchName | None = None

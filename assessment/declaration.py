@@ -81,6 +81,10 @@ class EndpointDeclaration:
     case."""
     next: str | None
     """Command that continues when something waits."""
+    secret_vaults: tuple[str, ...] = ()
+    """ARM ids of the vaults whose secrets its identity may read."""
+    connection_secrets: bool = False
+    """Its identity may read the secrets of the workspace's connections."""
     tags_of_others: frozenset[str] = frozenset()
     """Keys of the tags that others have added to it."""
     deployments: tuple[DeploymentDeclaration, ...]

@@ -123,6 +123,8 @@ class EndpointDraft:
             protect=self.settings.protect or self._is_to_serve,
             registries=self._registries(),
             next=self._next(transition),
+            secret_vaults=self._endpoint.secret_vaults,
+            connection_secrets=self._endpoint.connection_secrets,
             tags_of_others=self._tags_of_others(live),
             deployments=tuple(self._deployment(name, transition, published) for name in transition.deployments),
         )
@@ -199,6 +201,8 @@ class EndpointDraft:
                 "Remove the line, or use a private stack",
                 file=f"models/{self.key}/endpoint.yml",
             )
+        if endpoint.identity is not None:
+            yield from self._unused_rights()
         for name, spec in self.model.deployments.items():
             file = self._file_of(name)
             yield from self._variable_problems(name)
@@ -243,6 +247,18 @@ class EndpointDraft:
                     f"sluice:endpoints.{self.key}.deployments.{name}.autoscale.rules.{key}",
                     f"needs a VM size with GPUs, and {sku.name} has none",
                     f"Remove the rule in Pulumi.{self.settings.stack}.yaml, or choose another size.",
+                )
+
+    def _unused_rights(self) -> Iterator[Problem]:
+        """Rights of an identity that this stack does not create: its owner grants them."""
+        for key in ("secret_vaults", "connection_secrets"):
+            if getattr(self._endpoint, key):
+                yield Problem(
+                    f"sluice:endpoints.{self.key}.{key}",
+                    f"has no effect, because models/{self.key}/endpoint.yml names an identity, and this program grants "
+                    "rights only to the identities that it creates",
+                    f"Remove it from Pulumi.{self.settings.stack}.yaml and ask the identity's owner for the right, or "
+                    "remove identity from endpoint.yml.",
                 )
 
     def _variable_problems(self, name: str) -> Iterator[Problem]:

@@ -19,12 +19,12 @@ from components.identity import Identity, IdentityArgs
 from components.online_deployment import OnlineDeployment, OnlineDeploymentArgs
 from components.placement import EndpointHost, Scope
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
-from components.role_assignment import Grant, grants
+from components.role_assignment import Grant, grants, labelled
 from components.settlement import Settlement, settle
 from components.stack_outputs import DeploymentOutputs, EndpointOutputs
 from components.tags import NEW_TAGS, tag_paths
 from ownership import ENDPOINT_TAG
-from roles import Holder, Place
+from roles import Holder, Place, When
 
 __all__ = ["OnlineEndpoint", "OnlineEndpointArgs"]
 
@@ -165,14 +165,16 @@ class OnlineEndpoint(pulumi.ComponentResource):
         return ml.ManagedServiceIdentityArgs(type=user_assigned, user_assigned_identities=[identity.id]), [identity]
 
     def _grants(self) -> list[Grant]:
-        host = self._args.host
+        host, declaration = self._args.host, self._args.declaration
         places = {
             Place.REGISTRY: host.associated.registry,
             Place.STORAGE: host.associated.storage,
             Place.WORKSPACE: host.workspace,
         }
-        registries = {name: Scope.given(one) for name, one in sorted(self._args.declaration.registries.items())}
-        return grants(Holder.ENDPOINT, places, several={Place.ML_REGISTRIES: registries})
+        registries = {name: Scope.given(one) for name, one in sorted(declaration.registries.items())}
+        several = {Place.ML_REGISTRIES: registries, Place.SECRET_VAULTS: labelled(declaration.secret_vaults)}
+        when = (When.CONNECTIONS,) if declaration.connection_secrets else ()
+        return grants(Holder.ENDPOINT, places, *when, several=several)
 
     def _deployment(
         self,

@@ -13,6 +13,7 @@ from pulumi_azure_native import managedidentity, resources
 
 from assessment.existing import ExistingResources
 from assessment.placement import Placement
+from components.access import GroupAccess, GroupAccessArgs
 from components.dependency import depend_on
 from components.foundation import Foundation, FoundationArgs
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
@@ -21,6 +22,7 @@ from components.placement import EndpointHost, GroupPlacement, Scope, WorkspaceP
 from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
+from identity_config import NO_ACCESS, Access
 from network_plan import NetworkPlan
 from ownership import SUBSCRIPTION_TAG
 from stack_config import Redundancy
@@ -52,6 +54,8 @@ class PlatformArgs:
     """*Optional.* Lock Log Analytics and vault against deletion, if they are created; no by default."""
     role_delay_seconds: float = 0
     """*Optional.* How long Azure needs to put the roles of the workspace's identity into effect; no wait by default."""
+    access: Access = NO_ACCESS
+    """*Optional.* Entra groups that get roles on the platform; none by default."""
     group_tags: Mapping[str, str] = field(default_factory=dict)
     """*Optional.* Tags of the resource group alone; none by default."""
     record_tags: Mapping[str, str] = field(default_factory=dict)
@@ -93,6 +97,8 @@ class Platform(pulumi.ComponentResource):
             self._use_workspace(args.existing.workspace, placement)
         else:
             self._create_workspace(name, args, placement)
+        if any(args.access.groups()):
+            GroupAccess(f"{name}-groups", GroupAccessArgs(host=self.host, access=args.access), opts=below)
         self.register_outputs({"workspaceId": self.host.workspace.id})
 
     def _use_workspace(self, workspace_id: str, placement: GroupPlacement) -> None:

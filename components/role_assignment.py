@@ -5,17 +5,18 @@ Who gets which role is decided in `roles.py`; `grants` joins its rows with the r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_azure_native import authorization
 
+from arm_id import ArmId
 from components.placement import Scope
-from naming import Names
+from naming import Names, short_hash
 from roles import Holder, Place, Role, When, assignment_name, definition_id, rights_of
 
-__all__ = ["Grant", "assign", "grants"]
+__all__ = ["Grant", "assign", "grants", "labelled"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,12 @@ class Grant:
     """*Required.* What it may do."""
     scope: Scope
     """*Required.* On what it may do it."""
+
+
+def labelled(ids: Iterable[str]) -> dict[str, Scope]:
+    """Resources that were given by ARM id, each once, by a label that stays the same whatever else is given."""
+    given = {one.lower(): one for one in ids}
+    return {f"{ArmId.parse(key).name}-{short_hash(key)}": Scope(id=one, name=key) for key, one in sorted(given.items())}
 
 
 def grants(

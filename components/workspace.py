@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
-from arm_id import ArmId, group_id_of
+from arm_id import group_id_of
 from components.given_identity import GivenIdentity
 from components.identity import Identity, IdentityArgs
 from components.placement import AssociatedResources, GroupPlacement, Scope
-from components.role_assignment import Grant, grants
-from naming import short_hash
+from components.role_assignment import Grant, grants, labelled
 from network_config import OutboundRule
 from network_plan import MODES, NetworkPlan
 from roles import Holder, Place, When
@@ -199,9 +198,4 @@ def _rule_targets(args: WorkspaceArgs) -> dict[str, Scope]:
     own = args.placement.names.resource_group_id.lower()
     associated = args.associated.storage.name, args.associated.vault.name, args.associated.registry.name
     ids = [*(rule.resource for rule in args.network.outbound.values()), *associated]
-    targets = {one.lower(): one for one in ids if one and group_id_of(one)}
-    return {
-        f"{ArmId.parse(key).name}-{short_hash(key)}": Scope(id=target, name=key)
-        for key, target in sorted(targets.items())
-        if (group_id_of(key) or "").lower() != own
-    }
+    return labelled(one for one in ids if one and (group := group_id_of(one)) and group.lower() != own)

@@ -31,6 +31,7 @@ PURE = (
     "processes",
     "ownership",
     "roles",
+    "identity_config",
     "bootstrap.environment",
     "bootstrap.outside",
     "teardown.inventory",

@@ -156,6 +156,27 @@ def test_settings_are_frozen():
         read.team = "other"  # type: ignore[misc]  # that is the point
 
 
+GUID = "11111111-1111-4111-8111-111111111111"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (
+            "access",
+            {"scientists": ["us"]},
+            "sluice:access.scientists[0] must be the object id of an Entra group, a GUID",
+        ),
+        ("access", {"readers": [GUID, GUID.upper()]}, "sluice:access.readers must name each group once, got "),
+        ("access", {"owners": [GUID]}, "sluice:access.owners is not a known key (known here: scientists, operators, "),
+        ("endpoints.fraud-detection.secret_vaults", ["v"], "secret_vaults[0] must be the ARM id of a key vault"),
+        ("endpoints.fraud-detection.connection_secrets", "yes", "connection_secrets must be true or false"),
+    ],
+)
+def test_rights_name_groups_and_vaults_by_their_ids(path, value, expected):
+    assert any(expected in error for error in problems(config(path, value)))
+
+
 # -- weights ---------------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from models.spec import (
     AssetReference,
     AutoscaleSpec,
     EnvironmentSpec,
+    IdentitySpec,
     LocalAsset,
     Model,
     content_digest,
@@ -306,6 +307,22 @@ def test_a_pin_is_passed_to_the_loader(
     monkeypatch.setattr(stack_module, "load_models", load)
     declare(live, config({"blue": 100}, {"green": {"release": "0123456789abcdef"}}))
     assert asked == [{Path("models/fraud"): {"blue": None, "green": "0123456789abcdef"}}]
+
+
+def test_rights_for_an_identity_that_the_stack_does_not_create_are_refused(
+    azure: FakeAzure, model: dict[str, Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = IdentitySpec(type="UserAssigned", resource_ids=("/somebody",))
+    endpoint = replace(model["fraud"].endpoint, identity=given)
+    monkeypatch.setitem(model, "fraud", replace(model["fraud"], endpoint=endpoint))
+    vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"
+    rights = {"secret_vaults": [vault], "connection_secrets": True}
+    endpoints = {"fraud": {"name": "fraud-dev", "deployments": {"blue": {}}, **rights}}
+    found = refuse(azure, config({}, endpoints=endpoints))
+    assert [problem.split(" has no effect")[0] for problem in found] == [
+        "sluice:endpoints.fraud.secret_vaults",
+        "sluice:endpoints.fraud.connection_secrets",
+    ]
 
 
 def test_another_identity_of_a_serving_endpoint_is_refused(live: FakeAzure) -> None:

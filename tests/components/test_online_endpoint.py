@@ -15,6 +15,7 @@ from autoscale_config import AutoscaleSettings, ScheduleSettings
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from endpoint_state import LiveDeployment, LiveEndpoint
 from models.spec import AssetReference, IdentitySpec
+from roles import Role
 from tests.components.conftest import deployment_spec, host_of
 from tests.components.engine import Deployment, FakeAzure, Registration, deploy
 from tests.components.golden import assert_golden
@@ -367,3 +368,27 @@ def test_the_outputs_are_what_people_and_scripts_need(declare: Declare, endpoint
     green = outputs["deployments"]["green"]
     assert green.keys() == {"id", "weight", "mirror", "instances", "sku", "release"}
     assert (green["weight"], green["mirror"], green["instances"], green["sku"]) == (10, 0, 2, "Standard_DS3_v2")
+
+
+VAULT = (
+    "/subscriptions/00000000-0000-4000-8000-00000000abcd/resourceGroups/shared/providers/Microsoft.KeyVault/vaults/v"
+)
+
+
+def test_an_endpoint_reads_the_secrets_that_the_stack_file_names_and_no_others(
+    declare: Declare, endpoint: Deploy
+) -> None:
+    def rights(**changes: Any) -> set[tuple[str, str]]:
+        deployment = endpoint(replace(declare({"blue": 0}), **changes))
+        return {
+            (one.inputs["roleDefinitionId"].rsplit("/", 1)[-1], one.inputs["scope"])
+            for one in deployment.of_type("RoleAssignment")
+        }
+
+    plain = rights()
+    vaults = {(Role.KEY_VAULT_SECRETS_USER, VAULT), (Role.KEY_VAULT_SECRETS_USER, f"{VAULT}2")}
+    assert rights(secret_vaults=(VAULT, f"{VAULT}2", VAULT.lower())) - plain == {
+        (role, scope if scope.endswith("2") else scope.lower()) for role, scope in vaults
+    }
+    assert rights(connection_secrets=True) - plain == {(Role.CONNECTION_SECRETS_READER, "/workspace")}
+    assert plain.isdisjoint(vaults)

@@ -15,6 +15,7 @@ from components.key_vault import KeyVaultArgs
 from components.online_endpoint import OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.storage import StorageArgs
+from identity_config import Access
 from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
 from ownership import SUBSCRIPTION_TAG
@@ -550,3 +551,31 @@ def test_locks_are_on_log_analytics_and_the_vault_alone(public: Deployment) -> N
     }
     assert {lock.inputs["level"] for lock in locks} == {"CanNotDelete"}
     assert public.of_type("ManagementLockByScope") == []
+
+
+SCIENTISTS, EVERYBODY = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+def test_groups_get_the_roles_of_their_key_and_no_others(azure: FakeAzure, placement: Placement) -> None:
+    access = Access(scientists=(SCIENTISTS,), operators=(EVERYBODY.upper(),), readers=(SCIENTISTS, EVERYBODY))
+    deployment = platform(azure, placement, public=True, access=access)
+    given = [one.inputs for one in deployment.of_type("RoleAssignment") if one.inputs["principalType"] == "Group"]
+    workspace, storage = deployment.one("Workspace", "platform-ml-workspace").id, deployment.one("StorageAccount").id
+    group = deployment.one("ResourceGroup").id
+    assert {(one["principalId"], one["roleDefinitionId"].rsplit("/", 1)[-1], one["scope"]) for one in given} == {
+        (SCIENTISTS, Role.AZUREML_DATA_SCIENTIST, workspace),
+        (SCIENTISTS, Role.STORAGE_BLOB_DATA_CONTRIBUTOR, storage),
+        (EVERYBODY, Role.AZUREML_COMPUTE_OPERATOR, workspace),
+        (SCIENTISTS, Role.READER, group),
+        (EVERYBODY, Role.READER, group),
+    }
+    assert len({one["roleAssignmentName"] for one in given}) == 5
+
+
+def test_a_further_group_changes_no_assignment_of_another(azure: FakeAzure, placement: Placement) -> None:
+    def names(*groups: str) -> set[tuple[str, str]]:
+        found = platform(azure, placement, public=True, access=Access(readers=groups)).of_type("RoleAssignment")
+        return {(one.name, one.inputs["roleAssignmentName"]) for one in found}
+
+    assert names(EVERYBODY) < names(SCIENTISTS, EVERYBODY)
+    assert names() < names(EVERYBODY)
