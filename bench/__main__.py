@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import localazure, preview, scale, serving, soak, ticks, way_back, weights
+from bench import ci, localazure, preview, publish, scale, serving, soak, ticks, way_back, weights
 from bench.rehearsal import Rehearsal
 
 BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
@@ -24,6 +24,8 @@ BENCHMARKS: dict[str, Callable[[Rehearsal, int], dict[str, Any]]] = {
     "scale": scale.measure,
     "way_back": way_back.measure,
     "ticks": ticks.measure,
+    "ci": ci.measure,
+    "publish": publish.measure,
 }
 
 
