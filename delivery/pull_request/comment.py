@@ -129,12 +129,13 @@ def _costs(report: PreviewReport, reading: Reading) -> Iterator[str]:
 
 
 def _capacity(size: str | None, instances: int | None) -> str | None:
-    """`3 × Standard_DS3_v2, 15 cores of the quota standardDSv2Family`."""
+    """`3 × Standard_DS3_v2, 16 cores of the quota standardDSv2Family with Azure's reserve for upgrades`."""
     if size is None or instances is None:
         return None
-    sku = find_sku(size)
-    quota = f", {quota_cores(sku, instances)} cores of the quota {code(sku.family)}" if sku else ", quota not known"
-    return f"{instances} × {code(size)}{quota}"
+    if (sku := find_sku(size)) is None:
+        return f"{instances} × {code(size)}, quota not known"
+    reserve = " with Azure's reserve for upgrades" if sku.reserves_for_upgrades else ""
+    return f"{instances} × {code(size)}, {quota_cores(sku, instances)} cores of the quota {code(sku.family)}{reserve}"
 
 
 def _most(move: ColourMove, settings: Settings | None) -> str:

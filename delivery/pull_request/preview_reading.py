@@ -15,6 +15,8 @@ from rollout.split import Split
 DEPLOYMENT_TYPE = "azure-native:machinelearningservices:OnlineDeployment"
 ENDPOINT_COMPONENT = "sluice:index:OnlineEndpoint"
 ASSET_COMPONENT = "sluice:index:ReleaseAssets"
+AUTOSCALE = "autoscale"
+"""Ends the name of a colour's component that scales it."""
 RELEASE_TAG = "tags.sluice:release"
 
 Operation = Literal["create", "update", "replace", "delete"]
@@ -111,7 +113,8 @@ def read_preview(preview: Preview) -> Reading:
 def _belongs_to(change: Change, drafts: Mapping[str, _Draft], moved: Iterable[tuple[str, str]]) -> bool:
     """Whether a change is part of a colour that enters, changes or leaves: its assets, its autoscale, its component."""
     for key, colour in moved:
-        if change.name == f"{key}-{colour}" or _parent_name(change) == f"{key}-{colour}":
+        own = f"{key}-{colour}"
+        if change.name == own or _parent_name(change) in (own, f"{own}-{AUTOSCALE}"):
             return True
         if ASSET_COMPONENT in change.urn and _parent_name(change) == key and change.op in ("create", "delete"):
             return True

@@ -59,6 +59,26 @@ def test_the_first_sentence_says_what_a_merge_does(name: str, sentence: str) -> 
     assert first_sentence(comment(report(name))) == sentence
 
 
+def test_what_scales_a_colour_is_part_of_it() -> None:
+    shown = report("green")
+    assert shown.preview is not None
+    component = "urn:pulumi:dev::sluice::sluice:index:OnlineEndpoint$sluice:index:OnlineDeployment"
+    scales = Change(
+        op="create",
+        urn=f"{component}$sluice:index:Autoscale$azure-native:monitor:AutoscaleSetting::{MODEL}-green-autoscale-setting",
+        type="azure-native:monitor:AutoscaleSetting",
+        name=f"{MODEL}-green-autoscale-setting",
+        parent=f"{component}$sluice:index:Autoscale::{MODEL}-green-autoscale",
+    )
+    preview = replace(shown.preview, changes=(*shown.preview.changes, scales))
+    assert "green enters fraud-detection in dev at 0 %; nothing else changes." in plain(
+        comment(replace(shown, preview=preview))
+    )
+    other = replace(scales, parent=scales.parent.replace("green", "green-2"))
+    preview = replace(shown.preview, changes=(*shown.preview.changes, other))
+    assert "at 0 %; 1 other resource changes." in plain(comment(replace(shown, preview=preview)))
+
+
 def test_files_that_are_published_first_are_named() -> None:
     sentence = first_sentence(comment(report("green", publishes=(MODEL,))))
     assert sentence.endswith("nothing else changes. The files of fraud-detection are published first.")
@@ -122,8 +142,9 @@ def test_a_proof_says_what_was_proven_where_and_what_was_skipped() -> None:
 def test_the_cost_names_size_cores_and_quota_before_and_after() -> None:
     text = plain(comment(report("sku")))
     assert (
-        "green of fraud-detection: 1 × Standard_DS4_v2, 16 cores of the quota standardDSv2Family (before: 1 × "
-        "Standard_DS3_v2, 8 cores of the quota standardDSv2Family)"
+        "green of fraud-detection: 1 × Standard_DS4_v2, 16 cores of the quota standardDSv2Family with Azure's reserve "
+        "for upgrades (before: 1 × Standard_DS3_v2, 8 cores of the quota standardDSv2Family with Azure's reserve for "
+        "upgrades)"
     ) in text
     scaled = settings(autoscale={"min": 1, "max": 4, "default": 1})
     assert "; autoscale up to 4, " in plain(comment(replace(report("green"), after=scaled)))
