@@ -38,9 +38,15 @@ def project_name(root: Path) -> str:
 
 
 def stack_name(asked: str | None) -> str:
-    """The stack a command is about, without organization and project."""
-    name = asked or os.environ.get("PULUMI_STACK") or _selected_stack()
-    return name.rsplit("/", 1)[-1]
+    """The stack a command is about, without organization and project. Raises UsageError for what names no stack."""
+    name = asked if asked is not None else os.environ.get("PULUMI_STACK") or _selected_stack()
+    parts = name.split("/")
+    if len(parts) > 3 or not all(re.fullmatch(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*", part) for part in parts):
+        raise UsageError(
+            f"{name!r} names no stack: a name has letters, digits, hyphens, underscores and periods, with organization "
+            "and project before it if you like. Give --stack, such as --stack dev."
+        )
+    return parts[-1]
 
 
 def _selected_stack() -> str:

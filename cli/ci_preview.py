@@ -24,6 +24,8 @@ from project import stack_name
 def run_preview(options: argparse.Namespace) -> int:
     """Run `sluice ci preview`."""
     world, stack = PipelineWorld.entered(), stack_name(options.stack)
+    if options.markdown and not Path(options.markdown).parent.is_dir():
+        raise UsageError(f"--markdown names {options.markdown}, whose folder does not exist. Create it.")
     number = _pull_request(world) if options.comment else None
     preview = StackPreview(
         world,

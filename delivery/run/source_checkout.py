@@ -63,6 +63,7 @@ class SourceCheckout:
         in the way, PushUnanswered without a remote.
         """
         head, tip = self.catch_up(tip)
+        self._require_committed()
         before, self._seen = self._seen or head, tip
         changed = self._changed(before, tip)
         config, self._config = self._config, fingerprint(self._stack_config(), self._recorded())
@@ -119,11 +120,35 @@ class SourceCheckout:
             )
         self._git.run("update-ref", "-m", "sluice ci deliver", "HEAD", tip, head)
 
+    def _require_committed(self) -> None:
+        """Raise UsageError for edits: an update would deploy what nobody can see on the branch.
+
+        Records may differ: evidence is committed later. So may what Pulumi writes into a stack file beside `config`.
+        """
+        edited = [
+            path
+            for path in self._of_project(changed_paths(self._git, "HEAD"))
+            if path.parts[0] != FOLDER and not self._is_as_declared(path)
+        ]
+        if edited:
+            more = f" and {len(edited) - 1} more" if len(edited) > 1 else ""
+            raise UsageError(
+                f"there are edits that are not committed, of {edited[0]}{more}, and a delivery deploys only what is on "
+                f"{self.branch}. Commit and push them, or take them back (git restore), then run this command again."
+            )
+
+    def _is_as_declared(self, path: PurePosixPath) -> bool:
+        name = (self._prefix / path).as_posix()
+        committed = self._git.blob("HEAD", name) if self._stack_file.resolve() == self.folder / name else None
+        return committed is not None and self._config_in(committed) == self._stack_config()
+
     def _changed(self, before: str, after: str) -> list[PurePosixPath]:
         """The paths that differ between two commits, relative to the project; others are not of this program."""
         if before == after:
             return []
-        paths = changed_paths(self._git, before, after)
+        return self._of_project(changed_paths(self._git, before, after))
+
+    def _of_project(self, paths: Iterable[PurePosixPath]) -> list[PurePosixPath]:
         prefix = PurePosixPath(self._prefix.as_posix())
         return [path.relative_to(prefix) for path in paths if prefix == PurePosixPath(".") or prefix in path.parents]
 
@@ -133,17 +158,24 @@ class SourceCheckout:
 
     def _stack_config(self) -> Mapping[str, object]:
         try:
-            content = read_yaml(self._stack_file.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            return self._config_in(self._stack_file.read_bytes())
+        except OSError as error:
+            raise UsageError(f"{self._stack_file} cannot be read: {error}. Correct it on the branch.") from error
+
+    def _config_in(self, content: bytes) -> Mapping[str, object]:
+        try:
+            document = read_yaml(content.decode("utf-8-sig"))
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
             raise UsageError(f"{self._stack_file} cannot be read: {reason}. Correct it on the branch.") from error
-        config = content.get("config") if isinstance(content, dict) else None
+        config = document.get("config") if isinstance(document, dict) else None
         return config if isinstance(config, dict) else {}
 
 
-def changed_paths(git: Git, before: str, after: str) -> list[PurePosixPath]:
-    """The paths that differ between two commits, from the top of the repository."""
-    listed = git.text("diff-tree", "-r", "--name-only", "--no-renames", "-z", before, after)
+def changed_paths(git: Git, before: str, after: str | None = None) -> list[PurePosixPath]:
+    """The paths that differ between a commit and another one, else the checkout; from the top of the repository."""
+    two = ("diff-tree", "-r") if after else ("diff",)
+    listed = git.text(*two, "--name-only", "--no-renames", "-z", before, *([after] if after else []))
     return [PurePosixPath(path) for path in listed.split("\0") if path]
 
 

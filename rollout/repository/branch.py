@@ -32,7 +32,7 @@ def branch_of(git: Git, variables: Mapping[str, str]) -> str:
     named = next((f" ({name} is {variables[name]})" for name in REFERENCES if variables.get(name)), "")
     raise UsageError(
         f"{git.folder} has no branch checked out{named}, so there is no branch to commit to. Run `git checkout "
-        "<branch>`, or leave out --commit and --push."
+        "<branch>`; a command of `sluice rollout` may also leave out --commit and --push."
     )
 
 

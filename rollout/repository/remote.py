@@ -61,5 +61,6 @@ def _refusal(branch: str, said: Said) -> str:
     served = said.reason if said.reason != "no reason given" else reason
     return (
         f"origin refused the push of {branch} ({reason}): {served}. Nothing was changed. Let this account "
-        "push to the branch (if it is protected, by a rule that it may bypass), or run without --push."
+        "push to the branch (if it is protected, by a rule that it may bypass), give the stack a branch of its own "
+        "(sluice:branch), or run without --push."
     )

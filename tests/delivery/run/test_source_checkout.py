@@ -111,6 +111,23 @@ def test_edits_that_are_in_the_way_stay_and_are_told(repository: Repository) -> 
     assert (repository.runner / "docs" / "a.md").read_text() == "mine"
 
 
+def test_edits_that_are_not_committed_are_not_deployed(repository: Repository) -> None:
+    checkout = repository.checkout()
+    file = repository.runner / "Pulumi.dev.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("payments", "fraud"))
+    (repository.runner / "docs" / "a.md").write_text("mine")
+    with pytest.raises(UsageError, match=r"not committed, of Pulumi.dev.yaml and 1 more, and a delivery deploys only"):
+        checkout.look()
+    git(repository.runner, "checkout", "-q", "docs/a.md")
+    file.write_text(f"encryptionsalt: v1:abc\n{text}")  # Pulumi writes it where the passphrase has none yet
+    record = repository.runner / "rollouts" / "dev" / "e" / "r.jsonl"
+    record.parent.mkdir(parents=True)
+    record.write_text("evidence\n")
+    git(repository.runner, "add", "--intent-to-add", str(record))
+    assert checkout.look() is Look.MOVED
+
+
 def test_a_lock_is_pushed_beside_what_others_push_and_the_checkout_goes_on(repository: Repository) -> None:
     checkout = repository.checkout()
     checkout.look()
