@@ -9,8 +9,8 @@ from datetime import date
 from cli.release_verify import remote_records, verifier_of
 from cli.rollout_session import tell
 from delivery.pull_request.check import check
-from delivery.pull_request.markdown import escaped
 from delivery.run.pipeline_world import PipelineWorld
+from git_server.markdown import escaped
 
 
 def run_check(options: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import argparse
 from cli.main import run_command
 from cli.rollout_screen import standard_screen
 from cli.rollout_session import new_session, tell
-from delivery.pull_request.markdown import code, escaped
 from delivery.run.approvals import Approvals
 from delivery.run.deliver import Delivered, Delivery
 from delivery.run.pipeline_world import NextDelivery, PipelineWorld
@@ -19,6 +18,7 @@ from delivery.run.workflows import workflow
 from delivery.stack_branch.delivery import MarkedStack, SyncedBranch, entered
 from delivery.stack_branch.own_branch import OwnBranch, own_branch
 from exit_codes import ExitCode
+from git_server.markdown import code, escaped
 from project import stack_name
 from rollout.session.session import Session
 from rollout.tick.runner import interrupts, slept

@@ -10,14 +10,14 @@ from cli.release_verify import verifier_of
 from cli.rollout_session import new_session, tell
 from command_errors import UsageError
 from delivery.pull_request.comment import SUMMARY_LIMIT, comment
-from delivery.pull_request.markdown import escaped
 from delivery.pull_request.preview import without_values
 from delivery.pull_request.preview_report import PreviewReport
-from delivery.pull_request.redaction import secrets_in
 from delivery.pull_request.stack_preview import StackPreview
 from delivery.run.pipeline_world import PipelineWorld
 from delivery.stack_branch.own_branch import own_branch
+from git_server.markdown import escaped
 from git_server.port import GitServerRefused, GitServerUnreachable
+from git_server.redaction import secrets_in
 from project import stack_name
 
 

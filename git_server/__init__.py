@@ -1,1 +1,1 @@
-"""Git servers beyond git itself: pull requests, comments, issues, runs, environments, reviews."""
+"""Git servers beyond git itself: pull requests, comments, issues, runs, environments, reviews; texts for people."""

@@ -16,6 +16,11 @@ ENDPOINT_TYPE = "azure-native:machinelearningservices:OnlineEndpoint"
 QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "read-discard", "remove-pending-replace", "read-replacement"})
 # A replacement arrives as several events (create-replacement, replace, delete-replaced); one of them counts.
 REPLACE_PARTS = frozenset({"create-replacement", "delete-replaced", "discard-replaced", "import-replacement"})
+OPERATIONS: Mapping[str, str] = {
+    **{"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"},
+    **{"import": "imported", "read": "read", "refresh": "refreshed"},
+}
+"""What people read for an operation of the engine."""
 PROGRAM_ENDED = "an unhandled error occurred: program exited"
 _NO_CHANGES = ("default", "subscription-")
 """What the names of such providers begin with."""

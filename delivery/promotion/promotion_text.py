@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from delivery.promotion.promote import Promotion
-from delivery.pull_request.markdown import escaped
+from git_server.markdown import escaped
 from models.proof import Proof
 from models.release_document import Environment
 

@@ -7,14 +7,14 @@ back, resources.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from delivery.pull_request.markdown import Section, code, escaped, fitted
 from delivery.pull_request.preview_reading import ColourMove, EndpointMove, Reading, read_preview
 from delivery.pull_request.preview_report import PreviewReport
 from delivery.pull_request.preview_risks import risks_of
 from delivery.pull_request.preview_sentence import sentence_of
-from rollout.events import Change
+from git_server.markdown import Section, code, escaped, fitted
+from rollout.events import OPERATIONS, Change
 from rollout.split import Split
 from skus import find_sku, quota_cores
 from stack_config import Settings
@@ -23,10 +23,6 @@ LIMIT = 60_000
 """Characters of a comment; GitHub takes 65,536."""
 SUMMARY_LIMIT = 900_000
 """Characters of a job summary; GitHub takes 1 MiB of a step."""
-OPERATIONS: Mapping[str, str] = {
-    **{"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"},
-    **{"import": "imported", "read": "read", "refresh": "refreshed"},
-}
 
 
 def comment(report: PreviewReport, *, limit: int = LIMIT, elsewhere: str = "the summary of the job") -> str:

@@ -1,12 +1,7 @@
-"""A preview of what would be deployed, and what is known around it: a `PreviewReport` that a comment is made of.
-
-Where a delivery would publish files first, the preview gets release locks that have them already: their addresses
-follow from their contents, so the preview shows what the update after the publication would do.
-"""
+"""A preview of what would be deployed, and what is known around it: a `PreviewReport` that a comment is made of."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +10,10 @@ from command_errors import expected_code
 from delivery.proofs.verification import Verifier
 from delivery.pull_request.preview_reading import EndpointMove, read_preview
 from delivery.pull_request.preview_report import ColourProof, PreviewReport, refusals_in
-from delivery.pull_request.redaction import redacted
 from exit_codes import ExitCode
+from git_server.redaction import redacted
 from models.errors import ProofError
 from models.proof import SHORT, proofs_path, read_proofs
-from models.publisher import Destination, Parcel, record_of
-from models.release_lock import LOCK_NAME, ReleaseLock, write_record
 from rollout.events import Preview
 from stack_config import Settings
 
@@ -48,18 +41,6 @@ def refusal(error: Exception) -> Previewed:
         raise error
     errors: Iterable[str] = getattr(error, "errors", ()) or (str(error),)
     return Previewed(failures=tuple(one for text in errors for one in refusals_in(text)), exit_code=code)
-
-
-def planned_locks(folder: Path, parcels: Iterable[Parcel], stack: str, destination: Destination) -> None:
-    """Write the release locks below a folder as they will be once these assets are published; nothing is uploaded."""
-    for parcel in parcels:
-        path = folder / parcel.lock.model / LOCK_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if parcel.lock.path.is_file():
-            shutil.copyfile(parcel.lock.path, path)
-        if parcel.assets:
-            lock = ReleaseLock(path=path, model=parcel.lock.model, stacks=parcel.lock.stacks)
-            write_record(lock, stack, record_of(parcel.lock.model, parcel.assets, destination))
 
 
 def proofs_of(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from delivery.pull_request.markdown import code, escaped
 from delivery.pull_request.preview_reading import EndpointMove, Reading
 from delivery.pull_request.preview_report import PreviewReport
+from git_server.markdown import code, escaped
 from rollout.events import Change
 from rollout.split import Split
 from stack_config import DeploymentSettings, Settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from delivery.pull_request.markdown import code, escaped
 from delivery.pull_request.preview_reading import ColourMove, EndpointMove, Reading
 from delivery.pull_request.preview_report import PreviewReport
+from git_server.markdown import code, escaped
 
 
 def sentence_of(report: PreviewReport, reading: Reading) -> str:

@@ -15,7 +15,7 @@ from delivery.proofs.verification import Verifier
 from delivery.pull_request.preview import Previewed, attempt, proofs_of, refusal
 from delivery.pull_request.preview_report import ColourProof, PreviewReport
 from delivery.run.pipeline_world import PipelineWorld
-from delivery.run.stack import plan_publication
+from delivery.run.publication_plan import plan_publication
 from delivery.stack_branch.own_branch import OwnBranch
 from models.release_lock import LOCKS_VARIABLE
 from project import project_name

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from delivery.pull_request.comment import OPERATIONS
-from delivery.pull_request.markdown import Section, code, escaped, fitted
-from rollout.events import Change, Preview
+from git_server.markdown import Section, code, escaped, fitted
+from rollout.events import OPERATIONS, Change, Preview
 
 LIMIT = 60_000
 CLEAN = "A preview with refresh shows no difference any more."

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from delivery.pull_request.redaction import redacted, secrets_in
-from delivery.pull_request.summary import write_summary
 from delivery.run.workflows import workflow
 from git_server.git_access import git_variables
 from git_server.pipeline_run import PipelineRun, pipeline_run
 from git_server.port import GitServer, Run
+from git_server.redaction import redacted, secrets_in
 from git_server.selection import git_server
+from git_server.summary import write_summary
 from project import project_root
 from rollout.repository.git import Git
 

@@ -121,7 +121,7 @@ class SourceCheckout:
         self._git.run("update-ref", "-m", "sluice ci deliver", "HEAD", tip, head)
 
     def _require_committed(self) -> None:
-        """Raise UsageError for edits: an update would deploy what nobody can see on the branch.
+        """Raise UsageError for edits: an update would deploy what the branch does not show.
 
         Records may differ: evidence is committed later. So may what Pulumi writes into a stack file beside `config`.
         """

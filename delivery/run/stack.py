@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from command_errors import UsageError
-from delivery.pull_request.preview import planned_locks
+from delivery.run.publication_plan import missing_models
 from delivery.run.pulumi_state import outputs_of, splits_of
 from delivery.run.source_checkout import SourceCheckout
 from delivery.run.stray_weights import Sides, problems_of
@@ -26,13 +26,8 @@ from rollout.session.session import Session
 from rollout.session.site import ARM_WAIT_SECONDS, Site
 from rollout.split import Split
 
-if TYPE_CHECKING:
-    from models.publisher import Destination
-    from models.spec import Model
-
 MOST_UPDATES = 5
 """A new stack needs four: the platform, the deployments, the weights, and nothing."""
-WORKSPACE_API = "2025-12-01"
 
 
 @dataclass
@@ -141,80 +136,6 @@ class DeliveredStack:
         if locks and self.branch.keep(locks, message):
             self.session.say(f"committed what was published to {self.branch.branch}")
         return True
-
-
-def missing_models(sites: Sequence[Site]) -> list[str]:
-    """The models whose files are not all published to the stack's workspace, as its locks say; sorted.
-
-    None before the first update, which creates the workspace. Raises UsageError for files that cannot be read.
-    """
-    from models.publisher import local_assets
-    from models.release_lock import published, read_lock
-
-    guid = workspace_guid(sites[0]) if sites else None
-    if guid is None:
-        return []
-    return sorted(
-        folder.name
-        for folder, model in _models_of(sites).items()
-        if any(
-            published(
-                read_lock(folder),
-                sites[0].stack,
-                asset,
-                workspace_id=sites[0].names.workspace_id,
-                workspace_guid=guid or None,
-            )
-            is None
-            for asset in local_assets(model)
-        )
-    )
-
-
-def plan_publication(sites: Sequence[Site], folder: Path, destination: Callable[[], Destination]) -> list[str]:
-    """Write the release locks below a folder as a delivery will have written them; return the models it publishes.
-
-    None are written if nothing is missing.
-    """
-    from models.publisher import Parcel, local_assets
-    from models.release_lock import read_lock
-
-    missing = missing_models(sites)
-    if not missing:
-        return []
-    parcels = [
-        Parcel(lock=read_lock(path), assets=local_assets(model) if path.name in missing else [])
-        for path, model in _models_of(sites).items()
-    ]
-    planned_locks(folder, parcels, sites[0].stack, destination())
-    return missing
-
-
-def workspace_guid(site: Site) -> str | None:
-    """Azure ML's own id of the stack's workspace, which a workspace that is created again does not have; None: absent.
-
-    "" where Azure does not say it, so that what is published counts.
-    """
-    found = site.azure.arm.get(site.names.workspace_id, WORKSPACE_API)
-    return None if found is None else str((found.get("properties") or {}).get("workspaceId") or "")
-
-
-def _models_of(sites: Sequence[Site]) -> dict[Path, Model]:
-    from models.errors import ModelError
-    from models.loader import load_models
-
-    loaded = load_models(
-        {
-            project_root() / "models" / site.key: {
-                name: chosen.release for name, chosen in site.settings.endpoints[site.key].deployments.items()
-            }
-            for site in sites
-        }
-    )
-    errors = [model for model in loaded.values() if isinstance(model, ModelError)]
-    if errors:
-        raise UsageError("\n".join(map(str, errors)))
-    return {folder: model for folder, model in loaded.items() if not isinstance(model, ModelError)}
 
 
 def _lock_in(repository: Path, model: str) -> Path | None:

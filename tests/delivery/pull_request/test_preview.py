@@ -9,12 +9,9 @@ import pytest
 from command_errors import UnavailableError
 from delivery.proofs.rollout_proof import NoProof
 from delivery.proofs.verification import Verdict, Verifier
-from delivery.pull_request.preview import attempt, planned_locks, proofs_of, without_values
+from delivery.pull_request.preview import attempt, proofs_of, without_values
 from exit_codes import ExitCode
 from models.proof import Proof
-from models.publisher import Destination, Parcel
-from models.release_lock import ReleaseLock, published, read_lock
-from models.spec import AssetKind, LocalAsset
 from rollout.errors import EngineRefused
 from rollout.events import Preview
 from tests.delivery.pull_request.test_comment import PROOF
@@ -95,32 +92,6 @@ def test_what_a_preview_refuses_is_a_result(error: Exception, failures: tuple[st
 
     found = attempt(refuse)
     assert (found.preview, found.failures, found.exit_code) == (None, failures, code)
-
-
-def test_locks_are_planned_without_an_upload_and_beside_the_real_ones(tmp_path: Path) -> None:
-    digest = "a" * 64
-    asset = LocalAsset(
-        kind=AssetKind.CODE, name="src", digest=digest, path=tmp_path / "src", asset_type="code", files=()
-    )
-    destination = Destination(
-        workspace_id="/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w",
-        workspace_guid="guid",
-        datastore="d",
-        storage_account="st",
-        storage_account_id="id",
-        blob_endpoint="https://st.blob/",
-        container="c",
-        public=True,
-    )
-    real = tmp_path / "models" / MODEL / "release.lock.yml"
-    parcel = Parcel(lock=ReleaseLock(path=real, model=MODEL), assets=[asset])
-    planned_locks(tmp_path / "planned", [parcel], "dev", destination)
-    assert not real.exists()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("SLUICE_RELEASE_LOCKS", str(tmp_path / "planned"))
-        found = published(read_lock(tmp_path / "models" / MODEL), "dev", asset)
-    assert found is not None
-    assert found.uri == f"https://st.blob/c/sluice/{MODEL}/{digest}"
 
 
 def test_a_value_that_a_message_repeats_is_hidden() -> None:

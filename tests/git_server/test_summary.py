@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from delivery.pull_request.summary import write_summary
+from git_server.summary import write_summary
 
 
 def test_github_gets_every_summary_of_a_job_in_one_file(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delivery.pull_request.redaction import redacted, secrets_in
+from git_server.redaction import redacted, secrets_in
 
 
 def test_secrets_are_hidden_the_longest_first() -> None:
