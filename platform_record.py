@@ -113,6 +113,9 @@ _FIXED = (
 )
 
 
+_FACTS = frozenset({*(fixed.tag for fixed in _FIXED), LAYOUT})
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlatformRecord:
     """What an update declared; `facts` by their tags, `endpoints` by their names in Azure.
@@ -140,9 +143,13 @@ class PlatformRecord:
         names = [name for tag, value in tags.items() if tag.startswith(ENDPOINTS) for name in value.split(",")]
         return cls(
             generation=int(generation) if generation.isdecimal() else None,
-            facts={tag: tags[tag] for tag in (*(fixed.tag for fixed in _FIXED), LAYOUT) if tag in tags},
+            facts={tag: value for tag, value in tags.items() if tag in _FACTS or tag.startswith(EXISTING)},
             endpoints=tuple(sorted(filter(None, names))),
         )
+
+    def uses(self, key: str, resource_id: str) -> bool:
+        """Whether the last update was given this resource by this key of `sluice:existing`."""
+        return self.facts.get(f"{EXISTING}{key}") == _short(resource_id)
 
     def tags(self) -> dict[str, str]:
         """The record as tags; a stack with very many endpoints needs more than `MAX_TAGS`."""
@@ -164,13 +171,13 @@ def _facts_of(settings: Settings, network: NetworkPlan) -> dict[str, str]:
 
 
 def _given(settings: Settings) -> dict[str, str]:
-    """The tags of what was given and cannot change; a tag's value has no room for every ARM id."""
-    fixed = {one.tag for one in _FIXED}
-    return {
-        tag: "/".join(resource_id.split("/")[4::4]).lower()
-        for key, resource_id in settings.existing.given().items()
-        if (tag := f"{EXISTING}{key}") in fixed
-    }
+    """The tags of what was given."""
+    return {f"{EXISTING}{key}": _short(resource_id) for key, resource_id in settings.existing.given().items()}
+
+
+def _short(resource_id: str) -> str:
+    """Group and name, because a tag's value has no room for every ARM id."""
+    return "/".join(resource_id.split("/")[4::4]).lower()
 
 
 def facts(network: NetworkPlan, redundancy: Redundancy) -> dict[str, str]:

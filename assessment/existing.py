@@ -1,7 +1,7 @@
 """Reads what the stack uses and does not create (`sluice:existing`), and lists everything that does not fit.
 
-Three outcomes are kept apart: a resource that is absent, one that Azure does not show to this caller (403), and one
-that is there and does not fit. Any other failed read stops the program, as in `live.py`.
+Three outcomes are kept apart: a resource that is absent, one that cannot be read (403 most of the time), and one that
+is there and does not fit.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pulumi
+
 from arm_id import ArmId, subscription_id_of
-from assessment.azure_reads import Answer, Read, ReadFailure, Resource, ask, require
+from assessment.azure_reads import Answer, Read, ReadFailure, Resource, ask
 from assessment.live import Caller
 from network_config import Network
 from ownership import STACK_TAG, TEAM_TAG, other_owner
+from platform_record import PlatformRecord
 from problem import Problem
 from stack_config import Settings
 
-__all__ = ["ExistingResources", "read_existing"]
+__all__ = ["Existing", "ExistingResources", "read_existing"]
 
 FORBIDDEN = 403
+CONTAINERS = ("resource_group", "workspace")
 PARTS = {
     "storage": "storageAccount",
     "vault": "keyVault",
@@ -76,49 +80,60 @@ class _Kind:
     """Whether it may be in another subscription than the stack; the program cannot read it there."""
 
 
-def read_existing(settings: Settings, caller: Caller) -> tuple[ExistingResources, list[Problem]]:
-    """What the stack file gives, and everything that is wrong with it; reads all of it at once."""
+@dataclass(frozen=True, kw_only=True)
+class Existing:
+    """What the stack file gives, as Azure has it."""
+
+    resources: ExistingResources
+    wrong: tuple[Problem, ...]
+    """What no update may do."""
+    unfit: Mapping[str, tuple[Problem, ...]]
+    """What cannot be read or does not fit, by key: not for a stack to begin with. A stack that uses it already goes on,
+    because its owner has changed it, and an update such as a way back must not stop for that."""
+    is_hidden: bool
+    """The group or the workspace cannot be read, so nothing in it can."""
+
+    def refusals(self, settings: Settings, record: PlatformRecord | None) -> Iterator[Problem]:
+        """What is refused; warns of the rest. `record` is that of the last update; None for a new stack."""
+        yield from self.wrong
+        for key, problems in self.unfit.items():
+            used = record is not None and record.uses(key, settings.existing.given()[key])
+            for problem in problems:
+                if used and not self.is_hidden:
+                    pulumi.log.warn(f"{problem.where} {problem.what}. This stack uses it already. {problem.fix}")
+                else:
+                    yield problem
+
+
+def read_existing(settings: Settings, caller: Caller) -> Existing:
+    """Read everything that the stack file gives, at once, and check it."""
     given = settings.existing.given()
-    answers = _answers(given, caller)
-    problems = list(_problems(settings, caller, answers))
-    workspace = answers.get("workspace")
-    found = workspace if isinstance(workspace, Mapping) and not problems else None
-    return ExistingResources.of(given, found), problems
-
-
-def _answers(given: Mapping[str, str], caller: Caller) -> dict[str, Answer]:
-    """What Azure answers for everything that is in the stack's subscription."""
     questions = {key: _read(key, one) for key, one in given.items() if _is_here(one, caller)}
     answers = ask(questions) if questions else {}
-    require({key: answer for key, answer in answers.items() if not _is_forbidden(answer)})
-    return answers
-
-
-def _problems(settings: Settings, caller: Caller, answers: Mapping[str, Answer]) -> Iterator[Problem]:
-    given = settings.existing.given()
-    file = f"Pulumi.{settings.stack}.yaml"
-    for key in given:
-        if key not in answers and not KINDS[key].any_subscription:
-            yield Problem(
-                f"sluice:existing.{key}",
-                f"must name {KINDS[key].what} in the subscription of this stack, {caller.subscription_id}, got "
-                f"{given[key]}",
-                f"Correct the id in {file}, or sign in to that subscription.",
-            )
     stack = _Stack(
         location=settings.location, private=settings.network.mode is Network.PRIVATE, tenant_id=caller.tenant_id
     )
-    for key, answer in answers.items():
-        for what, fix in _findings(settings, caller, stack, key, answer):
-            yield Problem(f"sluice:existing.{key}", what, fix)
+    workspace = answers.get("workspace")
+    parts = (
+        workspace if isinstance(workspace, Mapping) and all(workspace.get(name) for name in PARTS.values()) else None
+    )
+    unfit = {key: tuple(_problems(key, _unfit(settings, caller, stack, key, one))) for key, one in answers.items()}
+    wrong = [problem for key in given for problem in _problems(key, _wrong(settings, caller, key, answers))]
+    return Existing(
+        resources=ExistingResources.of(given, parts),
+        wrong=tuple(wrong),
+        unfit={key: problems for key, problems in unfit.items() if problems},
+        is_hidden=any(key in answers and not isinstance(answers[key], Mapping) for key in CONTAINERS)
+        or ("workspace" in given and parts is None),
+    )
+
+
+def _problems(key: str, findings: _Findings) -> Iterator[Problem]:
+    return (Problem(f"sluice:existing.{key}", what, fix) for what, fix in findings)
 
 
 def _is_here(resource_id: str, caller: Caller) -> bool:
     return (subscription_id_of(resource_id) or "").lower() == caller.subscription_id.lower()
-
-
-def _is_forbidden(answer: Answer) -> bool:
-    return isinstance(answer, ReadFailure) and answer.status == FORBIDDEN
 
 
 def _read(key: str, resource_id: str) -> Read:
@@ -132,19 +147,16 @@ def _read(key: str, resource_id: str) -> Read:
     )
 
 
-def _findings(settings: Settings, caller: Caller, stack: _Stack, key: str, answer: Answer) -> _Findings:
-    """What is wrong with one resource that is given."""
+def _wrong(settings: Settings, caller: Caller, key: str, answers: Mapping[str, Answer]) -> _Findings:
+    """What no update may do with one resource that is given."""
     kind, file, resource_id = KINDS[key], f"Pulumi.{settings.stack}.yaml", settings.existing.given()[key]
-    if isinstance(answer, ReadFailure):
+    answer = answers.get(key)
+    if key not in answers and not kind.any_subscription:
         yield (
-            f"names {resource_id}, which Azure does not let this caller read, so it is not known whether it exists and "
-            f"fits ({answer.reason})",
-            f"Ask its owner for: az role assignment create --role Reader --assignee {caller.object_id} --scope "
-            f"{resource_id}",
+            f"must name {kind.what} in the subscription of this stack, {caller.subscription_id}, got {resource_id}",
+            f"Correct the id in {file}, or sign in to that subscription.",
         )
-        return
-    if answer is None:
-        yield f"must name {kind.what} that exists, got {resource_id}", f"Correct the id in {file}."
+    if not isinstance(answer, Mapping):
         return
     name = resource_id.rsplit("/", 1)[1]
     if answer.get("name", name) != name:
@@ -165,7 +177,25 @@ def _findings(settings: Settings, caller: Caller, stack: _Stack, key: str, answe
             "with that stack",
             f"Name a group in {file} that no stack created.",
         )
-    yield from kind.check({**answer, "id": resource_id}, stack)
+
+
+def _unfit(settings: Settings, caller: Caller, stack: _Stack, key: str, answer: Answer) -> _Findings:
+    """Why a new stack cannot use one resource that is given."""
+    kind, resource_id = KINDS[key], settings.existing.given()[key]
+    if isinstance(answer, ReadFailure):
+        what = f"names {resource_id}, which cannot be read, so it is not known whether it exists and fits"
+        grant = f"az role assignment create --role Reader --assignee {caller.object_id} --scope {resource_id}"
+        if answer.status == FORBIDDEN:
+            yield f"{what}: Azure does not let this caller read it ({answer.reason})", f"Ask its owner for: {grant}"
+        else:
+            yield f"{what} ({answer.reason})", "Try again."
+    elif answer is None:
+        yield (
+            f"must name {kind.what} that exists, got {resource_id}",
+            f"Correct the id in Pulumi.{settings.stack}.yaml.",
+        )
+    else:
+        yield from kind.check({**answer, "id": resource_id}, stack)
 
 
 def _nothing(resource: Resource, stack: _Stack) -> _Findings:

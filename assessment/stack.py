@@ -40,9 +40,6 @@ from transitions import validate_removal
 __all__ = ["DeclarationError", "declare_stack"]
 
 
-CONTAINERS = frozenset({"sluice:existing.resource_group", "sluice:existing.workspace"})
-
-
 class DeclarationError(pulumi.RunError):
     """The declared change is refused; the message lists every reason."""
 
@@ -67,9 +64,9 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)
-    existing, unfit = read_existing(settings, caller)
-    if {problem.where for problem in unfit} & CONTAINERS:  # then nothing in it can be read
-        raise DeclarationError([*problems, *unfit], stack=settings.stack)
+    existing = read_existing(settings, caller)
+    if existing.is_hidden or existing.wrong:
+        raise DeclarationError([*problems, *existing.refusals(settings, None)], stack=settings.stack)
     declared_names = endpoint_names(settings, names, problems)
     former = former_names(settings, names, declared_names)
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
@@ -79,9 +76,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     subscriptions = Subscriptions(caller.subscription_id, cloud=settings.cloud)
     problems += network_refusals(settings, live, network, names, subscriptions)
     record = PlatformRecord.of(settings, network, declared_names)
-    problems += unfit
-    refused = {problem.where for problem in unfit}
-    problems += [one for one in stack_problems(settings, names, live, record, former) if one.where not in refused]
+    problems += existing.refusals(settings, live.record)
+    problems += stack_problems(settings, names, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
     collect(problems, partial(validate_removal, removed, declared_names, stack=settings.stack))
     drafts = [
@@ -108,7 +104,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     return StackDeclaration(
         placement=placement,
         network=network,
-        existing=existing,
+        existing=existing.resources,
         undeclared_rules=undeclared_rules(live, network),
         monitor_scope_provider=scope_provider(network, subscriptions),
         record_tags=record.tags(),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 
 from assessment.declaration import StackDeclaration
@@ -59,7 +60,7 @@ def test_what_fits_is_used_and_the_stack_is_new(landing: FakeAzure) -> None:
     assert {key: one for key, one in vars(declared.existing).items() if one} == EXISTING
     assert declared.placement.names.resource_group == "landing"
     assert declared.record_tags["sluice:existing-storage"] == "hub/hubstorage"
-    assert "sluice:existing-log_analytics" not in declared.record_tags  # it may change
+    assert declared.record_tags["sluice:existing-resource_group"] == "landing"
 
 
 def test_one_error_lists_everything_that_is_absent(azure: FakeAzure) -> None:
@@ -88,16 +89,46 @@ def test_an_absent_group_is_named_and_nothing_in_it_is_asked_for(azure: FakeAzur
 def test_what_cannot_be_read_is_neither_absent_nor_unfit(landing: FakeAzure) -> None:
     landing.failures["azure-native:keyvault:getVault"] = FORBIDDEN
     (problem,) = refuse(landing, settings())
-    assert problem.startswith(f"sluice:existing.vault names {ids.VAULT}, which Azure does not let this caller read")
+    assert problem.startswith(f"sluice:existing.vault names {ids.VAULT}, which cannot be read, so it is not known")
+    assert ": Azure does not let this caller read it (Status=403" in problem
     assert problem.endswith(f"az role assignment create --role Reader --assignee object --scope {ids.VAULT}")
 
 
-def test_any_other_failed_read_stops_the_program(landing: FakeAzure) -> None:
-    from assessment.live import AzureReadError
-
+def test_any_other_failed_read_stops_a_new_stack_too(landing: FakeAzure) -> None:
     landing.failures["azure-native:keyvault:getVault"] = FORBIDDEN.replace("403", "500")
-    with pytest.raises(AzureReadError, match="hub-vault"):
-        declare(landing, settings())
+    (problem,) = refuse(landing, settings())
+    assert problem.endswith('(Status=500 Code="AuthorizationFailed" Message="The client has no right."). Try again.')
+
+
+@pytest.mark.parametrize("how", ["absent", "forbidden", "unfit"])
+def test_a_stack_that_uses_it_already_goes_on_with_a_warning(
+    landing: FakeAzure, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner has changed it: an update that takes weights back must not wait for that."""
+    existing = {"storage": ids.STORAGE}
+    landing.add_stack_identity(declare(landing, settings(existing)).record_tags)
+    landing.add_group(tags={"sluice:stack": "dev", "sluice:team": "payments"})
+    if how == "forbidden":
+        landing.failures["azure-native:storage:getStorageAccount"] = FORBIDDEN
+    elif how == "absent":
+        landing._found.pop(("getStorageAccount", "hubstorage"))
+    else:
+        landing.add("getStorageAccount", "hubstorage", {"location": "westeurope", "allowSharedKeyAccess": True})
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warned.append)
+    assert declare(landing, settings(existing)).existing.storage == ids.STORAGE
+    assert len(warned) == 1
+    assert warned[0].startswith("sluice:existing.storage ")
+    assert "This stack uses it already." in warned[0]
+    (problem,) = refuse(landing, settings({"storage": f"{ids.STORAGE}2"}))[:1]
+    assert problem.startswith("sluice:existing.storage ")
+
+
+def test_a_stack_whose_given_group_cannot_be_read_stops(landing: FakeAzure) -> None:
+    landing.add_stack_identity({"sluice:generation": "1", "sluice:existing-resource_group": "landing"})
+    landing.failures["azure-native:resources:getResourceGroup"] = FORBIDDEN
+    (problem,) = refuse(landing, settings({"resource_group": ids.GROUP}))
+    assert problem.startswith(f"sluice:existing.resource_group names {ids.GROUP}, which cannot be read")
 
 
 @pytest.mark.parametrize(
