@@ -76,7 +76,11 @@ def test_an_endpoint_is_read_with_two_requests():
     assert (live.changed_by, live.changed_at) == ("b", "2026-11-28T01:00:00Z")
     assert live.identity_ids == {IDENTITY}
     assert live.deployments["blue"] == LiveDeployment(
-        name="blue", provisioning_state="Succeeded", release="sha256:1", instances=3
+        name="blue",
+        provisioning_state="Succeeded",
+        release="sha256:1",
+        instances=3,
+        tags={"sluice:release": "sha256:1"},
     )
     assert live.deployments["green"].state == "updating"
 
