@@ -53,6 +53,7 @@ class Role(StrEnum):
     PRIVATE_DNS_ZONE_CONTRIBUTOR = "b12aa53e-6015-4669-85d0-8515ebb3ae7f"
     MANAGED_IDENTITY_OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
     LOG_ANALYTICS_CONTRIBUTOR = "92aaf0da-9dab-42b6-94a3-d43ce8d16293"
+    MONITORING_CONTRIBUTOR = "749f88d5-cbae-40b8-bcfc-e573ddc772fa"
 
 
 class Holder(StrEnum):
@@ -88,6 +89,7 @@ class Place(StrEnum):
     NETWORKS_OUTSIDE = "networks and subnets outside the group"
     ZONES_OUTSIDE = "private DNS zones outside the group"
     LOGS_OUTSIDE = "Log Analytics workspaces outside the group"
+    SCOPES_OUTSIDE = "private link scopes outside the group"
     IDENTITIES_OUTSIDE = "identities outside the group"
     GRANTS_OUTSIDE = "other resources outside the group, but no action groups"
 
@@ -170,6 +172,7 @@ RIGHTS: Mapping[Holder, tuple[Right, ...]] = {
         Right("network", Role.NETWORK_CONTRIBUTOR, Place.NETWORKS_OUTSIDE),
         Right("zone", Role.PRIVATE_DNS_ZONE_CONTRIBUTOR, Place.ZONES_OUTSIDE),
         Right("logs", Role.LOG_ANALYTICS_CONTRIBUTOR, Place.LOGS_OUTSIDE),
+        Right("scope", Role.MONITORING_CONTRIBUTOR, Place.SCOPES_OUTSIDE),
         Right("identity", Role.MANAGED_IDENTITY_OPERATOR, Place.IDENTITIES_OUTSIDE),
         Right("access", Role.ROLE_BASED_ACCESS_CONTROL_ADMINISTRATOR, Place.GRANTS_OUTSIDE, When.RESTRICTED),
     ),

@@ -201,6 +201,14 @@ class EndpointDraft:
                 "Remove the line, or use a private stack",
                 file=f"models/{self.key}/endpoint.yml",
             )
+        if self.settings.network.mode is Network.PRIVATE and endpoint.public_network_access == "Enabled":
+            yield Problem(
+                "public_network_access",
+                "public_network_access must not be enabled in a private stack, whose endpoints answer in its network "
+                "only",
+                "Remove the line: without it, an endpoint is public in a public stack and private in a private one",
+                file=f"models/{self.key}/endpoint.yml",
+            )
         if endpoint.identity is not None:
             yield from self._unused_rights()
         for name, spec in self.model.deployments.items():

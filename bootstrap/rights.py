@@ -16,6 +16,7 @@ _PLACES: Mapping[str, Place | None] = {
     "microsoft.network/privatednszones": Place.ZONES_OUTSIDE,
     "microsoft.operationalinsights/workspaces": Place.LOGS_OUTSIDE,
     "microsoft.managedidentity/userassignedidentities": Place.IDENTITIES_OUTSIDE,
+    "microsoft.insights/privatelinkscopes": Place.SCOPES_OUTSIDE,
     "microsoft.insights/actiongroups": None,
 }
 """By type; the stack only reads where there is None, and assigns roles on every other type."""

@@ -43,6 +43,7 @@ id-<team>-<environment>-deploy | acdd72a7 | ids outside the group
 id-<team>-<environment>-deploy | 4d97b98b | networks and subnets outside the group
 id-<team>-<environment>-deploy | b12aa53e | private DNS zones outside the group
 id-<team>-<environment>-deploy | 92aaf0da | Log Analytics workspaces outside the group
+id-<team>-<environment>-deploy | 749f88d5 | private link scopes outside the group
 id-<team>-<environment>-deploy | f1a07417 | identities outside the group
 """
 """Holder, the role's first digits, places, condition: written by hand, so that a slip in the table shows."""

@@ -23,6 +23,7 @@ from localazure.arm.roles import (
     DATA_SCIENTIST,
     IDENTITY_OPERATOR,
     LOG_ANALYTICS_CONTRIBUTOR,
+    MONITORING_CONTRIBUTOR,
     MONITORING_READER,
     NETWORK_CONTRIBUTOR,
     OWNER,
@@ -81,6 +82,18 @@ ACTIONS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "microsoft.insights/diagnosticsettings/*",
             "microsoft.operationalinsights/*",
             "microsoft.resources/deployments/*",
+        ),
+        (),
+    ),
+    # The part of its actions whose types are emulated.
+    MONITORING_CONTRIBUTOR: (
+        (
+            "*/read",
+            "microsoft.insights/components/*",
+            "microsoft.insights/diagnosticsettings/*",
+            "microsoft.insights/metrics/*",
+            "microsoft.insights/privatelinkscopes/*",
+            "microsoft.operationalinsights/workspaces/write",
         ),
         (),
     ),

@@ -42,6 +42,7 @@ NETWORK_CONTRIBUTOR = "4d97b98b-1d4f-4787-a291-c67834d212e7"
 PRIVATE_ZONE_CONTRIBUTOR = "b12aa53e-6015-4669-85d0-8515ebb3ae7f"
 IDENTITY_OPERATOR = "f1a07417-d97a-45cb-824c-7a7467783830"
 LOG_ANALYTICS_CONTRIBUTOR = "92aaf0da-9dab-42b6-94a3-d43ce8d16293"
+MONITORING_CONTRIBUTOR = "749f88d5-cbae-40b8-bcfc-e573ddc772fa"
 
 BUILT_IN_ROLES = {
     OWNER: "Owner",
@@ -64,6 +65,7 @@ BUILT_IN_ROLES = {
     PRIVATE_ZONE_CONTRIBUTOR: "Private DNS Zone Contributor",
     IDENTITY_OPERATOR: "Managed Identity Operator",
     LOG_ANALYTICS_CONTRIBUTOR: "Log Analytics Contributor",
+    MONITORING_CONTRIBUTOR: "Monitoring Contributor",
     DATA_SCIENTIST: "AzureML Data Scientist",
     "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
     "1823dd4f-9b8c-4ab6-ab4e-7397a3684615": "AzureML Registry User",

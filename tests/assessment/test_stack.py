@@ -426,6 +426,14 @@ def test_an_unreachable_endpoint_of_a_public_stack_is_refused(azure: FakeAzure, 
     assert declare(azure, config({"blue": 100}, network=PRIVATE)).endpoints
 
 
+def test_a_public_endpoint_of_a_private_stack_is_refused(azure: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), public_network_access="Enabled")
+    (problem,) = refuse(azure, config({"blue": 100}, network=PRIVATE))
+    assert problem.startswith("models/fraud/endpoint.yml: public_network_access must not be enabled in a private stack")
+    assert "Remove the line: without it, an endpoint is public in a public stack" in problem
+    assert declare(azure, config({"blue": 100})).endpoints
+
+
 def test_a_name_that_is_another_endpoints_default_is_refused(azure: FakeAzure, model: dict[str, Model]) -> None:
     default = azure.names.endpoint("fraud")
     model["other"] = model["fraud"]

@@ -23,6 +23,7 @@ ZONE = f"{HUB}/Microsoft.Network/privateDnsZones/privatelink.azurecr.io"
 LOGS = f"{HUB}/Microsoft.OperationalInsights/workspaces/logs"
 VAULT = f"{HUB}/Microsoft.KeyVault/vaults/keys"
 OPERATOR = f"{HUB}/Microsoft.ManagedIdentity/userAssignedIdentities/encryption"
+SCOPE = f"{HUB}/Microsoft.Insights/privateLinkScopes/ampls"
 ALERTS = f"{HUB}/Microsoft.Insights/actionGroups/oncall"
 LEAST: dict[str, Any] = {
     "azure-native:location": "westeurope",
@@ -39,7 +40,7 @@ MOST = {
     },
     "bootstrap:stacks": ["prod", "prod-eu"],
     "bootstrap:groups": [TEAM],
-    "bootstrap:outside": [VNET, f"{VNET}/subnets/endpoints", ZONE, LOGS, VAULT, OPERATOR, ALERTS],
+    "bootstrap:outside": [VNET, f"{VNET}/subnets/endpoints", ZONE, LOGS, VAULT, OPERATOR, ALERTS, SCOPE],
     "bootstrap:tags": {"CostCenter": "4711"},
     "bootstrap:protect": "false",
 }
@@ -97,6 +98,7 @@ def test_who_deploys_has_on_each_id_outside_what_its_kind_needs_and_reads_all(mo
         f"{VNET}/subnets/endpoints": Role.NETWORK_CONTRIBUTOR,
         ZONE: Role.PRIVATE_DNS_ZONE_CONTRIBUTOR,
         LOGS: Role.LOG_ANALYTICS_CONTRIBUTOR,
+        SCOPE: Role.MONITORING_CONTRIBUTOR,
         VAULT: Role.ROLE_BASED_ACCESS_CONTROL_ADMINISTRATOR,
         OPERATOR: Role.MANAGED_IDENTITY_OPERATOR,
     }
