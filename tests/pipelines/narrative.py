@@ -109,7 +109,12 @@ TOLD = (
 _NOISE = (
     (re.compile(r"http://127\.0\.0\.1:\d+"), "https://git.example"),
     (re.compile(r"\d{8}T\d{6}Z?-(?=[a-z0-9])"), "<rollout>-"),
-    (re.compile(r"\b[0-9a-f]{40}\b|(?<=`)[0-9a-f]{12}(?=`)|(?<=<code>)[0-9a-f]{12}(?=</code>)"), "<commit>"),
+    (
+        re.compile(
+            r"\b[0-9a-f]{40}\b|(?<=`)[0-9a-f]{12}(?=`)|(?<=<code>)[0-9a-f]{12}(?=</code>)|(?<= at )[0-9a-f]{12}\b"
+        ),
+        "<commit>",
+    ),
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC"), "<time>"),
     (re.compile(r"\b[\w-]+@[\w-]+, process \d+"), "<runner>"),
