@@ -30,6 +30,7 @@ from existing_config import (
     INSIGHTS_ID_PATTERN,
     LOG_ANALYTICS_ID_PATTERN,
     STORAGE_ID_PATTERN,
+    SUBNET_ID_PATTERN,
     VAULT_ID_PATTERN,
     WORKSPACE_ID_PATTERN,
 )
@@ -98,6 +99,7 @@ _PATTERNS = {
     CONTAINER_REGISTRY_ID_PATTERN: "must be the ARM id of a container registry (az acr show --name <name> --query id)",
     VAULT_ID_PATTERN: "must be the ARM id of a key vault (az keyvault show --name <name> --query id)",
     STORAGE_ID_PATTERN: "must be the ARM id of a storage account (az storage account show --name <name> --query id)",
+    SUBNET_ID_PATTERN: "must be the ARM id of a subnet (az network vnet subnet show --query id)",
     WORKSPACE_ID_PATTERN: "must be the ARM id of an Azure ML workspace (az ml workspace show --query id)",
     IDENTITY_ID_PATTERN: "must be the ARM id of a user-assigned identity (az identity show --query id)",
     VNET_ID_PATTERN: "must be the ARM id of a virtual network (az network vnet show --query id)",

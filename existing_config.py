@@ -23,6 +23,7 @@ CONTAINER_REGISTRY_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Cc]ontainer[Rr]egi
 VAULT_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Kk]ey[Vv]ault/vaults/[^/]+$"
 STORAGE_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Ss]torage/storage[Aa]ccounts/[^/]+$"
 WORKSPACE_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Mm]achine[Ll]earning[Ss]ervices/workspaces/[^/]+$"
+SUBNET_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Nn]etwork/virtualNetworks/[^/]+/subnets/[^/]+$"
 IDENTITY_ID_PATTERN = rf"{_IN_GROUP}/[Mm]icrosoft\.[Mm]anaged[Ii]dentity/user[Aa]ssigned[Ii]dentities/[^/]+$"
 
 GroupId = Annotated[str, StringConstraints(pattern=GROUP_ID_PATTERN)]
@@ -32,10 +33,11 @@ ContainerRegistryId = Annotated[str, StringConstraints(pattern=CONTAINER_REGISTR
 VaultId = Annotated[str, StringConstraints(pattern=VAULT_ID_PATTERN)]
 StorageId = Annotated[str, StringConstraints(pattern=STORAGE_ID_PATTERN)]
 WorkspaceId = Annotated[str, StringConstraints(pattern=WORKSPACE_ID_PATTERN)]
+SubnetId = Annotated[str, StringConstraints(pattern=SUBNET_ID_PATTERN)]
 IdentityId = Annotated[str, StringConstraints(pattern=IDENTITY_ID_PATTERN)]
 
 
-PARTS_OF_A_WORKSPACE = ("application_insights", "registry", "vault", "storage", "workspace_identity")
+PARTS_OF_A_WORKSPACE = ("application_insights", "registry", "vault", "storage", "workspace_identity", "subnet")
 
 
 class ExistingSettings(Section):
@@ -55,6 +57,8 @@ class ExistingSettings(Section):
     """Storage account of the workspace, without shared keys; closed to the internet in a private stack."""
     workspace_identity: IdentityId | None = None
     """User-assigned identity that the workspace acts as; its owner assigns its roles (`sluice doctor` checks them)."""
+    subnet: SubnetId | None = None
+    """Subnet for the private endpoints of a private stack; it may be in another subscription."""
     workspace: WorkspaceId | None = None
     """Azure ML workspace for the endpoints, with everything that it stands on; its owner sees to its network."""
     ml_registries: dict[RegistryName, RegistryId] = Field(default_factory=dict)

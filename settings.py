@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from config_errors import delay_problem, explain
 from config_values import DELAY_PATTERN, MAX_MIRROR_PERCENT
 from exit_codes import ExitCode
+from network_config import Network
 from private_zones import PUBLIC
 from problem import Problem
 from skus import SkuError, check_sku
@@ -119,6 +120,7 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
     yield from _branches(raw, stack)
     yield from _without_effect(raw, stack)
     yield from _network_of_a_given_workspace(raw, stack)
+    yield from _subnet_of_a_public_stack(raw, stack)
     yield from _required_proof(raw, stack)
     yield from _endpoint_names(endpoints, stack)
     yield from _skus(endpoints, stack, today)
@@ -158,6 +160,17 @@ def _without_effect(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
             "sluice:storage",
             f"must not be set together with sluice:existing.{key}: it says how a new account is created",
             f"Remove one of them from Pulumi.{stack}.yaml.",
+        )
+
+
+def _subnet_of_a_public_stack(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
+    network = raw.get("network")
+    mode = _mapping(network).get("mode", network)
+    if _mapping(raw.get("existing")).get("subnet") is not None and mode == Network.PUBLIC.value:
+        yield Problem(
+            "sluice:existing.subnet",
+            "needs a private stack: a public one has no private endpoints",
+            f"Remove it from Pulumi.{stack}.yaml, or set sluice:network to private.",
         )
 
 

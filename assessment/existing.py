@@ -15,7 +15,9 @@ import pulumi
 from arm_id import ArmId, subscription_id_of
 from assessment.azure_reads import Answer, Read, ReadFailure, Resource, ask
 from assessment.live import Caller
+from assessment.subscriptions import Subscriptions
 from network_config import Network
+from network_plan import SMALLEST_ENDPOINT_SUBNET
 from ownership import STACK_TAG, TEAM_TAG, other_owner
 from platform_record import PlatformRecord
 from problem import Problem
@@ -51,7 +53,7 @@ class ExistingResources:
     def of(cls, given: Mapping[str, str], workspace: Resource | None) -> ExistingResources:
         """What the stack file gives, and what a workspace that is given stands on."""
         parts = {key: str(workspace[name]) for key, name in PARTS.items()} if workspace else {}
-        return cls(**{**given, **parts})
+        return cls(**{key: one for key, one in {**given, **parts}.items() if key != "subnet"})  # the network has it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +76,11 @@ class _Kind:
     what: str
     """With its article."""
     function: str
-    parameter: str
+    parameters: tuple[str, ...]
+    """Of the resource's names, the outermost first."""
     check: Callable[[Resource, _Stack], _Findings]
     any_subscription: bool = False
-    """Whether it may be in another subscription than the stack; the program cannot read it there."""
+    """Whether it may be in another subscription than the stack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +108,14 @@ class Existing:
                     yield problem
 
 
-def read_existing(settings: Settings, caller: Caller) -> Existing:
+def read_existing(settings: Settings, caller: Caller, subscriptions: Subscriptions) -> Existing:
     """Read everything that the stack file gives, at once, and check it."""
     given = settings.existing.given()
-    questions = {key: _read(key, one) for key, one in given.items() if _is_here(one, caller)}
+    questions = {
+        key: _read(key, one, subscriptions)
+        for key, one in given.items()
+        if _is_here(one, caller) or KINDS[key].any_subscription
+    }
     answers = ask(questions) if questions else {}
     stack = _Stack(
         location=settings.location, private=settings.network.mode is Network.PRIVATE, tenant_id=caller.tenant_id
@@ -136,14 +143,21 @@ def _is_here(resource_id: str, caller: Caller) -> bool:
     return (subscription_id_of(resource_id) or "").lower() == caller.subscription_id.lower()
 
 
-def _read(key: str, resource_id: str) -> Read:
+def _read(key: str, resource_id: str, subscriptions: Subscriptions) -> Read:
     kind = KINDS[key]
-    name = resource_id.rsplit("/", 1)[1]
-    group = name if key == "resource_group" else ArmId.parse(resource_id).resource_group
+    if key == "resource_group":
+        arguments = {"resourceGroupName": resource_id.rsplit("/", 1)[1]}
+    else:
+        place = ArmId.parse(resource_id)
+        arguments = {
+            "resourceGroupName": place.resource_group,
+            **dict(zip(kind.parameters, place.names.values(), strict=True)),
+        }
     return Read(
         what=resource_id,
         function=f"azure-native:{kind.function}",
-        arguments={"resourceGroupName": group, kind.parameter: name},
+        arguments=arguments,
+        provider=subscriptions.provider(subscription_id_of(resource_id) or ""),
     )
 
 
@@ -151,7 +165,7 @@ def _wrong(settings: Settings, caller: Caller, key: str, answers: Mapping[str, A
     """What no update may do with one resource that is given."""
     kind, file, resource_id = KINDS[key], f"Pulumi.{settings.stack}.yaml", settings.existing.given()[key]
     answer = answers.get(key)
-    if key not in answers and not kind.any_subscription:
+    if key not in answers:
         yield (
             f"must name {kind.what} in the subscription of this stack, {caller.subscription_id}, got {resource_id}",
             f"Correct the id in {file}, or sign in to that subscription.",
@@ -262,6 +276,17 @@ def _container_registry(resource: Resource, stack: _Stack) -> _Findings:
         )
 
 
+def _subnet(resource: Resource, stack: _Stack) -> _Findings:
+    prefixes = resource.get("addressPrefixes") or [resource.get("addressPrefix") or ""]
+    lengths = [int(one.rpartition("/")[2]) for one in prefixes if str(one).rpartition("/")[2].isdecimal()]
+    if lengths and min(lengths) > SMALLEST_ENDPOINT_SUBNET:
+        yield (
+            f"must be a /{SMALLEST_ENDPOINT_SUBNET} or larger, got {', '.join(map(str, prefixes))}: the private "
+            "endpoints alone take that",
+            "Give a larger one.",
+        )
+
+
 def _workspace(resource: Resource, stack: _Stack) -> _Findings:
     yield from _region(resource, stack)
     missing = [key.replace("_", " ") for key, name in PARTS.items() if not resource.get(name)]
@@ -294,42 +319,49 @@ KINDS: Mapping[str, _Kind] = {
     "resource_group": _Kind(
         what="a resource group",
         function="resources:getResourceGroup",
-        parameter="resourceGroupName",
+        parameters=(),
         check=_nothing,
     ),
     "log_analytics": _Kind(
         what="a Log Analytics workspace",
         function="operationalinsights:getWorkspace",
-        parameter="workspaceName",
+        parameters=("workspaceName",),
         check=_nothing,
         any_subscription=True,
     ),
     "application_insights": _Kind(
         what="an Application Insights component",
         function="applicationinsights:getComponent",
-        parameter="resourceName",
+        parameters=("resourceName",),
         check=_region,
     ),
     "registry": _Kind(
         what="a container registry",
         function="containerregistry:getRegistry",
-        parameter="registryName",
+        parameters=("registryName",),
         check=_container_registry,
     ),
-    "vault": _Kind(what="a key vault", function="keyvault:getVault", parameter="vaultName", check=_vault),
+    "vault": _Kind(what="a key vault", function="keyvault:getVault", parameters=("vaultName",), check=_vault),
     "storage": _Kind(
-        what="a storage account", function="storage:getStorageAccount", parameter="accountName", check=_storage
+        what="a storage account", function="storage:getStorageAccount", parameters=("accountName",), check=_storage
     ),
     "workspace_identity": _Kind(
         what="a user-assigned identity",
         function="managedidentity:getUserAssignedIdentity",
-        parameter="resourceName",
+        parameters=("resourceName",),
         check=_tenant,
+    ),
+    "subnet": _Kind(
+        what="a subnet",
+        function="network:getSubnet",
+        parameters=("virtualNetworkName", "subnetName"),
+        check=_subnet,
+        any_subscription=True,
     ),
     "workspace": _Kind(
         what="an Azure ML workspace",
         function="machinelearningservices:getWorkspace",
-        parameter="workspaceName",
+        parameters=("workspaceName",),
         check=_workspace,
     ),
 }

@@ -24,7 +24,9 @@ __all__ = ["declared_network", "network_refusals", "scope_provider", "undeclared
 
 def declared_network(settings: Settings, live: LiveStack) -> NetworkPlan:
     """The network of the stack file, with what the stack that exists was created with."""
-    return plan_network(settings.network, _facts_before(settings, live), cloud=settings.cloud)
+    return plan_network(
+        settings.network, _facts_before(settings, live), subnet_id=settings.existing.subnet, cloud=settings.cloud
+    )
 
 
 def network_refusals(

@@ -64,7 +64,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     models = _load(settings, models_folder, problems)
     caller = read_caller()
     names = settings.names(caller.subscription_id)
-    existing = read_existing(settings, caller)
+    subscriptions = Subscriptions(caller.subscription_id, cloud=settings.cloud)
+    existing = read_existing(settings, caller, subscriptions)
     if existing.is_hidden or existing.wrong:
         raise DeclarationError([*problems, *existing.refusals(settings, None)], stack=settings.stack)
     declared_names = endpoint_names(settings, names, problems)
@@ -73,7 +74,6 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     if taken := meeting_problem(settings, names, live):
         raise DeclarationError([taken], stack=settings.stack)
     network = declared_network(settings, live)
-    subscriptions = Subscriptions(caller.subscription_id, cloud=settings.cloud)
     problems += network_refusals(settings, live, network, names, subscriptions)
     record = PlatformRecord.of(settings, network, declared_names)
     problems += existing.refusals(settings, live.record)

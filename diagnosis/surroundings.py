@@ -46,12 +46,18 @@ PROVIDERS = (
 page on managed online endpoints asks for (documented)."""
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+ROLE_FOR = {
+    "Microsoft.Authorization/roleAssignments/write": "Role Based Access Control Administrator",
+    "Microsoft.Network/virtualNetworks/subnets/join/action": "Network Contributor",
+}
+"""The role that a command grants for an action; *Contributor* for all others."""
 CONTAINED_IN = {Role.CONTRIBUTOR: {OWNER}, Role.READER: {OWNER, str(Role.CONTRIBUTOR)}}
 """Other roles that are enough, by GUID."""
 
 ASSIGNED_ON = ("storage", "vault", "registry", "application_insights")
 """Keys of `sluice:existing` on which the stack assigns roles."""
 ASSIGN = "Microsoft.Authorization/roleAssignments/write"
+JOIN = "Microsoft.Network/virtualNetworks/subnets/join/action"
 CREATE_GROUP = "Microsoft.Resources/subscriptions/resourceGroups/write"
 CREATE_ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write"
 CREATE_IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities/write"
@@ -83,7 +89,7 @@ def check_permissions(arm: ArmClient, settings: Settings, names: Names) -> Itera
     if not lacking:
         yield Finding("rights", Health.GOOD, f"this login may create and assign roles on {', '.join(wanted)}")
     for scope, actions in lacking.items():
-        roles = {"Role Based Access Control Administrator" if one == ASSIGN else "Contributor" for one in actions}
+        roles = {ROLE_FOR.get(one, "Contributor") for one in actions}
         commands = [
             f'az role assignment create --assignee {_object_id(arm.token)} --role "{role}" --scope {scope}'
             for role in sorted(roles)
@@ -106,6 +112,8 @@ def _wanted(arm: ArmClient, settings: Settings, names: Names) -> dict[str, tuple
     wanted: dict[str, tuple[str, ...]] = {group: inside} if exists else {subscription: (CREATE_GROUP, *inside)}
     if names.given_workspace_id is not None:
         wanted[names.workspace_id] = (CREATE_ENDPOINT, ASSIGN)
+    if settings.existing.subnet is not None:
+        wanted[settings.existing.subnet] = (JOIN,)
     return wanted | {given[key]: (ASSIGN,) for key in ASSIGNED_ON if key in given}
 
 

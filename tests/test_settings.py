@@ -290,6 +290,11 @@ PLAN = "rollout.fraud-detection.plan"
         ),
         (
             "existing",
+            {"subnet": WORKSPACE_ID},
+            "sluice:existing.subnet must be the ARM id of a subnet (az network vnet subnet show --query id), got",
+        ),
+        (
+            "existing",
             {"action_group": REGISTRY_ID},
             "sluice:existing.action_group is not a known key (known here: resource_group, log_analytics, ",
         ),
@@ -517,6 +522,12 @@ def test_keys_about_what_is_given_are_refused_where_they_would_have_no_effect():
         "sluice:network must not have address_space with sluice:existing.workspace, whose network is its owner's. "
         "Remove them from Pulumi.prod.yaml, and leave the mode.",
     ]
+    subnet = f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
+    for network in ("public", {"mode": "public"}):
+        assert problems(raw | {"network": network, "existing": {"subnet": subnet}}) == [
+            "sluice:existing.subnet needs a private stack: a public one has no private endpoints. Remove it from "
+            "Pulumi.prod.yaml, or set sluice:network to private.",
+        ]
     raw |= {"network": "private", "storage": {"redundancy": "zrs"}}
     assert problems(raw) == [
         "sluice:storage must not be set together with sluice:existing.workspace: it says how a new account is created. "

@@ -311,3 +311,23 @@ def test_a_stack_does_not_move_into_a_workspace_that_is_given(workspace: FakeAzu
     workspace.add_stack_identity({"sluice:generation": "1", "sluice:network": "public"})
     (problem,) = refuse(workspace, settings({"workspace": ids.WORKSPACE}))
     assert problem.startswith('sluice:existing.workspace must stay "what this stack created" while the stack exists')
+
+
+def test_a_subnet_of_another_subscription_takes_the_private_endpoints(landing: FakeAzure) -> None:
+    landing.add("getSubnet", "pe", {"addressPrefix": "10.200.1.0/28"})
+    declared = declare(landing, settings({"subnet": ids.SUBNET}, network={"mode": "private", "dns": "none"}))
+    assert declared.network.subnet_id == ids.SUBNET
+    assert declared.record_tags["sluice:address-space"] == "subnet hub/v/pe"
+    landing.add_group(tags={"sluice:stack": "dev", "sluice:team": "payments"})
+    landing.add_stack_identity(declared.record_tags)
+    own = {"mode": "private", "address_space": "10.1.0.0/22"}
+    assert any("must stay" in problem for problem in refuse(landing, settings({}, network=own)))
+
+
+def test_a_subnet_that_is_too_small_or_absent_is_refused(landing: FakeAzure) -> None:
+    network = {"mode": "private", "dns": "none"}
+    (problem,) = refuse(landing, settings({"subnet": ids.SUBNET}, network=network))
+    assert problem.startswith(f"sluice:existing.subnet must name a subnet that exists, got {ids.SUBNET}.")
+    landing.add("getSubnet", "pe", {"addressPrefixes": ["10.200.1.0/29"]})
+    (problem,) = refuse(landing, settings({"subnet": ids.SUBNET}, network=network))
+    assert problem.startswith("sluice:existing.subnet must be a /28 or larger, got 10.200.1.0/29")

@@ -220,6 +220,7 @@ class FakeAzure:
             "getVault": ("vaultName",),
             "getRegistry": ("registryName",),
             "getComponent": ("resourceName",),
+            "getSubnet": ("subnetName",),
         }[function]
         found = self._found.get((function, *(args[part] for part in key)))
         if found is None:

@@ -98,6 +98,13 @@ def test_a_contributor_without_the_right_to_assign_roles_is_told_which_role_is_m
     ]
 
 
+def test_private_endpoints_in_a_given_subnet_need_the_right_to_join_it(arm: Any) -> None:
+    arm.permissions(GROUP, "*")
+    existing = {"resource_group": GROUP, "subnet": f"{PEER}/subnets/pe"}
+    (bad,) = surroundings.check_permissions(arm, *stack(existing=existing, network={"mode": "private"}))
+    assert bad.fix == f'az role assignment create --assignee me --role "Network Contributor" --scope {PEER}/subnets/pe'
+
+
 def test_a_stack_without_a_group_needs_the_right_to_create_one(arm: Any) -> None:
     (found,) = surroundings.check_permissions(arm, *stack())
     assert "Microsoft.Resources/subscriptions/resourceGroups/write" in found.text

@@ -12,8 +12,11 @@ from tests.integration.rehearsal import Azure, Stack
 ROOT = f"/subscriptions/{SUBSCRIPTION_ID}/resourceGroups"
 
 
-def make_landing_zone(azure: Azure, name: str) -> dict[str, str]:
-    """Make it as its owner does; returns the ids by the keys of `sluice:existing`."""
+def make_landing_zone(azure: Azure, name: str, *, private: bool = False) -> dict[str, str]:
+    """Make it as its owner does; returns the ids by the keys of `sluice:existing`.
+
+    One for a private stack also has a subnet, and its storage is closed.
+    """
     hub = f"{ROOT}/rg-{name}-hub"
     ids = {
         "resource_group": f"{ROOT}/rg-{name}-landing",
@@ -39,6 +42,13 @@ def make_landing_zone(azure: Azure, name: str) -> dict[str, str]:
             "2023-05-01",
         ),
     }
+    if private:
+        network = f"{hub}/providers/Microsoft.Network/virtualNetworks/vnet-{name}"
+        ids["subnet"] = f"{network}/subnets/endpoints"
+        space = {"addressSpace": {"addressPrefixes": ["10.210.0.0/24"]}}
+        bodies[network] = ({"properties": space}, "2024-05-01")
+        bodies[ids["subnet"]] = ({"properties": {"addressPrefix": "10.210.0.0/27"}}, "2024-05-01")
+        bodies[ids["storage"]][0]["properties"]["publicNetworkAccess"] = "Disabled"
     for path, (body, version) in bodies.items():
         status, answer = azure.request(
             "PUT", path, {"location": "westeurope", "tags": {"owner": "hub"}, **body}, version

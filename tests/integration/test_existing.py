@@ -57,6 +57,21 @@ def test_a_stack_uses_what_it_is_given_and_leaves_it(simulated_azure: Azure) -> 
     assert stack.in_group() == []
 
 
+def test_a_private_stack_creates_no_network_where_it_is_given_a_subnet(simulated_azure: Azure) -> None:
+    ids = make_landing_zone(simulated_azure, "closed", private=True)
+    stack = LandedStack(simulated_azure, "closed", ids, like="prod")
+    stack.edit(lambda config: config.update({"sluice:network": {"mode": "private", "dns": "none"}}))
+    stack.settle()
+    assert stack.live_traffic() == {"blue": 100}
+    assert stack.engine.preview().is_empty
+    stack.engine.refresh()
+    assert stack.engine.preview().is_empty
+    assert "Microsoft.Network/virtualNetworks" not in stack.in_group()
+    assert stack.in_group().count("Microsoft.Network/privateEndpoints") == 5
+    network = stack.engine.outputs()["workspace"]["network"]
+    assert network["subnets"] == {"endpoints": ids["subnet"]}
+
+
 def test_endpoints_go_into_the_workspace_of_another_stack_and_leave_its_own_alone(simulated_azure: Azure) -> None:
     host = Stack(simulated_azure, "dev")
     before = host.snapshot()
