@@ -29,6 +29,8 @@ HOST_PATTERN = r"^(\*\.)?([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}
 PORTS_PATTERN = r"^(\*|[0-9]{1,5}(-[0-9]{1,5})?(, ?[0-9]{1,5}(-[0-9]{1,5})?)*)$"
 """Ports and ranges, separated by commas, or `*`."""
 
+MAX_PORT = 65535
+
 RESOURCE_ID_PATTERN = r"^/subscriptions/[^/]+/resource[Gg]roups/[^/]+/providers/[^/]+(/[^/]+/[^/]+)+$"
 """The ARM id of a resource in a group."""
 
@@ -77,7 +79,30 @@ def _is_range(value: str) -> str:
     return value
 
 
+def _is_prefix(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "prefix",
+            "must be a range of addresses with its first address, such as 203.0.113.0/24, got {value}",
+            {"value": value},
+        ) from error
+    return value
+
+
+def _are_ports(value: str) -> str:
+    for part in () if value == "*" else value.split(","):
+        first, _, last = part.strip().partition("-")
+        if not 0 <= int(first) <= int(last or first) <= MAX_PORT:
+            raise PydanticCustomError(
+                "ports", "must be ports from 0 to 65535 and ranges that rise, got {part}", {"part": part.strip()}
+            )
+    return value
+
+
 Range = Annotated[str, AfterValidator(_is_range)]
+Prefix = Annotated[str, AfterValidator(_is_prefix)]
 ResourceId = Annotated[str, StringConstraints(pattern=RESOURCE_ID_PATTERN)]
 NetworkId = Annotated[str, StringConstraints(pattern=VNET_ID_PATTERN)]
 ZoneId = Annotated[str, StringConstraints(pattern=ZONE_ID_PATTERN)]
@@ -98,15 +123,15 @@ class OutboundRule(Section):
     """Service tag of Azure, such as `AzureFrontDoor.FirstParty`."""
     protocol: Literal["TCP", "UDP", "ICMP", "*"] = "TCP"
     """Of a service tag."""
-    ports: Annotated[str, StringConstraints(pattern=PORTS_PATTERN)] = "443"
+    ports: Annotated[str, StringConstraints(pattern=PORTS_PATTERN), AfterValidator(_are_ports)] = "443"
     """Of a service tag: ports and ranges, separated by commas, or `*`."""
     action: Literal["Allow", "Deny"] = "Allow"
     """Of a service tag."""
-    address_prefixes: Annotated[tuple[Range, ...], LISTED] = ()
+    address_prefixes: Annotated[tuple[Prefix, ...], LISTED] = ()
     """Of a service tag: ranges in its place."""
     resource: ResourceId | None = None
     """ARM id of what is reached through a private endpoint."""
-    subresource: str | None = None
+    subresource: Annotated[str, StringConstraints(min_length=1)] | None = None
     """Of a resource: the group id of the private endpoint, such as `blob`."""
     spark: bool = False
     """Of a resource: whether Spark jobs may reach it, too."""
@@ -172,7 +197,7 @@ class NetworkSettings(Section):
     def _is_a_word_or_zones(cls, value: Any) -> Any:
         if value not in ("own", "none") and not isinstance(value, dict):
             raise PydanticCustomError(
-                "dns", "must be own, none, or ARM ids by the name of their zone, got {value}", {"value": value}
+                "dns", "must be own, none, or ARM ids by the name of their zone, got {value}", {"value": repr(value)}
             )
         return value
 

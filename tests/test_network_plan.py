@@ -114,6 +114,12 @@ def test_rules_for_hosts_and_service_tags_need_a_network_that_approves() -> None
     assert wrong(private(FIRST, outbound={"data": blob})) == []
 
 
+def test_a_rule_may_name_single_addresses_and_several_ports() -> None:
+    tag = {"service_tag": "Sql", "ports": "1433, 11000-11999", "address_prefixes": ["203.0.113.7/32", "203.0.113.8"]}
+    (rule,) = private(address_space=SPACE, outbound={"sql": tag}).outbound.values()
+    assert rule.address_prefixes == ("203.0.113.7/32", "203.0.113.8")
+
+
 def test_zones_of_a_hub_are_all_that_are_needed_and_of_this_cloud() -> None:
     hub = {zone: f"{HUB}/{zone}" for zone in sorted(ZONES)}
     plan = private(address_space=SPACE, dns=hub)
@@ -194,6 +200,19 @@ def test_somebody_else_makes_the_records() -> None:
         ),
         ({"mode": "private", "outbound": {"x": {"resource": f"{HUB}/z"}}}, "needs subresource, such as blob"),
         ({"mode": "private", "peer_with": ["hub"]}, "sluice:network.peer_with[0] must be the ARM id of a virtual net"),
+        (
+            {"mode": "private", "outbound": {"x": {"service_tag": "Sql", "ports": "80,99999"}}},
+            "from 0 to 65535 and rang",
+        ),
+        (
+            {"mode": "private", "outbound": {"x": {"service_tag": "Sql", "ports": "90-80"}}},
+            "ranges that rise, got 90-80",
+        ),
+        (
+            {"mode": "private", "outbound": {"x": {"service_tag": "Sql", "address_prefixes": ["10.0.0.1/8"]}}},
+            "sluice:network.outbound.x.address_prefixes[0] must be a range of addresses with its first address",
+        ),
+        ({"mode": "private", "outbound": {"x": {"resource": f"{HUB}/z", "subresource": ""}}}, "at least 1 characters"),
         (
             {"mode": "private", "dns": {"privatelink.azurecr.io": f"{HUB}/other"}},
             "must have ids that end in the zone",
