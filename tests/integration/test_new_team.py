@@ -96,7 +96,7 @@ def test_a_team_leaves_nothing_but_the_names_that_it_lists_and_comes_back_with_t
     assert f"{team.names.endpoint(KEY)} serves: blue 100" in refused.stderr
     assert team.engine.export() == before
 
-    team.edit(lambda config: config["sluice:rollout"][KEY].update(traffic={}))
+    team.edit(lambda config: config["sluice:rollout"][KEY].update(traffic={"blue": 0}))
     team.engine.up()
     said = team.sluice("remove", "team", "research", "--yes").stderr
     assert not team.engine.export()["deployment"].get("resources")
