@@ -11,6 +11,7 @@ from pathlib import Path
 import pulumi
 
 from assessment.stack import declare_stack
+from components.exports import export_outputs
 from components.online_endpoint import OnlineEndpoint, OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.tags import TagKeeper
@@ -52,8 +53,6 @@ endpoints = {
     for endpoint in declaration.endpoints
 }
 
-pulumi.export("endpoints", {key: endpoint.outputs for key, endpoint in endpoints.items()})
-pulumi.export("workspace", platform.outputs)
-pulumi.export("tags", tags.written(declaration.placement))
+export_outputs(platform, endpoints, tags.written(declaration.placement))
 
 gc.freeze()  # the interpreter collects once more at its end

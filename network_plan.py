@@ -135,7 +135,7 @@ def plan_network(
     empty one, which `network_problems` refuses.
     """
     if settings.mode is Network.PUBLIC:
-        return NetworkPlan(is_public=True)
+        return NetworkPlan(is_public=True, cloud=cloud)
     known = before or {}
     layout = known.get(LAYOUT, "1") if before is not None else TODAY
     kept = next((mode for mode, name in MODES.items() if name == known.get(ISOLATION)), None)

@@ -31,6 +31,8 @@ class ContainerRegistry(pulumi.ComponentResource):
 
     id: pulumi.Output[str]
     """ARM id of the registry."""
+    login_server: pulumi.Output[str]
+    """Its host name."""
 
     def __init__(self, name: str, args: ContainerRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:ContainerRegistry", name, {}, opts)
@@ -55,4 +57,5 @@ class ContainerRegistry(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.id = registry.id
+        self.login_server = registry.login_server
         self.register_outputs({"id": self.id})

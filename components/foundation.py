@@ -45,6 +45,12 @@ class Foundation:
     """What the workspace is created with."""
     log_analytics_id: pulumi.Input[str]
     """ARM id of the Log Analytics workspace."""
+    blob_endpoint: pulumi.Output[str] | None = None
+    """Address of the storage account's blobs; None if the account is given."""
+    registry_login_server: pulumi.Output[str] | None = None
+    """Host name of the registry; None if it is given."""
+    vault_uri: pulumi.Output[str] | None = None
+    """Address of the vault; None if it is given."""
 
     def __init__(self, name: str, args: FoundationArgs, opts: pulumi.ResourceOptions) -> None:
         self._name, self._args, self._opts = name, args, opts
@@ -81,6 +87,7 @@ class Foundation:
             ),
             opts=self._opts,
         )
+        self.blob_endpoint = storage.blob_endpoint
         return Scope(id=storage.id, name=args.placement.names.storage_account)
 
     def _vault(self) -> Scope:
@@ -95,6 +102,7 @@ class Foundation:
             ),
             opts=self._opts,
         )
+        self.vault_uri = vault.uri
         return Scope(id=vault.id, name=args.placement.names.key_vault)
 
     def _registry(self) -> Scope:
@@ -104,4 +112,5 @@ class Foundation:
             ContainerRegistryArgs(placement=args.placement, enable_public_access=args.enable_public_access),
             opts=self._opts,
         )
+        self.registry_login_server = registry.login_server
         return Scope(id=registry.id, name=args.placement.names.container_registry)

@@ -43,6 +43,8 @@ class Identity(pulumi.ComponentResource):
     """ARM id of the identity; what takes it as an input waits until the roles are in effect."""
     principal_id: pulumi.Output[str]
     """Object id that roles are assigned to."""
+    client_id: pulumi.Output[str]
+    """Application id that code asks for a token with."""
 
     def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Identity", name, {}, opts)
@@ -56,6 +58,7 @@ class Identity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.principal_id = identity.principal_id
+        self.client_id = identity.client_id
         assignments = [self.grant(grant, prefix=name, parent=self) for grant in args.grants]
         self.id = identity.id
         if args.role_delay_seconds and not pulumi.runtime.is_dry_run():

@@ -36,6 +36,8 @@ class KeyVault(pulumi.ComponentResource):
 
     id: pulumi.Output[str]
     """ARM id of the vault."""
+    uri: pulumi.Output[str]
+    """Its address."""
 
     def __init__(self, name: str, args: KeyVaultArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:KeyVault", name, {}, opts)
@@ -66,4 +68,5 @@ class KeyVault(pulumi.ComponentResource):
         if args.lock:
             lock_against_deletion(name, vault, parent=self)
         self.id = vault.id
+        self.uri = vault.properties.apply(lambda properties: properties.vault_uri)
         self.register_outputs({"id": self.id})

@@ -21,7 +21,7 @@ from components.placement import EndpointHost, Scope
 from components.release_assets import ReleaseAssets, ReleaseAssetsArgs
 from components.role_assignment import Grant, grants, labelled
 from components.settlement import Settlement, settle
-from components.stack_outputs import DeploymentOutputs, EndpointOutputs
+from components.stack_outputs import DeploymentOutputs, EndpointOutputs, IdentityOutputs
 from components.tags import NEW_TAGS, tag_paths
 from ownership import ENDPOINT_TAG
 from roles import Holder, Place, When
@@ -56,6 +56,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
         self._args = args
         declaration = args.declaration
         placement = args.host.placement
+        self._identity_outputs: IdentityOutputs | None = None
         self._placement = replace(placement, tags={**placement.tags, ENDPOINT_TAG: declaration.key})
         endpoint = self._endpoint()
         monitor.DiagnosticSetting(
@@ -95,6 +96,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
                 each.name: _outputs(each, deployments[each.name].resource, settlement)
                 for each in declaration.deployments
             },
+            "identity": self._identity_outputs,
             "settled": settlement.apply(lambda found: found.settled),
             "waiting": list(declaration.transition.waiting),
             "next": settlement.apply(lambda found: found.next),
@@ -161,6 +163,7 @@ class OnlineEndpoint(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._identity_outputs = {"client_id": identity.client_id, "principal_id": identity.principal_id}
         user_assigned = ml.ManagedServiceIdentityType.USER_ASSIGNED
         return ml.ManagedServiceIdentityArgs(type=user_assigned, user_assigned_identities=[identity.id]), [identity]
 

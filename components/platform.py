@@ -19,7 +19,7 @@ from components.foundation import Foundation, FoundationArgs
 from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
 from components.monitor_scope import MonitorScope, MonitorScopeArgs
 from components.placement import EndpointHost, GroupPlacement, Scope, WorkspacePlacement
-from components.stack_outputs import NetworkOutputs, WorkspaceOutputs
+from components.stack_outputs import NetworkOutputs, PlatformOutputs, WorkspaceOutputs, cost_url
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
 from identity_config import NO_ACCESS, Access
@@ -28,6 +28,9 @@ from ownership import SUBSCRIPTION_TAG
 from stack_config import Redundancy
 
 __all__ = ["Platform", "PlatformArgs"]
+
+CONTAINER = "azureml-blobstore-"
+"""With the workspace's own id, the container of its default datastore, which Azure ML creates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,8 @@ class Platform(pulumi.ComponentResource):
     """What endpoints are built on."""
     outputs: WorkspaceOutputs
     """The stack's outputs for the workspace."""
+    foundation_outputs: PlatformOutputs
+    """The stack's outputs for what the workspace stands on."""
     after_identity: pulumi.ResourceTransformation
     """Makes the resources of a component wait for the stack's identity, as all of the platform's do."""
 
@@ -93,6 +98,16 @@ class Platform(pulumi.ComponentResource):
             opts=below,
         )
         self._foundation, self._below = foundation, below
+        self.foundation_outputs = {
+            "resource_group_id": placement.resource_group_id,
+            "log_analytics_id": foundation.log_analytics_id,
+            "storage_container": None,
+            "registry_login_server": foundation.registry_login_server,
+            "vault_uri": foundation.vault_uri,
+            "cost_url": pulumi.Output.from_input(placement.resource_group_id).apply(
+                lambda group_id: cost_url(group_id, args.network.cloud)
+            ),
+        }
         if args.existing.workspace is not None:
             self._use_workspace(args.existing.workspace, placement)
         else:
@@ -139,6 +154,10 @@ class Platform(pulumi.ComponentResource):
             log_analytics_id=foundation.log_analytics_id,
         )
         self.outputs = _outputs(workspace.id, workspace.workspace_name, placement)
+        if foundation.blob_endpoint is not None:
+            self.foundation_outputs["storage_container"] = pulumi.Output.concat(
+                foundation.blob_endpoint, CONTAINER, workspace.guid
+            )
         if not args.network.is_public:
             self.outputs["network"] = self._add_private_access(name, args, workspace)
 

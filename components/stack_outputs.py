@@ -8,10 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
+from urllib.parse import quote
 
 import pulumi
 
-__all__ = ["DeploymentOutputs", "EndpointOutputs", "NetworkOutputs", "WorkspaceOutputs"]
+from private_zones import PUBLIC
+
+__all__ = [
+    "DeploymentOutputs",
+    "EndpointOutputs",
+    "IdentityOutputs",
+    "NetworkOutputs",
+    "PlatformOutputs",
+    "WorkspaceOutputs",
+    "cost_url",
+]
+
+
+_PORTALS = {
+    PUBLIC: "https://portal.azure.com",
+    "usgovernment": "https://portal.azure.us",
+    "china": "https://portal.azure.cn",
+}
+_COSTS = "#view/Microsoft_Azure_CostManagement/Menu/~/costanalysis/scope"
+
+
+def cost_url(scope_id: str, cloud: str) -> str:
+    """The page of the Azure portal with the cost of a resource group; unverified, see docs/not-verified.md."""
+    return f"{_PORTALS[cloud]}/{_COSTS}/{quote(scope_id, safe='')}"
 
 
 class DeploymentOutputs(TypedDict):
@@ -31,6 +55,15 @@ class DeploymentOutputs(TypedDict):
     """Digest of what it serves, as its tag says it."""
 
 
+class IdentityOutputs(TypedDict):
+    """An identity of the stack, for those who give it rights."""
+
+    client_id: pulumi.Output[str]
+    """What code asks for a token with."""
+    principal_id: pulumi.Output[str]
+    """What roles are assigned to."""
+
+
 class EndpointOutputs(TypedDict):
     """One endpoint of the stack."""
 
@@ -42,6 +75,8 @@ class EndpointOutputs(TypedDict):
     """Key, AMLToken or AADToken."""
     deployments: Mapping[str, DeploymentOutputs]
     """The deployments by name, in the order of the stack file."""
+    identity: IdentityOutputs | None
+    """What it acts as, if this stack creates that; null if endpoint.yml names another one."""
     settled: pulumi.Output[bool]
     """Whether Azure matches the stack file."""
     waiting: list[str]
@@ -61,6 +96,23 @@ class NetworkOutputs(TypedDict):
     """By ARM id of the other network, the command that makes the other half of the peering."""
     records: Mapping[str, pulumi.Output[Sequence[Mapping[str, object]]]]
     """By private endpoint, the names and addresses to write into DNS, where this stack does not write them."""
+
+
+class PlatformOutputs(TypedDict):
+    """What the workspace stands on; addresses are null for what the stack does not create."""
+
+    resource_group_id: pulumi.Input[str]
+    """ARM id of the group."""
+    log_analytics_id: pulumi.Input[str]
+    """ARM id of the workspace with the logs."""
+    storage_container: pulumi.Output[str] | None
+    """Address of the container that models and code are published to."""
+    registry_login_server: pulumi.Output[str] | None
+    """Host name of the container registry."""
+    vault_uri: pulumi.Output[str] | None
+    """Address of the key vault."""
+    cost_url: pulumi.Output[str]
+    """The cost of the group in the Azure portal, which can be grouped by tag, such as `sluice:endpoint`."""
 
 
 class WorkspaceOutputs(TypedDict):

@@ -48,6 +48,8 @@ class Storage(pulumi.ComponentResource):
 
     id: pulumi.Output[str]
     """ARM id of the account."""
+    blob_endpoint: pulumi.Output[str]
+    """Address of its blobs."""
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("sluice:index:Storage", name, {}, opts)
@@ -99,6 +101,7 @@ class Storage(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, deleted_with=account),
         )
         self.id = account.id
+        self.blob_endpoint = account.primary_endpoints.apply(lambda endpoints: endpoints.blob)
         self.register_outputs({"id": self.id})
 
 

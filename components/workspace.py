@@ -53,6 +53,8 @@ class Workspace(pulumi.ComponentResource):
     """The workspace as something that roles are assigned on."""
     workspace_name: pulumi.Output[str]
     """Azure name of the workspace."""
+    guid: pulumi.Output[str]
+    """Azure ML's own id of the workspace."""
     identity: Identity | GivenIdentity
     """What the workspace acts as."""
 
@@ -102,6 +104,7 @@ class Workspace(pulumi.ComponentResource):
             self.identity.grant(grant, prefix=name, parent=self)
         self.id = workspace.id
         self.workspace_name = workspace.name
+        self.guid = workspace.workspace_id
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
 
     def _identity(self, name: str, args: WorkspaceArgs) -> tuple[Identity | GivenIdentity, list[pulumi.Resource]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -176,10 +177,33 @@ def test_a_preview_declares_the_same_resources(stack: Stack) -> None:
 def test_the_outputs_are_those_of_the_design(stack: Stack) -> None:
     stack.settle({"blue": 100})
     outputs = stack.up().outputs
-    assert outputs.keys() == {"endpoints", "workspace", "tags"}
+    assert outputs.keys() == {"endpoints", "workspace", "platform", "tags", "next"}
     private = {"network"} if "mode" in str(stack.config["sluice:network"]) else set()
     assert outputs["workspace"].keys() == {"id", "name", "studio_url"} | private
     assert outputs["endpoints"].keys() == {"fraud-detection"}
+
+
+def test_the_outputs_lead_to_what_people_work_with(stack: Stack) -> None:
+    stack.settle({"blue": 100})
+    outputs = stack.up().outputs
+    platform = outputs["platform"]
+    group = platform["resource_group_id"]
+    assert platform["cost_url"].startswith("https://portal.azure.com/#view/Microsoft_Azure_CostManagement/")
+    assert platform["cost_url"].endswith(quote(group, safe=""))
+    assert platform["storage_container"] == "https://blobs/azureml-blobstore-guid-of-platform-ml-workspace"
+    assert platform["registry_login_server"] == "login-server"
+    assert platform["vault_uri"] == "https://vault/"
+    assert platform["log_analytics_id"].endswith("/platform-monitoring-logs")
+    assert endpoint_of(stack.up())["identity"] == {
+        "client_id": "client-of-fraud-detection-identity",
+        "principal_id": "principal-of-fraud-detection-identity",
+    }
+    assert outputs["next"] is None
+
+
+def test_the_outputs_name_the_next_command_of_the_first_endpoint_that_waits(stack: Stack) -> None:
+    outputs = stack.up().outputs
+    assert outputs["next"] == outputs["endpoints"]["fraud-detection"]["next"] is not None
 
 
 def test_the_owners_tags_are_on_every_resource_that_has_tags_and_replace_none_of_the_programs(stack: Stack) -> None:

@@ -228,6 +228,20 @@ class FakeAzure:
         return found
 
 
+_ANSWERED: dict[str, Callable[[mocks.MockResourceArgs], dict[str, Any]]] = {
+    "StorageAccount": lambda args: {"primaryEndpoints": {"blob": "https://blobs/"}},
+    "Registry": lambda args: {"loginServer": "login-server"},
+    "Vault": lambda args: {"properties": {**args.inputs["properties"], "vaultUri": "https://vault/"}},
+    "Workspace": lambda args: {"workspaceId": f"guid-of-{args.name}"},
+}
+"""What Azure adds to its answer, by type."""
+
+
+def _added(args: mocks.MockResourceArgs) -> dict[str, Any]:
+    found = _ANSWERED.get(args.typ.rpartition(":")[2])
+    return found(args) if found else {}
+
+
 class _Recorder(mocks.Mocks):
     def __init__(self, azure: FakeAzure, *, preview: bool) -> None:
         self.azure = azure
@@ -242,6 +256,7 @@ class _Recorder(mocks.Mocks):
         self.azure.made.append(args.name)
         name = next((args.inputs[key] for key in NAME_INPUTS if key in args.inputs), args.name)
         state = {**args.inputs, "name": name, "principalId": f"principal-of-{args.name}"}
+        state |= {"clientId": f"client-of-{args.name}", **_added(args)}
         if args.typ.endswith(":OnlineEndpoint"):
             state["properties"] = {**args.inputs["properties"], "scoringUri": f"https://{name}/score"}
         kind = args.typ.rpartition(":")[2]

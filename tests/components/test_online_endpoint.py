@@ -362,7 +362,7 @@ def test_an_endpoints_logs_go_to_log_analytics(declare: Declare, endpoint: Deplo
 def test_the_outputs_are_what_people_and_scripts_need(declare: Declare, endpoint: Deploy) -> None:
     deployment = endpoint(declare({"blue": 90, "green": 10}))
     outputs = deployment.outputs["outputs"]
-    assert outputs.keys() == {"id", "scoring_uri", "auth_mode", "deployments", "settled", "waiting", "next"}
+    assert outputs.keys() == {"id", "scoring_uri", "auth_mode", "deployments", "identity", "settled", "waiting", "next"}
     assert outputs["scoring_uri"] == "https://fraud-dev/score"
     assert (outputs["settled"], outputs["next"]) == (True, None)
     green = outputs["deployments"]["green"]
