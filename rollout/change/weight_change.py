@@ -80,6 +80,14 @@ class WeightChange:
                 left = BreakGlass(tools.azure, tools.locks, tools.clock, tools.say).set(order.to)
         except UnavailableError as error:
             return attempt.left_open(str(error))
+        except UsageError as error:
+            attempt.note_failure(str(error))
+            place = f"{record.state.endpoint} --stack {record.state.stack}"
+            reason = (
+                f"{order.to.describe()} cannot be set: {error} Set other weights with `sluice rollout rollback {place} "
+                "--to green=100` (with colours that are there)."
+            )
+            return Changed(ending=Ending.OPEN, reason=reason, exit_code=ExitCode.USAGE, seconds=attempt.seconds)
         by = {"by": tools.actor.name, "why": order.why, "weights": order.to.as_values()}
         record.append(Kind.BREAK_GLASS, by)
         try:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from command_errors import CommandError, UnavailableError
+from command_errors import CommandError, UnavailableError, UsageError
 from endpoint_state import LiveEndpoint
 from resource_manager.operations import ArmOperations
 from rollout.split import Split
@@ -49,14 +49,21 @@ class ArmEndpoint:
     def set_split(self, split: Split) -> None:
         """PUT the endpoint with other weights, without the engine, and wait until Azure has them.
 
-        Everything else is sent back as it was read. Raises UnavailableError, whatever the reason: the weights may or
-        may not have changed, so read them afterwards.
+        Everything else is sent back as it was read. Raises UsageError if endpoint or deployments are gone, and
+        UnavailableError for any other reason: then the weights may or may not have changed, so read them afterwards.
         """
         try:
             found = self.arm.get(self.endpoint_id, API_VERSION)
             if found is None:
-                raise UnavailableError(f"{self.endpoint_id} does not exist any more, so it cannot get other weights.")
+                raise UsageError(f"{self.endpoint_id} does not exist any more, so it cannot get other weights.")
+            there = {str(one["name"]) for one in self.arm.get_all(f"{self.endpoint_id}/deployments", API_VERSION)}
+            if gone := sorted(
+                {name for name, weight in (*split.traffic.items(), *split.mirror.items()) if weight} - there
+            ):
+                raise UsageError(f"{_name_of(self.endpoint_id)} has no deployment {' and no '.join(gone)} any more.")
             self.arm.put(self.endpoint_id, API_VERSION, with_split(found, split))
+        except UsageError:
+            raise
         except CommandError as error:
             raise _unavailable(error) from error
 

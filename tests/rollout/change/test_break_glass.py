@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from command_errors import UnavailableError
+from command_errors import UnavailableError, UsageError
 from exit_codes import ExitCode
 from rollout.change.attempt import opened
 from rollout.decision.order import Ending, Intent
@@ -106,6 +106,16 @@ def test_azure_that_does_not_answer_leaves_the_intent_open(world: World) -> None
     changed = world.change.break_glass(world.record, intent, CLOSING)
     assert (changed.ending, changed.exit_code) == (Ending.OPEN, ExitCode.UNAVAILABLE)
     assert world.record.state.open_intent is not None
+
+
+def test_weights_that_azure_can_never_take_need_a_person(world: World) -> None:
+    intent = intent_of(world)
+    world.azure.put_errors = [UsageError("fraud-detection-prod has no deployment blue any more.")]
+    changed = world.change.break_glass(world.record, intent, CLOSING)
+    assert (changed.ending, changed.exit_code) == (Ending.OPEN, ExitCode.USAGE)
+    assert changed.reason.startswith("blue 100 % cannot be set: fraud-detection-prod has no deployment blue any more.")
+    assert "sluice rollout rollback fraud-detection --stack prod --to " in changed.reason
+    assert world.clock.now() < intent.at + 60, "it is not tried again and again"
 
 
 def test_another_client_that_keeps_setting_weights_is_reported(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from command_errors import CommandError, UnavailableError
+from command_errors import CommandError, UnavailableError, UsageError
 from endpoint_state import LiveDeployment
 from rollout.sources.live import ArmEndpoint, with_split
 from rollout.split import Split
@@ -124,5 +124,19 @@ def test_weights_are_put_without_the_engine():
     arm = Arm()
     ArmEndpoint(arm, ID).set_split(Split(traffic={"blue": 100}))
     assert arm.put_body == with_split(ENDPOINT, Split(traffic={"blue": 100}))
-    with pytest.raises(UnavailableError, match="does not exist any more"):
+
+
+def test_weights_that_azure_can_never_take_are_no_failure_of_azure():
+    with pytest.raises(UsageError, match="does not exist any more"):
         ArmEndpoint(Arm(endpoint=None), ID).set_split(Split(traffic={"blue": 100}))
+    arm = Arm(deployments=[GREEN])
+    with pytest.raises(UsageError, match="has no deployment blue any more"):
+        ArmEndpoint(arm, ID).set_split(Split(traffic={"blue": 100, "amber": 0}))
+    assert arm.put_body is None
+    ArmEndpoint(arm, ID).set_split(Split(traffic={"green": 100, "blue": 0}))
+    assert arm.put_body is not None
+
+
+def test_a_refused_write_is_unavailable():
+    with pytest.raises(UnavailableError, match="403"):
+        ArmEndpoint(Arm(endpoint=CommandError("403: no right. Ask.")), ID).set_split(Split(traffic={"blue": 100}))

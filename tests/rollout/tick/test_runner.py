@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from command_errors import UsageError
 from exit_codes import ExitCode
 from rollout.decision.acts import Wait
 from rollout.record.event import Kind
@@ -118,6 +119,21 @@ def test_a_way_back_goes_on_when_the_engine_is_back_in_time(room: Room) -> None:
 
     assert run(room.controller, room.clock, watch=repair).state.phase is Phase.ROLLED_BACK
     room.assert_agreed()
+
+
+def test_a_way_back_to_a_colour_that_is_gone_ends_and_asks_for_other_weights(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(split: Split) -> None:
+        raise UsageError("the endpoint has no deployment blue any more.")
+
+    room.until(lambda tick: tick.state.step == 0)
+    room.say(Kind.ROLLBACK_REQUESTED, by="ada", reason="", outcome="rolled_back", keep_weights=False)
+    room.locks.until = room.clock.now() + 10**9
+    monkeypatch.setattr(room.azure, "set_split", gone)
+    tick = run(room.controller, room.clock)
+    assert tick.exit_code is ExitCode.USAGE
+    assert "blue 100 % cannot be set: the endpoint has no deployment blue any more." in tick.text
 
 
 @pytest.mark.parametrize("hold", ["approval", "paused", "drift"])
