@@ -148,7 +148,8 @@ class Acting:
         """What a change came to; a way back that the engine cannot take breaks glass at once."""
         match changed.ending:
             case Ending.APPLIED:
-                done = f"{order.start.describe()} → {order.to.describe()}: {order.why}"
+                moved = f"{order.start.describe()} → " if order.start != order.to else ""
+                done = f"{moved}{order.to.describe()}: {order.why}"
                 return Done(f"{done} ({changed.reason})" if changed.reason else done)
             case Ending.OPEN if changed.needs_break_glass and (intent := self._open_way_back()) is not None:
                 broken = self._change.break_glass(self._journal, intent, self._closing_of(order))

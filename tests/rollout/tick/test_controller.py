@@ -29,6 +29,7 @@ def bad(split: Split, age: int) -> float:
 def test_a_good_colour_gets_all_requests_and_becomes_stable(room: Room) -> None:
     tick = room.to_the_end()
     assert tick.exit_code is ExitCode.DONE
+    assert tick.text == "green 100 %: every step has passed"
     assert room.state.phase is Phase.DONE
     assert room.azure.split == GREEN
     assert room.file.stable == "green"
