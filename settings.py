@@ -161,6 +161,13 @@ def _without_effect(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
             f"must not be set together with sluice:existing.{key}: it says how a new account is created",
             f"Remove one of them from Pulumi.{stack}.yaml.",
         )
+    has_vault = given.get("vault") is not None or given.get("workspace") is not None
+    if raw.get("locks") in (True, "true") and given.get("log_analytics") is not None and has_vault:
+        yield Problem(
+            "sluice:locks",
+            "has nothing to lock: Log Analytics and the vault are given, and their owner locks them",
+            f"Remove it from Pulumi.{stack}.yaml.",
+        )
 
 
 def _subnet_of_a_public_stack(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:

@@ -53,6 +53,8 @@ def require_free_vault(arm: "ArmClient", settings: "Settings", names: "Names") -
     """
     from naming import kept_names_advice
 
+    if settings.existing.vault is not None or settings.existing.workspace is not None:
+        return  # the stack creates none
     place = f"/subscriptions/{names.subscription_id}/providers/Microsoft.KeyVault/locations/{settings.location}"
     if arm.get(f"{place}/deletedVaults/{names.key_vault}", DELETED_VAULT_API_VERSION) is not None:
         raise UsageError(

@@ -522,6 +522,12 @@ def test_keys_about_what_is_given_are_refused_where_they_would_have_no_effect():
         "sluice:network must not have address_space with sluice:existing.workspace, whose network is its owner's. "
         "Remove them from Pulumi.prod.yaml, and leave the mode.",
     ]
+    logs = f"{GROUP_ID}/providers/Microsoft.OperationalInsights/workspaces/l"
+    given = {"workspace": WORKSPACE_ID, "log_analytics": logs}
+    assert problems(raw | {"network": "private", "existing": given, "locks": True}) == [
+        "sluice:locks has nothing to lock: Log Analytics and the vault are given, and their owner locks them. "
+        "Remove it from Pulumi.prod.yaml.",
+    ]
     subnet = f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks/v/subnets/s"
     for network in ("public", {"mode": "public"}):
         assert problems(raw | {"network": network, "existing": {"subnet": subnet}}) == [

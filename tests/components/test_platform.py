@@ -78,7 +78,14 @@ def test_a_private_platform_of_an_earlier_version_keeps_its_tree() -> None:
 
 def test_nothing_is_declared_for_what_was_given() -> None:
     placement = placement_of("dev", given_group_id=ids.GROUP)
-    assert_golden("platform-existing", given_platform(placement).tree())
+    assert_golden("platform-bring-your-own", given_platform(placement).tree())
+
+
+def test_nothing_that_was_given_is_locked_or_tagged() -> None:
+    deployment = given_platform(placement_of("dev", given_group_id=ids.GROUP), lock=True)
+    assert deployment.of_type("ManagementLockByScope") == []
+    declared = " ".join(str(one.inputs.get("tags") and one.id) for one in deployment.registrations)
+    assert not any(name in declared for name in ("hub-logs", "hubregistry", "hub-vault", "hubstorage"))
 
 
 def test_the_workspace_and_the_roles_use_what_was_given() -> None:
@@ -120,10 +127,10 @@ def test_a_given_workspace_needs_a_group_for_identities_and_logs_and_nothing_els
     )
     placement = placement_of("dev", given_workspace_id=ids.WORKSPACE)
     deployment = platform(FakeAzure(placement.names), placement, public=False, existing=existing)
-    assert_golden("platform-existing-workspace", deployment.tree())
+    assert_golden("platform-bring-your-own-workspace", deployment.tree())
 
 
-def given_platform(placement: Placement) -> Deployment:
+def given_platform(placement: Placement, **changes: Any) -> Deployment:
     existing = ExistingResources(
         resource_group=ids.GROUP,
         log_analytics=ids.LOG_ANALYTICS,

@@ -139,6 +139,10 @@ def test_a_caller_with_rights_in_the_given_group_only_previews_and_deploys(tmp_p
             engine = PulumiEngine(ROOT, "team", stack.environment | pipeline)
             assert engine.preview().changes
             engine.up()
+            stack.publish()
+            engine.up()
+            engine.up()
+            assert stack.live_traffic() == {"blue": 100}
             assert engine.preview().is_empty
             assert "Microsoft.MachineLearningServices/workspaces" in stack.in_group()
             alone = LandedStack(azure, "alone", {})
