@@ -51,21 +51,22 @@ def neighbour_problems(
     if not neighbours:
         return
     answers = ask({neighbour.where: neighbour.read for neighbour in neighbours})
-    problems: dict[str, Problem] = {}
+    problems: list[tuple[_Neighbour, Problem]] = []
     for neighbour in neighbours:
         answer = answers[neighbour.where]
         if isinstance(answer, ReadFailure):
             if problem := _failure_problem(neighbour, answer, file):
-                problems[neighbour.id] = problem
+                problems.append((neighbour, problem))
         elif answer is None:
             what = f"must be the id of {neighbour.kind} that exists, got {neighbour.id}"
-            problems[neighbour.id] = Problem(neighbour.where, what, f"Correct the id in {file}.")
+            problems.append((neighbour, Problem(neighbour.where, what, f"Correct the id in {file}.")))
         elif overlap := _overlap(answer, plan):
-            problems[neighbour.id] = _overlap_problem(neighbour, overlap, plan, file, new=not live.workspace_exists)
+            problem = _overlap_problem(neighbour, overlap, plan, file, new=not live.workspace_exists)
+            problems.append((neighbour, problem))
     used = _used_ids(names, plan) if problems and live.workspace_exists else frozenset()
-    for neighbour_id, problem in problems.items():
-        if neighbour_id.lower() in used:
-            pulumi.log.warn(f"{problem.where} {problem.what}. This stack uses it since an earlier update.")
+    for neighbour, problem in problems:
+        if neighbour.id.lower() in used:
+            pulumi.log.warn(f"{problem.where} {problem.what}. The stack exists and may use it, so the update goes on.")
         else:
             yield problem
 
@@ -170,7 +171,7 @@ def _overlap_problem(neighbour: _Neighbour, overlap: str, plan: NetworkPlan, fil
 
 
 def _used_ids(names: Names, plan: NetworkPlan) -> frozenset[str]:
-    """The ids, in lower case, of the networks and zones that the stack has in Azure already."""
+    """The ids, in lower case, of what a stack that exists uses in Azure already."""
     group = {"resourceGroupName": names.resource_group}
     reads = {
         purpose: Read(
@@ -193,4 +194,6 @@ def _used_ids(names: Names, plan: NetworkPlan) -> frozenset[str]:
     peerings = (one for answer in found for one in answer.get("virtualNetworkPeerings") or ())
     zones = (one for answer in found for one in answer.get("privateDnsZoneConfigs") or ())
     ids = [one["remoteVirtualNetwork"]["id"] for one in peerings]
+    # A scope that is gone shows nowhere that it was used: an existing stack cannot tell it from one that never was.
+    ids += [plan.monitor_scope_id] if plan.monitor_scope_id else []
     return frozenset(str(one).lower() for one in [*ids, *(zone["privateDnsZoneId"] for zone in zones)])

@@ -107,7 +107,7 @@ def test_what_the_stack_uses_already_stops_no_update_when_its_owner_changes_it(
     azure.add("getPrivateDnsZoneGroup", azure.names.private_endpoint("workspace"), {"privateDnsZoneConfigs": configs})
     caplog.clear()
     assert len(refusals(azure, declared, workspace_guid="guid")[0]) == len(ZONES) - 2
-    assert caplog.text.count("This stack uses it since an earlier update.") == 3
+    assert caplog.text.count("so the update goes on.") == 3
 
 
 def test_a_scope_of_a_hub_exists_and_is_of_this_tenant(azure: FakeAzure) -> None:
@@ -116,6 +116,7 @@ def test_a_scope_of_a_hub_exists_and_is_of_this_tenant(azure: FakeAzure) -> None
     assert absent.startswith(
         "sluice:network.monitor_scope must be the id of a private link scope of Azure Monitor that exi"
     )
+    assert refusals(azure, declared, workspace_guid="guid")[0] == [], "its owner must not be able to stop a way back"
     azure.failures["azure-native:monitor:getPrivateLinkScope"] = FOREIGN
     (foreign,), _ = refusals(azure, declared)
     assert "must be the id of a private link scope of Azure Monitor of this tenant, got" in foreign
@@ -127,6 +128,8 @@ def test_a_scope_of_a_hub_exists_and_is_of_this_tenant(azure: FakeAzure) -> None
 def test_a_rule_leads_to_a_resource_of_this_tenant(azure: FakeAzure, caplog: pytest.LogCaptureFixture) -> None:
     declared = settings(outbound={"data": {"resource": DATA, "subresource": "blob"}})
     azure.failures["azure-native:resources:getResourceGroup"] = FOREIGN
+    twice = settings(outbound={name: {"resource": DATA, "subresource": name} for name in ("blob", "file")})
+    assert len(refusals(azure, twice)[0]) == 2
     (foreign,), _ = refusals(azure, declared)
     assert foreign.startswith(
         f"sluice:network.outbound.data must be the id of a resource in a group of this tenant, got {DATA}"
