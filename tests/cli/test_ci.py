@@ -52,6 +52,15 @@ def test_a_preview_is_a_comment_and_the_jobs_summary(
     assert (tmp_path / "comment.md").read_text() == f"{shown.marker}\n{text}"
 
 
+def test_a_text_that_could_not_be_written_is_refused_before_the_preview(
+    world: Callable[[MemoryServer], PipelineWorld], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world(MemoryServer())
+    file = tmp_path / "missing" / "comment.md"
+    assert main(["ci", "preview", "--stack", "dev", "--markdown", str(file)]) == 2
+    assert f"--markdown names {file}, whose folder does not exist. Create it." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("error", [refused(403), refused(404), refused(422), GitServerUnreachable("answered 502")])
 def test_a_comment_that_is_refused_goes_to_the_summary_and_is_no_failure(
     world: Callable[[MemoryServer], PipelineWorld], tmp_path: Path, error: Exception
