@@ -2,8 +2,7 @@
 
 import gc
 
-# The program imports megabytes of generated classes; collecting garbage would take half of its time (measured).
-gc.disable()
+gc.disable()  # the program imports megabytes of generated classes, and this takes half of its time (measured)
 
 from datetime import date
 from pathlib import Path
@@ -36,6 +35,7 @@ platform = Platform(
         protect=declaration.protect,
         protect_vault=settings.protect,
         lock=settings.locks,
+        compute=settings.compute,
         storage_redundancy=settings.storage.redundancy,
         role_delay_seconds=declaration.role_delay_seconds,
         group_tags=declaration.group_tags,

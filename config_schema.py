@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 import autoscale_config
+import compute_config
 import existing_config
 import fleet_config
 import gate_config
@@ -38,6 +39,7 @@ MODULES = (
     stack_config,
     identity_config,
     autoscale_config,
+    compute_config,
     existing_config,
     network_config,
     rollout_config,

@@ -80,6 +80,11 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
+def iso_duration(duration: str) -> str:
+    """A duration of the stack file (`30m`, `1h`, `7d`) as ISO 8601 says it."""
+    return f"P{duration.upper()}" if duration.endswith("d") else f"PT{duration.upper()}"
+
+
 def seconds_of(duration: str) -> int:
     """A `Duration` or `Delay` in seconds."""
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]]

@@ -190,6 +190,10 @@ class Names:
         """Compute names are unique in the workspace only, 3 to 24 characters."""
         return "image-build"
 
+    def batch_compute(self, kind: str) -> str:
+        """The same limits."""
+        return f"batch-{kind}"
+
     def subnet(self, purpose: str) -> str:
         """Up to 80 characters, unique in the network."""
         return _cut(f"snet-{purpose}", 80)
@@ -249,6 +253,11 @@ class Names:
     def workspace_id(self) -> str:
         """ARM id of the workspace."""
         return self.given_workspace_id or self._id("Microsoft.MachineLearningServices", "workspaces", self.workspace)
+
+    @property
+    def storage_account_id(self) -> str:
+        """ARM id of the stack's own storage account."""
+        return self._id("Microsoft.Storage", "storageAccounts", self.storage_account)
 
     def endpoint_id(self, endpoint_name: str) -> str:
         """ARM id of an online endpoint, by its name in Azure."""

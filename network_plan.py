@@ -7,7 +7,7 @@ address space and gets today's layout.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 
 from arm_id import ArmId
@@ -71,6 +71,13 @@ class NetworkPlan:
     """The stack has such a scope of its own, with a private endpoint."""
     firewall_sku: str | None = None
     outbound: Mapping[str, OutboundRule] = field(default_factory=dict)
+    runs_batch: bool = False
+    """Batch jobs use queues and tables of the storage account."""
+
+    def with_batch(self, storage_id: str) -> NetworkPlan:
+        """The plan of a stack with batch clusters: jobs reach queues and tables of its account (documented)."""
+        rules = {f"batch-{group}": OutboundRule(resource=storage_id, subresource=group) for group in ("queue", "table")}
+        return replace(self, runs_batch=True, outbound={**rules, **self.outbound})
 
     @property
     def is_first_layout(self) -> bool:
@@ -80,7 +87,8 @@ class NetworkPlan:
     @property
     def storage_groups(self) -> tuple[str, ...]:
         """Group ids of the storage account's private endpoints."""
-        return ("blob", "file", "queue", "table") if self.is_first_layout else ("blob", "file")
+        has_all = self.is_first_layout or self.runs_batch
+        return ("blob", "file", "queue", "table") if has_all else ("blob", "file")
 
     @property
     def endpoint_purposes(self) -> Mapping[str, str]:

@@ -35,7 +35,9 @@ LOCATION = "azure-native:location"
 CLOUD, CLOUD_VARIABLE = "azure-native:environment", "ARM_ENVIRONMENT"
 """Where azure-native looks for the cloud, in this order."""
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
-STRUCTURED = frozenset({"access", "network", "tags", "storage", "existing", "limits", "endpoints", "rollout"})
+STRUCTURED = frozenset(
+    {"access", "network", "tags", "storage", "compute", "existing", "limits", "endpoints", "rollout"}
+)
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 ROLE_DELAY_VARIABLE = "SLUICE_ROLE_DELAY"
 """Environment variable that overrides `sluice:limits.role_delay`; 0s means no wait."""
@@ -124,6 +126,7 @@ def _between_sections(raw: Mapping[str, object], *, stack: str, today: date) -> 
     yield from _required_proof(raw, stack)
     yield from _endpoint_names(endpoints, stack)
     yield from _skus(endpoints, stack, today)
+    yield from _clusters(raw, stack, today)
     yield from _rollouts(_mapping(raw.get("rollout")), endpoints, _max_mirror(raw), stack)
 
 
@@ -225,6 +228,39 @@ def _skus(endpoints: Mapping[str, object], stack: str, today: date) -> Iterator[
             except SkuError as error:
                 path = f"sluice:endpoints.{key}.deployments.{name}.sku"
                 yield Problem(path, error.what, f"{error.fix} Fix it in Pulumi.{stack}.yaml.".lstrip())
+
+
+def _clusters(raw: Mapping[str, object], stack: str, today: date) -> Iterator[Problem]:
+    """Sizes of clusters, and a build cluster where nothing needs one."""
+    compute, file = _mapping(raw.get("compute")), f"Pulumi.{stack}.yaml"
+    batch = _mapping(compute.get("batch"))
+    clusters = {"build": compute.get("build"), "batch.cpu": batch.get("cpu"), "batch.gpu": batch.get("gpu")}
+    for name, cluster in clusters.items():
+        size = _mapping(cluster).get("sku")
+        if not isinstance(size, str):
+            continue
+        path = f"sluice:compute.{name}.sku"
+        try:
+            sku = check_sku(size, today)
+        except SkuError as error:
+            yield Problem(path, error.what, f"{error.fix} Fix it in {file}.".lstrip())
+            continue
+        if name == "batch.gpu" and sku is not None and not sku.has_gpus:
+            yield Problem(path, f"must have GPUs, and {sku.name} has none", f"Choose another size in {file}.")
+    if compute and _mapping(raw.get("existing")).get("workspace") is not None:
+        yield Problem(
+            "sluice:compute",
+            "must not stand beside sluice:existing.workspace: the clusters of a workspace are its owner's",
+            f"Remove it from {file}, and declare the clusters where the workspace is declared.",
+        )
+    network = raw.get("network")
+    mode = network.get("mode") if isinstance(network, Mapping) else network
+    if compute.get("build") is not None and mode == "public":
+        yield Problem(
+            "sluice:compute.build",
+            "needs a private stack: the registry of a public one builds the images itself",
+            f"Remove it from {file}.",
+        )
 
 
 def _rollouts(

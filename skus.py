@@ -18,9 +18,6 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-IMAGE_BUILD_SIZE = "Standard_DS3_v2"
-"""Of the cluster that builds images: the smallest size that Microsoft recommends for Azure ML."""
-
 _NAME = re.compile(r"(standard|basic)_[a-z][a-z0-9_-]*", re.IGNORECASE)
 """The form of the name of every VM size."""
 

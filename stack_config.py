@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from autoscale_config import AutoscaleSettings
+from compute_config import BatchSettings, ComputeSettings
 from config_values import (
     MAX_MIRROR_PERCENT,
     MAX_TAGS,
@@ -147,6 +148,8 @@ class StackConfig(Section):
     """Lock the Log Analytics workspace and the key vault of this stack against deletion, even by an owner."""
     storage: StorageSettings = StorageSettings.model_construct()
     """The account that holds models and code."""
+    compute: ComputeSettings = ComputeSettings.model_construct(batch=BatchSettings.model_construct())
+    """Clusters of the workspace: for builds of a private stack, and for batch jobs."""
     existing: ExistingSettings = ExistingSettings.model_construct(ml_registries={})
     """Resources that this stack uses and does not create."""
     access: Access = NO_ACCESS

@@ -211,6 +211,14 @@ class EndpointDraft:
             )
         if endpoint.identity is not None:
             yield from self._unused_rights()
+        if self.settings.network.mode is Network.PRIVATE and endpoint.compute is not None:
+            yield Problem(
+                "compute",
+                "compute must not be set in a private stack: Azure does not support Kubernetes compute in a workspace "
+                "with a managed network",
+                "Remove the line, so that Azure ML manages the instances, or use a public stack",
+                file=f"models/{self.key}/endpoint.yml",
+            )
         for name, spec in self.model.deployments.items():
             file = self._file_of(name)
             yield from self._variable_problems(name)

@@ -22,11 +22,14 @@ from stack_config import Settings
 __all__ = ["declared_network", "network_refusals", "scope_provider", "undeclared_rule_warnings", "undeclared_rules"]
 
 
-def declared_network(settings: Settings, live: LiveStack) -> NetworkPlan:
+def declared_network(settings: Settings, names: Names, live: LiveStack) -> NetworkPlan:
     """The network of the stack file, with what the stack that exists was created with."""
-    return plan_network(
+    plan = plan_network(
         settings.network, _facts_before(settings, live), subnet_id=settings.existing.subnet, cloud=settings.cloud
     )
+    if plan.is_public or not settings.compute.has_batch:
+        return plan
+    return plan.with_batch(settings.existing.storage or names.storage_account_id)
 
 
 def network_refusals(

@@ -73,7 +73,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     live = read_stack(names, {name: settings.endpoints[key].deployments for name, key in declared_names.items()})
     if taken := meeting_problem(settings, names, live):
         raise DeclarationError([taken], stack=settings.stack)
-    network = declared_network(settings, live)
+    network = declared_network(settings, names, live)
     problems += network_refusals(settings, live, network, names, subscriptions)
     record = PlatformRecord.of(settings, network, declared_names)
     problems += existing.refusals(settings, live.record)

@@ -11,6 +11,7 @@ import pulumi
 from pulumi_azure_native import monitor
 
 from autoscale_config import DEFAULT_CPU_PERCENT, IN_FRACTION, AutoscaleSettings, ScaleInSettings
+from config_values import iso_duration
 
 __all__ = ["Measured", "rules_of"]
 
@@ -84,8 +85,8 @@ def _pair(
     if below is None:
         return [out]
     back = monitor.ScaleRuleArgs(
-        metric_trigger=_trigger(metric, measured, "LessThan", below, _iso(scale_in.window)),
-        scale_action=_action("Decrease", scale_in.step, _iso(scale_in.cooldown)),
+        metric_trigger=_trigger(metric, measured, "LessThan", below, iso_duration(scale_in.window)),
+        scale_action=_action("Decrease", scale_in.step, iso_duration(scale_in.cooldown)),
     )
     return [out, back]
 
@@ -117,8 +118,3 @@ def _action(direction: str, step: int, cooldown: str) -> monitor.ScaleActionArgs
     return monitor.ScaleActionArgs(
         direction=direction, type=monitor.ScaleType.CHANGE_COUNT, value=str(step), cooldown=cooldown
     )
-
-
-def _iso(duration: str) -> str:
-    """A duration of the stack file (`30m`, `1h`, `7d`) as ISO 8601 says it."""
-    return f"P{duration.upper()}" if duration.endswith("d") else f"PT{duration.upper()}"

@@ -14,14 +14,17 @@ from pulumi_azure_native import managedidentity, resources
 from assessment.existing import ExistingResources
 from assessment.placement import Placement
 from components.access import GroupAccess, GroupAccessArgs
+from components.batch_compute import BatchCompute, BatchComputeArgs
 from components.dependency import depend_on
 from components.foundation import Foundation, FoundationArgs
-from components.image_build import ImageBuildCluster, ImageBuildClusterArgs
+from components.identity import Identity
+from components.image_build import ImageBuildCluster, ImageBuildClusterArgs, compute_identity
 from components.monitor_scope import MonitorScope, MonitorScopeArgs
 from components.placement import EndpointHost, GroupPlacement, Scope, WorkspacePlacement
 from components.stack_outputs import NetworkOutputs, PlatformOutputs, WorkspaceOutputs, cost_url
 from components.taken_names import explain_taken_names
 from components.workspace import Workspace, WorkspaceArgs
+from compute_config import BuildSettings, ComputeSettings
 from identity_config import NO_ACCESS, Access
 from network_plan import NetworkPlan
 from ownership import SUBSCRIPTION_TAG
@@ -59,6 +62,8 @@ class PlatformArgs:
     """*Optional.* How long Azure needs to put the roles of the workspace's identity into effect; no wait by default."""
     access: Access = NO_ACCESS
     """*Optional.* Entra groups that get roles on the platform; none by default."""
+    compute: ComputeSettings = field(default_factory=ComputeSettings)
+    """*Optional.* Clusters of the workspace; by default a private stack has one that builds images."""
     group_tags: Mapping[str, str] = field(default_factory=dict)
     """*Optional.* Tags of the resource group alone; none by default."""
     record_tags: Mapping[str, str] = field(default_factory=dict)
@@ -160,6 +165,14 @@ class Platform(pulumi.ComponentResource):
             )
         if not args.network.is_public:
             self.outputs["network"] = self._add_private_access(name, args, workspace)
+        elif args.compute.has_batch:
+            after_workspace = pulumi.ResourceOptions(
+                parent=self, depends_on=[workspace], transformations=[self.after_identity]
+            )
+            identity = compute_identity(
+                f"{name}-compute", self.host.placement, self.host.associated, runs_batch=True, opts=after_workspace
+            )
+            self._add_batch_compute(name, args, identity, after_workspace)
 
     def _stack_identity(
         self, name: str, args: PlatformArgs, placement: GroupPlacement
@@ -225,14 +238,22 @@ class Platform(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self, transformations=[self.after_identity]),
         )
-        ImageBuildCluster(
-            f"{name}-image-build",
-            ImageBuildClusterArgs(placement=self.host.placement, associated=self.host.associated),
-            # Azure ML refuses nodes without a public address in a workspace without a private endpoint.
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[access, workspace], transformations=[self.after_identity]
-            ),
+        # Azure ML refuses nodes without a public address in a workspace without a private endpoint.
+        after_access = pulumi.ResourceOptions(
+            parent=self, depends_on=[access, workspace], transformations=[self.after_identity]
         )
+        build = ImageBuildCluster(
+            f"{name}-image-build",
+            ImageBuildClusterArgs(
+                placement=self.host.placement,
+                associated=self.host.associated,
+                settings=args.compute.build or BuildSettings(),
+                runs_batch=args.compute.has_batch,
+            ),
+            opts=after_access,
+        )
+        if args.compute.has_batch:
+            self._add_batch_compute(name, args, build.identity, after_access)
         return access.outputs
 
     def _monitor_scope(self, name: str, args: PlatformArgs) -> MonitorScope | None:
@@ -249,6 +270,20 @@ class Platform(pulumi.ComponentResource):
                 given_provider=args.monitor_scope_provider,
             ),
             opts=pulumi.ResourceOptions(parent=self, transformations=[self.after_identity]),
+        )
+
+    def _add_batch_compute(
+        self, name: str, args: PlatformArgs, identity: Identity, opts: pulumi.ResourceOptions
+    ) -> None:
+        BatchCompute(
+            f"{name}-batch",
+            BatchComputeArgs(
+                placement=self.host.placement,
+                settings=args.compute.batch,
+                identity=identity,
+                public_addresses=args.network.is_public,
+            ),
+            opts=opts,
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from assessment.instances import most_instances
+from compute_config import BuildSettings
 from models.spec import Model
 from naming import Names
 from network_config import Network
 from preflight.demand import Demand, Machines
-from skus import IMAGE_BUILD_SIZE
 from stack_config import Settings
 
 
@@ -35,6 +35,9 @@ def _deployments(settings: Settings, azure_names: Mapping[str, str], models: Map
 
 
 def _clusters(settings: Settings, names: Names) -> Iterator[Machines]:
-    """A private stack builds its images on a cluster of one node."""
-    if settings.network.mode is Network.PRIVATE:
-        yield Machines(what=names.image_build_compute, size=IMAGE_BUILD_SIZE, count=1, reserves=False)
+    """The clusters with their most nodes; a private stack always has one that builds its images."""
+    if settings.network.mode is Network.PRIVATE and settings.existing.workspace is None:
+        build = settings.compute.build or BuildSettings()
+        yield Machines(what=names.image_build_compute, size=build.sku, count=build.max_nodes, reserves=False)
+    for kind, cluster in settings.compute.batch.clusters().items():
+        yield Machines(what=names.batch_compute(kind), size=cluster.sku, count=cluster.max_nodes, reserves=False)

@@ -39,6 +39,7 @@ PURE = (
     "transitions",
     "stack_config",
     "autoscale_config",
+    "compute_config",
     "rollout_config",
     "rollout.decision.decide",
     "rollout.evidence.ledger",

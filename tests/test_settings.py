@@ -434,6 +434,24 @@ PLAN = "rollout.fraud-detection.plan"
             {"cooldown": "90s"},
             f"{DEPLOYMENTS}.green.autoscale.scale_in.cooldown must be a duration in whole minutes, hours or days, such",
         ),
+        ("compute", {"build": {"max_nodes": 0}}, "sluice:compute.build.max_nodes must be at least 1, got 0."),
+        ("compute", {"batch": {"cpu": {}}}, "sluice:compute.batch.cpu.sku is missing, and there is no default"),
+        (
+            "compute",
+            {"batch": {"cpu": {"sku": "Standard_DS3_v2", "idle": "1m"}}},
+            "sluice:compute.batch.cpu.idle must be 2m to 2h, got 1m. Fix it in Pulumi.prod.yaml.",
+        ),
+        (
+            "compute",
+            {"batch": {"gpu": {"sku": "Standard_DS3_v2"}}},
+            "sluice:compute.batch.gpu.sku must have GPUs, and Standard_DS3_v2 has none. Choose another size in Pulumi.",
+        ),
+        (
+            "compute",
+            {"build": {"sku": "Standard_NC6s_v3"}},
+            "sluice:compute.build.sku names the SKU Standard_NC6s_v3, which Azure retired on 2025-09-30. Use",
+        ),
+        ("compute", {"kubernetes": {}}, "sluice:compute.kubernetes is not a known key (known here: build, batch)."),
         ("endpoints.fraud-detection.name", "Fraud", "sluice:endpoints.fraud-detection.name must be lower-case letters"),
         ("endpoints.fraud-detection.name", "f" * 33, "sluice:endpoints.fraud-detection.name must have at most 32 char"),
         (f"{PLAN}.steps.0", {"bake": "5m"}, f"{ROLLOUT}.plan.steps[0] must have either mirror or weight, not both"),
@@ -601,6 +619,23 @@ def test_the_error_ends_the_program_without_a_stack_trace_and_counts():
         parse_settings(config("team", ...), stack="dev", today=TODAY)
 
 
+def test_the_clusters_of_a_given_workspace_are_its_owners():
+    workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/shared"
+    raw = config("existing", {"workspace": workspace}) | {"compute": {"build": {}}}
+    assert [problem for problem in problems(raw) if problem.startswith("sluice:compute")] == [
+        "sluice:compute must not stand beside sluice:existing.workspace: the clusters of a workspace are its owner's. "
+        "Remove it from Pulumi.prod.yaml, and declare the clusters where the workspace is declared."
+    ]
+
+
+def test_a_public_stack_needs_no_cluster_that_builds_images():
+    raw = config("compute", {"build": {}}) | {"network": "public"}
+    assert problems(raw) == [
+        "sluice:compute.build needs a private stack: the registry of a public one builds the images itself. Remove it "
+        "from Pulumi.prod.yaml."
+    ]
+
+
 def test_everything_that_is_wrong_with_autoscale_is_reported_together():
     rules = {"cpu": {"above": 0}, "memory": {"above": 50, "below": 60}, "gpu": {"above": "90"}}
     raw = config(f"{GREEN}.autoscale", SCALE | {"rules": rules, "scale_in": {"window": "13h", "cooldown": "0m"}})
@@ -632,7 +667,7 @@ PATHS = [
     "rollout.fraud-detection.stable", "rollout.fraud-detection.traffic", "rollout.fraud-detection.traffic.green",
     "rollout.fraud-detection.mirror", PLAN, f"{PLAN}.steps", f"{PLAN}.steps.0", f"{PLAN}.gates",
     f"{PLAN}.gates.error_rate", f"{PLAN}.gates.checks", f"{PLAN}.preset", f"{PLAN}.min_requests",
-    f"{PLAN}.notify", "unknown",
+    f"{PLAN}.notify", "unknown", "compute",
 ]  # fmt: skip
 
 

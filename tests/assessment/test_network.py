@@ -37,7 +37,7 @@ def refusals(azure: FakeAzure, declared: Settings, **live: Any) -> tuple[list[st
     stack = LiveStack(endpoints={}, **live)
 
     def check() -> None:
-        plan = declared_network(declared, stack)
+        plan = declared_network(declared, azure.names, stack)
         subscriptions = Subscriptions(SUBSCRIPTION_ID, cloud="public")
         found.extend(str(one) for one in network_refusals(declared, stack, plan, azure.names, subscriptions))
 
@@ -156,6 +156,6 @@ def test_a_rule_that_was_declared_once_is_named_with_the_command_that_removes_it
     rules = {"scores": "UserDefined", "old": "UserDefined", "__SYS_PE": "Required"}
     record = PlatformRecord(generation=1, facts={"sluice:network": "private"})
     live = LiveStack(endpoints={}, outbound_rules=rules, record=record)
-    (warning,) = undeclared_rule_warnings(declared, live, declared_network(declared, live), azure.names)
+    (warning,) = undeclared_rule_warnings(declared, live, declared_network(declared, azure.names, live), azure.names)
     assert warning.startswith("the workspace has the outbound rule old, which Pulumi.prod.yaml does not declare.")
     assert f"--workspace-name {azure.names.workspace} --rule old" in warning

@@ -577,6 +577,12 @@ def test_the_stack_file_decides_how_many_instances_else_the_az_ml_file(
     assert (blue.autoscale.min if blue.autoscale else None) == least
 
 
+def test_kubernetes_compute_is_refused_with_a_managed_network(live: FakeAzure, model: dict[str, Model]) -> None:
+    model["fraud"] = model_of(deployment_spec("blue"), compute="azureml:aks")
+    (problem,) = [one for one in refuse(live, config({"blue": 100}, network=PRIVATE)) if "Kubernetes" in one]
+    assert "Azure does not support Kubernetes compute in a workspace with a managed network" in problem
+
+
 IDLE = AUTOSCALE | {
     "idle_instances": 1,
     "schedules": [

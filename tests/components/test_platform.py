@@ -15,6 +15,7 @@ from components.key_vault import KeyVaultArgs
 from components.online_endpoint import OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.storage import StorageArgs
+from compute_config import ComputeSettings
 from identity_config import Access
 from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
@@ -586,3 +587,61 @@ def test_a_further_group_changes_no_assignment_of_another(azure: FakeAzure, plac
 
     assert names(EVERYBODY) < names(SCIENTISTS, EVERYBODY)
     assert names() < names(EVERYBODY)
+
+
+COMPUTE = ComputeSettings.model_validate(
+    {
+        "build": {"sku": "Standard_DS4_v2", "max_nodes": 2, "idle": "2m"},
+        "batch": {
+            "cpu": {"sku": "Standard_DS3_v2", "max_nodes": 8, "idle": "2h"},
+            "gpu": {"sku": "Standard_NC4as_T4_v3"},
+        },
+    }
+)
+BATCH = ComputeSettings(batch=COMPUTE.batch)
+
+
+def scale_of(deployment: Deployment, name: str) -> dict[str, Any]:
+    properties = deployment.one("Compute", name).inputs["properties"]["properties"]
+    return {"vmSize": properties["vmSize"], "public": properties["enableNodePublicIp"], **properties["scaleSettings"]}
+
+
+def test_a_private_platform_with_all_clusters_is_this_tree() -> None:
+    placement = placement_of("dev")
+    network = PRIVATE.with_batch(placement.names.storage_account_id)
+    deployment = platform(FakeAzure(placement.names), placement, public=False, network=network, compute=COMPUTE)
+    assert_golden("platform-max", deployment.tree())
+    build = {"vmSize": "Standard_DS4_v2", "public": False, "minNodeCount": 0, "maxNodeCount": 2}
+    assert scale_of(deployment, "platform-image-build-cluster") == {**build, "nodeIdleTimeBeforeScaleDown": "PT2M"}
+    cpu = {"vmSize": "Standard_DS3_v2", "public": False, "minNodeCount": 0, "maxNodeCount": 8}
+    assert scale_of(deployment, "platform-batch-cpu-cluster") == {**cpu, "nodeIdleTimeBeforeScaleDown": "PT2H"}
+    gpu = {"vmSize": "Standard_NC4as_T4_v3", "public": False, "minNodeCount": 0, "maxNodeCount": 1}
+    assert scale_of(deployment, "platform-batch-gpu-cluster") == {**gpu, "nodeIdleTimeBeforeScaleDown": "PT5M"}
+    rules = deployment.one("Workspace", "platform-ml-workspace").inputs["managedNetwork"]["outboundRules"]
+    assert {name: rule["destination"]["subresourceTarget"] for name, rule in rules.items()} == {
+        "batch-queue": "queue",
+        "batch-table": "table",
+    }
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_all_clusters_act_as_one_identity_which_gets_the_roles_of_batch(public: bool) -> None:
+    placement = placement_of("dev")
+    network = PRIVATE.with_batch(placement.names.storage_account_id)
+    deployment = platform(FakeAzure(placement.names), placement, public=public, network=network, compute=BATCH)
+    ids = {tuple(one.inputs["identity"]["userAssignedIdentities"]) for one in deployment.of_type("Compute")}
+    assert len(ids) == 1
+    prefix = "platform-compute" if public else "platform-image-build"
+    made = deployment.one("UserAssignedIdentity", f"{prefix}-identity")
+    assert made.inputs["resourceName"] == "id-payments-dev-compute"
+    own = {one.name.removeprefix(f"{prefix}-") for one in deployment.of_type("RoleAssignment") if prefix in one.name}
+    assert own == {"push-images", "write-blobs", "write-queues", "write-tables"}
+
+
+def test_a_public_platform_has_batch_clusters_with_public_addresses_and_builds_in_its_registry() -> None:
+    placement = placement_of("dev")
+    deployment = platform(FakeAzure(placement.names), placement, public=True, compute=BATCH)
+    names = {one.inputs["computeName"] for one in deployment.of_type("Compute")}
+    assert names == {"batch-cpu", "batch-gpu"}
+    assert scale_of(deployment, "platform-batch-cpu-cluster")["public"] is True
+    assert {one.inputs["location"] for one in deployment.of_type("Compute")} == {"westeurope"}

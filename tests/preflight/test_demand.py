@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 from exit_codes import ExitCode
 from preflight.demand import Demand, Machines, worst_point
 from preflight.report import Preflight, QuotaShort
+from preflight.stack_demand import declared_demand
 from preflight.verdict import Available, Row, Usage, family_key, rows_of
+from settings import parse_settings
 from skus import SKUS, find_sku
 
 DS3, DSV2 = "Standard_DS3_v2", "standardDSv2Family"
@@ -136,6 +140,21 @@ def test_a_family_has_one_key_in_every_spelling(shown):
 def test_no_two_families_of_the_table_share_a_key():
     families = {sku.family for sku in SKUS.values()}
     assert len({family_key(family) for family in families}) == len(families)
+
+
+def stack(network: object, **more: Any) -> Demand:
+    raw = {"team": "payments", "network": network, "location": "westeurope", "endpoints": {}, **more}
+    settings = parse_settings(raw, stack="prod", today=date(2026, 1, 1))
+    return declared_demand(settings, settings.names("0000"), {})
+
+
+def test_clusters_count_with_their_most_nodes():
+    private = {"mode": "private", "address_space": "10.1.0.0/22"}
+    assert stack("public").machines == ()
+    assert stack(private).cores == {DSV2: 4}
+    batch = {"cpu": {"sku": DS3, "max_nodes": 10}, "gpu": {"sku": "Standard_NC4as_T4_v3", "max_nodes": 2}}
+    wanted = {"build": {"sku": "Standard_DS4_v2", "max_nodes": 2}, "batch": batch}
+    assert stack(private, compute=wanted).cores == {DSV2: 16 + 40, "standard NCASv3_T4 Family": 8}
 
 
 machines = st.builds(

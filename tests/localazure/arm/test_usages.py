@@ -42,3 +42,21 @@ def test_rows_have_the_names_that_azure_shows(arm):
     rows = {row["name"]["value"]: row for row in arm.get(USAGES.format("westeurope")).body["value"]}
     assert rows["standardDSv2Family"]["name"]["localizedValue"] == "Standard DSv2 Family Cluster Dedicated vCPUs"
     assert "dedicatedCores" in rows["standardDSv2Family"]["type"]
+
+
+@pytest.mark.proves("computes", refuses=["properties.properties.vmSize"])
+def test_the_size_of_a_cluster_stays(arm):
+    arm.make_serving_endpoint()
+
+    def put(size: str):
+        own = {"vmSize": size, "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 2}}
+        body = {"location": "westeurope", "properties": {"computeType": "AmlCompute", "properties": own}}
+        answer = arm.put(f"{WORKSPACE}/computes/cpu", body)
+        arm.settle()
+        return answer
+
+    assert put("Standard_DS3_v2").status in (200, 201)
+    assert put("standard_ds3_v2").status in (200, 201)
+    refused = put("Standard_DS4_v2")
+    assert refused.status == 400
+    assert "cannot be changed" in refused.error["message"]

@@ -33,7 +33,7 @@ class Computes(Behaviour):
     unkept: ClassVar[Mapping[str, str]] = {"properties.computeLocation": "follows from `location`"}
     refused: ClassVar[Mapping[str, str]] = {
         "properties.computeType": "missing; other than AmlCompute and Kubernetes (501)",
-        "properties.properties.vmSize": "missing for an AmlCompute",
+        "properties.properties.vmSize": "missing for an AmlCompute; another one than before",
     }
 
     def check(self, request: Request, existing: Resource | None) -> None:
@@ -44,8 +44,13 @@ class Computes(Behaviour):
             return
         if kind != "AmlCompute":
             raise NotEmulated(f"A compute of type {kind}")
-        if not (request.sent_properties.get("properties") or {}).get("vmSize") and existing is None:
+        size = (request.sent_properties.get("properties") or {}).get("vmSize")
+        if not size and existing is None:
             raise BadRequest("UserError", "properties.properties.vmSize of an AmlCompute is required.")
+        before = (existing.properties.get("properties") or {}).get("vmSize") if existing is not None else None
+        if size and before and size.lower() != before.lower():
+            # The rule is from memory, the wording is ours.
+            raise BadRequest("UserError", f"The VM size of a compute cannot be changed, from {before} to {size}.")
 
     def properties(self, request: Request, existing: Resource | None) -> dict[str, Any]:
         sent = super().properties(request, existing)
