@@ -228,6 +228,7 @@ def _check_surroundings(stack: str) -> Iterator[Finding]:
         "rights": lambda: surroundings.check_permissions(arm, settings, names),
         "workspace identity": lambda: surroundings.check_identity(arm, settings, names),
         "endpoint names": lambda: surroundings.check_endpoint_names(arm, settings, names),
+        "log analytics": lambda: surroundings.check_kept_logs(arm, settings, names),
         "addresses": lambda: surroundings.check_addresses(arm, settings),
     }
     for name, check in checks.items():

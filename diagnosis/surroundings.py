@@ -25,6 +25,7 @@ PROVIDERS_API = "2021-04-01"
 AUTHORIZATION_API = "2022-04-01"
 IDENTITY_API = "2023-01-31"
 NETWORK_API = "2024-05-01"
+OPERATIONAL_INSIGHTS_API = "2023-09-01"
 MACHINE_LEARNING_API = "2024-04-01"
 
 PROVIDERS = (
@@ -171,6 +172,26 @@ def check_endpoint_names(arm: ArmClient, settings: Settings, names: Names) -> It
         return
     text = f"taken in {settings.location}: {', '.join(taken)}. Set another sluice:endpoints.<key>.name"
     yield Finding("endpoint names", Health.PROBLEM, text)
+
+
+def check_kept_logs(arm: ArmClient, settings: Settings, names: Names) -> Iterator[Finding]:
+    """Azure keeps a deleted Log Analytics workspace for 14 days, and brings it back with its data under its name.
+
+    In another region it is refused instead. Of deleted workspaces of Azure ML no list is documented.
+    """
+    if settings.existing.log_analytics is not None:
+        return
+    path = f"/subscriptions/{names.subscription_id}/providers/Microsoft.OperationalInsights/deletedWorkspaces"
+    kept = f"/resourceGroups/{names.resource_group}/providers/Microsoft.OperationalInsights/workspaces/"
+    for one in arm.get_all(path, OPERATIONAL_INSIGHTS_API):
+        if not str(one.get("id")).lower().endswith(f"{kept}{names.log_analytics}".lower()):
+            continue
+        text = f"Azure keeps the deleted Log Analytics workspace {names.log_analytics}"
+        if _short(str(one.get("location"))) == settings.location:
+            yield Finding("log analytics", Health.NOTE, f"{text}: the next update brings it back with its data")
+        else:
+            fix = f"Set sluice:generation: {names.generation + 1} in Pulumi.{names.stack}.yaml"
+            yield Finding("log analytics", Health.PROBLEM, f"{text} of {one.get('location')}. {fix}")
 
 
 def check_addresses(arm: ArmClient, settings: Settings) -> Iterator[Finding]:

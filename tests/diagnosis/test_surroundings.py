@@ -200,3 +200,18 @@ def test_a_range_that_overlaps_a_peer_in_another_subscription_is_a_problem(arm: 
     arm.found[PEER] = {"properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}}
     (good,) = surroundings.check_addresses(arm, settings)
     assert good.health is Health.GOOD
+
+
+def test_a_deleted_log_analytics_workspace_comes_back_or_is_in_the_way(arm: Any) -> None:
+    settings, names = stack()
+    listed = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.OperationalInsights/deletedWorkspaces"
+    kept = f"{names.resource_group_id}/providers/Microsoft.OperationalInsights/workspaces/{names.log_analytics}"
+    arm.found[listed] = [{"id": kept.replace("resourceGroups", "resourcegroups"), "location": "West Europe"}]
+    (note,) = surroundings.check_kept_logs(arm, settings, names)
+    assert note.health is Health.NOTE
+    arm.found[listed][0]["location"] = "eastus"
+    (bad,) = surroundings.check_kept_logs(arm, settings, names)
+    assert bad.text.endswith("of eastus. Set sluice:generation: 2 in Pulumi.dev.yaml")
+    others = (f"{kept}-other", kept.replace(names.resource_group, "another"))
+    arm.found[listed] = [{"id": one, "location": "eastus"} for one in others]
+    assert list(surroundings.check_kept_logs(arm, settings, names)) == []
