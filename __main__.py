@@ -22,7 +22,6 @@ today = date.today()
 settings = load_settings(today)
 declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models", today=today)
 tags = TagKeeper(tags_of_others=declaration.tags_of_others, settled=declaration.tags_are_written)
-
 platform = Platform(
     "platform",
     PlatformArgs(
@@ -30,6 +29,7 @@ platform = Platform(
         network=declaration.network,
         existing=declaration.existing,
         access=settings.access,
+        protection=declaration.protection,
         undeclared_rules=declaration.undeclared_rules,
         monitor_scope_provider=declaration.monitor_scope_provider,
         protect=declaration.protect,

@@ -35,6 +35,7 @@ from existing_config import (
     WORKSPACE_ID_PATTERN,
 )
 from gate_config import FUNCTION_PATTERN, URL_PATTERN
+from identity_config import KEY_URI_PATTERN
 from naming import NAME_PATTERN
 from network_config import (
     HOST_PATTERN,
@@ -111,6 +112,7 @@ _PATTERNS = {
     r"^[1-9][0-9]*[smhd]$": "must be a duration, such as 90s, 10m, 2h or 1d",
     r"^[1-9][0-9]*[mhd]$": "must be a duration in whole minutes, hours or days, such as 10m, 2h or 1d",
     r"^\S(.*\S)?$": "must be a name without spaces at its ends",
+    KEY_URI_PATTERN: "must be the address of a key, such as https://<vault>.vault.azure.net/keys/<name>",
     r"^\S+$": "must be without spaces",
     r"^https://\S+$": "must be an address that begins with https://",
     GUID_PATTERN: "must be the object id of an Entra group, a GUID",

@@ -42,6 +42,7 @@ ENDPOINTS = "sluice:endpoints-"
 
 EXISTING = "sluice:existing-"
 """Tags with this prefix and a key of `sluice:existing` hold what was given, as `<group>/<name>`."""
+NO_KEY = "no key"
 CREATED = "what this stack created"
 """Stands for a resource that was not given."""
 
@@ -100,6 +101,24 @@ _FIXED = (
         "sluice:storage.redundancy",
         "an update does not move the copies of an existing account",
     ),
+    _Fixed(
+        "sluice:customer-key",
+        "sluice:customer_key.key_uri",
+        "Azure ML takes the key of a workspace when it creates it",
+        untagged=NO_KEY,
+    ),
+    _Fixed(
+        "sluice:customer-key-identity",
+        "sluice:customer_key.identity_id",
+        "Azure ML takes the identity that uses the key when it creates the workspace",
+        untagged=NO_KEY,
+    ),
+    _Fixed(
+        "sluice:hbi",
+        "sluice:hbi",
+        "Azure ML decides it when it creates the workspace",
+        untagged="false",
+    ),
     *(
         _Fixed(f"{EXISTING}{key}", f"sluice:existing.{key}", reason, untagged=CREATED)
         for key, reason in (
@@ -132,7 +151,7 @@ class PlatformRecord:
         """What a stack declares now."""
         return cls(
             generation=settings.generation,
-            facts=_facts_of(settings, network) | _given(settings),
+            facts=_facts_of(settings, network) | _given(settings) | _encryption(settings),
             endpoints=tuple(sorted(endpoints)),
         )
 
@@ -168,6 +187,15 @@ def _facts_of(settings: Settings, network: NetworkPlan) -> dict[str, str]:
     """In a given workspace, nothing but the mode of the network is this stack's."""
     whole = facts(network, settings.storage.redundancy)
     return {NETWORK: whole[NETWORK]} if settings.existing.workspace is not None else whole
+
+
+def _encryption(settings: Settings) -> dict[str, str]:
+    """What of the workspace's encryption cannot change; no tag for what is not set, as in earlier versions."""
+    found = {}
+    if settings.customer_key is not None:
+        found["sluice:customer-key"] = settings.customer_key.key_uri
+        found["sluice:customer-key-identity"] = "/".join(settings.customer_key.identity_id.split("/")[4::4]).lower()
+    return {**found, "sluice:hbi": "true"} if settings.hbi else found
 
 
 def _given(settings: Settings) -> dict[str, str]:

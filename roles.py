@@ -39,6 +39,7 @@ class Role(StrEnum):
     STORAGE_TABLE_DATA_CONTRIBUTOR = "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
     KEY_VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
     KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+    KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER = "e147488a-f6f5-4113-8e2d-b22465e65bf6"
     KEY_VAULT_CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
     AZUREML_REGISTRY_USER = "1823dd4f-9b8c-4ab6-ab4e-7397a3684615"
     AZUREML_METRICS_WRITER = "635dd51f-9968-44d3-b7fb-6d9a6bd613ae"
@@ -62,6 +63,7 @@ class Holder(StrEnum):
     WORKSPACE = "id-<base>-workspace"
     ENDPOINT = "id-<base>-<key>"
     COMPUTE = "id-<base>-compute"
+    ENCRYPTION = "customer_key.identity_id"
     SCIENTISTS = "access.scientists"
     OPERATORS = "access.operators"
     READERS = "access.readers"
@@ -83,6 +85,7 @@ class Place(StrEnum):
     RULE_TARGETS = "resources of outbound rules in other groups"
     ML_REGISTRIES = "Azure ML registries that its deployments use"
     SECRET_VAULTS = "vaults in secret_vaults"
+    KEYS_VAULT = "customer_key.vault_id"
     STATE = "container of the state"
     SECRETS_KEY = "key of the state's secrets"
     OUTSIDE = "ids outside the group"
@@ -148,6 +151,7 @@ RIGHTS: Mapping[Holder, tuple[Right, ...]] = {
         Right("write-queues", Role.STORAGE_QUEUE_DATA_CONTRIBUTOR, Place.STORAGE, When.BATCH),
         Right("write-tables", Role.STORAGE_TABLE_DATA_CONTRIBUTOR, Place.STORAGE, When.BATCH),
     ),
+    Holder.ENCRYPTION: (Right("use-key", Role.KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER, Place.KEYS_VAULT),),
     Holder.SCIENTISTS: (
         Right("workspace", Role.AZUREML_DATA_SCIENTIST, Place.WORKSPACE),
         Right("storage", Role.STORAGE_BLOB_DATA_CONTRIBUTOR, Place.STORAGE),

@@ -36,12 +36,12 @@ CLOUD, CLOUD_VARIABLE = "azure-native:environment", "ARM_ENVIRONMENT"
 """Where azure-native looks for the cloud, in this order."""
 OTHER_NAMESPACES = frozenset({"azure-native", "pulumi"})
 STRUCTURED = frozenset(
-    {"access", "network", "tags", "storage", "compute", "existing", "limits", "endpoints", "rollout"}
+    {"access", "customer_key", "network", "tags", "storage", "compute", "existing", "limits", "endpoints", "rollout"}
 )
 """Keys whose values are mappings: Pulumi hands them over as JSON text."""
 ROLE_DELAY_VARIABLE = "SLUICE_ROLE_DELAY"
 """Environment variable that overrides `sluice:limits.role_delay`; 0s means no wait."""
-NUMBERS = frozenset({"generation", "locks"})
+NUMBERS = frozenset({"generation", "hbi", "locks"})
 """Keys whose values are numbers, or true and false: Pulumi passes them as strings, and `pulumi config set` writes them
 in quotes."""
 

@@ -37,7 +37,7 @@ from config_values import (
     seconds_of,
 )
 from existing_config import ExistingSettings
-from identity_config import NO_ACCESS, Access, SecretVaults
+from identity_config import NO_ACCESS, Access, CustomerKey, SecretVaults
 from naming import RESERVED_KEYS, Names
 from network_config import Network, NetworkKey
 from rollout_config import RolloutSettings
@@ -154,6 +154,11 @@ class StackConfig(Section):
     """Resources that this stack uses and does not create."""
     access: Access = NO_ACCESS
     """Entra groups that get roles on this stack."""
+    customer_key: CustomerKey | None = None
+    """A key of your own for what Azure ML stores for the workspace. Cannot change while the stack exists."""
+    hbi: bool = False
+    """High business impact: Azure ML collects less diagnostic data about the workspace. Cannot change while the stack
+    exists."""
     limits: Limits = Limits.model_construct()
     """How far one update may go."""
     branch: BranchName | None = None

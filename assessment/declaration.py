@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from assessment.data_protection import DataProtection
 from assessment.existing import ExistingResources
 from assessment.placement import Placement
 from autoscale_config import AutoscaleSettings
@@ -101,6 +102,8 @@ class StackDeclaration:
     """Who reaches the platform, and the layout of a private stack's network."""
     existing: ExistingResources
     """What this stack uses and does not create."""
+    protection: DataProtection
+    """What Azure ML takes only when it creates the workspace."""
     undeclared_rules: frozenset[str]
     """Names of the outbound rules that the managed network has and the stack file does not: Azure ML's own, and those
     of earlier updates."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pulumi
 
+from assessment.data_protection import read_data_protection
 from assessment.declaration import StackDeclaration
 from assessment.endpoint import EndpointDraft, check_without_files
 from assessment.existing import read_existing
@@ -77,6 +78,8 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
     problems += network_refusals(settings, live, network, names, subscriptions)
     record = PlatformRecord.of(settings, network, declared_names)
     problems += existing.refusals(settings, live.record)
+    protection, misfits = read_data_protection(settings, caller)
+    problems += misfits
     problems += stack_problems(settings, names, live, record, former)
     removed = [endpoint for endpoint in live.undeclared if endpoint.name not in former]
     collect(problems, partial(validate_removal, removed, declared_names, stack=settings.stack))
@@ -105,6 +108,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
         placement=placement,
         network=network,
         existing=existing.resources,
+        protection=protection,
         undeclared_rules=undeclared_rules(live, network),
         monitor_scope_provider=scope_provider(network, subscriptions),
         record_tags=record.tags(),

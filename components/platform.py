@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_azure_native import managedidentity, resources
 
+from assessment.data_protection import PLAIN, DataProtection
 from assessment.existing import ExistingResources
 from assessment.placement import Placement
 from components.access import GroupAccess, GroupAccessArgs
@@ -60,6 +61,8 @@ class PlatformArgs:
     """*Optional.* Lock Log Analytics and vault against deletion, if they are created; no by default."""
     role_delay_seconds: float = 0
     """*Optional.* How long Azure needs to put the roles of the workspace's identity into effect; no wait by default."""
+    protection: DataProtection = PLAIN
+    """*Optional.* What Azure ML takes only when it creates the workspace; Microsoft's key by default."""
     access: Access = NO_ACCESS
     """*Optional.* Entra groups that get roles on the platform; none by default."""
     compute: ComputeSettings = field(default_factory=ComputeSettings)
@@ -149,6 +152,7 @@ class Platform(pulumi.ComponentResource):
                 protect=args.protect,
                 role_delay_seconds=args.role_delay_seconds,
                 identity_id=args.existing.workspace_identity,
+                protection=args.protection,
             ),
             opts=self._below,
         )

@@ -9,13 +9,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import pulumi
+from pulumi_azure_native import authorization
 from pulumi_azure_native import machinelearningservices as ml
 
 from arm_id import group_id_of
+from assessment.data_protection import PLAIN, DataProtection, KeyUse
+from components.dependency import depend_on
 from components.given_identity import GivenIdentity
 from components.identity import Identity, IdentityArgs
 from components.placement import AssociatedResources, GroupPlacement, Scope
-from components.role_assignment import Grant, grants, labelled
+from components.role_assignment import Grant, assign, grants, labelled
 from network_config import OutboundRule
 from network_plan import MODES, NetworkPlan
 from roles import Holder, Place, When
@@ -36,6 +39,8 @@ class WorkspaceArgs:
     managed network is provisioned with it."""
     undeclared_rules: Collection[str] = ()
     """*Optional.* Names of the outbound rules that the managed network has and `network` does not; none by default."""
+    protection: DataProtection = PLAIN
+    """*Optional.* What Azure ML takes only when it creates the workspace; Microsoft's key by default."""
     protect: bool = True
     """*Optional.* The engine refuses to delete or replace it; it does by default."""
     role_delay_seconds: float = 0
@@ -62,7 +67,8 @@ class Workspace(pulumi.ComponentResource):
         super().__init__("sluice:index:Workspace", name, {}, opts)
         names = args.placement.names
         public = args.network.is_public
-        self.identity, rights = self._identity(name, args)
+        key_rights = self._key_rights(name, args)
+        self.identity, rights = self._identity(name, args, after=key_rights)
         workspace = ml.Workspace(
             f"{name}-workspace",
             workspace_name=names.workspace,
@@ -80,6 +86,8 @@ class Workspace(pulumi.ComponentResource):
                 type=ml.ManagedServiceIdentityType.USER_ASSIGNED, user_assigned_identities=[self.identity.id]
             ),
             primary_user_assigned_identity=self.identity.id,
+            encryption=_encryption(args.protection.encryption),
+            hbi_workspace=args.protection.hbi or None,
             v1_legacy_mode=False,
             public_network_access=(
                 ml.PublicNetworkAccessType.ENABLED if public else ml.PublicNetworkAccessType.DISABLED
@@ -94,7 +102,7 @@ class Workspace(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.protect,
-                depends_on=rights,
+                depends_on=[*rights, *key_rights],
                 ignore_changes=_written_by_azure(args),
                 custom_timeouts=pulumi.CustomTimeouts(create="90m", update="90m", delete="60m"),
             ),
@@ -107,7 +115,28 @@ class Workspace(pulumi.ComponentResource):
         self.guid = workspace.workspace_id
         self.register_outputs({"id": self.id, "workspaceName": self.workspace_name})
 
-    def _identity(self, name: str, args: WorkspaceArgs) -> tuple[Identity | GivenIdentity, list[pulumi.Resource]]:
+    def _key_rights(self, name: str, args: WorkspaceArgs) -> list[pulumi.Resource]:
+        """The right of the identity that uses the owner's key; it is assigned first, so that it gets the same time."""
+        encryption = args.protection.encryption
+        if encryption is None:
+            return []
+        places = {Place.KEYS_VAULT: Scope.given(encryption.key.vault_id)}
+        return [
+            assign(
+                grant,
+                names=args.placement.names,
+                prefix=name,
+                holder_name=encryption.key.identity_id.rsplit("/", 1)[-1],
+                principal_id=encryption.principal_id,
+                principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
+                parent=self,
+            )
+            for grant in grants(Holder.ENCRYPTION, places)
+        ]
+
+    def _identity(
+        self, name: str, args: WorkspaceArgs, *, after: list[pulumi.Resource]
+    ) -> tuple[Identity | GivenIdentity, list[pulumi.Resource]]:
         """The identity that was given, or one of the stack's own with its roles, which the workspace waits for."""
         if args.identity_id is not None:
             return GivenIdentity(args.identity_id), []
@@ -119,9 +148,20 @@ class Workspace(pulumi.ComponentResource):
                 grants=_grants(args),
                 role_delay_seconds=args.role_delay_seconds,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, transformations=[depend_on(one) for one in after]),
         )
         return identity, [identity]
+
+
+def _encryption(encryption: KeyUse | None) -> ml.EncryptionPropertyArgs | None:
+    if encryption is None:
+        return None
+    key = encryption.key
+    return ml.EncryptionPropertyArgs(
+        status=ml.EncryptionStatus.ENABLED,
+        identity=ml.IdentityForCmkArgs(user_assigned_identity=key.identity_id),
+        key_vault_properties=ml.KeyVaultPropertiesArgs(key_identifier=key.key_uri, key_vault_arm_id=key.vault_id),
+    )
 
 
 def _managed_network(network: NetworkPlan) -> ml.ManagedNetworkSettingsArgs:

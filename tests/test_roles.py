@@ -28,6 +28,7 @@ id-<base>-compute | 8311e382 | container registry
 id-<base>-compute | ba92f5b4 | storage account
 id-<base>-compute | 974c5e8b | storage account | with compute.batch
 id-<base>-compute | 0a9a7e1f | storage account | with compute.batch
+customer_key.identity_id | e147488a | customer_key.vault_id
 access.scientists | f6c7c914 | workspace
 access.scientists | ba92f5b4 | storage account
 access.operators | e503ece1 | workspace

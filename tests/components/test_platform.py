@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assessment.data_protection import DataProtection, KeyUse
 from assessment.existing import ExistingResources
 from assessment.placement import Placement
 from components.container_registry import ContainerRegistryArgs
@@ -16,7 +17,7 @@ from components.online_endpoint import OnlineEndpointArgs
 from components.platform import Platform, PlatformArgs
 from components.storage import StorageArgs
 from compute_config import ComputeSettings
-from identity_config import Access
+from identity_config import Access, CustomerKey
 from network_config import Isolation, Network, NetworkSettings, OutboundRule
 from network_plan import FIRST_PLAN, NetworkPlan, plan_network
 from ownership import SUBSCRIPTION_TAG
@@ -645,3 +646,34 @@ def test_a_public_platform_has_batch_clusters_with_public_addresses_and_builds_i
     assert names == {"batch-cpu", "batch-gpu"}
     assert scale_of(deployment, "platform-batch-cpu-cluster")["public"] is True
     assert {one.inputs["location"] for one in deployment.of_type("Compute")} == {"westeurope"}
+
+
+KEYS = f"{ELSEWHERE}/Microsoft.KeyVault/vaults/keys"
+KEY = CustomerKey(
+    vault_id=KEYS,
+    key_uri="https://keys.vault.azure.net/keys/ml",
+    identity_id=f"{ELSEWHERE}/Microsoft.ManagedIdentity/userAssignedIdentities/encryption",
+)
+
+
+def test_a_workspace_with_a_customers_key_waits_until_its_identity_may_use_it(
+    azure: FakeAzure, placement: Placement
+) -> None:
+    protection = DataProtection(encryption=KeyUse(key=KEY, principal_id="somebody"), hbi=True)
+    deployment = platform(azure, placement, public=True, protection=protection)
+    workspace = deployment.one("Workspace", "platform-ml-workspace")
+    assert workspace.inputs["encryption"] == {
+        "status": "Enabled",
+        "identity": {"userAssignedIdentity": KEY.identity_id},
+        "keyVaultProperties": {"keyIdentifier": KEY.key_uri, "keyVaultArmId": KEYS},
+    }
+    assert workspace.inputs["hbiWorkspace"] is True
+    right = deployment.one("RoleAssignment", "platform-ml-use-key")
+    assert (right.inputs["principalId"], right.inputs["scope"]) == ("somebody", KEYS)
+    assert right.inputs["roleDefinitionId"].endswith(Role.KEY_VAULT_CRYPTO_SERVICE_ENCRYPTION_USER)
+    assert right.urn in workspace.depends_on
+    assert right.urn in deployment.one("UserAssignedIdentity", "platform-ml-identity").depends_on, "it gets the delay"
+
+
+def test_a_workspace_without_a_customers_key_has_neither_field(public: Deployment) -> None:
+    assert public.one("Workspace", "platform-ml-workspace").inputs.keys().isdisjoint({"encryption", "hbiWorkspace"})

@@ -157,6 +157,17 @@ def test_storage_and_vault_of_a_workspace_cannot_change_and_isolation_only_grows
     assert "cannot go from" in arm.put(WORKSPACE, {"location": LOCATION, "properties": network}).error["message"]
 
 
+@pytest.mark.proves("MachineLearningServices/workspaces", refuses=["properties.encryption", "properties.hbiWorkspace"])
+def test_what_a_workspace_is_created_with_cannot_change(arm):
+    key = {"status": "Enabled", "keyVaultProperties": {"keyIdentifier": "https://v/keys/k", "keyVaultArmId": VAULT}}
+    arm.make_workspace(encryption=key, hbiWorkspace=True)
+    for changes in ({"encryption": None}, {"encryption": key | {"status": "Disabled"}}, {"hbiWorkspace": False}):
+        changed = arm.put(WORKSPACE, {"location": LOCATION, "properties": changes})
+        assert "cannot be changed after creation" in changed.error["message"]
+    same = {"encryption": key, "hbiWorkspace": True}
+    assert arm.put(WORKSPACE, {"location": LOCATION, "properties": same}).status < 300
+
+
 @pytest.mark.proves("roleAssignments", refuses=["properties.principalId", "properties.roleDefinitionId"])
 def test_role_assignments_are_unique_and_fixed(group):
     group.put(STORAGE, {"location": LOCATION, "sku": {"name": "Standard_LRS"}})

@@ -64,6 +64,8 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
         "and not purged (forceToPurge=true)",
         "properties.storageAccount": "missing, not existing, or different from before",
         "properties.keyVault": "missing, not existing, or different from before",
+        "properties.encryption": "different from before",
+        "properties.hbiWorkspace": "different from before",
         "properties.applicationInsights": "names nothing that exists",
         "properties.containerRegistry": "names nothing that exists",
         "properties.managedNetwork.isolationMode": "unknown, or less isolated than before",
@@ -97,9 +99,17 @@ class Workspaces(WorkspaceActions, WorkspaceDeletion):
                 raise BadRequest("BadRequest", f"properties.{field} names {value}, which does not exist.")
             if field in _FIXED and before.get(field) and str(before[field]).lower() != str(value).lower():
                 raise BadRequest("BadRequest", f"properties.{field} of a workspace cannot be changed after creation.")
+        if existing is not None:
+            self._check_created_with(sent, before)
         self._check_network(sent.get("managedNetwork"), before.get("managedNetwork") or {})
         if not isinstance(request.body.get("identity") or (existing and existing.body.get("identity")), dict):
             raise BadRequest("BadRequest", "A workspace needs an identity, for example {'type': 'SystemAssigned'}.")
+
+    def _check_created_with(self, sent: dict[str, Any], before: dict[str, Any]) -> None:
+        """Documented as set at creation only; the wording is ours."""
+        for field, unset in (("encryption", None), ("hbiWorkspace", False)):
+            if field in sent and (sent[field] or unset) != (before.get(field) or unset):
+                raise BadRequest("BadRequest", f"properties.{field} of a workspace cannot be changed after creation.")
 
     def _check_network(self, sent: Any, before: dict[str, Any]) -> None:
         mode = sent.get("isolationMode") if isinstance(sent, dict) else None
