@@ -23,7 +23,8 @@ HEAD = """# Stories of delivery
 What `make stories` prints: the pipelines as `sluice ci init` writes them, run by `tests/pipelines/runner.py` in
 fresh clones of depth 1, against a stand-in of the git server. Stories with an engine run the real Pulumi engine on a
 local Azure with simulated deployments; the others have no cloud, and a delivery that one of them starts ends when it
-looks for its state. Bakes last seconds. Times, addresses and ids are left out.
+looks for its state. Bakes last seconds. Times, addresses and ids are left out. Each section below is one story on one
+git server: a story without a section did not run there.
 
 | story | with | told by |
 |---|---|---|
