@@ -12,6 +12,7 @@ from autoscale_config import MAX_RULES, AutoscaleSettings, RuleSettings, ScaleIn
 from components.autoscale import Autoscale, AutoscaleArgs
 from tests.components.conftest import in_group
 from tests.components.engine import FakeAzure, deploy
+from tests.components.golden import assert_golden
 
 NIGHT = ScheduleSettings(
     name="night", days=("Friday", "Sunday"), start="22:30", end="06:00", timezone="UTC", min=1, max=2, default=1
@@ -178,3 +179,15 @@ def test_how_it_scales_in_can_be_set(azure: FakeAzure, placement: Placement, rul
     assert (back["scaleAction"]["value"], back["scaleAction"]["cooldown"]) == ("2", "P1D")
     assert back["metricTrigger"]["timeWindow"] == "PT90M"
     assert (out["scaleAction"]["value"], out["metricTrigger"]["timeWindow"]) == ("2", "PT5M")
+
+
+def test_a_setting_with_everything_is_this_body(azure: FakeAzure, placement: Placement) -> None:
+    """All ten rules under the default, a schedule and its end."""
+    everything = setting(
+        azure,
+        placement,
+        rules=RuleSettings.model_validate(ALL_RULES),
+        scale_in=ScaleInSettings(step=3, window="45m", cooldown="2h"),
+        schedules=(OFFICE,),
+    )
+    assert_golden("autoscale-max", json.dumps(everything, indent=1, sort_keys=True) + "\n")

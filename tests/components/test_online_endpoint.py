@@ -47,6 +47,18 @@ def test_an_endpoint_with_two_colours_is_this_tree(declare: Declare, endpoint: D
     assert_golden("online-endpoint", deployment.tree())
 
 
+def test_an_endpoint_whose_colours_all_scale_by_rules_is_this_tree(declare: Declare, endpoint: Deploy) -> None:
+    rules = {"cpu": {"above": 70}, "memory": {"above": 80}, "latency_p95": {"above": 300}}
+    scale = AutoscaleSettings.model_validate({"min": 2, "max": 4, "default": 2, "idle_instances": 1, "rules": rules})
+    changes = {"blue": {"autoscale": scale}, "green": {"autoscale": scale.while_idle()}}
+    deployment = endpoint(declare({"blue": 100, "green": 0}, changes=changes))
+    assert_golden("online-endpoint-max", deployment.tree())
+    capacity = {
+        one.name: one.inputs["profiles"][0]["capacity"]["minimum"] for one in deployment.of_type("AutoscaleSetting")
+    }
+    assert capacity == {"fraud-blue-autoscale-setting": "2", "fraud-green-autoscale-setting": "1"}
+
+
 @pytest.mark.parametrize(
     ("weights", "traffic"),
     [({}, {}), ({"blue": 0}, {}), ({"blue": 100}, {"blue": 100}), ({"a": 90, "b": 10}, {"a": 90, "b": 10})],
