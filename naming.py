@@ -259,6 +259,11 @@ class Names:
         """ARM id of the stack's own storage account."""
         return self._id("Microsoft.Storage", "storageAccounts", self.storage_account)
 
+    @property
+    def key_vault_id(self) -> str:
+        """ARM id of the key vault."""
+        return self._id("Microsoft.KeyVault", "vaults", self.key_vault)
+
     def endpoint_id(self, endpoint_name: str) -> str:
         """ARM id of an online endpoint, by its name in Azure."""
         return f"{self.workspace_id}/onlineEndpoints/{endpoint_name}"

@@ -118,6 +118,8 @@ class StackDeclaration:
     """How long the roles of the workspace's identity need until they are in effect; 0 for a workspace that exists."""
     tags_of_others: frozenset[str]
     """Keys of the tags that others have added to group, stack identity and workspace."""
+    locks: frozenset[str]
+    """What gets a lock: `logs`, and `vault` unless an endpoint has a role on it, which may have to go."""
     tags_are_written: bool
     """The last update has written the same tags on every resource."""
     protect: bool

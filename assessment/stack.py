@@ -115,6 +115,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
         group_tags=live.group_endpoint_tags,
         role_delay_seconds=0 if live.workspace_exists else settings.limits.role_delay_seconds,
         tags_of_others=tags_of_others(dict.fromkeys(live.platform_tags, ""), placement.tags, written),
+        locks=_locks(settings, names.key_vault_id),
         tags_are_written=written == placement.tags,
         protect=settings.protect or any(endpoint.protect for endpoint in endpoints),
         endpoints=tuple(endpoints),
@@ -137,3 +138,9 @@ def _load(settings: Settings, models_folder: Path, problems: list[Refusal]) -> d
         else:
             problems += refusals_of(loaded)
     return models
+
+
+def _locks(settings: Settings, vault_id: str) -> frozenset[str]:
+    read = {one.lower() for endpoint in settings.endpoints.values() for one in endpoint.secret_vaults}
+    wanted = {"logs"} if vault_id.lower() in read else {"logs", "vault"}
+    return frozenset(wanted if settings.locks else ())

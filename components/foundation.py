@@ -30,8 +30,10 @@ class FoundationArgs:
     """*Required.* What is used and not created."""
     protect_vault: bool
     """*Required.* Protect a vault that is created, against purging too, which cannot be taken back."""
-    lock: bool = False
-    """*Optional.* Lock what is created and has no role of an endpoint on it against deletion; no by default."""
+    lock_logs: bool = False
+    """*Optional.* Lock a Log Analytics workspace that is created against deletion; no by default."""
+    lock_vault: bool = False
+    """*Optional.* Lock a vault that is created against deletion; no by default. A lock keeps the roles on it, too."""
     storage_redundancy: Redundancy = Redundancy.LRS
     """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
     enable_public_access: bool = False
@@ -59,7 +61,7 @@ class Foundation:
             f"{name}-monitoring",
             MonitoringArgs(
                 placement=args.placement,
-                lock=args.lock,
+                lock=args.lock_logs,
                 log_analytics_id=existing.log_analytics,
                 application_insights_id=existing.application_insights,
             ),
@@ -98,7 +100,7 @@ class Foundation:
                 placement=args.placement,
                 enable_public_access=args.enable_public_access,
                 protect=args.protect_vault,
-                lock=args.lock,
+                lock=args.lock_vault,
             ),
             opts=self._opts,
         )

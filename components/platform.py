@@ -57,8 +57,8 @@ class PlatformArgs:
     """*Optional.* Protect group, stack identity and workspace against deletion; it does by default."""
     storage_redundancy: Redundancy = Redundancy.LRS
     """*Optional.* Where Azure keeps copies of what is published; within one data centre by default."""
-    lock: bool = False
-    """*Optional.* Lock Log Analytics and vault against deletion, if they are created; no by default."""
+    locks: Collection[str] = ()
+    """*Optional.* What to lock against deletion, if it is created: `logs`, `vault`; nothing by default."""
     role_delay_seconds: float = 0
     """*Optional.* How long Azure needs to put the roles of the workspace's identity into effect; no wait by default."""
     protection: DataProtection = PLAIN
@@ -99,7 +99,8 @@ class Platform(pulumi.ComponentResource):
                 placement=placement,
                 existing=args.existing,
                 protect_vault=args.protect_vault,
-                lock=args.lock,
+                lock_logs="logs" in args.locks,
+                lock_vault="vault" in args.locks,
                 storage_redundancy=args.storage_redundancy,
                 enable_public_access=public,
             ),

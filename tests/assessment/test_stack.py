@@ -710,6 +710,15 @@ def test_a_workspace_that_the_caller_may_not_read_counts_as_absent(azure: FakeAz
     declare(azure, config(environment="test"))
 
 
+@pytest.mark.parametrize("read", [True, False])
+def test_a_vault_that_an_endpoint_reads_gets_no_lock(live: FakeAzure, read: bool) -> None:
+    vault = live.names.key_vault_id if read else live.names.key_vault_id + "x"
+    endpoint = {"name": "fraud-dev", "deployments": {"blue": {}}, "secret_vaults": [vault]}
+    declared = declare(live, config({"blue": 100}, locks=True, endpoints={"fraud": endpoint}))
+    assert declared.locks == ({"logs"} if read else {"logs", "vault"})
+    assert declare(live, config({"blue": 100})).locks == set()
+
+
 def test_two_stacks_that_read_the_same_are_refused_in_the_first_generation(azure: FakeAzure) -> None:
     azure.names = Names(team="aa", stack="b-c", subscription_id=azure.names.subscription_id)
     azure.add_group(tags={"sluice:team": "aa-b", "sluice:stack": "c"})

@@ -552,7 +552,7 @@ def test_the_workspace_approves_connections_to_each_resource_of_a_rule_in_anothe
 
 def test_locks_are_on_log_analytics_and_the_vault_alone(public: Deployment) -> None:
     placement = placement_of("dev")
-    locked = platform(FakeAzure(placement.names), placement, public=True, lock=True)
+    locked = platform(FakeAzure(placement.names), placement, public=True, locks={"logs", "vault"})
     locks = locked.of_type("ManagementLockByScope")
     assert {lock.inputs["scope"] for lock in locks} == {
         locked.one("Vault").id,
