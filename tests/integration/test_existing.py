@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -105,6 +106,37 @@ def test_everything_that_does_not_fit_is_one_error_before_anything_is_made(simul
     assert "sluice:existing.storage must be in the region of the workspace, westeurope, got eastus" in refused
     assert "sluice:existing.storage must not allow shared keys" in refused
     assert stack.in_group() == []
+
+
+def test_doctor_names_the_roles_that_a_given_identity_lacks_and_its_commands_bring_them(
+    simulated_azure: Azure,
+) -> None:
+    ids = make_landing_zone(simulated_azure, "roles")
+    identity = f"{ids['resource_group']}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/hub"
+    assert simulated_azure.request("PUT", identity, {"location": "westeurope"}, "2023-01-31")[0] == 201
+    stack = LandedStack(simulated_azure, "roles", {**ids, "workspace_identity": identity})
+
+    def findings() -> dict[str, dict[str, str]]:
+        said = stack.sluice("doctor", "--stack", stack.name, "--json", expect=None).stdout
+        return {one["check"]: one for one in json.loads(said)}
+
+    found = findings()
+    assert {name: found[name]["health"] for name in ("providers", "rights", "endpoint names")} == {
+        "providers": "good",
+        "rights": "good",
+        "endpoint names": "good",
+    }
+    lacking = found["workspace identity"]
+    assert lacking["health"] == "problem"
+    for command in lacking["fix"].split(" && "):
+        words = command.split()
+        principal, role, scope = (
+            words[words.index(option) + 1] for option in ("--assignee-object-id", "--role", "--scope")
+        )
+        grant = {"principalId": principal, "roleDefinitionId": f"/x/roleDefinitions/{role}"}
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid4()}"
+        assert simulated_azure.request("PUT", path, {"properties": grant}, "2022-04-01")[0] == 201
+    assert findings()["workspace identity"]["health"] == "good"
 
 
 CONTRIBUTOR, RBAC_ADMINISTRATOR = "b24988ac-6180-42a0-ab88-20f7382dd24c", "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
