@@ -6,18 +6,18 @@ is there and does not fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 
 from arm_id import ArmId, subscription_id_of
 from assessment.azure_reads import Answer, Read, ReadFailure, Resource, ask
+from assessment.existing_kinds import KINDS, PARTS, Findings, Host
 from assessment.live import Caller
+from assessment.network_neighbours import OTHER_TENANT
 from assessment.subscriptions import Subscriptions
 from network_config import Network
-from network_plan import SMALLEST_ENDPOINT_SUBNET
 from ownership import STACK_TAG, TEAM_TAG, other_owner
 from platform_record import PlatformRecord
 from problem import Problem
@@ -27,13 +27,6 @@ __all__ = ["Existing", "ExistingResources", "read_existing"]
 
 FORBIDDEN = 403
 CONTAINERS = ("resource_group", "workspace")
-PARTS = {
-    "storage": "storageAccount",
-    "vault": "keyVault",
-    "registry": "containerRegistry",
-    "application_insights": "applicationInsights",
-}
-"""What a workspace stands on: its properties, by the keys of `sluice:existing`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,33 +47,6 @@ class ExistingResources:
         """What the stack file gives, and what a workspace that is given stands on."""
         parts = {key: str(workspace[name]) for key, name in PARTS.items()} if workspace else {}
         return cls(**{key: one for key, one in {**given, **parts}.items() if key != "subnet"})  # the network has it
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Stack:
-    """What a given resource must fit to."""
-
-    location: str
-    private: bool
-    tenant_id: str
-
-
-_Findings = Iterator[tuple[str, str]]
-"""What is wrong with a resource (the predicate of a sentence), and the fix."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Kind:
-    """How one kind of resource is read and checked."""
-
-    what: str
-    """With its article."""
-    function: str
-    parameters: tuple[str, ...]
-    """Of the resource's names, the outermost first."""
-    check: Callable[[Resource, _Stack], _Findings]
-    any_subscription: bool = False
-    """Whether it may be in another subscription than the stack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +83,7 @@ def read_existing(settings: Settings, caller: Caller, subscriptions: Subscriptio
         if _is_here(one, caller) or KINDS[key].any_subscription
     }
     answers = ask(questions) if questions else {}
-    stack = _Stack(
+    stack = Host(
         location=settings.location, private=settings.network.mode is Network.PRIVATE, tenant_id=caller.tenant_id
     )
     workspace = answers.get("workspace")
@@ -135,7 +101,7 @@ def read_existing(settings: Settings, caller: Caller, subscriptions: Subscriptio
     )
 
 
-def _problems(key: str, findings: _Findings) -> Iterator[Problem]:
+def _problems(key: str, findings: Findings) -> Iterator[Problem]:
     return (Problem(f"sluice:existing.{key}", what, fix) for what, fix in findings)
 
 
@@ -161,7 +127,7 @@ def _read(key: str, resource_id: str, subscriptions: Subscriptions) -> Read:
     )
 
 
-def _wrong(settings: Settings, caller: Caller, key: str, answers: Mapping[str, Answer]) -> _Findings:
+def _wrong(settings: Settings, caller: Caller, key: str, answers: Mapping[str, Answer]) -> Findings:
     """What no update may do with one resource that is given."""
     kind, file, resource_id = KINDS[key], f"Pulumi.{settings.stack}.yaml", settings.existing.given()[key]
     answer = answers.get(key)
@@ -193,13 +159,18 @@ def _wrong(settings: Settings, caller: Caller, key: str, answers: Mapping[str, A
         )
 
 
-def _unfit(settings: Settings, caller: Caller, stack: _Stack, key: str, answer: Answer) -> _Findings:
+def _unfit(settings: Settings, caller: Caller, stack: Host, key: str, answer: Answer) -> Findings:
     """Why a new stack cannot use one resource that is given."""
     kind, resource_id = KINDS[key], settings.existing.given()[key]
     if isinstance(answer, ReadFailure):
         what = f"names {resource_id}, which cannot be read, so it is not known whether it exists and fits"
         grant = f"az role assignment create --role Reader --assignee {caller.object_id} --scope {resource_id}"
-        if answer.status == FORBIDDEN:
+        if answer.code == OTHER_TENANT:
+            yield (
+                f"must be in the Entra tenant of this stack, {caller.tenant_id}, got {resource_id} in another one",
+                "Give one of this tenant: identities of one tenant get no roles in another.",
+            )
+        elif answer.status == FORBIDDEN:
             yield f"{what}: Azure does not let this caller read it ({answer.reason})", f"Ask its owner for: {grant}"
         else:
             yield f"{what} ({answer.reason})", "Try again."
@@ -210,159 +181,3 @@ def _unfit(settings: Settings, caller: Caller, stack: _Stack, key: str, answer: 
         )
     else:
         yield from kind.check({**answer, "id": resource_id}, stack)
-
-
-def _nothing(resource: Resource, stack: _Stack) -> _Findings:
-    yield from ()
-
-
-def _region(resource: Resource, stack: _Stack) -> _Findings:
-    """The resources of a workspace are in its region."""
-    found = str(resource.get("location") or "")
-    if _short(found) != _short(stack.location):
-        yield (
-            f"must be in the region of the workspace, {stack.location}, got {found}",
-            f"Give one that is in {stack.location}.",
-        )
-
-
-def _tenant(properties: Mapping[str, Any], stack: _Stack) -> _Findings:
-    found = str(properties.get("tenantId") or stack.tenant_id)
-    if found.lower() != stack.tenant_id.lower():
-        yield (
-            f"must belong to the Entra tenant of this stack, {stack.tenant_id}, got {found}",
-            "Give one of this tenant: identities of one tenant get no roles in another.",
-        )
-
-
-def _storage(resource: Resource, stack: _Stack) -> _Findings:
-    yield from _region(resource, stack)
-    if resource.get("allowSharedKeyAccess") is not False:
-        yield (
-            "must not allow shared keys: a key opens all models to its holder, without a role",
-            f"Run: az storage account update --ids {resource['id']} --allow-shared-key-access false",
-        )
-    if stack.private and str(resource.get("publicNetworkAccess") or "Enabled").lower() != "disabled":
-        yield (
-            "must be closed to the internet in a private stack, got public network access enabled",
-            f"Run: az storage account update --ids {resource['id']} --public-network-access Disabled",
-        )
-
-
-def _vault(resource: Resource, stack: _Stack) -> _Findings:
-    properties = resource.get("properties") or {}
-    yield from _region(resource, stack)
-    yield from _tenant(properties, stack)
-    if properties.get("enableRbacAuthorization") is not True:
-        yield (
-            "must be opened by Azure roles, got a vault with access policies, which the roles of the workspace do not "
-            "open",
-            f"Run: az keyvault update --ids {resource['id']} --enable-rbac-authorization true",
-        )
-    if properties.get("enablePurgeProtection") is not True:
-        yield (
-            "must have purge protection: a workspace cannot get another vault when this one is purged",
-            f"Run: az keyvault update --ids {resource['id']} --enable-purge-protection true",
-        )
-
-
-def _container_registry(resource: Resource, stack: _Stack) -> _Findings:
-    yield from _region(resource, stack)
-    sku = str((resource.get("sku") or {}).get("name") or "")
-    if stack.private and sku.lower() != "premium":
-        yield (
-            f"must be Premium in a private stack, the only tier that takes private endpoints, got {sku}",
-            f"Run: az acr update --ids {resource['id']} --sku Premium",
-        )
-
-
-def _subnet(resource: Resource, stack: _Stack) -> _Findings:
-    prefixes = resource.get("addressPrefixes") or [resource.get("addressPrefix") or ""]
-    lengths = [int(one.rpartition("/")[2]) for one in prefixes if str(one).rpartition("/")[2].isdecimal()]
-    if lengths and min(lengths) > SMALLEST_ENDPOINT_SUBNET:
-        yield (
-            f"must be a /{SMALLEST_ENDPOINT_SUBNET} or larger, got {', '.join(map(str, prefixes))}: the private "
-            "endpoints alone take that",
-            "Give a larger one.",
-        )
-
-
-def _workspace(resource: Resource, stack: _Stack) -> _Findings:
-    yield from _region(resource, stack)
-    missing = [key.replace("_", " ") for key, name in PARTS.items() if not resource.get(name)]
-    if missing:
-        yield (
-            f"must have a container registry and Application Insights, got a workspace without {', '.join(missing)}",
-            "Attach what is missing: az ml workspace update, with --container-registry or --application-insights.",
-        )
-    if stack.private:
-        network = resource.get("managedNetwork") or {}
-        mode = str(network.get("isolationMode") or "Disabled")
-        status = str((network.get("status") or {}).get("status") or "Inactive")
-        if mode == "Disabled":
-            yield (
-                "must have a managed network in a private stack, got one whose deployments are not isolated",
-                "Give a workspace with a managed network, or set sluice:network to public.",
-            )
-        elif status != "Active":
-            yield (
-                f"must have a managed network that is Active, got {status}: deployments cannot be created",
-                "Ask its owner to run: az ml workspace provision-network.",
-            )
-
-
-def _short(location: str) -> str:
-    return location.replace(" ", "").lower()
-
-
-KINDS: Mapping[str, _Kind] = {
-    "resource_group": _Kind(
-        what="a resource group",
-        function="resources:getResourceGroup",
-        parameters=(),
-        check=_nothing,
-    ),
-    "log_analytics": _Kind(
-        what="a Log Analytics workspace",
-        function="operationalinsights:getWorkspace",
-        parameters=("workspaceName",),
-        check=_nothing,
-        any_subscription=True,
-    ),
-    "application_insights": _Kind(
-        what="an Application Insights component",
-        function="applicationinsights:getComponent",
-        parameters=("resourceName",),
-        check=_region,
-    ),
-    "registry": _Kind(
-        what="a container registry",
-        function="containerregistry:getRegistry",
-        parameters=("registryName",),
-        check=_container_registry,
-    ),
-    "vault": _Kind(what="a key vault", function="keyvault:getVault", parameters=("vaultName",), check=_vault),
-    "storage": _Kind(
-        what="a storage account", function="storage:getStorageAccount", parameters=("accountName",), check=_storage
-    ),
-    "workspace_identity": _Kind(
-        what="a user-assigned identity",
-        function="managedidentity:getUserAssignedIdentity",
-        parameters=("resourceName",),
-        check=_tenant,
-    ),
-    "subnet": _Kind(
-        what="a subnet",
-        function="network:getSubnet",
-        parameters=("virtualNetworkName", "subnetName"),
-        check=_subnet,
-        any_subscription=True,
-    ),
-    "workspace": _Kind(
-        what="an Azure ML workspace",
-        function="machinelearningservices:getWorkspace",
-        parameters=("workspaceName",),
-        check=_workspace,
-    ),
-}
-"""How each key of `sluice:existing` is read."""

@@ -21,7 +21,7 @@ from naming import Names
 from network_plan import NetworkPlan
 from problem import Problem
 
-__all__ = ["neighbour_problems"]
+__all__ = ["OTHER_TENANT", "neighbour_problems"]
 
 OTHER_TENANT = "InvalidAuthenticationTokenTenant"
 """ARM's code for a subscription whose tenant did not issue the token (as users report it)."""

@@ -94,6 +94,14 @@ def test_what_cannot_be_read_is_neither_absent_nor_unfit(landing: FakeAzure) -> 
     assert problem.endswith(f"az role assignment create --role Reader --assignee object --scope {ids.VAULT}")
 
 
+def test_what_belongs_to_another_tenant_is_refused_as_such(landing: FakeAzure) -> None:
+    landing.failures["azure-native:network:getSubnet"] = (
+        'request failed /x: Status=401 Code="InvalidAuthenticationTokenTenant" Message="It is of another issuer."'
+    )
+    (problem,) = refuse(landing, settings({"subnet": ids.SUBNET}, network={"mode": "private", "dns": "none"}))
+    assert problem.startswith(f"sluice:existing.subnet must be in the Entra tenant of this stack, {TENANT_ID}, got")
+
+
 def test_any_other_failed_read_stops_a_new_stack_too(landing: FakeAzure) -> None:
     landing.failures["azure-native:keyvault:getVault"] = FORBIDDEN.replace("403", "500")
     (problem,) = refuse(landing, settings())
