@@ -9,7 +9,7 @@ from typing import Any
 from assessment.azure_reads import Resource
 from network_plan import SMALLEST_ENDPOINT_SUBNET
 
-__all__ = ["KINDS", "PARTS", "Findings", "Host"]
+__all__ = ["KINDS", "PARTS", "Findings", "Host", "Kind"]
 
 PARTS = {
     "storage": "storageAccount",
