@@ -8,6 +8,7 @@ endif
 BIN := .venv/bin
 # Rewriting the assertions of all tests takes seconds for each worker: what is rewritten is kept.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+DRILLS := tests/integration/test_rollout_ways_out.py tests/integration/test_drill_table.py
 WORKFLOWS := .github/workflows/*.yml pipelines/github/*.yml
 
 .DEFAULT_GOAL := help
@@ -52,7 +53,7 @@ bench-gates: setup ## how often rollouts go back without a reason, and how soon 
 
 drills: setup ## the whole table of rollout drills on the real engine: hours; MINUTES=60 begins none later, AGAIN=1 forgets earlier runs
 	@$(if $(AGAIN),rm -f build/drills.jsonl)
-	@DRILL_MINUTES=$(or $(MINUTES),240) $(PYTEST) -n auto --dist load --maxschedchunk 1 -m drill tests/integration/test_drill_table.py; \
+	@DRILL_MINUTES=$(or $(MINUTES),240) $(PYTEST) -n auto --dist load --maxschedchunk 1 -m drill $(DRILLS); \
 	  ended=$$?; $(BIN)/python -m tests.integration.drill_table && exit $$ended
 
 stories: setup ## all stories of delivery, on both git servers; their output becomes docs/delivery-story.md; about half an hour

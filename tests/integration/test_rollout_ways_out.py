@@ -148,6 +148,7 @@ def test_a_rollback_needs_no_stack_file_that_can_be_read(at_ten: Rollout) -> Non
     assert stack.engine.preview(refresh=True).is_empty
 
 
+@pytest.mark.drill
 def test_a_colour_that_another_client_deletes_is_taken_back(at_ten: Rollout) -> None:
     at_ten.set_in_azure(BLUE)
     stack = at_ten.stack
@@ -164,6 +165,7 @@ def test_a_colour_that_another_client_deletes_is_taken_back(at_ten: Rollout) -> 
     at_ten.require_agreed(BLUE)
 
 
+@pytest.mark.drill
 def test_an_edited_record_stops_steps_and_no_rollback(at_ten: Rollout) -> None:
     at_ten.sluice("approve")
     whole = at_ten.record.read_text()
@@ -177,6 +179,7 @@ def test_an_edited_record_stops_steps_and_no_rollback(at_ten: Rollout) -> None:
     at_ten.require_agreed(BLUE)
 
 
+@pytest.mark.drill
 def test_a_full_disk_stops_steps_and_no_rollback(at_ten: Rollout) -> None:
     at_ten.sluice("approve")
     before = at_ten.events
