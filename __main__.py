@@ -21,7 +21,7 @@ omit_version_aliases()
 today = date.today()
 settings = load_settings(today)
 declaration = declare_stack(settings, models_folder=Path(__file__).parent / "models", today=today)
-tags = TagKeeper(tags_of_others=declaration.tags_of_others, settled=declaration.tags_are_written)
+tags = TagKeeper(declaration)
 platform = Platform(
     "platform",
     PlatformArgs(
@@ -53,6 +53,6 @@ endpoints = {
     for endpoint in declaration.endpoints
 }
 
-export_outputs(platform, endpoints, tags.written(declaration.placement))
+export_outputs(platform, endpoints, tags.written())
 
 gc.freeze()  # the interpreter collects once more at its end

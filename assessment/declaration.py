@@ -122,6 +122,8 @@ class StackDeclaration:
     """What gets a lock: `logs`, and `vault` unless an endpoint has a role on it, which may have to go."""
     tags_are_written: bool
     """The last update has written the same tags on every resource."""
+    recreates: bool
+    """The stack gets another generation: everything is recreated, so no resource keeps its tags."""
     protect: bool
     """The engine must not delete what all endpoints stand on: the stack is private, or an endpoint is protected."""
     endpoints: tuple[EndpointDeclaration, ...]

@@ -117,6 +117,7 @@ def declare_stack(settings: Settings, models_folder: Path, today: date) -> Stack
         tags_of_others=tags_of_others(dict.fromkeys(live.platform_tags, ""), placement.tags, written),
         locks=_locks(settings, names.key_vault_id),
         tags_are_written=written == placement.tags,
+        recreates=live.record is not None and live.record.generation not in (None, settings.generation),
         protect=settings.protect or any(endpoint.protect for endpoint in endpoints),
         endpoints=tuple(endpoints),
     )

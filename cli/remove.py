@@ -76,7 +76,7 @@ def _remove_team(options: argparse.Namespace) -> int:
     lines = [line for one in found for line in one.plan.lines()]
     _confirm(options, f"team {name} ({', '.join(one.stack for one in found) or 'no stack'})", name, lines)
     for one in found:
-        one.removal.carry_out(one.plan)
+        one.removal.carry_out(one.removal.plan())  # looks at the weights again: the stacks before took minutes
     if options.json:
         print(json.dumps([one.summary() for one in found], indent=2))
     for one in found:

@@ -11,12 +11,12 @@ endpoints consist of get them when they are created: no update for the sake of s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pulumi
 
-from assessment.placement import Placement
+from assessment.declaration import StackDeclaration
 from naming import dns_tag_key
 from ownership import ENDPOINT_TAG, ENVIRONMENT_TAG, SUBSCRIPTION_TAG
 
@@ -43,17 +43,20 @@ def tag_paths(keys: Iterable[str], *, within: str = "tags") -> list[str]:
 class TagKeeper:
     """Tells the engine, for every resource that is declared from here on, which tags are not its business."""
 
-    def __init__(self, *, tags_of_others: Collection[str], settled: bool) -> None:
-        self._others = {key for key in tags_of_others} | {dns_tag_key(key) for key in tags_of_others}
-        self._settled = settled
+    def __init__(self, declaration: StackDeclaration) -> None:
+        others = declaration.tags_of_others
+        self._declaration = declaration
+        self._others = others | {dns_tag_key(key) for key in others}
         self._declared: list[tuple[pulumi.Resource, Mapping[str, str]]] = []
         pulumi.runtime.register_stack_transformation(self._transform)
 
-    def written(self, placement: Placement) -> pulumi.Output[dict[str, str] | None]:
+    def written(self) -> pulumi.Output[dict[str, str] | None]:
         """The stack's tags, once every resource that takes them has them; None before."""
         wanted = [declared for _, declared in self._declared]
         found = pulumi.Output.all(*(resource.tags for resource, _ in self._declared))  # type: ignore[attr-defined]  # those with tags alone
-        own = dict(placement.tags)
+        own = (
+            None if self._declaration.recreates else dict(self._declaration.placement.tags)
+        )  # the next update compares
         return found.apply(
             lambda live: own if all(_has(tags, one) for tags, one in zip(live, wanted, strict=True)) else None
         )
@@ -64,13 +67,15 @@ class TagKeeper:
         within, declared = _declared_tags(args.props)
         if declared is None:
             return None
+        if self._declaration.recreates:
+            return None
         paths = tag_paths(self._others - declared.keys(), within=within)
         records = SUBSCRIPTION_TAG in declared
         if args.type_ in _SERVING or ENDPOINT_TAG in declared or (args.type_ == _IDENTITY and not records):
             paths += tag_paths(NEW_TAGS, within=within)
         elif within == "tags":
             self._declared.append((args.resource, declared))
-        if self._settled and not records:  # group and stack identity have tags of their own
+        if self._declaration.tags_are_written and not records:  # group and stack identity have tags of their own
             paths = [within]
         args.opts.ignore_changes = [*(args.opts.ignore_changes or []), *paths]
         return pulumi.ResourceTransformationResult(args.props, args.opts)

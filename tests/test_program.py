@@ -7,6 +7,7 @@ import importlib
 import inspect
 import runpy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,16 @@ def test_tags_of_others_stay_while_the_declared_ones_are_written(stack: Stack) -
         if one.type.rpartition(":")[2] in ("ResourceGroup", "StorageAccount", "Vault"):
             assert 'tags["policy"]' in one.ignore_changes, one.urn
             assert not {"tags", 'tags["CostCenter"]'} & set(one.ignore_changes), one.urn
+
+
+def test_with_another_generation_everything_gets_all_tags(stack: Stack) -> None:
+    stack.config["sluice:generation"] = 2
+    stack.azure.names = replace(stack.azure.names, generation=2)
+    stack.azure.add_group(tags={"policy": "theirs"})
+    stack.azure.add_stack_identity({"sluice:generation": "1"})
+    deployment = stack.up()
+    assert not [one.urn for one in deployment.registrations if any("tags" in path for path in one.ignore_changes)]
+    assert deployment.outputs["tags"] is None
 
 
 def test_once_all_tags_are_written_the_engine_looks_at_none(stack: Stack) -> None:
