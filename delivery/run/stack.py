@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from command_errors import UsageError
+from command_errors import UsageError, WaitingError
 from delivery.run.publication_plan import missing_models
 from delivery.run.pulumi_state import outputs_of, splits_of
 from delivery.run.source_checkout import SourceCheckout
@@ -20,6 +20,7 @@ from recovery.locks import DELIVERY_DEAD_AFTER_SECONDS, LockRule
 from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 from rollout.engine import PulumiEngine
+from rollout.errors import EngineLocked
 from rollout.ports import Message
 from rollout.session.finding import sites_of
 from rollout.session.session import Session
@@ -97,11 +98,20 @@ class DeliveredStack:
                 f"updating {self.stack}: {changes} {'resource changes' if changes == 1 else 'resources change'}"
             )
             self._known = None
-            self.engine.up()
+            self._up()
         raise UsageError(
             f"{self.stack} still has changes after {MOST_UPDATES} updates, so something changes with each of them. Run "
             f"`pulumi preview --diff --stack {self.stack}` and correct what it shows."
         )
+
+    def _up(self) -> None:
+        """Raises WaitingError if another runner was faster: dead locks were removed before, so this one is alive."""
+        try:
+            self.engine.up()
+        except EngineLocked as error:
+            raise WaitingError(
+                f"another runner updates {self.stack}, and this one leaves it to that: {error}"
+            ) from error
 
     def _repair_state(self) -> None:
         """Finish what an update that was killed has begun."""

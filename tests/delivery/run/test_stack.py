@@ -9,12 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from command_errors import UsageError
+from command_errors import UsageError, WaitingError
 from delivery.run import stack as delivered
 from delivery.run.pulumi_state import STACK_TYPE
 from delivery.run.source_checkout import SourceCheckout
 from delivery.run.stack import MOST_UPDATES, DeliveredStack
 from rollout.engine import PulumiEngine
+from rollout.errors import EngineLocked
 from rollout.events import Change, Outcome, Preview
 from rollout.session.session import Session
 
@@ -29,6 +30,7 @@ class Engine:
     updates: int = 0
     endpoints: dict[str, Any] = field(default_factory=lambda: {"e": {"settled": True}})
     pending: bool = False
+    locked: bool = False
     stack: str = "dev"
     environment: dict[str, str] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
@@ -45,6 +47,8 @@ class Engine:
 
     def up(self) -> Outcome:
         self.did.append("up")
+        if self.locked:
+            raise EngineLocked("the stack is locked by root@vm")
         self.updates -= 1
         return Outcome()
 
@@ -90,6 +94,12 @@ def test_after_an_update_the_state_is_read_again(engine: Engine) -> None:
 def test_a_stack_that_is_not_settled_names_the_next_command(engine: Engine) -> None:
     engine.endpoints = {"e": {"settled": False, "next": "pulumi up --stack dev"}}
     with pytest.raises(UsageError, match=r"e \(next: pulumi up --stack dev\)"):
+        stack_of(engine, []).deploy(always)
+
+
+def test_another_runner_that_is_faster_is_no_failure(engine: Engine) -> None:
+    engine.updates, engine.locked = 1, True
+    with pytest.raises(WaitingError, match="another runner updates dev, and this one leaves it to that: the stack is"):
         stack_of(engine, []).deploy(always)
 
 
