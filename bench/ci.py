@@ -7,7 +7,6 @@ The aims are made of commands that are measured in turn with them, so that a bus
 import json
 import os
 import resource
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -87,7 +86,6 @@ def _sync(repository: DeliveryRepository, runs: int) -> dict[str, Any]:
         for name, seconds in _probe(repository, clone).items():
             parts.setdefault(name, []).append(seconds)
     spreads = print_spreads(f"sync and push, {files} files: aim 1 s without the check", parts, "s")
-    print(f"  git, new commit: {statistics.median(parts['git, a new commit']):.2f} of its aim")
     return {"files": files, "seconds": spreads}
 
 

@@ -34,9 +34,8 @@ def parts_of(origin: Path) -> dict[str, float]:
 
 def _commits(origin: Path, branch: str, until: float) -> Iterator[tuple[str, float]]:
     """The merge, and what a delivery did before it started a rollout."""
-    merges = _git(origin, "log", "--format=%ct", SOURCE).split()
-    yield "merge", max(float(at) for at in merges if float(at) < until)
-    merged = max(float(at) for at in merges if float(at) < until)
+    merged = max(at for at in map(float, _git(origin, "log", "--format=%ct", SOURCE).split()) if at < until)
+    yield "merge", merged
     for line in reversed(_git(origin, "log", "--format=%ct %s", branch).splitlines()):
         at, _, subject = line.partition(" ")
         if not merged < float(at) <= until:
