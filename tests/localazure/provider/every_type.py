@@ -249,7 +249,20 @@ endpoint_connection = network.PrivateEndpoint(
             name="workspace", private_link_service_id=workspace.id, group_ids=["amlworkspace"]
         )
     ],
+    # Azure writes them, and removes them when the zone group takes over.
+    opts=pulumi.ResourceOptions(ignore_changes=["customDnsConfigs"]),
     **parent,
+)
+scope = monitor.PrivateLinkScope(
+    "private-link-scope",
+    scope_name="ampls-every",
+    location="global",
+    access_mode_settings=monitor.AccessModeSettingsArgs(ingestion_access_mode="Open", query_access_mode="Open"),
+    tags=tags,
+    **parent,
+)
+monitor.PrivateLinkScopedResource(
+    "scoped-resource", name="logs", scope_name=scope.name, linked_resource_id=logs.id, **parent
 )
 network.PrivateDnsZoneGroup(
     "zone-group",
