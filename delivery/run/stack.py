@@ -21,6 +21,7 @@ from recovery.repair import recover
 from resource_manager.operations import ArmOperations
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineLocked
+from rollout.events import Preview
 from rollout.ports import Message
 from rollout.session.finding import sites_of
 from rollout.session.session import Session
@@ -29,6 +30,9 @@ from rollout.split import Split
 
 MOST_UPDATES = 5
 """A new stack needs four: the platform, the deployments, the weights, and nothing."""
+
+HOLD_INSTANCES = ("OnlineDeployment", "AutoscaleSetting", "Compute")
+"""Kinds of resources whose creation or change can take more of the quota."""
 
 
 @dataclass
@@ -92,7 +96,8 @@ class DeliveredStack:
                 return True
             if not may_begin():
                 return False
-            self.session.require_quota(self.stack, None, self.session.say)
+            if takes_instances(preview):
+                self.session.require_quota(self.stack, None, self.session.say)
             changes = sum(change.custom for change in preview.changes)
             self.session.say(
                 f"updating {self.stack}: {changes} {'resource changes' if changes == 1 else 'resources change'}"
@@ -162,3 +167,11 @@ def engine_of(stack: str) -> PulumiEngine:
 
     require_backend(os.environ)
     return PulumiEngine(project_root(), stack)
+
+
+def takes_instances(preview: Preview) -> bool:
+    """Whether an update may need more quota. One that only moves weights does not, so quota stops no way back."""
+    return any(
+        change.type.rpartition(":")[2] in HOLD_INSTANCES and not change.op.startswith("delete")
+        for change in preview.changes
+    )

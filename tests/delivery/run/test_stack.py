@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,12 @@ from rollout.errors import EngineLocked
 from rollout.events import Change, Outcome, Preview
 from rollout.session.session import Session
 
-CHANGE = Change(urn="urn:pulumi:dev::sluice::t::n", type="t", op="update", name="n")
+CHANGE = Change(
+    urn="urn:pulumi:dev::sluice::t::n",
+    type="azure-native:machinelearningservices:OnlineDeployment",
+    op="update",
+    name="n",
+)
 
 
 @dataclass
@@ -31,6 +36,7 @@ class Engine:
     endpoints: dict[str, Any] = field(default_factory=lambda: {"e": {"settled": True}})
     pending: bool = False
     locked: bool = False
+    change: Change = CHANGE
     stack: str = "dev"
     environment: dict[str, str] = field(default_factory=dict)
     did: list[str] = field(default_factory=list)
@@ -43,7 +49,7 @@ class Engine:
 
     def preview(self) -> Preview:
         self.did.append("preview")
-        return Preview(changes=(CHANGE,) if self.updates else ())
+        return Preview(changes=(self.change,) if self.updates else ())
 
     def up(self) -> Outcome:
         self.did.append("up")
@@ -89,6 +95,24 @@ def test_after_an_update_the_state_is_read_again(engine: Engine) -> None:
     assert stack.deploy(always)
     assert engine.did == ["export", "preview", "quota", "up", "preview", "export"]
     assert said[1] == "updating dev: 1 resource changes"
+
+
+@pytest.mark.parametrize(
+    ("op", "kind", "checked"),
+    [
+        ("update", "machinelearningservices:OnlineEndpoint", False),
+        ("delete", "machinelearningservices:OnlineDeployment", False),
+        ("create", "machinelearningservices:OnlineDeployment", True),
+        ("update", "monitor:AutoscaleSetting", True),
+        ("create-replacement", "machinelearningservices:Compute", True),
+    ],
+)
+def test_quota_stops_no_update_that_only_moves_weights_or_deletes(
+    engine: Engine, op: str, kind: str, checked: bool
+) -> None:
+    engine.updates, engine.change = 1, replace(CHANGE, op=op, type=f"azure-native:{kind}")
+    stack_of(engine, []).deploy(always)
+    assert ("quota" in engine.did) is checked
 
 
 def test_a_stack_that_is_not_settled_names_the_next_command(engine: Engine) -> None:
