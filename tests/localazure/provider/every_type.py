@@ -130,6 +130,9 @@ locks = authorization.RoleDefinition(
     assignable_scopes=[group.id],
     permissions=[authorization.PermissionArgs(actions=["Microsoft.Authorization/locks/*"])],
 )
+authorization.ManagementLockByScope(
+    "lock", lock_name="kept", scope=logs.id, level=authorization.LockLevel.CAN_NOT_DELETE, notes="Kept"
+)
 pull = f"/subscriptions/{caller.subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
 for role, name, scope in (
     ("7f951dda-4ed3-4680-a7ca-43fe172d538d", "pull", registry.id),
