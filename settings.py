@@ -164,6 +164,13 @@ def _without_effect(raw: Mapping[str, object], stack: str) -> Iterator[Problem]:
             f"must not be set together with sluice:existing.{key}: it says how a new account is created",
             f"Remove one of them from Pulumi.{stack}.yaml.",
         )
+    for key in ("customer_key", "hbi"):
+        if given.get("workspace") is not None and raw.get(key) not in (None, False, "false"):
+            yield Problem(
+                f"sluice:{key}",
+                "must not be set together with sluice:existing.workspace: it says how a new workspace is created",
+                f"Remove one of them from Pulumi.{stack}.yaml.",
+            )
     has_vault = given.get("vault") is not None or given.get("workspace") is not None
     if raw.get("locks") in (True, "true") and given.get("log_analytics") is not None and has_vault:
         yield Problem(

@@ -34,6 +34,11 @@ def read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=StrictLoader)
 
 
+def as_scalar(name: str) -> str:
+    """Return a name as a YAML scalar: quoted if it would be read as something else, such as `on`."""
+    return name if read_yaml(name) == name else f'"{name}"'
+
+
 def _is_too_deep(text: str) -> bool:
     # Each level needs a bracket of its own, or a column of the same line: only input with that many is parsed twice.
     brackets = text.count("[") + text.count("{")

@@ -22,7 +22,7 @@ from problem import Problem
 from scaffold.errors import ScaffoldError
 from scaffold.writing import in_the_way, write_files
 from settings import SettingsError, parse_settings
-from strict_yaml import read_yaml
+from strict_yaml import as_scalar, read_yaml
 
 __all__ = ["NewTeam", "write_team"]
 
@@ -223,10 +223,10 @@ def _stack_file(team: NewTeam, index: int, address_space: str | None) -> str:
     lines = [
         f"# Stack {team.stack(environment)}. All keys: docs/configuration.md.",
         "config:",
-        f"  azure-native:location: {team.location}",
-        f"  sluice:team: {team.name}",
+        f"  azure-native:location: {as_scalar(team.location)}",
+        f"  sluice:team: {as_scalar(team.name)}",
         "  # Part of every Azure name, and a tag of every resource. Cannot change once the stack exists.",
-        f"  sluice:environment: {environment}",
+        f"  sluice:environment: {as_scalar(environment)}",
     ]
     if team.generation != 1:
         lines += [
@@ -266,9 +266,9 @@ def _bootstrap_file(team: NewTeam, environment: str) -> str:
     lines = [
         f"# What the platform team creates once for stack {team.stack(environment)}. All keys: docs/bootstrap.md.",
         "config:",
-        f"  azure-native:location: {team.location}",
-        f"  bootstrap:team: {team.name}",
-        f"  bootstrap:environment: {environment}",
+        f"  azure-native:location: {as_scalar(team.location)}",
+        f"  bootstrap:team: {as_scalar(team.name)}",
+        f"  bootstrap:environment: {as_scalar(environment)}",
         "  # How subjects of the repository's ID tokens begin. This prints it:",
         f"  #   {team.prefix_command}",
         f"  {github}" if team.subject_prefix else f"  # {github}",

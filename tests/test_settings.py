@@ -557,6 +557,11 @@ def test_keys_about_what_is_given_are_refused_where_they_would_have_no_effect():
         "sluice:storage must not be set together with sluice:existing.workspace: it says how a new account is created. "
         "Remove one of them from Pulumi.prod.yaml.",
     ]
+    del raw["storage"]
+    assert problems(raw | {"hbi": True}) == [
+        "sluice:hbi must not be set together with sluice:existing.workspace: it says how a new workspace is created. "
+        "Remove one of them from Pulumi.prod.yaml.",
+    ]
 
 
 def test_mirror_steps_come_first():

@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from command_errors import UsageError
-from rollout.declaration.yaml_nodes import NULL, as_scalar, end_of
-from strict_yaml import StrictLoader, read_yaml
+from rollout.declaration.yaml_nodes import NULL, end_of
+from strict_yaml import StrictLoader, as_scalar, read_yaml
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{16,64}")
 Values = Mapping[str, Any]

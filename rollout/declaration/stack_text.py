@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from command_errors import UsageError
-from rollout.declaration.yaml_nodes import NULL, as_scalar, plain_data
+from rollout.declaration.yaml_nodes import NULL, plain_data
 from rollout.declaration.yaml_text import Edit, YamlText, apply
 from rollout.split import Split
-from strict_yaml import StrictLoader
+from strict_yaml import StrictLoader, as_scalar
 from weights import is_whole_percent, nonzero
 
 ROLLOUT = ("config", "sluice:rollout")

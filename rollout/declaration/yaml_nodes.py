@@ -58,8 +58,3 @@ def end_of(node: yaml.Node) -> int:
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         node = node.value[-1][1] if isinstance(node, yaml.MappingNode) else node.value[-1]
     return int(node.end_mark.index)
-
-
-def as_scalar(name: str) -> str:
-    """Return a name as a YAML scalar: quoted if it would be read as something else, such as `on`."""
-    return name if yaml.safe_load(name) == name else f'"{name}"'

@@ -91,6 +91,9 @@ COMMANDS = [
     "ci rollback fraud --stack dev --reason x",
     "ci recover --stack dev",
     "ci drift --stack dev",
+    "new team research --location westeurope --environments dev,prod",
+    "new endpoint churn --from sklearn",
+    "remove team payments --yes --wait-minutes 0",
     "demo",
 ]
 Patch = pytest.MonkeyPatch
