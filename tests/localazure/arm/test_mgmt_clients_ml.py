@@ -256,7 +256,6 @@ def test_what_the_workspace_does_not_emulate_is_refused_as_such(ml, models):
         lambda: workspaces.begin_prepare_notebook(*HERE),
         lambda: workspaces.list_notebook_access_token(*HERE),
         lambda: workspaces.list_storage_account_keys(*HERE),
-        lambda: ml.usages.list(LOCATION),
         lambda: ml.quotas.list(LOCATION),
         lambda: ml.virtual_machine_sizes.list(LOCATION),
         lambda: ml.workspace_connections.list(*HERE),
