@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,11 +53,10 @@ class StackPreview:
     def with_azure(self, own: OwnBranch | None) -> tuple[PreviewReport, Previewed]:
         """Preview what a delivery would deploy; with a branch of its own, what that would be after a sync.
 
-        A sync that is refused is a preview that failed: the comment says why. The target branch is read while the
-        engine works.
+        A sync that is refused is a preview that failed: the comment says why.
         """
-        with ThreadPoolExecutor(max_workers=1) as beside, ExitStack() as opened:
-            before = beside.submit(lambda: self._settings_of(self._target(own)))
+        before = self._settings_of(self._target(own))
+        with ExitStack() as opened:
             root, found = self._world.root, None
             if own is not None:
                 try:
@@ -66,7 +64,7 @@ class StackPreview:
                 except Exception as error:
                     found = refusal(error)
             found = found or attempt(lambda: self._preview(root))
-            return self._report(found, before.result(), proofs=self._proofs(root, found)), found
+            return self._report(found, before, proofs=self._proofs(root, found)), found
 
     def on_a_local_azure(self, previewed: Callable[[BranchTip | None], Previewed]) -> tuple[PreviewReport, Previewed]:
         """Preview on a local Azure, where `previewed` brings the stack of the target branch up first."""
