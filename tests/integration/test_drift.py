@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from rollout.errors import EngineRefused
 from rollout.events import Outcome
@@ -151,10 +150,10 @@ def test_an_update_keeps_the_instances_that_autoscale_added(stack: Stack) -> Non
     send(stack, "PATCH", f"{stack.endpoint_id}/deployments/blue", {"sku": {"name": "Default", "capacity": 4}})
     assert stack.engine.preview().is_empty
     file = stack.project / "models" / MODEL / "blue.yml"
-    file.write_text(file.read_text() + yaml.safe_dump({"tags": {"owner": "jo"}}))
+    file.write_text(file.read_text().replace("description: Logistic regression", "description: of Jo"))
     (change,) = stack.engine.preview().changes
     assert change.name == f"{MODEL}-blue-deployment"
     stack.engine.up()
     blue = stack.live_deployments()["blue"]
-    assert (blue["sku"]["capacity"], blue["tags"]["owner"]) == (4, "jo")
+    assert (blue["sku"]["capacity"], blue["properties"]["description"]) == (4, "of Jo")
     assert stack.engine.preview().is_empty
