@@ -699,7 +699,7 @@ def test_another_stacks_workspace_is_no_reason_to_keep_an_environment(
     azure: FakeAzure, model: dict[str, Model]
 ) -> None:
     azure.add_workspace(tags={"sluice:team": "payments", "sluice:stack": "other"})
-    declare(azure, config(environment="test"))
+    assert declare(azure, config(environment="test")).placement.names.environment == "test"
 
 
 def test_a_workspace_that_the_caller_may_not_read_counts_as_absent(azure: FakeAzure, model: dict[str, Model]) -> None:
@@ -707,7 +707,7 @@ def test_a_workspace_that_the_caller_may_not_read_counts_as_absent(azure: FakeAz
     forbidden = 'request failed /x: Status=403 Code="AuthorizationFailed" Message="no"'
     absent = 'request failed /x: Status=404 Code="ResourceGroupNotFound" Message="no"'
     azure.failures_first["azure-native:machinelearningservices:getWorkspace"] = [absent, forbidden]
-    declare(azure, config(environment="test"))
+    assert declare(azure, config(environment="test")).placement.names.environment == "test"
 
 
 @pytest.mark.parametrize("read", [True, False])

@@ -532,7 +532,7 @@ def test_the_workspace_approves_connections_to_each_resource_of_a_rule_in_anothe
         "blobs": OutboundRule(resource=SHARED, subresource="blob"),
         "files": OutboundRule(resource=SHARED.replace("/Microsoft.", "/microsoft."), subresource="file"),
         "ours": OutboundRule(resource=OWN, subresource="blob"),
-        "pypi": OutboundRule(fqdn="pypi.org"),
+        "packages": OutboundRule(fqdn="packages.example.org"),
     }
     network = plan_network(
         NetworkSettings(

@@ -16,6 +16,7 @@ from localazure.identity import SUBSCRIPTION_ID, TENANT_ID
 from rehearsal.stack_copy import create_stack
 from rollout.engine import PulumiEngine
 from rollout.errors import EngineError
+from rollout.events import Outcome
 from tests.id_token_issuer import ISSUER, IdTokenIssuer
 from tests.integration.rehearsal import ROOT, Azure, Stack
 
@@ -67,7 +68,7 @@ class Environment:
         client = {"AZURE_CLIENT_ID": self.outputs[f"{job}_client_id"], "AZURE_TENANT_ID": TENANT_ID}
         return self.issuer.github() | client
 
-    def grant(self, role: str, principal: str, kind: str, scope: str = GROUP) -> None:
+    def grant(self, role: str, principal: str, kind: str, scope: str = GROUP) -> Outcome:
         """Assign a role as the deploying identity."""
         project = self.folder / role / kind
         project.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ class Environment:
         create_stack(project, "dev", self.shell)
         engine = PulumiEngine(project, "dev", self.shell | self.names("deploy"))
         engine.config_set("probe:grant", json.dumps([role, principal, kind, scope]))
-        engine.up()
+        return engine.up()
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,8 @@ def test_who_deploys_cannot_give_rights_that_the_stack_does_not_give(
 
 
 def test_who_deploys_gives_identities_the_roles_of_the_stack(environment: Environment) -> None:
-    environment.grant(PULL, "22222222-2222-4222-8222-222222222222", "ServicePrincipal")
+    granted = environment.grant(PULL, "22222222-2222-4222-8222-222222222222", "ServicePrincipal")
+    assert [change.op for change in granted.done if change.type.endswith(":RoleAssignment")] == ["create"]
 
 
 def test_the_program_runs_as_the_pipelines_identities_in_the_group_that_bootstrap_made(
